@@ -1,0 +1,66 @@
+"""foretell trains LSTM models of text on the words you have, and predicts from them in under a millisecond.
+
+    import foretell
+
+    lm = foretell.LanguageModel.train("notes.txt")
+    lm.next("What stands in the", k=5)
+
+    clf = foretell.TextClassifier().fit(texts, labels)
+    clf.predict(["Well worth the money."])
+
+Names are imported on first use, so `import foretell` costs a few milliseconds and never loads TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from foretell import errors
+    from foretell.language_model import LanguageModel
+    from foretell.text_classifier import TextClassifier
+
+    __version__: str
+
+__all__ = ["LanguageModel", "TextClassifier", "__version__", "errors", "load"]
+
+_HOME = {"LanguageModel": "foretell.language_model", "TextClassifier": "foretell.text_classifier"}
+
+
+def load(path: str | Path) -> LanguageModel | TextClassifier:
+    """Open a model directory, whichever job it is for.
+
+    Args:
+        path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote.
+
+    Raises:
+        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
+    """
+    from foretell.artifacts.model_directory import open_verified
+
+    if open_verified(path).config["job"] == "words":
+        from foretell.language_model import LanguageModel
+
+        return LanguageModel.load(path)
+    from foretell.text_classifier import TextClassifier
+
+    return TextClassifier.load(path)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("foretell")
+    if name == "errors":
+        return import_module("foretell.errors")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'foretell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

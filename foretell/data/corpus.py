@@ -1,0 +1,246 @@
+"""A corpus: plain text from files, folders, standard input or Python, read line by line, more than once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from foretell.data import named
+from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
+from foretell.data.records import text_of
+from foretell.errors import DataError
+
+MAX_LINE = 1 << 20
+"""Characters after which a line is cut at white space, so that one endless line needs little memory."""
+_ENDINGS = (".txt", ".text", ".gz")
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+class Corpus:
+    """Lines of text that can be read again and again, each time in constant memory.
+
+    Iterating gives the lines in order, without line ends; empty lines are left out.
+
+    Attributes:
+        name: what to call it.
+        notes: what was guessed or left out, each worth saying once; complete after the first pass.
+    """
+
+    def __init__(self, name: str, read: Callable[[], Iterator[str]], notes: list[str]) -> None:
+        self.name = name
+        self.notes = notes
+        self._read = read
+        self._digest: str | None = None
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], name: str = "texts") -> Corpus:
+        """Make a corpus of texts. A list is kept; any other iterable is written to a temporary file.
+
+        Raises:
+            DataError: something that is not a string, or no text at all.
+        """
+        if isinstance(texts, str):
+            texts = [texts]
+        if isinstance(texts, (list, tuple)):
+            kept = [_checked(text, number) for number, text in enumerate(texts, start=1)]
+            if not any(text.strip() for text in kept):
+                raise DataError(expected="texts", found="none that is not empty", where=name)
+            return cls(name, lambda: _lines(kept), [])
+        spool = _Spool()
+        spool.write_texts(texts)
+        if spool.path.stat().st_size == 0:
+            raise DataError(expected="texts", found="an iterable without any", where=name)
+        return spool.corpus(name, [])
+
+    def __iter__(self) -> Iterator[str]:
+        return self._read()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the lines in UTF-8, each with a line end. The first call reads them all."""
+        if self._digest is None:
+            hasher = hashlib.sha256()
+            for line in self:
+                hasher.update(line.encode("utf-8"))
+                hasher.update(b"\n")
+            self._digest = hasher.hexdigest()
+        return self._digest
+
+
+def open_corpus(sources: str | Path | Corpus | Iterable[str | Path]) -> Corpus:
+    """Open a corpus.
+
+    Args:
+        sources: one source or several, read one after another. A source is a file, a folder (every .txt and
+            .gz below it, in order of their paths), "-" for standard input, or a named corpus: "meditations",
+            or "imdb" (its training and its unlabelled reviews, never the test reviews). A file of that name
+            is meant by "./imdb". For texts in memory see `Corpus.from_texts`.
+
+    Raises:
+        DataError: a source is missing, cannot be read, is empty or holds no text. While iterating: bytes that
+            cannot be decoded, with their position.
+    """
+    if isinstance(sources, Corpus):
+        return sources
+    given: list[str | Path] = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    if not given:
+        raise DataError(expected="a file, a folder or a named corpus", found="none")
+    notes: list[str] = []
+    parts = [_open_one(source, notes) for source in given]
+    if len(parts) == 1:
+        return parts[0]
+
+    def read() -> Iterator[str]:
+        for part in parts:
+            yield from part
+
+    return Corpus(f"{parts[0].name} and {len(parts) - 1} more", read, notes)
+
+
+def _open_one(source: str | Path, notes: list[str]) -> Corpus:
+    if str(source) in named.NAMED and isinstance(source, str):
+        return _named(source, notes)
+    if str(source) == STDIN:
+        spool = _Spool()
+        spool.write_bytes(source)
+        return spool.corpus("standard input", notes)
+    path = existing(source, named.NAMED)
+    files = _files_below(path) if path.is_dir() else [path]
+    for file in files if path.is_file() else files[:1]:
+        open_bytes(file).close()
+    if path.suffix.lower() in _TABLES:
+        note(notes, f"{path.name}: read as plain text, column names and all")
+    return Corpus(path.name or str(path), lambda: _read_files(files, notes, path.is_dir()), notes)
+
+
+def _named(name: str, notes: list[str]) -> Corpus:
+    if name == "meditations":
+
+        def read() -> Iterator[str]:
+            with named.sample("meditations.txt") as path:
+                yield from _read_files([path], notes, False)
+
+        return Corpus(name, read, notes)
+
+    def read_reviews() -> Iterator[str]:
+        yield from _lines(named.imdb("train", notes=notes).texts)
+        yield from _lines(named.imdb("unsup", notes=notes).texts)
+
+    return Corpus(name, read_reviews, notes)
+
+
+def _files_below(folder: Path) -> list[Path]:
+    hidden = len(folder.parts)
+    files = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in _ENDINGS
+        and not any(part.startswith(".") for part in file.parts[hidden:])
+        and file.is_file()
+        and file.stat().st_size
+    )
+    if not files:
+        raise DataError(
+            expected="files of text (.txt or .gz)", found="none below the folder", where=str(folder),
+            fix="name the files themselves",
+        )  # fmt: skip
+    return files
+
+
+def _read_files(files: list[Path], notes: list[str], several: bool) -> Iterator[str]:
+    empty = True
+    for file in files:
+        with open_text(file, notes=notes) as source:
+            for line in read_lines(source):
+                empty = False
+                yield line
+    if empty:
+        where = str(files[0].parent) if several else str(files[0])
+        raise DataError(expected="text", found="nothing but white space", where=where)
+
+
+def read_lines(source: TextSource) -> Iterator[str]:
+    """Read the lines of a source that are not empty; those longer than `MAX_LINE` are cut at white space."""
+    rest = ""
+    while chunk := source.stream.read(MAX_LINE):
+        *lines, rest = (rest + chunk).split("\n")
+        for line in lines:
+            yield from _cut(line)
+        *pieces, rest = _pieces(rest)
+        yield from (piece for piece in pieces if piece.strip())
+    yield from _cut(rest)
+
+
+def _cut(line: str) -> Iterator[str]:
+    if len(line) <= MAX_LINE:
+        if line and not line.isspace():
+            yield line
+        return
+    yield from (piece for piece in _pieces(line) if piece and not piece.isspace())
+
+
+def _pieces(line: str) -> list[str]:
+    """Cut a line into pieces of at most `MAX_LINE`, from its start: alike, however it is read."""
+    pieces = []
+    start = 0
+    while len(line) - start > MAX_LINE:
+        end = start + MAX_LINE
+        space = max(line.rfind(" ", start + 1, end), line.rfind("\t", start + 1, end))
+        cut = space if space > 0 else end
+        pieces.append(line[start:cut])
+        start = cut
+    pieces.append(line[start:])
+    return pieces
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if "\n" not in text and "\r" not in text:
+            yield from _cut(text)
+            continue
+        for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+            yield from _cut(line)
+
+
+def _checked(text: object, number: int) -> str:
+    if not isinstance(text, str):
+        raise DataError(expected="texts (str)", found=f"a {type(text).__name__}", where=f"text {number}")
+    return text_of(text)
+
+
+class _Spool:
+    """A temporary file with the text of a source that can be read only once; removed with its corpus."""
+
+    def __init__(self) -> None:
+        handle, name = tempfile.mkstemp(prefix="foretell-", suffix=".txt")
+        os.close(handle)
+        self.path = Path(name)
+        self._remove = weakref.finalize(self, _remove, name)
+
+    def write_bytes(self, source: str | Path) -> None:
+        raw = open_bytes(source)
+        with self.path.open("wb") as file:
+            while chunk := raw.read(1 << 20):
+                file.write(chunk)
+
+    def write_texts(self, texts: Iterable[str]) -> None:
+        with self.path.open("w", encoding="utf-8", newline="\n") as file:
+            for line in _lines(_checked(text, number) for number, text in enumerate(texts, start=1)):
+                file.write(f"{line}\n")
+
+    def corpus(self, name: str, notes: list[str]) -> Corpus:
+        def read() -> Iterator[str]:
+            raw = open_bytes(self.path)
+            with TextSource(raw, name, notes) as source:
+                yield from read_lines(source)
+
+        return Corpus(name, read, notes)
+
+
+def _remove(name: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(name).unlink()

@@ -1,0 +1,232 @@
+"""Named sets: fetched from their publishers, checked by hash, kept in a cache.
+
+`imdb` is the Large Movie Review Dataset (Maas et al., 2011, "Learning Word Vectors for Sentiment Analysis"):
+25,000 training, 25,000 test and 50,000 unlabelled reviews. It comes from, in this order: the cache; the
+archive in the folder that the environment's FORETELL_DATA names; its publisher. Since the archive exists in
+more than one packing, its reviews are checked rather than its bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from foretell.data.decode import note
+from foretell.errors import DataError
+
+ImdbPart = Literal["train", "test", "unsup"]
+
+NAMED = frozenset({"imdb", "meditations"})
+"""Corpora that `words` can learn from by name."""
+NAMED_EXAMPLES = frozenset({"imdb", "reviews"})
+"""Examples that `labels` can learn from by name."""
+
+IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
+IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+IMDB_ARCHIVE_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
+# SHA-256 of "path NUL text NUL" over the reviews in order of their paths ("train/neg/0_3.txt").
+IMDB_SHA256 = "5ea39d9aded7edc7416860c6d123d6de0b0e7fe255cc40c3eae0ecdf04d3691b"
+IMDB_PART_SHA256: dict[str, str] = {
+    "test": "84fd9a2e58155929af384fe10e45a17724b5a9568469cf290f39cfd6829bda37",
+    "train": "e982db9598717d922ca579d6fa793316604d6a817e1281eec8ad8058f4f6d9a7",
+    "unsup": "0db358589c63de5c8e6af519dc5f8e123f323cb62358b9fd7aaac092cf59f937",
+}
+_PARTS: tuple[ImdbPart, ...] = ("test", "train", "unsup")
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """Reviews of one part, in order of their paths.
+
+    Attributes:
+        texts: the reviews.
+        labels: "neg" or "pos" for each; for the unlabelled part "unsup".
+    """
+
+    texts: list[str]
+    labels: list[str]
+
+
+def cache_folder() -> Path:
+    """Return the folder for fetched sets: FORETELL_CACHE if set, else the platform's own place for caches."""
+    import platformdirs
+
+    set_by_user = os.environ.get("FORETELL_CACHE")
+    return Path(set_by_user) if set_by_user else Path(platformdirs.user_cache_dir("foretell"))
+
+
+@contextlib.contextmanager
+def sample(name: str) -> Iterator[Path]:
+    """Give the path of a file that ships with the package, such as "meditations.txt"."""
+    # Some of these modules are slow to import, and most predictions need none of them.
+    import importlib.resources
+
+    file = importlib.resources.files("foretell") / "samples" / name
+    with importlib.resources.as_file(file) as path:
+        yield path
+
+
+def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
+    """Return one part of the movie reviews, verified.
+
+    The first call reads the archive, which takes seconds; later calls read the cache.
+
+    Args:
+        part: "train" (25,000), "test" (25,000) or "unsup" (50,000, without labels).
+        notes: a list to which is added where the reviews came from, if not from the cache.
+
+    Raises:
+        DataError: no cache, no local archive and no network; or reviews that are not the published ones.
+    """
+    content = _cached(part)
+    if content is None:
+        said = [] if notes is None else notes
+        contents = _from_archive(said)
+        _fill_cache(contents, said)
+        content = contents[part]
+    return _parse(content)
+
+
+def _parse(content: bytes) -> Reviews:
+    items = content.decode("utf-8").split("\0")
+    paths, texts = items[0:-1:2], items[1::2]
+    names = {"neg": "neg", "pos": "pos", "unsup": "unsup"}
+    return Reviews(texts, [names[path.split("/", 2)[1]] for path in paths])
+
+
+def _cache_file(part: ImdbPart) -> Path:
+    return cache_folder() / f"imdb-{part}-{IMDB_PART_SHA256[part][:12]}.z"
+
+
+def _cached(part: ImdbPart) -> bytes | None:
+    try:
+        content = zlib.decompress(_cache_file(part).read_bytes())
+    except (OSError, zlib.error):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == IMDB_PART_SHA256[part] else None
+
+
+def _fill_cache(contents: dict[ImdbPart, bytes], notes: list[str]) -> None:
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        for part, content in contents.items():
+            _write_whole(_cache_file(part), zlib.compress(content, 1))
+    except OSError as error:
+        # The reviews are at hand all the same; the next call will read the archive again.
+        note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
+    folder = os.environ.get("FORETELL_DATA")
+    local = Path(folder) / IMDB_ARCHIVE if folder else None
+    if local is not None and local.is_file():
+        note(notes, f"imdb: read from {local}")
+        return read_imdb_archive(local)
+    note(notes, f"imdb: fetched from {IMDB_URL}")
+    downloaded = _download()
+    try:
+        return read_imdb_archive(downloaded)
+    finally:
+        downloaded.unlink(missing_ok=True)
+
+
+def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
+    """Read the reviews from an archive and check them against the published ones.
+
+    Returns:
+        For each part "path NUL text NUL" over its reviews, in order of their paths.
+
+    Raises:
+        DataError: the archive is damaged, or its reviews are not the published 100,000.
+    """
+    contents = collect_reviews(path)
+    digest = hashlib.sha256(b"".join(contents[part] for part in _PARTS)).hexdigest()
+    if digest != IMDB_SHA256:
+        count = sum(content.count(b"\0") // 2 for content in contents.values())
+        raise DataError(
+            expected="the 100,000 published reviews",
+            found=f"{count:,} reviews whose SHA-256 is {digest[:12]}…",
+            where=str(path),
+            fix="remove that file, and it is fetched from its publisher",
+        )
+    return contents
+
+
+def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
+    """Collect the reviews of an archive without checking them; as `read_imdb_archive` otherwise."""
+    import tarfile
+
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path, "r|gz") as archive:
+            for member in archive:
+                name = member.name.removeprefix("./").removeprefix("aclImdb/")
+                pieces = name.split("/")
+                is_review = (
+                    len(pieces) == 3 and pieces[1] in ("neg", "pos", "unsup") and name.endswith(".txt")
+                )
+                if is_review and (file := archive.extractfile(member)) is not None:
+                    found[name] = file.read()
+                # The archive keeps every member it has seen, which is of no use in one pass.
+                archive.members = []  # type: ignore[attr-defined]
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(
+            expected="the archive of the movie reviews", found=f"damage ({error})", where=str(path),
+            fix="remove that file, and it is fetched from its publisher",
+        ) from error  # fmt: skip
+    parts: dict[ImdbPart, list[bytes]] = {part: [] for part in _PARTS}
+    for name in sorted(found):
+        split, kind, _ = name.split("/")
+        part: ImdbPart = "unsup" if kind == "unsup" else ("train" if split == "train" else "test")
+        parts[part] += (name.encode(), b"\0", found[name], b"\0")
+    return {part: b"".join(pieces) for part, pieces in parts.items()}
+
+
+def _download() -> Path:
+    """Fetch the archive to a temporary name in the cache; it has the published hash."""
+    import urllib.request
+
+    folder = cache_folder()
+    hasher = hashlib.sha256()
+    temporary: str | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{IMDB_ARCHIVE}.")
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
+            while chunk := reply.read(_MEGABYTE):
+                hasher.update(chunk)
+                file.write(chunk)
+        if hasher.hexdigest() != IMDB_ARCHIVE_SHA256:
+            raise DataError(
+                expected=f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…", found=f"{hasher.hexdigest()[:12]}…",
+                where=IMDB_URL, fix="try again",
+            )  # fmt: skip
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DataError(
+                expected="the movie reviews from their publisher", found=f"{error}", where=IMDB_URL,
+                fix=f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}",
+            ) from error  # fmt: skip
+        raise
+    return Path(temporary)

@@ -1,0 +1,72 @@
+"""What one record is, and what its parts may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One text, as it was found.
+
+    Attributes:
+        text: the text; empty where the source had none.
+        label: its label, or None where there is none (or an empty one, or NaN).
+        fields: every column of the record by name, the text and the label among them.
+    """
+
+    text: str
+    label: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value means "nothing here": None, NaN, pandas' NA and NaT."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    # NumPy's floats are not all Python floats.
+    return not isinstance(value, str) and hasattr(value, "__float__") and _is_nan(value)
+
+
+def _is_nan(value: Any) -> bool:
+    try:
+        return math.isnan(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def is_nested(value: Any) -> bool:
+    """Whether a value is not one value but several, or raw bytes."""
+    return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text: "" where it is missing, half surrogate pairs (from JSON) as U+FFFD."""
+    if is_missing(value):
+        return ""
+    text = value if type(value) is str else str(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def label_of(value: Any) -> str | None:
+    """Return a value as a label, or None where it is missing.
+
+    A whole float is written as an integer: pandas makes 1.0 of 1 as soon as a column has a gap.
+    """
+    if is_missing(value):
+        return None
+    if not isinstance(value, (int, str)) and hasattr(value, "is_integer") and value.is_integer():
+        value = int(value)
+    label = text_of(value).strip()
+    return None if label.casefold() in _MISSING_LABELS else label

@@ -1,0 +1,344 @@
+"""The tokenizer: text to word ids and back, in the three styles that the presets use.
+
+=========== ======================================= ============================================== ==========
+style       words                                   special ids                                    words from
+=========== ======================================= ============================================== ==========
+white-space what `str.split` gives                  none; a word it does not know encodes to -1    0
+keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
+words       Unicode words and single punctuation    0 pad · 1 unknown · 2 end of line              3
+=========== ======================================= ============================================== ==========
+
+Words are ordered by frequency, ties by first appearance, so the same texts always give the same ids. One
+Hugging Face `tokenizers.Tokenizer` splits in training and in prediction alike, and is all that is saved.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+from foretell.errors import ArtifactError, DataError, SettingsError
+
+Style = Literal["white-space", "keras", "words"]
+Ids = npt.NDArray[np.int64]
+
+UNKNOWN = "<unk>"
+
+# No text can produce these in the style that owns them, so none can clash with a word: white-space words hold
+# no space, Keras's filters remove < and >, and the pattern of "words" takes <pad> apart into three tokens.
+_SPECIALS: dict[str, list[str]] = {
+    "white-space": [],
+    "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
+    "words": ["<pad>", UNKNOWN, "<eos>"],
+}
+_WHITE_SPACE_UNKNOWN = " "
+
+_KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
+# \s alone would miss \x1c-\x1f, where str.split splits.
+_WHITE_SPACE = r"[\s\x1c-\x1f]+"
+# The first branch keeps the Penn Treebank's literal <unk> in one piece.
+_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
+
+# Counting stops growing here, so that a gigabyte of text fits in memory: words seen once are forgotten, which
+# can only cost a word that would have been at the far end of the vocabulary.
+_MOST_COUNTED = 4_000_000
+
+# An encoding holds far more than the ids that are kept of it, so only this many texts have one at a time.
+_ENCODED_AT_ONCE = 1024
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Tokenizer:
+    """Text to word ids and back. Make one with `train` or `from_json`.
+
+    Attributes:
+        style: "white-space", "keras" or "words".
+        size: how many ids there are, specials included; ids run from 0 to size - 1.
+        pad: the id that fills up a batch, or None ("white-space").
+        start: the id that `encode` puts first ("keras"), or None.
+        unknown: the id of every word not in the vocabulary, or None ("white-space", where it is -1).
+        end_of_line: the id that ends a line of a language model's corpus ("words"), or None; `encode` never
+            gives it.
+    """
+
+    def __init__(self, inner: Any, style: Style) -> None:
+        self._inner = inner
+        self.style: Style = style
+        specials = _SPECIALS[style]
+        self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
+        self.pad: int | None = 0 if specials else None
+        self.start: int | None = 1 if style == "keras" else None
+        self.unknown: int | None = specials.index(UNKNOWN) if specials else None
+        self.end_of_line: int | None = 2 if style == "words" else None
+        self._lowercase = "Lowercase" in repr(inner.normalizer)
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        style: Style,
+        *,
+        lowercase: bool,
+        vocabulary: int,
+        min_count: int = 1,
+    ) -> Tokenizer:
+        """Learn the vocabulary of `texts`, which are read once and never held all together.
+
+        Args:
+            texts: any number of texts.
+            style: how to split; see the table above.
+            lowercase: fold letters to lower case first.
+            vocabulary: most words to know, specials not counted.
+            min_count: leave out words seen fewer times than this.
+
+        Raises:
+            DataError: no word is left.
+            SettingsError: an unknown style, or a size below one.
+        """
+        if style not in get_args(Style):
+            raise SettingsError(
+                expected=f"one of {', '.join(get_args(Style))}", found=repr(style), where="tokens"
+            )
+        for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
+            if value < 1:
+                raise SettingsError(expected="at least 1", found=repr(value), where=name)
+        empty = _build(style, lowercase, [])
+        counts = _count(cls(empty, style), texts)
+        for special in (*_SPECIALS[style], ""):
+            counts.pop(special, None)
+        # most_common sorts stably and a Counter remembers the order of arrival: ties go to the first seen.
+        words = [word for word, n in counts.most_common(None) if n >= min_count][:vocabulary]
+        if not words:
+            raise DataError(
+                expected="texts with at least one word",
+                found="none" if not counts else f"no word seen {min_count} times or more",
+                fix="give other texts" if not counts else "lower --min-count",
+            )
+        return cls(_build(style, lowercase, words), style)
+
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """Rebuild what `to_json` wrote.
+
+        Raises:
+            ArtifactError: the text is not the JSON of one of our tokenizers.
+        """
+        try:
+            inner = HuggingFaceTokenizer.from_str(text)
+            vocabulary_size = inner.get_vocab_size()
+            style = _style_of(inner, vocabulary_size)
+        except Exception as error:  # tokenizers raises bare Exception
+            raise ArtifactError(
+                expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
+            ) from error
+        return cls(inner, style)
+
+    def to_json(self) -> str:
+        """Return the whole tokenizer as Hugging Face's tokenizer.json."""
+        text: str = self._inner.to_str(pretty=False)
+        return text
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the words of `text`; -1 for an unknown word in "white-space"."""
+        return self._ids(self._inner.encode(self._prepared(text)).ids)
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return `encode` of each text, in order, on all cores."""
+        waiting, ids = map(self._prepared, texts), []
+        while chunk := list(itertools.islice(waiting, _ENCODED_AT_ONCE)):
+            ids += [self._ids(encoding.ids) for encoding in self._inner.encode_batch_fast(chunk)]
+        return ids
+
+    def encode_with_offsets(self, text: str) -> list[tuple[int, int, int]]:
+        """Return (id, start, end) of each word; `text[start:end]` is what was written.
+
+        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0).
+        """
+        prepared = self._prepared(text)
+        encoding = self._inner.encode(prepared)
+        spans = encoding.offsets
+        if len(prepared) != len(text):
+            spans = _spans_before_lowering(text, spans)
+        ids = self._ids(encoding.ids)
+        if self.start is not None:
+            spans = [(0, 0), *spans]
+        return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the words of `ids` as a readable text.
+
+        Padding and the start of a text are left out, an unknown word reads `<unk>`, an end of line is a line
+        break, and in the style "words" punctuation is set as English sets it. Ids outside the vocabulary
+        (such as -1) read `<unk>`.
+        """
+        spacing = Spacing(self.style)
+        return "".join(spacing.piece(word) for word in self._visible(ids))
+
+    def word(self, id: int) -> str:
+        """Return the word with this id; `<unk>` for -1.
+
+        Raises:
+            IndexError: no word has this id.
+        """
+        if id == -1:
+            return UNKNOWN
+        found: str | None = self._inner.id_to_token(id) if 0 <= id < self.size else None
+        if found is None:
+            raise IndexError(f"expected an id from 0 to {self.size - 1}, found {id}")
+        return found
+
+    def id(self, word: str) -> int | None:
+        """Return the id of this exact word (or special, such as `<eos>`), or None where it has none."""
+        found: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
+        return None if found is None or found >= self.size else found
+
+    def _ids(self, ids: list[int]) -> list[int]:
+        if self.style == "white-space":
+            return [i if i < self.size else -1 for i in ids]
+        return ids if self.start is None else [self.start, *ids]
+
+    def _prepared(self, text: str) -> str:
+        # Rust's strings hold no lone surrogates, which JSON can bring in; one for one, so offsets stay.
+        if not text.isascii() and _SURROGATES.search(text):
+            text = _SURROGATES.sub("\ufffd", text)
+        # Keras lowers with str.lower, which knows the Greek final sigma; the normalizer does not.
+        return text.lower() if self.style == "keras" and self._lowercase else text
+
+    def _visible(self, ids: Iterable[int]) -> Iterator[str]:
+        hidden = {self.pad, self.start, None if self.style != "keras" else 3}
+        for i in ids:
+            if i == self.end_of_line:
+                yield "\n"
+            elif i not in hidden:
+                yield self.word(i) if 0 <= i < self.size else UNKNOWN
+
+    def _words(self, text: str) -> list[str]:
+        prepared = self._prepared(text)
+        if self._inner.normalizer is not None:
+            prepared = self._inner.normalizer.normalize_str(prepared)
+        return [word for word, _ in self._inner.pre_tokenizer.pre_tokenize_str(prepared)]
+
+
+class Spacing:
+    """Sets words one after another: each `piece` is the word with the white space that belongs before it.
+
+    A stream may be continued: give the words that are already written to `piece` first and drop the results.
+
+    Args:
+        style: the tokenizer's style; only "words" sets punctuation, the others put a space between all words.
+    """
+
+    _CLOSING = frozenset(".,!?;:)]}…%’”»")
+    _OPENING = frozenset("([{“‘«#$€£¿¡")
+    _JOINING = frozenset("-–—/_@")
+    _PAIRED = frozenset("\"'`")
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._glued = True
+        self._open: set[str] = set()
+
+    def piece(self, word: str) -> str:
+        """Return `word` with a space before it where one belongs; a line break resets the line."""
+        if word == "\n":
+            self._glued, self._open = True, set()
+            return word
+        before_glued = self._glued
+        self._glued = False
+        if self._style != "words":
+            return word if before_glued else f" {word}"
+        if word in self._PAIRED:
+            closes = word in self._open
+            self._open ^= {word}
+            self._glued = not closes
+            return word if closes or before_glued else f" {word}"
+        self._glued = word in self._OPENING or word in self._JOINING
+        no_space = before_glued or word in self._CLOSING or word in self._JOINING
+        return word if no_space else f" {word}"
+
+
+def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> Ids:
+    """Return ids [text, length]: each text's last `length` ids, with 0 before them as Keras pads."""
+    padded = np.zeros((len(ids_list), length), np.int64)
+    for row, ids in zip(padded, ids_list, strict=True):
+        kept = ids[-length:]
+        if kept:
+            row[length - len(kept) :] = kept
+    return padded
+
+
+def pad_end(
+    ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1
+) -> tuple[Ids, npt.NDArray[np.int32]]:
+    """Return (ids [text, step], lengths [text]): each text's last `length` ids, then 0.
+
+    `step` is the longest of these texts, at most `length`, so a batch costs no more than it must.
+
+    Args:
+        ids_list: the ids of each text.
+        length: most ids of a text to keep, the last ones.
+        empty: the one id that stands for a text without any: an LSTM cannot pool over nothing. 1 is the
+            unknown word of the style "words".
+    """
+    kept = [list(ids[-length:]) or [empty] for ids in ids_list]
+    lengths = np.array([len(ids) for ids in kept], np.int32)
+    padded = np.zeros((len(kept), int(lengths.max(initial=1))), np.int64)
+    for row, ids in zip(padded, kept, strict=True):
+        row[: len(ids)] = ids
+    return padded, lengths
+
+
+def _build(style: Style, lowercase: bool, words: list[str]) -> Any:
+    """Return a Hugging Face tokenizer whose ids are the style's specials, then `words`."""
+    tokens = [*_SPECIALS[style], *words]
+    unknown = UNKNOWN
+    if style == "white-space":
+        tokens, unknown = [*tokens, _WHITE_SPACE_UNKNOWN], _WHITE_SPACE_UNKNOWN
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    inner = HuggingFaceTokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
+    steps: list[Any] = [normalizers.NFC()] if style == "words" else []
+    if lowercase:
+        steps.append(normalizers.Lowercase())
+    if steps:
+        inner.normalizer = normalizers.Sequence(steps)
+    if style == "words":
+        inner.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
+    else:
+        pattern = _KERAS_FILTERS if style == "keras" else _WHITE_SPACE
+        inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "removed")
+    return inner
+
+
+def _style_of(inner: Any, size: int) -> Style:
+    """Tell the style by the ids that only it has."""
+    if inner.id_to_token(size - 1) == _WHITE_SPACE_UNKNOWN:
+        return "white-space"
+    for style in ("keras", "words"):
+        specials = _SPECIALS[style]
+        if [inner.id_to_token(i) for i in range(len(specials))] == specials:
+            return "keras" if style == "keras" else "words"
+    raise ValueError("the vocabulary of another program")
+
+
+def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(tokenizer._words(text))
+        if len(counts) > _MOST_COUNTED:
+            counts = Counter({word: n for word, n in counts.items() if n > 1})
+    return counts
+
+
+def _spans_before_lowering(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Move spans from `text.lower()` back to `text`; a letter such as İ becomes two there."""
+    origin = [i for i, letter in enumerate(text) for _ in letter.lower()]
+    return [(origin[start], origin[end - 1] + 1) for start, end in spans]

@@ -1,0 +1,110 @@
+"""Corpora: lines from anywhere, read more than once, in constant memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from foretell.data.corpus import MAX_LINE, Corpus, open_corpus
+from foretell.errors import DataError
+
+
+def test_files_folders_and_gzip_are_read_in_order_more_than_once(tmp_path: Path) -> None:
+    folder = tmp_path / "books"
+    (folder / "b").mkdir(parents=True)
+    (folder / "b" / "2.txt.gz").write_bytes(gzip.compress(b"third\r\n\r\nfourth"))
+    (folder / "a.txt").write_text("first\n\n  \nsecond\n")
+    (folder / "ignored.dat").write_bytes(b"\0\1")
+    (tmp_path / "last.txt").write_text("fifth")
+    corpus = open_corpus([folder, tmp_path / "last.txt"])
+    assert list(corpus) == list(corpus) == ["first", "second", "third", "fourth", "fifth"]
+    assert corpus.name == "books and 1 more"
+
+
+def test_digest_is_of_the_lines_not_of_their_wrapping(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\r\n\r\ntwo")
+    (tmp_path / "b.gz").write_bytes(gzip.compress("one\ntwo\n".encode("utf-16")))
+    digests = {open_corpus(tmp_path / name).digest() for name in ("a.txt", "b.gz")}
+    assert digests == {Corpus.from_texts(["one", "two"]).digest()}
+    assert Corpus.from_texts(["one two"]).digest() not in digests
+
+
+def test_iterators_and_lists_of_texts_give_the_same_corpus() -> None:
+    texts = ["one\ntwo", "", "three"]
+    kept, spooled = Corpus.from_texts(texts), Corpus.from_texts(iter(texts))
+    assert list(kept) == list(kept) == list(spooled) == list(spooled) == ["one", "two", "three"]
+
+
+def test_standard_input_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("é\nzwei\n".encode("cp1252"))))
+    corpus = open_corpus("-")
+    assert list(corpus) == list(corpus) == ["é", "zwei"]
+    assert corpus.notes == ["standard input: read as cp1252"]
+
+
+def test_spooled_text_is_removed_with_its_corpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    corpus = Corpus.from_texts(iter(["one"]))
+    assert len(list(tmp_path.iterdir())) == 1
+    del corpus
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_meditations_ships_with_the_package() -> None:
+    corpus = open_corpus("meditations")
+    words = " ".join(corpus).split()
+    assert words[:3] == ["In", "a", "sense,"]
+    assert len(words) == 89
+
+
+def test_one_endless_line_is_cut_at_white_space_and_needs_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "line.txt"
+    words = 3_000_000
+    with path.open("w") as file:
+        for _ in range(words // 1000):
+            file.write("seven12 " * 1000)
+    tracemalloc.start()
+    pieces = count = 0
+    for line in open_corpus(path):
+        assert len(line) <= MAX_LINE
+        count += line.count("seven12")
+        pieces += 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == words
+    assert pieces > 20
+    assert peak < 12 * MAX_LINE
+
+
+def test_an_endless_word_is_cut_alike_from_file_and_from_memory(tmp_path: Path) -> None:
+    text = "x" * (2 * MAX_LINE + 5) + " end"
+    path = tmp_path / "word.txt"
+    path.write_text(text + "\nnext\n")
+    assert list(open_corpus(path)) == list(Corpus.from_texts([text, "next"]))
+
+
+def test_bad_corpora_are_each_told(tmp_path: Path) -> None:
+    (tmp_path / "blank.txt").write_text(" \n\n")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="exists"):
+        open_corpus("nowhere.txt")
+    with pytest.raises(DataError, match="white space"):
+        list(open_corpus(tmp_path / "blank.txt"))
+    with pytest.raises(DataError, match="none below the folder"):
+        open_corpus(tmp_path / "folder")
+    with pytest.raises(DataError, match=r"text 2: expected texts"):
+        Corpus.from_texts(["a", 3])  # type: ignore[list-item]
+    for nothing in ([], [" "], iter(["", "\n"])):
+        with pytest.raises(DataError, match="expected texts"):
+            Corpus.from_texts(nothing)
+    with pytest.raises(DataError, match="found none"):
+        open_corpus([])
+
+
+def test_a_table_read_as_text_is_said_aloud(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nx,y\n")
+    assert "plain text" in open_corpus(tmp_path / "a.csv").notes[0]

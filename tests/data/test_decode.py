@@ -1,0 +1,134 @@
+"""Bytes into text, whatever the encoding and the wrapping."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.data.decode import guess_encoding, open_text, read_bytes
+from foretell.errors import DataError
+
+FRENCH = "Ce film était très décevant, malgré une idée brillante à l’origine.\nDeuxième ligne.\n"
+
+
+def read(path: Path, **options: object) -> tuple[str, list[str]]:
+    with open_text(path, **options) as source:  # type: ignore[arg-type]
+        return source.stream.read(), source.notes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", []),
+        ("utf-8-sig", []),
+        ("utf-16", ["a.txt: read as UTF-16"]),
+        ("utf-16-be", ["a.txt: read as UTF-16 (it has no byte order mark)"]),
+        ("utf-32", ["a.txt: read as UTF-32"]),
+        ("cp1252", ["a.txt: read as cp1252"]),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_encodings_are_found_and_said_aloud(
+    tmp_path: Path, encoding: str, said: list[str], packed: bool
+) -> None:
+    path = tmp_path / "a.txt"
+    data = FRENCH.encode(encoding)
+    path.write_bytes(gzip.compress(data) if packed else data)
+    assert read(path) == (FRENCH, said)
+
+
+def test_an_accent_after_megabytes_of_ascii_still_decides(tmp_path: Path) -> None:
+    path = tmp_path / "late.txt"
+    path.write_bytes(b"plain words here\n" * 100_000 + FRENCH.encode("cp1252"))
+    text, notes = read(path)
+    assert text.endswith(FRENCH)
+    assert notes == ["late.txt: read as cp1252"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0\ufeff")))
+def test_utf8_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path.write_bytes(("a" + text).encode("utf-8"))
+    assert read(path) == ("a" + text, [])
+
+
+@pytest.mark.parametrize("before", [0, 65_530, 200_000])
+def test_a_broken_byte_is_told_by_its_position(tmp_path: Path, before: int) -> None:
+    path = tmp_path / "broken.txt"
+    start = "naïve café ".encode() + b"x" * before
+    path.write_bytes(start + b"\xff and more")
+    with pytest.raises(DataError, match=rf"broken\.txt, byte {len(start)}: expected text in UTF-8.*0xff"):
+        read(path)
+
+
+def test_a_file_cut_inside_a_letter_is_told_by_its_position(tmp_path: Path) -> None:
+    path = tmp_path / "cut.txt"
+    path.write_bytes("naïve caf".encode() + b"\xc3")
+    with pytest.raises(DataError, match="byte 10"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"PK\x03\x04rest", "zip"),
+        (b"%PDF-1.7", "PDF"),
+        (bytes(100) + b"abc", "binary"),
+        (b"PAR1abc", "Parquet"),
+    ],
+)
+def test_what_is_not_text_is_named(tmp_path: Path, data: bytes, what: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=what):
+        read(path)
+
+
+def test_a_cut_gzip_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(FRENCH.encode() * 50)[:-20])
+    with pytest.raises(DataError, match="a whole gzip file"):
+        read(path)
+
+
+def test_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(DataError, match=r"did you mean .*notes\.txt"):
+        open_text(tmp_path / "notse.txt")
+    with pytest.raises(DataError, match="it is empty"):
+        open_text(tmp_path / "empty.txt")
+    with pytest.raises(DataError, match="a folder"):
+        open_text(tmp_path)
+
+
+def test_standard_input_is_read_and_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(gzip.compress(FRENCH.encode()))))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert read_bytes("-").decode() == FRENCH
+    assert not stdin.closed
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("café", "cp1252"),
+        ("Schöne Grüße aus München", "cp1252"),
+        ("Этот фильм был очень плохим, но музыка хорошая", "cp1251"),
+        ("この映画はとても面白かったです。また見たいと思います。", "cp932"),
+    ],
+)
+def test_old_encodings_are_recognised(text: str, encoding: str) -> None:
+    found = guess_encoding(text.encode(encoding))
+    assert found is not None
+    assert text.encode(encoding).decode(found) == text
+
+
+@pytest.mark.parametrize("data", [b"hello \xff world", bytes(range(1, 256)) * 9, "é ü ï".encode() + b"\xff"])
+def test_nothing_is_guessed_where_nothing_fits(data: bytes) -> None:
+    assert guess_encoding(data) is None

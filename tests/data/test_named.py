@@ -1,0 +1,111 @@
+"""The named sets: verified, cached, and honest about where they come from."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from foretell.data import named
+from foretell.data.corpus import open_corpus
+from foretell.data.examples import read_examples
+from foretell.errors import DataError
+
+
+def archive(path: Path, reviews: dict[str, str]) -> None:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in reviews.items():
+            info = tarfile.TarInfo(f"aclImdb/{name}")
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FORETELL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_imdb_is_whole_verified_and_fast_the_second_time(
+    full_sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORETELL_DATA", str(full_sets))
+    train = read_examples("imdb")
+    assert train.notes == [f"imdb: read from {full_sets / named.IMDB_ARCHIVE}"]
+    monkeypatch.delenv("FORETELL_DATA")
+    start = time.perf_counter()
+    test = read_examples("imdb", part="test")
+    seconds = time.perf_counter() - start
+    for part in (train, test):
+        assert len(part) == 25_000
+        assert part.labels.count("pos") == part.labels.count("neg") == 12_500
+    assert train.texts[0].startswith("Story of a man who has unnatural feelings for a pig.")
+    assert len(named.imdb("unsup").texts) == 50_000
+    assert seconds < 10.0, "the cache should spare reading the archive"
+    assert next(iter(open_corpus("imdb"))) == train.texts[0]
+
+
+def test_an_archive_with_other_reviews_is_refused(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(tmp_path / named.IMDB_ARCHIVE, {"train/pos/0_9.txt": "fine", "test/neg/0_1.txt": "bad"})
+    monkeypatch.setenv("FORETELL_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="expected the 100,000 published reviews, found 2 reviews"):
+        named.imdb("train")
+    assert not empty_cache.exists()
+
+
+def test_reviews_are_collected_in_order_and_other_files_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    reviews = {
+        "train/pos/10_9.txt": "b",
+        "train/unsup/0_0.txt": "u",
+        "train/neg/0_1.txt": "a",
+        "README": "no",
+    }
+    archive(path, reviews)
+    contents = named.collect_reviews(path)
+    assert contents["train"] == b"train/neg/0_1.txt\0a\0train/pos/10_9.txt\0b\0"
+    assert contents["unsup"] == b"train/unsup/0_0.txt\0u\0"
+
+
+def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(b"x" * 5000)[:-9])
+    with pytest.raises(DataError, match="damage"):
+        named.collect_reviews(path)
+
+
+def test_without_a_network_the_fix_is_told(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORETELL_DATA", raising=False)
+    monkeypatch.setattr(named, "IMDB_URL", "http://127.0.0.1:9/aclImdb_v1.tar.gz")
+    with pytest.raises(DataError, match="set FORETELL_DATA to a folder that holds aclImdb_v1"):
+        named.imdb("train")
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_a_download_with_another_hash_is_thrown_away(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(tmp_path / "other.tar.gz", {"train/pos/0_9.txt": "fine"})
+    monkeypatch.delenv("FORETELL_DATA", raising=False)
+    monkeypatch.setattr(named, "IMDB_URL", (tmp_path / "other.tar.gz").as_uri())
+    with pytest.raises(DataError, match="expected the SHA-256 c40f74a18d3b"):
+        named.imdb("train")
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_a_damaged_cache_is_not_believed(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_cache.mkdir()
+    (empty_cache / f"imdb-test-{named.IMDB_PART_SHA256['test'][:12]}.z").write_bytes(b"nonsense")
+    monkeypatch.setenv("FORETELL_DATA", str(tmp_path))
+    monkeypatch.setattr(named, "IMDB_URL", "http://127.0.0.1:9/")
+    with pytest.raises(DataError):
+        named.imdb("test")

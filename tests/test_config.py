@@ -1,0 +1,88 @@
+"""Settings check themselves, presets are frozen, and names that miss are answered with the nearest one."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from foretell.config import (
+    LABELS_PRESETS,
+    WORDS_PRESETS,
+    LabelsSettings,
+    WordsSettings,
+    from_dict,
+    preset,
+    to_dict,
+    with_changes,
+)
+from foretell.errors import SettingsError
+
+
+@pytest.mark.parametrize("name", WORDS_PRESETS)
+def test_words_presets_survive_json(name: str) -> None:
+    assert from_dict("words", to_dict(WORDS_PRESETS[name])) == WORDS_PRESETS[name]
+
+
+@pytest.mark.parametrize("name", LABELS_PRESETS)
+def test_labels_presets_survive_json(name: str) -> None:
+    assert from_dict("labels", to_dict(LABELS_PRESETS[name])) == LABELS_PRESETS[name]
+
+
+def test_presets_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        WORDS_PRESETS["base"].units = 3  # type: ignore[misc]
+
+
+def test_the_articles_words_are_pinned() -> None:
+    article = WORDS_PRESETS["article"]
+    assert (article.network, article.tokens, article.lowercase) == ("article", "white-space", False)
+    assert (article.units, article.layers, article.window, article.streams) == (512, 2, 3, 1)
+    assert (article.learning_rate, article.iterations, article.dropout) == (0.001, 50_000, 0.0)
+
+
+def test_the_articles_labels_are_pinned() -> None:
+    article = LABELS_PRESETS["article"]
+    assert (article.network, article.tokens, article.vocabulary, article.length) == (
+        "article",
+        "keras",
+        996,
+        200,
+    )
+    assert (article.embedding_size, article.units, article.dense_units) == (50, 100, 250)
+    assert (article.dropout, article.recurrent_dropout) == (0.2, 0.2)
+    assert (article.batch_size, article.epochs, article.learning_rate, article.keep) == (
+        64,
+        10,
+        0.001,
+        "last",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": 0}, "units: expected a number from 1 to 8192, found 0"),
+        ({"units": -3}, "found -3"),
+        ({"units": 1.5}, "expected a value of type int, found 1.5"),
+        ({"units": True}, "expected a value of type int, found True"),
+        ({"dropout": math.nan}, "found nan"),
+        ({"epochs": 0}, "epochs: expected at least 1, found 0"),
+        ({"network": "gru"}, "expected one of article, lstm, found 'gru'"),
+        ({"unitz": 3}, "did you mean units?"),
+    ],
+)
+def test_a_bad_setting_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        with_changes(WordsSettings(), changes)
+    assert message in str(caught.value)
+
+
+def test_a_whole_number_serves_as_a_float() -> None:
+    assert with_changes(LabelsSettings(), {"dropout": 0}).dropout == 0
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="article, cnn-lstm, base"):
+        preset("labels", "bset")
