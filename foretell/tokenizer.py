@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, get_args
@@ -168,6 +169,8 @@ class Tokenizer:
         spans = encoding.offsets
         if len(prepared) != len(text):
             spans = _spans_before_lowering(text, spans)
+        if self.style == "words" and not unicodedata.is_normalized("NFC", text):
+            spans = _spans_before_composing(text, spans)
         ids = self._ids(encoding.ids)
         if self.start is not None:
             spans = [(0, 0), *spans]
@@ -342,3 +345,14 @@ def _spans_before_lowering(text: str, spans: list[tuple[int, int]]) -> list[tupl
     """Move spans from `text.lower()` back to `text`; a letter such as İ becomes two there."""
     origin = [i for i, letter in enumerate(text) for _ in letter.lower()]
     return [(origin[start], origin[end - 1] + 1) for start, end in spans]
+
+
+def _spans_before_composing(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretch spans over the accents that NFC composed into the letter before, which they leave out."""
+    stretched = []
+    for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=True):
+        # Every letter that is not white space belongs to a word of this style.
+        while end < limit and not text[end].isspace():
+            end += 1
+        stretched.append((start, end))
+    return stretched

@@ -146,10 +146,10 @@ def test_offsets_are_code_points_of_the_text_as_written():
 
 
 def test_offsets_of_a_composed_letter_cover_what_was_written():
-    text = "un cafe\u0301 noir"
+    text = "un cafe\u0301, e\u0301te\u0301 \u1112\u1161\u11ab noir"
     tokenizer = trained([text], "words")
     spans = [text[start:end] for _, start, end in tokenizer.encode_with_offsets(text)]
-    assert spans == ["un", "cafe\u0301", "noir"]
+    assert spans == ["un", "cafe\u0301", ",", "e\u0301te\u0301", "\u1112\u1161\u11ab", "noir"]
 
 
 @pytest.mark.parametrize(

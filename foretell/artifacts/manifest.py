@@ -1,0 +1,167 @@
+"""The manifest: the size and SHA-256 of each file of a model directory, checked before anything is used."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
+
+FORMAT_VERSION = 1
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+WEIGHTS = "model.safetensors"
+ONNX = "model.onnx"
+METRICS = "metrics.json"
+CARD = "README.md"
+MANIFEST = "manifest.json"
+RUN = "run"
+FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
+
+# A name, never a path: nothing outside the directory can be meant.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COPY_AGAIN = "copy the model again, or train it again"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest says of one file."""
+
+    size: int
+    sha256: str
+
+
+def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
+    """Return the manifest of these files, name to content."""
+    files = {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    }
+    return json.dumps({"foretell": version, "files": files}, indent=2).encode() + b"\n"
+
+
+def is_model(path: Path) -> bool:
+    """Tell whether a directory says that foretell wrote it, whole or not."""
+    return any("foretell" in (_object(path / name) or {}) for name in (CONFIG, MANIFEST))
+
+
+def read_manifest(path: Path) -> dict[str, Entry]:
+    """Read which files the model directory `path` must hold.
+
+    Raises:
+        NotAModelError: the path is no directory, or not foretell's.
+        NewerFormatError: a newer foretell wrote it.
+        MissingFileError: the manifest is not there.
+        ChangedFileError: the manifest is not one, names a file outside, or leaves one out.
+    """
+    if not path.is_dir():
+        found = "a file" if path.exists() else "nothing there"
+        raise NotAModelError(
+            expected="a foretell model directory", found=found, where=str(path), fix="check the path"
+        )
+    if not is_model(path):
+        raise NotAModelError(
+            expected="a foretell model directory",
+            found="a directory that foretell did not write",
+            where=str(path),
+            fix="give the directory that --out named in training",
+        )
+    _check_version(path)
+    if not (path / MANIFEST).exists():
+        raise _missing(path / MANIFEST)
+    entries = _entries(path / MANIFEST)
+    for name in FILES:
+        if name not in entries:
+            raise _changed(path / MANIFEST, f"an entry for {name}", "none")
+    return entries
+
+
+def verify(path: Path, name: str, entry: Entry) -> None:
+    """Check one file against the manifest without holding it in memory.
+
+    Raises:
+        MissingFileError, ChangedFileError
+    """
+    try:
+        _check_size(path / name, (path / name).stat().st_size, entry)
+        with (path / name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise _missing(path / name) from error
+    _check_digest(path / name, digest, entry)
+
+
+def read_verified(path: Path, name: str, entry: Entry) -> bytes:
+    """Return the content of one file, checked against the manifest.
+
+    Raises:
+        MissingFileError, ChangedFileError
+    """
+    try:
+        content = (path / name).read_bytes()
+    except FileNotFoundError as error:
+        raise _missing(path / name) from error
+    _check_size(path / name, len(content), entry)
+    _check_digest(path / name, hashlib.sha256(content).hexdigest(), entry)
+    return content
+
+
+def _check_version(path: Path) -> None:
+    version = (_object(path / CONFIG) or {}).get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise NewerFormatError(
+            expected=f"format version {FORMAT_VERSION} or older",
+            found=f"version {version}",
+            where=str(path / CONFIG),
+            fix="pip install --upgrade foretell",
+        )
+
+
+def _entries(path: Path) -> dict[str, Entry]:
+    manifest = _object(path)
+    files = manifest.get("files") if manifest is not None else None
+    if not isinstance(files, dict):
+        raise _changed(path, "a JSON object with 'files'", "something else")
+    entries = {}
+    for name, values in files.items():
+        if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
+            raise _changed(path, "names of files in this directory", repr(name))
+        size, sha256 = (
+            (values.get("size"), values.get("sha256")) if isinstance(values, dict) else (None, None)
+        )
+        if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            raise _changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
+        entries[name] = Entry(size, sha256)
+    return entries
+
+
+def _check_size(path: Path, size: int, entry: Entry) -> None:
+    if size != entry.size:
+        raise _changed(path, f"{entry.size} bytes", f"{size}")
+
+
+def _check_digest(path: Path, digest: str, entry: Entry) -> None:
+    if digest != entry.sha256:
+        raise _changed(path, f"SHA-256 {entry.sha256[:12]}…", f"{digest[:12]}…")
+
+
+def _missing(path: Path) -> MissingFileError:
+    return MissingFileError(expected="this file", found="none", where=str(path), fix=_COPY_AGAIN)
+
+
+def _changed(path: Path, expected: str, found: str) -> ChangedFileError:
+    return ChangedFileError(expected=expected, found=found, where=str(path), fix=_COPY_AGAIN)
+
+
+def _object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,303 @@
+"""The ONNX graph of each network, made straight from its weights with true LSTM operators.
+
+Needs `onnx` to build and ONNX Runtime to check; TensorFlow has no part in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.artifacts import reference
+from foretell.artifacts.weights import Weights
+from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.errors import ArtifactError, MissingExtraError
+
+if TYPE_CHECKING:
+    import onnx
+
+_OPSET = 17
+_IR_VERSION = 8
+_TOLERANCE = 1e-4
+
+
+def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
+    """Build the graph of the network that `settings` name.
+
+    ======================== ======================================= ================================
+    network                  inputs                                  outputs
+    ======================== ======================================= ================================
+    words lstm               ids int64 [stream, step],               logits [stream, step, word],
+                             h_k, c_k [stream, units] of layer k     h_k_out, c_k_out [stream, units]
+    words article            ids float [batch, window, 1]            logits [batch, word]
+    labels article, cnn-lstm ids int64 [batch, length], 0 in front   probabilities [batch, label]
+    labels bilstm            ids int64 [batch, step], 0 at the end,  probabilities [batch, label]
+                             lengths int32 [batch], at least 1
+    ======================== ======================================= ================================
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+    """
+    graph = _Graph(weights)
+    if isinstance(settings, WordsSettings):
+        (_article_words if settings.network == "article" else _words)(graph, settings)
+        return graph.model()
+    assert isinstance(settings, LabelsSettings)
+    features = _bilstm(graph) if settings.network == "bilstm" else _lstm_dense(graph, settings)
+    _probabilities(graph, features)
+    return graph.model()
+
+
+def check_onnx(serialised: bytes, settings: Settings, weights: Weights, *, seed: int = 0) -> None:
+    """Run the graph in ONNX Runtime on random ids and compare it with the NumPy reference.
+
+    Raises:
+        ArtifactError: any output is further than 1e-4 from the reference (relative to the largest above 1).
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+    inputs = random_inputs(settings, weights, seed=seed)
+    names = [output.name for output in session.get_outputs()]
+    expected = reference.run(settings, weights, inputs)
+    for name, found in zip(names, session.run(names, inputs), strict=True):
+        off = float(np.abs(found - expected[name]).max())
+        if not off <= _TOLERANCE * max(1.0, float(np.abs(expected[name]).max())):
+            raise ArtifactError(
+                expected=f"{name} within {_TOLERANCE} of the reference",
+                found=f"a difference of {off:.2g}",
+                where="model.onnx",
+                fix="report this with foretell doctor's output",
+            )
+
+
+def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
+    """Return inputs of three rows with random ids, for `check_onnx`."""
+    rng = np.random.default_rng(seed)
+    rows = 3
+    if isinstance(settings, WordsSettings):
+        if settings.network == "article":
+            size = weights["dense/bias"].shape[0]
+            return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
+        inputs: dict[str, npt.NDArray[Any]] = {
+            "ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))
+        }
+        for k in range(1, settings.layers + 1):
+            for state in ("h", "c"):
+                inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(np.float32)
+        return inputs
+    assert isinstance(settings, LabelsSettings)
+    size = weights["embedding"].shape[0]
+    if settings.network != "bilstm":
+        return {"ids": rng.integers(size, size=(rows, settings.length))}
+    steps = min(settings.length, 12)
+    lengths = np.array([steps, max(1, steps // 2), 1], np.int32)
+    ids = rng.integers(size, size=(rows, steps))
+    return {"ids": np.where(np.arange(steps) < lengths[:, None], ids, 0), "lengths": lengths}
+
+
+class _Graph:
+    """Collects nodes and weights; each method adds one operator and returns its output's name."""
+
+    def __init__(self, weights: Weights) -> None:
+        try:
+            import onnx
+        except ImportError as error:
+            raise MissingExtraError(
+                expected="onnx, to save a model", found="no such package", fix="pip install 'foretell[train]'"
+            ) from error
+        self.onnx, self.weights = onnx, weights
+        self._nodes: list[Any] = []
+        self._initializers: dict[str, Any] = {}
+        self._inputs: list[Any] = []
+        self._outputs: list[Any] = []
+
+    def op(self, kind: str, *inputs: str, n_outputs: int = 1, **attributes: Any) -> Any:
+        """Add a node; its outputs' names, or the one name where there is one output."""
+        names = [f"{kind.lower()}_{len(self._nodes)}_{i}" for i in range(n_outputs)]
+        self._nodes.append(self.onnx.helper.make_node(kind, list(inputs), names, **attributes))
+        return names[0] if n_outputs == 1 else names
+
+    def constant(self, name: str, value: npt.NDArray[Any]) -> str:
+        """Add an array; a name that is there already is used again."""
+        if name not in self._initializers:
+            array = np.ascontiguousarray(value)
+            self._initializers[name] = self.onnx.numpy_helper.from_array(array, name)
+        return name
+
+    def weight(self, name: str) -> str:
+        """Add one of the model's weights."""
+        return self.constant(name, self.weights[name])
+
+    def ints(self, *values: int) -> str:
+        """Add a vector of int64."""
+        return self.constant(f"ints_{'_'.join(map(str, values))}", np.array(values, np.int64))
+
+    def input(self, name: str, dtype: Any, axes: list[str | int]) -> str:
+        """Declare an input."""
+        kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        self._inputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
+        return name
+
+    def output(self, name: str, value: str, axes: list[str | int]) -> None:
+        """Declare an output and what it is."""
+        self._nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
+        kind = self.onnx.TensorProto.FLOAT
+        self._outputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
+
+    def dense(self, x: str, name: str) -> str:
+        """x [row, in] · kernel [in, units] + bias."""
+        return str(self.op("Gemm", x, self.weight(f"{name}/kernel"), self.weight(f"{name}/bias")))
+
+    def embed(self, ids: str) -> str:
+        """ids [batch, step] to [batch, step, embedding]."""
+        return str(self.op("Gather", self.weight("embedding"), ids))
+
+    def lstm(
+        self,
+        x: str,
+        name: str,
+        layers: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
+        *,
+        lengths: str = "",
+        state: tuple[str, str] = ("", ""),
+    ) -> tuple[str, str, str]:
+        """Add an LSTM of one direction, or of two where there are two `layers` (Keras's gate order).
+
+        x is [step, batch, in], state [direction, batch, units]; the outputs are [step, direction, batch,
+        units] and the last h and c, each [direction, batch, units].
+        """
+        kernels, recurrent_kernels, biases = zip(*layers, strict=True)
+        units = biases[0].shape[0] // 4
+        bias = np.stack([np.concatenate([_gates(b), np.zeros_like(b)]) for b in biases])
+        outputs = self.op(
+            "LSTM",
+            x,
+            self.constant(f"{name}/W", np.stack([_gates(kernel).T for kernel in kernels])),
+            self.constant(f"{name}/R", np.stack([_gates(kernel).T for kernel in recurrent_kernels])),
+            self.constant(f"{name}/B", bias),
+            lengths,
+            *state,
+            n_outputs=3,
+            hidden_size=units,
+            direction="bidirectional" if len(layers) == 2 else "forward",
+        )
+        return outputs[0], outputs[1], outputs[2]
+
+    def layer(self, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return a Keras LSTM layer's three weights."""
+        parts = ("kernel", "recurrent_kernel", "bias")
+        kernel, recurrent_kernel, bias = (self.weights[f"{name}/{part}"] for part in parts)
+        return kernel, recurrent_kernel, bias
+
+    def model(self) -> onnx.ModelProto:
+        """Return the finished model, checked for form."""
+        graph = self.onnx.helper.make_graph(
+            self._nodes, "foretell", self._inputs, self._outputs, list(self._initializers.values())
+        )
+        opsets = [self.onnx.helper.make_opsetid("", _OPSET)]
+        made = self.onnx.helper.make_model(
+            graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="foretell"
+        )
+        self.onnx.checker.check_model(made)
+        return made
+
+
+def _gates(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Reorder the last axis from Keras's gates i, f, c, o to ONNX's i, o, f, c."""
+    i, f, c, o = np.split(array, 4, axis=-1)
+    return np.concatenate([i, o, f, c], axis=-1)
+
+
+def _article_words(graph: _Graph, settings: WordsSettings) -> None:
+    ids = graph.input("ids", np.float32, ["batch", settings.window, 1])
+    x, h = graph.op("Transpose", ids, perm=[1, 0, 2]), ""
+    for k in range(1, settings.layers + 1):
+        kernel, bias = graph.weights[f"lstm_{k}/kernel"], graph.weights[f"lstm_{k}/bias"]
+        y, h, _ = graph.lstm(x, f"lstm_{k}", [reference.from_basic_lstm_cell(kernel, bias)])
+        x = graph.op("Squeeze", y, graph.ints(1))
+    logits = graph.dense(graph.op("Squeeze", h, graph.ints(0)), "dense")
+    graph.output("logits", logits, ["batch", "word"])
+
+
+def _words(graph: _Graph, settings: WordsSettings) -> None:
+    units, size = settings.units, graph.weights["embedding"].shape[0]
+    ids = graph.input("ids", np.int64, ["stream", "step"])
+    x = graph.op("Transpose", graph.embed(ids), perm=[1, 0, 2])
+    lasts: list[tuple[str, str]] = []
+    for k in range(1, settings.layers + 1):
+        before = [graph.input(f"{state}_{k}", np.float32, ["stream", units]) for state in ("h", "c")]
+        h, c = (graph.op("Unsqueeze", state, graph.ints(0)) for state in before)
+        y, h, c = graph.lstm(x, f"lstm_{k}", [graph.layer(f"lstm_{k}")], state=(h, c))
+        x = graph.op("Squeeze", y, graph.ints(1))
+        lasts += [(f"h_{k}_out", h), (f"c_{k}_out", c)]
+    # Gemm takes the embedding as it lies: one copy in the file serves both ends of the network.
+    flat = graph.op("Reshape", graph.op("Transpose", x, perm=[1, 0, 2]), graph.ints(-1, units))
+    if "projection/kernel" in graph.weights:
+        flat = graph.dense(flat, "projection")
+    flat = graph.op("Gemm", flat, graph.weight("embedding"), graph.weight("output/bias"), transB=1)
+    shape = graph.op("Concat", graph.op("Shape", ids), graph.ints(size), axis=0)
+    graph.output("logits", graph.op("Reshape", flat, shape), ["stream", "step", size])
+    for name, last in lasts:
+        graph.output(name, graph.op("Squeeze", last, graph.ints(0)), ["stream", units])
+
+
+def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
+    x = graph.embed(graph.input("ids", np.int64, ["batch", "length"]))
+    if settings.network == "cnn-lstm":
+        x = graph.op("Transpose", x, perm=[0, 2, 1])
+        # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
+        kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))
+        x = graph.op("Relu", graph.op("Conv", x, kernel, graph.weight("conv/bias")))
+        x = graph.op("MaxPool", x, kernel_shape=[settings.pool_size], strides=[settings.pool_size])
+        x = graph.op("Transpose", x, perm=[2, 0, 1])
+    else:
+        x = graph.op("Transpose", x, perm=[1, 0, 2])
+    _, h, _ = graph.lstm(x, "lstm", [graph.layer("lstm")])
+    return str(graph.op("Relu", graph.dense(graph.op("Squeeze", h, graph.ints(0)), "dense")))
+
+
+def _bilstm(graph: _Graph) -> str:
+    units = graph.weights["lstm_forward/bias"].shape[0] // 4
+    ids = graph.input("ids", np.int64, ["batch", "step"])
+    lengths = graph.input("lengths", np.int32, ["batch"])
+    x = graph.op("Transpose", graph.embed(ids), perm=[1, 0, 2])
+    layers = [graph.layer("lstm_forward"), graph.layer("lstm_backward")]
+    y, h, _ = graph.lstm(x, "lstm", layers, lengths=lengths)
+    # [step, direction, batch, units] to [batch, step, both directions' units]
+    y = graph.op("Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units))
+    last = graph.op("Reshape", graph.op("Transpose", h, perm=[1, 0, 2]), graph.ints(0, 2 * units))
+    mask = _mask(graph, ids, lengths)
+    # An LSTM's outputs lie between -1 and 1, so -1 never wins.
+    floor = graph.constant("floor", np.array(-1, np.float32))
+    zero = graph.constant("zero", np.array(0, np.float32))
+    longest = graph.op("ReduceMax", graph.op("Where", mask, y, floor), axes=[1], keepdims=0)
+    total = graph.op("ReduceSum", graph.op("Where", mask, y, zero), graph.ints(1), keepdims=0)
+    counts = graph.op("Cast", graph.op("Unsqueeze", lengths, graph.ints(1)), to=graph.onnx.TensorProto.FLOAT)
+    # A text of no steps should never come; if it does, it must not answer NaN.
+    mean = graph.op("Div", total, graph.op("Max", counts, graph.constant("least", np.array(1, np.float32))))
+    return str(graph.op("Concat", longest, mean, last, axis=1))
+
+
+def _mask(graph: _Graph, ids: str, lengths: str) -> str:
+    """[batch, step, 1]: which steps are words, not padding."""
+    step = graph.op("Gather", graph.op("Shape", ids), graph.constant("one", np.array(1, np.int64)))
+    start = graph.constant("start", np.array(0, np.int64))
+    steps = graph.op("Range", start, step, "one")
+    ends = graph.op("Cast", graph.op("Unsqueeze", lengths, graph.ints(1)), to=graph.onnx.TensorProto.INT64)
+    return str(graph.op("Unsqueeze", graph.op("Less", steps, ends), graph.ints(2)))
+
+
+def _probabilities(graph: _Graph, features: str) -> None:
+    logits = graph.dense(features, "output")
+    n_outputs = graph.weights["output/bias"].shape[0]
+    if n_outputs == 1:
+        # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)], without ONNX Runtime's fast sigmoid, which
+        # answers 0 for small probabilities.
+        logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=1)
+    probabilities = graph.op("Softmax", logits, axis=1)
+    graph.output("probabilities", probabilities, ["batch", max(2, n_outputs)])

@@ -1,0 +1,140 @@
+"""A slow LSTM in plain NumPy: what the derived ONNX graph is checked against, and the shortest way to read
+what each network computes. Everything here is float64.
+
+Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.artifacts.weights import Weights
+from foretell.config import LabelsSettings, Settings, WordsSettings
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+
+
+def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
+    """Compute a network's outputs from its inputs, both named and shaped as `onnx_graph.build_onnx` says."""
+    exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    if isinstance(settings, WordsSettings):
+        return (_article_words if settings.network == "article" else _words)(settings, exact, inputs)
+    assert isinstance(settings, LabelsSettings)
+    features = _bilstm if settings.network == "bilstm" else _lstm_dense
+    logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
+    return {"probabilities": _probabilities(logits)}
+
+
+def lstm(
+    x: Array, kernel: Array, recurrent_kernel: Array, bias: Array, h: Array, c: Array
+) -> tuple[Array, Array, Array]:
+    """Run one LSTM layer with Keras's gate order i, f, c, o.
+
+    Args:
+        x: [batch, step, in].
+        kernel: [in, 4 * units].
+        recurrent_kernel: [units, 4 * units].
+        bias: [4 * units].
+        h, c: the state before the first step, [batch, units].
+
+    Returns:
+        Outputs [batch, step, units] and the last h and c.
+    """
+    outputs = np.empty((x.shape[0], x.shape[1], h.shape[1]))
+    for step in range(x.shape[1]):
+        i, f, candidate, o = np.split(x[:, step] @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(candidate)
+        h = _sigmoid(o) * np.tanh(c)
+        outputs[:, step] = h
+    return outputs, h, c
+
+
+def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
+    """Turn BasicLSTMCell's weights into Keras's: (kernel, recurrent_kernel, bias) with gates i, f, c, o.
+
+    Its kernel [in + units, 4 * units] stands on input and state together, its gates are i, j, f, o with j the
+    candidate c, and 1 is added to the forget gate when it runs.
+    """
+    units = bias.shape[0] // 4
+    i, j, f, o = np.split(kernel, 4, axis=1)
+    bias_i, bias_j, bias_f, bias_o = np.split(bias, 4)
+    both = np.concatenate([i, f, j, o], axis=1)
+    return both[:-units], both[-units:], np.concatenate([bias_i, bias_f + 1, bias_j, bias_o])
+
+
+def _article_words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
+    x = inputs["ids"].astype(np.float64)
+    zeros = np.zeros((x.shape[0], settings.units))
+    for k in range(1, settings.layers + 1):
+        layer = from_basic_lstm_cell(weights[f"lstm_{k}/kernel"], weights[f"lstm_{k}/bias"])
+        x, _, _ = lstm(x, *layer, zeros, zeros)
+    return {"logits": x[:, -1] @ weights["dense/kernel"] + weights["dense/bias"]}
+
+
+def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
+    x, outputs = weights["embedding"][inputs["ids"]], {}
+    for k in range(1, settings.layers + 1):
+        state = inputs[f"h_{k}"], inputs[f"c_{k}"]
+        x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(x, *_layer(weights, f"lstm_{k}"), *state)
+    if "projection/kernel" in weights:
+        x = x @ weights["projection/kernel"] + weights["projection/bias"]
+    return {"logits": x @ weights["embedding"].T + weights["output/bias"], **outputs}
+
+
+def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
+    x = weights["embedding"][inputs["ids"]]
+    if settings.network == "cnn-lstm":
+        x = _max_pool(_convolve(x, weights["conv/kernel"], weights["conv/bias"]), settings.pool_size)
+    zeros = np.zeros((x.shape[0], settings.units))
+    _, h, _ = lstm(x, *_layer(weights, "lstm"), zeros, zeros)
+    hidden: Array = np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)
+    return hidden
+
+
+def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
+    """Return [text, 6 * units]: over each text's own steps, max, mean and last of both directions."""
+    rows = []
+    zeros = np.zeros((1, settings.units))
+    for ids, length in zip(inputs["ids"], inputs["lengths"], strict=True):
+        x = weights["embedding"][ids[:length]][None]
+        forward, forward_last, _ = lstm(x, *_layer(weights, "lstm_forward"), zeros, zeros)
+        backward, backward_last, _ = lstm(x[:, ::-1], *_layer(weights, "lstm_backward"), zeros, zeros)
+        both = np.concatenate([forward, backward[:, ::-1]], axis=2)
+        rows.append(np.concatenate([both.max(1), both.mean(1), forward_last, backward_last], axis=1))
+    return np.concatenate(rows)
+
+
+def _convolve(x: Array, kernel: Array, bias: Array) -> Array:
+    width, _, filters = kernel.shape
+    steps = x.shape[1] - width + 1
+    y = np.stack([x[:, s : s + width].reshape(x.shape[0], -1) for s in range(steps)], axis=1)
+    relu: Array = np.maximum(y @ kernel.reshape(-1, filters) + bias, 0)
+    return relu
+
+
+def _max_pool(x: Array, size: int) -> Array:
+    steps = x.shape[1] // size
+    pooled: Array = x[:, : steps * size].reshape(x.shape[0], steps, size, -1).max(2)
+    return pooled
+
+
+def _layer(weights: Arrays, name: str) -> tuple[Array, Array, Array]:
+    return weights[f"{name}/kernel"], weights[f"{name}/recurrent_kernel"], weights[f"{name}/bias"]
+
+
+def _probabilities(logits: Array) -> Array:
+    if logits.shape[1] == 1:
+        return np.concatenate([_sigmoid(-logits), _sigmoid(logits)], axis=1)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _sigmoid(x: Array) -> Array:
+    # tanh does not overflow, 1 / (1 + exp(-x)) does.
+    half: Array = 0.5 * (1 + np.tanh(0.5 * x))
+    return half

@@ -1,0 +1,129 @@
+"""Putting a finished directory in the place of another, so that a reader sees the old one or the new one.
+
+The new directory is written beside the old one, synced, and then takes its name in one system call:
+`renameat2(RENAME_EXCHANGE)` on Linux, `renamex_np(RENAME_SWAP)` on macOS. Where neither exists (Windows, some
+network file systems) two renames do it, and only a crash between them leaves the old one under its temporary
+name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_TEMPORARY = ".foretell-new"
+_ABANDONED_AFTER_SECONDS = 24 * 3600.0
+_AT_FDCWD = -100
+_SWAP = 2
+_UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV}
+
+
+@contextlib.contextmanager
+def new_directory(target: Path) -> Iterator[Path]:
+    """Give an empty directory beside `target`; remove what is left of it at the end, whatever happens.
+
+    Also removes such directories that a killed process left there more than a day ago.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target)
+    new = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_TEMPORARY}")
+    new.mkdir()
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a new file and wait until it is on the disk."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(path: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems sync no directories.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def take_place(new: Path, target: Path) -> None:
+    """Give `new` the name `target`; a directory that had this name then has the name `new`.
+
+    Raises:
+        OSError: it cannot be done, and `target` is what it was.
+    """
+    try:
+        # Succeeds where nothing is there, or an empty directory.
+        new.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        if not _exchange(new, target):
+            _exchange_in_two_steps(new, target)
+    # Both are whole on the disk by now: a failure here only leaves open which of them a power cut would show.
+    with contextlib.suppress(OSError):
+        sync_directory(target.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one system call; False where the system cannot."""
+    libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    one_name, other_name = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        result = libc.renamex_np(one_name, other_name, _SWAP)
+    elif hasattr(libc, "renameat2"):
+        result = libc.renameat2(_AT_FDCWD, one_name, _AT_FDCWD, other_name, _SWAP)
+    else:
+        return False
+    if result == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), str(other))
+
+
+def _exchange_in_two_steps(new: Path, target: Path) -> None:
+    aside = new.with_name(f"{new.name}-old")
+    target.rename(aside)
+    try:
+        new.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    aside.rename(new)
+
+
+def _prefix(target: Path) -> str:
+    # Cut, so that a long name does not become too long for the file system.
+    return f".{target.name[:40]}."
+
+
+def _remove_abandoned(target: Path) -> None:
+    before = time.time() - _ABANDONED_AFTER_SECONDS
+    prefix = _prefix(target)
+    for path in target.parent.iterdir():
+        if path.name.startswith(prefix) and path.name.endswith(_TEMPORARY):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < before:
+                    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,129 @@
+"""The names and shapes of every network's weights: what model.safetensors holds.
+
+All are float32. Keras's LSTM layers keep their gates in the order i, f, c, o; TensorFlow 1's BasicLSTMCell,
+which the article's words use, keeps i, j, f, o in one kernel over input and state.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.errors import ArtifactError, SettingsError
+
+Weights = dict[str, npt.NDArray[np.float32]]
+Shapes = dict[str, tuple[int, ...]]
+
+# One protocol buffer, which an ONNX file is, holds 2 GiB at most.
+_MOST_BYTES = 2**31 - 2**24
+
+
+def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
+    """Return the shape of each weight of the network that `settings` name.
+
+    Args:
+        settings: of either job.
+        size: the tokenizer's number of ids.
+        n_labels: the number of labels; words have none.
+    """
+    if isinstance(settings, WordsSettings):
+        return _article_words(settings, size) if settings.network == "article" else _words(settings, size)
+    assert isinstance(settings, LabelsSettings)
+    return _labels(settings, size, n_labels)
+
+
+def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
+    """Refuse, before any training, a network whose weights cannot be saved.
+
+    Raises:
+        SettingsError: the weights are larger than one ONNX file may be (2 GiB).
+    """
+    n_bytes = 4 * sum(math.prod(shape) for shape in weight_shapes(settings, size, n_labels).values())
+    if n_bytes > _MOST_BYTES:
+        raise SettingsError(
+            expected=f"weights of at most {_MOST_BYTES / 1e9:.1f} GB",
+            found=f"{n_bytes / 1e9:.1f} GB ({size:,} words, {settings.units:,} units)",
+            where="vocabulary",
+            fix="set a smaller --vocabulary or fewer --units",
+        )
+
+
+def check_weights(weights: Weights, shapes: Shapes) -> None:
+    """Check names, shapes, types and that every number is finite.
+
+    Raises:
+        ArtifactError: anything differs from `shapes`.
+    """
+    if weights.keys() != shapes.keys():
+        missing = ", ".join(sorted(shapes.keys() - weights.keys())) or "none"
+        extra = ", ".join(sorted(weights.keys() - shapes.keys())) or "none"
+        raise ArtifactError(
+            expected="the weights of this network", found=f"missing: {missing}; unknown: {extra}"
+        )
+    for name, shape in shapes.items():
+        weight = weights[name]
+        if weight.shape != shape or weight.dtype != np.float32:
+            raise ArtifactError(
+                expected=f"float32 {list(shape)}",
+                found=f"{weight.dtype} {list(weight.shape)}",
+                where=f"weight {name}",
+            )
+        if not np.isfinite(weight).all():
+            raise ArtifactError(
+                expected="finite weights",
+                found="NaN or infinity",
+                where=f"weight {name}",
+                fix="training has diverged: train again with a lower --learning-rate",
+            )
+
+
+def _article_words(settings: WordsSettings, size: int) -> Shapes:
+    units = settings.units
+    shapes: Shapes = {}
+    for k in range(1, settings.layers + 1):
+        # Each step of the first layer reads one number: the word's raw integer.
+        shapes[f"lstm_{k}/kernel"] = ((1 if k == 1 else units) + units, 4 * units)
+        shapes[f"lstm_{k}/bias"] = (4 * units,)
+    return {**shapes, "dense/kernel": (units, size), "dense/bias": (size,)}
+
+
+def _words(settings: WordsSettings, size: int) -> Shapes:
+    units, embedding_size = settings.units, settings.embedding_size
+    shapes: Shapes = {"embedding": (size, embedding_size)}
+    for k in range(1, settings.layers + 1):
+        shapes |= _lstm(f"lstm_{k}", embedding_size if k == 1 else units, units)
+    if units != embedding_size:
+        shapes |= _dense("projection", units, embedding_size)
+    return {**shapes, "output/bias": (size,)}
+
+
+def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
+    units, width = settings.units, settings.embedding_size
+    n_outputs = 1 if n_labels == 2 else n_labels
+    shapes: Shapes = {"embedding": (size, width)}
+    if settings.network == "bilstm":
+        shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)
+        return shapes | _dense("output", 6 * units, n_outputs)
+    if settings.network == "cnn-lstm":
+        shapes |= {
+            "conv/kernel": (settings.kernel_size, width, settings.filters),
+            "conv/bias": (settings.filters,),
+        }
+        width = settings.filters
+    shapes |= _lstm("lstm", width, units) | _dense("dense", units, settings.dense_units)
+    return shapes | _dense("output", settings.dense_units, n_outputs)
+
+
+def _lstm(name: str, width: int, units: int) -> Shapes:
+    return {
+        f"{name}/kernel": (width, 4 * units),
+        f"{name}/recurrent_kernel": (units, 4 * units),
+        f"{name}/bias": (4 * units,),
+    }
+
+
+def _dense(name: str, width: int, units: int) -> Shapes:
+    return {f"{name}/kernel": (width, units), f"{name}/bias": (units,)}

@@ -1,0 +1,83 @@
+"""Tiny models of every network, with random weights: no training, so no TensorFlow."""
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.weights import weight_shapes
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.tokenizer import Tokenizer
+
+TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
+TWO, THREE = ["bad", "good"], ["bad", "good", "mixed"]
+
+ARTICLE_WORDS = WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3)
+ARTICLE_LABELS = LabelsSettings(
+    network="article", tokens="keras", units=7, embedding_size=5, length=11, dense_units=6
+)
+CNN_LSTM = LabelsSettings(
+    network="cnn-lstm",
+    tokens="keras",
+    units=7,
+    embedding_size=5,
+    length=23,
+    dense_units=6,
+    filters=4,
+    kernel_size=3,
+    pool_size=4,
+)
+BILSTM = LabelsSettings(units=7, embedding_size=5, length=30)
+
+NETWORKS = {
+    "words-article": (ARTICLE_WORDS, None),
+    "words-1": (WordsSettings(units=8, embedding_size=8, layers=1), None),
+    "words-3-projected": (WordsSettings(units=9, embedding_size=6, layers=3), None),
+    "labels-article": (ARTICLE_LABELS, TWO),
+    "labels-article-3": (ARTICLE_LABELS, THREE),
+    "labels-cnn-lstm": (CNN_LSTM, TWO),
+    "labels-bilstm": (BILSTM, TWO),
+    "labels-bilstm-3": (BILSTM, THREE),
+}
+
+
+def build(name, *, seed=0, scale=0.5, **changes):
+    settings, labels = NETWORKS[name]
+    tokenizer = Tokenizer.train([TEXT], settings.tokens, lowercase=settings.lowercase, vocabulary=1000)
+    rng = np.random.default_rng(seed)
+    shapes = weight_shapes(settings, tokenizer.size, len(labels or ()))
+    values = {
+        "job": "words" if labels is None else "labels",
+        "preset": "base",
+        "settings": settings,
+        "tokenizer": tokenizer,
+        "weights": {key: rng.normal(0, scale, shape).astype(np.float32) for key, shape in shapes.items()},
+        "labels": labels,
+        "metrics": {"accuracy": 0.875, "steps": 12},
+    }
+    return Model(**{**values, **changes})
+
+
+@pytest.fixture(params=NETWORKS)
+def any_model(request):
+    """A model of each network in turn."""
+    return build(request.param)
+
+
+@pytest.fixture
+def make_model():
+    """The function that makes a model by its name in NETWORKS."""
+    return build
+
+
+@pytest.fixture
+def model():
+    """One small classifier."""
+    return build("labels-bilstm")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """The directory of `model`, written once; copy it, never change it."""
+    path = tmp_path_factory.mktemp("written") / "model"
+    write_model(build("labels-bilstm"), path)
+    return path

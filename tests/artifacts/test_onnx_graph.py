@@ -1,0 +1,142 @@
+"""The ONNX graphs give what the NumPy reference gives, whatever the batch."""
+
+import sys
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from foretell.artifacts import onnx_graph, reference
+from foretell.errors import ArtifactError, MissingExtraError
+
+LABELS = ["labels-article", "labels-article-3", "labels-cnn-lstm", "labels-bilstm", "labels-bilstm-3"]
+
+
+def session(model):
+    serialised = onnx_graph.build_onnx(model.settings, model.weights).SerializeToString()
+    return onnxruntime.InferenceSession(serialised, providers=["CPUExecutionProvider"])
+
+
+def run(opened, inputs):
+    names = [output.name for output in opened.get_outputs()]
+    return dict(zip(names, opened.run(names, inputs), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_network_equals_the_reference(any_model, seed):
+    inputs = onnx_graph.random_inputs(any_model.settings, any_model.weights, seed=seed)
+    found = run(session(any_model), inputs)
+    expected = reference.run(any_model.settings, any_model.weights, inputs)
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-5, rtol=1e-5)
+
+
+def test_every_network_runs_true_lstm_operators(any_model):
+    kinds = [node.op_type for node in onnx_graph.build_onnx(any_model.settings, any_model.weights).graph.node]
+    layers = getattr(any_model.settings, "layers", 1)
+    assert kinds.count("LSTM") == layers
+    assert not {"Loop", "Scan", "If"} & set(kinds)
+
+
+def test_the_names_and_axes_of_words(make_model):
+    opened = session(make_model("words-3-projected"))
+    states = [f"{state}_{k}" for k in (1, 2, 3) for state in ("h", "c")]
+    assert [i.name for i in opened.get_inputs()] == ["ids", *states]
+    assert [o.name for o in opened.get_outputs()] == ["logits", *(f"{state}_out" for state in states)]
+    assert opened.get_inputs()[0].shape == ["stream", "step"]
+    assert opened.get_outputs()[0].shape[:2] == ["stream", "step"]
+
+
+def test_words_state_carries_from_call_to_call(make_model):
+    model = make_model("words-3-projected")
+    opened = session(model)
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    whole = run(opened, inputs)
+    first = run(opened, {**inputs, "ids": inputs["ids"][:, :2]})
+    carried = {name.removesuffix("_out"): value for name, value in first.items() if name != "logits"}
+    second = run(opened, {**carried, "ids": inputs["ids"][:, 2:]})
+    np.testing.assert_allclose(second["logits"], whole["logits"][:, 2:], atol=1e-6)
+    np.testing.assert_allclose(second["c_3_out"], whole["c_3_out"], atol=1e-6)
+
+
+def test_the_article_words_are_basic_lstm_cells(make_model):
+    """Against TensorFlow 1.15's BasicLSTMCell.call, written out: gates i, j, f, o and forget bias 1."""
+    model = make_model("words-article")
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    steps = list(inputs["ids"].transpose(1, 0, 2))
+    for k in (1, 2):
+        c = h = np.zeros((3, model.settings.units))
+        for step, x in enumerate(steps):
+            gates = (
+                np.concatenate([x, h], 1) @ model.weights[f"lstm_{k}/kernel"]
+                + model.weights[f"lstm_{k}/bias"]
+            )
+            i, j, f, o = np.split(gates, 4, axis=1)
+            c = c * sigmoid(f + 1.0) + sigmoid(i) * np.tanh(j)
+            h = np.tanh(c) * sigmoid(o)
+            steps[step] = h
+    expected = h @ model.weights["dense/kernel"] + model.weights["dense/bias"]
+    np.testing.assert_allclose(run(session(model), inputs)["logits"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_one_text_and_a_batch_give_the_same(make_model, name):
+    model = make_model(name)
+    opened = session(model)
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    together = run(opened, inputs)["probabilities"]
+    for row in range(3):
+        alone = run(opened, {key: value[row : row + 1] for key, value in inputs.items()})["probabilities"]
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
+
+
+def test_bilstm_padding_changes_nothing(make_model):
+    model = make_model("labels-bilstm")
+    opened = session(model)
+    ids, lengths = np.array([[5, 6, 7], [8, 0, 0]]), np.array([3, 1], np.int32)
+    padded = np.pad(ids, ((0, 0), (0, 9)))
+    # What lies behind the end is not read at all, not even when it is a word.
+    noisy = np.where(np.arange(12) < lengths[:, None], padded, 9)
+    expected = run(opened, {"ids": ids, "lengths": lengths})["probabilities"]
+    for other in (padded, noisy):
+        found = run(opened, {"ids": other, "lengths": lengths})["probabilities"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_bilstm_with_no_steps_is_finite(make_model):
+    inputs = {"ids": np.zeros((2, 3), np.int64), "lengths": np.array([0, 2], np.int32)}
+    assert np.isfinite(run(session(make_model("labels-bilstm")), inputs)["probabilities"]).all()
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_probabilities_are_of_every_label_and_sum_to_one(make_model, name):
+    model = make_model(name)
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    found = run(session(model), inputs)["probabilities"]
+    assert found.shape == (3, len(model.labels))
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+
+
+def test_small_probabilities_keep_their_digits(make_model):
+    model = make_model("labels-bilstm")
+    model.weights["output/bias"][:] = 40
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    assert (run(session(model), inputs)["probabilities"][:, 0] > 0).all()
+
+
+def test_a_graph_of_other_weights_is_refused(any_model):
+    serialised = onnx_graph.build_onnx(any_model.settings, any_model.weights).SerializeToString()
+    changed = {name: weight + 0.1 for name, weight in any_model.weights.items()}
+    with pytest.raises(ArtifactError, match=r"model\.onnx: expected .* within 0\.0001 of the reference"):
+        onnx_graph.check_onnx(serialised, any_model.settings, changed)
+
+
+def test_without_onnx_the_error_gives_the_command(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'"):
+        onnx_graph.build_onnx(model.settings, model.weights)
