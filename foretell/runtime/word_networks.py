@@ -1,0 +1,119 @@
+"""The two word networks behind one interface: read a prompt, then follow it word by word, in several streams.
+
+A state is immutable: following from it twice gives the same answer twice, so beams can branch.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from foretell.runtime.session import Array, Session
+
+State = tuple[Array, ...]
+Floats = NDArray[np.floating]
+Integers = NDArray[np.integer]
+
+# Words of a long prompt that are read in one call: bounds the memory, changes no number.
+PROMPT_CHUNK = 512
+
+
+class WordNetwork(Protocol):
+    """What completion needs of a network."""
+
+    def read(self, ids: list[int]) -> tuple[Floats, State]:
+        """Read a prompt from the start. Returns logits [1, word] of the word after it, and the state."""
+
+    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
+        """Add one word, [stream], to each stream. Returns logits [stream, word] and the new state."""
+
+    def pick(self, state: State, streams: Integers) -> State:
+        """Return the state of the given streams, in that order; a stream may be picked more than once."""
+
+
+class LstmNetwork:
+    """Embeddings and LSTM layers; the state is h and c of each layer, [stream, units].
+
+    Args:
+        session: a graph with inputs `ids` int64 [stream, step], `h_k`, `c_k` [stream, units_k] and outputs
+            `logits` [stream, step, word], `h_k_out`, `c_k_out`.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        states = [entry for entry in session.get_inputs() if entry.name != "ids"]
+        self._names = [entry.name for entry in states]
+        self._widths = [int(entry.shape[-1]) for entry in states]
+        self._outputs = [f"{name}_out" for name in self._names]
+        # Without this the whole graph runs even where the logits of a prompt's first words are not asked for.
+        self._only_needed = onnxruntime.RunOptions()
+        self._only_needed.only_execute_path_to_fetches = True
+
+    def zero_state(self) -> State:
+        """Return the state of one stream that has read nothing."""
+        return tuple(np.zeros((1, width), np.float32) for width in self._widths)
+
+    def advance(self, ids: Integers, state: State) -> tuple[Floats, State]:
+        """Read ids [stream, step]. Returns logits [stream, step, word] and the new state."""
+        logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
+        return logits, tuple(after)
+
+    def skip(self, ids: Integers, state: State) -> State:
+        """Read ids [stream, step] for the state alone, which spares the logits: most of the work."""
+        return tuple(self._session.run(self._outputs, self._inputs(ids, state), self._only_needed))
+
+    def read(self, ids: list[int]) -> tuple[Floats, State]:
+        """See `WordNetwork.read`; at least one id."""
+        state = self.zero_state()
+        prompt = np.array([ids], np.int64)
+        for start in range(0, len(ids) - 1, PROMPT_CHUNK):
+            state = self.skip(prompt[:, start : min(start + PROMPT_CHUNK, len(ids) - 1)], state)
+        return self.follow(prompt[:, -1], state)
+
+    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
+        """See `WordNetwork.follow`."""
+        logits, after = self.advance(words[:, None], state)
+        return logits[:, 0], after
+
+    def pick(self, state: State, streams: Integers) -> State:
+        """See `WordNetwork.pick`."""
+        return tuple(part[streams] for part in state)
+
+    def _inputs(self, ids: Integers, state: State) -> dict[str, Array]:
+        inputs: dict[str, Array] = dict(zip(self._names, state, strict=True))
+        inputs["ids"] = ids.astype(np.int64, copy=False)
+        return inputs
+
+
+class ArticleNetwork:
+    """The article's network: the next word from a window of raw integers. State: the window, [stream, step].
+
+    Args:
+        session: a graph with input `ids` float [batch, step, 1] and output `logits` [batch, word].
+        window: words in a window.
+    """
+
+    def __init__(self, session: Session, window: int) -> None:
+        self._session = session
+        self.window = window
+
+    def advance(self, windows: Integers) -> Floats:
+        """Return logits [batch, word] of the word after each window [batch, step]."""
+        return self._session.run(["logits"], {"ids": windows[:, :, None].astype(np.float32)})[0]
+
+    def read(self, ids: list[int]) -> tuple[Floats, State]:
+        """See `WordNetwork.read`; at least a window of ids, the last of which are read."""
+        windows = np.array([ids[-self.window :]], np.int64)
+        return self.advance(windows), (windows,)
+
+    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
+        """See `WordNetwork.follow`."""
+        windows = np.concatenate([state[0][:, 1:], words[:, None]], axis=1)
+        return self.advance(windows), (windows,)
+
+    def pick(self, state: State, streams: Integers) -> State:
+        """See `WordNetwork.pick`."""
+        return (state[0][streams],)

@@ -1,0 +1,110 @@
+"""Small models with random weights, written as real model directories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.weights import weight_shapes
+from foretell.config import Job, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.words import WordsRuntime
+from foretell.tokenizer import Tokenizer
+
+TEXT = (
+    "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to action"
+)
+
+Words = Callable[..., WordsRuntime]
+Labels = Callable[..., LabelsRuntime]
+
+
+def write_random(
+    path: Path, settings: Any, labels: list[str] | None = None, *, text: str = TEXT, **parts: Any
+) -> Path:
+    """Write a model with random weights, far enough from uniform to tell answers apart."""
+    tokenizer = Tokenizer.train(
+        [text],
+        settings.tokens,
+        lowercase=settings.lowercase,
+        vocabulary=settings.vocabulary,
+        min_count=settings.min_count,
+    )
+    shapes = weight_shapes(settings, tokenizer.size, len(labels or []))
+    random = np.random.default_rng(7)
+    # Wide layers of large weights are chaotic: rounding would grow from step to step.
+    scale = 0.5 if settings.units < 50 else 0.1
+    weights = {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
+    job: Job = "labels" if labels else "words"
+    write_model(
+        Model(
+            job=job,
+            preset="base",
+            settings=settings,
+            tokenizer=tokenizer,
+            weights=weights,
+            labels=labels,
+            **parts,
+        ),
+        path,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def words_model(tmp_path_factory: pytest.TempPathFactory) -> Words:
+    """Return a function that makes and opens a words model of a preset with some settings changed."""
+
+    def make(
+        name: str = "base", *, text: str = TEXT, embedding_size: int = 12, units: int = 8, **changes: Any
+    ) -> WordsRuntime:
+        base = preset("words", name)
+        assert isinstance(base, WordsSettings)
+        settings = with_changes(base, {"embedding_size": embedding_size, "units": units, **changes})
+        path = write_random(tmp_path_factory.mktemp("words") / "model", settings, text=text)
+        return WordsRuntime.open(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def lstm(words_model: Words) -> WordsRuntime:
+    """Two layers, projected."""
+    return words_model(layers=2)
+
+
+@pytest.fixture(scope="session")
+def article_words(words_model: Words) -> WordsRuntime:
+    return words_model("article")
+
+
+@pytest.fixture(scope="session")
+def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
+    """Return a function that makes and opens a labels model of a preset with some settings changed."""
+
+    def make(
+        name: str = "base",
+        *,
+        labels: tuple[str, ...] = ("neg", "pos"),
+        calibration: dict[str, Any] | None = None,
+        threads: int | None = None,
+        **changes: Any,
+    ) -> LabelsRuntime:
+        base = preset("labels", name)
+        assert isinstance(base, LabelsSettings)
+        small = {"embedding_size": 6, "units": 5, "dense_units": 4, "length": 30, "filters": 4, **changes}
+        path = tmp_path_factory.mktemp("labels") / "model"
+        write_random(path, with_changes(base, small), list(labels), calibration=calibration)
+        return LabelsRuntime.open(path, threads=threads)
+
+    return make
+
+
+@pytest.fixture(scope="session", params=["base", "article", "cnn-lstm"])
+def any_labels(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
+    return labels_model(request.param)
