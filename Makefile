@@ -21,21 +21,22 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@echo "making $(VENV) with $$($(PYTHON) --version) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' $(LOCK))"
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCK)
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(PREDICT)/.installed: $(VENV)/.installed
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PREDICT)
-	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) hatchling pytest pytest-timeout
-	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) --no-build-isolation --editable .
+	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) hatchling
+	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) --no-build-isolation .
 	@touch $@
 
 demo: install  ## both jobs on the text that ships with foretell, in under two minutes
-	@$(BIN)/foretell demo
+	@$(BIN)/foretell demo --out out/demo
 
 test: install $(PREDICT)/.installed  ## all tests (under ten minutes on two cores)
-	$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --no-deps --no-build-isolation --reinstall-package foretell .
+	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist loadfile
 
 lint: install  ## ruff, mypy and the layer check
 	$(BIN)/ruff check

@@ -32,7 +32,9 @@ class Split:
 
 def text_key(text: str) -> bytes:
     """Return what two texts share when they differ in nothing but white space and case (a 16-byte digest)."""
-    return hashlib.blake2b(" ".join(text.casefold().split()).encode("utf-8"), digest_size=16).digest()
+    return hashlib.blake2b(
+        " ".join(text.casefold().split()).encode("utf-8", "surrogatepass"), digest_size=16
+    ).digest()
 
 
 def split(examples: Examples, fraction: float, seed: int) -> Split:

@@ -1,0 +1,45 @@
+"""Opening what a verb is given: a verified model for the right job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from foretell.artifacts.model_directory import Opened
+    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.words import WordsRuntime
+
+
+def open_model(model: str) -> Opened:
+    """Open and verify a model directory for either job."""
+    from foretell.artifacts.model_directory import open_verified
+
+    return open_verified(model)
+
+
+def open_words(model: str) -> WordsRuntime:
+    """Open a model directory that must be for words."""
+    opened = open_model(model)
+    if opened.job != "words":
+        raise _wrong_job("words", "labels", model, "foretell classify")
+    from foretell.runtime.words import WordsRuntime
+
+    return WordsRuntime.from_opened(opened)
+
+
+def open_labels(model: str) -> LabelsRuntime:
+    """Open a model directory that must be for labels."""
+    opened = open_model(model)
+    if opened.job != "labels":
+        raise _wrong_job("labels", "words", model, "foretell next, complete or score")
+    from foretell.runtime.labels import LabelsRuntime
+
+    return LabelsRuntime.from_opened(opened)
+
+
+def _wrong_job(wanted: str, found: str, model: str, verbs: str) -> UsageError:
+    return UsageError(
+        expected=f"a model for {wanted}", found=f"one for {found}", where=model, fix=f"use {verbs} with it"
+    )

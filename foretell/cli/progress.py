@@ -1,0 +1,123 @@
+"""What a training shows while it runs: a live line on a terminal, plain lines elsewhere, all on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+from foretell.cli.output import duration, percent
+from foretell.training.events import Checkpointed, EpochDone, Event, Progress, Said
+
+QUIET_SECONDS = 10.0
+
+
+class PlainView:
+    """A listener that prints what is said, each end of an epoch, and how far it is every ten seconds."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._shown = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Progress) and time.monotonic() - self._shown < QUIET_SECONDS:
+            return
+        line = describe(event)
+        if line:
+            self._shown = time.monotonic()
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def __enter__(self) -> PlainView:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class LiveView(PlainView):
+    """A listener that keeps one moving line at the bottom of a terminal, and prints the rest above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[detail]}"),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+        self._task: Any = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if not isinstance(event, Progress):
+            super().__call__(event)
+            return
+        if self._task is None:
+            self._task = self._bars.add_task("", total=event.steps, detail="")
+        self._bars.update(
+            self._task,
+            total=event.steps,
+            completed=event.step,
+            description=f"epoch {event.epoch}/{event.epochs}",
+            detail=_figures(event),
+        )
+
+    def _print(self, line: str) -> None:
+        self._bars.console.print(line, markup=False, soft_wrap=True)
+
+    def __enter__(self) -> LiveView:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+
+def view() -> PlainView:
+    """Return the listener that fits this process's stderr."""
+    return LiveView() if sys.stderr.isatty() else PlainView()
+
+
+def describe(event: Event) -> str:
+    """Return one line for an event; empty where there is nothing worth a line."""
+    if isinstance(event, Said):
+        return event.text
+    if isinstance(event, Progress):
+        return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_figures(event)}"
+    if isinstance(event, EpochDone):
+        return _epoch(event)
+    assert isinstance(event, Checkpointed)
+    return ""
+
+
+def _figures(event: Progress) -> str:
+    parts = [f"loss {event.loss:.3f}", percent(event.accuracy), f"{event.speed:,.0f} {event.unit}/s"]
+    if event.seconds_left is not None:
+        parts.append(f"{duration(event.seconds_left)} left")
+    if event.best is not None:
+        parts.append(f"best {event.best:.3f}")
+    return "  ".join(parts)
+
+
+def _epoch(event: EpochDone) -> str:
+    line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  loss {event.loss:.3f}"
+    line += f"  {percent(event.accuracy)}"
+    if event.valid_loss is not None:
+        line += f"  held out: loss {event.valid_loss:.3f}"
+    if event.valid_accuracy is not None:
+        line += f"  {percent(event.valid_accuracy)}"
+    return line + ("  (best)" if event.is_best else "")

@@ -1,0 +1,198 @@
+"""The verbs `train words` and `train labels`: what was found, the training, what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+from cyclopts import Group, Parameter
+
+from foretell.cli.options import LabelsOptions, WordsOptions, given
+from foretell.cli.output import aligned, as_json, duration
+from foretell.cli.progress import view
+from foretell.config import DEFAULT_PRESET, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.errors import SettingsError
+
+if TYPE_CHECKING:
+    from foretell.artifacts.model_directory import Model
+    from foretell.data.survey import Survey
+    from foretell.training.events import Listener
+
+DATA = Group("Data", sort_key=2)
+
+
+@Parameter(name="*", group=Group("Training", sort_key=1))
+@dataclass(kw_only=True)
+class Training:
+    """Options of every training.
+
+    Attributes:
+        out: the model directory to write.
+        preset: article, base or another: see foretell info --presets.
+        resume: go on with the unfinished training of --out.
+        restart: throw the unfinished training of --out away and begin again.
+        checkpoint_seconds: seconds between checkpoints.
+        tensorboard: a folder for TensorBoard's event files.
+        json: print the final figures as one JSON object on stdout.
+        config: a TOML file with options.
+    """
+
+    out: Path
+    preset: str = DEFAULT_PRESET
+    resume: Annotated[bool, Parameter(negative=())] = False
+    restart: Annotated[bool, Parameter(negative=())] = False
+    checkpoint_seconds: float = 60.0
+    tensorboard: Path | None = None
+    json: Annotated[bool, Parameter(negative=())] = False
+    config: Path | None = None
+
+    def for_trainer(self) -> dict[str, Any]:
+        """Return the options that the trainers take under the same names."""
+        if not self.checkpoint_seconds > 0:
+            raise SettingsError(
+                expected="more than 0", found=str(self.checkpoint_seconds), where="checkpoint-seconds"
+            )
+        names = ("out", "preset", "resume", "restart", "checkpoint_seconds", "tensorboard")
+        return {name: getattr(self, name) for name in names}
+
+
+def train_words(
+    sources: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=())],
+    /,
+    *,
+    training: Training,
+    options: WordsOptions = None,
+) -> None:
+    """Train a language model.
+
+    Args:
+        sources: files, folders, .gz, - for standard input, or a named corpus: meditations, imdb.
+    """
+    settings = with_changes(cast(WordsSettings, preset("words", training.preset)), given(options))
+    _prepare(training)
+    from foretell.data.corpus import open_corpus
+    from foretell.data.survey import survey_corpus
+
+    corpus = open_corpus(sources)
+    found = survey_corpus(corpus)
+    _show(found)
+    load_tensorflow()
+    from foretell.training.words import train_words as train
+
+    with view() as listener:
+        model = train(corpus, settings, listener=_once(listener, found.notes), **training.for_trainer())
+    _finish(model, training)
+
+
+def train_labels(
+    data: Annotated[str, Parameter(name="DATA")],
+    /,
+    *,
+    training: Training,
+    valid: Annotated[str | None, Parameter(group=DATA)] = None,
+    text: Annotated[str | None, Parameter(group=DATA)] = None,
+    label: Annotated[str | None, Parameter(group=DATA)] = None,
+    options: LabelsOptions = None,
+) -> None:
+    """Train a text classifier.
+
+    Args:
+        data: a file or folder of texts with labels, - for standard input, or a named set: imdb.
+        valid: held-out data of your own, instead of a part of DATA.
+        text: the column that holds the texts, where that is not clear.
+        label: the column that holds the labels, where that is not clear.
+    """
+    settings = with_changes(cast(LabelsSettings, preset("labels", training.preset)), given(options))
+    _prepare(training)
+    from foretell.data.examples import read_examples
+    from foretell.data.split import separate, split
+    from foretell.data.survey import check_learnable, survey_examples
+
+    examples = read_examples(data, text=text, label=label)
+    held_out = None if valid is None else read_examples(valid, text=text, label=label, part="test")
+    check_learnable(examples)
+    if held_out is None:
+        found = survey_examples(examples, split(examples, settings.held_out, settings.seed))
+    else:
+        parts = separate(examples, held_out)
+        found = survey_examples(examples, parts)
+        examples = parts.train
+    _show(found)
+    load_tensorflow()
+    from foretell.training.labels import train_labels as train
+
+    with view() as shown:
+        listener = _once(shown, found.notes)
+        model = train(examples, settings, valid=held_out, listener=listener, **training.for_trainer())
+    _finish(model, training)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow, which takes seconds, and keep its notes about this machine from the user's terminal.
+
+    It writes them while it is loaded, from C++ and whatever the log level: only its stderr can be shut.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stderr.isatty():
+        print("loading TensorFlow …", end="\r", file=sys.stderr, flush=True)
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import_module("keras")
+        import_module("tensorflow")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _prepare(training: Training) -> None:
+    """Refuse at once what would only fail after the training."""
+    from foretell.artifacts.model_directory import check_writable
+    from foretell.training.extra import require_training
+
+    require_training()
+    check_writable(training.out)
+    training.for_trainer()
+
+
+def _show(found: Survey) -> None:
+    print("\n".join(found.lines()), end="\n\n", file=sys.stderr, flush=True)
+
+
+def _once(listener: Listener, said: Iterable[str]) -> Listener:
+    """Return a listener that does not repeat the notes that the survey showed."""
+    from foretell.training.events import Event, Said
+
+    known = set(said)
+
+    def listen(event: Event) -> None:
+        if not (isinstance(event, Said) and event.text in known):
+            listener(event)
+
+    return listen
+
+
+def _finish(model: Model, training: Training) -> None:
+    report = training.out / "run" / "report.html"
+    if training.json:
+        print(as_json({"job": model.job, "preset": model.preset, "out": str(training.out), **model.metrics}))
+    print(aligned(figures(model.metrics), indent=2), file=sys.stderr)
+    print(f"model:  {training.out}\nreport: {report}", file=sys.stderr)
+
+
+def figures(metrics: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the figures of a training that are single values, as rows to show."""
+    rows = []
+    for name, value in metrics.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        shown = duration(value) if name == "seconds" and not isinstance(value, str) else value
+        rows.append((name.replace("_", " "), shown))
+    return rows

@@ -1,0 +1,193 @@
+"""The two language models: `LstmNetwork` (preset base) and `ArticleNetwork` (preset article).
+
+Both are trained by explicit loops (`foretell.training.words_loop`, `.words_article`), so both are plain
+classes that show every shape, not `keras.Model`s that hide the state.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from foretell.config import WordsSettings
+
+Tensor = Any
+States = list[Tensor]
+
+
+def words_network(settings: WordsSettings, size: int) -> LstmNetwork | ArticleNetwork:
+    """Return the network that `settings.network` names, with its first weights drawn from `settings.seed`.
+
+    Args:
+        settings: the shape of the network.
+        size: ids of the tokenizer, special ones included.
+    """
+    if settings.network == "article":
+        return ArticleNetwork(settings, size)
+    return LstmNetwork(settings, size)
+
+
+class LstmNetwork:
+    """Embedding, LSTM layers, and the embedding again as output layer (tied: Press & Wolf 2017).
+
+    Axes: stream (texts read side by side), step (words of one window), word (every id), embedding, unit.
+    State: a flat list h_1, c_1, h_2, c_2, …, each [stream, unit], that goes in and comes out, so that a
+    window begins where the one before it ended.
+
+    Args:
+        settings: embedding_size, units, layers, dropout and seed are read.
+        size: how many ids there are.
+    """
+
+    def __init__(self, settings: WordsSettings, size: int) -> None:
+        self.settings, self.size = settings, size
+        seed, width, units = settings.seed * 100, settings.embedding_size, settings.units
+        # Small, because the same numbers are output weights: logits then start near zero.
+        small = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
+        self.embedding = keras.layers.Embedding(size, width, embeddings_initializer=small, name="embedding")
+        self.embedding.build(None)
+        self.lstms = []
+        for k in range(settings.layers):
+            lstm = keras.layers.LSTM(
+                units,
+                return_sequences=True,
+                return_state=True,
+                kernel_initializer=keras.initializers.GlorotUniform(seed + 2 * k + 1),
+                recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 2 * k + 2),
+                name=f"lstm_{k + 1}",
+            )
+            lstm.build((None, None, width if k == 0 else units))
+            self.lstms.append(lstm)
+        self.projection = None
+        if units != width:
+            glorot = keras.initializers.GlorotUniform(seed + 99)
+            self.projection = keras.layers.Dense(width, kernel_initializer=glorot, name="projection")
+            self.projection.build((None, None, units))
+        with keras.name_scope("output"):
+            self.bias = keras.Variable(np.zeros(size, "float32"), name="bias")
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Every weight, in a fixed order."""
+        layers = [self.embedding, *self.lstms, *([self.projection] if self.projection else [])]
+        return [variable for layer in layers for variable in layer.trainable_variables] + [self.bias]
+
+    def first_states(self, streams: int) -> States:
+        """Return the state before the first word: zeros, [stream, unit] each."""
+        return [tf.zeros([streams, self.settings.units]) for _ in range(2 * self.settings.layers)]
+
+    def hidden(self, ids: Tensor, states: States, seed: Tensor | None = None) -> tuple[Tensor, States]:
+        """Read one window.
+
+        Args:
+            ids: int [stream, step].
+            states: what the window before it left, or `first_states`.
+            seed: int32 [2], the seed of this step's dropout; None: no dropout, as when predicting.
+
+        Returns:
+            hidden, float [stream, step, embedding], to be multiplied by the embedding; and the new states.
+        """
+        x = self._drop(self.embedding(ids), seed, 0)  # [stream, step, embedding]
+        after: States = []
+        for k, lstm in enumerate(self.lstms):
+            x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2])  # [stream, step, unit], [stream, unit]
+            x = self._drop(x, seed, k + 1)
+            after += [h, c]
+        if self.projection is not None:
+            x = self.projection(x)  # [stream, step, embedding]
+        return x, after
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits of every word: [row, embedding] to [row, word]."""
+        weights = self.embedding.embeddings.value
+        return tf.matmul(hidden, weights, transpose_b=True) + self.bias.value
+
+    def logits_of(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Return the logits of chosen words only: [row, embedding] and int [chosen] to [row, chosen]."""
+        weights = tf.gather(self.embedding.embeddings.value, ids)
+        return tf.matmul(hidden, weights, transpose_b=True) + tf.gather(self.bias.value, ids)
+
+    def logit_of_own(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Return one logit a row: [row, embedding] and int [row] to [row]."""
+        weights = tf.gather(self.embedding.embeddings.value, ids)
+        return tf.reduce_sum(hidden * weights, axis=1) + tf.gather(self.bias.value, ids)
+
+    def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
+        rate = self.settings.dropout
+        if seed is None or rate == 0.0:
+            return x
+        # A mask that depends on the step's seed alone: a resumed run drops what the first would have dropped.
+        return tf.nn.experimental.stateless_dropout(x, rate, seed + tf.constant([0, place]), rng_alg="philox")
+
+
+class ArticleNetwork:
+    """The article's network: raw integers in, stacked BasicLSTMCells of TensorFlow 1, one dense layer.
+
+    Each cell has one kernel over its input and its state, [in + unit, 4 · unit], gates in the order i, j, f,
+    o, and adds a forget bias of 1. Kernels are Glorot uniform, biases zero; the dense layer's weights and
+    biases are both drawn from N(0, 1), as the article draws them.
+
+    Args:
+        settings: units, layers and seed are read.
+        size: how many words there are.
+    """
+
+    def __init__(self, settings: WordsSettings, size: int) -> None:
+        self.settings, self.size, self.units = settings, size, settings.units
+        # NumPy's generator gives the same numbers on every machine; TensorFlow's may not.
+        rng = np.random.default_rng(settings.seed)
+        self.cells: list[tuple[Any, Any]] = []
+        for k in range(settings.layers):
+            rows, columns = (1 if k == 0 else self.units) + self.units, 4 * self.units
+            limit = np.sqrt(6 / (rows + columns))
+            kernel = _variable(rng.uniform(-limit, limit, [rows, columns]), f"lstm_{k + 1}/kernel")
+            self.cells.append((kernel, _variable(np.zeros(columns), f"lstm_{k + 1}/bias")))
+        self.dense_kernel = _variable(rng.normal(size=[self.units, size]), "dense/kernel")
+        self.dense_bias = _variable(rng.normal(size=size), "dense/bias")
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """Every weight, in the order of the layers: kernel, bias, kernel, bias, …"""
+        return [*(v for cell in self.cells for v in cell), self.dense_kernel, self.dense_bias]
+
+    def forward(self, ids: Tensor) -> tuple[Tensor, list[tuple[Tensor, list[Tensor]]]]:
+        """Read one window.
+
+        Args:
+            ids: int [step], the words' integers.
+
+        Returns:
+            logits, float [1, word]; and for each layer, dense last, what its weights were multiplied by,
+            [step, in], and its pre-activations, a list of [1, out] by step. The gradient of the weights is
+            made from these two.
+        """
+        seen = tf.cast(ids, tf.float32)
+        xs = [seen[t][None, None] for t in range(ids.shape[0])]  # each [1, 1]: batch, value
+        trace = []
+        for kernel, bias in self.cells:
+            h = c = tf.zeros([1, self.units])
+            inputs, pre, outputs = [], [], []
+            for x in xs:
+                both = tf.concat([x, h], axis=1)  # [1, in + unit]
+                gates = tf.matmul(both, kernel) + bias  # [1, 4 · unit]
+                i, j, f, o = tf.split(gates, 4, axis=1)
+                c = c * tf.sigmoid(f + 1.0) + tf.sigmoid(i) * tf.tanh(j)
+                h = tf.tanh(c) * tf.sigmoid(o)
+                inputs.append(both)
+                pre.append(gates)
+                outputs.append(h)
+            trace.append((tf.concat(inputs, axis=0), pre))
+            xs = outputs
+        logits = tf.matmul(xs[-1], self.dense_kernel) + self.dense_bias
+        trace.append((xs[-1], [logits]))
+        return logits, trace
+
+
+def _variable(values: Any, name: str) -> Any:
+    return tf.Variable(np.asarray(values, "float32"), name=name)

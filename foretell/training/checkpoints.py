@@ -1,0 +1,162 @@
+"""Checkpoints: everything that a training needs to go on, on disk, whole or not at all.
+
+A checkpoint is a folder with two files::
+
+    checkpoint-00000007/
+      arrays.safetensors   weights, optimiser slots, carried states: anything that is an array
+      state.json           step, position in the data, best so far; and the SHA-256 of both parts
+
+It is written under a temporary name, synced and renamed, so a reader sees all of it or none; two are kept, so
+that a damaged newest one costs a minute of training and not the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from foretell.errors import RunError
+
+Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+_ARRAYS, _STATE, _PREFIX = "arrays.safetensors", "state.json", "checkpoint-"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain values."""
+
+    step: int
+    arrays: dict[str, np.ndarray[Any, Any]]
+    state: dict[str, Any]
+    path: Path
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they lie; made by the first `save`.
+        every: seconds between two checkpoints on the clock, 60 by default.
+        keep: how many to keep, the newest, 2 by default.
+    """
+
+    def __init__(self, folder: Path, every: float = 60.0, keep: int = 2) -> None:
+        self.folder, self.every, self.keep = folder, every, keep
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether `every` seconds have gone by since the last checkpoint (or since training began)."""
+        return time.monotonic() - self._last >= self.every
+
+    def save(self, step: int, arrays: Arrays, state: Mapping[str, Any]) -> Path:
+        """Write one checkpoint and remove those beyond `keep`.
+
+        Args:
+            step: training steps done.
+            arrays: what is large, by name; any NumPy type that safetensors holds, bit for bit.
+            state: what is small: values that JSON can hold (Python's floats survive exactly).
+
+        Raises:
+            RunError: the disk refused (full, read-only); the earlier checkpoints are as they were.
+        """
+        number = max(self._numbers(), default=0) + 1
+        final = self.folder / f"{_PREFIX}{number:08d}"
+        temporary = self.folder / f".{final.name}.tmp"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            _write(temporary, step, arrays, state)
+            temporary.rename(final)
+            _sync(self.folder)
+        # safetensors reports a full disk as its own error.
+        except (OSError, SafetensorError) as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise RunError(
+                expected="room for a checkpoint",
+                found=str(error),
+                where=str(self.folder),
+                fix="make room there, then resume",
+            ) from error
+        for old in sorted(self._numbers())[: -self.keep]:
+            shutil.rmtree(self.folder / f"{_PREFIX}{old:08d}", ignore_errors=True)
+        self._last = time.monotonic()
+        return final
+
+    def latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole, or None where there is none.
+
+        Raises:
+            RunError: there are checkpoints and every one of them is damaged.
+        """
+        numbers = sorted(self._numbers(), reverse=True)
+        for number in numbers:
+            found = _read(self.folder / f"{_PREFIX}{number:08d}")
+            if found is not None:
+                return found
+        if numbers:
+            raise RunError(
+                expected="a whole checkpoint",
+                found=f"{len(numbers)} damaged",
+                where=str(self.folder),
+                fix="start again with --restart",
+            )
+        return None
+
+    def _numbers(self) -> list[int]:
+        names = (path.name.removeprefix(_PREFIX) for path in self.folder.glob(f"{_PREFIX}*"))
+        return [int(name) for name in names if name.isdecimal()]
+
+
+def _write(folder: Path, step: int, arrays: Arrays, state: Mapping[str, Any]) -> None:
+    # safetensors writes memory as it lies: anything but C order would come back scrambled.
+    save_file({name: np.array(value, order="C") for name, value in arrays.items()}, folder / _ARRAYS)
+    text = json.dumps(state, sort_keys=True)
+    record = {
+        "step": step,
+        "arrays_sha256": _hash_file(folder / _ARRAYS),
+        "state_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "state": text,
+    }
+    (folder / _STATE).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    for path in (folder / _ARRAYS, folder / _STATE, folder):
+        _sync(path)
+
+
+def _read(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint in `folder`, or None if anything about it is not as it was written."""
+    try:
+        record = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        text: str = record["state"]
+        whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest() and record[
+            "arrays_sha256"
+        ] == _hash_file(folder / _ARRAYS)
+        if not whole:
+            return None
+        return Checkpoint(int(record["step"]), load_file(folder / _ARRAYS), json.loads(text), folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
+        return None
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

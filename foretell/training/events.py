@@ -1,0 +1,74 @@
+"""What a training says while it runs. Trainers emit these; the command line and others show them.
+
+Training never prints: it calls one `Listener` with one event after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """One thing worth knowing before or during training: an encoding, a leak, a choice that was made."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where training stands.
+
+    Attributes:
+        step, steps: training steps done and planned, over the whole run.
+        epoch, epochs: the current epoch (from 1) and how many are planned.
+        loss: mean training loss in nats since the last event.
+        accuracy: mean training accuracy since the last event, 0 to 1.
+        speed: per second, in `unit`.
+        unit: "words", "texts" or "iterations".
+        seconds_left: an estimate, or None.
+        best: the best held-out loss so far, or None.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    accuracy: float
+    speed: float
+    unit: str
+    seconds_left: float | None = None
+    best: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochDone:
+    """The end of an epoch (in the article's words loop: of 1,000 iterations)."""
+
+    epoch: int
+    epochs: int
+    step: int
+    loss: float
+    accuracy: float
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    is_best: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpointed:
+    """A checkpoint is on disk."""
+
+    path: Path
+    step: int
+
+
+Event = Said | Progress | EpochDone | Checkpointed
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """A listener that shows nothing."""

@@ -1,0 +1,360 @@
+"""Keras `fit`, made to be followed, interrupted and resumed to the last bit.
+
+Keras keeps everything that decides the next step in variables: weights, the seed generators of dropout, the
+optimiser's slots, the sums of the metrics. A checkpoint holds these, the place in the epoch and the best
+weights so far; the order of the texts follows from seed and epoch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from foretell.config import LabelsSettings
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
+from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.labels_batches import (
+    EncodedTexts,
+    Probabilities,
+    batches,
+    epoch_order,
+    make_predictor,
+)
+from foretell.training.labels_metrics import mean_accuracy, mean_loss
+from foretell.training.run import Run
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+# Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
+_PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train: `epochs` of `epoch_steps` steps; patience in epochs (0: never stop early)."""
+
+    epochs: int
+    epoch_steps: int
+    patience: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.epoch_steps
+
+
+def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
+    """Return the plan for `n_texts` texts: at least `settings.min_steps` steps, in whole epochs.
+
+    Where that takes more epochs than `settings.epochs`, patience is stretched as much: it is a part of the
+    training.
+    """
+    epoch_steps = math.ceil(n_texts / settings.batch_size)
+    epochs = max(settings.epochs, math.ceil(settings.min_steps / epoch_steps))
+    return Plan(epochs, epoch_steps, math.ceil(settings.patience * epochs / settings.epochs))
+
+
+def compile_network(model: keras.Model, settings: LabelsSettings, plan: Plan, n_labels: int) -> None:
+    """Compile as the article does (Adam with Keras's constants); the other networks add a schedule and
+    clipping.
+
+    Their learning rate warms up over a tenth of the steps and falls along a cosine to a twentieth of its peak
+    (arXiv:1608.03983 without restarts), whatever the number of steps.
+    """
+    rate: Any = settings.learning_rate
+    clip_norm = None
+    if settings.network != "article":
+        warmup = max(1, plan.steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 10, max(1, plan.steps - warmup), alpha=0.05, warmup_target=rate, warmup_steps=warmup
+        )
+        # alpha is a part of the warmed-up rate; clipping guards the LSTM's rare large gradients.
+        clip_norm = 1.0
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate, global_clipnorm=clip_norm),
+        loss="binary_crossentropy" if n_labels == 2 else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+@dataclass
+class Standing:
+    """Where a training stands; every field survives in a checkpoint.
+
+    Attributes:
+        epoch, batch, step: epochs done, batches done in the current one, steps done in all.
+        seconds: spent so far, checkpoints and held-out part included.
+        loss, accuracy: of the last whole epoch, while training.
+        valid_loss, valid_accuracy: of the last whole epoch, on the held-out part.
+        best_loss, best_epoch: the lowest held-out loss and its epoch, from 1.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    loss: float = math.nan
+    accuracy: float = math.nan
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    best_loss: float | None = None
+    best_epoch: int = 0
+
+
+@dataclass
+class Fitting:
+    """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
+
+    Attributes:
+        model: a compiled network of `labels_network`.
+        train, valid: encoded texts; no valid, no early stopping and no best epoch.
+        standing: where it stands.
+    """
+
+    model: keras.Model
+    settings: LabelsSettings
+    plan: Plan
+    train: EncodedTexts
+    valid: EncodedTexts | None
+    run: Run
+    interrupt: Interrupt
+    listener: Listener
+    standing: Standing = field(default_factory=Standing)
+    _best: list[npt.NDArray[Any]] = field(default_factory=list)
+    _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._predictor = make_predictor(self.model, self.train.length)
+
+    def fit(self) -> None:
+        """Train on to the end, then leave the weights in `model` that `settings.keep` names.
+
+        Raises:
+            Interrupted: Ctrl-C, or `stop_after_steps`; a checkpoint is on disk.
+            RunError: the checkpoint could not be written.
+        """
+        follow = Follow(self)
+        while not self._is_over():
+            here = self.standing
+            order = epoch_order(
+                self.train, self.settings.batch_size, seed=self.settings.seed, epoch=here.epoch
+            )
+            history = self.model.fit(
+                batches(self.train, order, self.settings.batch_size, first=here.batch),
+                initial_epoch=here.epoch,
+                epochs=here.epoch + 1,
+                shuffle=False,
+                verbose=0,
+                callbacks=[follow],
+            ).history
+            here.loss, here.accuracy = float(history["loss"][0]), float(history["accuracy"][0])
+            self._end_epoch(follow)
+        if self._best and self.settings.keep == "best":
+            for variable, value in zip(self.model.trainable_variables, self._best, strict=True):
+                variable.assign(value)
+
+    def _is_over(self) -> bool:
+        here = self.standing
+        waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
+        return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
+
+    def _end_epoch(self, follow: Follow) -> None:
+        here = self.standing
+        here.epoch, here.batch = here.epoch + 1, 0
+        is_best = self._measure()
+        here.seconds = follow.seconds()
+        done = EpochDone(
+            epoch=here.epoch,
+            epochs=self.plan.epochs,
+            step=here.step,
+            loss=here.loss,
+            accuracy=here.accuracy,
+            valid_loss=here.valid_loss,
+            valid_accuracy=here.valid_accuracy,
+            is_best=is_best,
+        )
+        self.listener(done)
+        self.run.log(
+            step=done.step,
+            epoch=done.epoch,
+            loss=done.loss,
+            accuracy=done.accuracy,
+            valid_loss=done.valid_loss,
+            valid_accuracy=done.valid_accuracy,
+            speed=follow.speed(),
+        )
+        self.save()
+        if self.interrupt.at(here.step) and not self._is_over():
+            raise interrupted(here.step, self.run.out)
+
+    def predict(self, texts: EncodedTexts) -> Probabilities:
+        """Return the probabilities [text, label] that the network gives as it stands."""
+        return self._predictor(texts, self.settings.batch_size)
+
+    def _measure(self) -> bool:
+        """Measure on the held-out part; keep the weights and return True where they are the best so far."""
+        here = self.standing
+        if self.valid is None:
+            return False
+        probabilities = self.predict(self.valid)
+        here.valid_loss = mean_loss(self.valid.targets, probabilities)
+        here.valid_accuracy = mean_accuracy(self.valid.targets, probabilities)
+        # Not `>=`: a loss of NaN is never the best.
+        if here.best_loss is not None and not here.valid_loss < here.best_loss:
+            return False
+        here.best_loss, here.best_epoch = here.valid_loss, here.epoch
+        self._best = [variable.numpy() for variable in self.model.trainable_variables]
+        return True
+
+    def save(self) -> None:
+        """Write a checkpoint of everything that decides what comes next."""
+        arrays: Arrays = {}
+        for part, values in self._parts().items():
+            arrays.update(
+                {
+                    f"{part}/{i:03d}": value if isinstance(value, np.ndarray) else value.numpy()
+                    for i, value in enumerate(values)
+                }
+            )
+        path = self.run.checkpoints.save(self.standing.step, arrays, dataclasses.asdict(self.standing))
+        self.listener(Checkpointed(path=path, step=self.standing.step))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to where `checkpoint` was saved."""
+        self.standing = Standing(**checkpoint.state)
+        found: dict[str, list[npt.NDArray[Any]]] = {}
+        for name in sorted(checkpoint.arrays):
+            found.setdefault(name.split("/")[0], []).append(checkpoint.arrays[name])
+        if "metric" in found:
+            # Keras makes the metrics' variables when it first uses them; this changes nothing else.
+            self.model.evaluate(batches(self.train, np.arange(1), self.settings.batch_size), verbose=0)
+        for part, variables in (
+            ("model", self.model.variables),
+            ("optimizer", self.model.optimizer.variables),
+        ):
+            for variable, value in zip(variables, found[part], strict=True):
+                variable.assign(value)
+        self._best = found.get("best", [])
+        self._metric_sums = found.get("metric", [])
+
+    def _parts(self) -> dict[str, list[Any]]:
+        # Between two epochs the metrics hold nothing that the next one needs.
+        metric = self.model.metrics_variables if self.standing.batch else []
+        return {
+            "model": self.model.variables,
+            "optimizer": self.model.optimizer.variables,
+            "metric": metric,
+            "best": self._best,
+        }
+
+    def restore_metrics(self) -> None:
+        """Give the metrics of a resumed epoch the sums they had; `fit` zeroes them when an epoch begins."""
+        for variable, value in zip(self.model.metrics_variables, self._metric_sums, strict=False):
+            variable.assign(value)
+        self._metric_sums = []
+
+
+class Follow(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each step: progress, a checkpoint when the clock says so, an interruption when asked for."""
+
+    def __init__(self, fitting: Fitting) -> None:
+        super().__init__()
+        self._fitting = fitting
+        self._began = time.perf_counter()
+        self._seconds_before, self._step_before = fitting.standing.seconds, fitting.standing.step
+        self._shown, self._log_every = 0.0, max(1, fitting.plan.steps // _LOGGED_LINES)
+        self._since_shown, self._since_logged = Window(), Window()
+
+    def seconds(self) -> float:
+        """Return the seconds of the whole training, those before it was resumed included."""
+        return self._seconds_before + time.perf_counter() - self._began
+
+    def speed(self) -> float:
+        """Return texts per second since training began or was resumed."""
+        steps = self._fitting.standing.step - self._step_before
+        per_step = len(self._fitting.train) / self._fitting.plan.epoch_steps
+        return steps * per_step / max(time.perf_counter() - self._began, 1e-9)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Put back the metrics of an interrupted epoch."""
+        del epoch, logs
+        self._fitting.restore_metrics()
+        means = self.model.get_metrics_result() if self._fitting.standing.batch else {}
+        for window in (self._since_shown, self._since_logged):
+            window.start(self._texts_seen(), means)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count the step, tell of it, and save or stop between two steps of an epoch."""
+        del batch
+        here, fitting = self._fitting.standing, self._fitting
+        here.batch, here.step = here.batch + 1, here.step + 1
+        self._tell(logs or {})
+        # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
+        if here.batch == fitting.plan.epoch_steps:
+            return
+        stop = fitting.interrupt.at(here.step)
+        if stop or fitting.run.checkpoints.due():
+            here.seconds = self.seconds()
+            fitting.save()
+        if stop:
+            raise interrupted(here.step, fitting.run.out)
+
+    def _texts_seen(self) -> int:
+        """Return how many texts of this epoch are done; its last batch may be short."""
+        fitting = self._fitting
+        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.train))
+
+    def _tell(self, means: dict[str, Any]) -> None:
+        here, plan, now = self._fitting.standing, self._fitting.plan, time.perf_counter()
+        if here.step % self._log_every == 0:
+            loss, accuracy = self._since_logged.move(self._texts_seen(), means)
+            self._fitting.run.log(
+                step=here.step, epoch=here.epoch + 1, loss=loss, accuracy=accuracy, speed=self.speed()
+            )
+        if now - self._shown < _PROGRESS_SECONDS:
+            return
+        self._shown = now
+        loss, accuracy = self._since_shown.move(self._texts_seen(), means)
+        per_step = (now - self._began) / (here.step - self._step_before)
+        self._fitting.listener(
+            Progress(
+                step=here.step,
+                steps=plan.steps,
+                epoch=here.epoch + 1,
+                epochs=plan.epochs,
+                loss=loss,
+                accuracy=accuracy,
+                speed=self.speed(),
+                unit="texts",
+                seconds_left=per_step * (plan.steps - here.step),
+                best=here.best_loss,
+            )
+        )
+
+
+class Window:
+    """Keras's metrics are means since an epoch began; this makes them means since the last `move`."""
+
+    def __init__(self) -> None:
+        self._texts, self._loss, self._accuracy = 0, 0.0, 0.0
+
+    def start(self, texts: int, means: dict[str, Any]) -> None:
+        """Begin after `texts` texts of the epoch, over which `means` were taken."""
+        self._texts = texts
+        self._loss = texts * float(means.get("loss", 0.0))
+        self._accuracy = texts * float(means.get("accuracy", 0.0))
+
+    def move(self, texts: int, means: dict[str, Any]) -> tuple[float, float]:
+        """Return mean loss and accuracy since the last call, and begin again here."""
+        loss, accuracy, since = self._loss, self._accuracy, texts - self._texts
+        self.start(texts, means)
+        return (self._loss - loss) / since, (self._accuracy - accuracy) / since

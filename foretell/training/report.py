@@ -1,0 +1,317 @@
+"""The report of a run: one HTML file with everything in it, readable for as long as there are browsers.
+
+It holds no script, loads nothing and allows neither (its Content-Security-Policy names the hash of its own
+style sheet and forbids the rest), so it can be opened, mailed or put on a server whatever texts are in it.
+Whatever is missing is left out; a run that logged nothing still gets a page that says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from foretell.training.curves import draw_curves, finite
+
+_MOST_MISTAKES = 12
+_MOST_LABELS = 16
+_LONGEST_TEXT = 700
+
+_NAMES = {
+    "accuracy": "Accuracy",
+    "perplexity": "Perplexity",
+    "macro_f1": "Macro F1",
+    "valid_accuracy": "Held-out accuracy",
+    "valid_perplexity": "Held-out perplexity",
+    "loss": "Loss (nats)",
+    "valid_loss": "Held-out loss (nats)",
+    "log_loss": "Log loss (nats)",
+    "calibration_error": "Calibration error",
+    "bits_per_character": "Bits per character",
+    "texts": "Texts",
+    "words": "Words",
+    "steps": "Steps",
+    "epochs": "Epochs",
+    "seconds": "Training time",
+    "words_per_second": "Words per second",
+    "texts_per_second": "Texts per second",
+    "iterations_per_second": "Iterations per second",
+}
+_PERCENT = {"accuracy", "valid_accuracy", "calibration_error"}
+
+_STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
+
+
+def write_report(run_dir: Path, metrics: dict[str, Any]) -> Path:
+    """Write `report.html` into the folder of a run.
+
+    Args:
+        run_dir: holds `metrics.jsonl` (lines with step, and what was known of loss, accuracy, valid_loss and
+            valid_accuracy) and `request.json`; either may be missing or damaged.
+        metrics: the final figures. Shown specially where they are there: `confusion` (`names`, `counts`
+            [true, predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
+            predicted, probability). Every other number gets a row.
+
+    Returns:
+        The path of the report.
+    """
+    path = run_dir / "report.html"
+    page = _page(run_dir.name.removesuffix(".run"), _request(run_dir), _records(run_dir), metrics)
+    # A text can hold half of a surrogate pair, which UTF-8 cannot.
+    path.write_bytes(page.encode("utf-8", "replace"))
+    return path
+
+
+def _request(run_dir: Path) -> dict[str, Any]:
+    try:
+        request = json.loads((run_dir / "request.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return request if isinstance(request, dict) else {}
+
+
+def _records(run_dir: Path) -> list[dict[str, Any]]:
+    """Return the logged lines by step; what a resumed run went over again counts once, the last time."""
+    records: list[dict[str, Any]] = []
+    try:
+        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return records
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if not isinstance(record, dict) or finite(record.get("step")) is None:
+            continue
+        while records and records[-1]["step"] > record["step"]:
+            records.pop()
+        known = {name: value for name, value in record.items() if value is not None}
+        if records and records[-1]["step"] == record["step"]:
+            records[-1].update(known)
+        else:
+            records.append(known)
+    return records
+
+
+def _text(value: object, longest: int = _LONGEST_TEXT) -> str:
+    """Escape for HTML; control characters become visible, and a long text is cut."""
+    shown = "".join(c if c >= " " or c == "\n" else "\ufffd" for c in str(value))
+    if len(shown) > longest:
+        shown = shown[:longest].rstrip() + " …"
+    return escape(shown)
+
+
+def _isolated(value: object, longest: int = _LONGEST_TEXT) -> str:
+    """Escape a text of the user's; one that runs from right to left must not turn its surroundings around."""
+    return f"<bdi>{_text(value, longest)}</bdi>"
+
+
+def _page(name: str, request: dict[str, Any], records: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    parts = [
+        _heading(name, request, records),
+        _tiles(metrics),
+        draw_curves(records),
+        _tables(metrics),
+        _mistakes(metrics.get("mistakes")),
+        _asked(request),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
+        f"<title>{_text(name)} · foretell</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + '\n<footer class="soft">Written by foretell at the end of training. The curves are those of '
+        "<code>metrics.jsonl</code> beside this file.</footer>\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _heading(name: str, request: dict[str, Any], records: list[dict[str, Any]]) -> str:
+    facts = [str(request[key]) for key in ("job", "preset") if request.get(key)]
+    started = finite(request.get("started"))
+    if started is not None and 0 <= started < 1e11:
+        facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(started)))
+    if records:
+        facts.append(f"{_count(records[-1]['step'])} steps")
+    return f'<header><h1>{_isolated(name)}</h1><p class="soft">{_text(" · ".join(facts))}</p></header>'
+
+
+def _tiles(metrics: dict[str, Any]) -> str:
+    keys = [key for key in _NAMES if finite(metrics.get(key)) is not None]
+    # _NAMES begins with what is most telling; time is always worth a tile.
+    first = [key for key in keys if key != "seconds"][:3] + [key for key in keys if key == "seconds"]
+    tiles = "".join(
+        f'<div class="tile"><b>{_figure(key, metrics[key])}</b><span>{_NAMES[key]}</span></div>'
+        for key in first
+    )
+    return f'<section class="tiles">{tiles}</section>' if tiles else ""
+
+
+def _figure(key: str, value: float) -> str:
+    if finite(value) is None:
+        return "not a number" if value != value else "too large to show"
+    if key in _PERCENT:
+        return f"{100 * value:.2f} %"
+    if key == "seconds":
+        return _duration(value)
+    return _count(value)
+
+
+def _count(value: float) -> str:
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _tables(metrics: dict[str, Any]) -> str:
+    cards = [_figures(metrics), _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
+    shown = "".join(f'<div class="card wide">{card}</div>' for card in cards if card)
+    return f'<h2>Figures</h2><div class="pair">{shown}</div>' if shown else ""
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    order = [key for key in _NAMES if key in metrics] + [key for key in metrics if key not in _NAMES]
+    rows = [
+        (_NAMES.get(key) or key.replace("_", " ").capitalize(), shown)
+        for key in order
+        if (shown := _shown(key, metrics[key])) is not None
+    ]
+    return _rows(rows, "All figures") if rows else ""
+
+
+def _shown(key: str, value: object) -> str | None:
+    """Return how a figure reads, or None where it is not one (a table, a list, a yes or no)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _figure(key, value)
+    return value if isinstance(value, str) else None
+
+
+def _rows(rows: Iterable[tuple[str, str]], title: str = "") -> str:
+    body = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows)
+    return f"{f'<h3>{title}</h3>' if title else ''}<table><tbody>{body}</tbody></table>"
+
+
+def _confusion(confusion: object) -> str:
+    if not isinstance(confusion, dict):
+        return ""
+    names, counts = confusion.get("names"), confusion.get("counts")
+    if not isinstance(names, list) or not isinstance(counts, list) or not _is_square(counts, len(names)):
+        return ""
+    if len(names) > _MOST_LABELS:
+        return _most_confused(names, counts)
+    head = "".join(f'<th scope="col">{_isolated(name, 40)}</th>' for name in names)
+    body = "".join(
+        f'<tr><th scope="row">{_isolated(name, 40)}</th>{_cells(i, counts[i])}</tr>'
+        for i, name in enumerate(names)
+    )
+    return (
+        '<h3>Confusion matrix</h3><table class="matrix"><caption>rows: the true label · columns: what the '
+        f"model said</caption><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _is_square(counts: list[Any], size: int) -> bool:
+    rows = (row for row in counts if isinstance(row, list) and len(row) == size)
+    numbers = [row for row in rows if all(finite(n) is not None for n in row)]
+    return 0 < size == len(counts) == len(numbers)
+
+
+def _cells(i: int, row: Sequence[float]) -> str:
+    total = sum(row) or 1
+    return "".join(
+        f'<td class="{"good" if i == j else "bad"}{min(10, max(0, round(10 * n / total)))}">{_count(n)}'
+        f"<small>{100 * n / total:.1f} %</small></td>"
+        for j, n in enumerate(row)
+    )
+
+
+def _most_confused(names: list[Any], counts: list[list[float]]) -> str:
+    pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
+    pairs.sort(reverse=True)
+    rows = [(f"{names[i]} → {names[j]}", _count(n)) for n, i, j in pairs[:_MOST_LABELS]]
+    return _rows(rows, "Most confused: the true label → what the model said") if rows else ""
+
+
+def _per_label(labels: object) -> str:
+    if not isinstance(labels, dict) or not all(isinstance(figures, dict) for figures in labels.values()):
+        return ""
+    columns = ("precision", "recall", "f1", "support")
+    body = "".join(
+        f'<tr><th scope="row">{_isolated(name, 40)}</th>'
+        + "".join(f"<td>{_cell(figures.get(column))}</td>" for column in columns)
+        + "</tr>"
+        for name, figures in labels.items()
+    )
+    head = "".join(f'<th scope="col">{column.replace("f1", "F1")}</th>' for column in columns)
+    return (
+        f"<h3>By label</h3><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        if body
+        else ""
+    )
+
+
+def _cell(value: object) -> str:
+    number = finite(value)
+    if number is None:
+        return "–"
+    return _count(number) if isinstance(value, int) else f"{number:.3f}"
+
+
+def _mistakes(mistakes: object) -> str:
+    if not isinstance(mistakes, list):
+        return ""
+    cards = "".join(_mistake(mistake) for mistake in mistakes[:_MOST_MISTAKES] if isinstance(mistake, dict))
+    if not cards:
+        return ""
+    return (
+        '<h2>The most telling mistakes</h2><p class="soft">Held-out texts that the model was wrong '
+        "about, the surest first. A wrong label in the data looks like this too.</p>"
+        f'<div class="mistakes">{cards}</div>'
+    )
+
+
+def _mistake(mistake: dict[str, Any]) -> str:
+    probability = finite(mistake.get("probability"))
+    share = min(1.0, max(0.0, probability or 0.0))
+    sure = "" if probability is None else f" with {100 * share:.1f} %"
+    bar = (
+        '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="all" width="100" height="6"/>'
+        f'<rect class="part" width="{100 * share:.1f}" height="6"/></svg>'
+    )
+    return (
+        f'<div class="card"><blockquote dir="auto">{_text(mistake.get("text", ""))}</blockquote>'
+        f'<p class="verdict">said <b>{_isolated(mistake.get("predicted", "–"), 60)}</b>{sure}, '
+        f"is <b>{_isolated(mistake.get('label', '–'), 60)}</b></p>{'' if probability is None else bar}</div>"
+    )
+
+
+def _asked(request: dict[str, Any]) -> str:
+    settings, command = request.get("settings"), request.get("command_line")
+    parts = []
+    if isinstance(command, list) and command:
+        words = ["foretell", *map(str, command[1:])]
+        parts.append(f"<p><code>{_text(shlex.join(words), 4000)}</code></p>")
+    if isinstance(settings, dict) and settings:
+        table = _rows((str(name).replace("_", " "), str(value)) for name, value in settings.items())
+        parts.append(f"<details><summary>All settings</summary>{table}</details>")
+    return f'<h2>What was asked for</h2><div class="card">{"".join(parts)}</div>' if parts else ""

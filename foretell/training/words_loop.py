@@ -1,0 +1,307 @@
+"""The training loop of the `lstm` language model: windows with carried state, held-out loss, best weights.
+
+Everything random depends on the seed and the step alone, never on how the step was reached, so a checkpoint
+need only hold numbers that the steps have made: weights, Adam's moments, the carried state, sums.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from foretell.artifacts.model_directory import Model
+from foretell.config import WordsSettings
+from foretell.networks import set_weights, weights_of
+from foretell.networks.words import LstmNetwork
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
+from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.run import Run
+from foretell.training.schedule import learning_rate
+from foretell.training.words_data import TokenFile, held_out_tokens, plan_for
+from foretell.training.words_step import Steps, seed_of
+
+if TYPE_CHECKING:
+    from foretell.tokenizer import Tokenizer
+
+_LOG_LINES = 200
+_SHOW_SECONDS = 0.25
+_MOST_TRAINING_TOKENS_SCORED = 100_000
+
+
+@dataclass
+class Meter:
+    """A running mean of loss and accuracy."""
+
+    loss: float = 0.0
+    accuracy: float = 0.0
+    steps: int = 0
+
+    def add(self, loss: float, accuracy: float) -> None:
+        """Take one more step into the mean."""
+        self.loss += loss
+        self.accuracy += accuracy
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean loss and accuracy so far."""
+        count = max(1, self.steps)
+        return {"loss": self.loss / count, "accuracy": self.accuracy / count}
+
+
+@dataclass
+class Position:
+    """Where training stands: what a checkpoint holds beside the arrays."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    epochs_without_best: int = 0
+    stopped: bool = False
+    train_loss: float = math.nan
+    train_accuracy: float = math.nan
+
+
+def train_lstm(
+    run: Run,
+    tokens: TokenFile,
+    tokenizer: Tokenizer,
+    settings: WordsSettings,
+    preset: str,
+    listener: Listener,
+    stop_after_steps: int | None = None,
+) -> Model:
+    """Train, from the run's latest checkpoint where it has one, and return the model with its figures.
+
+    Raises:
+        DataError: fewer tokens than one window.
+        Interrupted: after a checkpoint.
+    """
+    loop = Loop(run, tokens, tokenizer.size, settings, listener)
+    with Interrupt(stop_after_steps) as interrupt:
+        loop.train(interrupt)
+    metrics = loop.measure()
+    weights = weights_of(loop.network)
+    return Model(
+        job="words",
+        preset=preset,
+        settings=settings,
+        tokenizer=tokenizer,
+        weights=weights,
+        labels=None,
+        calibration=None,
+        metrics=metrics,
+    )
+
+
+class Loop:
+    """One training in memory. See `train_lstm`."""
+
+    def __init__(
+        self, run: Run, tokens: TokenFile, size: int, settings: WordsSettings, listener: Listener
+    ) -> None:
+        self.run, self.settings, self.listener = run, settings, listener
+        held_out = held_out_tokens(len(tokens), settings.held_out)
+        self.tokens = tokens.part(0, len(tokens) - held_out)
+        self.held_out = tokens.part(len(tokens) - held_out, len(tokens)) if held_out else None
+        self.plan = plan_for(len(self.tokens), settings)
+        # A small corpus is passed over several times in each epoch: else there are too few steps to learn.
+        passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
+        self.epoch_steps = passes * self.plan.windows
+        self.total = self.epoch_steps * settings.epochs
+        self.network = LstmNetwork(settings, size)
+        self.steps = Steps(self.network, settings)
+        self.states = self.network.first_states(self.plan.streams)
+        self.best_weights: dict[str, np.ndarray[Any, Any]] = {}
+        self.at, self.epoch, self.logged = Position(), Meter(), Meter()
+        self._say(passes)
+        saved = run.checkpoints.latest()
+        if saved is not None:
+            self._restore(saved)
+        self._began = time.monotonic() - self.at.seconds
+        self._shown, self._shown_step = time.monotonic(), self.at.step
+
+    def _say(self, passes: int) -> None:
+        if self.held_out is None and self.settings.held_out > 0:
+            text = "too little text to hold a part out: training stops after its last step, not at its best"
+            self.listener(Said(text=text))
+        if self.plan.streams < self.settings.streams or passes > 1:
+            text = f"a small corpus: {self.plan.streams} streams instead of {self.settings.streams}"
+            self.listener(Said(text=f"{text}, {passes} passes over it in each epoch"))
+        if self.steps.sampled:
+            text = (
+                f"the softmax is sampled: {self.settings.negatives:,} of {self.network.size:,} words a step"
+            )
+            self.listener(Said(text=f"{text}; held-out figures are exact"))
+
+    def train(self, interrupt: Interrupt) -> None:
+        """Go on to the last step, or to where the held-out loss has not improved for `patience` epochs."""
+        log_every = max(1, self.total // _LOG_LINES)
+        while self.at.step < self.total and not self.at.stopped:
+            self._step()
+            if self.at.step % log_every == 0:
+                self._log(**self.logged.means())
+                self.logged = Meter()
+            self._show()
+            ended = self.at.step % self.epoch_steps == 0
+            if ended:
+                self._end_epoch()
+            if self.at.step < self.total and not self.at.stopped and interrupt.at(self.at.step):
+                self._save()
+                raise interrupted(self.at.step, self.run.out)
+            if ended or self.run.checkpoints.due():
+                self._save()
+
+    def _step(self) -> None:
+        step = self.at.step
+        pass_number, window = divmod(step, self.plan.windows)
+        if window == 0:
+            self.states = self.network.first_states(self.plan.streams)
+        # Each pass enters the corpus elsewhere, so that windows and empty states fall on other words.
+        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
+        ids, targets = self.plan.batch(self.tokens, window, entry)
+        rate = tf.constant(learning_rate(step, self.total, self.settings.learning_rate), tf.float32)
+        seed = seed_of(self.settings, step)
+        loss, accuracy, self.states = self.steps.train(ids, targets, self.states, seed, rate)
+        if step == 0 and self.run.has_tensorboard:
+            self.run.log_graph(
+                self.steps.train.get_concrete_function(ids, targets, self.states, seed, rate).graph
+            )
+        for meter in (self.epoch, self.logged):
+            meter.add(float(loss), float(accuracy))
+        self.at.step += 1
+
+    def _end_epoch(self) -> None:
+        means = self.epoch.means()
+        self.at.train_loss, self.at.train_accuracy = means["loss"], means["accuracy"]
+        valid: dict[str, float] = {}
+        is_best = False
+        if self.held_out is not None:
+            loss, accuracy, _ = self.evaluate(self.held_out)
+            valid = {"valid_loss": loss, "valid_accuracy": accuracy}
+            is_best = self._compare(loss)
+        epoch = self.at.step // self.epoch_steps
+        self._log(**means, **valid)
+        self.listener(
+            EpochDone(
+                epoch=epoch,
+                epochs=self.settings.epochs,
+                step=self.at.step,
+                **means,
+                **valid,
+                is_best=is_best,
+            )
+        )
+        self.epoch = Meter()
+
+    def _compare(self, loss: float) -> bool:
+        if self.at.best is None or loss < self.at.best:
+            self.at.best, self.at.epochs_without_best = loss, 0
+            self.best_weights = weights_of(self.network)
+            return True
+        self.at.epochs_without_best += 1
+        self.at.stopped = self.at.epochs_without_best == self.settings.patience
+        return False
+
+    def evaluate(self, tokens: TokenFile) -> tuple[float, float, int]:
+        """Return exact loss (nats a token), accuracy and how many tokens were predicted."""
+        plan = dataclasses.replace(plan_for(len(tokens), self.settings), tokens=len(tokens) - 1)
+        states = self.network.first_states(plan.streams)
+        sums = np.zeros(3)
+        for window in range(plan.windows):
+            *counts, states = self.steps.evaluate(*plan.batch(tokens, window), states)
+            sums += [float(count) for count in counts]
+        return float(sums[0] / sums[2]), float(sums[1] / sums[2]), int(sums[2])
+
+    def measure(self) -> dict[str, Any]:
+        """Take the best weights and return the figures of the model."""
+        if self.best_weights:
+            set_weights(self.network, self.best_weights)
+        scored = self.held_out
+        if scored is None:
+            scored = self.tokens.part(0, min(len(self.tokens), _MOST_TRAINING_TOKENS_SCORED))
+        loss, accuracy, count = self.evaluate(scored)
+        seconds = time.monotonic() - self._began
+        words = round(self.at.step * self.plan.tokens / self.plan.windows)
+        return {
+            "accuracy": accuracy,
+            "perplexity": _perplexity(loss),
+            "valid_perplexity": None if self.held_out is None else _perplexity(loss),
+            "measured_on": "training text" if self.held_out is None else "held-out text",
+            "measured_words": count,
+            "train_loss": self.at.train_loss,
+            "train_accuracy": self.at.train_accuracy,
+            "steps": self.at.step,
+            "words": self.plan.tokens,
+            "vocabulary": self.network.size,
+            "seconds": seconds,
+            "words_per_second": words / seconds,
+        }
+
+    def _log(self, **values: float) -> None:
+        epoch = (self.at.step - 1) // self.epoch_steps + 1
+        self.run.log(step=self.at.step, epoch=epoch, speed=self._speed(), **values)
+
+    def _speed(self) -> float:
+        words = self.at.step * self.plan.tokens / self.plan.windows
+        return words / max(1e-9, time.monotonic() - self._began)
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if now - self._shown < _SHOW_SECONDS:
+            return
+        a_step = (now - self._shown) / (self.at.step - self._shown_step)
+        self._shown, self._shown_step = now, self.at.step
+        means = (self.logged if self.logged.steps else self.epoch).means()
+        self.listener(
+            Progress(
+                step=self.at.step,
+                steps=self.total,
+                epoch=(self.at.step - 1) // self.epoch_steps + 1,
+                epochs=self.settings.epochs,
+                speed=self.plan.tokens / self.plan.windows / a_step,
+                unit="words",
+                seconds_left=(self.total - self.at.step) * a_step,
+                best=self.at.best,
+                **means,
+            )
+        )
+
+    def _save(self) -> None:
+        self.at.seconds = time.monotonic() - self._began
+        arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
+        arrays |= {f"best/{name}": value for name, value in self.best_weights.items()}
+        arrays |= {f"adam/{k}": np.array(v.numpy()) for k, v in enumerate(self.steps.optimizer.variables)}
+        arrays |= {f"states/{k}": np.array(v.numpy()) for k, v in enumerate(self.states)}
+        state = {part: dataclasses.asdict(getattr(self, part)) for part in ("at", "epoch", "logged")}
+        path = self.run.checkpoints.save(self.at.step, arrays, state)
+        self.listener(Checkpointed(path=path, step=self.at.step))
+
+    def _restore(self, saved: Checkpoint) -> None:
+        def under(prefix: str) -> dict[str, np.ndarray[Any, Any]]:
+            start = f"{prefix}/"
+            return {name.removeprefix(start): v for name, v in saved.arrays.items() if name.startswith(start)}
+
+        set_weights(self.network, under("weights"))
+        self.best_weights = under("best")
+        for name, value in under("adam").items():
+            self.steps.optimizer.variables[int(name)].assign(value)
+        self.states = [tf.constant(value) for _, value in sorted(under("states").items(), key=_number)]
+        self.at = Position(**saved.state["at"])
+        self.epoch, self.logged = Meter(**saved.state["epoch"]), Meter(**saved.state["logged"])
+        self.run.rewind(saved.step)
+        self.listener(Said(text=f"resumed after step {saved.step:,} of {self.total:,}"))
+
+
+def _number(item: tuple[str, Any]) -> int:
+    return int(item[0])
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(min(loss, 700.0))

@@ -1,0 +1,146 @@
+"""Every failure is one line on stderr with what was expected, found and what to do; and an exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_workplace import Run
+
+from foretell.cli import describe, main, resume_command
+from foretell.errors import Interrupted
+
+WRONG_USAGE = [
+    "nxt",
+    "next",
+    "next notes-model the --kk 3",
+    "next notes-model the -k 0",
+    "next notes-model the -k 1.5",
+    "next notes-model the --format xml",
+    "next reviews-model the",
+    "classify notes-model good",
+    "complete notes-model the --temperature -1",
+    "complete notes-model the --words 0",
+    "info",
+    "train words notes.txt",
+    "train words notes.txt --out x --preset huge",
+    "train words notes.txt --out x --units 0",
+    "train words notes.txt --out x --units -5",
+    "train words notes.txt --out x --epochs 1.5",
+    "train words notes.txt --out x --units many",
+    "train labels reviews.csv --out x --network transformer",
+    "train labels reviews.csv --out x --config missing.toml",
+    "train labels reviews.csv --out x --checkpoint-seconds 0",
+]
+FAILED = [
+    ("next missing-model the", "missing-model"),
+    ("next . the", "did not write"),
+    ("score notes-model missing.txt", "missing.txt"),
+    ("classify reviews-model missing.csv", "missing.csv"),
+    ("classify reviews-model tickets.csv --text nosuch", "body, team, subject"),
+    ("evaluate reviews-model missing.csv", "missing.csv"),
+    ("train labels missing.csv --out x", "missing.csv"),
+    ("train labels reviews.csv --label nosuch --out x", "text, label"),
+    ("train words notes.txt --out .", "choose another --out"),
+    ("train words notes.txt --out y --resume", "none"),
+]
+
+
+@pytest.mark.parametrize("command", WRONG_USAGE)
+def test_wrong_usage(run: Run, command: str) -> None:
+    answer = run(*command.split())
+    assert answer.code == 2, answer.err
+    assert answer.out == ""
+    assert _is_one_line(answer.err)
+
+
+@pytest.mark.parametrize(("command", "names"), FAILED)
+def test_failed(run: Run, command: str, names: str) -> None:
+    answer = run(*command.split())
+    assert answer.code == 1, answer.err
+    assert answer.out == ""
+    last = answer.err.splitlines()[-1]
+    assert _is_one_line(last + "\n")
+    assert "expected" in last
+    assert names in last
+
+
+def test_a_damaged_model_is_refused(run: Run, tmp_path: Path) -> None:
+    assert run("train", "words", "notes.txt", "--out", str(tmp_path / "m")).code == 0
+    weights = tmp_path / "m" / "model.onnx"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    answer = run("next", str(tmp_path / "m"), "the")
+    assert answer.code == 1
+    assert "model.onnx" in answer.err
+
+
+def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
+    answer = run("next", "missing-model", "the", "--debug")
+    assert answer.code == 1
+    assert "Traceback" in answer.err
+    assert answer.err.splitlines()[-1].startswith("foretell: missing-model")
+
+
+def test_a_text_after_two_dashes_is_no_option(run: Run) -> None:
+    assert "--debug" in run("classify", "reviews-model", "--", "--debug").out
+
+
+def test_a_missing_extra_gives_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from foretell.training import extra
+
+    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "tensorflow" else object())
+    for argv in (["train", "words", "notes.txt", "--out", "z"], ["demo", "--out", "z"]):
+        answer = run(*argv)
+        assert answer.code == 1
+        assert "pip install 'foretell[train]'" in answer.err
+        assert _is_one_line(answer.err)
+
+
+def test_a_surprise_is_one_line_too() -> None:
+    line, code = describe(ZeroDivisionError("a\nb"), [])
+    assert code == 1
+    assert "ZeroDivisionError: a b" in line
+
+
+def test_an_interruption_gives_the_command_that_resumes() -> None:
+    error = Interrupted(expected="a", found="b")
+    line, code = describe(error, ["train", "words", "my notes.txt", "--restart", "--out", "m"])
+    assert code == 130
+    assert line.endswith("foretell train words 'my notes.txt' --out m --resume")
+    assert resume_command(["train", "--resume"]) == "foretell train --resume"
+    assert describe(KeyboardInterrupt(), [])[1] == 130
+
+
+def test_a_full_disk_is_one_line() -> None:
+    line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])
+    assert code == 1
+    assert line.startswith("model.onnx: expected")
+    assert "No space left on device" in line
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_fails() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "foretell", "info", "--presets"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_main_reads_the_process_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["foretell", "info"])
+    assert main() == 2
+    assert "--presets" in capsys.readouterr().err
+
+
+def _is_one_line(text: str) -> bool:
+    return text.startswith("foretell: ") and text.count("\n") == 1 and "Traceback" not in text

@@ -1,0 +1,120 @@
+"""The language models: names and shapes of weights, initialisers, carried state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import tensorflow as tf
+
+from foretell.config import WORDS_PRESETS, WordsSettings, with_changes
+from foretell.errors import ArtifactError
+from foretell.networks import set_weights, weights_of
+from foretell.networks.words import ArticleNetwork, LstmNetwork, words_network
+
+SMALL = WordsSettings(embedding_size=4, units=6, layers=2, dropout=0.5)
+
+
+def test_names_and_shapes_of_the_lstm_network() -> None:
+    shapes = {name: value.shape for name, value in weights_of(words_network(SMALL, 9)).items()}
+    assert shapes == {
+        "embedding": (9, 4),
+        "lstm_1/kernel": (4, 24),
+        "lstm_1/recurrent_kernel": (6, 24),
+        "lstm_1/bias": (24,),
+        "lstm_2/kernel": (6, 24),
+        "lstm_2/recurrent_kernel": (6, 24),
+        "lstm_2/bias": (24,),
+        "projection/kernel": (6, 4),
+        "projection/bias": (4,),
+        "output/bias": (9,),
+    }
+    assert "projection/kernel" not in weights_of(words_network(with_changes(SMALL, {"units": 4}), 9))
+
+
+def test_names_and_shapes_of_the_article_network() -> None:
+    shapes = {n: v.shape for n, v in weights_of(words_network(WORDS_PRESETS["article"], 69)).items()}
+    assert shapes == {
+        "lstm_1/kernel": (513, 2048),
+        "lstm_1/bias": (2048,),
+        "lstm_2/kernel": (1024, 2048),
+        "lstm_2/bias": (2048,),
+        "dense/kernel": (512, 69),
+        "dense/bias": (69,),
+    }
+
+
+def test_golden_initialisers_of_the_article() -> None:
+    weights = weights_of(ArticleNetwork(WORDS_PRESETS["article"], 69))
+    for name, rows in (("lstm_1/kernel", 513), ("lstm_2/kernel", 1024)):
+        limit = np.sqrt(6 / (rows + 2048))
+        assert np.abs(weights[name]).max() == pytest.approx(limit, rel=1e-3)
+        assert weights[name].std() == pytest.approx(limit / np.sqrt(3), rel=1e-2)
+    assert not weights["lstm_1/bias"].any()
+    assert not weights["lstm_2/bias"].any()
+    assert weights["dense/kernel"].std() == pytest.approx(1, rel=0.02)
+    assert weights["dense/bias"].std() == pytest.approx(1, rel=0.3)
+    assert weights["lstm_1/kernel"][0, :3] == pytest.approx([0.00114440, 0.04360744, -0.03444737], abs=1e-7)
+    assert weights["dense/bias"][:3] == pytest.approx([-1.25963342, -0.37454605, -0.53090692], abs=1e-6)
+
+
+def test_the_article_network_equals_a_slow_one() -> None:
+    settings = with_changes(WORDS_PRESETS["article"], {"units": 5})
+    network = ArticleNetwork(settings, 7)
+    weights = weights_of(network)
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    xs = [np.array([float(x)]) for x in (4, 0, 6)]
+    for layer in ("lstm_1", "lstm_2"):
+        h = c = np.zeros(5)
+        outputs = []
+        for x in xs:
+            i, j, f, o = np.split(
+                np.concatenate([x, h]) @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 4
+            )
+            c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
+            h = sigmoid(o) * np.tanh(c)
+            outputs.append(h)
+        xs = outputs
+    logits, _ = network.forward(tf.constant([4, 0, 6]))
+    expected = xs[-1] @ weights["dense/kernel"] + weights["dense/bias"]
+    np.testing.assert_allclose(logits[0], expected, atol=1e-5)
+
+
+def test_a_state_carried_over_equals_one_long_window() -> None:
+    network = LstmNetwork(SMALL, 9)
+    ids = np.random.default_rng(0).integers(1, 9, [3, 8])
+    whole, end = network.hidden(ids, network.first_states(3))
+    first, states = network.hidden(ids[:, :5], network.first_states(3))
+    second, states = network.hidden(ids[:, 5:], states)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, atol=1e-6)
+    for one, other in zip(states, end, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_dropout_depends_on_the_seed_alone() -> None:
+    network = LstmNetwork(SMALL, 9)
+    ids = np.ones([2, 4], int)
+    seeds = [tf.constant([1, step]) for step in (0, 0, 2_000)]
+    one, same, other = (network.hidden(ids, network.first_states(2), seed)[0].numpy() for seed in seeds)
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_the_same_seed_draws_the_same_weights() -> None:
+    one, same = weights_of(LstmNetwork(SMALL, 9)), weights_of(LstmNetwork(SMALL, 9))
+    other = weights_of(LstmNetwork(with_changes(SMALL, {"seed": 2}), 9))
+    assert all((one[name] == same[name]).all() for name in one)
+    assert (one["lstm_1/kernel"] != other["lstm_1/kernel"]).any()
+
+
+@pytest.mark.parametrize("settings", [SMALL, with_changes(WORDS_PRESETS["article"], {"units": 5})])
+def test_set_weights_undoes_weights_of(settings: WordsSettings) -> None:
+    network, other = words_network(settings, 9), words_network(with_changes(settings, {"seed": 5}), 9)
+    set_weights(other, weights_of(network))
+    assert all((weights_of(other)[n] == v).all() for n, v in weights_of(network).items())
+    with pytest.raises(ArtifactError, match="shape"):
+        set_weights(words_network(settings, 8), weights_of(network))
+    with pytest.raises(ArtifactError, match="the weights"):
+        set_weights(network, {})

@@ -1,0 +1,59 @@
+"""Imports only go down, and the light parts load nothing heavy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow")
+LIGHT = (
+    "foretell",
+    "foretell.cli",
+    "foretell.cli.app",
+    "foretell.cli.train",
+    "foretell.cli.evaluate",
+    "foretell.cli.info",
+    "foretell.cli.doctor",
+    "foretell.cli.words",
+    "foretell.cli.labels",
+    "foretell.cli.demo",
+    "foretell.runtime.words",
+    "foretell.runtime.labels",
+    "foretell.language_model",
+    "foretell.data.examples",
+    "foretell.data.corpus",
+)
+
+
+def test_imports_only_go_down() -> None:
+    lint = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run([str(lint), "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    script = f"import sys, {module}; sys.exit(' '.join(n for n in {HEAVY} if n in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, f"{module} loads {done.stderr}"
+
+
+def test_the_bare_package_loads_almost_nothing() -> None:
+    heavy = ("numpy", "onnxruntime", "rich")
+    script = f"import sys, foretell; sys.exit(' '.join(n for n in {heavy} if n in sys.modules) or 0)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_names_of_the_package() -> None:
+    import foretell
+
+    assert foretell.__version__
+    assert foretell.errors.ForetellError
+    assert set(foretell.__all__) <= set(dir(foretell))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = foretell.nothing  # type: ignore[attr-defined]

@@ -1,0 +1,101 @@
+"""Predictions need no TensorFlow: every verb that predicts, in an environment that lacks it.
+
+`make test` makes that environment and names its Python in FORETELL_PREDICT_PYTHON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.weights import weight_shapes
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.tokenizer import Tokenizer
+
+PYTHON = os.environ.get("FORETELL_PREDICT_PYTHON", "")
+
+pytestmark = pytest.mark.skipif(
+    not Path(PYTHON).is_file(), reason="no environment without TensorFlow: run make test"
+)
+
+TEXTS = ["good food and kind people", "bad food and a long wait"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    rng = np.random.default_rng(0)
+    for job, settings, labels in (
+        ("words", WordsSettings(embedding_size=4, units=4), None),
+        ("labels", LabelsSettings(embedding_size=4, units=4), ["bad", "good"]),
+    ):
+        tokenizer = Tokenizer.train(TEXTS, settings.tokens, lowercase=True, vocabulary=50)
+        shapes = weight_shapes(settings, tokenizer.size, len(labels or []))
+        weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+        model = Model(
+            job=job, preset="base", settings=settings, tokenizer=tokenizer, weights=weights, labels=labels,
+            metrics={},
+        )  # fmt: skip
+        write_model(model, folder / job)
+    (folder / "texts.csv").write_text("text,label\n" + f"{TEXTS[0]},good\n{TEXTS[1]},bad\n", encoding="utf-8")
+    (folder / "text.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    return folder
+
+
+def foretell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PYTHON, "-m", "foretell", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("package", ["tensorflow", "keras", "onnx", "pyarrow", "pandas"])
+def test_the_environment_lacks_it(package: str) -> None:
+    found = subprocess.run([PYTHON, "-c", f"import {package}"], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify", "labels", "good people"),
+        ("classify", "labels", "texts.csv"),
+        ("evaluate", "labels", "texts.csv"),
+        ("evaluate", "words", "text.txt"),
+        ("next", "words", "good food"),
+        ("complete", "words", "good food", "--words", "3"),
+        ("score", "words", "text.txt"),
+        ("info", "labels"),
+        ("info", "--presets"),
+        ("doctor",),
+    ],
+)
+def test_it_predicts(models: Path, arguments: tuple[str, ...]) -> None:
+    done = foretell(models, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_python_predicts(models: Path) -> None:
+    code = (
+        "import foretell, json; clf = foretell.load('labels'); lm = foretell.load('words');"
+        "print(json.dumps([clf.predict_proba(['good']).tolist(), lm.next('good', k=2)[0].probability]))"
+    )
+    done = subprocess.run([PYTHON, "-c", code], cwd=models, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    probabilities, likeliest = json.loads(done.stdout)
+    assert sum(probabilities[0]) == pytest.approx(1)
+    assert 0 < likeliest <= 1
+
+
+def test_training_answers_with_the_install_command(models: Path) -> None:
+    done = foretell(models, "train", "labels", "texts.csv", "--out", "new")
+    assert done.returncode == 1
+    assert "pip install 'foretell[train]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (models / "new").exists()

@@ -1,0 +1,248 @@
+"""The report: whole, self-contained, and safe whatever the texts and figures are."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foretell.training.report import write_report
+
+VOID = {"meta"}
+
+
+class Page(HTMLParser):
+    """Collects the tags and checks that they nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self._open:
+            self.text += data
+
+
+def report(folder: Path, metrics: dict[str, Any], lines: Sequence[Any] = (), request: Any = None) -> str:
+    if lines:
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    if request is not None:
+        (folder / "request.json").write_text(json.dumps(request))
+    path = write_report(folder, metrics)
+    assert path == folder / "report.html"
+    return path.read_text(encoding="utf-8")
+
+
+def curve_points(html: str, series: str) -> list[list[str]]:
+    found = re.findall(rf'<g class="{series}"><polyline class="curve" points="([^"]*)"', html)
+    return [points.split() for points in found]
+
+
+LABELS_METRICS = {
+    "accuracy": 0.875,
+    "macro_f1": 0.8712,
+    "seconds": 154.2,
+    "texts": 32,
+    "confusion": {"names": ["negative", "positive"], "counts": [[14, 2], [1, 15]]},
+    "labels": {"negative": {"precision": 0.933, "recall": 0.875, "f1": 0.903, "support": 16}},
+    "mistakes": [
+        {"text": "Not bad at all", "label": "positive", "predicted": "negative", "probability": 0.97}
+    ],
+}
+LINES = [
+    {"step": 10, "epoch": 1, "loss": 0.7, "accuracy": 0.5},
+    {"step": 20, "epoch": 1, "loss": 0.6, "accuracy": 0.7, "valid_loss": 0.65, "valid_accuracy": 0.6},
+    {"step": 30, "epoch": 2, "loss": 0.4, "accuracy": 0.9},
+    {"step": 40, "epoch": 2, "loss": 0.3, "accuracy": 0.95, "valid_loss": 0.5, "valid_accuracy": 0.8},
+]
+
+
+def test_a_labels_run_shows_curves_figures_confusion_and_mistakes(tmp_path: Path) -> None:
+    page = report(
+        tmp_path, LABELS_METRICS, LINES, {"job": "labels", "preset": "base", "settings": {"seed": 7}}
+    )
+    text = Page(page).text
+    for shown in (
+        "87.50 %",
+        "0.8712",
+        "2 min 34 s",
+        "14",
+        "93.8 %",
+        "0.933",
+        "Not bad at all",
+        "97.0 %",
+        "seed",
+    ):
+        assert shown in text
+    assert [len(points) for points in curve_points(page, "train")] == [4, 4]
+    assert [len(points) for points in curve_points(page, "held")] == [2, 2]
+
+
+def test_a_words_run_shows_perplexity(tmp_path: Path) -> None:
+    page = Page(
+        report(tmp_path, {"perplexity": 1.234, "valid_perplexity": 88.25, "words_per_second": 9111.5})
+    )
+    assert "1.234" in page.text
+    assert "88.25" in page.text
+    assert "Held-out perplexity" in page.text
+
+
+def test_nothing_is_needed(tmp_path: Path) -> None:
+    page = Page(report(tmp_path, {}))
+    assert "nothing to draw" in page.text
+    assert "svg" not in page.tags
+
+
+def test_it_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    html = report(
+        tmp_path, LABELS_METRICS, LINES, {"command_line": ["foretell", "train", "labels", "a b.csv"]}
+    )
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "a"} & set(page.tags)
+    assert not [
+        name for name, _ in page.attributes if name.startswith("on") or name in {"style", "src", "href"}
+    ]
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "url(" not in html
+
+
+def test_the_policy_allows_its_own_style_sheet_and_nothing_else(tmp_path: Path) -> None:
+    html = report(tmp_path, {})
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = next(v for k, v in Page(html).attributes if k == "content" and v and "default-src" in v)
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+
+
+def test_it_follows_the_readers_colour_scheme(tmp_path: Path) -> None:
+    html = report(tmp_path, {})
+    assert "prefers-color-scheme:dark" in html
+    assert "color-scheme:light dark" in html
+
+
+def test_every_text_is_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / '<b onload=x>&"name.run'
+    folder.mkdir()
+    evil = "</blockquote><script>alert(1)</script><img src=x onerror=alert(1)>&amp;"
+    metrics = {
+        evil: 1.0,
+        "confusion": {"names": [evil, "b"], "counts": [[1, 0], [0, 1]]},
+        "labels": {evil: {"precision": 1.0}},
+        "mistakes": [{"text": evil, "label": evil, "predicted": evil, "probability": 0.5}],
+    }
+    request = {"job": evil, "preset": evil, "settings": {evil: evil}, "command_line": [evil, evil]}
+    page = Page(report(folder, metrics, LINES, request))
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert page.text.count(evil) >= 7
+
+
+def test_control_characters_and_half_surrogates_are_made_visible(tmp_path: Path) -> None:
+    mistake = {"text": "a\x00b\x1b[31m\ud800", "label": "x", "predicted": "y", "probability": 1.0}
+    text = Page(report(tmp_path, {"mistakes": [mistake]})).text
+    assert "a\ufffdb\ufffd[31m?" in text
+
+
+def test_a_long_text_is_cut(tmp_path: Path) -> None:
+    html = report(tmp_path, {"mistakes": [{"text": "word " * 10_000, "label": "a", "predicted": "b"}]})
+    assert len(html) < 20_000
+
+
+def test_a_label_of_many_gives_the_most_confused_pairs(tmp_path: Path) -> None:
+    counts = [[5 if i == j else 0 for j in range(30)] for i in range(30)]
+    counts[3][4] = 7
+    metrics = {"confusion": {"names": [f"label{i}" for i in range(30)], "counts": counts}}
+    text = Page(report(tmp_path, metrics)).text
+    assert "label3 → label4" in text
+    assert "label5 → label6" not in text
+
+
+def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(
+        b'{"step": 1, "loss": 2.0}\n[]\n{"loss": 1}\n\xff\xfe\n{"step": 2, "loss": NaN}\n'
+        b'{"step": 3, "loss": 1.0}\n{"st'
+    )
+    (tmp_path / "request.json").write_text("{")
+    html = write_report(tmp_path, {}).read_text(encoding="utf-8")
+    assert [len(points) for points in curve_points(html, "train")] == [2]
+
+
+def test_what_a_resumed_run_went_over_again_is_drawn_once(tmp_path: Path) -> None:
+    lines = [{"step": step, "loss": 1.0} for step in (10, 20, 30, 20, 30, 40)]
+    html = report(tmp_path, {}, lines)
+    assert [len(points) for points in curve_points(html, "train")] == [4]
+
+
+def test_two_lines_of_one_step_are_one_moment(tmp_path: Path) -> None:
+    html = report(tmp_path, {}, [{"step": 10, "loss": 1.0}, {"step": 10, "valid_loss": 2.0}])
+    assert [len(points) for points in curve_points(html, "train")] == [1]
+    assert [len(points) for points in curve_points(html, "held")] == [1]
+
+
+def test_a_long_run_stays_a_small_file(tmp_path: Path) -> None:
+    html = report(tmp_path, {}, [{"step": i, "loss": 1 / i, "accuracy": 1 - 1 / i} for i in range(1, 20_000)])
+    assert len(html) < 30_000
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), -float("inf"), 10**400, True, None, "x", [1], {}]
+)
+def test_an_odd_value_in_any_place_does_not_stop_the_report(tmp_path: Path, value: Any) -> None:
+    metrics = dict.fromkeys(("accuracy", "seconds", "confusion", "labels", "mistakes", "other"), value)
+    metrics["mistakes"] = [value, {"text": value, "label": value, "predicted": value, "probability": value}]
+    metrics["labels"] = {"a": {"precision": value, "support": value}}
+    Page(report(tmp_path, metrics, [{"step": 1, "loss": value}], {"settings": value, "started": value}))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"step": st.integers(-5, 10**9)},
+            optional={"loss": st.floats(), "valid_loss": st.floats(), "accuracy": st.floats(0, 1)},
+        ),
+        max_size=12,
+    )
+)
+def test_any_figures_give_a_whole_page_inside_the_chart(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[dict[str, Any]]
+) -> None:
+    html = report(tmp_path_factory.mktemp("run"), {}, lines)
+    Page(html)
+    for series in ("train", "held"):
+        for points in curve_points(html, series):
+            for point in points:
+                x, y = map(float, point.split(","))
+                assert 0 <= x <= 560
+                assert 0 <= y <= 300

@@ -1,0 +1,169 @@
+"""Training of the base language model: data on disk, sampled softmax, resuming, tiny corpora."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("tensorflow")
+
+import tensorflow as tf
+
+from foretell.config import WORDS_PRESETS, WordsSettings, with_changes
+from foretell.data.corpus import Corpus, open_corpus
+from foretell.errors import DataError, Interrupted, RunError
+from foretell.networks.words import LstmNetwork
+from foretell.tokenizer import Tokenizer
+from foretell.training.events import EpochDone, Event, Said
+from foretell.training.schedule import learning_rate
+from foretell.training.words import train_words
+from foretell.training.words_data import NONE, Plan, TokenFile, held_out_tokens, plan_for, write_tokens
+from foretell.training.words_step import Steps, sampled_loss, seed_of
+
+SMALL = WordsSettings(
+    embedding_size=8, units=8, window=10, streams=4, dropout=0.3, learning_rate=0.01, epochs=2, min_steps=1,
+    held_out=0.3, patience=2,
+)  # fmt: skip
+
+
+def test_tokens_are_written_as_a_numpy_file(tmp_path: Path) -> None:
+    lines = ["the cat", "the dog sat"] * 50
+    tokenizer = Tokenizer.train(lines, "words", lowercase=True, vocabulary=100, min_count=1)
+    count = write_tokens(tmp_path / "t.npy", lines, tokenizer)
+    ids = np.load(tmp_path / "t.npy", mmap_mode="r")
+    assert ids.dtype == np.uint16
+    assert len(ids) == count == 350
+    expected = [id for line in lines for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
+    assert ids.tolist() == expected
+    with TokenFile(tmp_path / "t.npy") as file:
+        assert file.read(348, 5).tolist() == expected[348:] + expected[:3]
+        assert file.part(10, 20).read(9, 2).tolist() == [expected[19], expected[10]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 120), st.integers(1, 7), st.integers(1, 9), st.integers(0, 200))
+def test_a_pass_predicts_every_token_once(tmp_path_factory, tokens, streams, window, entry) -> None:
+    path = tmp_path_factory.mktemp("t") / "t.npy"
+    np.save(path, np.arange(tokens, dtype=np.uint16))
+    plan = Plan(tokens, min(streams, tokens), window)
+    predicted = []
+    with TokenFile(path) as file:
+        for w in range(plan.windows):
+            ids, targets = plan.batch(file, w, entry)
+            taken = targets != NONE
+            assert ((ids[taken] + 1) % tokens == targets[taken]).all()
+            predicted += targets[taken].tolist()
+    assert sorted(predicted) == list(range(tokens))
+
+
+def test_streams_are_fewer_where_text_is_short() -> None:
+    assert plan_for(100_000, SMALL).streams == 4
+    assert plan_for(90, SMALL).streams == 2
+    assert plan_for(11, SMALL).streams == 1
+    with pytest.raises(DataError, match="--window"):
+        plan_for(10, SMALL)
+    assert held_out_tokens(3_000, 0.3) == 0
+    assert held_out_tokens(10_000, 0.3) == 3_000
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate(step, 200, 0.1) for step in range(201)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.1)
+    assert 5 <= peak <= 15
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 0.005
+
+
+def test_the_sampled_loss_comes_to_the_exact_one() -> None:
+    network = LstmNetwork(SMALL, 300)
+    rng = np.random.default_rng(0)
+    network.embedding.embeddings.assign(rng.normal(size=[300, 8]))
+    hidden = tf.constant(rng.normal(size=[50, 8]) * 0.3, tf.float32)
+    targets = tf.constant(rng.integers(1, 300, 50), tf.int32)
+    exact = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=network.logits(hidden))
+    sampled = sampled_loss(network, hidden, targets, 400_000, tf.constant([1, 2]))
+    np.testing.assert_allclose(sampled, exact, atol=0.05)
+    few = [sampled_loss(network, hidden, targets, 100, seed_of(SMALL, k)).numpy().mean() for k in range(50)]
+    assert np.mean(few) == pytest.approx(exact.numpy().mean(), abs=0.2)
+    assert len(set(few)) == 50
+
+
+def test_pads_take_no_part_in_the_loss() -> None:
+    network = LstmNetwork(SMALL, 9)
+    steps = Steps(network, SMALL)
+    ids = np.array([[1, 2, 0], [3, 4, 5]], np.int32)
+    targets = np.array([[2, NONE, NONE], [4, 5, 6]], np.int32)
+    loss, _, count, _ = steps.evaluate(ids, targets, network.first_states(2))
+    hidden, _ = network.hidden(ids, network.first_states(2))
+    chosen = tf.nn.log_softmax(network.logits(tf.reshape(hidden, [-1, 8])))
+    by_hand = -sum(float(chosen[row, t]) for row, t in ((0, 2), (3, 4), (4, 5), (5, 6)))
+    assert float(count) == 4
+    assert float(loss) == pytest.approx(by_hand, rel=1e-5)
+
+
+def noisy_corpus() -> Corpus:
+    rng = np.random.default_rng(0)
+    words = [f"w{int(k)}" for k in rng.zipf(1.5, 4_000) % 60]
+    return Corpus.from_texts([" ".join(words[k : k + 20]) for k in range(0, 4_000, 20)])
+
+
+@pytest.mark.parametrize("changes", [{}, {"negatives": 16, "layers": 2}], ids=["exact", "sampled"])
+def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, int]) -> None:
+    corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
+    whole = train_words(corpus, chosen, out=tmp_path / "whole")
+    assert whole.metrics["steps"] > 120
+    for stop in (3, 77, 120):
+        with pytest.raises(Interrupted):
+            train_words(corpus, chosen, out=tmp_path / "parts", resume=stop > 3, stop_after_steps=stop)
+    with pytest.raises(RunError, match="--resume"):
+        train_words(corpus, chosen, out=tmp_path / "parts")
+    parts = train_words(corpus, chosen, out=tmp_path / "parts", resume=True)
+    for name, value in whole.weights.items():
+        assert value.tobytes() == parts.weights[name].tobytes(), name
+    same = ("perplexity", "valid_perplexity", "accuracy", "train_loss", "steps")
+    assert {k: whole.metrics[k] for k in same} == {k: parts.metrics[k] for k in same}
+    logs = [
+        (tmp_path / part / "run" / "metrics.jsonl").read_text().splitlines() for part in ("whole", "parts")
+    ]
+    losses = [[(json.loads(line)["step"], json.loads(line)["loss"]) for line in log] for log in logs]
+    assert losses[0] == losses[1]
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_training(tmp_path: Path) -> None:
+    # Ten times too high a rate overfits the training part of random words at once.
+    chosen = with_changes(SMALL, {"epochs": 30, "learning_rate": 0.05, "dropout": 0.0, "units": 32})
+    events: list[Event] = []
+    model = train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    best = min(event.valid_loss for event in done)
+    assert len(done) < 30
+    assert [event.is_best for event in done[-2:]] == [False, False]
+    assert model.metrics["valid_perplexity"] == pytest.approx(math.exp(best), rel=1e-5)
+
+
+def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
+    events: list[Event] = []
+    model = train_words(
+        open_corpus("meditations"), WORDS_PRESETS["base"], out=tmp_path / "m", listener=events.append
+    )
+    assert model.metrics["accuracy"] > 0.95
+    assert model.metrics["valid_perplexity"] is None
+    said = " ".join(event.text for event in events if isinstance(event, Said))
+    assert "too little text to hold a part out" in said
+    assert "1 streams instead of 32" in said
+    assert (tmp_path / "m" / "run" / "report.html").exists()
+    assert not (tmp_path / "m" / "run" / "cache").exists()
+    assert not (tmp_path / "m.run").exists()
+
+
+def test_a_corpus_shorter_than_a_window(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--window"):
+        train_words(Corpus.from_texts(["three short words"]), WORDS_PRESETS["base"], out=tmp_path / "m")
