@@ -126,7 +126,7 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
         window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, held_out=0.0, patience=0,
     ),
     "base": WordsSettings(
-        network="lstm", tokens="words", lowercase=False, vocabulary=30_000, embedding_size=256, units=256,
+        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
         layers=1, window=35, streams=32, dropout=0.2, learning_rate=0.004, epochs=8,
         held_out=0.05, patience=2, min_steps=240,
     ),
@@ -144,7 +144,7 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
         batch_size=64, learning_rate=0.001, epochs=6, held_out=0.05, patience=2, keep="best",
     ),
     "base": LabelsSettings(
-        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=128, length=400,
+        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
         dropout=0.3, batch_size=64, learning_rate=0.002, epochs=4, held_out=0.1, patience=1, keep="best",
         min_steps=200,
     ),
