@@ -38,7 +38,7 @@ class Settings:
     )
     epochs: int = setting(10, "passes over the data", low=1)
     held_out: float = setting(0.1, "part of the data held out to watch training", low=0.0, high=0.9)
-    patience: int = setting(2, "epochs without a better held-out loss before stopping; 0: never", low=0)
+    patience: int = setting(2, "epochs without a better held-out part before stopping; 0: never", low=0)
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

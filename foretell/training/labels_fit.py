@@ -95,7 +95,8 @@ class Standing:
         seconds: spent so far, checkpoints and held-out part included.
         loss, accuracy: of the last whole epoch, while training.
         valid_loss, valid_accuracy: of the last whole epoch, on the held-out part.
-        best_loss, best_epoch: the lowest held-out loss and its epoch, from 1.
+        best_loss, best_accuracy, best_epoch: of the best epoch, from 1: the highest held-out accuracy, and of
+            equal ones the lowest loss.
     """
 
     epoch: int = 0
@@ -107,6 +108,7 @@ class Standing:
     valid_loss: float | None = None
     valid_accuracy: float | None = None
     best_loss: float | None = None
+    best_accuracy: float = 0.0
     best_epoch: int = 0
 
 
@@ -208,10 +210,14 @@ class Fitting:
         probabilities = self.predict(self.valid)
         here.valid_loss = mean_loss(self.valid.targets, probabilities)
         here.valid_accuracy = mean_accuracy(self.valid.targets, probabilities)
-        # Not `>=`: a loss of NaN is never the best.
-        if here.best_loss is not None and not here.valid_loss < here.best_loss:
+        # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
+        # to an epoch that knew nothing yet.
+        found = (here.valid_accuracy, -here.valid_loss)
+        # Not `<=`: a loss of NaN is never the best.
+        if here.best_loss is not None and not found > (here.best_accuracy, -here.best_loss):
             return False
-        here.best_loss, here.best_epoch = here.valid_loss, here.epoch
+        here.best_loss, here.best_accuracy = here.valid_loss, here.valid_accuracy
+        here.best_epoch = here.epoch
         self._best = [variable.numpy() for variable in self.model.trainable_variables]
         return True
 
