@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.model_card import model_card
+from foretell.config import LABELS_PRESETS
 
 
 def test_every_card_has_its_parts(any_model):
@@ -23,7 +24,7 @@ def test_labels_card(make_model):
     assert "one of 3 labels, `bad`, `good`, `mixed`" in card
     assert 'foretell classify m "a text"' in card
     assert "the last\n  30 words" in card
-    assert "`units`: 7 (preset: 128)" in card
+    assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
 
 
 def test_words_card(make_model):
