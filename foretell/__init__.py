@@ -41,13 +41,14 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     """
     from foretell.artifacts.model_directory import open_verified
 
-    if open_verified(path).config["job"] == "words":
+    opened = open_verified(path)
+    if opened.job == "words":
         from foretell.language_model import LanguageModel
 
-        return LanguageModel.load(path)
+        return LanguageModel.from_opened(opened)
     from foretell.text_classifier import TextClassifier
 
-    return TextClassifier.load(path)
+    return TextClassifier.from_opened(opened)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
 from foretell.runtime.words import Candidate, WordsRuntime
@@ -94,7 +95,12 @@ class LanguageModel:
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for labels.
         """
-        return cls(Home(path), WordsRuntime.open(path, threads=threads))
+        return cls.from_opened(open_verified(path), threads=threads)
+
+    @classmethod
+    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> LanguageModel:
+        """Open a directory that is already verified; see `load`."""
+        return cls(Home(opened.path), WordsRuntime.from_opened(opened, threads=threads))
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, with_changes
 from foretell.errors import DataError
@@ -166,9 +167,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for words.
         """
-        runtime = LabelsRuntime.open(path, threads=threads)
+        return cls.from_opened(open_verified(path), threads=threads)
+
+    @classmethod
+    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> Self:
+        """Open a directory that is already verified; see `load`."""
+        runtime = LabelsRuntime.from_opened(opened, threads=threads)
         made = cls(preset=runtime.config["preset"], **runtime.config["settings"])
-        made._open(Home(path), np.array(runtime.labels), runtime)
+        made._open(Home(opened.path), np.array(runtime.labels), runtime)
         return made
 
     def _settings(self) -> LabelsSettings:

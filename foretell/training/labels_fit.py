@@ -213,8 +213,9 @@ class Fitting:
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
         # to an epoch that knew nothing yet.
         found = (here.valid_accuracy, -here.valid_loss)
-        # Not `<=`: a loss of NaN is never the best.
-        if here.best_loss is not None and not found > (here.best_accuracy, -here.best_loss):
+        best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
+        # A loss of NaN is never the best, whatever accuracy its guesses had.
+        if math.isnan(here.valid_loss) or found <= best:
             return False
         here.best_loss, here.best_accuracy = here.valid_loss, here.valid_accuracy
         here.best_epoch = here.epoch
