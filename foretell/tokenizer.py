@@ -8,7 +8,7 @@ keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 
 words       Unicode words and single punctuation    0 pad · 1 unknown · 2 end of line              3
 =========== ======================================= ============================================== ==========
 
-Words are ordered by frequency, ties by first appearance, so the same texts always give the same ids. One
+Words are ordered by frequency, ties by the alphabet, so the same texts always give the same ids. One
 Hugging Face `tokenizers.Tokenizer` splits in training and in prediction alike, and is all that is saved.
 """
 
@@ -116,8 +116,10 @@ class Tokenizer:
         counts = _count(cls(empty, style), texts)
         for special in (*_SPECIALS[style], ""):
             counts.pop(special, None)
-        # most_common sorts stably and a Counter remembers the order of arrival: ties go to the first seen.
-        words = [word for word, n in counts.most_common(None) if n >= min_count][:vocabulary]
+        # Not in the order of arrival: neighbours in the text would get neighbouring ids, and the article's
+        # network, which reads ids as numbers, could hardly tell them apart (docs/article.md).
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = [word for word, n in ordered if n >= min_count][:vocabulary]
         if not words:
             raise DataError(
                 expected="texts with at least one word",

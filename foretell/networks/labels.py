@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError
+from foretell.networks.fast_lstm import FastLSTM
 
 
 def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
@@ -93,8 +94,8 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     ids = keras.Input((None,), dtype="int32", name="ids")  # [batch, step]
     words = layers.Embedding(size, settings.embedding_size, name="embedding")(ids)  # [batch, step, embedding]
     words = layers.Dropout(settings.dropout)(words)
-    forward = layers.LSTM(settings.units, return_sequences=True, name="lstm_forward")
-    backward = layers.LSTM(settings.units, return_sequences=True, name="lstm_backward")
+    forward = FastLSTM(settings.units, return_sequences=True, name="lstm_forward")
+    backward = FastLSTM(settings.units, return_sequences=True, name="lstm_backward")
     # An LSTM without a mask is faster. Padding comes after all the words of either reading, where it cannot
     # change what they gave, and the pooling leaves it out.
     read_forward = forward(words)  # [batch, step, unit]
@@ -106,8 +107,8 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     return keras.Model(ids, _output(n_labels)(pooled), name="bilstm")
 
 
-def _lstm(settings: LabelsSettings) -> keras.layers.LSTM:
-    return keras.layers.LSTM(
+def _lstm(settings: LabelsSettings) -> FastLSTM:
+    return FastLSTM(
         settings.units,
         dropout=settings.dropout,
         recurrent_dropout=settings.recurrent_dropout,

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from foretell.config import WordsSettings
+from foretell.networks.fast_lstm import FastLSTM
 
 Tensor = Any
 States = list[Tensor]
@@ -54,7 +55,7 @@ class LstmNetwork:
         self.embedding.build(None)
         self.lstms = []
         for k in range(settings.layers):
-            lstm = keras.layers.LSTM(
+            lstm = FastLSTM(
                 units,
                 return_sequences=True,
                 return_state=True,
