@@ -55,6 +55,14 @@ _MOST_COUNTED = 4_000_000
 # An encoding holds far more than the ids that are kept of it, so only this many texts have one at a time.
 _ENCODED_AT_ONCE = 1024
 
+# What the patterns above find in ASCII, for Python's `re`, which is there three times as fast as the Rust
+# library's engine with its trip back to Python.
+_ASCII_WORDS: dict[str, re.Pattern[str]] = {
+    "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
+    "keras": re.compile(_KERAS_FILTERS.replace("[", "[^", 1)),
+    "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
+}
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -105,6 +113,42 @@ class Tokenizer:
             DataError: no word is left.
             SettingsError: an unknown style, or a size below one.
         """
+        empty = cls._empty(style, lowercase, vocabulary, min_count)
+        return empty._with_words(_count(empty, texts), lowercase, vocabulary, min_count)[0]
+
+    @classmethod
+    def train_encoded(
+        cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int
+    ) -> tuple[Tokenizer, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Do `train` and `encode` on the same texts in one pass, in half the time.
+
+        Every distinct word is held, so this is for texts that fit in memory anyway.
+
+        Returns:
+            the tokenizer; the ids of all texts, one text after another, int32 [word]; and where each text
+            begins, int64 [text + 1]: text i has ids[starts[i]:starts[i + 1]].
+
+        Raises:
+            DataError, SettingsError: as `train` does.
+        """
+        empty = cls._empty(style, lowercase, vocabulary, min_count)
+        place = _Places()
+        found = [np.array([place[word] for word in empty._words(text)], np.int32) for text in texts]
+        flat = np.concatenate(found) if found else np.zeros(0, np.int32)
+        counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
+        tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
+        unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
+        id_of_place = np.full(len(place), unknown, np.int32)
+        id_of_place[[place[word] for word in words]] = len(_SPECIALS[style]) + np.arange(len(words))
+        starts = np.cumsum([0, *map(len, found)])
+        ids = id_of_place[flat]
+        if tokenizer.start is not None:
+            ids = np.insert(ids, starts[:-1], tokenizer.start)
+            starts = starts + np.arange(len(starts))
+        return tokenizer, ids, starts
+
+    @classmethod
+    def _empty(cls, style: Style, lowercase: bool, vocabulary: int, min_count: int) -> Tokenizer:
         if style not in get_args(Style):
             raise SettingsError(
                 expected=f"one of {', '.join(get_args(Style))}", found=repr(style), where="tokens"
@@ -112,9 +156,13 @@ class Tokenizer:
         for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
             if value < 1:
                 raise SettingsError(expected="at least 1", found=repr(value), where=name)
-        empty = _build(style, lowercase, [])
-        counts = _count(cls(empty, style), texts)
-        for special in (*_SPECIALS[style], ""):
+        return cls(_build(style, lowercase, []), style)
+
+    def _with_words(
+        self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
+    ) -> tuple[Tokenizer, list[str]]:
+        """Return a tokenizer that knows the words of `counts`, and these words in the order of their ids."""
+        for special in (*_SPECIALS[self.style], ""):
             counts.pop(special, None)
         # Not in the order of arrival: neighbours in the text would get neighbouring ids, and the article's
         # network, which reads ids as numbers, could hardly tell them apart (docs/article.md).
@@ -126,7 +174,7 @@ class Tokenizer:
                 found="none" if not counts else f"no word seen {min_count} times or more",
                 fix="give other texts" if not counts else "lower --min-count",
             )
-        return cls(_build(style, lowercase, words), style)
+        return Tokenizer(_build(self.style, lowercase, words), self.style), words
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
@@ -228,6 +276,8 @@ class Tokenizer:
 
     def _words(self, text: str) -> list[str]:
         prepared = self._prepared(text)
+        if prepared.isascii():
+            return _ASCII_WORDS[self.style].findall(prepared.lower() if self._lowercase else prepared)
         if self._inner.normalizer is not None:
             prepared = self._inner.normalizer.normalize_str(prepared)
         return [word for word, _ in self._inner.pre_tokenizer.pre_tokenize_str(prepared)]
@@ -332,6 +382,14 @@ def _style_of(inner: Any, size: int) -> Style:
         if [inner.id_to_token(i) for i in range(len(specials))] == specials:
             return "keras" if style == "keras" else "words"
     raise ValueError("the vocabulary of another program")
+
+
+class _Places(dict[str, int]):
+    """The words seen so far, each with its place in the order of arrival; looking a new one up adds it."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = place = len(self)
+        return place
 
 
 def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:

@@ -112,6 +112,30 @@ def test_most_frequent_first_then_by_the_alphabet_and_cut():
 
 
 @pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("lowercase", [False, True])
+@given(
+    texts=st.lists(st.one_of(TEXTS, HARD, st.text(st.characters(max_codepoint=127))), min_size=1, max_size=5),
+    limits=st.tuples(st.integers(1, 9), st.integers(1, 2)),
+)
+def test_training_and_encoding_in_one_pass(style, lowercase, texts, limits):
+    vocabulary, min_count = limits
+    texts = ["a a b B", *texts]
+    options = {"lowercase": lowercase, "vocabulary": vocabulary, "min_count": min_count}
+    two = Tokenizer.train(texts, style, **options)
+    one, ids, starts = Tokenizer.train_encoded(texts, style, **options)
+    assert one.to_json() == two.to_json()
+    assert [ids[a:b].tolist() for a, b in itertools.pairwise(starts)] == two.encode_batch(texts)
+
+
+def test_ascii_words_are_those_of_the_library():
+    text = "".join(map(chr, range(128))) + " don't 'tis <unk>x a_b 1.5 x''y <pad> \x1c \x0b"
+    for style in STYLES:
+        tokenizer = trained(["a"], style)
+        found = [word for word, _ in tokenizer._inner.pre_tokenizer.pre_tokenize_str(text)]
+        assert tokenizer._words(text) == found
+
+
+@pytest.mark.parametrize("style", STYLES)
 @given(texts=st.lists(st.one_of(TEXTS, HARD), min_size=1, max_size=5), other=HARD)
 def test_json_round_trip_and_batches(style, texts, other):
     for lowercase in (False, True):
