@@ -18,7 +18,10 @@ from bench.commands import foretell, run, train
 from bench.record import OUT, Results
 from bench.texts import write_text, zipf_text
 
-TINY: dict[str, Any] = {"units": 8, "embedding_size": 8, "vocabulary": 1_000, "negatives": 64}
+TINY: dict[str, Any] = {"units": 8, "embedding_size": 8, "vocabulary": 200, "negatives": 64}
+
+PARTS = (0.1, 0.3, 1.0)
+"""Of the largest text: whether time is linear, and memory stays, shows over a decade."""
 
 
 def read_only(path: Path, out: Path) -> None:
@@ -37,14 +40,16 @@ def read_only(path: Path, out: Path) -> None:
 
 def tokenising(results: Results) -> None:
     """Show what one core tokenises, without anything else."""
+    from foretell.line_encoder import LineEncoder
     from foretell.tokenizer import Tokenizer
 
     lines = zipf_text(4_000_000, words=50_000).splitlines()
     megabytes = sum(map(len, lines)) / 1e6
     tokenizer = Tokenizer.train(lines, "words", lowercase=False, vocabulary=30_000, min_count=1)
+    encoder = LineEncoder(tokenizer)
     start = time.perf_counter()
-    for first in range(0, len(lines), 1024):
-        tokenizer.encode_batch(lines[first : first + 1024])
+    for first in range(0, len(lines), 10_000):
+        encoder.encode("\n".join(lines[first : first + 10_000]) + "\n")
     seconds = time.perf_counter() - start
     rate = megabytes / seconds
     cells = f"{megabytes:.0f} MB", f"{seconds:.1f} s", f"{rate:.1f} MB/s", ""
@@ -52,7 +57,7 @@ def tokenising(results: Results) -> None:
 
 
 def main() -> None:
-    """Show tokenising, then both commands at a quarter, a half and all of `--gigabytes`."""
+    """Show tokenising, then both commands at each of `PARTS` of `--gigabytes`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=1.0, help="size of the largest text")
     parser.add_argument("--read-only", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -80,7 +85,7 @@ def _commands(results: Results, folder: Path, gigabytes: float) -> None:
     start = folder / "start.txt"
     start.write_text(zipf_text(200_000, words=50_000), encoding="utf-8")
     train("words", start, folder / "model", **TINY, epochs=1, min_steps=1)
-    for part in (0.25, 0.5, 1.0):
+    for part in PARTS:
         path = folder / "big.txt"
         write_text(path, round(part * gigabytes * 1e9))
         size = path.stat().st_size

@@ -43,6 +43,7 @@ class LanguageModel:
         preset: str = DEFAULT_PRESET,
         out: str | Path | None = None,
         *,
+        valid: str | Path | Corpus | Iterable[str] | None = None,
         resume: bool = False,
         restart: bool = False,
         listener: Listener = silent,
@@ -54,6 +55,8 @@ class LanguageModel:
             source: a file, a folder, a named corpus ("meditations", "imdb"), or a list or iterator of texts.
             preset: the configuration to start from.
             out: the model directory to write; None trains in a temporary one, kept as long as the model.
+            valid: held-out text of your own to watch training by, given as `source` is ("imdb": its test
+                reviews), instead of a part of `source`.
             resume: go on with the unfinished training of `out`.
             restart: throw the unfinished training of `out` away.
             listener: is told what happens, see `foretell.training.events`.
@@ -62,7 +65,8 @@ class LanguageModel:
         Raises:
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
-            DataError: the corpus cannot be read, or is too short.
+            DataError: the corpus or `valid` cannot be read, or is too short.
+            UsageError: `valid` for the article's network, which holds nothing out.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
         """
         from foretell.training.extra import require_training
@@ -77,6 +81,7 @@ class LanguageModel:
             chosen,
             out=home.path,
             preset=preset,
+            valid=None if valid is None else _corpus(valid, part="test"),
             resume=resume,
             restart=restart,
             listener=listener,
@@ -175,10 +180,11 @@ class LanguageModel:
             DataError: the file cannot be read, or nothing in the text can be predicted.
         """
         if isinstance(text, Path):
+            from foretell.data.corpus import read_lines
             from foretell.data.decode import open_text
 
             with open_text(text) as source:
-                return self._runtime.score(source.stream)
+                return self._runtime.score(read_lines(source))
         return self._runtime.score([text] if isinstance(text, str) else text)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -196,9 +202,11 @@ def _preset(name: str) -> WordsSettings:
     return cast(WordsSettings, preset("words", name))
 
 
-def _corpus(source: str | Path | Corpus | Iterable[str]) -> Corpus:
+def _corpus(
+    source: str | Path | Corpus | Iterable[str], *, part: Literal["train", "test"] = "train"
+) -> Corpus:
     from foretell.data.corpus import Corpus, open_corpus
 
     if isinstance(source, str | Path | Corpus):
-        return open_corpus(source)
+        return open_corpus(source, part=part)
     return Corpus.from_texts(source)

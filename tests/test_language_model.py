@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_score_takes_text_lines_and_files(model: LanguageModel, tmp_path: Path) 
     assert model.score("The mind").tokens > 0
 
 
+def test_one_endless_line_is_scored_in_little_memory(model: LanguageModel, tmp_path: Path) -> None:
+    file, words = tmp_path / "line.txt", 30_000
+    with file.open("w") as stream:
+        for _ in range(words):
+            stream.write("x" * 999 + " ")
+    tracemalloc.start()
+    score = model.score(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert score.words == score.unknown == words
+    assert peak < 20e6
+
+
 def test_saved_and_loaded_it_answers_the_same(model: LanguageModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
     loaded = foretell.load(tmp_path / "m")
@@ -80,6 +94,18 @@ def test_out_names_the_directory(tmp_path: Path) -> None:
     made = LanguageModel.train(file, out=tmp_path / "m", **TINY)
     assert (tmp_path / "m" / "run" / "report.html").is_file()
     assert LanguageModel.load(tmp_path / "m").next("the") == made.next("the")
+
+
+def test_valid_is_text_of_ones_own_to_watch_training_by(tmp_path: Path) -> None:
+    held_out = [" ".join(LINES[k].split()[::-1]) for k in range(6)]
+    made = LanguageModel.train(LINES, valid=held_out, **TINY)
+    assert made.metrics["measured_words"] == sum(len(line.split()) + 1 for line in held_out) - 1
+    file = tmp_path / "held-out.txt"
+    file.write_text("\n".join(held_out))
+    again = LanguageModel.train(LINES, valid=file, **TINY)
+    assert again.metrics["valid_perplexity"] == made.metrics["valid_perplexity"]
+    with pytest.raises(UsageError, match="article"):
+        LanguageModel.train(LINES, preset="article", valid=held_out)
 
 
 def test_save_refuses_what_is_not_ours(model: LanguageModel, tmp_path: Path) -> None:

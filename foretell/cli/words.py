@@ -99,11 +99,12 @@ def score(model: str, file: str, /, *, format: Format = "text") -> None:
         file: a text file, .gz of one, or - for standard input.
         format: text, jsonl or csv.
     """
+    from foretell.data.corpus import read_lines
     from foretell.data.decode import open_text
 
     runtime = open_words(model)
     with open_text(file) as source:
-        record = dataclasses.asdict(runtime.score(source.stream))
+        record = dataclasses.asdict(runtime.score(read_lines(source)))
     for note in source.notes:
         print(note, file=sys.stderr)
     Writer(format, list(record)).write(record, aligned((k.replace("_", " "), v) for k, v in record.items()))

@@ -9,6 +9,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
@@ -71,14 +72,16 @@ class Corpus:
         return self._digest
 
 
-def open_corpus(sources: str | Path | Corpus | Iterable[str | Path]) -> Corpus:
+def open_corpus(
+    sources: str | Path | Corpus | Iterable[str | Path], *, part: Literal["train", "test"] = "train"
+) -> Corpus:
     """Open a corpus.
 
     Args:
         sources: one source or several, read one after another. A source is a file, a folder (every .txt and
             .gz below it, in order of their paths), "-" for standard input, or a named corpus: "meditations",
-            or "imdb" (its training and its unlabelled reviews, never the test reviews). A file of that name
-            is meant by "./imdb". For texts in memory see `Corpus.from_texts`.
+            or "imdb". A file of that name is meant by "./imdb". For texts in memory see `Corpus.from_texts`.
+        part: of "imdb": train, its training and its unlabelled reviews, or test, its test reviews.
 
     Raises:
         DataError: a source is missing, cannot be read, is empty or holds no text. While iterating: bytes that
@@ -90,7 +93,7 @@ def open_corpus(sources: str | Path | Corpus | Iterable[str | Path]) -> Corpus:
     if not given:
         raise DataError(expected="a file, a folder or a named corpus", found="none")
     notes: list[str] = []
-    parts = [_open_one(source, notes) for source in given]
+    parts = [_open_one(source, notes, part) for source in given]
     if len(parts) == 1:
         return parts[0]
 
@@ -101,9 +104,9 @@ def open_corpus(sources: str | Path | Corpus | Iterable[str | Path]) -> Corpus:
     return Corpus(f"{parts[0].name} and {len(parts) - 1} more", read, notes)
 
 
-def _open_one(source: str | Path, notes: list[str]) -> Corpus:
+def _open_one(source: str | Path, notes: list[str], part: str) -> Corpus:
     if str(source) in named.NAMED and isinstance(source, str):
-        return _named(source, notes)
+        return _named(source, notes, part)
     if str(source) == STDIN:
         spool = _Spool()
         spool.write_bytes(source)
@@ -117,7 +120,7 @@ def _open_one(source: str | Path, notes: list[str]) -> Corpus:
     return Corpus(path.name or str(path), lambda: _read_files(files, notes, path.is_dir()), notes)
 
 
-def _named(name: str, notes: list[str]) -> Corpus:
+def _named(name: str, notes: list[str], part: str) -> Corpus:
     if name == "meditations":
 
         def read() -> Iterator[str]:
@@ -127,8 +130,8 @@ def _named(name: str, notes: list[str]) -> Corpus:
         return Corpus(name, read, notes)
 
     def read_reviews() -> Iterator[str]:
-        yield from _lines(named.imdb("train", notes=notes).texts)
-        yield from _lines(named.imdb("unsup", notes=notes).texts)
+        for folder in ("train", "unsup") if part == "train" else ("test",):
+            yield from _lines(named.imdb(folder, notes=notes).texts)
 
     return Corpus(name, read_reviews, notes)
 

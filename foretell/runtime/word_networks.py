@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from foretell.runtime.session import Array, Session
@@ -48,9 +47,6 @@ class LstmNetwork:
         self._names = [entry.name for entry in states]
         self._widths = [int(entry.shape[-1]) for entry in states]
         self._outputs = [f"{name}_out" for name in self._names]
-        # Without this the whole graph runs even where the logits of a prompt's first words are not asked for.
-        self._only_needed = onnxruntime.RunOptions()
-        self._only_needed.only_execute_path_to_fetches = True
 
     def zero_state(self) -> State:
         """Return the state of one stream that has read nothing."""
@@ -61,16 +57,13 @@ class LstmNetwork:
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
-    def skip(self, ids: Integers, state: State) -> State:
-        """Read ids [stream, step] for the state alone, which spares the logits: most of the work."""
-        return tuple(self._session.run(self._outputs, self._inputs(ids, state), self._only_needed))
-
     def read(self, ids: list[int]) -> tuple[Floats, State]:
         """See `WordNetwork.read`; at least one id."""
         state = self.zero_state()
         prompt = np.array([ids], np.int64)
         for start in range(0, len(ids) - 1, PROMPT_CHUNK):
-            state = self.skip(prompt[:, start : min(start + PROMPT_CHUNK, len(ids) - 1)], state)
+            # Their logits are not asked for, yet made: ONNX Runtime always runs the whole graph.
+            _, state = self.advance(prompt[:, start : min(start + PROMPT_CHUNK, len(ids) - 1)], state)
         return self.follow(prompt[:, -1], state)
 
     def follow(self, words: Integers, state: State) -> tuple[Floats, State]:

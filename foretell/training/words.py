@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from foretell.artifacts.model_directory import Model
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, to_dict
-from foretell.errors import DataError
+from foretell.errors import DataError, UsageError
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import Listener, Said, silent
 from foretell.training.extra import require_training
 from foretell.training.run import Run
-from foretell.training.words_data import TextCorpus, TokenFile, write_tokens
-
-if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Model
+from foretell.training.words_data import TextCorpus, TokenFile, split_tokens, write_tokens
 
 
 def train_words(
@@ -24,6 +24,7 @@ def train_words(
     *,
     out: Path | str,
     preset: str = "base",
+    valid: TextCorpus | None = None,
     resume: bool = False,
     restart: bool = False,
     checkpoint_seconds: float = 60.0,
@@ -38,6 +39,8 @@ def train_words(
         settings: every setting.
         out: the model directory to write; the run lies beside it until then.
         preset: the name of the preset that `settings` came from, to be remembered.
+        valid: text to watch training by; without it the part `settings.held_out` of `corpus` is held out. The
+            vocabulary is that of `corpus` alone.
         resume: go on with the unfinished run of `out`; with the same settings and corpus, the weights come
             out bit for bit as if it had never stopped (same machine, same number of threads).
         restart: throw away the unfinished run of `out`.
@@ -50,19 +53,21 @@ def train_words(
         The model as it was written.
 
     Raises:
-        DataError: the corpus cannot be read, or is too short.
+        DataError: the corpus or `valid` cannot be read, or is too short.
+        UsageError: `valid` for the article's network, which holds nothing out.
         RunError: there is an unfinished run and neither `resume` nor `restart`; or none to resume.
         ArtifactError: the model directory cannot be written.
         Interrupted: Ctrl-C (or `stop_after_steps`); a checkpoint is saved.
         MissingExtraError: TensorFlow, Keras or onnx is not installed.
     """
     require_training()
+    check_valid(settings, valid)
     request = {
         "job": "words",
         "preset": preset,
         "settings": to_dict(settings),
-        "data": corpus.digest(),
-        "source": corpus.name,
+        "data": _digest(corpus, valid, listener),
+        "sources": [corpus.name] if valid is None else [corpus.name, valid.name],
     }
     with Run.open(
         out,
@@ -72,33 +77,100 @@ def train_words(
         checkpoint_seconds=checkpoint_seconds,
         tensorboard=tensorboard,
     ) as run:
-        tokenizer, path = _prepare(run, corpus, settings, listener)
-        with TokenFile(path) as tokens:
-            train = _trainer(settings)
-            model: Model = train(run, tokens, tokenizer, settings, preset, listener, stop_after_steps)
+        tokenizer = _prepare(run, corpus, valid, settings, listener)
+        weights, metrics = _fit(run, tokenizer.size, valid, settings, listener, stop_after_steps)
+        model = Model(
+            job="words",
+            preset=preset,
+            settings=settings,
+            tokenizer=tokenizer,
+            weights=weights,
+            labels=None,
+            metrics=metrics,
+        )
         run.finish(model)
     return model
 
 
-def _trainer(settings: WordsSettings) -> Callable[..., Model]:
-    # Only now: these import TensorFlow, and what is wrong with the text is said long before that.
-    if settings.network == "article":
-        from foretell.training.words_article import train_article
+def check_valid(settings: WordsSettings, valid: object) -> None:
+    """Refuse text to watch training by where nothing would watch it.
 
-        return train_article
-    from foretell.training.words_loop import train_lstm
+    Raises:
+        UsageError: there is such text, and the article's network is to be trained.
+    """
+    if valid is not None and settings.network == "article":
+        raise UsageError(
+            expected="no held-out text: the article's network learns from all of its text, to the last step",
+            found="some",
+            where="--valid",
+            fix="leave it out, and measure the model by foretell evaluate; or train with --preset base",
+        )
 
-    return train_lstm
+
+def _digest(corpus: TextCorpus, valid: TextCorpus | None, listener: Listener) -> str:
+    """Return one SHA-256 for all that is read."""
+    digest = corpus.digest()
+    if valid is None:
+        return digest
+    watched = valid.digest()
+    if watched == digest:
+        listener(Said(text="the held-out text is the text to learn from: its figures tell nothing of others"))
+    return hashlib.sha256(f"{digest} {watched}".encode()).hexdigest()
+
+
+def _fit(
+    run: Run,
+    size: int,
+    valid: TextCorpus | None,
+    settings: WordsSettings,
+    listener: Listener,
+    stop_after_steps: int | None,
+) -> tuple[Weights, dict[str, Any]]:
+    """Train on the run's token files and return the weights and the figures."""
+    with ExitStack() as files:
+        tokens = files.enter_context(TokenFile(_tokens_of(run)))
+        # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
+        if settings.network == "article":
+            from foretell.training.words_article import train_article
+
+            return train_article(run, tokens, size, settings, listener, stop_after_steps)
+        if valid is None:
+            train, held_out = split_tokens(tokens, settings.held_out)
+        else:
+            train, held_out = tokens, files.enter_context(TokenFile(_valid_of(run)))
+            _check_long_enough(held_out, settings, valid)
+        from foretell.training.words_loop import train_lstm
+
+        return train_lstm(run, train, held_out, size, settings, listener, stop_after_steps)
+
+
+def _check_long_enough(held_out: TokenFile, settings: WordsSettings, valid: TextCorpus) -> None:
+    if len(held_out) <= settings.window:
+        raise DataError(
+            expected=f"more held-out words than one window ({settings.window})",
+            found=f"{len(held_out):,}",
+            where=valid.name,
+            fix="give more held-out text, or a smaller --window",
+        )
+
+
+def _tokens_of(run: Run) -> Path:
+    return run.folder / "cache" / "tokens.npy"
+
+
+def _valid_of(run: Run) -> Path:
+    return run.folder / "cache" / "valid.npy"
 
 
 def _prepare(
-    run: Run, corpus: TextCorpus, settings: WordsSettings, listener: Listener
-) -> tuple[Tokenizer, Path]:
-    """Return the tokenizer and the file of the corpus as numbers, made now or by a first start."""
-    tokens, saved = run.folder / "cache" / "tokens.npy", run.folder / "cache" / "tokenizer.json"
-    # The tokenizer's file is written last: where it is, both are whole.
-    if saved.exists() and tokens.exists():
-        return Tokenizer.from_json(saved.read_text(encoding="utf-8")), tokens
+    run: Run, corpus: TextCorpus, valid: TextCorpus | None, settings: WordsSettings, listener: Listener
+) -> Tokenizer:
+    """Return the tokenizer; it and the texts as numbers are made now, or were by a first start."""
+    saved = run.folder / "cache" / "tokenizer.json"
+    numbers = [_tokens_of(run)] if valid is None else [_tokens_of(run), _valid_of(run)]
+    # The tokenizer's file is written last: where it is, all are whole.
+    if saved.exists() and all(path.exists() for path in numbers):
+        return Tokenizer.from_json(saved.read_text(encoding="utf-8"))
     listener(Said(text="reading the corpus: counting its words"))
     tokenizer = Tokenizer.train(
         corpus,
@@ -110,8 +182,10 @@ def _prepare(
     if tokenizer.size < 2:
         raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
     listener(Said(text=f"reading the corpus: turning it into numbers ({tokenizer.size:,} different)"))
-    write_tokens(tokens, corpus, tokenizer)
+    write_tokens(_tokens_of(run), corpus, tokenizer)
+    if valid is not None:
+        write_tokens(_valid_of(run), valid, tokenizer)
     temporary = saved.with_suffix(".tmp")
     temporary.write_text(tokenizer.to_json(), encoding="utf-8")
     temporary.replace(saved)
-    return tokenizer, tokens
+    return tokenizer

@@ -17,12 +17,12 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
@@ -32,9 +32,6 @@ from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.run import Run
 from foretell.training.words_data import TokenFile
-
-if TYPE_CHECKING:
-    from foretell.tokenizer import Tokenizer
 
 Array = np.ndarray[Any, Any]
 
@@ -180,13 +177,20 @@ class Recent:
 def train_article(
     run: Run,
     tokens: TokenFile,
-    tokenizer: Tokenizer,
+    size: int,
     settings: WordsSettings,
-    preset: str,
     listener: Listener,
     stop_after_steps: int | None = None,
-) -> Model:
-    """Train, from the run's latest checkpoint where it has one, and return the model with its figures.
+) -> tuple[Weights, dict[str, Any]]:
+    """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
+
+    Args:
+        run: the training.
+        tokens: the text.
+        size: how many different words it has.
+        settings: every setting.
+        listener: is told what happens.
+        stop_after_steps: stop as at Ctrl-C once so many iterations are done.
 
     Raises:
         DataError: too few words for the walk.
@@ -201,19 +205,10 @@ def train_article(
             where="the corpus",
             fix="give more text",
         )
-    loop = _Loop(run, tokens.read(0, len(tokens)), tokenizer.size, settings, listener)
+    loop = _Loop(run, tokens.read(0, len(tokens)), size, settings, listener)
     with Interrupt(stop_after_steps) as interrupt:
         loop.train(interrupt, stop_after_steps)
-    return Model(
-        job="words",
-        preset=preset,
-        settings=settings,
-        tokenizer=tokenizer,
-        weights=weights_of(loop.network),
-        labels=None,
-        calibration=None,
-        metrics=loop.metrics(),
-    )
+    return weights_of(loop.network), loop.metrics()
 
 
 class _Loop:

@@ -15,6 +15,7 @@ import numpy as np
 
 from foretell.config import WordsSettings
 from foretell.errors import DataError, RunError
+from foretell.line_encoder import LineEncoder
 
 if TYPE_CHECKING:
     from foretell.tokenizer import Tokenizer
@@ -103,7 +104,7 @@ class TokenFile:
 
 
 def batches_of_lines(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield lists of lines of about a million characters: enough to keep the tokenizer's threads busy."""
+    """Yield lists of lines of about a million characters."""
     batch: list[str] = []
     characters = 0
     for line in lines:
@@ -126,7 +127,7 @@ def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
         RunError: the disk is full.
     """
     dtype = np.dtype(np.uint16 if tokenizer.size <= 1 << 16 else np.uint32)
-    end = [] if tokenizer.end_of_line is None else [tokenizer.end_of_line]
+    encoder = LineEncoder(tokenizer)
     temporary = path.with_suffix(".tmp")
     count = 0
     try:
@@ -134,7 +135,7 @@ def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
         with temporary.open("wb") as file:
             _write_header(file, dtype, 0)
             for batch in batches_of_lines(lines):
-                ids = np.concatenate([np.array(line + end) for line in tokenizer.encode_batch(batch)])
+                ids = encoder.encode("\n".join(batch) + "\n")
                 # A tokenizer without an unknown token answers -1: such a word is left out.
                 ids = ids[ids >= 0].astype(dtype)
                 count += len(ids)
@@ -220,7 +221,10 @@ def plan_for(tokens: int, settings: WordsSettings) -> Plan:
     return Plan(tokens, max(1, min(settings.streams, tokens // enough)), settings.window)
 
 
-def held_out_tokens(tokens: int, fraction: float) -> int:
-    """Return how many tokens at the end of a corpus to hold out; none where they would be too few to tell."""
-    held_out = int(tokens * fraction)
-    return held_out if held_out >= LEAST_HELD_OUT else 0
+def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
+    """Return the tokens to learn from, and those at the end that are held out; None: too few to tell."""
+    held_out = int(len(tokens) * fraction)
+    if held_out < LEAST_HELD_OUT:
+        return tokens, None
+    border = len(tokens) - held_out
+    return tokens.part(0, border), tokens.part(border, len(tokens))

@@ -10,12 +10,12 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
@@ -24,11 +24,8 @@ from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
-from foretell.training.words_data import TokenFile, held_out_tokens, plan_for
+from foretell.training.words_data import TokenFile, plan_for
 from foretell.training.words_step import Steps, seed_of
-
-if TYPE_CHECKING:
-    from foretell.tokenizer import Tokenizer
 
 _LOG_LINES = 200
 _SHOW_SECONDS = 0.25
@@ -71,45 +68,48 @@ class Position:
 def train_lstm(
     run: Run,
     tokens: TokenFile,
-    tokenizer: Tokenizer,
+    held_out: TokenFile | None,
+    size: int,
     settings: WordsSettings,
-    preset: str,
     listener: Listener,
     stop_after_steps: int | None = None,
-) -> Model:
-    """Train, from the run's latest checkpoint where it has one, and return the model with its figures.
+) -> tuple[Weights, dict[str, Any]]:
+    """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
+
+    Args:
+        run: the training.
+        tokens: the text to learn from.
+        held_out: the text to watch training by, more than a window of it; None: the last step is kept.
+        size: how many ids there are.
+        settings: every setting.
+        listener: is told what happens.
+        stop_after_steps: stop as at Ctrl-C once so many steps are done.
 
     Raises:
         DataError: fewer tokens than one window.
         Interrupted: after a checkpoint.
     """
-    loop = Loop(run, tokens, tokenizer.size, settings, listener)
+    loop = Loop(run, tokens, held_out, size, settings, listener)
     with Interrupt(stop_after_steps) as interrupt:
         loop.train(interrupt)
     metrics = loop.measure()
-    weights = weights_of(loop.network)
-    return Model(
-        job="words",
-        preset=preset,
-        settings=settings,
-        tokenizer=tokenizer,
-        weights=weights,
-        labels=None,
-        calibration=None,
-        metrics=metrics,
-    )
+    return weights_of(loop.network), metrics
 
 
 class Loop:
     """One training in memory. See `train_lstm`."""
 
     def __init__(
-        self, run: Run, tokens: TokenFile, size: int, settings: WordsSettings, listener: Listener
+        self,
+        run: Run,
+        tokens: TokenFile,
+        held_out: TokenFile | None,
+        size: int,
+        settings: WordsSettings,
+        listener: Listener,
     ) -> None:
         self.run, self.settings, self.listener = run, settings, listener
-        held_out = held_out_tokens(len(tokens), settings.held_out)
-        self.tokens = tokens.part(0, len(tokens) - held_out)
-        self.held_out = tokens.part(len(tokens) - held_out, len(tokens)) if held_out else None
+        self.tokens, self.held_out = tokens, held_out
         self.plan = plan_for(len(self.tokens), settings)
         # A small corpus is passed over several times in each epoch: else there are too few steps to learn.
         passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
@@ -201,7 +201,8 @@ class Loop:
         self.epoch = Meter()
 
     def _compare(self, loss: float) -> bool:
-        if self.at.best is None or loss < self.at.best:
+        # Nothing is less than NaN: an epoch of such a loss is never the best, be it the first.
+        if loss < (math.inf if self.at.best is None else self.at.best):
             self.at.best, self.at.epochs_without_best = loss, 0
             self.best_weights = weights_of(self.network)
             return True

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from foretell.data.corpus import MAX_LINE, Corpus, open_corpus
+from foretell.data.examples import Examples
 from foretell.errors import DataError
 
 
@@ -59,6 +60,16 @@ def test_meditations_ships_with_the_package() -> None:
     words = " ".join(corpus).split()
     assert words[:3] == ["In", "a", "sense,"]
     assert len(words) == 89
+
+
+def test_a_corpus_to_test_on_is_the_test_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
+    def imdb(part: str, notes: list[str]) -> Examples:
+        return Examples([f"a review of {part}"], [part], name=part, notes=notes)
+
+    monkeypatch.setattr("foretell.data.named.imdb", imdb)
+    assert list(open_corpus("imdb")) == ["a review of train", "a review of unsup"]
+    assert list(open_corpus("imdb", part="test")) == ["a review of test"]
+    assert list(open_corpus("meditations", part="test")) == list(open_corpus("meditations"))
 
 
 def test_one_endless_line_is_cut_at_white_space_and_needs_little_memory(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.errors import DataError
-from foretell.runtime.evaluation import calibration_error, classification_report
+from foretell.runtime.evaluation import classification_report
 
 NAMES = ["anger", "joy", "none"]
 
@@ -47,13 +47,6 @@ def test_a_label_that_the_model_does_not_know_counts_as_an_error() -> None:
     assert report["labels"]["z"] == {"precision": 0, "recall": 0, "f1": 0, "support": 1}
     assert report["confusion"]["names"] == ["a", "b", "z"]
     assert report["log_loss"] is None
-
-
-def test_calibration_error_by_hand() -> None:
-    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.6])
-    correct = np.array([True, True, True, False, True])
-    assert calibration_error(confidence, correct, bins=10) == pytest.approx(0.8 * 0.2 + 0.2 * 0.4)
-    assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:

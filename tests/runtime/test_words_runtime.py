@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.runtime import sampling
 from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.scoring import log_probabilities_of
 from foretell.runtime.words import WordsRuntime
 
 PROMPT = "the mind adapts"
@@ -182,6 +183,17 @@ def test_score_does_not_depend_on_how_the_text_is_cut(
             whole.characters,
             whole.unknown,
         )
+
+
+@pytest.mark.parametrize("shift", [0.0, 60.0, 95.0, -60.0, -95.0, 3e4, -3e4])
+def test_log_probabilities_of_logits_of_any_size(shift: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = (rng.normal(0, 5, (40, 300)) + shift).astype(np.float32)
+    logits[::2] -= np.float32(2 * shift)
+    words = rng.integers(300, size=40)
+    exact = sampling.log_softmax(logits.astype(np.float64))
+    found = log_probabilities_of(logits, words)
+    np.testing.assert_allclose(found, exact[np.arange(40), words], atol=1e-4)
 
 
 def test_score_takes_linear_time_in_constant_memory(lstm: WordsRuntime) -> None:

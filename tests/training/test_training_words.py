@@ -17,13 +17,15 @@ import tensorflow as tf
 
 from foretell.config import WORDS_PRESETS, WordsSettings, with_changes
 from foretell.data.corpus import Corpus, open_corpus
-from foretell.errors import DataError, Interrupted, RunError
+from foretell.errors import DataError, Interrupted, RunError, UsageError
+from foretell.networks import weights_of
 from foretell.networks.words import LstmNetwork
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event, Said
 from foretell.training.schedule import learning_rate
 from foretell.training.words import train_words
-from foretell.training.words_data import NONE, Plan, TokenFile, held_out_tokens, plan_for, write_tokens
+from foretell.training.words_data import NONE, Plan, TokenFile, plan_for, split_tokens, write_tokens
+from foretell.training.words_loop import Loop
 from foretell.training.words_step import Steps, sampled_loss, seed_of
 
 SMALL = WordsSettings(
@@ -68,8 +70,18 @@ def test_streams_are_fewer_where_text_is_short() -> None:
     assert plan_for(11, SMALL).streams == 1
     with pytest.raises(DataError, match="--window"):
         plan_for(10, SMALL)
-    assert held_out_tokens(3_000, 0.3) == 0
-    assert held_out_tokens(10_000, 0.3) == 3_000
+
+
+@pytest.mark.parametrize(("tokens", "held_out"), [(3_000, 0), (10_000, 3_000)])
+def test_the_end_is_held_out_unless_it_is_too_short_to_tell(tmp_path, tokens, held_out) -> None:
+    np.save(tmp_path / "t.npy", np.arange(tokens, dtype=np.uint16))
+    with TokenFile(tmp_path / "t.npy") as file:
+        train, valid = split_tokens(file, 0.3)
+        assert len(train) == tokens - held_out
+        assert (valid is None) == (held_out == 0)
+        if valid is not None:
+            assert len(valid) == held_out
+            assert valid.read(0, 1).tolist() == [tokens - held_out]
 
 
 def test_the_learning_rate_warms_up_and_decays() -> None:
@@ -109,8 +121,8 @@ def test_pads_take_no_part_in_the_loss() -> None:
     assert float(loss) == pytest.approx(by_hand, rel=1e-5)
 
 
-def noisy_corpus() -> Corpus:
-    rng = np.random.default_rng(0)
+def noisy_corpus(seed: int = 0) -> Corpus:
+    rng = np.random.default_rng(seed)
     words = [f"w{int(k)}" for k in rng.zipf(1.5, 4_000) % 60]
     return Corpus.from_texts([" ".join(words[k : k + 20]) for k in range(0, 4_000, 20)])
 
@@ -135,6 +147,91 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, int]) -> None
     ]
     losses = [[(json.loads(line)["step"], json.loads(line)["loss"]) for line in log] for log in logs]
     assert losses[0] == losses[1]
+
+
+def test_a_valid_corpus_is_watched_and_resumes_bit_for_bit(tmp_path: Path) -> None:
+    corpus, valid = noisy_corpus(), noisy_corpus(1)
+    events: list[Event] = []
+    whole = train_words(corpus, SMALL, out=tmp_path / "whole", valid=valid, listener=events.append)
+    # All of the corpus is learned from, and all of the held-out text is measured.
+    assert whole.metrics["words"] == sum(len(line.split()) + 1 for line in corpus)
+    assert whole.metrics["measured_words"] == sum(len(line.split()) + 1 for line in valid) - 1
+    assert whole.metrics["valid_perplexity"] == whole.metrics["perplexity"]
+    assert not any("held-out text is" in event.text for event in events if isinstance(event, Said))
+    steps = whole.metrics["steps"]
+    for stop in (3, steps // 2, steps - 1):
+        with pytest.raises(Interrupted):
+            train_words(
+                corpus, SMALL, out=tmp_path / "parts", valid=valid, resume=stop > 3, stop_after_steps=stop
+            )
+    for other in (None, noisy_corpus(2)):
+        with pytest.raises(RunError, match="the data"):
+            train_words(corpus, SMALL, out=tmp_path / "parts", valid=other, resume=True)
+    parts = train_words(corpus, SMALL, out=tmp_path / "parts", valid=valid, resume=True)
+    for name, value in whole.weights.items():
+        assert value.tobytes() == parts.weights[name].tobytes(), name
+    assert whole.metrics["valid_perplexity"] == parts.metrics["valid_perplexity"]
+
+
+def test_a_valid_corpus_that_tells_nothing(tmp_path: Path) -> None:
+    corpus, out = noisy_corpus(), tmp_path / "m"
+    with pytest.raises(UsageError, match="foretell evaluate"):
+        train_words(corpus, WORDS_PRESETS["article"], out=out, valid=corpus)
+    short = Corpus.from_texts(["w1 w2 w3"], name="short.txt")
+    with pytest.raises(DataError, match=r"short\.txt: expected more held-out words than one window \(10\)"):
+        train_words(corpus, SMALL, out=out, valid=short)
+    events: list[Event] = []
+    chosen = with_changes(SMALL, {"epochs": 1})
+    train_words(corpus, chosen, out=out, valid=noisy_corpus(), listener=events.append)
+    said = [event.text for event in events if isinstance(event, Said)]
+    assert any("the held-out text is the text to learn from" in text for text in said)
+
+
+def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([math.nan, 3.0, math.nan, 2.0, math.nan])
+    weights: list[dict[str, np.ndarray]] = []
+
+    def evaluate(loop: Loop, tokens: TokenFile) -> tuple[float, float, int]:
+        weights.append(weights_of(loop.network))
+        # The sixth call measures the finished model.
+        return next(losses, 2.0), 0.5, len(tokens)
+
+    monkeypatch.setattr(Loop, "evaluate", evaluate)
+    events: list[Event] = []
+    chosen = with_changes(SMALL, {"epochs": 5, "patience": 2})
+    model = train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.is_best for event in done] == [False, True, False, True, False]
+    for name, value in model.weights.items():
+        assert value.tobytes() == weights[3][name].tobytes()
+
+
+def test_patience_ends_a_training_whose_loss_is_nothing_but_nan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Loop, "evaluate", lambda *_: (math.nan, 0.0, 1_000))
+    events: list[Event] = []
+    chosen = with_changes(SMALL, {"epochs": 5, "patience": 2})
+    train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
+    assert [event.is_best for event in events if isinstance(event, EpochDone)] == [False, False]
+
+
+def test_tensorboard_reads_the_graph_and_the_scalars(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    model = train_words(noisy_corpus(), SMALL, out=tmp_path / "m", tensorboard=tmp_path / "board")
+    board = EventAccumulator(str(tmp_path / "board"), size_guidance={TENSORS: 0})
+    board.Reload()
+    assert board.Tags()["graph"]
+    assert any("lstm" in node.name for node in board.Graph().node)
+    log = [json.loads(line) for line in (tmp_path / "m" / "run" / "metrics.jsonl").read_text().splitlines()]
+    for name in ("loss", "accuracy", "valid_loss", "valid_accuracy"):
+        read = [(event.step, float(tf.make_ndarray(event.tensor_proto))) for event in board.Tensors(name)]
+        written = [(line["step"], pytest.approx(line[name])) for line in log if name in line]
+        assert read == written
+    assert read[-1][0] == model.metrics["steps"]
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_training(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""How good predicted labels are: NumPy in, plain values out (ready for JSON); for training and predicting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.integer[Any]]
+Probabilities = npt.NDArray[np.floating[Any]]
+
+CALIBRATION_BINS = 15
+COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
+LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
+
+# Thresholds are rounded down to this: what a table shows can be typed as --abstain-below and does the same.
+_THRESHOLD_DIGITS = 4
+
+
+def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> dict[str, Any]:
+    """Compare predicted labels [text] with the true ones [text].
+
+    Args:
+        true_ids, predicted_ids: at least one text's; both are places in `names`.
+        names: the labels.
+
+    Returns:
+        `accuracy`, `macro_f1` (mean over the labels that occur, true or predicted), `labels` (precision,
+        recall, f1 and support of each; 0 where undefined) and `confusion` (`names` and `counts` [true,
+        predicted]).
+    """
+    counts = confusion_matrix(true_ids, predicted_ids, len(names))
+    precision, recall, f1 = precision_recall_f1(counts)
+    support = counts.sum(axis=1)
+    occurs = (support + counts.sum(axis=0)) > 0
+    keys = ("precision", "recall", "f1", "support")
+    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    return {
+        "accuracy": float(np.trace(counts) / counts.sum()),
+        "macro_f1": float(f1[occurs].mean()),
+        "labels": {name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)},
+        "confusion": {"names": list(names), "counts": counts.tolist()},
+    }
+
+
+def confusion_matrix(true_ids: Ids, predicted_ids: Ids, size: int) -> npt.NDArray[np.int64]:
+    """Count the pairs: [true label, predicted label]."""
+    return np.bincount(true_ids * size + predicted_ids, minlength=size * size).reshape(size, size)
+
+
+def precision_recall_f1(
+    counts: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return precision, recall and F1 of each label, each [label]; 0 where the divisor is 0.
+
+    Args:
+        counts: a confusion matrix, [true label, predicted label].
+    """
+    hits = np.diag(counts).astype(np.float64)
+    precision = _ratio(hits, counts.sum(axis=0))
+    recall = _ratio(hits, counts.sum(axis=1))
+    f1 = _ratio(2 * hits, counts.sum(axis=0) + counts.sum(axis=1))
+    return precision, recall, f1
+
+
+def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def log_loss(true_ids: Ids, probabilities: Probabilities, least: float = LEAST_PROBABILITY) -> float:
+    """Return the mean -log of the probability given to the true label, in nats.
+
+    Args:
+        true_ids: the true label of each text, [text].
+        probabilities: [text, label].
+        least: a lower probability counts as this. A float32 probability can round to 0; one unlucky text must
+            not make the mean infinite.
+    """
+    given = probabilities[np.arange(len(true_ids)), true_ids].astype(np.float64)
+    return float(-np.log(np.clip(given, least, 1.0)).mean())
+
+
+def calibration_error(
+    confidence: Probabilities, correct: npt.NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the expected calibration error: the mean gap between confidence and accuracy, 0 to 1.
+
+    Guo et al. 2017, equation 3: `bins` equally wide bins of confidence (each open below, closed above), the
+    gap of each weighted by its share of the texts.
+
+    Args:
+        confidence: probability given to the predicted label, [text].
+        correct: whether that label was right, [text].
+        bins: how many bins.
+    """
+    gaps = np.bincount(_bins(confidence, bins), weights=confidence.astype(np.float64) - correct)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def reliability_bins(
+    confidence: Probabilities, correct: npt.NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> list[dict[str, float]]:
+    """Compare confidence with accuracy in each of the bins that `calibration_error` is made of.
+
+    Args:
+        confidence: probability given to the predicted label, [text].
+        correct: whether that label was right, [text].
+        bins: how many bins.
+
+    Returns:
+        For each bin that holds a text, in order: `low` and `high`, its edges; `texts`, how many it holds;
+        `confidence`, the mean of theirs; `accuracy`, the part that is right.
+    """
+    which = _bins(confidence, bins)
+    texts = np.bincount(which, minlength=bins)
+    sure = np.bincount(which, weights=confidence.astype(np.float64), minlength=bins)
+    right = np.bincount(which, weights=correct, minlength=bins)
+    return [
+        {
+            "low": i / bins,
+            "high": (i + 1) / bins,
+            "texts": int(texts[i]),
+            "confidence": float(sure[i] / texts[i]),
+            "accuracy": float(right[i] / texts[i]),
+        }
+        for i in np.flatnonzero(texts).tolist()
+    ]
+
+
+def _bins(confidence: Probabilities, bins: int) -> Ids:
+    """Return each text's bin: equally wide, open below, closed above; the first holds 0 too."""
+    which: Ids = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")
+    return which
+
+
+def coverage_curve(
+    confidence: Probabilities, correct: npt.NDArray[np.bool_], coverages: Sequence[float] = COVERAGES
+) -> list[dict[str, float]]:
+    """Return how accurate the surest answers are: what abstaining below a probability gains and costs.
+
+    Args:
+        confidence: probability given to the predicted label, [text].
+        correct: whether that label was right, [text].
+        coverages: the parts of the texts that are to be answered, falling; 1 means all.
+
+    Returns:
+        For each part: `threshold`, the probability (rounded down to four digits) at or above which at least
+        that part is answered; `coverage`, the part that is answered then, more where texts are equally sure;
+        `accuracy` of the answers. A threshold that repeats is left out.
+    """
+    falling = -np.sort(-confidence.astype(np.float64))
+    rows: list[dict[str, float]] = []
+    for part in coverages:
+        last = falling[max(math.ceil(part * len(falling) - 1e-9), 1) - 1]
+        threshold = math.floor(last * 10**_THRESHOLD_DIGITS) / 10**_THRESHOLD_DIGITS
+        if rows and rows[-1]["threshold"] == threshold:
+            continue
+        answered = confidence.astype(np.float64) >= threshold
+        accuracy = float(correct[answered].mean())
+        rows.append({"coverage": float(answered.mean()), "threshold": threshold, "accuracy": accuracy})
+    return rows

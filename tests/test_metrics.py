@@ -1,0 +1,122 @@
+"""Figures of predicted labels, against scikit-learn and by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss, reliability_bins
+
+NAMES = ["anger", "joy", "none"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 40), st.integers(2, 3), st.integers(0, 10_000))
+def test_figures_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.integers(0, n_labels, (2, n))
+    places, names = list(range(n_labels)), NAMES[:n_labels]
+    found = label_figures(true, predicted, names)
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
+    macro = reference.f1_score(true, predicted, average="macro", zero_division=0)
+    assert found["macro_f1"] == pytest.approx(macro)
+    confusion = reference.confusion_matrix(true, predicted, labels=places)
+    assert found["confusion"] == {"names": names, "counts": confusion.tolist()}
+    each = reference.precision_recall_fscore_support(true, predicted, labels=places, zero_division=0)
+    for name, *expected in zip(names, *each, strict=True):
+        assert list(found["labels"][name].values()) == pytest.approx(expected)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_log_loss_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    probabilities, true = rng.dirichlet([1, 1, 1], 50), rng.integers(0, 3, 50)
+    assert log_loss(true, probabilities) == pytest.approx(reference.log_loss(true, probabilities))
+
+
+def test_one_certain_mistake_does_not_make_the_log_loss_infinite() -> None:
+    certain = np.array([[0.0, 1.0]], np.float32)
+    assert log_loss(np.array([0]), certain) < 90
+    assert log_loss(np.array([0]), certain, least=1e-7) == pytest.approx(-np.log(1e-7))
+
+
+def test_calibration_error_by_hand() -> None:
+    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.6])
+    correct = np.array([True, True, True, False, True])
+    assert calibration_error(confidence, correct, bins=10) == pytest.approx(0.8 * 0.2 + 0.2 * 0.4)
+    assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
+
+
+ANSWERS = st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=1, max_size=60)
+
+
+def arrays(answers: list[tuple[float, bool]]) -> tuple[np.ndarray, np.ndarray]:
+    confidence, correct = zip(*answers, strict=True)
+    return np.array(confidence, np.float32), np.array(correct)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ANSWERS, st.integers(1, 20))
+def test_the_bins_hold_every_text_and_make_the_calibration_error(
+    answers: list[tuple[float, bool]], bins: int
+) -> None:
+    confidence, correct = arrays(answers)
+    found = reliability_bins(confidence, correct, bins)
+    assert sum(each["texts"] for each in found) == len(answers)
+    assert sum(each["accuracy"] * each["texts"] for each in found) == pytest.approx(correct.sum())
+    gaps = [each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found]
+    assert sum(gaps) / len(answers) == pytest.approx(calibration_error(confidence, correct, bins))
+    for each in found:
+        assert each["low"] - 1e-6 <= each["confidence"] <= each["high"] + 1e-6
+    assert [each["low"] for each in found] == sorted({each["low"] for each in found})
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_bins_by_hand() -> None:
+    confidence = np.array([0.5, 0.55, 0.95, 1.0], np.float32)
+    found = reliability_bins(confidence, np.array([True, False, True, True]), bins=10)
+    # 0.5 closes the bin below it.
+    assert [(each["low"], each["high"], each["texts"]) for each in found] == [
+        (0.4, 0.5, 1),
+        (0.5, 0.6, 1),
+        (0.9, 1.0, 2),
+    ]
+    assert found[2]["confidence"] == pytest.approx(0.975)
+    assert [each["accuracy"] for each in found] == [1, 0, 1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(ANSWERS)
+def test_the_coverage_curve_is_what_abstaining_below_its_thresholds_gives(
+    answers: list[tuple[float, bool]],
+) -> None:
+    confidence, correct = arrays(answers)
+    wanted = (1.0, 0.9, 0.5, 0.01)
+    found = coverage_curve(confidence, correct, wanted)
+    assert found[0]["coverage"] == 1
+    assert found[0]["accuracy"] == pytest.approx(correct.mean())
+    for row in found:
+        answered = [right for p, right in answers if p >= row["threshold"]]
+        assert row["coverage"] == pytest.approx(len(answered) / len(answers))
+        assert row["accuracy"] == pytest.approx(np.mean(answered))
+        assert row["threshold"] == round(row["threshold"], 4)
+    thresholds = [row["threshold"] for row in found]
+    assert thresholds == sorted(set(thresholds))
+    assert json.loads(json.dumps(found)) == found
+    # Each part that was wanted is answered by one of the rows at least.
+    assert all(any(row["coverage"] >= part - 1e-9 for row in found) for part in wanted)
+
+
+def test_coverage_by_hand() -> None:
+    confidence = np.array([0.6, 0.7, 0.8, 0.9], np.float32)
+    correct = np.array([False, True, False, True])
+    found = coverage_curve(confidence, correct, (1.0, 0.75, 0.5, 0.25))
+    assert [row["coverage"] for row in found] == [1, 0.75, 0.5, 0.25]
+    assert [row["accuracy"] for row in found] == pytest.approx([1 / 2, 2 / 3, 1 / 2, 1])
+    # All equally sure: there is one threshold, and it answers all.
+    assert len(coverage_curve(np.full(9, 0.75), np.ones(9, bool))) == 1
