@@ -36,7 +36,10 @@ class Settings:
     learning_rate: float = setting(
         0.001, "learning rate (its peak, where there is a schedule)", low=1e-8, high=100.0
     )
-    epochs: int = setting(10, "passes over the data", low=1)
+    epochs: int = setting(10, "passes over the data, at most", low=1)
+    minutes: float = setting(
+        0.0, "most minutes for everything; the last step comes in time; 0: as many as it takes", low=0.0
+    )
     held_out: float = setting(0.1, "part of the data held out to watch training", low=0.0, high=0.9)
     patience: int = setting(2, "epochs without a better held-out part before stopping; 0: never", low=0)
 
@@ -91,6 +94,11 @@ class LabelsSettings(Settings):
     keep: Literal["last", "best"] = setting(
         "best", "which epoch to keep: the last, or the best on the held-out part"
     )
+    linear: bool = setting(False, "mix in a linear model of 1-3 grams, as the held-out part says")
+    linear_vocabulary: int = setting(200_000, "most words that the linear model knows", low=1, high=1_000_000)
+    relabel: int = setting(
+        0, "epochs after which network and linear model label the unlabelled texts anew; 0: never", low=0
+    )
     min_steps: int = setting(
         1, "least training steps: few texts are passed over more often, and patience grows alike", low=1
     )
@@ -143,14 +151,29 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
         dropout=0.2, dense_units=250, filters=64, kernel_size=5, pool_size=4,
         batch_size=64, learning_rate=0.001, epochs=6, held_out=0.05, patience=2, keep="best",
     ),
+    "quick": LabelsSettings(
+        network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
+        dropout=0.3, batch_size=64, learning_rate=0.004, epochs=2, held_out=0.1, patience=1, keep="best",
+        min_steps=200, linear=True, minutes=1.5,
+    ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
         dropout=0.3, batch_size=64, learning_rate=0.002, epochs=4, held_out=0.1, patience=1, keep="best",
-        min_steps=200,
+        min_steps=200, linear=True, relabel=2, minutes=15.0,
+    ),
+    "best": LabelsSettings(
+        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
+        dropout=0.4, batch_size=64, learning_rate=0.002, epochs=6, held_out=0.1, patience=2, keep="best",
+        min_steps=200, linear=True, relabel=3, minutes=60.0,
     ),
 }  # fmt: skip
 
 DEFAULT_PRESET = "base"
+
+
+def preset_for(minutes: float) -> str:
+    """Return the labels preset that makes the most of so many minutes."""
+    return "quick" if minutes < 5 else "base" if minutes < 30 else "best"
 
 
 def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:

@@ -17,7 +17,7 @@ from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, with_changes
 from foretell.errors import DataError
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels import LabelsRuntime, Verdict
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
@@ -55,6 +55,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         dropout: float | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
+        minutes: float | None = None,
         held_out: float | None = None,
         patience: int | None = None,
         network: Literal["article", "bilstm", "cnn-lstm"] | None = None,
@@ -67,6 +68,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kernel_size: int | None = None,
         pool_size: int | None = None,
         keep: Literal["last", "best"] | None = None,
+        linear: bool | None = None,
+        linear_vocabulary: int | None = None,
+        relabel: int | None = None,
         min_steps: int | None = None,
     ) -> None:
         self.preset = preset
@@ -79,6 +83,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.dropout = dropout
         self.learning_rate = learning_rate
         self.epochs = epochs
+        self.minutes = minutes
         self.held_out = held_out
         self.patience = patience
         self.network = network
@@ -91,6 +96,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.kernel_size = kernel_size
         self.pool_size = pool_size
         self.keep = keep
+        self.linear = linear
+        self.linear_vocabulary = linear_vocabulary
+        self.relabel = relabel
         self.min_steps = min_steps
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
@@ -142,6 +150,32 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Iterator):
             return (row for rows in _chunks(X) for row in self._probabilities(rows))
         return self._probabilities(_texts(X))
+
+    def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
+        """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
+
+        A `foretell.runtime.labels.Verdict` has the label (as in `classes_`), its probability, the probability
+        of every label, and `flags`: what is odd about the text, such as mostly unknown words.
+
+        >>> for verdict in clf.classify(texts, abstain_below=0.8):
+        ...     print(verdict.reason or verdict.label, verdict.probability, *verdict.flags)
+
+        Args:
+            X: texts, [text], as for `predict`.
+            abstain_below: where the likeliest label has a lower probability than this, 0 to 1, the label is
+                "" and `reason` says why ("below 0.8"); None: every text gets a label, as from `predict`.
+                `foretell evaluate`, and the report of the training, show what a threshold gains and costs.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: something in `X` is not a text.
+            SettingsError: `abstain_below` not from 0 to 1.
+        """
+        check_is_fitted(self, "classes_")
+        lazy = isinstance(X, Iterator)
+        texts = (text for chunk in _chunks(X) for text in chunk) if lazy else _texts(X)
+        verdicts = map(self._with_classes, self._runtime.classify(texts, abstain_below=abstain_below))
+        return verdicts if lazy else list(verdicts)
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
@@ -197,6 +231,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _labels_of(self, texts: list[str]) -> npt.NDArray[Any]:
         labels: npt.NDArray[Any] = self.classes_[self._probabilities(texts).argmax(axis=1)]
         return labels
+
+    def _with_classes(self, verdict: Verdict) -> Verdict:
+        """Return a verdict whose labels are of the type that `fit` was given, in the order of `classes_`."""
+        found = {label: verdict.probabilities[str(label)] for label in self.classes_.tolist()}
+        label = "" if verdict.reason else max(found, key=found.__getitem__)
+        return dataclasses.replace(verdict, label=label, probabilities=found)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

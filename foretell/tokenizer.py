@@ -72,6 +72,7 @@ class Tokenizer:
     Attributes:
         style: "white-space", "keras" or "words".
         size: how many ids there are, specials included; ids run from 0 to size - 1.
+        specials: how many of the first ids are no words.
         pad: the id that fills up a batch, or None ("white-space").
         start: the id that `encode` puts first ("keras"), or None.
         unknown: the id of every word not in the vocabulary, or None ("white-space", where it is -1).
@@ -83,6 +84,7 @@ class Tokenizer:
         self._inner = inner
         self.style: Style = style
         specials = _SPECIALS[style]
+        self.specials: int = len(specials)
         self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
         self.pad: int | None = 0 if specials else None
         self.start: int | None = 1 if style == "keras" else None

@@ -84,5 +84,5 @@ def test_a_whole_number_serves_as_a_float() -> None:
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(SettingsError, match="article, cnn-lstm, base"):
+    with pytest.raises(SettingsError, match="article, cnn-lstm, quick, base, best"):
         preset("labels", "bset")

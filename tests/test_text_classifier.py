@@ -94,9 +94,46 @@ def test_probabilities_are_in_the_order_of_the_classes() -> None:
     model = tiny().fit(TEXTS, labels)
     assert model.classes_.tolist() == [9, 10]
     assert model.predict(["good thing", "awful thing"]) == [9, 10]
+    good, awful = model.classify(["good thing", "awful thing"])
+    assert (good.label, awful.label) == (9, 10)
+    assert list(good.probabilities) == [9, 10]
+    assert good.probabilities[9] == good.probability > good.probabilities[10]
     rows = model.predict_proba(["good thing", "awful thing"])
     assert rows.argmax(axis=1).tolist() == [0, 1]
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-6)
+
+
+def test_classify_gives_verdicts_that_agree_with_predict(fitted: TextClassifier) -> None:
+    verdicts = fitted.classify(TEXTS)
+    assert [verdict.label for verdict in verdicts] == fitted.predict(TEXTS)
+    rows = [list(verdict.probabilities.values()) for verdict in verdicts]
+    np.testing.assert_allclose(rows, fitted.predict_proba(TEXTS), atol=1e-6)
+    assert list(verdicts[0].probabilities) == fitted.classes_.tolist()
+    assert all(verdict.reason == "" and verdict.flags == () for verdict in verdicts)
+    assert [verdict.label for verdict in fitted.classify(np.array(TEXTS))] == fitted.predict(TEXTS)
+    lazily = fitted.classify(iter(TEXTS))
+    assert isinstance(lazily, Iterator)
+    assert [verdict.label for verdict in lazily] == fitted.predict(TEXTS)
+
+
+def test_classify_abstains_and_flags(fitted: TextClassifier) -> None:
+    sure, unsure = fitted.classify(["good thing number 3", "good awful"])
+    least = (sure.probability + unsure.probability) / 2
+    assert unsure.probability < least
+    first, second = fitted.classify(["good thing number 3", "good awful"], abstain_below=least)
+    assert (first.label, first.reason) == ("positive", "")
+    assert (second.label, second.reason) == ("", f"below {least:g}")
+    assert second.probability == pytest.approx(unsure.probability)
+    # All of the texts learned from have four words.
+    odd = fitted.classify(["", "good quux zebra foo", "good " * 9, "good"])
+    assert [verdict.flags for verdict in odd] == [
+        ("empty",),
+        ("mostly unknown words",),
+        ("far longer than any seen in training",),
+        ("far shorter than any seen in training",),
+    ]
+    with pytest.raises(SettingsError, match="abstain-below"):
+        fitted.classify(iter(TEXTS), abstain_below=80)
 
 
 def test_three_labels_and_a_data_frame() -> None:
@@ -139,7 +176,7 @@ def test_grid_search_and_cross_validation() -> None:
 def test_clone_is_not_fitted(fitted: TextClassifier) -> None:
     copy = clone(fitted)
     assert copy.get_params() == fitted.get_params()
-    for ask in (copy.predict, copy.predict_proba):
+    for ask in (copy.predict, copy.predict_proba, copy.classify):
         with pytest.raises(NotFittedError):
             ask(["x"])
     with pytest.raises(NotFittedError):
@@ -175,6 +212,10 @@ def test_parameters_out_of_range() -> None:
 def test_what_is_not_text_is_refused(fitted: TextClassifier) -> None:
     with pytest.raises(DataError, match=r"X\[1\]"):
         fitted.predict(["good", None])
+    with pytest.raises(DataError, match=r"X\[1\]"):
+        fitted.classify(["good", None])
+    with pytest.raises(DataError, match="several texts"):
+        fitted.classify("good")
 
 
 def test_check_estimator_as_far_as_scikit_learn_tests_text() -> None:

@@ -21,6 +21,8 @@ CARD = "README.md"
 MANIFEST = "manifest.json"
 RUN = "run"
 FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
+LINEAR = "linear.safetensors"
+"""Only where a linear model is a part of a classifier."""
 
 # A name, never a path: nothing outside the directory can be meant.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -22,9 +22,17 @@ _FIGURES = {
     "valid_perplexity": ("Perplexity, held-out text", "{:,.2f}"),
     "valid_loss": ("Loss, held out (nats)", "{:.4f}"),
     "valid_accuracy": ("Accuracy, held out", "{:.2%}"),
-    "expected_calibration_error": ("Expected calibration error", "{:.4f}"),
+    "network_accuracy": ("Accuracy of the network alone", "{:.2%}"),
+    "linear_accuracy": ("Accuracy of its linear model alone", "{:.2%}"),
+    "baseline_accuracy": ("Accuracy of a linear model of 1–3 grams, for comparison", "{:.2%}"),
+    "calibration_error": ("Expected calibration error", "{:.4f}"),
+    "network_calibration_error": ("Expected calibration error of the network alone", "{:.4f}"),
     "loss": ("Loss (nats)", "{:.4f}"),
-    "records": ("Texts", "{:,.0f}"),
+    "texts": ("Texts", "{:,.0f}"),
+    "unlabelled_texts": ("Texts without labels", "{:,.0f}"),
+    "held_out_texts": ("Texts held out", "{:,.0f}"),
+    "shortest_text": ("Words of the shortest text", "{:,.0f}"),
+    "longest_text": ("Words of the longest text", "{:,.0f}"),
     "words": ("Words read in training", "{:,.0f}"),
     "steps": ("Training steps", "{:,.0f}"),
     "epochs": ("Epochs", "{:,.0f}"),
@@ -44,8 +52,10 @@ _LIMITS = {
     "labels": """\
 - It knows the labels above and no others: a text about something else also gets one of them.
 - Its figures hold for texts like those it was trained on. Try it on your own before you rely on it.
-- Words outside its vocabulary are all one unknown word to it, and of a longer text it reads only the last
-  {length:,} words.
+- Words outside its vocabulary are all one unknown word to it, and of a longer text its network reads only the
+  last {length:,} words.
+- `foretell classify` flags texts that are empty, mostly unknown words, or far longer or shorter than any that
+  training saw; with `--abstain-below` it gives no label to a text that it is unsure of.
 - It repeats the leanings of whoever gave the labels. Do not let it alone decide about people.
 """,
 }
@@ -66,7 +76,7 @@ def model_card(model: Model, name: str, version: str) -> str:
         f"## Figures\n\n{_figures(model)}",
         f"## How it was made\n\n{_how(model, version)}",
         f"## Limits\n\n{_LIMITS[model.job].format(**to_dict(model.settings))}",
-        f"## Files\n\n{_FILES}",
+        f"## Files\n\n{_FILES if model.linear is None else _LINEAR_FILE + _FILES}",
     ]
     return "\n".join(parts)
 
@@ -76,6 +86,9 @@ _FILES = f"""\
 equal and is what predictions run. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and `{manifest.METRICS}` are
 plain JSON. `{manifest.MANIFEST}` holds the size and SHA-256 of each, checked before the first prediction.
 Nothing in this directory can execute.
+"""
+_LINEAR_FILE = f"""\
+`{manifest.LINEAR}` holds the linear model: n-grams of word ids and their weights.
 """
 
 
@@ -94,8 +107,35 @@ def _what_it_is(model: Model) -> str:
     more = f" and {len(labels) - _MOST_LABELS_SHOWN:,} more" if len(labels) > _MOST_LABELS_SHOWN else ""
     return (
         f"A text classifier: it gives a text one of {len(labels):,} labels, {shown}{more}. "
-        f"{_network(model.settings)}; {facts}.\n"
+        f"{_network(model.settings)}; {facts}.\n{_linear(model)}"
     )
+
+
+def _linear(model: Model) -> str:
+    """Say openly that a linear model is a part of the classifier, what it weighs and what it is worth."""
+    if model.linear is None:
+        return ""
+    weights = model.calibration or {}
+    said = f"\nA linear model of {len(model.linear):,} word 1–{model.linear.longest} grams is a part of it. "
+    if all(_is_number(weights.get(part)) for part in ("network", "linear")):
+        offsets = ", with an offset for each label" if weights.get("offsets") else ""
+        said += (
+            "An answer is the weighted geometric mean of the probabilities that the network (weight "
+            f"{weights['network']:.2f}) and the linear model (weight {weights['linear']:.2f}) give{offsets}. "
+        )
+    parts = (
+        ("with both parts", ("accuracy",)),
+        ("with the network alone", ("network_accuracy",)),
+        # Without unlabelled texts the baseline is the very model that is mixed in.
+        ("with the linear model alone", ("linear_accuracy", "baseline_accuracy")),
+    )
+    worth = []
+    for title, keys in parts:
+        values = [model.metrics[key] for key in keys if _is_number(model.metrics.get(key))]
+        worth += [f"{values[0]:.2%} {title}"] if values else []
+    if len(worth) == len(parts):
+        said += f"Right on the held-out texts: {', '.join(worth)}. "
+    return f"{said}Training with `--no-linear` leaves the linear model out.\n"
 
 
 def _network(settings: Settings) -> str:
@@ -146,7 +186,14 @@ def _figures(model: Model) -> str:
 def _how(model: Model, version: str) -> str:
     changed = _changes(model)
     differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
-    calibrated = "Its probabilities were calibrated on held-out texts.\n" if model.calibration else ""
+    held_out = model.metrics.get("held_out_texts")
+    calibrated = ""
+    if model.calibration and _is_number(held_out):
+        calibrated = (
+            f"Its probabilities were calibrated on {held_out:,} held-out texts.\n"
+            if held_out
+            else "No texts were held out to calibrate its probabilities by.\n"
+        )
     return (
         f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}, {differences}\n"
         f"{calibrated}`{manifest.CONFIG}` has every setting.\n"

@@ -7,6 +7,7 @@ operators.
 config.json         format version, job, preset, every setting, labels, calibration
 tokenizer.json      the tokenizer
 model.safetensors   the weights: the truth
+linear.safetensors  the linear model that is a part of the classifier, where one is
 model.onnx          derived from them and checked equal: what the runtime opens
 metrics.json        the figures of the training
 README.md           a model card
@@ -30,9 +31,10 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.weights import Weights, check_size, check_weights, weight_shapes
+from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import Job, Settings, WordsSettings, from_dict, to_dict
 from foretell.errors import ArtifactError, ChangedFileError, SettingsError
+from foretell.ngrams import NgramModel
 from foretell.tokenizer import Tokenizer
 
 _READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS)
@@ -52,7 +54,9 @@ class Model:
         tokenizer: the tokenizer.
         weights: name to float32 array, named as `artifacts.weights` says.
         labels: the labels, sorted, in the order of the output; None for words.
-        calibration: what turns the network's probabilities into ones that mean what they say, or None.
+        linear: the linear model that is mixed in, or None.
+        calibration: a `foretell.mixture.Mixture` as plain values: what the parts weigh, so that probabilities
+            mean what they say; None: the network's are taken as they are.
         metrics: figures of the training; anything JSON can hold, NumPy's numbers too.
     """
 
@@ -62,6 +66,7 @@ class Model:
     tokenizer: Tokenizer
     weights: Weights
     labels: list[str] | None = None
+    linear: NgramModel | None = None
     calibration: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -76,6 +81,7 @@ class Opened:
     preset: str
     settings: Settings
     labels: list[str] | None
+    linear: NgramModel | None
     calibration: dict[str, Any] | None
     tokenizer: Tokenizer
     onnx_path: Path
@@ -186,6 +192,7 @@ def read_model(path: str | Path) -> Model:
         tokenizer=opened.tokenizer,
         weights=weights,
         labels=opened.labels,
+        linear=opened.linear,
         calibration=opened.calibration,
         metrics=opened.metrics,
     )
@@ -213,7 +220,7 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     _check_labels(model)
     if isinstance(model.settings, WordsSettings) != (model.job == "words"):
         raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)
-    check_size(model.settings, model.tokenizer.size, len(model.labels or ()))
+    check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
     check_weights(model.weights, _shapes(model.settings, model.tokenizer, model.labels))
     onnx = onnx_graph.build_onnx(model.settings, model.weights).SerializeToString()
     onnx_graph.check_onnx(onnx, model.settings, model.weights)
@@ -237,6 +244,8 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
         manifest.METRICS: _json(model.metrics),
         manifest.CARD: model_card.model_card(model, name, version).encode(errors="replace"),
     }
+    if model.linear is not None:
+        contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
 
@@ -245,7 +254,8 @@ def _verified(path: Path, read: tuple[str, ...]) -> dict[str, bytes]:
     """Verify every file of the directory; return the contents of those in `read`."""
     try:
         entries = manifest.read_manifest(path)
-        contents = {name: manifest.read_verified(path, name, entries[name]) for name in read}
+        wanted = [name for name in (*read, manifest.LINEAR) if name in entries]
+        contents = {name: manifest.read_verified(path, name, entries[name]) for name in wanted}
         for name in entries.keys() - contents.keys():
             manifest.verify(path, name, entries[name])
     except OSError as error:
@@ -268,6 +278,7 @@ def _opened(path: Path, contents: dict[str, bytes]) -> Opened:
             preset=config["preset"],
             settings=from_dict(job, config["settings"]),
             labels=config["labels"],
+            linear=_linear(path, contents.get(manifest.LINEAR)),
             calibration=config["calibration"],
             tokenizer=Tokenizer.from_json(contents[manifest.TOKENIZER].decode()),
             onnx_path=path / manifest.ONNX,
@@ -275,6 +286,15 @@ def _opened(path: Path, contents: dict[str, bytes]) -> Opened:
         )
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise _unreadable(path / manifest.CONFIG, error) from error
+
+
+def _linear(path: Path, content: bytes | None) -> NgramModel | None:
+    if content is None:
+        return None
+    try:
+        return NgramModel.from_arrays(load_safetensors(content))
+    except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
+        raise _unreadable(path / manifest.LINEAR, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> ChangedFileError:
@@ -290,7 +310,7 @@ def _check_ours(target: Path) -> None:
             expected="a foretell model, or nothing", found="a file", where=str(target), fix=fix
         )
     names = {entry.name for entry in target.iterdir()} - _LITTER
-    foreign = sorted(names - {*manifest.FILES, manifest.MANIFEST, manifest.RUN})
+    foreign = sorted(names - {*manifest.FILES, manifest.LINEAR, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
         found = (
             f"{foreign[0]} in it, which is not foretell's" if foreign else "a directory of another program"
@@ -308,7 +328,7 @@ def _check_labels(model: Model) -> None:
 
 
 def _shapes(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> dict[str, tuple[int, ...]]:
-    return weight_shapes(settings, tokenizer.size, len(labels or ()))
+    return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
 
 
 def _json(value: Any) -> bytes:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
+from foretell.tokenizer import Tokenizer
 
 Weights = dict[str, npt.NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -26,13 +27,23 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
 
     Args:
         settings: of either job.
-        size: the tokenizer's number of ids.
+        size: how many word ids the network knows.
         n_labels: the number of labels; words have none.
     """
     if isinstance(settings, WordsSettings):
         return _article_words(settings, size) if settings.network == "article" else _words(settings, size)
     assert isinstance(settings, LabelsSettings)
     return _labels(settings, size, n_labels)
+
+
+def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
+    """Return how many word ids the network knows: the first of the tokenizer's, which are the most frequent.
+
+    The linear model of a classifier may know more.
+    """
+    if isinstance(settings, LabelsSettings):
+        return min(tokenizer.size, tokenizer.specials + settings.vocabulary)
+    return tokenizer.size
 
 
 def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:

@@ -64,7 +64,10 @@ def _corpus(data: str) -> Iterable[str]:
 
 
 def _labels(opened: Opened, data: str, text: str | None, label: str | None) -> dict[str, Any]:
+    import numpy as np
+
     from foretell.data.examples import read_examples
+    from foretell.metrics import coverage_curve
     from foretell.runtime.evaluation import classification_report
     from foretell.runtime.labels import LabelsRuntime
 
@@ -74,7 +77,9 @@ def _labels(opened: Opened, data: str, text: str | None, label: str | None) -> d
     runtime = LabelsRuntime.from_opened(opened)
     probabilities = runtime.predict_proba(examples.texts)
     predicted = [runtime.labels[best] for best in probabilities.argmax(axis=1)]
-    return classification_report(examples.labels, predicted, probabilities, runtime.labels)
+    report = classification_report(examples.labels, predicted, probabilities, runtime.labels)
+    correct = np.array(predicted) == np.array(examples.labels)
+    return {**report, "coverage": coverage_curve(probabilities.max(axis=1), correct)}
 
 
 def labels_text(report: dict[str, Any]) -> str:
@@ -89,6 +94,8 @@ def labels_text(report: dict[str, Any]) -> str:
     blocks = [aligned(head), aligned(_per_label(report["labels"]))]
     if len(report["confusion"]["names"]) <= MOST_LABELS_SHOWN:
         blocks.append(aligned(_confusion(report["confusion"])))
+    if "coverage" in report:
+        blocks.append(aligned(_coverage(report["coverage"])))
     return "\n\n".join(blocks)
 
 
@@ -101,3 +108,9 @@ def _confusion(confusion: dict[str, Any]) -> list[tuple[object, ...]]:
     names = confusion["names"]
     rows = zip(names, confusion["counts"], strict=True)
     return [("true \\ predicted", *names), *((name, *map(int, counts)) for name, counts in rows)]
+
+
+def _coverage(rows: list[dict[str, float]]) -> list[tuple[object, ...]]:
+    # The threshold is what --abstain-below takes, digit for digit.
+    shown = ((row["threshold"], percent(row["coverage"]), percent(row["accuracy"])) for row in rows)
+    return [("abstain below", "texts answered", "accuracy"), *shown]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +16,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.options import LabelsOptions, WordsOptions, given
 from foretell.cli.output import aligned, as_json, duration
 from foretell.cli.progress import view
-from foretell.config import DEFAULT_PRESET, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.config import DEFAULT_PRESET, LabelsSettings, WordsSettings, preset, preset_for, with_changes
 from foretell.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DATA = Group("Data", sort_key=2)
 
+STARTED = time.monotonic()
+"""When the command began, to a tenth of a second: --minutes counts from here."""
+
 
 @Parameter(name="*", group=Group("Training", sort_key=1))
 @dataclass(kw_only=True)
@@ -33,7 +37,7 @@ class Training:
 
     Attributes:
         out: the model directory to write.
-        preset: article, base or another: see foretell info --presets.
+        preset: article, base or another (foretell info --presets); without it base, or what --minutes name.
         resume: go on with the unfinished training of --out.
         restart: throw the unfinished training of --out away and begin again.
         checkpoint_seconds: seconds between checkpoints.
@@ -43,7 +47,7 @@ class Training:
     """
 
     out: Path
-    preset: str = DEFAULT_PRESET
+    preset: str | None = None
     resume: Annotated[bool, Parameter(negative=())] = False
     restart: Annotated[bool, Parameter(negative=())] = False
     checkpoint_seconds: float = 60.0
@@ -57,7 +61,7 @@ class Training:
             raise SettingsError(
                 expected="more than 0", found=str(self.checkpoint_seconds), where="checkpoint-seconds"
             )
-        names = ("out", "preset", "resume", "restart", "checkpoint_seconds", "tensorboard")
+        names = ("out", "resume", "restart", "checkpoint_seconds", "tensorboard")
         return {name: getattr(self, name) for name in names}
 
 
@@ -66,26 +70,36 @@ def train_words(
     /,
     *,
     training: Training,
+    valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=())] = (),
     options: WordsOptions = None,
 ) -> None:
     """Train a language model.
 
     Args:
         sources: files, folders, .gz, - for standard input, or a named corpus: meditations, imdb.
+        valid: held-out text of your own, instead of a part of TEXT; may be given several times.
     """
-    settings = with_changes(cast(WordsSettings, preset("words", training.preset)), given(options))
+    name = training.preset or DEFAULT_PRESET
+    settings = with_changes(cast(WordsSettings, preset("words", name)), given(options))
     _prepare(training)
     from foretell.data.corpus import open_corpus
     from foretell.data.survey import survey_corpus
-
-    corpus = open_corpus(sources)
-    found = survey_corpus(corpus)
-    _show(found)
-    load_tensorflow()
+    from foretell.training.words import check_valid
     from foretell.training.words import train_words as train
 
-    with view() as listener:
-        model = train(corpus, settings, listener=_once(listener, found.notes), **training.for_trainer())
+    check_valid(settings, valid or None)
+    corpus = open_corpus(sources)
+    held_out = open_corpus(valid, part="test") if valid else None
+    texts = [corpus] if held_out is None else [corpus, held_out]
+    found = [survey_corpus(text) for text in texts]
+    for survey in found:
+        _show(survey)
+    load_tensorflow()
+    with view() as shown:
+        listener = _once(shown, [note for survey in found for note in survey.notes])
+        model = train(
+            corpus, settings, valid=held_out, preset=name, listener=listener, **training.for_trainer()
+        )
     _finish(model, training)
 
 
@@ -97,6 +111,9 @@ def train_labels(
     valid: Annotated[str | None, Parameter(group=DATA)] = None,
     text: Annotated[str | None, Parameter(group=DATA)] = None,
     label: Annotated[str | None, Parameter(group=DATA)] = None,
+    unlabelled: Annotated[tuple[str, ...], Parameter(group=DATA, negative=())] = (),
+    from_: Annotated[Path | None, Parameter(name="--from", group=DATA)] = None,
+    baseline: Annotated[bool, Parameter(group=DATA)] = True,
     options: LabelsOptions = None,
 ) -> None:
     """Train a text classifier.
@@ -106,12 +123,18 @@ def train_labels(
         valid: held-out data of your own, instead of a part of DATA.
         text: the column that holds the texts, where that is not clear.
         label: the column that holds the labels, where that is not clear.
+        unlabelled: more texts of the same kind, without labels: files, folders, or imdb; several times.
+        from_: a language model that foretell train words made, to start from.
+        baseline: fit a linear model to compare with; --no-baseline leaves it out.
     """
-    settings = with_changes(cast(LabelsSettings, preset("labels", training.preset)), given(options))
+    changes = given(options)
+    name = training.preset or (preset_for(changes["minutes"]) if changes.get("minutes") else DEFAULT_PRESET)
+    settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
     _prepare(training)
     from foretell.data.examples import read_examples
     from foretell.data.split import separate, split
     from foretell.data.survey import check_learnable, survey_examples
+    from foretell.data.unlabelled import read_unlabelled
 
     examples = read_examples(data, text=text, label=label)
     held_out = None if valid is None else read_examples(valid, text=text, label=label, part="test")
@@ -123,12 +146,26 @@ def train_labels(
         found = survey_examples(examples, parts)
         examples = parts.train
     _show(found)
+    more = read_unlabelled(unlabelled, text=text) if unlabelled else []
     load_tensorflow()
     from foretell.training.labels import train_labels as train
+    from foretell.training.transfer import read_language_model
+
+    start = None if from_ is None else read_language_model(from_)
 
     with view() as shown:
-        listener = _once(shown, found.notes)
-        model = train(examples, settings, valid=held_out, listener=listener, **training.for_trainer())
+        model = train(
+            examples,
+            settings,
+            valid=held_out,
+            preset=name,
+            unlabelled=more,
+            start=start,
+            baseline=baseline,
+            listener=_once(shown, found.notes),
+            began=STARTED,
+            **training.for_trainer(),
+        )
     _finish(model, training)
 
 

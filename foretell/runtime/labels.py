@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.artifacts.model_directory import Opened, open_verified
+from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, SettingsError, UsageError
+from foretell.mixture import PLAIN, Mixture, linear_log_probabilities
 from foretell.runtime.session import Array, Session, check_threads, open_session
 from foretell.tokenizer import Tokenizer, pad_end, pad_front
 
@@ -26,20 +29,34 @@ BATCH = 64
 # A text much longer than what is read of it is cut to this many characters per word that is read, first.
 CHARACTERS_PER_WORD = 64
 
+# What a verdict's `flags` may say.
+EMPTY = "empty"
+UNKNOWN_WORDS = "mostly unknown words"
+LONG = "far longer than any seen in training"
+SHORT = "far shorter than any seen in training"
+# More than so many times as long as the longest text seen, or as short as the shortest, is far.
+FAR = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one text.
 
     Attributes:
-        label: the likeliest label.
-        probability: its probability, 0 to 1.
+        label: the likeliest label; "" where the model abstains.
+        probability: the likeliest label's probability, 0 to 1, abstaining or not.
         probabilities: the probability of every label.
+        reason: why there is no label, such as "below 0.8"; "" where there is one.
+        flags: what is odd about the text, so that the answer means less: "empty" (not one word), "mostly
+            unknown words" (more than half), "far longer than any seen in training" (more than twice as
+            long) or "far shorter ..." (less than half as long).
     """
 
-    label: str
+    label: Any
     probability: float
-    probabilities: dict[str, float]
+    probabilities: dict[Any, float]
+    reason: str = ""
+    flags: tuple[str, ...] = ()
 
 
 class LabelsRuntime:
@@ -62,7 +79,10 @@ class LabelsRuntime:
         self._session = session
         self._length = settings.length
         self._fixed_length = settings.network != "bilstm"
-        self._temperature = _temperature(opened)
+        self._known = network_size(settings, opened.tokenizer)
+        self._linear = opened.linear
+        self._mixture = _mixture(opened)
+        self._far_shorter, self._far_longer = _far(opened.metrics)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="foretell")
 
     @classmethod
@@ -101,7 +121,27 @@ class LabelsRuntime:
         Args:
             texts: any number of texts, none included.
         """
-        ids = [ids[-self._length :] for ids in self.tokenizer.encode_batch(map(self._end_of, texts))]
+        return self._probabilities(self.tokenizer.encode_batch(self._read(texts)))
+
+    def _read(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return as much of each text as is read."""
+        # The linear model reads whole texts: n-grams cost next to nothing.
+        return texts if self._mixture.linear else [self._end_of(text) for text in texts]
+
+    def _probabilities(self, ids: list[list[int]]) -> Probabilities:
+        """Return what the network and the linear model, mixed, give for the ids of each text."""
+        of_linear = of_network = None
+        if self._mixture.linear:
+            assert self._linear is not None
+            of_linear = linear_log_probabilities(self._linear.scores(ids))
+        if self._mixture.network:
+            of_network = self._network([each[-self._length :] for each in ids])
+            if self._mixture == PLAIN:
+                return of_network
+        return self._mixture(of_network, of_linear)
+
+    def _network(self, ids: list[list[int]]) -> Probabilities:
+        """Return what the network gives for the ids of each text, cut to its length: [text, label]."""
         result = np.empty((len(ids), len(self.labels)), np.float32)
         # Texts of like length together: a batch takes as many steps as its longest text.
         order = sorted(range(len(ids)), key=lambda text: len(ids[text]))
@@ -114,35 +154,71 @@ class LabelsRuntime:
         # A lone batch stays on this thread: handing it over costs a tenth of a millisecond.
         for _ in map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches):
             pass
-        return result if self._temperature is None else _tempered(result, self._temperature)
+        return result
 
-    def classify(self, texts: Iterable[str], *, chunk: int = TEXTS_AT_ONCE) -> Iterator[Verdict]:
+    def classify(
+        self, texts: Iterable[str], *, abstain_below: float | None = None, chunk: int = TEXTS_AT_ONCE
+    ) -> Iterator[Verdict]:
         """Yield one verdict for each text, in order, while the texts are being read.
 
         Args:
             texts: any number of texts; never held all together.
+            abstain_below: give no label where the likeliest has a lower probability than this, 0 to 1; None:
+                always give one.
             chunk: most texts that are read before their answers are given. The first chunks are smaller, so
                 that the first answers come at once; 1 answers each text before it asks for the next.
 
         Raises:
-            SettingsError: `chunk` below 1.
+            SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1.
         """
         if chunk < 1:
             raise SettingsError(expected="at least 1", found=repr(chunk), where="chunk")
+        least = 0.0 if abstain_below is None else float(abstain_below)
+        if not 0 <= least <= 1:
+            raise SettingsError(
+                expected="a probability from 0 to 1", found=repr(abstain_below), where="abstain-below"
+            )
         if isinstance(texts, str):
             texts = [texts]
-        return (verdict for part in _chunks(texts, chunk) for verdict in self._verdicts(part))
+        return (verdict for part in _chunks(texts, chunk) for verdict in self._verdicts(part, least))
 
-    def _verdicts(self, texts: list[str]) -> Iterator[Verdict]:
-        rows = self.predict_proba(texts)
-        for row, best in zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True):
-            yield Verdict(self.labels[best], row[best], dict(zip(self.labels, row, strict=True)))
+    def _verdicts(self, texts: list[str], least: float) -> Iterator[Verdict]:
+        read = self._read(texts)
+        ids = self.tokenizer.encode_batch(read)
+        rows = self._probabilities(ids)
+        for i, (row, best) in enumerate(zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True)):
+            sure = row[best] >= least
+            yield Verdict(
+                label=self.labels[best] if sure else "",
+                probability=row[best],
+                probabilities=dict(zip(self.labels, row, strict=True)),
+                reason="" if sure else f"below {least:g}",
+                flags=self._flags(ids[i], len(texts[i]), len(read[i])),
+            )
+
+    def _flags(self, ids: list[int], characters: int, read: int) -> tuple[str, ...]:
+        """Tell what is odd about a text: its ids, its characters and how many of them were read."""
+        n_words = len(ids) - (self.tokenizer.start is not None)
+        if n_words == 0:
+            return (EMPTY,)
+        flags = (UNKNOWN_WORDS,) if 2 * ids.count(self.tokenizer.unknown or 0) > n_words else ()
+        if read < characters:
+            # Only its end was encoded: taken to be like the rest.
+            n_words = round(n_words * characters / read)
+        if n_words > self._far_longer:
+            return (*flags, LONG)
+        return (*flags, SHORT) if n_words < self._far_shorter else flags
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
+        unknown = self.tokenizer.unknown or 0
         if self._fixed_length:
-            return {"ids": pad_front(ids, self._length)}
-        padded, lengths = pad_end(ids, self._length, empty=self.tokenizer.unknown or 0)
-        return {"ids": padded, "lengths": lengths}
+            return {"ids": self._cut(pad_front(ids, self._length), unknown)}
+        padded, lengths = pad_end(ids, self._length, empty=unknown)
+        return {"ids": self._cut(padded, unknown), "lengths": lengths}
+
+    def _cut(self, ids: NDArray[np.int64], unknown: int) -> NDArray[np.int64]:
+        """Make words unknown that only the linear model knows."""
+        return ids if self._known == self.tokenizer.size else np.where(ids < self._known, ids, unknown)
 
     def _end_of(self, text: str) -> str:
         """Return as much of the end of a very long text as is read: its last words decide."""
@@ -170,23 +246,27 @@ def _chunks(texts: Iterable[str], largest: int) -> Iterator[list[str]]:
         yield chunk
 
 
-def _temperature(opened: Opened) -> float | None:
-    """Return the temperature that the model was calibrated with, or None where it was not."""
-    if not opened.calibration:
-        return None
-    temperature = opened.calibration.get("temperature")
-    if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+def _far(metrics: dict[str, Any]) -> tuple[float, float]:
+    """Return which numbers of words are far shorter and far longer than any that training saw."""
+    shortest, longest = metrics.get("shortest_text"), metrics.get("longest_text")
+    return (
+        shortest / FAR if isinstance(shortest, int) else -math.inf,
+        longest * FAR if isinstance(longest, int) else math.inf,
+    )
+
+
+def _mixture(opened: Opened) -> Mixture:
+    """Return how the parts of the classifier are mixed."""
+    if opened.calibration is None:
+        return PLAIN
+    try:
+        mixture = Mixture.from_dict(opened.calibration, len(opened.labels or ()))
+        if mixture.linear and opened.linear is None:
+            raise ValueError("a weight for a linear model that is not there")
+    except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
-            expected="a calibration with a temperature above 0",
-            found=repr(opened.calibration),
+            expected="a calibration that fits this model",
+            found=str(error)[:200],
             where=str(opened.path / "config.json"),
-        )
-    return float(temperature)
-
-
-def _tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Divide the log-odds by `temperature` (Guo et al. 2017, section 4.2): p ↦ p^(1/T), normalised."""
-    logp = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny)) / temperature
-    scaled = np.exp(logp - logp.max(axis=1, keepdims=True))
-    normalised: Probabilities = (scaled / scaled.sum(axis=1, keepdims=True)).astype(np.float32)
-    return normalised
+        ) from error
+    return mixture

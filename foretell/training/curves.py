@@ -1,11 +1,13 @@
-"""The curves of a run as SVG: loss and accuracy by step, in training and held out. No script, no fonts."""
+"""The charts of a run as SVG, without script or fonts: loss and accuracy by step, and reliability."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 Point = tuple[float, float]
+Bin = dict[str, float]
 
 _MOST_POINTS = 240
 _LARGEST = 1e30
@@ -13,6 +15,11 @@ _LARGEST = 1e30
 # Chart geometry, in the units of the view box.
 _WIDTH, _HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 100, 16, 34
+# The reliability plot has its shares of texts below, and no names at its right.
+_TALL, _PLOT, _SHARES, _MARGIN = 390, 256, 354, 20
+
+# Of the normal distribution: 95 % lie within so many standard deviations.
+_Z = 1.96
 
 
 def draw_curves(records: list[dict[str, Any]]) -> str:
@@ -123,6 +130,126 @@ def _short(value: float) -> str:
         if value >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
+
+
+def draw_reliability(bins: object) -> str:
+    """Return the reliability plot as HTML: how sure the model was against how often it was right.
+
+    A point for each bin of confidence, with the interval that chance gives it (Wilson 1927, 95 %), and below
+    it the share of texts in that bin. On the dashed line a probability means what it says.
+
+    Args:
+        bins: what `foretell.metrics.reliability_bins` gives; anything else is not drawn ("").
+    """
+    rows = _usable_bins(bins)
+    if not rows:
+        return ""
+    left = rows[0]["low"]
+    bottom = math.floor(10 * min(left, *(row["accuracy"] for row in rows))) / 10
+    x_of = _scale((left, 1.0), (_LEFT, _WIDTH - _MARGIN))
+    y_of = _scale((bottom, 1.0), (_PLOT, _TOP))
+    meet = max(left, bottom)
+    parts = [
+        *_axes(left, bottom, x_of, y_of),
+        f'<line class="ideal" x1="{x_of(meet):.1f}" y1="{y_of(meet):.1f}" '
+        f'x2="{x_of(1):.1f}" y2="{y_of(1):.1f}"/>',
+        *_shares(rows, x_of),
+        *_reliability(rows, x_of, y_of),
+    ]
+    said = ", ".join(f"{row['confidence']:.0%} sure, {row['accuracy']:.0%} right" for row in rows)
+    return (
+        '<figure class="card"><h3>Is it right as often as it is sure?</h3>'
+        f'<svg viewBox="0 0 {_WIDTH} {_TALL}" role="img" aria-label="Reliability: {said}">'
+        f"{''.join(parts)}</svg>"
+        "<figcaption>across: how sure the model was · up: how often it was right, with what chance allows "
+        "(95 %) · dashed: as sure as right · bars: share of the held-out texts</figcaption></figure>"
+    )
+
+
+def _usable_bins(bins: object) -> list[Bin]:
+    if not isinstance(bins, list):
+        return []
+    keys = ("low", "high", "texts", "confidence", "accuracy")
+    rows: list[Bin] = []
+    for each in bins:
+        found = {key: finite(each.get(key)) for key in keys} if isinstance(each, dict) else {}
+        row = {key: value for key, value in found.items() if value is not None}
+        shares = [row[key] for key in keys if key != "texts" and key in row]
+        if len(row) == len(keys) and all(0 <= share <= 1 for share in shares) and row["texts"] > 0:
+            rows.append(row)
+    return sorted((row for row in rows if row["low"] < row["high"]), key=lambda row: row["low"])
+
+
+def _scale(values: Point, places: Point) -> Callable[[float], float]:
+    """Return the linear map that takes the two values to the two places."""
+    slope = (places[1] - places[0]) / (values[1] - values[0])
+    return lambda value: places[0] + slope * (value - values[0])
+
+
+def _axes(
+    left: float, bottom: float, x_of: Callable[[float], float], y_of: Callable[[float], float]
+) -> list[str]:
+    gap = 0.1 if 1 - left < 0.6 else 0.2
+    across = [i * gap for i in range(round(1 / gap) + 1) if i * gap >= left - 1e-9]
+    up = [tick for tick in _ticks(bottom, 1.0, 5) if bottom - 1e-9 <= tick <= 1]
+    right = _WIDTH - _MARGIN
+    return [
+        *(
+            f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y_of(tick):.1f}" y2="{y_of(tick):.1f}"/>'
+            f'<text x="{_LEFT - 8}" y="{y_of(tick) + 4:.1f}" text-anchor="end">{_tick(tick, True)}</text>'
+            for tick in up
+        ),
+        *(
+            f'<text x="{x_of(tick):.1f}" y="{_TALL - 12}" text-anchor="middle">{_tick(tick, True)}</text>'
+            for tick in across
+        ),
+    ]
+
+
+def _shares(rows: list[Bin], x_of: Callable[[float], float]) -> list[str]:
+    """Draw the share of texts in each bin as bars; the highest is the scale and has its share written."""
+    total, most = sum(row["texts"] for row in rows), max(row["texts"] for row in rows)
+    y_of = _scale((0.0, most), (_SHARES, _PLOT + 40))
+    right = _WIDTH - _MARGIN
+    parts = [f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{_SHARES}" y2="{_SHARES}"/>']
+    for row in rows:
+        x, end, top = x_of(row["low"]) + 1, x_of(row["high"]) - 1, y_of(row["texts"])
+        parts.append(
+            f'<rect class="share" x="{x:.1f}" y="{top:.1f}" width="{end - x:.1f}" '
+            f'height="{_SHARES - top:.1f}"/>'
+        )
+        if row["texts"] == most:
+            parts.append(
+                f'<text x="{(x + end) / 2:.1f}" y="{top - 6:.1f}" text-anchor="middle">'
+                f"{100 * most / total:.0f} %</text>"
+            )
+    return parts
+
+
+def _reliability(
+    rows: list[Bin], x_of: Callable[[float], float], y_of: Callable[[float], float]
+) -> list[str]:
+    points = [(x_of(row["confidence"]), y_of(row["accuracy"])) for row in rows]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    parts = ['<g class="train">']
+    for row, (x, _) in zip(rows, points, strict=True):
+        low, high = (min(y_of(end), float(_PLOT)) for end in _interval(row["accuracy"], row["texts"]))
+        parts.append(f'<line class="chance" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
+    parts.append(f'<polyline class="curve" points="{line}"/>')
+    for row, (x, y) in zip(rows, points, strict=True):
+        told = (
+            f"{_value(row['confidence'], True)} sure, {_value(row['accuracy'], True)} right: "
+            f"{row['texts']:.0f} texts"
+        )
+        parts.append(f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{told}</title></circle>')
+    return [*parts, "</g>"]
+
+
+def _interval(part: float, n: float) -> Point:
+    """Return the 95 % interval of a share that was seen in `n` cases (Wilson 1927)."""
+    spread = _Z * math.sqrt(part * (1 - part) / n + _Z**2 / (4 * n**2))
+    middle, divisor = part + _Z**2 / (2 * n), 1 + _Z**2 / n
+    return (middle - spread) / divisor, (middle + spread) / divisor
 
 
 def finite(value: object) -> float | None:

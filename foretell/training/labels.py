@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from foretell.artifacts.model_directory import Model
+from foretell.artifacts.weights import check_size, network_size
 from foretell.config import LabelsSettings, to_dict
 from foretell.data.examples import Examples
-from foretell.data.split import split
+from foretell.data.split import split, text_key
 from foretell.data.survey import check_learnable
-from foretell.errors import DataError
+from foretell.errors import DataError, SettingsError
+from foretell.mixture import PLAIN, Mixture
 from foretell.networks import weights_of
-from foretell.tokenizer import Tokenizer
+from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
 from foretell.training.interrupt import Interrupt
+from foretell.training.labels_stages import Stages
 from foretell.training.run import Run
+from foretell.training.transfer import LanguageModelWeights, fitting_settings, take_over
 
 if TYPE_CHECKING:
     from foretell.training.labels_fit import Fitting, Plan
@@ -33,14 +34,22 @@ def train_labels(
     out: Path | str,
     preset: str = "base",
     valid: Examples | None = None,
+    unlabelled: Sequence[str] = (),
+    start: LanguageModelWeights | None = None,
+    baseline: bool = True,
     resume: bool = False,
     restart: bool = False,
     checkpoint_seconds: float = 60.0,
     tensorboard: Path | None = None,
     listener: Listener = silent,
     stop_after_steps: int | None = None,
+    began: float | None = None,
 ) -> Model:
     """Train a classifier on `examples` and write its model directory.
+
+    In stages: the vocabulary; the linear model; what it says of the unlabelled texts, from which both learn
+    like from labels (Lee 2013's pseudo-labels, soft); the network; and, on the held-out part, what each of
+    the two weighs in the answer.
 
     Args:
         examples: texts with their labels, two labels or more.
@@ -49,32 +58,41 @@ def train_labels(
         preset: the name that the model directory tells.
         valid: examples to watch training by; without them the part `settings.held_out` of `examples` is held
             out, stratified by label.
+        unlabelled: more texts of the same kind; those that are held out are left out.
+        start: a language model to start from; the network then has its sizes.
+        baseline: fit the linear model to compare with, even where it is no part of the classifier.
         resume: go on with the unfinished run of `out`, bit for bit as if it had never stopped.
         restart: throw an unfinished run of `out` away.
         checkpoint_seconds: seconds between two checkpoints; there is also one after each epoch.
         tensorboard: a directory for event files.
         listener: is told what happens.
         stop_after_steps: interrupt after so many steps, as Ctrl-C does.
+        began: when the command began (`time.monotonic`), which `settings.minutes` counts from; None: now.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
-        of the held-out examples; without any, accuracy and loss of the last epoch's training, as
-        `measured_on` says.
+        of the held-out examples, and baseline_accuracy, the linear model's; without held-out examples,
+        accuracy and loss of the last epoch's training, as `measured_on` says.
 
     Raises:
         DataError: the examples cannot be learned from, or `valid` has a label that they lack.
+        SettingsError: unlabelled texts for a network that cannot use them.
         RunError: there is an unfinished run, or none to resume, or it was another training.
         ArtifactError: `out` cannot be written.
         Interrupted: training was stopped after a checkpoint.
     """
+    budget = Budget(settings.minutes, began)
+    if start is not None:
+        settings = fitting_settings(settings, start)
     check_learnable(examples)
     labels = sorted(set(examples.labels))
     train, held_out = _parts(examples, settings, valid, labels, listener)
+    unlabelled = _usable(unlabelled, train, held_out, settings, listener)
     request = {
         "job": "labels",
         "preset": preset,
         "settings": to_dict(settings),
-        "data": _digest(examples, valid),
+        "data": _digest(examples, valid, [*unlabelled, *([] if start is None else [start.digest()])]),
         "sources": [examples.name] if valid is None else [examples.name, valid.name],
     }
     options: dict[str, Any] = {"checkpoint_seconds": checkpoint_seconds, "tensorboard": tensorboard}
@@ -82,26 +100,52 @@ def train_labels(
         Interrupt(stop_after_steps) as interrupt,
         Run.open(out, request, resume=resume, restart=restart, **options) as run,
     ):
-        tokenizer = Tokenizer.train(
-            train.texts,
-            settings.tokens,
-            lowercase=settings.lowercase,
-            vocabulary=settings.vocabulary,
-            min_count=settings.min_count,
-        )
-        fitting = _prepare(train, held_out, labels, tokenizer, settings, run, interrupt, listener)
+        stages = Stages(train, held_out, unlabelled, labels, settings, listener)
+        stages.fit_linear(baseline)
+        fitting = _prepare(stages, run, interrupt, budget, start)
         fitting.fit()
+        mixture = stages.mix(fitting)
         model = Model(
             job="labels",
             preset=preset,
             settings=settings,
-            tokenizer=tokenizer,
+            tokenizer=stages.tokenizer,
             weights=weights_of(fitting.model),
             labels=labels,
-            metrics=_metrics(fitting, held_out, labels),
+            linear=stages.linear if settings.linear else None,
+            calibration=mixture.to_dict() if mixture != PLAIN else None,
+            metrics=_metrics(stages, fitting, mixture, budget.seconds()),
         )
         run.finish(model)
     return model
+
+
+def _usable(
+    unlabelled: Sequence[str],
+    train: Examples,
+    held_out: Examples | None,
+    settings: LabelsSettings,
+    listener: Listener,
+) -> list[str]:
+    """Return the unlabelled texts without those that have a label, or are held out, which would be a leak."""
+    if not unlabelled:
+        return []
+    if not settings.linear:
+        raise SettingsError(
+            expected="a preset that learns from unlabelled texts: quick, base or best",
+            found=f"the network '{settings.network}' without the linear model that would label them",
+            where="unlabelled",
+            fix="choose --preset base, or set --linear",
+        )
+    held = {text_key(text) for text in held_out.texts} if held_out is not None else set()
+    labelled = {text_key(text) for text in train.texts}
+    keys = [text_key(text) for text in unlabelled]
+    if leaks := sum(key in held for key in keys):
+        listener(Said(text=f"left out {leaks:,} unlabelled texts that are held out: they would leak"))
+    known = held | labelled
+    kept = [text for text, key in zip(unlabelled, keys, strict=True) if key not in known]
+    listener(Said(text=f"{len(kept):,} unlabelled texts to learn from"))
+    return kept
 
 
 def _parts(
@@ -131,45 +175,45 @@ def _parts(
 
 
 def _prepare(
-    train: Examples,
-    held_out: Examples | None,
-    labels: list[str],
-    tokenizer: Tokenizer,
-    settings: LabelsSettings,
-    run: Run,
-    interrupt: Interrupt,
-    listener: Listener,
+    stages: Stages, run: Run, interrupt: Interrupt, budget: Budget, start: LanguageModelWeights | None
 ) -> Fitting:
-    """Build, encode and compile; go back to the latest checkpoint where the run has one."""
-    from foretell.artifacts.weights import check_size
+    """Build, encode and compile the network; go back to the latest checkpoint where the run has one."""
     from foretell.networks.labels import labels_network
-    from foretell.training.labels_batches import encode_texts
     from foretell.training.labels_fit import Fitting, compile_network, make_plan
 
-    check_size(settings, tokenizer.size, len(labels))
-
-    def encoded(part: Examples) -> Any:
-        return encode_texts(part.texts, _targets(part, labels), len(labels), tokenizer, settings)
-
-    plan = make_plan(settings, len(train.texts))
-    _tell_plan(plan, settings, len(train.texts), listener)
-    network = labels_network(settings, tokenizer.size, len(labels))
-    compile_network(network, settings, plan, len(labels))
+    settings, n_labels = stages.settings, len(stages.labels)
+    size = network_size(settings, stages.tokenizer)
+    check_size(settings, size, n_labels)
+    train = stages.for_network()
+    plan = make_plan(settings, len(train))
+    _tell_plan(plan, settings, len(train), stages.listener)
+    network = labels_network(settings, size, n_labels)
+    if start is not None:
+        shared, words = (
+            take_over(network, stages.tokenizer, settings, start),
+            size - stages.tokenizer.specials,
+        )
+        text = f"{shared:,} of {words:,} words have their vectors from {start.name}; the others are new"
+        stages.listener(Said(text=text))
+    compile_network(network, settings, n_labels, soft=train.soft is not None)
     fitting = Fitting(
         model=network,
         settings=settings,
         plan=plan,
-        train=encoded(train),
-        valid=None if held_out is None else encoded(held_out),
+        train=train,
+        valid=stages.held_out_for_network(),
         run=run,
         interrupt=interrupt,
-        listener=listener,
+        listener=stages.listener,
+        budget=budget,
+        relabel=stages.relabel if stages.unlabelled else None,
     )
+    budget.keep(fitting.seconds_to_end())
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None:
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
-        listener(Said(text=f"resumed after step {checkpoint.step:,} of {plan.steps:,}"))
+        stages.listener(Said(text=f"resumed after step {checkpoint.step:,} of {plan.steps:,}"))
     return fitting
 
 
@@ -183,36 +227,39 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
         )
 
 
-def _targets(examples: Examples, labels: list[str]) -> npt.NDArray[np.int32]:
-    place = {label: i for i, label in enumerate(labels)}
-    return np.array([place[label] for label in examples.labels], np.int32)
-
-
-def _metrics(fitting: Fitting, held_out: Examples | None, labels: list[str]) -> dict[str, Any]:
+def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, seconds: float) -> dict[str, Any]:
     from foretell.training.labels_metrics import figures
 
-    here = fitting.standing
+    here, held_out = fitting.standing, stages.held_out
     shared = {
         "loss": here.loss,
-        "texts": len(fitting.train),
+        "texts": len(stages.train.texts),
+        "unlabelled_texts": len(stages.unlabelled),
         "held_out_texts": 0 if held_out is None else len(held_out.texts),
         "epochs": here.epoch,
         "steps": here.step,
-        "seconds": here.seconds,
+        "seconds": seconds,
         "texts_per_second": here.epoch * len(fitting.train) / max(here.seconds, 1e-9),
     }
     if held_out is None or fitting.valid is None:
         return {"accuracy": here.accuracy, **shared, "measured_on": "training texts, while training"}
-    probabilities = fitting.predict(fitting.valid)
-    found = figures(held_out.texts, fitting.valid.targets, probabilities, labels)
+    of_network = fitting.predict(fitting.valid)
+    answers = mixture(of_network, stages.held_out_logs) if mixture != PLAIN else of_network
+    found = figures(held_out.texts, fitting.valid.targets, answers, stages.labels)
     kept = here.best_epoch if fitting.settings.keep == "best" else here.epoch
-    return {**found, **shared, "kept_epoch": kept, "measured_on": f"held-out texts ({held_out.name})"}
+    return {
+        **found,
+        **stages.figures(fitting.valid.targets, of_network, answers),
+        **shared,
+        "kept_epoch": kept,
+        "measured_on": f"held-out texts ({held_out.name})",
+    }
 
 
-def _digest(*parts: Examples | None) -> str:
+def _digest(examples: Examples, valid: Examples | None, more: Sequence[str]) -> str:
     """Return the SHA-256 of all texts and labels, each with its length so that none can run into the next."""
     digest = hashlib.sha256()
-    for text in _strings(*parts):
+    for text in (*_strings(examples, valid), *more):
         encoded = text.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)

@@ -7,12 +7,13 @@ Python and padding costs no memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.tokenizer import Tokenizer
 
@@ -28,10 +29,12 @@ class EncodedTexts:
     Attributes:
         ids: int32 [word], the last `length` ids of every text.
         starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-        targets: int32 [text], the label's place among the sorted labels.
+        targets: int32 [text], the label's place among the sorted labels; of soft ones the likeliest.
         n_labels: number of labels.
         length: steps of every batch where texts are padded in front; None: padded at the end, to the longest
             text of the batch.
+        soft: float32 [text, label], the probability of each label, which is then what is learned; None:
+            `targets` are.
     """
 
     ids: npt.NDArray[np.int32]
@@ -39,9 +42,28 @@ class EncodedTexts:
     targets: npt.NDArray[np.int32]
     n_labels: int
     length: int | None
+    soft: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def first(self, count: int) -> EncodedTexts:
+        """Return the first `count` texts only."""
+        return self._part(0, min(count, len(self)))
+
+    def last(self, count: int) -> EncodedTexts:
+        """Return the last `count` texts only."""
+        return self._part(len(self) - count, len(self))
+
+    def _part(self, first: int, last: int) -> EncodedTexts:
+        starts = self.starts[first : last + 1]
+        return replace(
+            self,
+            ids=self.ids[starts[0] : starts[-1]],
+            starts=starts - starts[0],
+            targets=self.targets[first:last],
+            soft=None if self.soft is None else self.soft[first:last],
+        )
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -60,26 +82,64 @@ def encode_texts(
     tokenizer: Tokenizer,
     settings: LabelsSettings,
 ) -> EncodedTexts:
-    """Encode texts [text] with their targets [text] as `settings.network` reads them.
+    """Encode texts [text] with their targets [text] as `settings.network` reads them; see `network_texts`."""
+    ids, starts = flat_ids(texts, tokenizer)
+    return network_texts(ids, starts, targets, n_labels, tokenizer, settings)
 
-    Of a long text the last `settings.length` ids are kept. A text without any word becomes one unknown word.
-    """
+
+def flat_ids(
+    texts: Sequence[str], tokenizer: Tokenizer
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return all ids of the texts one after another, [word], and where each text begins, [text + 1]."""
     parts: list[npt.NDArray[np.int32]] = []
     starts = np.zeros(len(texts) + 1, np.int64)
-    unknown = [tokenizer.unknown if tokenizer.unknown is not None else 1]
     # In chunks: lists of Python integers take nine times the memory of the array.
     for first in range(0, len(texts), 1024):
-        kept = [
-            ids[-settings.length :] or unknown for ids in tokenizer.encode_batch(texts[first : first + 1024])
-        ]
-        starts[first + 1 : first + 1 + len(kept)] = [len(ids) for ids in kept]
-        parts.append(np.array([i for ids in kept for i in ids], np.int32))
+        found = tokenizer.encode_batch(texts[first : first + 1024])
+        starts[first + 1 : first + 1 + len(found)] = [len(ids) for ids in found]
+        parts.append(np.array([i for ids in found for i in ids], np.int32))
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32), np.cumsum(starts)
+
+
+def network_texts(
+    ids: npt.NDArray[np.int32],
+    starts: npt.NDArray[np.int64],
+    targets: npt.NDArray[np.int32],
+    n_labels: int,
+    tokenizer: Tokenizer,
+    settings: LabelsSettings,
+    soft: npt.NDArray[np.float32] | None = None,
+) -> EncodedTexts:
+    """Return texts as the network reads them.
+
+    Of a long text the last `settings.length` ids are kept; words that the network does not know (the linear
+    model may) become the unknown word; so does a text without any word.
+
+    Args:
+        ids: [word], the ids of all texts one after another.
+        starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+        targets: the label's place, [text].
+        n_labels: number of labels.
+        tokenizer: what made the ids.
+        settings: network, length and vocabulary are read.
+        soft: the probability of each label, [text, label], where that is to be learned.
+    """
+    unknown = tokenizer.unknown if tokenizer.unknown is not None else 1
+    known = network_size(settings, tokenizer)
+    kept = np.minimum(np.diff(starts), settings.length)
+    read = np.maximum(kept, 1)
+    firsts = np.concatenate([[0], np.cumsum(read)]).astype(np.int64)
+    within = np.arange(firsts[-1]) - np.repeat(firsts[:-1], read)
+    at = np.repeat(starts[1:] - kept, read) + within
+    is_word = np.repeat(kept > 0, read)
+    found = np.where(is_word, ids[np.where(is_word, at, 0)] if len(ids) else unknown, unknown)
     return EncodedTexts(
-        ids=np.concatenate(parts) if parts else np.zeros(0, np.int32),
-        starts=np.cumsum(starts),
+        ids=np.where(found < known, found, unknown).astype(np.int32),
+        starts=firsts,
         targets=targets.astype(np.int32),
         n_labels=n_labels,
         length=None if settings.network == "bilstm" else settings.length,
+        soft=soft,
     )
 
 
@@ -105,12 +165,17 @@ def epoch_order(texts: EncodedTexts, batch_size: int, *, seed: int, epoch: int) 
 def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, *, first: int = 0) -> Any:
     """Return a tf.data.Dataset of (ids, targets), from batch `first` of `order` on.
 
-    ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch].
+    ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch],
+    or float32 [batch, label] where they are soft.
     """
     import tensorflow as tf
 
-    flat, starts, targets = (tf.constant(values) for values in (texts.ids, texts.starts, texts.targets))
-    length, binary = texts.length, texts.n_labels == 2
+    binary = texts.n_labels == 2
+    learned: npt.NDArray[Any] = texts.targets
+    if texts.soft is not None:
+        learned = texts.soft[:, 1] if binary else texts.soft
+    flat, starts, targets = (tf.constant(values) for values in (texts.ids, texts.starts, learned))
+    length = texts.length
 
     def gather(places: Any) -> tuple[Any, Any]:
         start, end = tf.gather(starts, places), tf.gather(starts, places + 1)

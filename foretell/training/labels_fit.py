@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
+from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
 from foretell.training.interrupt import Interrupt, interrupted
@@ -30,11 +32,16 @@ from foretell.training.labels_batches import (
 )
 from foretell.training.labels_metrics import mean_accuracy, mean_loss
 from foretell.training.run import Run
+from foretell.training.schedule import learning_rate
+from foretell.training.window_means import Window
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 # Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
+
+# What writing a model takes at most: its ONNX graph is run and compared.
+_SECONDS_TO_WRITE = 3.0
 
 
 @dataclass(frozen=True)
@@ -62,28 +69,29 @@ def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
     return Plan(epochs, epoch_steps, math.ceil(settings.patience * epochs / settings.epochs))
 
 
-def compile_network(model: keras.Model, settings: LabelsSettings, plan: Plan, n_labels: int) -> None:
-    """Compile as the article does (Adam with Keras's constants); the other networks add a schedule and
-    clipping.
-
-    Their learning rate warms up over a tenth of the steps and falls along a cosine to a twentieth of its peak
-    (arXiv:1608.03983 without restarts), whatever the number of steps.
+def compile_network(
+    model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
+) -> None:
+    """Compile as the article does (Adam with Keras's constants); the other networks add clipping, and `fit`
+    sets their learning rate before each step.
     """
-    rate: Any = settings.learning_rate
-    clip_norm = None
-    if settings.network != "article":
-        warmup = max(1, plan.steps // 10)
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 10, max(1, plan.steps - warmup), alpha=0.05, warmup_target=rate, warmup_steps=warmup
-        )
-        # alpha is a part of the warmed-up rate; clipping guards the LSTM's rare large gradients.
-        clip_norm = 1.0
+    # Clipping guards the LSTM's rare large gradients.
+    clip_norm = None if settings.network == "article" else 1.0
+    several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    accuracy: Any = "accuracy"
+    if soft and n_labels == 2:
+        accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
     model.compile(
-        optimizer=keras.optimizers.Adam(rate, global_clipnorm=clip_norm),
-        loss="binary_crossentropy" if n_labels == 2 else "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        optimizer=keras.optimizers.Adam(settings.learning_rate, global_clipnorm=clip_norm),
+        loss="binary_crossentropy" if n_labels == 2 else several,
+        metrics=[accuracy],
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def _same_side(targets: Any, probabilities: Any) -> Any:
+    """Tell where a soft target and its prediction, both [batch, 1], mean the same label."""
+    return keras.ops.cast((targets > 0.5) == (probabilities > 0.5), "float32")
 
 
 @dataclass
@@ -119,6 +127,8 @@ class Fitting:
     Attributes:
         model: a compiled network of `labels_network`.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
+        budget: how long the steps may take.
+        relabel: called after `settings.relabel` epochs; returns the soft labels to go on with.
         standing: where it stands.
     """
 
@@ -130,9 +140,12 @@ class Fitting:
     run: Run
     interrupt: Interrupt
     listener: Listener
+    budget: Budget = field(default_factory=lambda: Budget(0))
+    relabel: Callable[[Fitting], npt.NDArray[np.float32]] | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
+    _relabelled: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._predictor = make_predictor(self.model, self.train.length)
@@ -164,12 +177,31 @@ class Fitting:
             for variable, value in zip(self.model.trainable_variables, self._best, strict=True):
                 variable.assign(value)
 
+    def steps(self) -> int:
+        """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
+        return self.budget.steps(self.standing.step, self.plan.steps)
+
+    def seconds_to_end(self) -> float:
+        """Return about how long measuring the last epoch, mixing and writing the model will take."""
+        if self.budget.deadline is None or self.valid is None:
+            return _SECONDS_TO_WRITE
+        few = self.valid.first(4 * self.settings.batch_size)
+        self.predict(few)  # compiles
+        began = time.perf_counter()
+        self.predict(few)
+        took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
+        # Measured once for the epoch, once to mix, and once for the figures.
+        return _SECONDS_TO_WRITE + 3 * took
+
     def _is_over(self) -> bool:
         here = self.standing
+        if here.step and here.step >= self.steps():
+            return True
         waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
 
     def _end_epoch(self, follow: Follow) -> None:
+        self.budget.pause()
         here = self.standing
         here.epoch, here.batch = here.epoch + 1, 0
         is_best = self._measure()
@@ -194,9 +226,14 @@ class Fitting:
             valid_accuracy=done.valid_accuracy,
             speed=follow.speed(),
         )
+        if self.relabel is not None and here.epoch == self.settings.relabel and not self._is_over():
+            self._learn_from(self.relabel(self))
         self.save()
         if self.interrupt.at(here.step) and not self._is_over():
             raise interrupted(here.step, self.run.out)
+
+    def _learn_from(self, soft: npt.NDArray[np.float32]) -> None:
+        self.train, self._relabelled = dataclasses.replace(self.train, soft=soft), [soft]
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
@@ -251,6 +288,8 @@ class Fitting:
             for variable, value in zip(variables, found[part], strict=True):
                 variable.assign(value)
         self._best = found.get("best", [])
+        if "soft" in found:
+            self._learn_from(found["soft"][0])
         self._metric_sums = found.get("metric", [])
 
     def _parts(self) -> dict[str, list[Any]]:
@@ -261,6 +300,7 @@ class Fitting:
             "optimizer": self.model.optimizer.variables,
             "metric": metric,
             "best": self._best,
+            "soft": self._relabelled,
         }
 
     def restore_metrics(self) -> None:
@@ -299,12 +339,24 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         for window in (self._since_shown, self._since_logged):
             window.start(self._texts_seen(), means)
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Set the learning rate; the article's stays."""
+        del batch, logs
+        fitting = self._fitting
+        if fitting.settings.network != "article":
+            peak, step = fitting.settings.learning_rate, fitting.standing.step
+            self.model.optimizer.learning_rate = learning_rate(step, fitting.steps(), peak)
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the step, tell of it, and save or stop between two steps of an epoch."""
         del batch
         here, fitting = self._fitting.standing, self._fitting
         here.batch, here.step = here.batch + 1, here.step + 1
+        fitting.budget.step_done()
         self._tell(logs or {})
+        if here.step >= fitting.steps():
+            self.model.stop_training = True
+            return
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
         if here.batch == fitting.plan.epoch_steps:
             return
@@ -322,6 +374,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _tell(self, means: dict[str, Any]) -> None:
         here, plan, now = self._fitting.standing, self._fitting.plan, time.perf_counter()
+        steps = self._fitting.steps()
         if here.step % self._log_every == 0:
             loss, accuracy = self._since_logged.move(self._texts_seen(), means)
             self._fitting.run.log(
@@ -335,33 +388,14 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         self._fitting.listener(
             Progress(
                 step=here.step,
-                steps=plan.steps,
+                steps=steps,
                 epoch=here.epoch + 1,
                 epochs=plan.epochs,
                 loss=loss,
                 accuracy=accuracy,
                 speed=self.speed(),
                 unit="texts",
-                seconds_left=per_step * (plan.steps - here.step),
+                seconds_left=per_step * (steps - here.step),
                 best=here.best_loss,
             )
         )
-
-
-class Window:
-    """Keras's metrics are means since an epoch began; this makes them means since the last `move`."""
-
-    def __init__(self) -> None:
-        self._texts, self._loss, self._accuracy = 0, 0.0, 0.0
-
-    def start(self, texts: int, means: dict[str, Any]) -> None:
-        """Begin after `texts` texts of the epoch, over which `means` were taken."""
-        self._texts = texts
-        self._loss = texts * float(means.get("loss", 0.0))
-        self._accuracy = texts * float(means.get("accuracy", 0.0))
-
-    def move(self, texts: int, means: dict[str, Any]) -> tuple[float, float]:
-        """Return mean loss and accuracy since the last call, and begin again here."""
-        loss, accuracy, since = self._loss, self._accuracy, texts - self._texts
-        self.start(texts, means)
-        return (self._loss - loss) / since, (self._accuracy - accuracy) / since

@@ -18,7 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from foretell.training.curves import draw_curves, finite
+from foretell.training.curves import draw_curves, draw_reliability, finite
 
 _MOST_MISTAKES = 12
 _MOST_LABELS = 16
@@ -33,9 +33,16 @@ _NAMES = {
     "loss": "Loss (nats)",
     "valid_loss": "Held-out loss (nats)",
     "log_loss": "Log loss (nats)",
+    "network_accuracy": "Accuracy of the network alone",
+    "linear_accuracy": "Accuracy of the linear model in it",
+    "baseline_accuracy": "Accuracy of a linear model",
+    "baseline_log_loss": "Log loss of a linear model (nats)",
     "calibration_error": "Calibration error",
+    "network_calibration_error": "Calibration error of the network alone",
     "bits_per_character": "Bits per character",
     "texts": "Texts",
+    "shortest_text": "Shortest text (words)",
+    "longest_text": "Longest text (words)",
     "words": "Words",
     "steps": "Steps",
     "epochs": "Epochs",
@@ -44,7 +51,10 @@ _NAMES = {
     "texts_per_second": "Texts per second",
     "iterations_per_second": "Iterations per second",
 }
-_PERCENT = {"accuracy", "valid_accuracy", "calibration_error"}
+_PERCENT = {
+    *("accuracy", "valid_accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"),
+    *("calibration_error", "network_calibration_error"),
+}
 
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
 
@@ -57,7 +67,8 @@ def write_report(run_dir: Path, metrics: dict[str, Any]) -> Path:
             valid_accuracy) and `request.json`; either may be missing or damaged.
         metrics: the final figures. Shown specially where they are there: `confusion` (`names`, `counts`
             [true, predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
-            predicted, probability). Every other number gets a row.
+            predicted, probability), `reliability` and `coverage` (as `foretell.metrics` gives them). Every
+            other number gets a row.
 
     Returns:
         The path of the report.
@@ -122,6 +133,7 @@ def _page(name: str, request: dict[str, Any], records: list[dict[str, Any]], met
         _tiles(metrics),
         draw_curves(records),
         _tables(metrics),
+        _trust(metrics),
         _mistakes(metrics.get("mistakes")),
         _asked(request),
     ]
@@ -205,9 +217,11 @@ def _shown(key: str, value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _rows(rows: Iterable[tuple[str, str]], title: str = "") -> str:
+def _rows(rows: Iterable[tuple[str, str]], title: str = "", caption: str = "") -> str:
     body = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows)
-    return f"{f'<h3>{title}</h3>' if title else ''}<table><tbody>{body}</tbody></table>"
+    above = f"<h3>{title}</h3>" if title else ""
+    told = f"<caption>{caption}</caption>" if caption else ""
+    return f"{above}<table>{told}<tbody>{body}</tbody></table>"
 
 
 def _confusion(confusion: object) -> str:
@@ -274,6 +288,46 @@ def _cell(value: object) -> str:
     if number is None:
         return "–"
     return _count(number) if isinstance(value, int) else f"{number:.3f}"
+
+
+def _trust(metrics: dict[str, Any]) -> str:
+    """Return what the probabilities are worth: the reliability plot, and accuracy against coverage."""
+    plot = draw_reliability(metrics.get("reliability"))
+    table = _calibration(metrics) + _coverage(metrics.get("coverage"))
+    if not plot or not table:
+        return ""
+    return (
+        '<h2>How far to trust a probability</h2><p class="soft">Measured on the held-out texts, by which '
+        "training also chose what to keep and what each part weighs: on other texts expect a little less. "
+        "<code>foretell evaluate</code> measures any.</p>"
+        f'<div class="pair">{plot}<div class="card wide">{table}</div></div>'
+    )
+
+
+def _calibration(metrics: dict[str, Any]) -> str:
+    before, after = (finite(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
+    named = [("The network alone, uncalibrated", None if before == after else before), ("The answers", after)]
+    rows = [(name, _figure("calibration_error", each)) for name, each in named if each is not None]
+    caption = "the mean gap between how sure and how often right"
+    return _rows(rows, "Expected calibration error", caption) if rows else ""
+
+
+def _coverage(coverage: object) -> str:
+    keys = ("threshold", "coverage", "accuracy")
+    rows = [row for row in coverage if isinstance(row, dict)] if isinstance(coverage, list) else []
+    body = "".join(
+        f"<tr><th>{row['threshold']:.4f}</th><td>{100 * row['coverage']:.1f} %</td>"
+        f"<td>{_figure('accuracy', row['accuracy'])}</td></tr>"
+        for row in rows
+        if all(finite(row.get(key)) is not None for key in keys)
+    )
+    return (
+        "<h3>If it may abstain</h3><table><caption>with <code>classify --abstain-below</code>, "
+        "answers less sure than this have no label</caption><thead><tr><th>Abstain below</th>"
+        f"<th>Texts answered</th><th>Accuracy</th></tr></thead><tbody>{body}</tbody></table>"
+        if body
+        else ""
+    )
 
 
 def _mistakes(mistakes: object) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from foretell.artifacts.model_card import model_card
 from foretell.config import LABELS_PRESETS
+from foretell.ngrams import NgramModel
 
 
 def test_every_card_has_its_parts(any_model):
@@ -23,8 +24,38 @@ def test_labels_card(make_model):
     card = model_card(make_model("labels-bilstm-3"), "m", "1")
     assert "one of 3 labels, `bad`, `good`, `mixed`" in card
     assert 'foretell classify m "a text"' in card
-    assert "the last\n  30 words" in card
+    assert "of a longer text its network reads only the last 30 words" in " ".join(card.split())
+    assert "--abstain-below" in card
     assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
+
+
+def test_a_linear_model_in_the_classifier_is_said_openly(make_model):
+    metrics = {"accuracy": 0.93, "network_accuracy": 0.91, "baseline_accuracy": 0.9, "held_out_texts": 2500}
+    mixture = {"network": 0.625, "linear": 1.5, "offsets": [0.25, -0.25]}
+    linear = NgramModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
+    model = make_model("labels-bilstm", linear=linear, calibration=mixture, metrics=metrics)
+    card = " ".join(model_card(model, "m", "1").split())
+    assert "A linear model of 3 word 1–3 grams is a part of it." in card
+    assert "(weight 0.62) and the linear model (weight 1.50) give, with an offset for each label" in card
+    assert "93.00% with both parts, 91.00% with the network alone, 90.00% with the linear model alone" in card
+    assert "`--no-linear`" in card
+    assert "`linear.safetensors` holds the linear model" in card
+    assert "calibrated on 2,500 held-out texts" in card
+    # One that has learned from unlabelled texts too is another than the baseline.
+    model.metrics["linear_accuracy"] = 0.92
+    card = model_card(model, "m", "1")
+    assert "92.00% with the linear model alone" in card
+    assert "| Accuracy of its linear model alone | 92.00% |" in card
+    assert "for comparison | 90.00% |" in card
+
+
+def test_without_held_out_texts_the_card_claims_no_calibration(make_model):
+    half = {"network": 0.5, "linear": 0.5, "offsets": []}
+    model = make_model("labels-bilstm", calibration=half, metrics={"held_out_texts": 0})
+    card = model_card(model, "m", "1")
+    assert "No texts were held out to calibrate" in card
+    assert "A linear model" not in card
+    assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
 def test_words_card(make_model):

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from foretell.artifacts import manifest
 from foretell.artifacts.model_directory import check_writable, open_verified, read_model, write_model
@@ -21,6 +22,7 @@ from foretell.errors import (
     NotAModelError,
     SettingsError,
 )
+from foretell.ngrams import NgramModel
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
 READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
@@ -101,6 +103,77 @@ def test_labels_of_any_characters(make_model, tmp_path):
     labels = sorted(["päl|`ace\n# x", "\ud800 half"])
     write_model(make_model("labels-bilstm", labels=labels), tmp_path / "model")
     assert open_verified(tmp_path / "model").labels == labels
+
+
+# --- A linear model that is a part of the classifier
+
+
+@pytest.fixture
+def mixed(make_model, tmp_path):
+    """A written model with a linear part, and its directory."""
+    keys = np.array([2, 3, 5, 8 + 3 * 30 + 4], np.int64)
+    weights = np.array([[0.5], [-1.0], [2.0], [0.25]], np.float32)
+    linear = NgramModel(keys, weights, np.array([0.125], np.float32), size=30)
+    mixture = {"network": 0.75, "linear": 0.5, "offsets": [0.1, -0.1]}
+    model = make_model("labels-bilstm", linear=linear, calibration=mixture)
+    write_model(model, tmp_path / "mixed")
+    return model, tmp_path / "mixed"
+
+
+def test_a_linear_model_and_its_weight_come_back(mixed):
+    model, path = mixed
+    assert {each.name for each in path.iterdir()} == {*ALL, manifest.LINEAR}
+    listed = json.loads((path / "manifest.json").read_text())["files"]
+    content = (path / "linear.safetensors").read_bytes()
+    assert listed["linear.safetensors"]["sha256"] == hashlib.sha256(content).hexdigest()
+    for again in (open_verified(path), read_model(path)):
+        assert again.calibration == model.calibration
+        assert (again.linear.size, again.linear.longest) == (30, 3)
+        np.testing.assert_array_equal(again.linear.keys, model.linear.keys)
+        np.testing.assert_array_equal(again.linear.weights, model.linear.weights)
+        np.testing.assert_array_equal(again.linear.bias, model.linear.bias)
+    assert "is a part of it" in (path / "README.md").read_text()
+
+
+@READERS
+def test_a_changed_linear_model_is_refused(mixed, reader):
+    _, path = mixed
+    content = bytearray((path / "linear.safetensors").read_bytes())
+    content[-1] ^= 1
+    (path / "linear.safetensors").write_bytes(content)
+    with pytest.raises(ChangedFileError, match=r"linear\.safetensors: expected SHA-256"):
+        reader(path)
+    (path / "linear.safetensors").unlink()
+    with pytest.raises(MissingFileError, match=r"linear\.safetensors: expected this file"):
+        reader(path)
+
+
+@READERS
+@pytest.mark.parametrize("change", ["not safetensors", "keys that descend", "a weight that is NaN"])
+def test_a_linear_model_that_lies_under_a_true_hash(mixed, reader, change):
+    model, path = mixed
+    arrays = {name: array.copy() for name, array in model.linear.to_arrays().items()}
+    if change == "keys that descend":
+        arrays["linear/keys"] = arrays["linear/keys"][::-1].copy()
+    elif change == "a weight that is NaN":
+        arrays["linear/weights"][0] = np.nan
+    content = b"\x00" * 40 if change == "not safetensors" else save(arrays)
+    (path / "linear.safetensors").write_bytes(content)
+    listed = json.loads((path / "manifest.json").read_text())
+    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    listed["files"]["linear.safetensors"] = entry
+    (path / "manifest.json").write_text(json.dumps(listed))
+    with pytest.raises(ChangedFileError, match=r"linear\.safetensors"):
+        reader(path)
+
+
+def test_a_model_without_a_linear_part_takes_the_place_of_one_with(mixed, make_model):
+    _, path = mixed
+    write_model(make_model("labels-bilstm"), path)
+    assert {each.name for each in path.iterdir()} == {*ALL}
+    assert open_verified(path).linear is None
+    write_model(make_model("labels-bilstm", calibration={"network": 0.5, "linear": 0.0, "offsets": []}), path)
+    assert open_verified(path).calibration == {"network": 0.5, "linear": 0.0, "offsets": []}
 
 
 def test_the_run_moves_in(model, tmp_path):

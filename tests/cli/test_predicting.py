@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_workplace import Run
@@ -63,8 +64,9 @@ def test_classify_answers_each_record_once_newlines_inside_and_all(run: Run) -> 
 
 
 def test_classify_takes_texts_files_and_several_of_them(run: Run) -> None:
-    answer = run("classify", "reviews-model", "good", "reviews.csv", "bad")
-    assert len(answer.out.splitlines()) == 42
+    # Neither a text longer than a file's name nor an empty one, which would name this folder, is a file.
+    answer = run("classify", "reviews-model", "good", "reviews.csv", "bad", "a long review " * 30, "")
+    assert len(answer.out.splitlines()) == 44
 
 
 def test_classify_reads_standard_input(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -74,13 +76,74 @@ def test_classify_reads_standard_input(monkeypatch: pytest.MonkeyPatch, run: Run
         assert len(run("classify", "reviews-model", *arguments).out.splitlines()) == 3
 
 
+FORMATS = ("text", "jsonl", "csv")
+
+
+def answers(run: Run, *argv: str) -> dict[str, list[Any]]:
+    """Return what classify answers in each format: lines of text, records, rows."""
+    text, jsonl, table = (run("classify", "reviews-model", *argv, "--format", name).out for name in FORMATS)
+    records = [json.loads(line) for line in jsonl.splitlines()]
+    return {"text": text.splitlines(), "jsonl": records, "csv": list(csv.DictReader(io.StringIO(table)))}
+
+
+def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None:
+    found = answers(run, "reviews.csv", "--abstain-below", "1")
+    always = answers(run, "reviews.csv")
+    assert len(found["text"]) == len(found["jsonl"]) == len(found["csv"]) == 40
+    for line, record, row in zip(*found.values(), strict=True):
+        assert line.startswith(" ")
+        assert line.endswith("  [below 1]")
+        assert (record["label"], record["reason"]) == (row["label"], row["reason"]) == ("", "below 1")
+        assert float(row["probability"]) == record["probability"] == max(record["probabilities"].values())
+    for line, record, row in zip(*always.values(), strict=True):
+        assert line.split()[0] == record["label"] == row["label"] != ""
+        assert record["reason"] == row["reason"] == ""
+    below = run("classify", "reviews-model", "reviews.csv", "--abstain-below", "0", "--format", "csv").out
+    assert list(csv.DictReader(io.StringIO(below))) == always["csv"]
+
+
+def test_classify_flags_odd_texts_in_every_format(run: Run) -> None:
+    odd = ["", "good xyzzy quux", "good thing number " * 30]
+    found = answers(run, "good thing, number 3 with a second line", *odd)
+    assert [record["flags"] for record in found["jsonl"]] == [
+        [],
+        ["empty"],
+        ["mostly unknown words", "far shorter than any seen in training"],
+        ["far longer than any seen in training"],
+    ]
+    for line, record, row in zip(*found.values(), strict=True):
+        assert row["flags"] == "; ".join(record["flags"])
+        assert line.endswith(f"  [{row['flags']}]") == bool(row["flags"])
+
+
+def test_classify_refuses_a_threshold_that_is_no_probability(run: Run) -> None:
+    for value in ("80", "-0.5", "nan", "much"):
+        answer = run("classify", "reviews-model", "good", f"--abstain-below={value}", "--format", "csv")
+        assert (answer.code, answer.out) == (2, "")
+        assert "--abstain-below" in answer.err or "abstain-below" in answer.err
+
+
 def test_evaluate_labels(run: Run) -> None:
     answer = run("evaluate", "reviews-model", "reviews.csv", "--json")
     report = json.loads(answer.out)
     assert len(answer.out.splitlines()) == 1
     assert report["texts"] == 40
-    assert {"accuracy", "macro_f1", "labels", "confusion", "calibration_error"} <= set(report)
+    assert {"accuracy", "macro_f1", "labels", "confusion", "calibration_error", "coverage"} <= set(report)
+    assert report["coverage"][0]["coverage"] == 1
+    assert report["coverage"][0]["accuracy"] == report["accuracy"]
     shown = run("evaluate", "reviews-model", "reviews.csv").out
+    lines = shown[shown.index("abstain below") :].splitlines()
+    for line, row in zip(lines[1:], report["coverage"], strict=True):
+        assert line.split() == [
+            f"{row['threshold']:.4f}",
+            *(f"{100 * row['coverage']:.2f} %".split()),
+            *(f"{100 * row['accuracy']:.2f} %".split()),
+        ]
+    # What the table says of a threshold is what classify does with it.
+    threshold = report["coverage"][-1]["threshold"]
+    rows = answers(run, "reviews.csv", "--abstain-below", str(threshold))["jsonl"]
+    answered = sum(row["label"] != "" for row in rows)
+    assert answered / 40 == pytest.approx(report["coverage"][-1]["coverage"])
     assert "accuracy" in shown
     assert "true \\ predicted" in shown
 

@@ -105,6 +105,28 @@ def test_valid_data_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert "leak" in answer.err or "reviews.csv" in answer.err
 
 
+def test_held_out_text_of_ones_own(run: Run, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text("The obstacle becomes the way .\n" * 2)
+    second.write_text("The way converts the mind .\n" * 3)
+    command = ("train", "words", "notes.txt", "--valid", str(first), "--valid", str(second), "--json")
+    answer = run(*command, "--out", str(tmp_path / "m"))
+    assert answer.code == 0, answer.err
+    figures = json.loads(answer.out)
+    assert figures["measured_words"] == 5 * 7 - 1
+    assert figures["valid_perplexity"] == figures["perplexity"]
+    assert "first.txt and 1 more" in answer.err
+    for says, options in {
+        "exists": ("--valid", str(tmp_path / "missing.txt")),
+        "--valid: expected no held-out text": ("--valid", str(first), "--preset", "article"),
+    }.items():
+        refused = run("train", "words", "notes.txt", "--out", str(tmp_path / "n"), *options)
+        assert refused.code in (1, 2)
+        assert says in refused.err
+        assert len(refused.err.splitlines()) == 1
+        assert not (tmp_path / "n").exists()
+
+
 def test_tensorboard_when_asked(run: Run, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     assert (

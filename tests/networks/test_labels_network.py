@@ -82,7 +82,7 @@ def plain_keras_article(settings, size):
 
 
 def test_article_first_step_is_plain_keras():
-    from foretell.training.labels_fit import compile_network, make_plan
+    from foretell.training.labels_fit import compile_network
 
     settings = small("article", seed=7)
     rng = np.random.default_rng(0)
@@ -90,7 +90,7 @@ def test_article_first_step_is_plain_keras():
     plain = plain_keras_article(settings, 30)
     plain.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
     ours = labels_network(settings, 30, 2)
-    compile_network(ours, settings, make_plan(settings, 16), 2)
+    compile_network(ours, settings, 2)
     for a, b in zip(plain.get_weights(), ours.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     golden = plain.train_on_batch(ids, targets)[0]
@@ -101,10 +101,10 @@ def test_article_first_step_is_plain_keras():
 
 
 def test_article_optimiser_is_adam_as_keras_has_it():
-    from foretell.training.labels_fit import compile_network, make_plan
+    from foretell.training.labels_fit import compile_network
 
     model = labels_network(small("article"), 30, 2)
-    compile_network(model, ARTICLE, make_plan(ARTICLE, 25_000), 2)
+    compile_network(model, ARTICLE, 2)
     config, default = model.optimizer.get_config(), keras.optimizers.Adam().get_config()
     assert type(model.optimizer) is keras.optimizers.Adam
     assert {**config, "name": ""} == {**default, "name": ""}

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.model_directory import Model, write_model
-from foretell.artifacts.weights import weight_shapes
+from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import Job, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.ngrams import NgramModel
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
 from foretell.tokenizer import Tokenizer
@@ -28,14 +29,16 @@ def write_random(
     path: Path, settings: Any, labels: list[str] | None = None, *, text: str = TEXT, **parts: Any
 ) -> Path:
     """Write a model with random weights, far enough from uniform to tell answers apart."""
+    # The linear model of a classifier knows more words than the network may.
+    vocabulary = 1000 if parts.get("linear") is not None else settings.vocabulary
     tokenizer = Tokenizer.train(
         [text],
         settings.tokens,
         lowercase=settings.lowercase,
-        vocabulary=settings.vocabulary,
+        vocabulary=vocabulary,
         min_count=settings.min_count,
     )
-    shapes = weight_shapes(settings, tokenizer.size, len(labels or []))
+    shapes = weight_shapes(settings, network_size(settings, tokenizer), len(labels or []))
     random = np.random.default_rng(7)
     # Wide layers of large weights are chaotic: rounding would grow from step to step.
     scale = 0.5 if settings.units < 50 else 0.1
@@ -92,6 +95,8 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
         *,
         labels: tuple[str, ...] = ("neg", "pos"),
         calibration: dict[str, Any] | None = None,
+        ngrams: NgramModel | None = None,
+        metrics: dict[str, Any] | None = None,
         threads: int | None = None,
         **changes: Any,
     ) -> LabelsRuntime:
@@ -99,7 +104,8 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
         assert isinstance(base, LabelsSettings)
         small = {"embedding_size": 6, "units": 5, "dense_units": 4, "length": 30, "filters": 4, **changes}
         path = tmp_path_factory.mktemp("labels") / "model"
-        write_random(path, with_changes(base, small), list(labels), calibration=calibration)
+        parts = {"calibration": calibration, "linear": ngrams, "metrics": metrics or {}}
+        write_random(path, with_changes(base, small), list(labels), **parts)
         return LabelsRuntime.open(path, threads=threads)
 
     return make

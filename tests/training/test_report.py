@@ -11,10 +11,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.metrics import reliability_bins
+from foretell.training.curves import draw_reliability
 from foretell.training.report import write_report
 
 VOID = {"meta"}
@@ -104,6 +107,62 @@ def test_a_labels_run_shows_curves_figures_confusion_and_mistakes(tmp_path: Path
         assert shown in text
     assert [len(points) for points in curve_points(page, "train")] == [4, 4]
     assert [len(points) for points in curve_points(page, "held")] == [2, 2]
+
+
+RELIABILITY = [
+    {"low": 0.4, "high": 0.6, "texts": 30, "confidence": 0.55, "accuracy": 0.5},
+    {"low": 0.6, "high": 0.8, "texts": 10, "confidence": 0.71, "accuracy": 0.8},
+    {"low": 0.8, "high": 1.0, "texts": 60, "confidence": 0.95, "accuracy": 0.9667},
+]
+COVERAGE = [
+    {"coverage": 1.0, "threshold": 0.5012, "accuracy": 0.875},
+    {"coverage": 0.5, "threshold": 0.9321, "accuracy": 0.9875},
+]
+
+
+def test_what_the_probabilities_are_worth(tmp_path: Path) -> None:
+    metrics = {
+        **LABELS_METRICS,
+        "reliability": RELIABILITY,
+        "coverage": COVERAGE,
+        "calibration_error": 0.0081,
+        "network_calibration_error": 0.0312,
+    }
+    html = report(tmp_path, metrics, LINES)
+    text = Page(html).text
+    for shown in ("0.81 %", "3.12 %", "0.9321", "50.0 %", "98.75 %", "60 %"):
+        assert shown in text
+    (points,) = re.findall(r'<polyline class="curve" points="([^"]*)"', html.split("How far to trust")[1])
+    places = [tuple(map(float, point.split(","))) for point in points.split()]
+    assert places == sorted(places)
+    # On the dashed line a probability means what it says: the second point is above it, the others are not.
+    ideal = re.search(r'class="ideal" x1="([^"]+)" y1="([^"]+)" x2="([^"]+)" y2="([^"]+)"', html)
+    assert ideal is not None
+    x1, y1, x2, y2 = map(float, ideal.groups())
+    above = [y < y1 + (x - x1) * (y2 - y1) / (x2 - x1) for x, y in places]
+    assert above == [False, True, True]
+    heights = [float(height) for height in re.findall(r'class="share"[^>]*height="([^"]+)"', html)]
+    assert heights[0] / heights[2] == pytest.approx(0.5, abs=0.01)
+    assert heights[1] / heights[2] == pytest.approx(1 / 6, abs=0.01)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 5), st.integers(1, 60), st.integers(0, 10_000))
+def test_the_reliability_of_any_answers_is_drawn_inside_the_chart(n_labels: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    confidence = rng.uniform(1 / n_labels, 1, n).astype(np.float32)
+    html = draw_reliability(reliability_bins(confidence, rng.random(n) < 0.7))
+    Page(html)
+    for x in re.findall(r' (?:x|x1|x2|cx)="([^"]+)"', html):
+        assert 0 <= float(x) <= 560
+    for y in re.findall(r' (?:y|y1|y2|cy)="([^"]+)"', html):
+        assert 0 <= float(y) <= 390
+
+
+def test_without_bins_there_is_no_reliability_plot(tmp_path: Path) -> None:
+    for bins in ([], None, "x", [{}], [{**RELIABILITY[0], "texts": 0}], [{**RELIABILITY[0], "accuracy": 2}]):
+        assert draw_reliability(bins) == ""
+    assert "trust" not in Page(report(tmp_path, LABELS_METRICS, LINES)).text
 
 
 def test_a_words_run_shows_perplexity(tmp_path: Path) -> None:
@@ -222,6 +281,10 @@ def test_an_odd_value_in_any_place_does_not_stop_the_report(tmp_path: Path, valu
     metrics = dict.fromkeys(("accuracy", "seconds", "confusion", "labels", "mistakes", "other"), value)
     metrics["mistakes"] = [value, {"text": value, "label": value, "predicted": value, "probability": value}]
     metrics["labels"] = {"a": {"precision": value, "support": value}}
+    metrics |= dict.fromkeys(("reliability", "coverage", "calibration_error"), value)
+    Page(report(tmp_path, metrics))
+    metrics["reliability"] = [value, dict.fromkeys(RELIABILITY[0], value), *RELIABILITY]
+    metrics["coverage"] = [value, dict.fromkeys(COVERAGE[0], value), *COVERAGE]
     Page(report(tmp_path, metrics, [{"step": 1, "loss": value}], {"settings": value, "started": value}))
 
 

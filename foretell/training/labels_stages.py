@@ -1,0 +1,166 @@
+"""What surrounds the network's training: the vocabulary, the linear model, soft labels, the mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.config import LabelsSettings
+from foretell.data.examples import Examples
+from foretell.metrics import calibration_error, coverage_curve, reliability_bins
+from foretell.mixture import PLAIN, LogProbabilities, Mixture, log_of
+from foretell.ngrams import NgramModel
+from foretell.training.events import Listener, Said
+from foretell.training.labels_batches import EncodedTexts, network_texts
+from foretell.training.labels_linear import (
+    baseline_figures,
+    baseline_of,
+    encode,
+    fit_linear,
+    linear_logs,
+    one_hot,
+    tokenize,
+)
+from foretell.training.mixture_fit import fit_mixture
+
+if TYPE_CHECKING:
+    from foretell.training.labels_fit import Fitting
+
+Probabilities = npt.NDArray[np.float32]
+
+
+class Stages:
+    """The parts of one training that are not the network's: each a function of the data and the settings.
+
+    Attributes:
+        tokenizer: of the training and the unlabelled texts.
+        linear: the linear model, once `fit_linear` was called and where there is one.
+        held_out_logs: its log-probabilities of the held-out texts, [text, label].
+    """
+
+    def __init__(
+        self,
+        train: Examples,
+        held_out: Examples | None,
+        unlabelled: Sequence[str],
+        labels: list[str],
+        settings: LabelsSettings,
+        listener: Listener,
+    ) -> None:
+        self.train, self.held_out, self.unlabelled = train, held_out, unlabelled
+        self.labels, self.settings, self.listener = labels, settings, listener
+        self.tokenizer, self._texts = tokenize([*train.texts, *unlabelled], settings)
+        self._targets = self._places(train)
+        self._held_out_texts = None if held_out is None else encode(held_out.texts, self.tokenizer)
+        self._soft: Probabilities | None = None
+        self._baseline: dict[str, Any] = {}
+        self.linear: NgramModel | None = None
+        self.held_out_logs: LogProbabilities | None = None
+
+    def fit_linear(self, baseline: bool) -> None:
+        """Fit the linear model where it is a part of the classifier or wanted as `baseline`."""
+        n, n_labels = len(self.train.texts), len(self.labels)
+        if not self.settings.linear:
+            if baseline and self.held_out is not None:
+                held_out = self.held_out
+                self._baseline = baseline_of(
+                    self.train.texts, self._targets, held_out.texts, self._places(held_out), n_labels
+                )
+                self._say_baseline()
+            return
+        hard, size = one_hot(self._targets, n_labels), self.tokenizer.size
+        self.linear = fit_linear(self._texts.part(0, n), hard, size)
+        self._measure_linear("baseline_")
+        self._say_baseline()
+        if self.unlabelled:
+            taught = np.exp(linear_logs(self.linear, self._texts.part(n, len(self._texts))))
+            self._soft = np.concatenate([hard, taught.astype(np.float32)])
+            self.listener(Said(text="the linear model has labelled them, and learns from them"))
+            self.linear = fit_linear(self._texts, self._soft, size)
+            self._measure_linear("linear_")
+
+    def for_network(self) -> EncodedTexts:
+        """Return the training texts, and the unlabelled ones with their soft labels, as the network reads."""
+        targets = self._targets if self._soft is None else self._soft.argmax(axis=1).astype(np.int32)
+        texts = self._texts
+        return network_texts(
+            texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, self.settings, self._soft
+        )
+
+    def held_out_for_network(self) -> EncodedTexts | None:
+        """Return the held-out texts as the network reads them."""
+        texts = self._held_out_texts
+        if self.held_out is None or texts is None:
+            return None
+        targets = self._places(self.held_out)
+        return network_texts(
+            texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, self.settings
+        )
+
+    def relabel(self, fitting: Fitting) -> Probabilities:
+        """Return new soft labels: what network and linear model together say of the unlabelled texts."""
+        assert self.linear is not None
+        n = len(self.train.texts)
+        logs = linear_logs(self.linear, self._texts.part(n, len(self._texts)))
+        taught = self._mixture(fitting)(fitting.predict(fitting.train.last(len(logs))), logs)
+        self.listener(
+            Said(text="the unlabelled texts have new labels, from network and linear model together")
+        )
+        return np.concatenate([one_hot(self._targets, len(self.labels)), taught])
+
+    def mix(self, fitting: Fitting) -> Mixture:
+        """Return what network and linear model weigh, as the held-out texts say; without any, half each."""
+        if not self.settings.linear:
+            # The article's answers stay as its network gives them.
+            if fitting.valid is None or self.settings.network == "article":
+                return PLAIN
+            return fit_mixture(fitting.valid.targets, [log_of(fitting.predict(fitting.valid)), None])
+        if fitting.train.soft is not None and fitting.train.soft is not self._soft:
+            self.linear = fit_linear(self._texts, fitting.train.soft, self.tokenizer.size)
+            self._measure_linear("linear_")
+        return self._mixture(fitting)
+
+    def _mixture(self, fitting: Fitting) -> Mixture:
+        if fitting.valid is None or self.held_out_logs is None:
+            return Mixture(network=0.5, linear=0.5)
+        of_network = log_of(fitting.predict(fitting.valid))
+        return fit_mixture(fitting.valid.targets, [of_network, self.held_out_logs])
+
+    def figures(
+        self, targets: npt.NDArray[np.int32], of_network: Probabilities, answers: Probabilities
+    ) -> dict[str, Any]:
+        """Return what each part is worth alone, and how far the answers' probabilities can be trusted."""
+        found = {**self._baseline, **self.lengths()}
+        for name, probabilities in (("", answers), ("network_", of_network)):
+            confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == targets
+            found[f"{name}calibration_error"] = calibration_error(confidence, right)
+            if name:
+                found[f"{name}accuracy"] = float(right.mean())
+            else:
+                found["reliability"] = reliability_bins(confidence, right)
+                found["coverage"] = coverage_curve(confidence, right)
+        return found
+
+    def lengths(self) -> dict[str, int]:
+        """Return the words of the shortest and the longest text learned from, unlabelled ones included."""
+        words = np.diff(self._texts.starts) - (self.tokenizer.start is not None)
+        return {"shortest_text": int(words.min()), "longest_text": int(words.max())}
+
+    def _places(self, examples: Examples) -> npt.NDArray[np.int32]:
+        place = {label: i for i, label in enumerate(self.labels)}
+        return np.array([place[label] for label in examples.labels], np.int32)
+
+    def _measure_linear(self, prefix: str) -> None:
+        if self.held_out is None or self._held_out_texts is None or self.linear is None:
+            return
+        self.held_out_logs = linear_logs(self.linear, self._held_out_texts)
+        found = baseline_figures(self.held_out_logs, self._places(self.held_out))
+        self._baseline |= {name.replace("baseline_", prefix): value for name, value in found.items()}
+
+    def _say_baseline(self) -> None:
+        if self._baseline:
+            accuracy = self._baseline["baseline_accuracy"]
+            self.listener(Said(text=f"a linear model of 1-3 grams: {accuracy:.2%} of the held-out part"))

@@ -1,0 +1,90 @@
+"""A training that ends in time, on a clock of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from foretell.training.budget import Budget
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def trained(budget, clock, planned, seconds_of_step):
+    """Go through a training; return its steps, and how long it took."""
+    done, before = 0, clock.now
+    while done < budget.steps(done, planned):
+        clock.now += seconds_of_step(done)
+        budget.step_done()
+        done += 1
+    return done, clock.now - before
+
+
+def test_without_a_limit_the_plan_holds():
+    clock = Clock()
+    budget = Budget(0, clock=clock)
+    assert trained(budget, clock, 500, lambda _: 9.0)[0] == 500
+    assert budget.left() == float("inf")
+
+
+def test_what_fits_is_not_cut():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    totals = []
+    for done in range(100):
+        totals.append(budget.steps(done, 100))
+        clock.now += 0.5
+        budget.step_done()
+    assert totals == [100] * 100
+
+
+@pytest.mark.parametrize("minutes", [1, 3, 10])
+def test_it_ends_in_time(minutes):
+    clock = Clock()
+    _, took = trained(Budget(minutes, clock=clock), clock, 10**6, lambda _: 0.5)
+    assert 0.95 * 60 * minutes <= took <= 60 * minutes + 0.5
+
+
+def test_a_machine_that_slows_down_still_ends_in_time():
+    clock = Clock()
+    done, took = trained(Budget(2, clock=clock), clock, 10**6, lambda k: 0.1 if k < 400 else 0.8)
+    assert took <= 121
+    assert 450 <= done <= 510
+
+
+def test_compiling_is_not_the_pace():
+    clock = Clock()
+    budget = Budget(10, clock=clock)
+    for k in range(10):
+        clock.now += 20.0 if k == 0 else 0.1
+        budget.step_done()
+    assert budget.steps(10, 10**6) > 5_000
+
+
+def test_pauses_are_not_the_pace():
+    clock = Clock()
+    budget = Budget(10, clock=clock)
+    for k in range(100):
+        clock.now += 0.1
+        budget.step_done()
+        if k % 10 == 9:
+            budget.pause()
+            clock.now += 2.0
+    left = budget.left()
+    assert budget.steps(100, 10**6) == pytest.approx(100 + left / 0.1, rel=0.01)
+
+
+def test_time_before_and_after_the_steps_counts():
+    clock = Clock()
+    budget = Budget(1, began=clock.now - 30, clock=clock)
+    budget.keep(10)
+    assert budget.left() == 20
+    assert budget.seconds() == 30
+    clock.now += 25
+    assert budget.left() == 0
+    assert budget.steps(7, 100) == 7

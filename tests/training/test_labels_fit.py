@@ -1,0 +1,41 @@
+"""Which epoch of a classifier's training is kept."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from foretell.config import LABELS_PRESETS, with_changes
+from foretell.data.examples import Examples
+from foretell.training import labels_fit
+from foretell.training.events import EpochDone, Event
+from foretell.training.labels import train_labels
+
+SMALL = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
+     "held_out": 0.25, "patience": 0, "keep": "best"},
+)  # fmt: skip
+
+
+def examples() -> Examples:
+    labels = [("bad", "good")[k % 2] for k in range(32)]
+    return Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
+
+
+def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([math.nan, 0.7, math.nan, 0.8])
+    accuracies = iter([1.0, 0.5, 1.0, 0.5])
+    monkeypatch.setattr(labels_fit, "mean_loss", lambda *_: next(losses))
+    monkeypatch.setattr(labels_fit, "mean_accuracy", lambda *_: next(accuracies))
+    events: list[Event] = []
+    model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.is_best for event in done] == [False, True, False, False]
+    assert model.metrics["kept_epoch"] == 2

@@ -1,0 +1,273 @@
+"""The linear model of n-grams: its optimum beside a slow reference, soft labels, weights, held-out scores."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+import foretell.training.linear_fit as linear_fit
+from foretell.data.named import sample
+from foretell.errors import DataError
+from foretell.ngrams import count_ngrams
+from foretell.tokenizer import Tokenizer
+from foretell.training.linear_fit import (
+    cross_fitted_scores,
+    default_most,
+    fit_counted,
+    fit_ngrams,
+    scores_of_counted,
+)
+
+SIZE = 12
+
+
+def flat(texts):
+    ids = np.array([word for text in texts for word in text], np.int32)
+    return ids, np.cumsum([0, *(len(text) for text in texts)])
+
+
+def made(n_texts=40, n_labels=2, seed=0, soft=True):
+    """Texts whose words lean towards their label, with soft targets."""
+    rng = np.random.default_rng(seed)
+    labels = np.append(np.arange(n_labels), rng.integers(0, n_labels, n_texts - n_labels))
+    texts = [np.clip(rng.integers(2, 8, 9) + rng.integers(0, 2) * k, 2, 11).tolist() for k in labels]
+    targets = 0.8 * np.eye(n_labels)[labels] + 0.2 / n_labels if soft else np.eye(n_labels)[labels]
+    return texts, targets, labels
+
+
+def dense(counted):
+    """The matrix [text, feature] of zeros and ones."""
+    matrix = np.zeros((counted.n_texts, len(counted.keys)))
+    for feature, (a, b) in enumerate(zip(counted.starts, counted.starts[1:], strict=False)):
+        matrix[counted.texts[a:b], feature] = 1
+    return matrix
+
+
+def reference(matrix, targets, weights, penalty=3.0, count_penalty=0.01):
+    """Weights [feature, column] and bias [column], feature by feature and by a general optimiser."""
+    n_labels = targets.shape[1]
+    share = (weights @ targets + 0.5) / (weights.sum() + 0.5 * n_labels)
+    columns = [1] if n_labels == 2 else range(n_labels)
+    scale = np.zeros((matrix.shape[1], len(columns)))
+    for column, label in enumerate(columns):
+        of_label = (weights * targets[:, label]) @ matrix + 2 * share[label]
+        of_others = (weights * (1 - targets[:, label])) @ matrix + 2 * (1 - share[label])
+        for feature, count in enumerate(weights @ matrix):
+            p, q = of_label[feature] / of_label.sum(), of_others[feature] / of_others.sum()
+            ratio = math.log(p / q)
+            scale[feature, column] = ratio / math.sqrt(penalty + count_penalty * count * ratio**2)
+    start = np.log(share[1:] / share[:1]) if n_labels == 2 else np.log(share)
+
+    def unpacked(flat_parameters):
+        u = flat_parameters.reshape(-1, len(columns))
+        return scale * u[:-1], start + 10 * u[-1]
+
+    def objective(flat_parameters):
+        found, bias = unpacked(flat_parameters)
+        scores = matrix @ found + bias
+        if n_labels == 2:
+            scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+        losses = -(targets * log_softmax(scores, axis=1)).sum(axis=1)
+        return weights @ losses + (flat_parameters**2).sum() / 2
+
+    first = np.zeros((matrix.shape[1] + 1) * len(columns))
+    options = {"maxiter": 2000, "maxfun": 10**7, "ftol": 1e-15, "gtol": 1e-7}
+    return unpacked(minimize(objective, first, method="L-BFGS-B", options=options).x)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_the_optimum_is_that_of_a_slow_reference(monkeypatch, n_labels):
+    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    monkeypatch.setattr(linear_fit, "_NEGLIGIBLE", 0)
+    texts, targets, _ = made(25, n_labels)
+    weights = np.random.default_rng(3).random(len(texts)) + 0.5
+    counted = count_ngrams(*flat(texts), SIZE, longest=2)
+    model = fit_counted(counted, targets, weights)
+    expected, bias = reference(dense(counted), targets, weights)
+    np.testing.assert_array_equal(model.keys, counted.keys)
+    np.testing.assert_allclose(model.weights, expected, atol=2e-3)
+    # A softmax does not see what is added to every label.
+    free = 0 if n_labels == 2 else 1
+    np.testing.assert_allclose(model.bias - free * model.bias.mean(), bias - free * bias.mean(), atol=2e-3)
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+def test_the_default_accuracy_of_the_optimum_suffices(monkeypatch, n_labels):
+    texts, targets, _ = made(200, n_labels, soft=False)
+    quick = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
+    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    exact = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
+    assert np.abs(quick - exact).max() < 0.1 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_a_soft_label_is_a_text_divided_among_labels(monkeypatch, n_labels):
+    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    texts, targets, _ = made(30, n_labels)
+    soft = fit_counted(count_ngrams(*flat(texts), SIZE, least=1), targets)
+    copies, hard = texts * n_labels, np.repeat(np.eye(n_labels), len(texts), axis=0)
+    divided = fit_counted(count_ngrams(*flat(copies), SIZE, least=1), hard, targets.T.ravel())
+    np.testing.assert_array_equal(soft.keys, divided.keys)
+    np.testing.assert_allclose(soft.scores(texts), divided.scores(texts), atol=0.01)
+
+
+def test_a_text_of_weight_zero_has_no_part():
+    texts, targets, labels = made(60)
+    wrong = np.eye(2)[1 - labels[:20]]
+    weights = np.append(np.ones(60), np.zeros(20))
+    counted = count_ngrams(*flat(texts + texts[:20]), SIZE)
+    with_them = fit_counted(counted, np.concatenate([targets, wrong]), weights)
+    without = fit_ngrams(*flat(texts), targets, SIZE)
+    np.testing.assert_array_equal(with_them.scores(texts), without.scores(texts))
+
+
+def test_two_labels_have_the_log_odds_of_the_second():
+    texts = [[3, 4], [3, 5], [6, 4], [6, 5]] * 5
+    targets = np.array([[1, 0], [1, 0], [0, 1], [0, 1]] * 5)
+    model = fit_ngrams(*flat(texts), targets, SIZE)
+    assert model.bias.shape == (1,)
+    first, second = model.scores([[3], [6]])[:, 0]
+    assert first < 0 < second
+
+
+def test_scores_of_counted_texts_are_those_of_the_model():
+    texts, targets, _ = made(80, 3)
+    counted = count_ngrams(*flat(texts), SIZE)
+    model = fit_counted(counted, targets)
+    np.testing.assert_allclose(scores_of_counted(counted, model), model.scores(texts), atol=1e-4)
+
+
+def test_the_same_again_is_identical(monkeypatch):
+    texts, targets, _ = made(300, 3)
+    first = fit_ngrams(*flat(texts), targets, SIZE)
+    np.testing.assert_array_equal(fit_ngrams(*flat(texts), targets, SIZE).weights, first.weights)
+    # Nor do threads change anything.
+    monkeypatch.setattr(linear_fit, "_FEW_ENTRIES", 0)
+    np.testing.assert_array_equal(fit_ngrams(*flat(texts), targets, SIZE).weights, first.weights)
+
+
+def test_uneven_labels_keep_their_share():
+    rng = np.random.default_rng(0)
+    texts = rng.integers(2, SIZE, (400, 6)).tolist()
+    labels = (rng.random(400) < 0.08).astype(int)
+    model = fit_ngrams(*flat(texts), np.eye(2)[labels], SIZE)
+    # Nothing can be learned from these, so the probabilities stay near the share of the label.
+    fresh = rng.integers(2, SIZE, (200, 6)).tolist()
+    probabilities = 1 / (1 + np.exp(-model.scores(fresh)))
+    assert 0.04 < probabilities.mean() < 0.14
+
+
+@pytest.mark.parametrize("n_labels", [2, 5])
+def test_a_label_without_texts_is_unlikely_and_finite(n_labels):
+    texts, targets, _ = (
+        made(50, n_labels - 1) if n_labels > 2 else ([[3, 4], [5, 6]] * 9, np.ones((18, 1)), 0)
+    )
+    model = fit_ngrams(*flat(texts), np.append(targets, np.zeros((len(targets), 1)), axis=1), SIZE)
+    scores = model.scores(texts)
+    assert np.isfinite(scores).all()
+    if n_labels == 2:
+        assert (scores < -2).all()
+    else:
+        assert (scores.argmax(axis=1) < n_labels - 1).all()
+
+
+def test_what_is_left_out_does_not_matter(monkeypatch):
+    texts, targets, _ = made(300, 3)
+    model = fit_ngrams(*flat(texts), targets, SIZE)
+    monkeypatch.setattr(linear_fit, "_NEGLIGIBLE", 0)
+    whole = fit_ngrams(*flat(texts), targets, SIZE)
+    assert 0 < len(model) < len(whole)
+    assert np.std(model.scores(texts) - whole.scores(texts)) < 0.1 * np.std(whole.scores(texts))
+
+
+def test_no_more_ngrams_than_asked_for():
+    texts, targets, _ = made(60)
+    assert len(fit_ngrams(*flat(texts), targets, SIZE, most=17)) <= 17
+    assert default_most(2) == 2_000_000
+    assert default_most(8) == 250_000
+
+
+def test_texts_without_words_are_learned_from_as_their_share():
+    targets = np.eye(2)[[0, 0, 0, 1]]
+    model = fit_ngrams(*flat([[], [1], [0, 1], []]), targets, SIZE)
+    assert len(model) == 0
+    np.testing.assert_allclose(1 / (1 + np.exp(-model.bias)), [0.25], atol=0.02)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_held_out_scores_are_of_models_that_have_not_seen_the_text(n_labels):
+    texts, targets, _ = made(60, n_labels)
+    groups = np.repeat(np.arange(30), 2)
+    counted = count_ngrams(*flat(texts), SIZE)
+    scores = cross_fitted_scores(counted, targets, folds=30, groups=groups)
+    assert scores.shape == (60, 1 if n_labels == 2 else n_labels)
+    for group in (0, 7, 29):
+        outside = fit_counted(counted, targets, (groups != group).astype(float))
+        found = scores_of_counted(counted, outside)[groups == group]
+        np.testing.assert_allclose(scores[groups == group], found, atol=1e-4)
+
+
+def test_a_text_that_comes_again_does_not_give_its_label_away():
+    rng = np.random.default_rng(0)
+    texts = rng.integers(2, 12, (60, 8)).tolist()
+    labels = rng.integers(0, 2, 60)
+    counted = count_ngrams(*flat(texts * 3), SIZE)
+    scores = cross_fitted_scores(counted, np.eye(2)[np.tile(labels, 3)])
+    assert ((scores[:60, 0] > 0) == labels).mean() < 0.75
+    apart = cross_fitted_scores(counted, np.eye(2)[np.tile(labels, 3)], groups=np.arange(180))
+    assert ((apart[:60, 0] > 0) == labels).mean() > 0.85
+
+
+def test_folds_come_from_the_seed():
+    texts, targets, _ = made(60)
+    counted = count_ngrams(*flat(texts), SIZE)
+    first = cross_fitted_scores(counted, targets, folds=3, seed=1)
+    np.testing.assert_array_equal(cross_fitted_scores(counted, targets, folds=3, seed=1), first)
+    assert not np.array_equal(cross_fitted_scores(counted, targets, folds=3, seed=2), first)
+
+
+def test_a_fold_may_be_left_with_nothing_to_learn_from():
+    texts, targets, _ = made(10)
+    scores = cross_fitted_scores(count_ngrams(*flat(texts), SIZE), targets, groups=np.zeros(10, int))
+    assert np.isfinite(scores).all()
+
+
+def test_it_learns_the_reviews_that_ship():
+    with sample("reviews.csv") as path, path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = np.array([row["label"] == "positive" for row in rows]).astype(int)
+    tokenizer = Tokenizer.train((row["text"] for row in rows), "words", lowercase=True, vocabulary=9999)
+    counted = count_ngrams(*flat(tokenizer.encode_batch(row["text"] for row in rows)), tokenizer.size)
+    scores = cross_fitted_scores(counted, np.eye(2)[labels])[:, 0]
+    assert max(Counter(labels.tolist()).values()) / len(labels) < 0.6
+    assert ((scores > 0) == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("targets", "weights"),
+    [
+        (np.ones((4, 2)), None),
+        (np.array([[1.5, -0.5]] * 4), None),
+        (np.full((4, 2), np.nan), None),
+        (np.ones((4, 1)), None),
+        (np.full((3, 2), 0.5), None),
+        (np.full(4, 0.5), None),
+        (np.full((4, 2), 0.5), np.ones(3)),
+        (np.full((4, 2), 0.5), -np.ones(4)),
+        (np.full((4, 2), 0.5), np.full(4, np.inf)),
+    ],
+)
+def test_wrong_targets_and_weights_are_refused(targets, weights):
+    with pytest.raises(DataError):
+        fit_ngrams(*flat([[3], [4], [5], [6]]), targets, SIZE, weights)
+
+
+def test_no_texts_are_refused():
+    with pytest.raises(DataError, match="at least 1"):
+        fit_ngrams(*flat([]), np.zeros((0, 2)), SIZE)

@@ -1,0 +1,105 @@
+"""What the parts of a classifier weigh, as held-out texts say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.metrics import calibration_error, log_loss
+from foretell.mixture import Mixture, log_of, softmax
+from foretell.training.mixture_fit import fit_mixture
+
+
+def drawn(n: int, n_labels: int, seed: int = 0, spread: float = 2.0) -> tuple[Any, Any]:
+    """Return logits [text, label] and targets [text] that follow their softmax."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, spread, (n, n_labels))
+    ranks = rng.random((n, 1)) > np.cumsum(softmax(logits), axis=1)
+    return logits, np.minimum(ranks.sum(axis=1), n_labels - 1).astype(np.int32)
+
+
+def logs_of(logits: Any) -> Any:
+    return log_of(softmax(logits))
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_a_known_temperature_is_found_again(n_labels: int, temperature: float) -> None:
+    logits, targets = drawn(20_000, n_labels)
+    # A network that is sure by `temperature` times too much.
+    too_sure = logs_of(logits * temperature)
+    mixture = fit_mixture(targets, [too_sure, None])
+    assert mixture.network == pytest.approx(1 / temperature, rel=0.06)
+    assert mixture.linear == 0
+    np.testing.assert_allclose(mixture.offsets, 0, atol=0.08)
+    before, after = softmax(too_sure), mixture(softmax(too_sure))
+    right = before.argmax(axis=1) == targets
+    assert calibration_error(after.max(axis=1), right) < 0.012
+    if temperature != 1:
+        assert calibration_error(before.max(axis=1), right) > 0.03
+
+
+def test_labels_that_a_part_favours_get_an_offset() -> None:
+    logits, targets = drawn(20_000, 3)
+    bias = np.array([1.0, 0.0, -1.0])
+    mixture = fit_mixture(targets, [None, logs_of(logits + bias)])
+    assert mixture.network == 0
+    assert mixture.linear == pytest.approx(1, rel=0.05)
+    offsets = np.array(mixture.offsets)
+    np.testing.assert_allclose(offsets - offsets.mean(), -bias, atol=0.1)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_two_parts_are_better_than_either(n_labels: int) -> None:
+    logits, targets = drawn(4000, n_labels, seed=1)
+    rng = np.random.default_rng(2)
+    # Two readers of the same texts, each with errors of its own.
+    network, linear = (logs_of(logits + rng.normal(0, 1.5, logits.shape)) for _ in range(2))
+    mixture = fit_mixture(targets, [network, linear])
+    assert mixture.network > 0.1
+    assert mixture.linear > 0.1
+    found = log_loss(targets, mixture(softmax(network), linear))
+    assert found < log_loss(targets, softmax(network)) - 0.01
+    assert found < log_loss(targets, softmax(linear)) - 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_part_that_knows_nothing_does_no_harm(seed: int) -> None:
+    logits, targets = drawn(2000, 2, seed=seed)
+    noise = logs_of(np.random.default_rng(seed + 50).normal(0, 2, logits.shape))
+    mixture = fit_mixture(targets, [logs_of(logits), noise])
+    assert mixture.network == pytest.approx(1, abs=0.15)
+    assert mixture.linear < 0.1
+    assert log_loss(targets, mixture(softmax(logits), noise)) <= log_loss(targets, softmax(logits)) + 1e-4
+
+
+def test_few_texts_stay_near_half_each() -> None:
+    logits, targets = drawn(4, 2)
+    parts = [logs_of(logits), logs_of(logits[::-1])]
+    mixture = fit_mixture(targets, parts)
+    assert 0.1 < mixture.network < 1
+    assert 0.1 < mixture.linear < 1
+    assert mixture.offsets == ()
+    # One text moves it less still.
+    one = fit_mixture(targets[:1], [part[:1] for part in parts])
+    assert one.network == pytest.approx(0.5, abs=0.3)
+    assert one.linear == pytest.approx(0.5, abs=0.3)
+
+
+def test_a_label_with_few_texts_has_no_offset() -> None:
+    logits, targets = drawn(300, 2)
+    rare = np.where(np.arange(300) < 10, 1, 0).astype(np.int32)
+    assert fit_mixture(rare, [logs_of(logits), None]).offsets == ()
+    assert len(fit_mixture(targets, [logs_of(logits), None]).offsets) == 2
+
+
+def test_parts_that_are_always_wrong_say_as_little_as_may_be() -> None:
+    targets = np.array([0, 1] * 30_000, np.int32)
+    wrong = np.log(np.where(np.eye(2)[targets] == 1, 0.001, 0.999))
+    mixture = fit_mixture(targets, [wrong, wrong])
+    assert 0 < mixture.network + mixture.linear < 0.01
+    answers = mixture(softmax(wrong), wrong)
+    np.testing.assert_allclose(answers, 0.5, atol=0.01)
+    assert Mixture.from_dict(mixture.to_dict(), 2) == mixture

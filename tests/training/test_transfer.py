@@ -1,0 +1,115 @@
+"""A classifier that starts from a language model."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.model_directory import read_model
+from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
+from foretell.data.corpus import Corpus
+from foretell.data.examples import Examples
+from foretell.errors import Interrupted, RunError, SettingsError, UsageError
+from foretell.networks.labels import labels_network
+from foretell.tokenizer import Tokenizer
+from foretell.training.events import Said
+from foretell.training.labels import train_labels
+from foretell.training.transfer import fitting_settings, read_language_model, take_over
+from foretell.training.words import train_words
+
+WORDS = with_changes(
+    WORDS_PRESETS["base"], {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "held_out": 0.0}
+)
+LABELS = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 9, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 8, "held_out": 0.2},
+)
+
+
+def examples(n=40):
+    rng = random.Random(0)
+    texts = [
+        " ".join(rng.choice(["film", "plot", "good", "bad", f"w{i}"]) for _ in range(9)) for i in range(n)
+    ]
+    return Examples(
+        [f"{text} n{i}" for i, text in enumerate(texts)], ["neg", "pos"] * (n // 2), name="made up"
+    )
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "words"
+    train_words(Corpus.from_texts(["a film with a plot, a good film"] * 40), WORDS, out=out)
+    return out
+
+
+def test_words_in_common_keep_their_vectors_and_the_lstm_is_taken_over(language_model):
+    model = read_model(language_model)
+    start = read_language_model(language_model)
+    settings = fitting_settings(LABELS, start)
+    assert (settings.embedding_size, settings.units) == (5, 6)
+    tokenizer = Tokenizer.train(["good film zzz"], "words", lowercase=True, vocabulary=100, min_count=1)
+    network = labels_network(settings, tokenizer.size, 2)
+    assert take_over(network, tokenizer, settings, start) == 2
+    vectors = network.get_layer("embedding").embeddings.numpy()
+    for word in ("good", "film"):
+        theirs = model.weights["embedding"][model.tokenizer.id(word)]
+        np.testing.assert_array_equal(vectors[tokenizer.id(word)], theirs)
+    new = vectors[tokenizer.id("zzz")]
+    assert np.isfinite(new).all()
+    assert new.any()
+    for direction in ("lstm_forward", "lstm_backward"):
+        cell = network.get_layer(direction).cell
+        np.testing.assert_array_equal(cell.recurrent_kernel, model.weights["lstm_1/recurrent_kernel"])
+
+
+def test_it_is_said_and_changes_what_is_learned(language_model, tmp_path):
+    said = []
+    start = read_language_model(language_model)
+    options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Said) else None}
+    with_start = train_labels(examples(), LABELS, out=tmp_path / "a", **options)
+    assert any("have their vectors from" in text for text in said)
+    assert with_start.settings.units == 6
+    plain = with_changes(LABELS, {"units": 6, "embedding_size": 5})
+    without = train_labels(examples(), plain, out=tmp_path / "b")
+    assert not np.allclose(with_start.weights["embedding"], without.weights["embedding"])
+
+
+def test_it_resumes_bit_for_bit_and_only_from_the_same_model(language_model, tmp_path):
+    start = read_language_model(language_model)
+    whole = train_labels(examples(), LABELS, out=tmp_path / "whole", start=start)
+    with pytest.raises(Interrupted):
+        train_labels(examples(), LABELS, out=tmp_path / "cut", start=start, stop_after_steps=3)
+    plain = fitting_settings(LABELS, start)
+    with pytest.raises(RunError):
+        train_labels(examples(), plain, out=tmp_path / "cut", resume=True)
+    resumed = train_labels(examples(), LABELS, out=tmp_path / "cut", start=start, resume=True)
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(weight, resumed.weights[name])
+
+
+def test_a_classifier_is_refused(tmp_path):
+    train_labels(examples(), LABELS, out=tmp_path / "labels")
+    with pytest.raises(UsageError, match="a language model"):
+        read_language_model(tmp_path / "labels")
+
+
+def test_the_articles_language_model_is_refused(tmp_path):
+    settings = with_changes(WORDS_PRESETS["article"], {"units": 4, "iterations": 3})
+    train_words(
+        Corpus.from_texts(["a b c d e f g h i j"]), settings, out=tmp_path / "words", preset="article"
+    )
+    with pytest.raises(UsageError, match="word vectors"):
+        read_language_model(tmp_path / "words")
+
+
+def test_another_network_is_refused(language_model, tmp_path):
+    with pytest.raises(SettingsError, match="bilstm"):
+        train_labels(
+            examples(),
+            LABELS_PRESETS["article"],
+            out=tmp_path / "x",
+            start=read_language_model(language_model),
+        )
