@@ -71,6 +71,7 @@ def train_words(
     *,
     training: Training,
     valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=())] = (),
+    baseline: Annotated[bool, Parameter(group=DATA)] = True,
     options: WordsOptions = None,
 ) -> None:
     """Train a language model.
@@ -78,6 +79,7 @@ def train_words(
     Args:
         sources: files, folders, .gz, - for standard input, or a named corpus: meditations, imdb.
         valid: held-out text of your own, instead of a part of TEXT; may be given several times.
+        baseline: measure an n-gram model to compare with; --no-baseline leaves it out.
     """
     name = training.preset or DEFAULT_PRESET
     settings = with_changes(cast(WordsSettings, preset("words", name)), given(options))
@@ -98,7 +100,14 @@ def train_words(
     with view() as shown:
         listener = _once(shown, [note for survey in found for note in survey.notes])
         model = train(
-            corpus, settings, valid=held_out, preset=name, listener=listener, **training.for_trainer()
+            corpus,
+            settings,
+            valid=held_out,
+            preset=name,
+            baseline=baseline,
+            listener=listener,
+            began=STARTED,
+            **training.for_trainer(),
         )
     _finish(model, training)
 
@@ -222,6 +231,25 @@ def _finish(model: Model, training: Training) -> None:
         print(as_json({"job": model.job, "preset": model.preset, "out": str(training.out), **model.metrics}))
     print(aligned(figures(model.metrics), indent=2), file=sys.stderr)
     print(f"model:  {training.out}\nreport: {report}", file=sys.stderr)
+    if verdict := comparison(model.metrics):
+        print(verdict, file=sys.stderr)
+
+
+def comparison(metrics: dict[str, Any]) -> str:
+    """Return what to try where the simple model did better on the held-out part; else nothing."""
+    ours, simple = metrics.get("accuracy"), metrics.get("baseline_accuracy")
+    if ours is not None and simple is not None and ours < simple:
+        return (
+            f"a linear model of 1-3 grams is better here ({simple:.2%} against {ours:.2%}): "
+            "mix it in (--preset base), or try --unlabelled texts of the same kind, or more --minutes"
+        )
+    ours, simple = metrics.get("valid_perplexity"), metrics.get("baseline_perplexity")
+    if ours is not None and simple is not None and ours > simple:
+        return (
+            f"an n-gram model is better here (perplexity {simple:,.1f} against {ours:,.1f}): "
+            "try more --epochs or --minutes, or give more text"
+        )
+    return ""
 
 
 def figures(metrics: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, to_dict
 from foretell.errors import DataError, UsageError
 from foretell.tokenizer import Tokenizer
+from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
 from foretell.training.extra import require_training
+from foretell.training.ngram_baseline import baseline_perplexities
 from foretell.training.run import Run
 from foretell.training.words_data import TextCorpus, TokenFile, split_tokens, write_tokens
 
@@ -25,12 +28,14 @@ def train_words(
     out: Path | str,
     preset: str = "base",
     valid: TextCorpus | None = None,
+    baseline: bool = True,
     resume: bool = False,
     restart: bool = False,
     checkpoint_seconds: float = 60.0,
     tensorboard: Path | None = None,
     listener: Listener = silent,
     stop_after_steps: int | None = None,
+    began: float | None = None,
 ) -> Model:
     """Train a language model on a corpus and write its model directory.
 
@@ -41,6 +46,7 @@ def train_words(
         preset: the name of the preset that `settings` came from, to be remembered.
         valid: text to watch training by; without it the part `settings.held_out` of `corpus` is held out. The
             vocabulary is that of `corpus` alone.
+        baseline: measure an n-gram model on the same held-out text, to compare with.
         resume: go on with the unfinished run of `out`; with the same settings and corpus, the weights come
             out bit for bit as if it had never stopped (same machine, same number of threads).
         restart: throw away the unfinished run of `out`.
@@ -48,13 +54,14 @@ def train_words(
         tensorboard: a directory for TensorBoard's event files, or None.
         listener: is told what happens.
         stop_after_steps: stop as at Ctrl-C once so many steps are done.
+        began: when the command began (`time.monotonic`), which `settings.minutes` counts from; None: now.
 
     Returns:
-        The model as it was written.
+        The model as it was written. Its metrics hold perplexity, and baseline_perplexity, the n-gram model's.
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
-        UsageError: `valid` for the article's network, which holds nothing out.
+        UsageError: `valid` or `minutes` for the article's network, which does 50,000 iterations on all text.
         RunError: there is an unfinished run and neither `resume` nor `restart`; or none to resume.
         ArtifactError: the model directory cannot be written.
         Interrupted: Ctrl-C (or `stop_after_steps`); a checkpoint is saved.
@@ -62,6 +69,7 @@ def train_words(
     """
     require_training()
     check_valid(settings, valid)
+    budget = Budget(settings.minutes, began)
     request = {
         "job": "words",
         "preset": preset,
@@ -78,7 +86,8 @@ def train_words(
         tensorboard=tensorboard,
     ) as run:
         tokenizer = _prepare(run, corpus, valid, settings, listener)
-        weights, metrics = _fit(run, tokenizer.size, valid, settings, listener, stop_after_steps)
+        fit = _Fit(run, tokenizer.size, valid, settings, listener, stop_after_steps, budget, baseline)
+        weights, metrics = fit.weights_and_metrics()
         model = Model(
             job="words",
             preset=preset,
@@ -93,10 +102,10 @@ def train_words(
 
 
 def check_valid(settings: WordsSettings, valid: object) -> None:
-    """Refuse text to watch training by where nothing would watch it.
+    """Refuse what the article's network has no use for: text to watch training by, and a time limit.
 
     Raises:
-        UsageError: there is such text, and the article's network is to be trained.
+        UsageError: there is either, and the article's network is to be trained.
     """
     if valid is not None and settings.network == "article":
         raise UsageError(
@@ -104,6 +113,13 @@ def check_valid(settings: WordsSettings, valid: object) -> None:
             found="some",
             where="--valid",
             fix="leave it out, and measure the model by foretell evaluate; or train with --preset base",
+        )
+    if settings.minutes and settings.network == "article":
+        raise UsageError(
+            expected="no time limit: the article's network does a set number of iterations",
+            found=f"{settings.minutes:g}",
+            where="--minutes",
+            fix=f"set --iterations below {settings.iterations:,}; or train with --preset base",
         )
 
 
@@ -118,30 +134,48 @@ def _digest(corpus: TextCorpus, valid: TextCorpus | None, listener: Listener) ->
     return hashlib.sha256(f"{digest} {watched}".encode()).hexdigest()
 
 
-def _fit(
-    run: Run,
-    size: int,
-    valid: TextCorpus | None,
-    settings: WordsSettings,
-    listener: Listener,
-    stop_after_steps: int | None,
-) -> tuple[Weights, dict[str, Any]]:
-    """Train on the run's token files and return the weights and the figures."""
-    with ExitStack() as files:
-        tokens = files.enter_context(TokenFile(_tokens_of(run)))
-        # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
-        if settings.network == "article":
-            from foretell.training.words_article import train_article
+@dataclass
+class _Fit:
+    run: Run
+    size: int
+    valid: TextCorpus | None
+    settings: WordsSettings
+    listener: Listener
+    stop_after_steps: int | None
+    budget: Budget
+    baseline: bool
 
-            return train_article(run, tokens, size, settings, listener, stop_after_steps)
-        if valid is None:
-            train, held_out = split_tokens(tokens, settings.held_out)
-        else:
-            train, held_out = tokens, files.enter_context(TokenFile(_valid_of(run)))
-            _check_long_enough(held_out, settings, valid)
-        from foretell.training.words_loop import train_lstm
+    def weights_and_metrics(self) -> tuple[Weights, dict[str, Any]]:
+        """Train on the run's token files and return the weights and the figures."""
+        with ExitStack() as files:
+            tokens = files.enter_context(TokenFile(_tokens_of(self.run)))
+            # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
+            if self.settings.network == "article":
+                from foretell.training.words_article import train_article
 
-        return train_lstm(run, train, held_out, size, settings, listener, stop_after_steps)
+                return train_article(
+                    self.run, tokens, self.size, self.settings, self.listener, self.stop_after_steps
+                )
+            if self.valid is None:
+                train, held_out = split_tokens(tokens, self.settings.held_out)
+            else:
+                train, held_out = tokens, files.enter_context(TokenFile(_valid_of(self.run)))
+                _check_long_enough(held_out, self.settings, self.valid)
+            compared = self._compared(train, held_out) if self.baseline and held_out is not None else {}
+            from foretell.training.words_loop import train_lstm
+
+            weights, metrics = train_lstm(
+                self.run, train, held_out, self.size, self.settings, self.listener, self.stop_after_steps,
+                self.budget,
+            )  # fmt: skip
+            return weights, {**metrics, **compared, "seconds": self.budget.seconds()}
+
+    def _compared(self, train: TokenFile, held_out: TokenFile) -> dict[str, Any]:
+        """Measure an n-gram model on the held-out text, and say what it gives."""
+        found = baseline_perplexities(train, held_out, self.size)
+        text = f"an n-gram model (Kneser-Ney, {found.order} words): perplexity {found.kneser_ney:,.1f}"
+        self.listener(Said(text=f"{text} on the held-out text; single words: {found.unigram:,.1f}"))
+        return {"baseline_perplexity": found.kneser_ney, "unigram_perplexity": found.unigram}
 
 
 def _check_long_enough(held_out: TokenFile, settings: WordsSettings, valid: TextCorpus) -> None:

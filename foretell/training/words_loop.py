@@ -19,6 +19,7 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
+from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, interrupted
@@ -30,6 +31,10 @@ from foretell.training.words_step import Steps, seed_of
 _LOG_LINES = 200
 _SHOW_SECONDS = 0.25
 _MOST_TRAINING_TOKENS_SCORED = 100_000
+
+# What writing a model takes at most: its ONNX graph is run and compared.
+_SECONDS_TO_WRITE = 3.0
+_TOKENS_TRIED = 20_000
 
 
 @dataclass
@@ -73,6 +78,7 @@ def train_lstm(
     settings: WordsSettings,
     listener: Listener,
     stop_after_steps: int | None = None,
+    budget: Budget | None = None,
 ) -> tuple[Weights, dict[str, Any]]:
     """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
 
@@ -84,12 +90,14 @@ def train_lstm(
         settings: every setting.
         listener: is told what happens.
         stop_after_steps: stop as at Ctrl-C once so many steps are done.
+        budget: the time that training may take; None: as much as it takes.
 
     Raises:
         DataError: fewer tokens than one window.
         Interrupted: after a checkpoint.
     """
-    loop = Loop(run, tokens, held_out, size, settings, listener)
+    loop = Loop(run, tokens, held_out, size, settings, listener, budget)
+    loop.budget.keep(loop.seconds_to_end())
     with Interrupt(stop_after_steps) as interrupt:
         loop.train(interrupt)
     metrics = loop.measure()
@@ -107,7 +115,9 @@ class Loop:
         size: int,
         settings: WordsSettings,
         listener: Listener,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = Budget(0) if budget is None else budget
         self.run, self.settings, self.listener = run, settings, listener
         self.tokens, self.held_out = tokens, held_out
         self.plan = plan_for(len(self.tokens), settings)
@@ -127,6 +137,10 @@ class Loop:
         self._began = time.monotonic() - self.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.at.step
 
+    def steps_in_all(self) -> int:
+        """Return how many steps there will be: those planned, or those that fit in the budget."""
+        return self.budget.steps(self.at.step, self.total)
+
     def _say(self, passes: int) -> None:
         if self.held_out is None and self.settings.held_out > 0:
             text = "too little text to hold a part out: training stops after its last step, not at its best"
@@ -143,16 +157,18 @@ class Loop:
     def train(self, interrupt: Interrupt) -> None:
         """Go on to the last step, or to where the held-out loss has not improved for `patience` epochs."""
         log_every = max(1, self.total // _LOG_LINES)
-        while self.at.step < self.total and not self.at.stopped:
+        while self.at.step < self.steps_in_all() and not self.at.stopped:
             self._step()
             if self.at.step % log_every == 0:
                 self._log(**self.logged.means())
                 self.logged = Meter()
             self._show()
-            ended = self.at.step % self.epoch_steps == 0
+            in_all = self.steps_in_all()
+            ended = self.at.step % self.epoch_steps == 0 or self.at.step >= in_all
             if ended:
+                self.budget.pause()
                 self._end_epoch()
-            if self.at.step < self.total and not self.at.stopped and interrupt.at(self.at.step):
+            if self.at.step < in_all and not self.at.stopped and interrupt.at(self.at.step):
                 self._save()
                 raise interrupted(self.at.step, self.run.out)
             if ended or self.run.checkpoints.due():
@@ -166,7 +182,7 @@ class Loop:
         # Each pass enters the corpus elsewhere, so that windows and empty states fall on other words.
         entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
         ids, targets = self.plan.batch(self.tokens, window, entry)
-        rate = tf.constant(learning_rate(step, self.total, self.settings.learning_rate), tf.float32)
+        rate = tf.constant(learning_rate(step, self.steps_in_all(), self.settings.learning_rate), tf.float32)
         seed = seed_of(self.settings, step)
         loss, accuracy, self.states = self.steps.train(ids, targets, self.states, seed, rate)
         if step == 0 and self.run.has_tensorboard:
@@ -176,6 +192,7 @@ class Loop:
         for meter in (self.epoch, self.logged):
             meter.add(float(loss), float(accuracy))
         self.at.step += 1
+        self.budget.step_done()
 
     def _end_epoch(self) -> None:
         means = self.epoch.means()
@@ -186,7 +203,7 @@ class Loop:
             loss, accuracy, _ = self.evaluate(self.held_out)
             valid = {"valid_loss": loss, "valid_accuracy": accuracy}
             is_best = self._compare(loss)
-        epoch = self.at.step // self.epoch_steps
+        epoch = math.ceil(self.at.step / self.epoch_steps)
         self._log(**means, **valid)
         self.listener(
             EpochDone(
@@ -209,6 +226,18 @@ class Loop:
         self.at.epochs_without_best += 1
         self.at.stopped = self.at.epochs_without_best == self.settings.patience
         return False
+
+    def seconds_to_end(self) -> float:
+        """Return about how long measuring the last epoch and writing the model will take."""
+        if self.budget.deadline is None or self.held_out is None:
+            return _SECONDS_TO_WRITE
+        few = self.held_out.part(0, min(len(self.held_out), _TOKENS_TRIED))
+        self.evaluate(few)  # compiles
+        began = time.monotonic()
+        self.evaluate(few)
+        took = (time.monotonic() - began) * len(self.held_out) / len(few)
+        # Measured once for the epoch, and once for the figures.
+        return _SECONDS_TO_WRITE + 2 * took
 
     def evaluate(self, tokens: TokenFile) -> tuple[float, float, int]:
         """Return exact loss (nats a token), accuracy and how many tokens were predicted."""
@@ -263,12 +292,12 @@ class Loop:
         self.listener(
             Progress(
                 step=self.at.step,
-                steps=self.total,
+                steps=self.steps_in_all(),
                 epoch=(self.at.step - 1) // self.epoch_steps + 1,
                 epochs=self.settings.epochs,
                 speed=self.plan.tokens / self.plan.windows / a_step,
                 unit="words",
-                seconds_left=(self.total - self.at.step) * a_step,
+                seconds_left=(self.steps_in_all() - self.at.step) * a_step,
                 best=self.at.best,
                 **means,
             )

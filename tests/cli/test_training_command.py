@@ -169,3 +169,12 @@ def _wait_for(happens: object) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it never happened")
+
+
+def test_the_simple_model_is_named_where_it_is_better() -> None:
+    from foretell.cli.train import comparison
+
+    assert "linear model" in comparison({"accuracy": 0.8, "baseline_accuracy": 0.9})
+    assert comparison({"accuracy": 0.9, "baseline_accuracy": 0.9}) == ""
+    assert "n-gram" in comparison({"valid_perplexity": 90.0, "baseline_perplexity": 80.0})
+    assert comparison({"accuracy": 0.9, "valid_perplexity": None}) == ""

@@ -264,3 +264,26 @@ def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
 def test_a_corpus_shorter_than_a_window(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--window"):
         train_words(Corpus.from_texts(["three short words"]), WORDS_PRESETS["base"], out=tmp_path / "m")
+
+
+def test_an_ngram_model_is_compared_with_on_the_same_text(tmp_path: Path) -> None:
+    events: list[Event] = []
+    model = train_words(noisy_corpus(), SMALL, out=tmp_path / "a", listener=events.append)
+    assert 1 < model.metrics["baseline_perplexity"] < model.metrics["unigram_perplexity"]
+    assert any(isinstance(event, Said) and "Kneser-Ney" in event.text for event in events)
+    silent = train_words(noisy_corpus(), SMALL, out=tmp_path / "b", baseline=False)
+    assert "baseline_perplexity" not in silent.metrics
+
+
+def test_a_time_limit_ends_it_with_a_whole_model(tmp_path: Path) -> None:
+    limited = with_changes(SMALL, {"epochs": 100_000, "minutes": 0.25, "patience": 0})
+    model = train_words(noisy_corpus(), limited, out=tmp_path / "m")
+    assert model.metrics["seconds"] < 25
+    assert 0 < model.metrics["steps"] < 1_000_000
+    assert model.metrics["valid_perplexity"] is not None
+
+
+def test_a_time_limit_is_refused_for_the_article(tmp_path: Path) -> None:
+    limited = with_changes(WORDS_PRESETS["article"], {"minutes": 1.0})
+    with pytest.raises(UsageError, match="iterations"):
+        train_words(noisy_corpus(), limited, out=tmp_path / "m", preset="article")
