@@ -76,7 +76,7 @@ def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
     from foretell.artifacts.model_directory import read_model
     from foretell.networks import set_weights
     from foretell.networks.labels import labels_network
-    from foretell.tokenizer import pad_front
+    from foretell.padding import pad_front
 
     model = read_model(folder)
     settings: Any = model.settings

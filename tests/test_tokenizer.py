@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ArtifactError, DataError, SettingsError
-from foretell.tokenizer import Spacing, Tokenizer, pad_end, pad_front
+from foretell.padding import pad_end, pad_front
+from foretell.spacing import Spacing
+from foretell.tokenizer import Tokenizer
 
 STYLES = ("white-space", "keras", "words")
 TEXTS = st.text(max_size=60)
@@ -125,6 +127,19 @@ def test_training_and_encoding_in_one_pass(style, lowercase, texts, limits):
     one, ids, starts = Tokenizer.train_encoded(texts, style, **options)
     assert one.to_json() == two.to_json()
     assert [ids[a:b].tolist() for a, b in itertools.pairwise(starts)] == two.encode_batch(texts)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("lowercase", [False, True])
+@given(texts=st.lists(st.one_of(HARD, st.text(st.characters(max_codepoint=127))), min_size=1, max_size=5))
+def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
+    texts = ["a b <unk> don't", *texts]
+    tokenizer = trained(texts[:2], style, lowercase=lowercase)
+    first = tokenizer.encode_batch(texts)
+    for _ in range(101):
+        tokenizer.encode("a")
+    assert tokenizer._dictionary is not None
+    assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
 
 
 def test_ascii_words_are_those_of_the_library():

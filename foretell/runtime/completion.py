@@ -11,7 +11,8 @@ from foretell.errors import SettingsError
 from foretell.runtime import sampling
 from foretell.runtime.sampling import Floats, Integers, Sampling
 from foretell.runtime.word_networks import WordNetwork
-from foretell.tokenizer import Spacing, Tokenizer
+from foretell.spacing import Spacing
+from foretell.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,9 @@ from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.mixture import PLAIN, Mixture, linear_log_probabilities
+from foretell.padding import pad_end, pad_front
 from foretell.runtime.session import Array, Session, check_threads, open_session
-from foretell.tokenizer import Tokenizer, pad_end, pad_front
+from foretell.tokenizer import Tokenizer
 
 Probabilities = NDArray[np.float32]
 

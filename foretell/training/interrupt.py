@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from foretell.errors import Interrupted
+from foretell.errors import Interrupted, RunError
 
 
 class Interrupt:
@@ -72,4 +72,14 @@ def interrupted(step: int, out: Path) -> Interrupted:
         found=f"an interruption after step {step:,}; a checkpoint is saved",
         where=str(out),
         fix=resume_command(out),
+    )
+
+
+def diverged(step: int, learning_rate: float, out: Path) -> RunError:
+    """Return the error of a training whose loss is no number any more, and that has nothing to keep."""
+    return RunError(
+        expected="a finite loss",
+        found="NaN or infinity",
+        where=f"step {step:,} of {out}",
+        fix=f"set a lower --learning-rate than {learning_rate:g}, and --restart",
     )

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
-from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
+from foretell.training.interrupt import Interrupt, diverged, interrupted
 from foretell.training.labels_batches import (
     EncodedTexts,
     Probabilities,
@@ -172,10 +172,21 @@ class Fitting:
                 callbacks=[follow],
             ).history
             here.loss, here.accuracy = float(history["loss"][0]), float(history["accuracy"][0])
+            if not math.isfinite(here.loss):
+                self._diverged()
+                break
             self._end_epoch(follow)
         if self._best and self.settings.keep == "best":
             for variable, value in zip(self.model.trainable_variables, self._best, strict=True):
                 variable.assign(value)
+
+    def _diverged(self) -> None:
+        """Stop where the loss is no number any more: go on with the best weights, if there are any."""
+        here, rate = self.standing, self.settings.learning_rate
+        if not self._best or self.settings.keep != "best":
+            raise diverged(here.step, rate, self.run.out)
+        text = f"the loss was not finite after step {here.step:,}: kept is epoch {here.best_epoch}"
+        self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
 
     def steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
@@ -354,7 +365,8 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         here.batch, here.step = here.batch + 1, here.step + 1
         fitting.budget.step_done()
         self._tell(logs or {})
-        if here.step >= fitting.steps():
+        finite = math.isfinite((logs or {}).get("loss", 0.0))
+        if not finite or here.step >= fitting.steps():
             self.model.stop_training = True
             return
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.

@@ -22,7 +22,7 @@ from foretell.networks.words import LstmNetwork
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
-from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.interrupt import Interrupt, diverged, interrupted
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.words_data import TokenFile, plan_for
@@ -159,6 +159,9 @@ class Loop:
         log_every = max(1, self.total // _LOG_LINES)
         while self.at.step < self.steps_in_all() and not self.at.stopped:
             self._step()
+            if not math.isfinite(self.epoch.loss):
+                self._diverged()
+                break
             if self.at.step % log_every == 0:
                 self._log(**self.logged.means())
                 self.logged = Meter()
@@ -173,6 +176,14 @@ class Loop:
                 raise interrupted(self.at.step, self.run.out)
             if ended or self.run.checkpoints.due():
                 self._save()
+
+    def _diverged(self) -> None:
+        """Stop where the loss is no number any more: go on with the best weights, if there are any."""
+        rate = self.settings.learning_rate
+        if not self.best_weights:
+            raise diverged(self.at.step, rate, self.run.out)
+        text = f"the loss was not finite after step {self.at.step:,}: the best epoch before that is kept"
+        self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
 
     def _step(self) -> None:
         step = self.at.step

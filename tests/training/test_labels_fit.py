@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
 
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
+from foretell.errors import RunError
 from foretell.training import labels_fit
-from foretell.training.events import EpochDone, Event
+from foretell.training.events import EpochDone, Event, Said
 from foretell.training.labels import train_labels
 
 SMALL = with_changes(
@@ -39,3 +41,26 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
     done = [event for event in events if isinstance(event, EpochDone)]
     assert [event.is_best for event in done] == [False, True, False, False]
     assert model.metrics["kept_epoch"] == 2
+
+
+def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = 2 * 3 + 1  # two epochs of 24 texts, and a step
+    monkeypatch.setattr(
+        labels_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
+    )
+    events: list[Event] = []
+    model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
+    assert len([event for event in events if isinstance(event, EpochDone)]) == 2
+    assert any(isinstance(event, Said) and "--learning-rate" in event.text for event in events)
+    assert all(np.isfinite(weight).all() for weight in model.weights.values())
+
+
+def test_a_loss_of_nan_before_any_epoch_names_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels_fit, "learning_rate", lambda *_: math.nan)
+    with pytest.raises(RunError, match="--learning-rate"):
+        train_labels(examples(), SMALL, out=tmp_path / "m")
+    assert not (tmp_path / "m").exists()

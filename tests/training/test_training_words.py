@@ -287,3 +287,25 @@ def test_a_time_limit_is_refused_for_the_article(tmp_path: Path) -> None:
     limited = with_changes(WORDS_PRESETS["article"], {"minutes": 1.0})
     with pytest.raises(UsageError, match="iterations"):
         train_words(noisy_corpus(), limited, out=tmp_path / "m", preset="article")
+
+
+def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foretell.training import words_loop
+
+    events: list[Event] = []
+    chosen = with_changes(SMALL, {"epochs": 4, "patience": 0})
+    whole = train_words(noisy_corpus(), chosen, out=tmp_path / "whole")
+    until = whole.metrics["steps"] // 2 + 1
+
+    def rate(step: int, _steps: int, peak: float) -> float:
+        return math.nan if step >= until else peak
+
+    monkeypatch.setattr(words_loop, "learning_rate", rate)
+    model = train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
+    assert any(isinstance(event, Said) and "--learning-rate" in event.text for event in events)
+    assert all(np.isfinite(weight).all() for weight in model.weights.values())
+    monkeypatch.setattr(words_loop, "learning_rate", lambda *_: math.nan)
+    with pytest.raises(RunError, match="--learning-rate"):
+        train_words(noisy_corpus(), chosen, out=tmp_path / "n")
