@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ from foretell.training.transfer import LanguageModelWeights, fitting_settings, t
 
 if TYPE_CHECKING:
     from foretell.training.labels_fit import Fitting, Plan
+
+
+# Of the time, for the network: with less it is better told.
+_LEAST_SHARE = 0.15
 
 
 def train_labels(
@@ -209,6 +214,10 @@ def _prepare(
         relabel=stages.relabel if stages.unlabelled else None,
     )
     budget.keep(fitting.seconds_to_end())
+    if budget.left() < _LEAST_SHARE * 60 * settings.minutes:
+        spent, least = budget.seconds(), math.ceil(budget.seconds() / 30)
+        text = f"{spent:.0f} of {60 * settings.minutes:.0f} seconds are over before the network can learn"
+        stages.listener(Said(text=f"{text}: --minutes {least:g} or more would serve it better"))
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None:
         fitting.restore(checkpoint)
