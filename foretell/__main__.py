@@ -1,8 +1,6 @@
 """`python -m foretell` is the command `foretell`."""
 
-import sys
-
-from foretell.cli import main
+from foretell.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

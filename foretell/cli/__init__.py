@@ -9,10 +9,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from foretell.errors import ForetellError, Interrupted, UsageError
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 
 class StandardInput(str):
@@ -23,6 +24,18 @@ class StandardInput(str):
     def startswith(self, *_: object) -> bool:
         """Say that it does not look like an option."""
         return False
+
+
+def command() -> NoReturn:
+    """Be the process `foretell`: run its arguments and end with the exit code."""
+    code = main()
+    if "tensorflow" in sys.modules:
+        # All is written and synced by now, and TensorFlow's end has been seen to take 40 seconds after a
+        # training that stopped in mid-epoch.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
