@@ -70,6 +70,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keep: Literal["last", "best"] | None = None,
         linear: bool | None = None,
         linear_vocabulary: int | None = None,
+        refit: bool | None = None,
         relabel: int | None = None,
         min_steps: int | None = None,
     ) -> None:
@@ -98,6 +99,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.keep = keep
         self.linear = linear
         self.linear_vocabulary = linear_vocabulary
+        self.refit = refit
         self.relabel = relabel
         self.min_steps = min_steps
 

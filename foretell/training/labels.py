@@ -110,6 +110,9 @@ def train_labels(
         fitting = _prepare(stages, run, interrupt, budget, start)
         fitting.fit()
         mixture = stages.mix(fitting)
+        metrics = _metrics(stages, fitting, mixture, budget)
+        if settings.refit:
+            stages.refit(fitting)
         model = Model(
             job="labels",
             preset=preset,
@@ -119,7 +122,7 @@ def train_labels(
             labels=labels,
             linear=stages.linear if settings.linear else None,
             calibration=mixture.to_dict() if mixture != PLAIN else None,
-            metrics=_metrics(stages, fitting, mixture, budget.seconds()),
+            metrics={**metrics, "seconds": budget.seconds()},
         )
         run.finish(model)
     return model
@@ -213,7 +216,7 @@ def _prepare(
         budget=budget,
         relabel=stages.relabel if stages.unlabelled else None,
     )
-    budget.keep(fitting.seconds_to_end())
+    budget.keep(fitting.seconds_to_end() + stages.seconds_to_end())
     if budget.left() < _LEAST_SHARE * 60 * settings.minutes:
         spent, least = budget.seconds(), math.ceil(budget.seconds() / 30)
         text = f"{spent:.0f} of {60 * settings.minutes:.0f} seconds are over before the network can learn"
@@ -236,7 +239,7 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
         )
 
 
-def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, seconds: float) -> dict[str, Any]:
+def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, budget: Budget) -> dict[str, Any]:
     from foretell.training.labels_metrics import figures
 
     here, held_out = fitting.standing, stages.held_out
@@ -247,7 +250,7 @@ def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, seconds: float)
         "held_out_texts": 0 if held_out is None else len(held_out.texts),
         "epochs": here.epoch,
         "steps": here.step,
-        "seconds": seconds,
+        "seconds": budget.seconds(),
         "texts_per_second": here.epoch * len(fitting.train) / max(here.seconds, 1e-9),
     }
     if held_out is None or fitting.valid is None:

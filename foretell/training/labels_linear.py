@@ -40,6 +40,11 @@ class TokenizedTexts:
         starts = self.starts[first : last + 1]
         return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
 
+    def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
+        """Return these texts and then the others."""
+        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
+        return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
+
 
 def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:
     """Learn the vocabulary of the texts and encode them.

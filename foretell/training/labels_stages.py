@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from foretell.ngrams import NgramModel
 from foretell.training.events import Listener, Said
 from foretell.training.labels_batches import EncodedTexts, network_texts
 from foretell.training.labels_linear import (
+    TokenizedTexts,
     baseline_figures,
     baseline_of,
     encode,
@@ -57,6 +59,7 @@ class Stages:
         self._held_out_texts = None if held_out is None else encode(held_out.texts, self.tokenizer)
         self._soft: Probabilities | None = None
         self._baseline: dict[str, Any] = {}
+        self._fit_seconds = 0.0
         self.linear: NgramModel | None = None
         self.held_out_logs: LogProbabilities | None = None
 
@@ -71,15 +74,16 @@ class Stages:
                 )
                 self._say_baseline()
             return
-        hard, size = one_hot(self._targets, n_labels), self.tokenizer.size
-        self.linear = fit_linear(self._texts.part(0, n), hard, size)
+        hard = one_hot(self._targets, n_labels)
+        self._fit(self._texts.part(0, n), hard)
         self._measure_linear("baseline_")
         self._say_baseline()
         if self.unlabelled:
+            assert self.linear is not None
             taught = np.exp(linear_logs(self.linear, self._texts.part(n, len(self._texts))))
             self._soft = np.concatenate([hard, taught.astype(np.float32)])
             self.listener(Said(text="the linear model has labelled them, and learns from them"))
-            self.linear = fit_linear(self._texts, self._soft, size)
+            self._fit(self._texts, self._soft)
             self._measure_linear("linear_")
 
     def for_network(self) -> EncodedTexts:
@@ -119,9 +123,29 @@ class Stages:
                 return PLAIN
             return fit_mixture(fitting.valid.targets, [log_of(fitting.predict(fitting.valid)), None])
         if fitting.train.soft is not None and fitting.train.soft is not self._soft:
-            self.linear = fit_linear(self._texts, fitting.train.soft, self.tokenizer.size)
+            self._fit(self._texts, fitting.train.soft)
             self._measure_linear("linear_")
         return self._mixture(fitting)
+
+    def refit(self, fitting: Fitting) -> None:
+        """Fit the linear model once more, to the held-out texts too: what they had to say is said."""
+        if self.linear is None or self.held_out is None or self._held_out_texts is None:
+            return
+        n_labels = len(self.labels)
+        soft = one_hot(self._targets, n_labels) if fitting.train.soft is None else fitting.train.soft
+        targets = np.concatenate([soft, one_hot(self._places(self.held_out), n_labels)])
+        self._fit(self._texts.followed_by(self._held_out_texts), targets)
+
+    def seconds_to_end(self) -> float:
+        """Return about how long the linear model's fits after the network's training will take."""
+        again = bool(self.unlabelled) and self.settings.relabel > 0
+        refit = self.settings.refit and self.held_out is not None
+        return (again + refit) * self._fit_seconds if self.settings.linear else 0.0
+
+    def _fit(self, texts: TokenizedTexts, soft: Probabilities) -> None:
+        began = time.monotonic()
+        self.linear = fit_linear(texts, soft, self.tokenizer.size)
+        self._fit_seconds = time.monotonic() - began
 
     def _mixture(self, fitting: Fitting) -> Mixture:
         if fitting.valid is None or self.held_out_logs is None:

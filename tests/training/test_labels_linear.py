@@ -126,3 +126,13 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path):
     assert model.metrics["epochs"] < 10_000
     assert model.metrics["seconds"] < 25
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
+
+
+def test_the_linear_model_is_fitted_again_to_all_texts(tmp_path):
+    before = train_labels(examples(), with_changes(SETTINGS, {"refit": False}), out=tmp_path / "a")
+    after = train_labels(examples(), with_changes(SETTINGS, {"refit": True}), out=tmp_path / "b")
+    assert before.calibration == after.calibration
+    assert before.metrics["accuracy"] == after.metrics["accuracy"]
+    assert not np.array_equal(before.linear.bias, after.linear.bias)
+    for name, weight in before.weights.items():
+        np.testing.assert_array_equal(weight, after.weights[name])
