@@ -60,6 +60,7 @@ TRAIN: dict[str, Verb] = {
             "foretell train labels reviews.csv --out reviews-model",
             "foretell train labels tickets.csv --text body --label team --out tickets-model",
             "foretell train labels reviews.csv --out reviews-model --config settings.toml --epochs 2",
+            "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
         ),
     ),
 }
@@ -119,7 +120,7 @@ VERBS: dict[str, Verb] = {
         _FILES,
         (
             'foretell classify reviews-model "Well worth the money."',
-            "foretell classify reviews-model reviews.csv --format csv",
+            "foretell classify reviews-model reviews.csv --format csv --abstain-below 0.8",
             "cat notes.txt | foretell classify reviews-model - --format jsonl",
         ),
         PREDICT,
