@@ -20,6 +20,9 @@ from foretell.training.ngram_baseline import baseline_perplexities
 from foretell.training.run import Run
 from foretell.training.words_data import TextCorpus, TokenFile, split_tokens, write_tokens
 
+# Of a large corpus the n-gram model counts so many words: some 75 bytes each.
+_MOST_BASELINE_WORDS = 10_000_000
+
 
 def train_words(
     corpus: TextCorpus,
@@ -172,8 +175,10 @@ class _Fit:
 
     def _compared(self, train: TokenFile, held_out: TokenFile) -> dict[str, Any]:
         """Measure an n-gram model on the held-out text, and say what it gives."""
-        found = baseline_perplexities(train, held_out, self.size)
+        found = baseline_perplexities(train, held_out, self.size, most_words=_MOST_BASELINE_WORDS)
         text = f"an n-gram model (Kneser-Ney, {found.order} words): perplexity {found.kneser_ney:,.1f}"
+        if found.words < len(train):
+            text = f"{text}, from the first {found.words:,} words,"
         self.listener(Said(text=f"{text} on the held-out text; single words: {found.unigram:,.1f}"))
         return {"baseline_perplexity": found.kneser_ney, "unigram_perplexity": found.unigram}
 
