@@ -143,6 +143,11 @@ class _Graph:
         self._inputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
         return name
 
+    def optional_input(self, name: str, default: npt.NDArray[Any]) -> str:
+        """Declare an input that need not be given."""
+        self.input(name, default.dtype, list(default.shape))
+        return self.constant(name, default)
+
     def output(self, name: str, value: str, axes: list[str | int]) -> None:
         """Declare an output and what it is."""
         self._nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
@@ -235,13 +240,17 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
         y, h, c = graph.lstm(x, f"lstm_{k}", [graph.layer(f"lstm_{k}")], state=(h, c))
         x = graph.op("Squeeze", y, graph.ints(1))
         lasts += [(f"h_{k}_out", h), (f"c_{k}_out", c)]
+    # The output layer takes most of the time, and of a prompt only the last word's logits are wanted.
+    skip = graph.optional_input("skip", np.zeros(1, np.int64))
+    x = graph.op("Slice", x, skip, graph.ints(np.iinfo(np.int64).max), graph.ints(0))
+    x = graph.op("Transpose", x, perm=[1, 0, 2])
     # Gemm takes the embedding as it lies: one copy in the file serves both ends of the network.
-    flat = graph.op("Reshape", graph.op("Transpose", x, perm=[1, 0, 2]), graph.ints(-1, units))
+    flat = graph.op("Reshape", x, graph.ints(-1, units))
     if "projection/kernel" in graph.weights:
         flat = graph.dense(flat, "projection")
     flat = graph.op("Gemm", flat, graph.weight("embedding"), graph.weight("output/bias"), transB=1)
-    shape = graph.op("Concat", graph.op("Shape", ids), graph.ints(size), axis=0)
-    graph.output("logits", graph.op("Reshape", flat, shape), ["stream", "step", size])
+    shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.ints(size), axis=0)
+    graph.output("logits", graph.op("Reshape", flat, shape), ["stream", "wanted step", size])
     for name, last in lasts:
         graph.output(name, graph.op("Squeeze", last, graph.ints(0)), ["stream", units])
 

@@ -38,7 +38,8 @@ class LstmNetwork:
 
     Args:
         session: a graph with inputs `ids` int64 [stream, step], `h_k`, `c_k` [stream, units_k] and outputs
-            `logits` [stream, step, word], `h_k_out`, `c_k_out`.
+            `logits` [stream, step, word], `h_k_out`, `c_k_out`; the optional input `skip`, int64 [1], is the
+            number of first steps whose logits are left out.
     """
 
     def __init__(self, session: Session) -> None:
@@ -59,12 +60,14 @@ class LstmNetwork:
 
     def read(self, ids: list[int]) -> tuple[Floats, State]:
         """See `WordNetwork.read`; at least one id."""
-        state = self.zero_state()
+        state, logits = self.zero_state(), np.zeros((1, 1, 0), np.float32)
         prompt = np.array([ids], np.int64)
-        for start in range(0, len(ids) - 1, PROMPT_CHUNK):
-            # Their logits are not asked for, yet made: ONNX Runtime always runs the whole graph.
-            _, state = self.advance(prompt[:, start : min(start + PROMPT_CHUNK, len(ids) - 1)], state)
-        return self.follow(prompt[:, -1], state)
+        for start in range(0, len(ids), PROMPT_CHUNK):
+            chunk = prompt[:, start : start + PROMPT_CHUNK]
+            inputs = {**self._inputs(chunk, state), "skip": np.array([chunk.shape[1] - 1])}
+            logits, *after = self._session.run(["logits", *self._outputs], inputs)
+            state = tuple(after)
+        return logits[:, 0], state
 
     def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
         """See `WordNetwork.follow`."""

@@ -45,7 +45,16 @@ def test_the_names_and_axes_of_words(make_model):
     assert [i.name for i in opened.get_inputs()] == ["ids", *states]
     assert [o.name for o in opened.get_outputs()] == ["logits", *(f"{state}_out" for state in states)]
     assert opened.get_inputs()[0].shape == ["stream", "step"]
-    assert opened.get_outputs()[0].shape[:2] == ["stream", "step"]
+    assert opened.get_outputs()[0].shape[:2] == ["stream", "wanted step"]
+
+
+def test_words_leave_out_the_logits_of_skipped_steps(make_model):
+    model = make_model("words-3-projected")
+    opened = session(model)
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    whole, last = run(opened, inputs), run(opened, {**inputs, "skip": np.array([4])})
+    np.testing.assert_array_equal(last["logits"], whole["logits"][:, 4:])
+    np.testing.assert_array_equal(last["c_3_out"], whole["c_3_out"])
 
 
 def test_words_state_carries_from_call_to_call(make_model):
