@@ -84,6 +84,14 @@ def test_the_end_is_held_out_unless_it_is_too_short_to_tell(tmp_path, tokens, he
             assert valid.read(0, 1).tolist() == [tokens - held_out]
 
 
+def test_of_a_large_corpus_no_more_is_held_out_than_tells(tmp_path: Path) -> None:
+    np.save(tmp_path / "t.npy", np.zeros(10_000_000, np.uint16))
+    with TokenFile(tmp_path / "t.npy") as file:
+        train, held_out = split_tokens(file, 0.05)
+        assert held_out is not None
+        assert (len(train), len(held_out)) == (9_800_000, 200_000)
+
+
 def test_the_learning_rate_warms_up_and_decays() -> None:
     rates = [learning_rate(step, 200, 0.1) for step in range(201)]
     peak = rates.index(max(rates))
