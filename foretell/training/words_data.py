@@ -226,8 +226,8 @@ def plan_for(tokens: int, settings: WordsSettings) -> Plan:
 def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
     """Return the tokens to learn from, and those at the end that are held out; None: too few to tell.
 
-    Of a large corpus MOST_HELD_OUT are held out: they tell the perplexity to within a hundredth, and to measure
-    a large vocabulary exactly on a million tokens would take longer than to learn from them.
+    Of a large corpus MOST_HELD_OUT are held out: they tell the perplexity to within a hundredth, and to
+    measure a large vocabulary exactly on a million tokens would take longer than to learn from them.
     """
     held_out = min(int(len(tokens) * fraction), MOST_HELD_OUT)
     if held_out < LEAST_HELD_OUT:
