@@ -80,6 +80,8 @@ def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
 
     model = read_model(folder)
     settings: Any = model.settings
+    # Keras's own LSTM, not our kernel in its place.
+    os.environ["FORETELL_LSTM_KERNEL"] = "0"
     network = labels_network(settings, model.tokenizer.size, len(model.labels or []))
     set_weights(network, model.weights)
     ids = [found[-settings.length :] for found in model.tokenizer.encode_batch(texts)]
