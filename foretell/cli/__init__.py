@@ -30,8 +30,7 @@ def command() -> NoReturn:
     """Be the process `foretell`: run its arguments and end with the exit code."""
     code = main()
     if "tensorflow" in sys.modules:
-        # All is written and synced by now, and TensorFlow's end has been seen to take 40 seconds after a
-        # training that stopped in mid-epoch.
+        # All is written and synced by now; TensorFlow's own end need not be waited for.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
