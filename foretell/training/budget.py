@@ -10,6 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+SECONDS_TO_WRITE = 3.0
+"""What writing a model takes at most: its ONNX graph is run and compared."""
+
 _UNTYPICAL = 2
 """First steps of a process, which compile what the others only run."""
 

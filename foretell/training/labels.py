@@ -15,7 +15,7 @@ from foretell.data.examples import Examples
 from foretell.data.split import split, text_key
 from foretell.data.survey import check_learnable
 from foretell.errors import DataError, SettingsError
-from foretell.mixture import PLAIN, Mixture
+from foretell.mixture import PLAIN, Mixture, Probabilities
 from foretell.networks import weights_of
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
@@ -109,8 +109,8 @@ def train_labels(
         stages.fit_linear(baseline)
         fitting = _prepare(stages, run, interrupt, budget, start)
         fitting.fit()
-        mixture = stages.mix(fitting)
-        metrics = _metrics(stages, fitting, mixture, budget)
+        of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
+        mixture = stages.mix(fitting, of_network)
         if settings.refit:
             stages.refit(fitting)
         model = Model(
@@ -122,7 +122,7 @@ def train_labels(
             labels=labels,
             linear=stages.linear if settings.linear else None,
             calibration=mixture.to_dict() if mixture != PLAIN else None,
-            metrics={**metrics, "seconds": budget.seconds()},
+            metrics=_metrics(stages, fitting, of_network, mixture, budget),
         )
         run.finish(model)
     return model
@@ -197,10 +197,8 @@ def _prepare(
     _tell_plan(plan, settings, len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
     if start is not None:
-        shared, words = (
-            take_over(network, stages.tokenizer, settings, start),
-            size - stages.tokenizer.specials,
-        )
+        shared = take_over(network, stages.tokenizer, settings, start)
+        words = size - stages.tokenizer.specials
         text = f"{shared:,} of {words:,} words have their vectors from {start.name}; the others are new"
         stages.listener(Said(text=text))
     compile_network(network, settings, n_labels, soft=train.soft is not None)
@@ -239,7 +237,9 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
         )
 
 
-def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, budget: Budget) -> dict[str, Any]:
+def _metrics(
+    stages: Stages, fitting: Fitting, of_network: Probabilities | None, mixture: Mixture, budget: Budget
+) -> dict[str, Any]:
     from foretell.training.labels_metrics import figures
 
     here, held_out = fitting.standing, stages.held_out
@@ -253,9 +253,8 @@ def _metrics(stages: Stages, fitting: Fitting, mixture: Mixture, budget: Budget)
         "seconds": budget.seconds(),
         "texts_per_second": here.epoch * len(fitting.train) / max(here.seconds, 1e-9),
     }
-    if held_out is None or fitting.valid is None:
+    if held_out is None or fitting.valid is None or of_network is None:
         return {"accuracy": here.accuracy, **shared, "measured_on": "training texts, while training"}
-    of_network = fitting.predict(fitting.valid)
     answers = mixture(of_network, stages.held_out_logs) if mixture != PLAIN else of_network
     found = figures(held_out.texts, fitting.valid.targets, answers, stages.labels)
     kept = here.best_epoch if fitting.settings.keep == "best" else here.epoch

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
-from foretell.training.budget import Budget
+from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, diverged, interrupted
@@ -39,9 +39,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 # Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
-
-# What writing a model takes at most: its ONNX graph is run and compared.
-_SECONDS_TO_WRITE = 3.0
 
 
 @dataclass(frozen=True)
@@ -195,14 +192,14 @@ class Fitting:
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch, mixing and writing the model will take."""
         if self.budget.deadline is None or self.valid is None:
-            return _SECONDS_TO_WRITE
+            return SECONDS_TO_WRITE
         few = self.valid.first(4 * self.settings.batch_size)
         self.predict(few)  # compiles
         began = time.perf_counter()
         self.predict(few)
         took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
-        # Measured once for the epoch, once to mix, and once for the figures.
-        return _SECONDS_TO_WRITE + 3 * took
+        # Measured once for the epoch, and once for the mixture and the figures.
+        return SECONDS_TO_WRITE + 2 * took
 
     def _is_over(self) -> bool:
         here = self.standing

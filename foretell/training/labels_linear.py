@@ -15,6 +15,7 @@ from foretell.mixture import LogProbabilities, linear_log_probabilities
 from foretell.ngrams import NgramModel
 from foretell.tokenizer import Tokenizer
 from foretell.training.labels_batches import flat_ids
+from foretell.training.labels_metrics import mean_accuracy
 from foretell.training.linear_fit import fit_ngrams
 
 Soft = npt.NDArray[np.float32]
@@ -86,7 +87,7 @@ def linear_logs(model: NgramModel, texts: TokenizedTexts) -> LogProbabilities:
 def baseline_figures(logs: LogProbabilities, targets: npt.NDArray[np.int32]) -> dict[str, Any]:
     """Return what the linear model alone is worth on held-out texts, ready for JSON."""
     return {
-        "baseline_accuracy": float((logs.argmax(axis=1) == targets).mean()),
+        "baseline_accuracy": mean_accuracy(targets, logs),
         "baseline_log_loss": log_loss(targets, np.exp(logs)),
     }
 

@@ -22,8 +22,8 @@ def mean_loss(targets: Targets, probabilities: Probabilities) -> float:
     return log_loss(targets, probabilities, least=1e-7)
 
 
-def mean_accuracy(targets: Targets, probabilities: Probabilities) -> float:
-    """Return the part of targets [text] that is the most probable label of probabilities [text, label]."""
+def mean_accuracy(targets: Targets, probabilities: npt.NDArray[np.floating]) -> float:
+    """Return the part of targets [text] that rows [text, label] of probabilities, or logs, put first."""
     return float((probabilities.argmax(axis=1) == targets).mean())
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.metrics import calibration_error, coverage_curve, reliability_bins
-from foretell.mixture import PLAIN, LogProbabilities, Mixture, log_of
+from foretell.mixture import PLAIN, LogProbabilities, Mixture, Probabilities, log_of
 from foretell.ngrams import NgramModel
 from foretell.training.events import Listener, Said
 from foretell.training.labels_batches import EncodedTexts, network_texts
@@ -30,8 +30,6 @@ from foretell.training.mixture_fit import fit_mixture
 
 if TYPE_CHECKING:
     from foretell.training.labels_fit import Fitting
-
-Probabilities = npt.NDArray[np.float32]
 
 
 class Stages:
@@ -109,23 +107,29 @@ class Stages:
         assert self.linear is not None
         n = len(self.train.texts)
         logs = linear_logs(self.linear, self._texts.part(n, len(self._texts)))
-        taught = self._mixture(fitting)(fitting.predict(fitting.train.last(len(logs))), logs)
+        of_held_out = None if fitting.valid is None else fitting.predict(fitting.valid)
+        taught = self._mixture(fitting, of_held_out)(fitting.predict(fitting.train.last(len(logs))), logs)
         self.listener(
             Said(text="the unlabelled texts have new labels, from network and linear model together")
         )
         return np.concatenate([one_hot(self._targets, len(self.labels)), taught])
 
-    def mix(self, fitting: Fitting) -> Mixture:
-        """Return what network and linear model weigh, as the held-out texts say; without any, half each."""
+    def mix(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
+        """Return what network and linear model weigh, as the held-out texts say; without any, half each.
+
+        Args:
+            fitting: the network's training, at its end.
+            of_network: what the network gives for the held-out texts, [text, label].
+        """
         if not self.settings.linear:
             # The article's answers stay as its network gives them.
-            if fitting.valid is None or self.settings.network == "article":
+            if fitting.valid is None or of_network is None or self.settings.network == "article":
                 return PLAIN
-            return fit_mixture(fitting.valid.targets, [log_of(fitting.predict(fitting.valid)), None])
+            return fit_mixture(fitting.valid.targets, [log_of(of_network), None])
         if fitting.train.soft is not None and fitting.train.soft is not self._soft:
             self._fit(self._texts, fitting.train.soft)
             self._measure_linear("linear_")
-        return self._mixture(fitting)
+        return self._mixture(fitting, of_network)
 
     def refit(self, fitting: Fitting) -> None:
         """Fit the linear model once more, to the held-out texts too: what they had to say is said."""
@@ -147,11 +151,10 @@ class Stages:
         self.linear = fit_linear(texts, soft, self.tokenizer.size)
         self._fit_seconds = time.monotonic() - began
 
-    def _mixture(self, fitting: Fitting) -> Mixture:
-        if fitting.valid is None or self.held_out_logs is None:
+    def _mixture(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
+        if fitting.valid is None or of_network is None or self.held_out_logs is None:
             return Mixture(network=0.5, linear=0.5)
-        of_network = log_of(fitting.predict(fitting.valid))
-        return fit_mixture(fitting.valid.targets, [of_network, self.held_out_logs])
+        return fit_mixture(fitting.valid.targets, [log_of(of_network), self.held_out_logs])
 
     def figures(
         self, targets: npt.NDArray[np.int32], of_network: Probabilities, answers: Probabilities

@@ -19,7 +19,7 @@ from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
-from foretell.training.budget import Budget
+from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, diverged, interrupted
@@ -32,8 +32,6 @@ _LOG_LINES = 200
 _SHOW_SECONDS = 0.25
 _MOST_TRAINING_TOKENS_SCORED = 100_000
 
-# What writing a model takes at most: its ONNX graph is run and compared.
-_SECONDS_TO_WRITE = 3.0
 _TOKENS_TRIED = 20_000
 
 
@@ -241,14 +239,14 @@ class Loop:
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch and writing the model will take."""
         if self.budget.deadline is None or self.held_out is None:
-            return _SECONDS_TO_WRITE
+            return SECONDS_TO_WRITE
         few = self.held_out.part(0, min(len(self.held_out), _TOKENS_TRIED))
         self.evaluate(few)  # compiles
         began = time.monotonic()
         self.evaluate(few)
         took = (time.monotonic() - began) * len(self.held_out) / len(few)
         # Measured once for the epoch, and once for the figures.
-        return _SECONDS_TO_WRITE + 2 * took
+        return SECONDS_TO_WRITE + 2 * took
 
     def evaluate(self, tokens: TokenFile) -> tuple[float, float, int]:
         """Return exact loss (nats a token), accuracy and how many tokens were predicted."""
