@@ -55,7 +55,7 @@ soak: install  ## long tests: interrupts at random moments, a gigabyte of text
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
 lock: install  ## write the lock file anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra train --extra dev --no-header --no-annotate pyproject.toml -o $(LOCK)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra train --extra serve --extra dev --no-header --no-annotate pyproject.toml -o $(LOCK)
 
 clean:  ## remove the environments and caches
 	rm -rf $(VENV) $(PREDICT) .mypy_cache .ruff_cache .hypothesis out

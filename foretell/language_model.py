@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast, overload
 from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
-from foretell.runtime.words import Candidate, WordsRuntime
+from foretell.runtime.words import Candidate, Continuation, WordsRuntime, Writing, Written
 from foretell.training.events import Listener, silent
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
     from foretell.runtime.scoring import Score
 
-__all__ = ["Candidate", "LanguageModel"]
+__all__ = ["Candidate", "Continuation", "LanguageModel", "Writing", "Written"]
 
 
 class LanguageModel:
@@ -116,24 +116,28 @@ class LanguageModel:
         self._home.save(path)
 
     @overload
-    def next(self, text: str, k: int = 5) -> list[Candidate]: ...  # type: ignore[overload-overlap]
+    def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]: ...  # type: ignore[overload-overlap]
     @overload
-    def next(self, text: list[str], k: int = 5) -> list[list[Candidate]]: ...  # type: ignore[overload-overlap]
+    def next(self, text: list[str], k: int = 5, *, unfinished: bool = False) -> list[list[Candidate]]: ...  # type: ignore[overload-overlap]
     @overload
-    def next(self, text: Iterable[str], k: int = 5) -> Iterator[list[Candidate]]: ...
-    def next(self, text: str | Iterable[str], k: int = 5) -> Any:
+    def next(
+        self, text: Iterable[str], k: int = 5, *, unfinished: bool = False
+    ) -> Iterator[list[Candidate]]: ...
+    def next(self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False) -> Any:
         """Return the `k` likeliest next words, the likeliest first.
 
         Args:
             text: the text so far; a list gives a list, an iterator an iterator.
             k: how many words.
+            unfinished: the text's last word may be unfinished: return the words that begin with it
+                ("the obsta": obstacle), with their probabilities among one another.
 
         Raises:
             DataError: the article's network needs three known words.
         """
         if isinstance(text, str):
-            return self._runtime.next(text, k=k)
-        answers = (self._runtime.next(one, k=k) for one in text)
+            return self._runtime.next(text, k, unfinished=unfinished)
+        answers = (self._runtime.next(one, k, unfinished=unfinished) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
     @overload
@@ -157,8 +161,8 @@ class LanguageModel:
             text: the beginning; a list gives a list, an iterator an iterator.
             words: words to add.
             stream: for one text: give an iterator of pieces, each as soon as its word is chosen.
-            **how: temperature, top_k, top_p, min_p, repetition_penalty, beams, seed, avoid_unknown: see
-                `foretell.runtime.words.WordsRuntime.complete`.
+            **how: temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, beams, length_penalty,
+                avoid_unknown, unfinished: see `foretell.runtime.completion.Plan`.
 
         Raises:
             SettingsError: a value out of range.
@@ -168,6 +172,46 @@ class LanguageModel:
             pieces = self._runtime.complete(text, words=words, **how)
             return pieces if stream else "".join(pieces)
         answers = ("".join(self._runtime.complete(one, words=words, **how)) for one in text)
+        return list(answers) if isinstance(text, list) else answers
+
+    def write(self, text: str, **how: Any) -> Writing:
+        """Return an iterator of the words of a continuation, each as soon as it is chosen.
+
+        A `Written` has the word, the text that it adds, its log-probability in nats (the model's own, before
+        temperature and filters), and with `alternatives=k` the k likeliest words in its place. At the end
+        `finished` says what ended it: "stop" or "length".
+
+        Args:
+            text: the beginning.
+            **how: as for `complete`, and `words` and `alternatives`.
+
+        Raises:
+            SettingsError: a value out of range.
+            DataError: the article's network needs three known words.
+        """
+        return self._runtime.write(text, **how)
+
+    @overload
+    def continuations(self, text: str, n: int = 1, **how: Any) -> list[Continuation]: ...
+    @overload
+    def continuations(self, text: list[str], n: int = 1, **how: Any) -> list[list[Continuation]]: ...
+    @overload
+    def continuations(self, text: Iterable[str], n: int = 1, **how: Any) -> Iterator[list[Continuation]]: ...
+    def continuations(self, text: str | Iterable[str], n: int = 1, **how: Any) -> Any:
+        """Return `n` continuations, each with its words and their log-probabilities.
+
+        Args:
+            text: the beginning; a list gives a list, an iterator an iterator.
+            n: how many: samples with the seeds `seed`, `seed` + 1 and so on, or the best of so many beams.
+            **how: as for `write`.
+
+        Raises:
+            SettingsError: a value out of range, or `n` above `beams` where beams are searched.
+            DataError: the article's network needs three known words.
+        """
+        if isinstance(text, str):
+            return self._runtime.continuations(text, n, **how)
+        answers = (self._runtime.continuations(one, n, **how) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
     def score(self, text: str | Path | Iterable[str]) -> Score:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,13 @@ from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, with_changes
 from foretell.errors import DataError
+from foretell.runtime.explanation import Explanation, Word
 from foretell.runtime.labels import LabelsRuntime, Verdict
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
 
-__all__ = ["TextClassifier"]
+__all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
 TEXTS_AT_ONCE = 256
@@ -179,6 +180,37 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         verdicts = map(self._with_classes, self._runtime.classify(texts, abstain_below=abstain_below))
         return verdicts if lazy else list(verdicts)
 
+    @overload
+    def explain(self, X: str) -> Explanation: ...  # noqa: N803
+    @overload
+    def explain(self, X: list[str]) -> list[Explanation]: ...  # noqa: N803
+    @overload
+    def explain(self, X: Any) -> Any: ...  # noqa: N803
+    def explain(self, X: Any) -> Any:  # noqa: N803
+        """Tell what each word of a text did to its label: an `Explanation`.
+
+        It has the label, its probability, the effect of each word (how the label's log-odds change when that
+        word alone is taken out), the running verdict along the text, and the linear model's share of each
+        word. What exactly is claimed: `foretell.runtime.explanation`, and docs/explain.md.
+
+        >>> why = clf.explain("Cold soup, rude waiter.")
+        >>> max(why.words, key=lambda word: word.effect).text
+        'rude'
+
+        Args:
+            X: a text; or texts, [text]: a list for a list, an iterator for an iterator.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: something in `X` is not a text.
+        """
+        check_is_fitted(self, "classes_")
+        if isinstance(X, str):
+            return self._explanation(X)
+        if isinstance(X, Iterator):
+            return (self._explanation(text) for rows in _chunks(X) for text in rows)
+        return [self._explanation(text) for text in _texts(X)]
+
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
 
@@ -239,6 +271,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         found = {label: verdict.probabilities[str(label)] for label in self.classes_.tolist()}
         label = "" if verdict.reason else max(found, key=found.__getitem__)
         return dataclasses.replace(verdict, label=label, probabilities=found)
+
+    def _explanation(self, text: str) -> Explanation:
+        found = self._runtime.explain(text)
+        labels = {str(label): label for label in self.classes_.tolist()}
+        return dataclasses.replace(found, label=labels[found.label])
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

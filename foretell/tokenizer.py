@@ -249,6 +249,10 @@ class Tokenizer:
         spacing = Spacing(self.style)
         return "".join(spacing.piece(word) for word in self._visible(ids))
 
+    def words(self, text: str) -> list[str]:
+        """Return the words of `text` as the vocabulary would write them, known or not."""
+        return self._words(text)
+
     def word(self, id: int) -> str:
         """Return the word with this id; `<unk>` for -1.
 

@@ -44,6 +44,39 @@ def test_complete_streams_the_same_text(model: LanguageModel) -> None:
     assert "".join(pieces) == model.complete("The mind", words=5, seed=2)
 
 
+def test_written_words_are_the_streamed_pieces(model: LanguageModel) -> None:
+    writing = model.write("The mind", words=5, seed=2, alternatives=2)
+    assert writing.finished == ""
+    words = list(writing)
+    assert writing.finished == "length"
+    assert "".join(word.text for word in words) == model.complete("The mind", words=5, seed=2)
+    assert all(word.log_probability < 0 and len(word.likeliest) == 2 for word in words)
+
+
+def test_continuations_of_one_a_list_and_an_iterator_agree(model: LanguageModel) -> None:
+    texts = ["The mind", "What stands"]
+    one_by_one = [model.continuations(text, 2, words=4, seed=1) for text in texts]
+    assert [len(found) for found in one_by_one] == [2, 2]
+    assert one_by_one[0][1].text == model.complete("The mind", words=4, seed=2)
+    assert model.continuations(texts, 2, words=4, seed=1) == one_by_one
+    lazily = model.continuations(iter(texts), 2, words=4, seed=1)
+    assert not isinstance(lazily, list)
+    assert list(lazily) == one_by_one
+
+
+def test_unfinished_words_are_finished(model: LanguageModel) -> None:
+    (found,) = model.next("to the obsta", unfinished=True)
+    assert found.word == "obstacle"
+    assert model.next(["to the obsta"], unfinished=True) == [[found]]
+    assert model.complete("to the obsta", unfinished=True, words=1) == "cle"
+
+
+def test_a_stop_ends_a_completion(model: LanguageModel) -> None:
+    whole = model.complete("The mind", words=20, seed=1)
+    word = whole.split()[3]
+    assert model.complete("The mind", words=20, seed=1, stop=word) == whole.partition(word)[0]
+
+
 def test_score_takes_text_lines_and_files(model: LanguageModel, tmp_path: Path) -> None:
     file = tmp_path / "lines.txt"
     file.write_text("\n".join(LINES) + "\n")

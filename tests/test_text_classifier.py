@@ -76,6 +76,35 @@ def test_list_iterator_and_array_agree(fitted: TextClassifier) -> None:
     assert fitted.predict([]) == []
 
 
+def test_explanations_of_one_a_list_and_an_iterator_agree(fitted: TextClassifier) -> None:
+    one_by_one = [fitted.explain(text) for text in TEXTS[:3]]
+    assert fitted.explain(TEXTS[:3]) == one_by_one
+    lazily = fitted.explain(iter(TEXTS[:3]))
+    assert isinstance(lazily, Iterator)
+    assert list(lazily) == one_by_one
+    assert fitted.explain(np.array(TEXTS[:3])) == one_by_one
+    assert fitted.explain([]) == []
+    with pytest.raises(DataError, match="expected a text"):
+        fitted.explain([3])
+
+
+def test_an_explanation_names_the_word_that_decided(fitted: TextClassifier) -> None:
+    for text, label in zip(TEXTS, LABELS, strict=True):
+        found = fitted.explain(text)
+        assert (found.text, found.label) == (text, label)
+        assert found.probability == pytest.approx(fitted.predict_proba([text]).max(), abs=1e-6)
+        assert max(found.words, key=lambda word: word.effect).text in ("good", "awful")
+        assert found.running[-1] == found.probability
+
+
+def test_an_explanation_has_the_label_as_it_was_given() -> None:
+    numbered = tiny().fit(TEXTS, [10 if label == "positive" else 9 for label in LABELS])
+    assert numbered.explain(TEXTS[:2])[0].label == 10
+    assert type(numbered.explain(TEXTS[1]).label) is int
+    with pytest.raises(NotFittedError):
+        tiny().explain("text")
+
+
 def test_an_iterator_is_answered_while_it_is_read(fitted: TextClassifier) -> None:
     read = 0
 

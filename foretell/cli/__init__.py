@@ -5,6 +5,7 @@ Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -28,6 +29,9 @@ class StandardInput(str):
 
 def command() -> NoReturn:
     """Be the process `foretell`: run its arguments and end with the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An argument that is no valid text must not end in an error of printing it.
+        sys.stdout.reconfigure(errors="replace")
     code = main()
     if "tensorflow" in sys.modules:
         # All is written and synced by now; TensorFlow's own end need not be waited for.

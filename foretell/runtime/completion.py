@@ -1,93 +1,116 @@
-"""Continuing a text: one word after another by sampling, or the likeliest whole by beam search."""
+"""Continuing a text: how it is asked for, and one word after another by sampling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from foretell.errors import SettingsError
 from foretell.runtime import sampling
 from foretell.runtime.sampling import Floats, Integers, Sampling
-from foretell.runtime.word_networks import WordNetwork
-from foretell.spacing import Spacing
-from foretell.tokenizer import Tokenizer
+from foretell.runtime.word_networks import State, WordNetwork
+from foretell.runtime.writing import Chosen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be generated.
+class Plan(Sampling):
+    """How a text is to be continued; temperature, top_k, top_p, min_p and repetition_penalty: see `Sampling`.
 
     Attributes:
-        words: tokens to generate: a word, a punctuation mark or a line's end each count as one.
-        beams: 1 samples; more search for the likeliest continuation.
-        sampling: how each is chosen.
-        banned: ids that are never chosen.
-        seed: of the random choices; None: different every time.
+        words: words to add; a punctuation mark or a line's end counts as one.
+        stop: one text or several: the continuation ends where the first of them begins, whatever words it is
+            made of (" the" stops before that word, "the" in "other" too).
+        seed: of the random choices: the same seed gives the same text; None: different every time.
+        beams: above 1: beam search for the likeliest continuation; temperature and seed play no part.
+        length_penalty: beams that a stop ends have different lengths; they are compared by their
+            log-probability divided by words ** length_penalty. 0: the likeliest; 1: the likeliest word for
+            word; more: longer ones.
+        avoid_unknown: never write `<unk>`.
+        unfinished: the last word of the prompt may be unfinished: go on with a word that begins with it.
+        alternatives: how many of the likeliest words to tell for each place.
 
     Raises:
-        SettingsError: `words` or `beams` below 1, or `seed` below 0.
+        SettingsError: a value out of its range.
     """
 
-    words: int
-    beams: int = 1
-    sampling: Sampling
-    banned: list[int]
+    words: int = 20
+    stop: str | tuple[str, ...] | list[str] = ()
     seed: int | None = None
+    beams: int = 1
+    length_penalty: float = 1.0
+    avoid_unknown: bool = True
+    unfinished: bool = False
+    alternatives: int = 0
 
     def __post_init__(self) -> None:
-        for where, value, low in (("words", self.words, 1), ("beams", self.beams, 1), ("seed", self.seed, 0)):
+        super().__post_init__()
+        for where, low in (("words", 1), ("beams", 1), ("seed", 0), ("alternatives", 0)):
+            value = getattr(self, where)
             if value is not None and value < low:
                 raise SettingsError(expected=f"at least {low}", found=repr(value), where=where)
+        if not math.isfinite(self.length_penalty):
+            raise SettingsError(
+                expected="a finite number", found=repr(self.length_penalty), where="length-penalty"
+            )
+        if not all(self.stops):
+            raise SettingsError(expected="a text that is not empty", found="''", where="stop")
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts of `stop`."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
 
-def generate(network: WordNetwork, prompt: list[int], plan: Plan) -> Iterable[int]:
-    """Return the ids of a continuation of `prompt`, as they come."""
-    return sample(network, prompt, plan) if plan.beams == 1 else beam_search(network, prompt, plan)
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A prompt that has been read.
+
+    Attributes:
+        prompt: its ids.
+        logits: of the word after it, [1, word].
+        state: the network's, after it.
+        banned: ids that are never chosen.
+        first: the only ids that the first word may have; None: any.
+    """
+
+    prompt: list[int]
+    logits: Floats
+    state: State
+    banned: list[int] = field(default_factory=list)
+    first: Integers | None = None
+
+    def steer(self, logp: Floats, seen: Integers, plan: Plan, *, is_first: bool) -> Floats:
+        """Return log-probabilities [word] with the penalty on words `seen`, and what must not be left out."""
+        logp = sampling.penalize_repetition(logp, seen, plan.repetition_penalty)
+        if is_first and self.first is not None:
+            logp = sampling.only(logp, self.first)
+        return sampling.without(logp, self.banned) if self.banned else logp
+
+    def chosen(self, id: int, logp: Floats, plan: Plan) -> Chosen:
+        """Return a chosen word, given the model's own log-probabilities [word] in its place."""
+        if not plan.alternatives:
+            return Chosen(id, float(logp[id]))
+        allowed = sampling.without(logp, self.banned)
+        likeliest = sampling.likeliest(allowed, plan.alternatives).tolist()
+        return Chosen(id, float(logp[id]), tuple((other, math.exp(logp[other])) for other in likeliest))
 
 
-def sample(network: WordNetwork, prompt: list[int], plan: Plan) -> Iterator[int]:
-    """Yield ids, each as soon as it is chosen. Every one costs the same, however long the text."""
+def sample(network: WordNetwork, start: Start, plan: Plan) -> Iterator[Chosen]:
+    """Yield words, each as soon as it is chosen. Every one costs the same, however long the text."""
     random = np.random.default_rng(plan.seed)
-    seen = _Seen(prompt, plan.words)
-    logits, state = network.read(prompt)
+    seen = _Seen(start.prompt, plan.words)
+    logits, state = start.logits, start.state
     for left in range(plan.words - 1, -1, -1):
-        logp = _candidates(logits[0], seen.ids, plan)
-        word = sampling.choose(sampling.shape(logp, plan.sampling), random)
-        yield word
+        logp = sampling.log_softmax(logits[0], np.float32)
+        steered = start.steer(logp, seen.ids, plan, is_first=left == plan.words - 1)
+        word = sampling.pick(steered, plan, random)
+        yield start.chosen(word, logp, plan)
         seen.add(word)
         if left:
             logits, state = network.follow(np.array([word]), state)
-
-
-def beam_search(network: WordNetwork, prompt: list[int], plan: Plan) -> list[int]:
-    """Return the likeliest continuation found while keeping the `plan.beams` likeliest at every word.
-
-    The sampling filters narrow each step; temperature plays no part, and nothing is random.
-    """
-    filters = replace(plan.sampling, temperature=1.0)
-    read = np.array(prompt)
-    written = np.zeros((1, 0), np.int64)
-    scores: Floats = np.zeros(1)
-    logits, state = network.read(prompt)
-    for left in range(plan.words - 1, -1, -1):
-        rows = [
-            sampling.shape(_candidates(logits[beam], np.concatenate([read, written[beam]]), plan), filters)
-            for beam in range(len(scores))
-        ]
-        parents, words, scores = sampling.beam_step(scores, np.stack(rows), plan.beams)
-        written = np.concatenate([written[parents], words[:, None]], axis=1)
-        if left:
-            logits, state = network.follow(words, network.pick(state, parents))
-    best: list[int] = written[0].tolist()
-    return best
-
-
-def _candidates(logits: Floats, seen: Integers, plan: Plan) -> Floats:
-    logp = sampling.log_softmax(logits)
-    logp = sampling.penalize_repetition(logp, seen, plan.sampling.repetition_penalty)
-    return sampling.without(logp, plan.banned) if plan.banned else logp
 
 
 class _Seen:
@@ -109,26 +132,3 @@ class _Seen:
             self._known.add(word)
             self._buffer[self._size] = word
             self._size += 1
-
-
-def joined(ids: Iterable[int], prompt: list[int], text: str, tokenizer: Tokenizer) -> Iterator[str]:
-    """Yield the piece of text that each id adds, with the white space that belongs before it.
-
-    Args:
-        ids: the ids of the continuation.
-        prompt: the ids of the prompt, which bear on what follows (an open quotation mark).
-        text: the prompt itself: after white space no space is added.
-        tokenizer: gives the words; its style says where spaces go.
-    """
-    spacing = Spacing(tokenizer.style)
-    for word in prompt:
-        spacing.piece(_written(word, tokenizer))
-    spaced = not text or text[-1].isspace()
-    for word in ids:
-        piece = spacing.piece(_written(word, tokenizer))
-        yield piece.lstrip(" ") if spaced else piece
-        spaced = False
-
-
-def _written(word: int, tokenizer: Tokenizer) -> str:
-    return "\n" if word == tokenizer.end_of_line else tokenizer.word(word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.mixture import PLAIN, Mixture, linear_log_probabilities
 from foretell.padding import pad_end, pad_front
+from foretell.runtime.explanation import Explanation, Parts, explain
 from foretell.runtime.session import Array, Session, check_threads, open_session
 from foretell.tokenizer import Tokenizer
 
@@ -176,7 +177,9 @@ class LabelsRuntime:
             abstain_below: give no label where the likeliest has a lower probability than this, 0 to 1; None:
                 always give one.
             chunk: most texts that are read before their answers are given. The first chunks are smaller, so
-                that the first answers come at once; 1 answers each text before it asks for the next.
+                that the first answers come at once, except of a list that is no longer than this; 1 answers
+                each text before it asks for the next. After 512 texts or more the next ones are read while
+                their answers are being computed.
 
         Raises:
             SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1.
@@ -190,12 +193,43 @@ class LabelsRuntime:
             )
         if isinstance(texts, str):
             texts = [texts]
-        return (verdict for part in _chunks(texts, chunk) for verdict in self._verdicts(part, least))
+        parts: Iterable[list[str]] = _chunks(texts, chunk)
+        if isinstance(texts, list) and 0 < len(texts) <= chunk:
+            parts = [texts]
+        return self._answered(parts, least)
 
-    def _verdicts(self, texts: list[str], least: float) -> Iterator[Verdict]:
-        read = self._read(texts)
-        ids = self.tokenizer.encode_batch(read)
-        rows = self._probabilities(ids)
+    def _answered(self, parts: Iterable[list[str]], least: float) -> Iterator[Verdict]:
+        """Yield the verdicts of each part; while a large one is in the network, the next one is read."""
+        ahead: Iterator[Verdict] | None = None
+        with ThreadPoolExecutor(1) as network:
+            try:
+                for part in parts:
+                    read = self._read(part)
+                    ids = self.tokenizer.encode_batch(read)
+                    if len(part) < TEXTS_AT_ONCE:
+                        # Whoever gives few texts waits for their answers before giving more.
+                        yield from ahead or ()
+                        ahead = None
+                        yield from self._verdicts(part, read, ids, self._probabilities(ids), least)
+                        continue
+                    rows = network.submit(self._probabilities, ids)
+                    yield from ahead or ()
+                    ahead = self._verdicts(part, read, ids, rows, least)
+            except Exception:
+                # A source that breaks off: what came before is answered all the same.
+                yield from ahead or ()
+                raise
+            yield from ahead or ()
+
+    def _verdicts(
+        self,
+        texts: list[str],
+        read: Sequence[str],
+        ids: list[list[int]],
+        probabilities: Probabilities | Future[Probabilities],
+        least: float,
+    ) -> Iterator[Verdict]:
+        rows = probabilities.result() if isinstance(probabilities, Future) else probabilities
         for i, (row, best) in enumerate(zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True)):
             sure = row[best] >= least
             yield Verdict(
@@ -205,6 +239,22 @@ class LabelsRuntime:
                 reason="" if sure else f"below {least:g}",
                 flags=self._flags(ids[i], len(texts[i]), len(read[i])),
             )
+
+    def explain(self, text: str) -> Explanation:
+        """Tell what each word of a text did to its label; see `Explanation`.
+
+        Costs as many predictions as the network reads words, at most its `length`, and once more as many for
+        the running verdict, at most 400: all in one batch.
+        """
+        parts = Parts(
+            self.labels,
+            self._network,
+            self._length,
+            self._linear if self._mixture.linear else None,
+            self._mixture,
+        )
+        spans = self.tokenizer.encode_with_offsets(text)
+        return explain(text, spans, parts, first=0 if self.tokenizer.start is None else 1)
 
     def _flags(self, ids: list[int], characters: int, read: int) -> tuple[str, ...]:
         """Tell what is odd about a text: its ids, its characters and how many of them were read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,12 @@ from foretell.errors import SettingsError
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
-SMALL_SET = 128
+# Of so many words the sum or the maximum is taken at once, to look closely at a few of these blocks only.
+BLOCK = 128
+# Bins of log-probability, 1 / BINS_PER_NAT wide, that find the edge of a nucleus; the last one is open.
+BINS = 512
+BINS_PER_NAT = 16
+COUNTED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,18 @@ def _require(holds: bool, expected: str, where: str, value: float) -> None:
         raise SettingsError(expected=expected, found=repr(value), where=where)
 
 
-def log_softmax(logits: Floats) -> Floats:
-    """Return the log-probabilities of `logits` over the last axis, in float64: x - log Σ exp x."""
+def log_softmax(logits: Floats, kind: type[np.floating[Any]] = np.float64) -> Floats:
+    """Return the log-probabilities of `logits` over the last axis: x - log Σ exp x.
+
+    Args:
+        logits: [..., word].
+        kind: of the result. Next to float32 logits, a float32 result loses nothing and is handled faster.
+    """
     # In the logits' own precision, in which exp is much faster; only the sum is float64.
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_z = np.log(np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float64))
-    logp: Floats = np.subtract(shifted, log_z, dtype=np.float64)
+    logp: Floats = shifted.astype(kind, copy=False)
+    logp -= log_z
     return logp
 
 
@@ -90,16 +102,25 @@ def apply_temperature(logp: Floats, temperature: float) -> Floats:
     # Differences to the best are divided: they cannot all become minus infinity at a tiny temperature.
     if temperature == 1.0:
         return logp
+    cooled: Floats = logp - logp.max()
     with np.errstate(over="ignore"):
-        cooled: Floats = (logp - logp.max()) / temperature
+        # In float32 a temperature can round to 0.
+        cooled /= max(temperature, float(np.finfo(cooled.dtype).tiny))
     return cooled
+
+
+def only(logp: Floats, words: Integers) -> Floats:
+    """Rule out all but `words`, unless none of them is possible."""
+    kept = np.full_like(logp, -np.inf)
+    kept[..., words] = logp[..., words]
+    return kept if np.isfinite(kept).any() else logp
 
 
 def keep_top_k(logp: Floats, k: int) -> Floats:
     """Keep the `k` likeliest words; of equally likely ones, those with the lower ids. 0 keeps all."""
     if k == 0 or k >= len(logp):
         return logp
-    return _keep_best(logp, k, np.partition(logp, -k)[-k])
+    return _keep_best(logp, k, _kth_largest(logp, k))
 
 
 def keep_top_p(logp: Floats, p: float) -> Floats:
@@ -109,34 +130,55 @@ def keep_top_p(logp: Floats, p: float) -> Floats:
     """
     if p >= 1.0:
         return logp
-    # Selecting among thousands of equal values, such as minus infinity, is very slow.
-    possible = logp[np.isfinite(logp)]
-    highest = possible.max()
-    enough = p * np.exp(possible - highest).sum()
-    # The set is nearly always small; sorting the whole vocabulary would cost more than all else here.
-    few = min(SMALL_SET, len(possible))
-    ordered = np.sort(np.partition(possible, -few)[-few:])[::-1]
-    cumulative = np.cumsum(np.exp(ordered - highest))
-    if cumulative[-1] < enough:
-        ordered = np.sort(possible)[::-1]
-        cumulative = np.cumsum(np.exp(ordered - highest))
-    size = min(int(np.searchsorted(cumulative, enough)) + 1, len(ordered))
-    return _keep_best(logp, size, ordered[size - 1])
+    highest = logp.max()
+    weights = _exp(logp, highest)
+    enough = p * weights.sum(dtype=np.float64)
+    # Half the vocabulary may be in the set, which takes long to sort: only the bin at its edge is sorted.
+    depths = highest - logp
+    np.minimum(depths, (BINS - 1) / BINS_PER_NAT, out=depths)
+    depths *= BINS_PER_NAT
+    bins = depths.astype(np.int16)
+    # In parts: bincount makes an int64 and a float64 of each number, which the cache should hold.
+    starts = range(0, len(logp), COUNTED_AT_ONCE)
+    counted = (slice(start, start + COUNTED_AT_ONCE) for start in starts)
+    mass = np.cumsum(np.sum([np.bincount(bins[part], weights[part], BINS) for part in counted], axis=0))
+    edge = min(int(np.searchsorted(mass, enough)), BINS - 1)
+    ordered = np.sort(logp[bins == edge])[::-1]
+    cumulative = (mass[edge - 1] if edge else 0.0) + np.cumsum(_exp(ordered, highest), dtype=np.float64)
+    last = min(int(np.searchsorted(cumulative, enough)), len(ordered) - 1)
+    return _keep_best(logp, int((bins < edge).sum()) + last + 1, ordered[last])
 
 
 def keep_min_p(logp: Floats, p: float) -> Floats:
     """Keep the words whose probability is at least `p` times the likeliest one's (Nguyen et al. 2024)."""
     if p == 0.0:
         return logp
-    return np.where(logp >= logp.max() + math.log(p), logp, -np.inf)
+    kept: Floats = np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
+    return kept
 
 
-def _keep_best(logp: Floats, size: int, threshold: float) -> Floats:
+def _kth_largest(logp: Floats, k: int) -> np.floating[Any]:
+    """Return the `k`-th largest value, or the smallest that is finite where fewer are."""
+    values = logp
+    if k <= len(logp) // BLOCK:
+        # The k-th largest of the blocks' maxima is reached by k words at least, and by few more.
+        maxima = np.maximum.reduceat(logp, np.arange(0, len(logp), BLOCK))
+        values = logp[logp >= np.partition(maxima, -k)[-k]]
+    # Selecting among thousands of equal values, such as minus infinity, is very slow.
+    values = values[values > -np.inf]
+    found: np.floating[Any] = values.min() if k >= len(values) else np.partition(values, -k)[-k]
+    return found
+
+
+def _keep_best(logp: Floats, size: int, threshold: np.floating[Any]) -> Floats:
     """Keep the `size` likeliest words, given the log-probability of the least likely of them."""
-    kept = logp > threshold
-    ties = np.flatnonzero(logp == threshold)
-    kept[ties[: size - int(kept.sum())]] = True
-    return np.where(kept, logp, -np.inf)
+    ids = np.flatnonzero(logp >= threshold)
+    if len(ids) > size:
+        tied = np.flatnonzero(logp[ids] == threshold)
+        ids = np.delete(ids, tied[len(tied) - (len(ids) - size) :])
+    kept = np.full_like(logp, -np.inf)
+    kept[ids] = logp[ids]
+    return kept
 
 
 def likeliest(logp: Floats, k: int) -> Integers:
@@ -151,19 +193,40 @@ def likeliest(logp: Floats, k: int) -> Integers:
 def shape(logp: Floats, sampling: Sampling) -> Floats:
     """Apply temperature, top-k, top-p and min-p, in that order. Temperature 0 keeps only the likeliest."""
     if sampling.temperature == 0.0:
-        return keep_top_k(logp, 1)
+        return only(logp, np.array([logp.argmax()]))
     logp = apply_temperature(logp, sampling.temperature)
     logp = keep_top_k(logp, sampling.top_k)
     logp = keep_top_p(logp, sampling.top_p)
     return keep_min_p(logp, sampling.min_p)
 
 
+def pick(logp: Floats, sampling: Sampling, random: np.random.Generator) -> int:
+    """Choose one word id as `sampling` says: `shape`, then `choose`."""
+    return int(logp.argmax()) if sampling.temperature == 0.0 else choose(shape(logp, sampling), random)
+
+
 def choose(logp: Floats, random: np.random.Generator) -> int:
     """Draw one word id from the distribution that `logp` [word] describes up to a constant."""
-    cumulative = np.cumsum(np.exp(logp - logp.max()))
-    drawn = int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right"))
-    # Rounding can put the draw on the very end: the last word that has a probability.
-    return min(drawn, int(np.searchsorted(cumulative, cumulative[-1])))
+    weights = _exp(logp, logp.max())
+    # A running sum over blocks, then inside of one: over all words it would take most of the time.
+    sums = np.cumsum(np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64))
+    drawn = random.random() * sums[-1]
+    block = _place(sums, drawn)
+    inside = np.cumsum(weights[block * BLOCK : (block + 1) * BLOCK], dtype=np.float64)
+    return block * BLOCK + _place(inside, drawn - (sums[block - 1] if block else 0.0))
+
+
+def _exp(logp: Floats, highest: np.floating[Any]) -> Floats:
+    # In one array: another would cost as much as all else.
+    weights: Floats = logp - highest
+    return np.exp(weights, out=weights)
+
+
+def _place(cumulative: Floats, drawn: float) -> int:
+    """Return the first place whose running sum is above `drawn`."""
+    # Rounding can put the draw on the very end: the last place that adds anything.
+    last = int(cumulative.searchsorted(cumulative[-1]))
+    return min(int(cumulative.searchsorted(drawn, side="right")), last)
 
 
 def beam_step(scores: Floats, logp: Floats, beams: int) -> tuple[Integers, Integers, Floats]:

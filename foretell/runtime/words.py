@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,17 @@ from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.runtime import sampling
-from foretell.runtime.completion import Plan, generate, joined
+from foretell.runtime.beams import beam_search
+from foretell.runtime.completion import Plan, Start, sample
+from foretell.runtime.endings import Endings
+from foretell.runtime.sampling import Integers
 from foretell.runtime.scoring import Score, score_article, score_lstm
 from foretell.runtime.session import check_threads, open_session
 from foretell.runtime.word_networks import ArticleNetwork, LstmNetwork
+from foretell.runtime.writing import Candidate, Continuation, Pieces, Writing, Written
 from foretell.tokenizer import Tokenizer
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A word that may come next.
-
-    Attributes:
-        word: the word as the tokenizer knows it; `<eos>` is the end of a line.
-        probability: 0 to 1, over the whole vocabulary.
-    """
-
-    word: str
-    probability: float
+__all__ = ["Candidate", "Continuation", "Plan", "WordsRuntime", "Writing", "Written"]
 
 
 class WordsRuntime:
@@ -50,6 +43,7 @@ class WordsRuntime:
         self.metrics: dict[str, Any] = opened.metrics
         self._network = network
         self._threads = threads
+        self._endings: Endings | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int | None = None) -> WordsRuntime:
@@ -83,11 +77,19 @@ class WordsRuntime:
             return cls(opened, ArticleNetwork(session, settings.window), threads)
         return cls(opened, LstmNetwork(session), threads)
 
-    def next(self, text: str, k: int = 5) -> list[Candidate]:
+    def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]:
         """Return the `k` likeliest next words after `text`, the likeliest first.
 
         Padding and unknown words are not among them; their probability is not shared out. An empty text asks
         for the first word of a line.
+
+        Args:
+            text: the text so far.
+            k: how many words.
+            unfinished: the last word of `text`, up to its very end, may be unfinished: return the words that
+                begin with it ("the obsta": obstacle), itself among them if it is a word, with their
+                probabilities among one another. None where no word begins so; after white space or a
+                punctuation mark the next words, as ever.
 
         Raises:
             SettingsError: `k` below 1.
@@ -95,49 +97,78 @@ class WordsRuntime:
         """
         if k < 1:
             raise SettingsError(expected="at least 1", found=repr(k), where="k")
-        logits, _ = self._network.read(self._prompt(text))
+        before, begun, endings = self._parted(text, unfinished)
+        if begun and not len(endings):
+            return []
+        logits, _ = self._network.read(self._prompt(before))
         logp = sampling.log_softmax(logits[0])
         allowed = sampling.without(logp, self._banned(avoid_unknown=True))
+        if begun:
+            logp[endings] = sampling.log_softmax(logp[endings])
+            allowed = sampling.only(logp, endings)
         return [
             Candidate(self.tokenizer.word(word), float(np.exp(logp[word])))
             for word in sampling.likeliest(allowed, k).tolist()
         ]
 
-    def complete(
-        self,
-        text: str,
-        *,
-        words: int = 20,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
-        repetition_penalty: float = 1.0,
-        beams: int = 1,
-        seed: int | None = None,
-        avoid_unknown: bool = True,
-    ) -> Iterator[str]:
+    def complete(self, text: str, **how: Any) -> Iterator[str]:
         """Continue `text`, yielding one piece a word, with its spacing: `text + "".join(pieces)` reads well.
 
         Each piece comes as soon as it is chosen, at the same cost however long the text (beams: at the end).
+        See `write` for the arguments; the pieces are the texts of its words.
+        """
+        return (written.text for written in self.write(text, **how))
+
+    def write(self, text: str, **how: Any) -> Writing:
+        """Continue `text`, yielding each word with its text and its log-probability.
 
         Args:
             text: the prompt; may be empty (not for the article's network).
-            words: words to add; punctuation marks and ends of line count as words.
-            temperature, top_k, top_p, min_p, repetition_penalty: see `foretell.runtime.sampling.Sampling`.
-            beams: above 1: beam search for the likeliest continuation, not random; temperature plays no part.
-            seed: the same seed gives the same text; None: different every time.
-            avoid_unknown: never write `<unk>`.
+            **how: fields of `foretell.runtime.completion.Plan`, such as `words=20, temperature=0.7`.
 
         Raises:
             SettingsError: a value out of its range.
             DataError: the article's network needs more words, or does not know one.
         """
-        how = sampling.Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
-        banned = self._banned(avoid_unknown)
-        plan = Plan(words=words, beams=beams, sampling=how, banned=banned, seed=seed)
-        prompt = self._prompt(text)
-        return joined(generate(self._network, prompt, plan), prompt, text, self.tokenizer)
+        plan = Plan(**how)
+        return next(self._writings(text, plan, 1))
+
+    def continuations(self, text: str, n: int = 1, **how: Any) -> list[Continuation]:
+        """Return `n` whole continuations of `text`, with the log-probability of each word.
+
+        Sampled ones have the seeds `seed`, `seed` + 1 and so on: each is what that seed alone gives. Of a
+        beam search they are the n best, the best first; there may be fewer.
+
+        Args:
+            text: as for `write`.
+            n: how many; of a beam search at most `beams`.
+            **how: as for `write`.
+
+        Raises:
+            SettingsError: as `write`, or `n` below 1 or above `beams`.
+            DataError: as `write`.
+        """
+        plan = Plan(**how)
+        if n < 1 or 1 < plan.beams < n:
+            most = "" if plan.beams == 1 else f", and no more than the {plan.beams} beams"
+            raise SettingsError(expected=f"at least 1{most}", found=repr(n), where="n")
+        return [writing.whole() for writing in self._writings(text, plan, n)]
+
+    def _writings(self, text: str, plan: Plan, n: int) -> Iterator[Writing]:
+        """Read a prompt once and return how it goes on, `n` times."""
+        before, begun, endings = self._parted(text, plan.unfinished)
+        if not len(endings):
+            before, begun = text, ""
+        prompt = self._prompt(before)
+        pieces = Pieces(self.tokenizer, prompt, before, begun)
+        banned = self._banned(plan.avoid_unknown)
+        start = Start(prompt, *self._network.read(prompt), banned, endings if begun else None)
+        if plan.beams == 1:
+            seeds = (None if plan.seed is None else plan.seed + i for i in range(n))
+            chosen: Iterable[Any] = (sample(self._network, start, replace(plan, seed=seed)) for seed in seeds)
+        else:
+            chosen = beam_search(self._network, start, plan, pieces)[:n]
+        return (Writing(each, pieces.copy(), self.tokenizer, plan.stops) for each in chosen)
 
     def score(self, lines: Iterable[str]) -> Score:
         """Return how likely the model finds a text; see `Score` for the conventions.
@@ -158,6 +189,14 @@ class WordsRuntime:
         tokenizer = self.tokenizer
         never = [tokenizer.pad, tokenizer.start, tokenizer.unknown if avoid_unknown else None]
         return [word for word in never if word is not None]
+
+    def _parted(self, text: str, unfinished: bool) -> tuple[str, str, Integers]:
+        """Return what `Endings.split` does, where the last word may be unfinished."""
+        if not unfinished:
+            return text, "", np.zeros(0, np.int64)
+        if self._endings is None:
+            self._endings = Endings(self.tokenizer)
+        return self._endings.split(text)
 
     def _prompt(self, text: str) -> list[int]:
         """Return the ids to read: an lstm's stream starts after an end of line, and lines end with one."""

@@ -70,6 +70,14 @@ def test_temperature_raises_probabilities_to_its_inverse(logp: np.ndarray, tempe
     np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-9)
 
 
+@given(DISTRIBUTIONS, st.floats(0, 1e-30, exclude_min=True), st.sampled_from([np.float32, np.float64]))
+def test_a_tiny_temperature_leaves_the_likeliest(logp: np.ndarray, temperature: float, kind: type) -> None:
+    logp = logp.astype(kind)
+    found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
+    likeliest = logp == logp.max()
+    np.testing.assert_allclose(found, likeliest / likeliest.sum())
+
+
 @given(DISTRIBUTIONS, st.data(), st.floats(0.1, 5))
 def test_repetition_penalty_raises_seen_words_to_its_power(
     logp: np.ndarray, data: st.DataObject, penalty: float
@@ -109,6 +117,57 @@ def test_choices_follow_the_distribution() -> None:
     random = np.random.default_rng(3)
     counts = np.bincount([sampling.choose(logp, random) for _ in range(20_000)], minlength=4)
     np.testing.assert_allclose(counts / 20_000, [0.5, 0, 0.2, 0.3], atol=0.015)
+
+
+class Fixed:
+    """A generator that gives one number."""
+
+    def __init__(self, number: float) -> None:
+        self._number = number
+
+    def random(self) -> float:
+        return self._number
+
+
+# Several blocks of words, whose running sums are kept apart.
+LONG = st.builds(
+    lambda values, size, seed: np.append(np.random.default_rng(seed).choice(values, size), 0.0),
+    st.lists(VALUES, min_size=1, max_size=50),
+    st.integers(0, 2000),
+    st.integers(0, 99),
+)
+
+
+@given(LONG, st.floats(0, 1, exclude_max=True), st.sampled_from([np.float32, np.float64]))
+def test_a_choice_is_the_word_at_that_part_of_all_probability(
+    values: np.ndarray, number: float, kind: type
+) -> None:
+    logp = sampling.log_softmax(values).astype(kind)
+    word = sampling.choose(logp, Fixed(number))  # type: ignore[arg-type]
+    sums = np.cumsum(np.exp(logp.astype(np.float64)))
+    before = sums[word - 1] if word else 0.0
+    assert logp[word] > -np.inf
+    assert before - 1e-6 <= number * sums[-1] <= sums[word] + 1e-6
+
+
+@given(LONG, st.integers(1, 40))
+def test_top_k_of_many_words(values: np.ndarray, k: int) -> None:
+    logp = values.astype(np.float32)
+    assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(by_likelihood(logp)[:k])
+
+
+@given(DISTRIBUTIONS, st.lists(st.integers(0, 9), min_size=1))
+def test_only_rules_out_all_others(logp: np.ndarray, words: list[int]) -> None:
+    words = [word % len(logp) for word in words]
+    wanted = kept(logp) & set(words)
+    assert kept(sampling.only(logp, np.array(words))) == (wanted or kept(logp))
+
+
+@given(DISTRIBUTIONS, st.floats(0, 2), st.integers(0, 99))
+def test_picking_is_shaping_and_choosing(logp: np.ndarray, temperature: float, seed: int) -> None:
+    how = Sampling(temperature, top_k=20, top_p=0.9)
+    chosen = sampling.choose(sampling.shape(logp, how), np.random.default_rng(seed))
+    assert sampling.pick(logp, how, np.random.default_rng(seed)) == chosen
 
 
 @given(DISTRIBUTIONS, st.integers(1, 310))

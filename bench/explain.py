@@ -1,0 +1,135 @@
+"""Whether explanations are faithful, and how long one takes.
+
+The deletion test (as in Samek et al. 2017): from each of 500 test reviews of IMDB the 5, 10 and 20 % of the
+words that an explanation names most are taken out; the probability of the label that was given should fall,
+and faster than where random words go, the most frequent or the rarest. A word's effect is measured for that
+word alone, so nothing says beforehand what many of them do together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.commands import environment, train
+from bench.predict import reviews, times
+from bench.record import OUT, Results
+
+PARTS = (0.05, 0.10, 0.20)
+DRAWS = 5
+
+
+def orders(why: Any, ids: list[int], random: np.random.Generator) -> dict[str, list[list[int]]]:
+    """Return in which orders the words of an explanation are taken out: their places, one list a draw.
+
+    Args:
+        why: the explanation.
+        ids: of its words; the lower, the more frequent.
+        random: draws the random orders.
+    """
+    named = sorted(range(len(ids)), key=lambda place: -why.words[place].effect)
+    linear = sorted(range(len(ids)), key=lambda place: -(why.words[place].linear or 0))
+    frequent = sorted(range(len(ids)), key=lambda place: ids[place])
+    rare = sorted(range(len(ids)), key=lambda place: -ids[place])
+    return {
+        "named by foretell": [named],
+        "named by the linear model": [linear],
+        "random": [random.permutation(len(ids)).tolist() for _ in range(DRAWS)],
+        "the most frequent": [frequent],
+        "the rarest": [rare],
+    }
+
+
+def without(why: Any, places: Sequence[int]) -> str:
+    """Return the text of an explanation with the words at `places` taken out."""
+    text, at, kept = why.text, 0, []
+    for place in sorted(places):
+        word = why.words[place]
+        # A space, so that what stood on its two sides stays apart.
+        kept += [text[at : word.start], " "]
+        at = word.end
+    return "".join([*kept, text[at:]])
+
+
+def deletion(results: Results, model: Any, texts: list[str], seed: int) -> None:
+    """Show how far the probability of each text's label falls, by which words are taken out."""
+    random, tokenizer = np.random.default_rng(seed), model._runtime.tokenizer
+    whys = model.explain(texts)
+    columns = [model.classes_.tolist().index(why.label) for why in whys]
+    before = np.array([why.probability for why in whys])
+    by_text = [orders(why, _by_rank(tokenizer, why.text), random) for why in whys]
+    for part in PARTS:
+        for name in by_text[0]:
+            draws = [
+                [_cut(why, found[name][draw], part) for why, found in zip(whys, by_text, strict=True)]
+                for draw in range(len(by_text[0][name]))
+            ]
+            after = np.array([model.predict_proba(cut)[np.arange(len(texts)), columns] for cut in draws])
+            fall, turned = float((before - after).mean()), float((after < 0.5).mean())
+            cells = (f"{part:.0%}", name, f"{before.mean():.4f}", f"{after.mean():.4f}", f"{fall:+.4f}")
+            results.add(*cells, f"{turned:.1%}", part=part, order=name, fall=fall, turned=turned)
+
+
+def _cut(why: Any, order: list[int], part: float) -> str:
+    """Return the text without this part of its words, at least one, where it has any."""
+    return without(why, order[: max(1, round(part * len(order)))])
+
+
+def _by_rank(tokenizer: Any, text: str) -> list[int]:
+    """Return the ids of a text's words: by frequency, the unknown ones as the rarest."""
+    ids = [id for id, start, end in tokenizer.encode_with_offsets(text) if end > start]
+    return [tokenizer.size if id == tokenizer.unknown else id for id in ids]
+
+
+def speed(model: Any) -> None:
+    """Show what the explanation of one review of 200 words takes."""
+    (text,) = reviews(1)
+    taken = times(lambda: model.explain(text), 100, warm=5)
+    results = Results("explain_speed", ["what", "median", "95 of 100 within", "target"])
+    at_95 = sorted(taken)[94]
+    median = statistics.median(taken)
+    results.add(
+        f"explain a review of 200 words ({len(model.explain(text).words)} tokens), "
+        f"{model.preset}, {model.network}, {model.units} units",
+        f"{1e3 * median:.1f} ms",
+        f"{1e3 * at_95:.1f} ms",
+        "≤ 100 ms",
+        seconds=median,
+        at_95=at_95,
+    )
+    print()
+
+
+def main() -> None:
+    """Show the time first, then the deletion test."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", nargs="?", help="a model directory for IMDB; left out: train quick")
+    parser.add_argument("--reviews", type=int, default=500, help="test reviews to take words out of")
+    parser.add_argument("--seed", type=int, default=1, help="of the choice of reviews, and of random words")
+    options = parser.parse_args()
+    os.environ.update(environment())
+    import foretell
+    from foretell.data.named import imdb
+
+    model = options.model
+    if model is None:
+        model = OUT / "explain" / "quick"
+        model.parent.mkdir(parents=True, exist_ok=True)
+        train("labels", "imdb", model, preset="quick", unlabelled="imdb", seed=options.seed)
+    opened: Any = foretell.load(Path(model))
+    speed(opened)
+    texts = imdb("test").texts
+    chosen = np.random.default_rng(options.seed).choice(len(texts), options.reviews, replace=False)
+    columns = ["words taken out", "which", "probability before", "after", "fall", "another answer"]
+    results = Results("explain", columns)
+    deletion(results, opened, [texts[i] for i in chosen], options.seed)
+
+
+if __name__ == "__main__":
+    main()
