@@ -128,6 +128,17 @@ VERBS: dict[str, Verb] = {
         ),
         PREDICT,
     ),
+    "serve": Verb(
+        "serve:serve",
+        "Serve models over HTTP: OpenAI's completions, labels, explanations, and a page to try them on.",
+        "It listens on this machine only, unless --host and --token-file say otherwise. "
+        "Ctrl-C answers what was accepted, and ends.",
+        (
+            "foretell serve reviews-model notes-model",
+            "foretell serve sentiment=reviews-model --port 9000",
+        ),
+        PREDICT,
+    ),
     "explain": Verb(
         "explain:explain",
         "What each word did to the label of a text.",

@@ -9,27 +9,33 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from foretell.cli.output import aligned
-from foretell.training.extra import INSTALL
+from foretell.cli.serve import INSTALL as TO_SERVE
+from foretell.training.extra import INSTALL as TO_TRAIN
 
 PREDICT = (
     "onnxruntime", "numpy", "tokenizers", "safetensors", "scikit-learn", "charset-normalizer", "cyclopts",
     "platformdirs", "rich",
 )  # fmt: skip
-TRAIN = ("tensorflow", "keras", "onnx", "tensorboard", "pyarrow")
+TRAIN = ("tensorflow", "keras", "numba", "onnx", "tensorboard", "pyarrow")
+SERVE = ("fastapi", "uvicorn", "prometheus-client")
 
 
 def doctor() -> int:
     """Show what is installed and what this machine has; the exit code is 1 where predicting cannot work."""
-    needed, optional = _versions(PREDICT), _versions(TRAIN)
+    needed, to_train, to_serve = map(_versions, (PREDICT, TRAIN, SERVE))
     print(aligned([("foretell", version("foretell")), *_machine()]))
     print(f"\nneeded to predict\n{aligned(_rows(needed), indent=2)}")
-    print(f"\nneeded to train\n{aligned(_rows(optional), indent=2)}\n")
+    print(f"\nneeded to train\n{aligned(_rows(to_train), indent=2)}")
+    print(f"\nneeded to serve\n{aligned(_rows(to_serve), indent=2)}\n")
     if lacking := [name for name, found in needed.items() if found is None]:
         print(f"missing: {', '.join(lacking)}; get it with: pip install --force-reinstall foretell")
         return 1
-    if lacking := [name for name, found in optional.items() if found is None]:
-        print(f"predicting works; to train, missing: {', '.join(lacking)}; get it with: {INSTALL}")
-    else:
+    everything = True
+    for what, found, install in (("train", to_train, TO_TRAIN), ("serve", to_serve, TO_SERVE)):
+        if lacking := [name for name, number in found.items() if number is None]:
+            everything = False
+            print(f"predicting works; to {what}, missing: {', '.join(lacking)}; get it with: {install}")
+    if everything:
         print("everything is there: start with foretell demo")
     return 0
 

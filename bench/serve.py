@@ -1,0 +1,209 @@
+"""The service under load: 64 clients that each send one review of 200 words after another.
+
+Beside it, in the same run, the same model in one process with all reviews at once.
+The clients run in this process, so they and the service share the machine's cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from bench.commands import environment, script, train
+from bench.predict import reviews
+from bench.record import Results
+
+CLIENTS, REVIEWS = 64, 1280
+ROUNDS = 3
+
+
+@dataclass
+class Load:
+    """What the clients saw: seconds from sending (or from when it was due) to the whole answer; errors."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: int = 0
+    took: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.seconds) / self.took
+
+    def within(self, part: float) -> float:
+        """Return the seconds within which this part of the answers came."""
+        return sorted(self.seconds)[int(part * (len(self.seconds) - 1))]
+
+
+class Client(asyncio.Protocol):
+    """One connection that sends one request after another.
+
+    Args:
+        requests: the bytes of requests, sent in turn.
+        load: is told of each answer.
+        until: when to stop, by `time.perf_counter`.
+        every: seconds from one request to the next; 0: the next one after each answer.
+        begin: when to send the first.
+    """
+
+    def __init__(self, requests: list[bytes], load: Load, until: float, every: float, begin: float) -> None:
+        self._requests, self._load, self._until = requests, load, until
+        self._every, self._due = every, begin
+        self._received = b""
+        self._sent = 0
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request when it is due."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer; after its end send the next request."""
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if not end or len(body) < _content_length(head):
+            return
+        self._received = b""
+        self._load.seconds.append(time.perf_counter() - self._due)
+        self._load.errors += not head.startswith(b"HTTP/1.1 200 ")
+        now = time.perf_counter()
+        self._due = self._due + self._every if self._every else now
+        self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count an end that was not ours."""
+        del exc
+        if not self.done.done():
+            self._load.errors += 1
+            self.done.set_result(None)
+
+    def _next(self) -> None:
+        now = time.perf_counter()
+        if max(now, self._due) >= self._until:
+            self.done.set_result(None)
+            self._transport.close()
+        elif self._due > now:
+            asyncio.get_running_loop().call_later(self._due - now, self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        self._transport.write(self._requests[self._sent % len(self._requests)])
+        self._sent += 1
+
+
+def _content_length(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r")[0])
+
+
+async def load(port: int, texts: list[str], *, seconds: float, rate: float = 0.0) -> Load:
+    """Send reviews from 64 clients for some seconds.
+
+    Args:
+        port: where the service listens.
+        texts: the reviews.
+        seconds: how long.
+        rate: requests a second of all clients together, evenly spread; 0: as many as are answered.
+    """
+    found = Load()
+    loop = asyncio.get_running_loop()
+    began = time.perf_counter() + 0.2
+    every = CLIENTS / rate if rate else 0.0
+    parts = [texts[client::CLIENTS] for client in range(CLIENTS)]
+    clients = [
+        Client(
+            [_request(port, text) for text in part],
+            found,
+            began + seconds,
+            every,
+            began + every * i / CLIENTS,
+        )
+        for i, part in enumerate(parts)
+    ]
+    await asyncio.gather(*(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in clients))
+    await asyncio.gather(*(client.done for client in clients))
+    found.took = time.perf_counter() - began
+    return found
+
+
+def _request(port: int, text: str) -> bytes:
+    body = json.dumps({"texts": text}).encode()
+    head = f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@contextlib.contextmanager
+def service(model: Path) -> Iterator[int]:
+    """Serve a model by the command line; the port."""
+    command = [*script(), "serve", str(model), "--port", "0", "--quiet"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        try:
+            yield int(said.partition("127.0.0.1:")[2].partition(";")[0])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"the service ended with {process.returncode}")
+
+
+def bare(model: Path, texts: list[str]) -> float:
+    """Return the reviews a second of one call with all of them, in this process."""
+    import foretell
+
+    classifier = foretell.load(model)
+    classifier.predict_proba(texts[:64])
+    began = time.perf_counter()
+    classifier.predict_proba(texts)
+    return len(texts) / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Show everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10, help="how long each load lasts")
+    parser.add_argument("--preset", default="base", help="of the classifier")
+    options = parser.parse_args()
+    results = Results("serve", ["what", "reviews/s", "half within", "99 of 100 within", "errors", "target"])
+    texts = reviews(REVIEWS)
+    with tempfile.TemporaryDirectory() as name, as_file(files("foretell.samples") / "reviews.csv") as path:
+        model = Path(name) / "model"
+        train("labels", path, model, preset=options.preset, epochs=1)
+        rates, full = [], []
+        with service(model) as port:
+            asyncio.run(load(port, texts, seconds=1))
+            for _ in range(ROUNDS):
+                rates.append(bare(model, texts))
+                full.append(asyncio.run(load(port, texts, seconds=options.seconds)))
+            best = max(full, key=lambda each: each.rate)
+            half = asyncio.run(load(port, texts, seconds=options.seconds, rate=best.rate / 2))
+    alone = max(rates)
+    results.add(f"{options.preset}, all at once, no service", f"{alone:,.0f}", "", "", "", "", rates=rates)
+    share = f"{best.rate / alone:.0%} of it (≥ 60 %)"
+    rates = [each.rate for each in full]
+    _show(results, f"{CLIENTS} clients, one review each time", best, share, rates=rates)
+    _show(results, "half of that load", half, "p99 ≤ 50 ms, no error")
+
+
+def _show(results: Results, what: str, found: Load, target: str, **figures: object) -> None:
+    median, late = statistics.median(found.seconds), found.within(0.99)
+    cells = (f"{found.rate:,.0f}", f"{1e3 * median:.1f} ms", f"{1e3 * late:.1f} ms", found.errors, target)
+    results.add(what, *cells, rate=found.rate, median=median, p99=late, **figures)
+
+
+if __name__ == "__main__":
+    main()

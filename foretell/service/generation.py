@@ -1,0 +1,114 @@
+"""Writing continuations word by word in the service's threads: in short turns, so that many share them
+fairly, and only as long as somebody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from foretell.runtime.writing import Written
+from foretell.service.failures import Refusal, too_slow
+
+TURN_SECONDS = 0.01
+
+Answer = TypeVar("Answer")
+
+
+async def written(
+    words: Iterator[Written], pool: Executor, *, until: float, seconds: float
+) -> AsyncIterator[list[Written]]:
+    """Yield the words of a continuation, those of one turn at a time.
+
+    Args:
+        words: the continuation, which is worked out while it is read.
+        pool: the threads that work it out.
+        until: when it must be done, by `time.monotonic`.
+        seconds: the limit that this comes from, to be named.
+
+    Raises:
+        Refusal: 503, it is later than `until`.
+    """
+    loop = asyncio.get_running_loop()
+    done = False
+    while not done:
+        if time.monotonic() > until:
+            raise too_slow(seconds)
+        turn, done = await loop.run_in_executor(pool, _turn, words)
+        if turn:
+            yield turn
+
+
+def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
+    """Return the words of one turn, one at least where there are any, and whether that was the end."""
+    found: list[Written] = []
+    end = time.monotonic() + TURN_SECONDS
+    for word in words:
+        found.append(word)
+        if time.monotonic() >= end:
+            return found, False
+    return found, True
+
+
+async def while_listening(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return what `answer` gives; if the client leaves before that, give it up.
+
+    Raises:
+        Refusal: 499 in the log; nobody hears it.
+    """
+    work = asyncio.ensure_future(answer)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise Refusal(499, "expected somebody to answer, found that the client had left")
+        return work.result()
+    finally:
+        leaving.cancel()
+        work.cancel()
+        await asyncio.gather(work, leaving, return_exceptions=True)
+
+
+async def _left(request: Request) -> None:
+    # The body has been read: the next thing to hear is that the client leaves.
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events that end with the time limit, the client or the last event, whichever comes first.
+
+    Args:
+        events: the events.
+        seconds: the time limit; a client that stops reading cannot hold on to it longer.
+        release: called once it is over, however it ended.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], *, seconds: float, release: Callable[[], None]) -> None:
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self._seconds, self._release = seconds, release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            # Not ended as it should be, the connection is closed: the client sees that something is missing.
+            pass
+        finally:
+            self._release()
+
+
+def event(data: str) -> bytes:
+    """Return one server-sent event."""
+    return f"data: {data}\n\n".encode()

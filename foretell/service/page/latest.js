@@ -1,0 +1,41 @@
+// Asking while somebody types: after a short pause, and only for what is there now.
+
+export const SOON = 30; // Milliseconds: shorter than the pause between two keys held down.
+export const LATER = 120; // For what takes the service longer.
+
+export class Latest {
+  #timer;
+  #asking;
+
+  // After `pause` ms `ask(question, signal)` is called, and `show(answer, question)` with what it gives, unless
+  // there is a newer question; `failed(error)` where it gives an error. `panel` is marked busy meanwhile.
+  constructor({ pause, ask, show, failed, panel }) {
+    Object.assign(this, { pause, ask, show, failed, panel });
+  }
+
+  // Forgets the question before this one, wherever it is.
+  put(question) {
+    this.drop();
+    this.panel?.setAttribute("aria-busy", "true");
+    this.#timer = setTimeout(() => this.#answer(question), this.pause);
+  }
+
+  drop() {
+    clearTimeout(this.#timer);
+    this.#asking?.abort();
+    this.panel?.removeAttribute("aria-busy");
+  }
+
+  async #answer(question) {
+    const asking = new AbortController();
+    this.#asking = asking;
+    try {
+      const answer = await this.ask(question, asking.signal);
+      if (!asking.signal.aborted) this.show(answer, question);
+    } catch (error) {
+      if (!asking.signal.aborted) this.failed(error, question);
+    } finally {
+      if (!asking.signal.aborted) this.panel?.removeAttribute("aria-busy");
+    }
+  }
+}

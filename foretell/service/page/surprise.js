@@ -1,0 +1,72 @@
+// How much each word of a text surprised the model, in bits: 1 bit is a coin thrown, 10 bits one chance in a thousand.
+
+import { apart, make, percent, reveal, word } from "./elements.js";
+import { ask } from "./service.js";
+
+const MOST_ROWS = 5;
+const NONE = 1.5; // Bits below which a word is no surprise.
+const MOST = 12; // Bits that are shaded darkest.
+
+export class Surprise {
+  constructor(card) {
+    this.card = card;
+    [this.tiles, this.detail, this.rows] = [".tiles", "[data-caret]", "tbody"].map((which) => card.querySelector(which));
+  }
+
+  async ask(model, text, signal) {
+    const found = await ask("score", { model, texts: text, words: true, top: 1 }, signal);
+    return found.answers[0];
+  }
+
+  // Shows what the service says of a text, or nothing for null; returns the marks of its words.
+  show(found) {
+    const words = (found?.each ?? []).filter((each) => each.text && each.log_probability !== null);
+    reveal(this.card, words.length > 0);
+    if (!words.length) return [];
+    const { perplexity, bits_per_character: bits, unknown } = found;
+    this.tiles.replaceChildren(
+      tile("Perplexity", perplexity === null ? "∞" : short(perplexity), "As if it had chosen among so many words each time"),
+      tile("Bits per character", bits.toFixed(2)),
+      tile("Unknown words", unknown.toLocaleString("en")),
+    );
+    const ranked = words.toSorted((a, b) => a.log_probability - b.log_probability).slice(0, MOST_ROWS);
+    this.rows.replaceChildren(...ranked.map(row));
+    return words.map((each) => {
+      const surprise = -each.log_probability / Math.LN2;
+      const level = Math.min(1, Math.max(0, (surprise - NONE) / (MOST - NONE)));
+      return { start: each.start, end: each.end, kind: each.known ? "surprising" : "surprising unknown", level, of: each };
+    });
+  }
+
+  // Tells of the word under the caret.
+  point(mark) {
+    this.detail.hidden = !mark;
+    if (!mark) return;
+    const { text, known, top } = mark.of;
+    const instead = top.length && top[0].word !== text ? [" Expected: ", word(top[0].word), ` (${percent(top[0].probability)}).`] : [];
+    const how = known ? `had a chance of ${chance(mark.of)}.` : "is unknown to the model.";
+    this.detail.replaceChildren(make("b", {}, apart(text)), ` ${how}`, ...instead);
+  }
+}
+
+function tile(name, value, title = null) {
+  return make("div", { title }, make("dt", {}, name), make("dd", {}, value));
+}
+
+function row(each) {
+  const likelier = each.top.filter(({ word: name }) => name !== each.text);
+  const instead = likelier.length ? [word(likelier[0].word), ` ${percent(likelier[0].probability)}`] : ["–"];
+  const name = make("th", { scope: "row" }, apart(each.text));
+  return make("tr", {}, name, make("td", {}, each.known ? chance(each) : "unknown"), make("td", {}, ...instead));
+}
+
+// A chance in words that stay readable however small it is.
+function chance({ log_probability: logarithm }) {
+  const part = Math.exp(logarithm);
+  return part >= 0.001 ? percent(part) : `1 in ${short(Math.exp(-logarithm))}`;
+}
+
+function short(number) {
+  if (number < 100) return number.toFixed(1);
+  return number < 1e9 ? Math.round(number).toLocaleString("en") : number.toExponential(0).replace("e+", " · 10^");
+}

@@ -1,0 +1,21 @@
+"""Two small models, and one server of them for each module that asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service_workplace import Running, running, write_labels, write_words
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("served")
+    return write_labels(folder / "reviews"), write_words(folder / "notes")
+
+
+@pytest.fixture(scope="module")
+def served(models: tuple[Path, Path]) -> Iterator[Running]:
+    with running(*models) as it:
+        yield it

@@ -1,0 +1,146 @@
+"""Texts that come together are answered together, in order, and nobody pays for another's failure."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from foretell.service.batching import Batcher, Line
+from foretell.service.failures import Refusal
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as it:
+        yield it
+
+
+class Doubling:
+    """Work that doubles numbers, keeps its batches, and can be held up."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, items: list[int]) -> list[int]:
+        self.batches.append(items)
+        assert self.go.wait(10)
+        if -1 in items:
+            raise ValueError("a bad item")
+        return [2 * item for item in items]
+
+
+def batcher(work: Doubling, pool: ThreadPoolExecutor, *, longest: int = 100, **how: Any) -> Batcher[int, int]:
+    return Batcher(work, pool=pool, line=Line(longest), **{"largest": 8, **how})
+
+
+def test_what_piles_up_is_one_batch(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        work.go.clear()
+        call = batcher(work, pool)
+        asked = [asyncio.create_task(call([number])) for number in range(6)]
+        await asyncio.sleep(0.05)
+        assert work.batches == [[0, 1, 2, 3, 4, 5]] or work.batches == [[0]]
+        work.go.set()
+        assert await asyncio.gather(*asked) == [[2 * number] for number in range(6)]
+        assert [number for batch in work.batches for number in batch] == list(range(6))
+        assert len(work.batches) <= 2
+
+    asyncio.run(scene())
+
+
+def test_a_large_request_is_cut_and_put_together_again(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        call = batcher(work, pool, at_once=2)
+        large, small = await asyncio.gather(call(range(21)), call([100]))
+        assert large == [2 * number for number in range(21)]
+        assert small == [200]
+        assert max(map(len, work.batches)) == 8
+
+    asyncio.run(scene())
+
+
+def test_a_failure_is_only_its_own_requests(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        call = batcher(Doubling(), pool)
+        good, bad, other = await asyncio.gather(call([1, 2]), call([-1]), call([3]), return_exceptions=True)
+        assert (good, other) == ([2, 4], [6])
+        assert isinstance(bad, ValueError)
+        assert await call([4]) == [8]
+
+    asyncio.run(scene())
+
+
+def test_who_has_left_is_not_worked_for(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        work.go.clear()
+        line = Line(100)
+        call = Batcher(work, pool=pool, line=line, largest=1)
+        first = asyncio.create_task(call([1]))
+        await asyncio.sleep(0.02)
+        leaving, staying = asyncio.create_task(call([2, 3])), asyncio.create_task(call([4]))
+        await asyncio.sleep(0.02)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        assert line.waiting == 2
+        work.go.set()
+        assert (await first, await staying) == ([2], [8])
+        assert work.batches == [[1], [4]]
+        assert line.waiting == 0
+
+    asyncio.run(scene())
+
+
+def test_a_full_line_refuses_and_says_when_to_come_again(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        work.go.clear()
+        call = batcher(work, pool, longest=3)
+        asked = asyncio.create_task(call([1, 2]))
+        await asyncio.sleep(0.02)
+        with pytest.raises(Refusal) as caught:
+            await call([3, 4])
+        assert caught.value.status == 429
+        assert int(caught.value.headers["Retry-After"]) >= 1
+        work.go.set()
+        assert await asyncio.gather(asked, call([3])) == [[2, 4], [6]]
+
+    asyncio.run(scene())
+
+
+def test_waiting_is_adaptive(pool: ThreadPoolExecutor) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        call = batcher(work, pool, wait=0.5)
+        began = time.monotonic()
+        for number in range(5):
+            await call([number])
+        # Requests that come one by one wait for nobody.
+        assert time.monotonic() - began < 0.4
+        for _ in range(8):
+            await asyncio.gather(*(call([number]) for number in range(8)))
+        work.batches.clear()
+
+        async def later(number: int) -> list[int]:
+            await asyncio.sleep(0.01 * number)
+            return await call([number])
+
+        await asyncio.gather(*(later(number) for number in range(8)))
+        # After many that came together, the next ones are waited for.
+        assert len(work.batches) <= 3
+
+    asyncio.run(scene())
+
+
+def test_nothing_is_answered_at_once(pool: ThreadPoolExecutor) -> None:
+    assert asyncio.run(batcher(Doubling(), pool)([])) == []

@@ -1,0 +1,221 @@
+"""OpenAI's own client, over a real socket, gets what the runtime writes."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from service_workplace import Running
+
+from foretell.runtime.surprise import score_words
+from foretell.runtime.words import WordsRuntime
+
+
+@pytest.fixture(scope="module")
+def client(served: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def runtime(models: tuple[Path, Path]) -> WordsRuntime:
+    return WordsRuntime.open(models[1])
+
+
+def test_the_text_is_the_runtimes(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+    found = client.completions.create(model="notes", prompt="the mind", max_tokens=7, seed=3, temperature=0.8)
+    wanted = runtime.continuations("the mind", words=7, seed=3, temperature=0.8)[0]
+    assert found.choices[0].text == wanted.text
+    assert found.choices[0].finish_reason == "length"
+    assert found.object == "text_completion"
+    assert found.usage is not None
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens, found.usage.total_tokens) == (2, 7, 9)
+
+
+def test_the_default_is_sixteen_words(client: openai.OpenAI) -> None:
+    found = client.completions.create(model="notes", prompt="the mind")
+    assert found.usage is not None
+    assert found.usage.completion_tokens == 16
+
+
+def test_a_stream_is_the_same_text_word_by_word(client: openai.OpenAI) -> None:
+    asked: dict[str, Any] = {"model": "notes", "prompt": "the mind", "max_tokens": 12, "seed": 5}
+    whole = client.completions.create(**asked)
+    options = {"include_usage": True}
+    chunks = list(client.completions.create(**asked, stream=True, stream_options=options))
+    texts = [chunk.choices[0].text for chunk in chunks if chunk.choices]
+    assert "".join(texts) == whole.choices[0].text
+    assert sum(map(bool, texts)) == 12
+    reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert reasons == [None] * 12 + ["length"]
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage == whole.usage
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+def test_several_samples_of_several_prompts_each_have_their_own_seed(
+    client: openai.OpenAI, runtime: WordsRuntime
+) -> None:
+    found = client.completions.create(
+        model="notes", prompt=["the mind", "to our"], n=3, max_tokens=5, seed=10
+    )
+    assert [choice.index for choice in found.choices] == list(range(6))
+    for choice in found.choices:
+        prompt, seed = ("the mind", "to our")[choice.index // 3], 10 + choice.index % 3
+        assert choice.text == runtime.continuations(prompt, words=5, seed=seed)[0].text
+    assert found.usage is not None
+    assert (found.usage.prompt_tokens, found.usage.completion_tokens) == (4, 30)
+
+
+def test_a_stop_ends_the_text_before_it(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+    free = client.completions.create(model="notes", prompt="the mind", max_tokens=20, seed=2).choices[0].text
+    stop = free.split()[4]
+    for stream in (False, True):
+        found = client.completions.create(
+            model="notes", prompt="the mind", max_tokens=20, seed=2, stop=["never this", stop], stream=stream
+        )
+        choices = [chunk.choices[0] for chunk in found] if stream else found.choices
+        assert "".join(choice.text for choice in choices) == free[: free.index(stop)]
+        assert choices[-1].finish_reason == "stop"
+    assert runtime.continuations("the mind", words=20, seed=2, stop=stop)[0].finished == "stop"
+
+
+def test_log_probabilities_are_the_models_own(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+    found = client.completions.create(
+        model="notes", prompt="the mind", max_tokens=6, seed=4, temperature=0.5, logprobs=3
+    )
+    wanted = runtime.continuations("the mind", words=6, seed=4, temperature=0.5, alternatives=3)[0]
+    choice, logprobs = found.choices[0], found.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.token_logprobs == pytest.approx([word.log_probability for word in wanted.words], abs=1e-5)
+    assert "".join(logprobs.tokens or []) == choice.text
+    for token, offset in zip(logprobs.tokens or [], logprobs.text_offset or [], strict=True):
+        assert choice.text[offset : offset + len(token)] == token
+    for top, word in zip(logprobs.top_logprobs or [], wanted.words, strict=True):
+        assert top == {each.word: pytest.approx(math.log(each.probability)) for each in word.likeliest}
+        assert len(top) == 3
+
+
+def test_an_echo_scores_the_prompt(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+    prompt = " the mind\nadapts  😀 "
+    for stream in (False, True):
+        answer = client.completions.create(
+            model="notes", prompt=prompt, echo=True, max_tokens=0, logprobs=1, stream=stream
+        )
+        choices = [chunk.choices[0] for chunk in answer] if stream else answer.choices
+        tokens = [token for choice in choices for token in choice.logprobs.tokens]
+        logprobs = [logp for choice in choices for logp in choice.logprobs.token_logprobs]
+        assert "".join(choice.text for choice in choices) == prompt
+        assert tokens == [" the", " mind", "\n", "adapts", "  😀 "]
+        scores = score_words(runtime, prompt)[:-1]
+        assert logprobs == pytest.approx([each.log_probability for each in scores], abs=1e-5)
+    longer = client.completions.create(model="notes", prompt=prompt, echo=True, max_tokens=3, seed=1)
+    assert longer.choices[0].text.startswith(prompt)
+    assert len(longer.choices[0].text) > len(prompt)
+
+
+def test_foretells_own_parameters_steer(client: openai.OpenAI, runtime: WordsRuntime) -> None:
+    own = {"top_k": 2, "min_p": 0.01, "repetition_penalty": 1.5}
+    found = client.completions.create(model="notes", prompt="the mind", max_tokens=9, seed=1, extra_body=own)
+    assert found.choices[0].text == runtime.continuations("the mind", words=9, seed=1, **own)[0].text
+    ended = client.completions.create(
+        model="notes", prompt="the obst", max_tokens=1, extra_body={"unfinished": True}
+    )
+    assert ended.choices[0].text == "acle"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"best_of": 3}, "best_of"),
+        ({"suffix": "end"}, "suffix"),
+        ({"logit_bias": {"50256": -100}}, "logit_bias"),
+        ({"presence_penalty": 0.5}, "presence_penalty"),
+        ({"frequency_penalty": -1}, "frequency_penalty"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": 3}, "temperature"),
+        ({"top_p": 0}, "top_p"),
+        ({"n": 0}, "n"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": 10**9}, "max_tokens"),
+        ({"max_tokens": "7"}, "max_tokens"),
+        ({"logprobs": 6}, "logprobs"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"prompt": [1, 2, 3]}, "prompt.0"),
+        ({"prompt": []}, "prompt"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"nosuchthing": 1}, "nosuchthing"),
+    ],
+)
+def test_what_cannot_be_honoured_is_a_400_that_names_it(
+    client: openai.OpenAI, body: dict[str, Any], param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.completions.create(**{"model": "notes", "prompt": "the mind", "extra_body": body})
+    assert caught.value.type == "invalid_request_error"
+    assert caught.value.param == param
+    assert param in caught.value.message
+
+
+def test_values_at_which_they_mean_nothing_are_accepted(client: openai.OpenAI) -> None:
+    client.completions.create(
+        model="notes", prompt="the mind", max_tokens=1, best_of=1, suffix=None, logit_bias={}, temperature=0,
+        user="somebody",
+        presence_penalty=0, frequency_penalty=0.0, stop=[], seed=-5,
+    )  # fmt: skip
+
+
+def test_other_errors_have_openais_classes(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.completions.create(model="nosuch", prompt="the mind")
+    assert caught.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError):
+        client.completions.create(model="reviews", prompt="the mind")
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="notes", messages=[{"role": "user", "content": "hello"}])
+    assert [model.id for model in client.models.list()] == ["reviews", "notes"]
+    assert client.models.retrieve("notes").id == "notes"
+
+
+def test_a_stream_is_server_sent_events(served: Running) -> None:
+    answer = served.post(
+        "/v1/completions", {"model": "notes", "prompt": "the", "max_tokens": 2, "stream": True}
+    )
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    lines = answer.text.split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    assert all(json.loads(line.removeprefix("data: "))["object"] == "text_completion" for line in lines[:-2])
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_leaves_stops_its_generation(served: Running, stream: bool) -> None:
+    body = json.dumps({"model": "notes", "prompt": "the mind", "max_tokens": 20_000, "stream": stream})
+    before = _written(served)
+    with served.connect() as connection:
+        head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        if stream:
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        else:
+            time.sleep(0.1)
+    deadline = time.monotonic() + 5
+    while served.service.models.line.waiting and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert served.service.models.line.waiting == 0
+    assert _written(served) - before < 20_000
+    assert served.post("/v1/next", {"texts": "the"}).status_code == 200
+
+
+def _written(served: Running) -> float:
+    return next(
+        float(line.split()[1])
+        for line in [*served.http.get("/metrics").text.splitlines(), "none 0"]
+        if line.startswith(("foretell_words_written_total", "none"))
+    )

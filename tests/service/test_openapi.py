@@ -1,0 +1,65 @@
+"""The OpenAPI document, and Schemathesis over it: what it promises is what comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from service_workplace import Running
+
+EXAMPLES = 8
+VERBS = ("classify", "explain", "next", "score", "states", "completions")
+GETS = ("/health/live", "/health/ready", "/metrics", "/v1/models", "/v1/models/{model}")
+# A text without a word has no score, not every name is a layer's, and best_of depends on n.
+MAY_REFUSE = ("/v1/score", "/v1/states", "/v1/completions")
+OPERATIONS = [*(("POST", f"/v1/{verb}") for verb in VERBS), *(("GET", path) for path in GETS)]
+
+
+@pytest.fixture(scope="module")
+def document(served: Running) -> Any:
+    return schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_every_answer_is_as_promised(document: Any, method: str, path: str, mode: GenerationMode) -> None:
+    operation = document[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def holds(case: schemathesis.Case) -> None:
+        case.call_and_validate(excluded_checks=[positive_data_acceptance] if path in MAY_REFUSE else [])
+
+    try:
+        holds()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, "nothing to get wrong in it"
+
+
+def test_every_route_has_an_example_that_works(served: Running) -> None:
+    found = served.http.get("/openapi.json").json()
+    posts = {path: item["post"] for path, item in found["paths"].items() if "post" in item}
+    assert set(posts) == {f"/v1/{verb}" for verb in VERBS}
+    assert {(method.upper(), path) for path, item in found["paths"].items() for method in item} == set(
+        OPERATIONS
+    )
+    for path, post in posts.items():
+        body = post["requestBody"]["content"]["application/json"]["example"]
+        assert served.post(path, body).status_code == 200, path
+
+
+def test_every_route_says_how_it_may_fail(served: Running) -> None:
+    found = served.http.get("/openapi.json").json()
+    for item in found["paths"].values():
+        for operation in item.values():
+            assert operation["description"]
+            assert {"401", "403", "421"} <= set(operation["responses"])
+    assert "HTTPValidationError" not in found["components"]["schemas"]
