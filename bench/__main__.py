@@ -10,7 +10,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("predict", "article_words", "article_labels", "cnn_lstm", "imdb_presets", "big_text")
+BENCHMARKS = (
+    "predict",
+    "explain",
+    "serve",
+    "pipe",
+    "article_words",
+    "article_labels",
+    "cnn_lstm",
+    "imdb_presets",
+    "big_text",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -70,6 +70,8 @@ def test_the_environment_lacks_it(package: str) -> None:
         ("next", "words", "good food"),
         ("complete", "words", "good food", "--words", "3"),
         ("score", "words", "text.txt"),
+        ("explain", "labels", "good people"),
+        ("explain", "labels", "good people", "--html", "why.html"),
         ("info", "labels"),
         ("info", "--presets"),
         ("doctor",),

@@ -139,6 +139,17 @@ VERBS: dict[str, Verb] = {
         ),
         PREDICT,
     ),
+    "export": Verb(
+        "export:export",
+        "Write a model as a folder that runs without foretell: ONNX, Keras, LiteRT, or in the browser.",
+        "The folder holds the tokens, the labels and a README with code for Python and JavaScript.",
+        (
+            "foretell export reviews-model",
+            "foretell export reviews-model --format onnx --int8 --data reviews.csv --max-loss 0.02",
+            "foretell export notes-model --format keras --out notes-keras",
+        ),
+        PREDICT,
+    ),
     "explain": Verb(
         "explain:explain",
         "What each word did to the label of a text.",

@@ -8,7 +8,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-Format = Literal["text", "jsonl", "csv"]
+Format = Literal["text", "jsonl", "csv", "csv-raw"]
+
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+_AS_TEXT = "'"
+
+_ROW_END = "\r\n"
 
 
 def as_json(value: Any) -> str:
@@ -16,28 +22,44 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=float)
 
 
+class _Rows:
+    """Takes rows of CSV from Python's writer, which quotes a lone \\r only where a row ends with one."""
+
+    def write(self, row: str) -> None:
+        sys.stdout.write(row.removesuffix(_ROW_END) + "\n")
+
+
 class Writer:
     """Writes one record after another to stdout, each at once, so that a pipe sees it.
 
     Args:
-        format: text writes the line it is given, jsonl the whole record, csv the record's `columns`.
+        format: text writes the line it is given, jsonl the whole record, csv and csv-raw the record's
+            `columns`. In csv a text that a spreadsheet would run as a formula gets an apostrophe in front, as
+            spreadsheets mark a text; csv-raw leaves every text as it is.
         columns: the keys of a record that are columns of CSV.
     """
 
     def __init__(self, format: Format, columns: Sequence[str]) -> None:
         self._format, self._columns = format, columns
-        self._csv = csv.writer(sys.stdout, lineterminator="\n")
-        if format == "csv":
+        self._csv = csv.writer(_Rows(), lineterminator=_ROW_END)
+        if format in ("csv", "csv-raw"):
             self._csv.writerow(columns)
 
     def write(self, record: dict[str, Any], text: str) -> None:
         """Write `record`; `text` is what a person reads instead."""
         if self._format == "jsonl":
             print(as_json(record))
-        elif self._format == "csv":
-            self._csv.writerow([record[column] for column in self._columns])
+        elif self._format in ("csv", "csv-raw"):
+            self._csv.writerow([self._field(record[column]) for column in self._columns])
         else:
             print(text)
+
+    def _field(self, value: Any) -> Any:
+        """Return a value as one cell of a table."""
+        cell = "; ".join(value) if isinstance(value, list) else value
+        # Numbers stay what they are: -1.5 is no formula.
+        dangerous = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
+        return _AS_TEXT + cell if dangerous else cell
 
 
 def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:

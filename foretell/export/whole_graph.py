@@ -1,0 +1,282 @@
+"""One ONNX graph that answers as a whole classifier does: ids in, the final probabilities out.
+
+The graph of a model directory is the network alone. Around it go, as standard operators, what the runtime
+does in NumPy: taking the words that the network reads, the linear model over the text's distinct n-grams, and
+the mixture. A stranger then needs the tokenizer and this file.
+
+The one input is `ids`, int64 [batch, step], every word of each text, 0 at the end where a text is shorter
+than the longest; a text without words is a row of zeros. The output is `probabilities` [batch, label].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from foretell.artifacts.model_directory import Opened
+from foretell.artifacts.weights import network_size
+from foretell.config import LabelsSettings
+from foretell.mixture import PLAIN, Mixture
+from foretell.ngrams import NgramModel
+
+_OPSET = 17
+_IR_VERSION = 8
+_PREFIX = "network_"
+_INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
+
+# An n-gram of words below this id (padding, unknown) is none; see `foretell.ngrams`.
+_FIRST_WORD = 2
+_LAST_KEY = np.iinfo(np.int64).max
+
+
+def whole_graph(opened: Opened, network: Any, mixture: Mixture) -> Any:
+    """Return the graph of the whole classifier, an `onnx.ModelProto`.
+
+    Args:
+        opened: the classifier.
+        network: its network, an `onnx.ModelProto` as `foretell.artifacts.onnx_graph` builds it, or one that
+            takes and gives the same.
+        mixture: how its parts are mixed.
+    """
+    import onnx
+
+    nodes, arrays = [], []
+    opsets = [onnx.helper.make_opsetid("", _OPSET)]
+    if mixture.network:
+        named = onnx.compose.add_prefix(network, _PREFIX)
+        nodes += [*_parsed(_words_read(opened)), *named.graph.node]
+        arrays += named.graph.initializer
+        opsets += [each for each in named.opset_import if each.domain]
+    if mixture.linear:
+        assert opened.linear is not None
+        nodes += _parsed(_linear(opened.linear))
+        arrays += _linear_arrays(opened.linear)
+    nodes += _parsed(_mixed(mixture))
+    graph = onnx.helper.make_graph(
+        nodes,
+        "foretell",
+        [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])],
+        [
+            onnx.helper.make_tensor_value_info(
+                "probabilities", onnx.TensorProto.FLOAT, ["batch", len(opened.labels or ())]
+            )
+        ],
+        arrays,
+    )
+    made = onnx.helper.make_model(
+        graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="foretell"
+    )
+    onnx.checker.check_model(made)
+    return made
+
+
+def _parsed(lines: list[str]) -> list[Any]:
+    """Return the nodes that lines of ONNX's text form describe."""
+    import onnx
+
+    text = "foretell () => () {\n" + "\n".join(lines) + "\n}"
+    return list(onnx.parser.parse_graph(text).node)
+
+
+def _constant(name: str, *values: int) -> str:
+    return f"{name} = Constant <value = int64[{len(values)}] {{{', '.join(map(str, values))}}}> ()"
+
+
+def _words_read(opened: Opened) -> list[str]:
+    """The inputs of the network, from `ids`: the last words of each text, those that the network knows."""
+    settings = opened.settings
+    assert isinstance(settings, LabelsSettings)
+    unknown = opened.tokenizer.unknown or 0
+    lines = [
+        _constant("zero", 0),
+        _constant("one", 1),
+        _constant("unknown", unknown),
+        _constant("n_known", network_size(settings, opened.tokenizer)),
+        "is_pad = Equal (ids, zero)",
+        "is_word = Not (is_pad)",
+        f"word_count = Cast <to = {_INT64}> (is_word)",
+        "n_words = ReduceSum <keepdims = 1> (word_count, one)",
+        "is_known = Less (ids, n_known)",
+        "known = Where (is_known, ids, unknown)",
+    ]
+    return lines + (
+        _last_words_end(settings) if settings.network == "bilstm" else _last_words_front(settings)
+    )
+
+
+def _last_words_end(settings: LabelsSettings) -> list[str]:
+    """As `foretell.padding.pad_end`: an empty text is one unknown word, padding is at the end."""
+    return [
+        _constant("most", settings.length),
+        "scalar_zero = Constant <value = int64 {0}> ()",
+        "scalar_one = Constant <value = int64 {1}> ()",
+        "shape = Shape (ids)",
+        "steps = Gather (shape, scalar_one)",
+        "all_places = Range (scalar_zero, steps, scalar_one)",
+        "is_first = Equal (all_places, zero)",
+        "is_empty = And (is_first, is_pad)",
+        "filled = Where (is_empty, unknown, known)",
+        "scalar_most = Squeeze (most)",
+        "n_read = Min (steps, scalar_most)",
+        "places = Range (scalar_zero, n_read, scalar_one)",
+        "surplus = Sub (n_words, most)",
+        "start = Max (surplus, zero)",
+        "taken = Add (start, places)",
+        f"{_PREFIX}ids = GatherElements <axis = 1> (filled, taken)",
+        "at_least_one = Max (n_words, one)",
+        "at_most = Min (at_least_one, most)",
+        "flat_lengths = Squeeze (at_most, one)",
+        f"{_PREFIX}lengths = Cast <to = {_INT32}> (flat_lengths)",
+    ]
+
+
+def _last_words_front(settings: LabelsSettings) -> list[str]:
+    """As `foretell.padding.pad_front`: always so many words, padding in front."""
+    return [
+        _constant("back", *range(-settings.length, 0)),
+        "place = Add (n_words, back)",
+        "is_inside = GreaterOrEqual (place, zero)",
+        "taken = Max (place, zero)",
+        "read = GatherElements <axis = 1> (known, taken)",
+        f"{_PREFIX}ids = Where (is_inside, read, zero)",
+    ]
+
+
+def _linear(linear: NgramModel) -> list[str]:
+    """`linear_log` [batch, label]: log-probabilities by the distinct n-grams of `ids`."""
+    constants = {
+        "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": _FIRST_WORD, "l_size": linear.size,
+        "l_none": -1, "l_last": _LAST_KEY, "l_end": len(linear.keys),
+    }  # fmt: skip
+    lines = [_constant(name, value) for name, value in constants.items()]
+    lines += _keys(linear.longest) + _distinct() + _search(len(linear.keys))
+    lines += [
+        "l_place = Where (l_counts, l_position, l_end)",
+        "l_taken = Gather (l_weights, l_place)",
+        f"l_wide = Cast <to = {_DOUBLE}> (l_taken)",
+        "l_sum = ReduceSum <keepdims = 0> (l_wide, l_one)",
+        "l_sum_and_bias = Add (l_sum, l_bias)",
+        f"l_score = Cast <to = {_FLOAT}> (l_sum_and_bias)",
+        f"l_scores = Cast <to = {_DOUBLE}> (l_score)",
+    ]
+    if linear.weights.shape[1] > 1:
+        return [*lines, "linear_log = LogSoftmax <axis = 1> (l_scores)"]
+    return [
+        *lines,
+        "l_of_first = Sub (l_scores, l_scores)",
+        "l_logits = Concat <axis = 1> (l_of_first, l_scores)",
+        "linear_log = LogSoftmax <axis = 1> (l_logits)",
+    ]
+
+
+def _keys(longest: int) -> list[str]:
+    """`l_keys` [batch, n-gram]: the key of the n-gram that begins at each word, -1 where there is none."""
+    lines = [
+        "l_is_word = GreaterOrEqual (ids, l_first)",
+        "l_is_known = Less (ids, l_size)",
+        "l_has_1 = And (l_is_word, l_is_known)",
+        "l_key_1 = Where (l_has_1, ids, l_none)",
+    ]
+    for n in range(2, longest + 1):
+        lines += [
+            _constant(f"l_skip_{n}", n - 1),
+            f"l_head_{n} = Slice (l_key_{n - 1}, l_zero, l_minus_one, l_one)",
+            f"l_tail_{n} = Slice (l_key_1, l_skip_{n}, l_last, l_one)",
+            f"l_has_head_{n} = GreaterOrEqual (l_head_{n}, l_zero)",
+            f"l_has_tail_{n} = GreaterOrEqual (l_tail_{n}, l_zero)",
+            f"l_has_{n} = And (l_has_head_{n}, l_has_tail_{n})",
+            f"l_more_{n} = Add (l_head_{n}, l_one)",
+            f"l_shifted_{n} = Mul (l_more_{n}, l_size)",
+            f"l_whole_{n} = Add (l_shifted_{n}, l_tail_{n})",
+            f"l_key_{n} = Where (l_has_{n}, l_whole_{n}, l_none)",
+        ]
+    every = ", ".join(f"l_key_{n}" for n in range(1, longest + 1))
+    return [*lines, f"l_keys = Concat <axis = 1> ({every})"]
+
+
+def _distinct() -> list[str]:
+    """`l_sorted` [batch, n-gram], and `l_is_repeat`: whether the key before it is the same."""
+    return [
+        "l_shape = Shape (l_keys)",
+        "l_n_keys = Gather (l_shape, l_one)",
+        "l_sorted, l_order = TopK <axis = 1, largest = 0, sorted = 1> (l_keys, l_n_keys)",
+        "l_but_first = Slice (l_sorted, l_one, l_last, l_one)",
+        "l_but_last = Slice (l_sorted, l_zero, l_minus_one, l_one)",
+        "l_same = Equal (l_but_first, l_but_last)",
+        "l_first_key = Slice (l_sorted, l_zero, l_one, l_one)",
+        "l_never = Less (l_first_key, l_first_key)",
+        "l_is_repeat = Concat <axis = 1> (l_never, l_same)",
+    ]
+
+
+def _search(n_keys: int) -> list[str]:
+    """`l_position`: how many features have a smaller key; `l_counts`: whether the n-gram there is this one.
+
+    A binary search in steps of powers of two, all n-grams side by side. `l_features` ends with a key that is
+    larger than any, so that looking beyond the end finds nothing.
+    """
+    lines = ["l_position_0 = Sub (l_sorted, l_sorted)"]
+    halves = [1 << bit for bit in reversed(range(n_keys.bit_length()))]
+    for i, half in enumerate(halves):
+        lines += [
+            _constant(f"l_half_{i}", half),
+            _constant(f"l_ahead_{i}", half - 1),
+            f"l_far_{i} = Add (l_position_{i}, l_ahead_{i})",
+            f"l_probe_{i} = Min (l_far_{i}, l_end)",
+            f"l_found_{i} = Gather (l_features, l_probe_{i})",
+            f"l_less_{i} = Less (l_found_{i}, l_sorted)",
+            f"l_move_{i} = Where (l_less_{i}, l_half_{i}, l_zero)",
+            f"l_position_{i + 1} = Add (l_position_{i}, l_move_{i})",
+        ]
+    return [
+        *lines,
+        f"l_position = Identity (l_position_{len(halves)})",
+        "l_there = Gather (l_features, l_position)",
+        "l_hit = Equal (l_there, l_sorted)",
+        "l_is_new = Not (l_is_repeat)",
+        "l_counts = And (l_hit, l_is_new)",
+    ]
+
+
+def _linear_arrays(linear: NgramModel) -> list[Any]:
+    import onnx
+
+    arrays = {
+        "l_features": np.append(linear.keys, _LAST_KEY),
+        # The row behind the last feature is what an n-gram without weight adds.
+        "l_weights": np.vstack([linear.weights, np.zeros_like(linear.weights, shape=(1, len(linear.bias)))]),
+        "l_bias": linear.bias.astype(np.float64),
+    }
+    return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+
+
+def _mixed(mixture: Mixture) -> list[str]:
+    """`probabilities`, as `foretell.mixture.Mixture` gives them."""
+    if mixture == PLAIN:
+        return [f"probabilities = Identity ({_PREFIX}probabilities)"]
+    offsets = mixture.offsets or (0.0,)
+    listed = ", ".join(map(repr, offsets))
+    lines, parts = [f"offsets = Constant <value = double[{len(offsets)}] {{{listed}}}> ()"], ["offsets"]
+    if mixture.network:
+        lines += [
+            f"least = Constant <value = double {{{float(np.finfo(np.float32).tiny)!r}}}> ()",
+            f"network_weight = Constant <value = double {{{mixture.network!r}}}> ()",
+            f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
+            "positive = Max (of_network, least)",
+            "network_log = Log (positive)",
+            "network_part = Mul (network_log, network_weight)",
+        ]
+        parts.append("network_part")
+    if mixture.linear:
+        lines += [
+            f"linear_weight = Constant <value = double {{{mixture.linear!r}}}> ()",
+            "linear_part = Mul (linear_log, linear_weight)",
+        ]
+        parts.append("linear_part")
+    return [
+        *lines,
+        f"mixed = Sum ({', '.join(parts)})",
+        "softmax = Softmax <axis = 1> (mixed)",
+        f"probabilities = Cast <to = {_FLOAT}> (softmax)",
+    ]

@@ -1,0 +1,53 @@
+"""The models of the tests of exporting; the browser and its runtime, where there are some."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export_workplace import MODELS, write_random
+
+from foretell.export import browser_runtime
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every model by its name in MODELS; copy one to change it."""
+    folder = tmp_path_factory.mktemp("models")
+    return {name: write_random(folder / name, name) for name in MODELS}
+
+
+@pytest.fixture(scope="session")
+def ort_web() -> Path:
+    """The npm package onnxruntime-web as a file."""
+    path = Path(os.environ.get("FORETELL_ONNXRUNTIME_WEB") or browser_runtime.cached())
+    if not path.is_file():
+        pytest.skip(f"needs {path}: npm pack onnxruntime-web@{browser_runtime.VERSION}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The command of Node.js."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("needs Node.js on PATH")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, as Playwright drives it; one process can hold one Playwright at a time, so not for longer."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("needs Chromium on PATH")
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=switches)
+        yield opened
+        opened.close()

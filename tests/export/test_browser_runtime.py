@@ -1,0 +1,128 @@
+"""onnxruntime-web: from a registry on loopback, the cache, or by hand; only ever the pinned package."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from foretell.errors import ArtifactError
+from foretell.export import browser_runtime
+from foretell.export.browser_runtime import ARCHIVE, registry, runtime_files
+
+NAMES = {"ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"}
+
+
+def small_package() -> bytes:
+    """Return a package with the names that are wanted, and one that is not."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as package:
+        for name in (*sorted(NAMES), "ort.all.js"):
+            entry = tarfile.TarInfo(f"package/dist/{name}")
+            entry.size = len(name)
+            package.addfile(entry, io.BytesIO(name.encode()))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bytes:
+    """A small package, pinned in place of the real one; the cache is an empty folder."""
+    content = small_package()
+    digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    monkeypatch.setattr(browser_runtime, "INTEGRITY", f"sha512-{digest}")
+    monkeypatch.setattr(browser_runtime, "cached", lambda: tmp_path / "cache" / ARCHIVE)
+    return content
+
+
+@pytest.fixture
+def served(package: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A registry on loopback, named by npm's own variable; the paths that it was asked for."""
+    asked: list[str] = []
+
+    class Registry(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(package)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/npm")
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_downloaded_once_then_from_the_cache(served: list[str], tmp_path: Path) -> None:
+    files = runtime_files()
+    assert {name for name in files if not name.endswith("README.md")} == {f"runtime/{name}" for name in NAMES}
+    assert files["runtime/ort.wasm.min.mjs"] == b"ort.wasm.min.mjs"
+    assert b"MIT" in files["runtime/README.md"]
+    assert served == [f"/npm/onnxruntime-web/-/{ARCHIVE}"]
+    assert runtime_files() == files
+    assert len(served) == 1
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [ARCHIVE]
+
+
+def test_given_by_hand(package: bytes, tmp_path: Path) -> None:
+    archive = tmp_path / "by-hand.tgz"
+    archive.write_bytes(package)
+    assert len(runtime_files(archive)) == 4
+    archive.write_bytes(package + b"\0")
+    with pytest.raises(ArtifactError, match=r"by-hand\.tgz: expected onnxruntime-web .* digest sha512-"):
+        runtime_files(archive)
+    with pytest.raises(ArtifactError, match="No such file"):
+        runtime_files(tmp_path / "missing.tgz")
+
+
+def test_a_changed_package_is_not_used_nor_kept(
+    served: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser_runtime, "INTEGRITY", "sha512-other")
+    with pytest.raises(ArtifactError, match="digest"):
+        runtime_files()
+    assert len(served) == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_offline_is_one_clear_error(package: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    del package
+    # Nothing listens on port 1.
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
+    with pytest.raises(ArtifactError) as error:
+        runtime_files()
+    said = str(error.value)
+    assert said.startswith("http://127.0.0.1:1/onnxruntime-web/-/")
+    assert "npm pack onnxruntime-web@" in said
+    assert "--runtime" in said
+    assert "\n" not in said
+
+
+def test_the_registry_is_npms_or_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    monkeypatch.delenv("NPM_CONFIG_REGISTRY", raising=False)
+    for answer, expected in {
+        "https://npm.example.org/x": "https://npm.example.org/x/",
+        "undefined": "https://registry.npmjs.org/",
+        "": "https://registry.npmjs.org/",
+    }.items():
+        monkeypatch.setattr(browser_runtime, "_of_npm", lambda answer=answer: answer)
+        assert registry() == expected
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://other.example.org/")
+    assert registry() == "https://other.example.org/"
+
+
+def test_the_real_package_has_the_pinned_digest(ort_web: Path) -> None:
+    files = runtime_files(ort_web)
+    assert files["runtime/ort-wasm-simd-threaded.wasm"][:4] == b"\0asm"

@@ -1,0 +1,182 @@
+"""The exported folder in Chromium, with nothing to be had but that folder: the same numbers as foretell's."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nasty import nasty_texts
+
+from foretell.data.examples import Examples
+from foretell.export.model_export import export_model
+from foretell.export.onnx_format import read_back
+from foretell.export.source import Source
+from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.words import WordsRuntime
+
+TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
+
+ASK_LABELS = """async () => {
+  const texts = await (await fetch("./texts.json")).json();
+  const { openHere } = await import("./runtime.js");
+  const model = await openHere();
+  const found = [];
+  for (const text of texts) found.push(await model.probabilities(text));
+  return found;
+}"""
+ASK_WORDS = """async () => {
+  const { openHere } = await import("./runtime.js");
+  const model = await openHere();
+  const text = "the mind adapts\\nwhat stands in";
+  const next = await model.next(text, 10);
+  let written = "";
+  for await (const piece of model.complete(text, { words: 12, temperature: 0 })) written += piece;
+  const drawn = [];
+  for await (const piece of model.complete("", { words: 5, random: () => 0.5 })) drawn.push(piece);
+  return { next, written, drawn };
+}"""
+
+
+class Folder(http.server.SimpleHTTPRequestHandler):
+    """A static folder, as any server would serve it; .mjs has a type of its own on few machines."""
+
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site(models: dict[str, Path], ort_web: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The address of a server with one exported folder for each model asked for."""
+    root = tmp_path_factory.mktemp("site")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Folder, directory=str(root)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def address(name: str) -> str:
+        if not (root / name).exists():
+            export_model(models[name], root / name, "web", runtime=ort_web)
+            readme = (root / name / "README.md").read_text()
+            (root / name / "example.js").write_text(readme.partition("```js\n")[2].partition("```")[0])
+            (root / name / "texts.json").write_text(json.dumps(TEXTS))
+        return f"http://127.0.0.1:{server.server_port}/{name}/"
+
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page for which there is nothing but its own folder; fails where the page complains."""
+    context = browser.new_context()
+    opened = context.new_page()
+    said: list[str] = []
+    elsewhere: list[str] = []
+    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+
+    def only_here(route: Any) -> None:
+        if route.request.url.startswith("http://127.0.0.1:"):
+            route.continue_()
+        else:
+            elsewhere.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", only_here)
+    yield opened
+    context.close()
+    assert said == []
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("name", ["labels", "labels-article"])
+def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], name: str) -> None:
+    page.goto(site(name))
+    found = page.evaluate(ASK_LABELS)
+    expected = LabelsRuntime.open(models[name]).predict_proba(TEXTS)
+    for text, row, ours in zip(TEXTS, found, expected.tolist(), strict=True):
+        assert row == pytest.approx(ours, abs=1e-4), text
+
+
+def test_the_same_next_words_and_the_same_continuation(site: Any, page: Any, models: dict[str, Path]) -> None:
+    page.goto(site("words"))
+    found = page.evaluate(ASK_WORDS)
+    runtime = WordsRuntime.open(models["words"])
+    text = "the mind adapts\nwhat stands in"
+    for theirs, ours in zip(found["next"], runtime.next(text, k=10), strict=True):
+        assert theirs["word"] == ours.word
+        assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
+    assert found["written"] == "".join(runtime.complete(text, words=12, temperature=0))
+    assert len(found["drawn"]) == 5
+
+
+def test_the_program_of_the_readme(site: Any, page: Any, models: dict[str, Path]) -> None:
+    page.goto(site("labels-3"))
+    with page.expect_console_message() as printed:
+        page.evaluate('import("./example.js").then(() => null)')
+    (verdict,) = LabelsRuntime.open(models["labels-3"]).classify(["Well worth the money."])
+    assert json.loads(printed.value.text) == pytest.approx(verdict.probabilities, abs=1e-4)
+
+
+def test_8_bits_in_the_browser(
+    site: Any, page: Any, models: dict[str, Path], ort_web: Path, tmp_path: Path
+) -> None:
+    data = Examples(["the mind", "the obstacle"], ["bad", "good"])
+    export_model(models["labels"], tmp_path / "out", "web", int8=True, data=data, max_loss=1, runtime=ort_web)
+    # In the place of the other graph; the rest of the folder is the same.
+    page.route("**/model.onnx", lambda route: route.fulfill(path=tmp_path / "out" / "model.onnx"))
+    page.goto(site("labels"))
+    found = page.evaluate(ASK_LABELS)
+    source = Source(models["labels"])
+    answer = read_back(tmp_path / "out", source)
+    for text, row in zip(TEXTS, found, strict=True):
+        assert row == pytest.approx(answer(source.ids(text))[0].tolist(), abs=1e-3), text
+
+
+def test_the_page_answers_with_the_network_off(site: Any, page: Any, models: dict[str, Path]) -> None:
+    page.goto(site("labels-3"))
+    page.wait_for_selector("html[data-ready]")
+    page.context.set_offline(True)
+    page.fill("#text", "the mind adapts <img src=x onerror=alert(1)>")
+    verdict = next(
+        LabelsRuntime.open(models["labels-3"]).classify(["the mind adapts <img src=x onerror=alert(1)>"])
+    )
+    first = page.locator("#answers li").first
+    page.wait_for_function(
+        f"Math.abs(document.querySelector('#answers li').dataset.probability - {verdict.probability}) < 1e-4"
+    )
+    assert first.locator("span").first.text_content() == verdict.label
+    assert page.locator("#answers li").count() == 3
+    # A label is text, whatever it looks like.
+    assert page.locator("#answers b").count() == 0
+    assert "<b>bad</b>" in page.locator("#about").text_content()
+
+
+def test_the_page_continues_a_text(site: Any, page: Any) -> None:
+    page.goto(site("words"))
+    page.wait_for_selector("html[data-ready]")
+    page.context.set_offline(True)
+    page.fill("#text", "the mind")
+    page.click("#continue")
+    page.wait_for_function(
+        "document.querySelector('#text').value.length > 20 && !document.querySelector('#continue').disabled"
+    )
+    assert page.input_value("#text").startswith("the mind")
+    assert page.locator("#answers li").count() == 8
+
+
+def test_an_article_model_says_what_it_needs(site: Any, page: Any) -> None:
+    page.goto(site("words-article"))
+    page.wait_for_selector("html[data-ready]")
+    page.fill("#text", "the mind adapts and")
+    page.wait_for_selector("#answers li")
+    page.fill("#text", "xyzzy the mind")
+    page.wait_for_function("document.querySelector('#about').textContent.startsWith('expected 3 words')")
+    assert page.locator("#answers li").count() == 0
