@@ -97,8 +97,14 @@ class LabelsSettings(Settings):
     linear: bool = setting(False, "mix in a linear model of 1-3 grams, as the held-out part says")
     linear_vocabulary: int = setting(200_000, "most words that the linear model knows", low=1, high=1_000_000)
     refit: bool = setting(False, "fit the linear model once more at the end, to the held-out texts too")
+    word_vectors: bool = setting(
+        False, "start from vectors of the words, made of which words stand near which in all texts (bilstm)"
+    )
     relabel: int = setting(
-        0, "epochs after which network and linear model label the unlabelled texts anew; 0: never", low=0
+        0,
+        "first epochs, over the texts with labels alone; then network and linear model label the unlabelled ones"
+        "; 0: the linear model labels them at once",
+        low=0,
     )
     min_steps: int = setting(
         1, "least training steps: few texts are passed over more often, and patience grows alike", low=1
@@ -159,13 +165,13 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
-        dropout=0.3, batch_size=64, learning_rate=0.002, epochs=4, held_out=0.1, patience=1, keep="best",
-        min_steps=200, linear=True, relabel=2, refit=True, minutes=15.0,
+        dropout=0.3, batch_size=64, learning_rate=0.003, epochs=4, held_out=0.1, patience=1, keep="best",
+        min_steps=200, linear=True, word_vectors=True, relabel=3, refit=True, minutes=15.0,
     ),
     "best": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
         dropout=0.4, batch_size=64, learning_rate=0.002, epochs=6, held_out=0.1, patience=2, keep="best",
-        min_steps=200, linear=True, relabel=3, refit=True, minutes=60.0,
+        min_steps=200, linear=True, word_vectors=True, relabel=4, refit=True, minutes=60.0,
     ),
 }  # fmt: skip
 

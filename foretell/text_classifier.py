@@ -72,6 +72,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear: bool | None = None,
         linear_vocabulary: int | None = None,
         refit: bool | None = None,
+        word_vectors: bool | None = None,
         relabel: int | None = None,
         min_steps: int | None = None,
     ) -> None:
@@ -101,6 +102,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.linear = linear
         self.linear_vocabulary = linear_vocabulary
         self.refit = refit
+        self.word_vectors = word_vectors
         self.relabel = relabel
         self.min_steps = min_steps
 

@@ -25,7 +25,8 @@ from foretell.training.run import Run
 from foretell.training.transfer import LanguageModelWeights, fitting_settings, take_over
 
 if TYPE_CHECKING:
-    from foretell.training.labels_fit import Fitting, Plan
+    from foretell.training.labels_fit import Fitting
+    from foretell.training.labels_plan import Plan
 
 
 # Of the time, for the network: with less it is better told.
@@ -187,16 +188,21 @@ def _prepare(
 ) -> Fitting:
     """Build, encode and compile the network; go back to the latest checkpoint where the run has one."""
     from foretell.networks.labels import labels_network
-    from foretell.training.labels_fit import Fitting, compile_network, make_plan
+    from foretell.training.labels_fit import Fitting, compile_network
+    from foretell.training.labels_plan import make_plan
 
     settings, n_labels = stages.settings, len(stages.labels)
     size = network_size(settings, stages.tokenizer)
     check_size(settings, size, n_labels)
     train = stages.for_network()
-    plan = make_plan(settings, len(train))
+    n_unlabelled = len(stages.unlabelled)
+    plan = make_plan(settings, len(train) - n_unlabelled, n_unlabelled)
     _tell_plan(plan, settings, len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
-    if start is not None:
+    checkpoint = run.checkpoints.latest()
+    if start is None and settings.word_vectors and checkpoint is None:
+        stages.give_vectors(network)
+    elif start is not None:
         shared = take_over(network, stages.tokenizer, settings, start)
         words = size - stages.tokenizer.specials
         text = f"{shared:,} of {words:,} words have their vectors from {start.name}; the others are new"
@@ -212,18 +218,18 @@ def _prepare(
         interrupt=interrupt,
         listener=stages.listener,
         budget=budget,
+        labelled=len(train) - n_unlabelled,
         relabel=stages.relabel if stages.unlabelled else None,
     )
+    if checkpoint is not None:
+        fitting.restore(checkpoint)
+        run.rewind(checkpoint.step)
+        stages.listener(Said(text=f"resumed after step {checkpoint.step:,} of {plan.steps:,}"))
     budget.keep(fitting.seconds_to_end() + stages.seconds_to_end())
     if budget.left() < _LEAST_SHARE * 60 * settings.minutes:
         spent, least = budget.seconds(), math.ceil(budget.seconds() / 30)
         text = f"{spent:.0f} of {60 * settings.minutes:.0f} seconds are over before the network can learn"
         stages.listener(Said(text=f"{text}: --minutes {least:g} or more would serve it better"))
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is not None:
-        fitting.restore(checkpoint)
-        run.rewind(checkpoint.step)
-        stages.listener(Said(text=f"resumed after step {checkpoint.step:,} of {plan.steps:,}"))
     return fitting
 
 
@@ -231,7 +237,7 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
     if plan.epochs > settings.epochs:
         listener(
             Said(
-                text=f"{n_texts:,} texts make {plan.epoch_steps} steps an epoch: "
+                text=f"{n_texts:,} texts make {plan.epoch_steps[0]} steps an epoch: "
                 f"{plan.epochs} epochs instead of {settings.epochs}, for {settings.min_steps} steps at least"
             )
         )
@@ -251,7 +257,7 @@ def _metrics(
         "epochs": here.epoch,
         "steps": here.step,
         "seconds": budget.seconds(),
-        "texts_per_second": here.epoch * len(fitting.train) / max(here.seconds, 1e-9),
+        "texts_per_second": here.step * fitting.settings.batch_size / max(here.seconds, 1e-9),
     }
     if held_out is None or fitting.valid is None or of_network is None:
         return {"accuracy": here.accuracy, **shared, "measured_on": "training texts, while training"}

@@ -31,6 +31,7 @@ from foretell.training.labels_batches import (
     make_predictor,
 )
 from foretell.training.labels_metrics import mean_accuracy, mean_loss
+from foretell.training.labels_plan import Plan, Standing
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.window_means import Window
@@ -39,31 +40,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 # Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long to train: `epochs` of `epoch_steps` steps; patience in epochs (0: never stop early)."""
-
-    epochs: int
-    epoch_steps: int
-    patience: int
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole training."""
-        return self.epochs * self.epoch_steps
-
-
-def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
-    """Return the plan for `n_texts` texts: at least `settings.min_steps` steps, in whole epochs.
-
-    Where that takes more epochs than `settings.epochs`, patience is stretched as much: it is a part of the
-    training.
-    """
-    epoch_steps = math.ceil(n_texts / settings.batch_size)
-    epochs = max(settings.epochs, math.ceil(settings.min_steps / epoch_steps))
-    return Plan(epochs, epoch_steps, math.ceil(settings.patience * epochs / settings.epochs))
 
 
 def compile_network(
@@ -92,40 +68,15 @@ def _same_side(targets: Any, probabilities: Any) -> Any:
 
 
 @dataclass
-class Standing:
-    """Where a training stands; every field survives in a checkpoint.
-
-    Attributes:
-        epoch, batch, step: epochs done, batches done in the current one, steps done in all.
-        seconds: spent so far, checkpoints and held-out part included.
-        loss, accuracy: of the last whole epoch, while training.
-        valid_loss, valid_accuracy: of the last whole epoch, on the held-out part.
-        best_loss, best_accuracy, best_epoch: of the best epoch, from 1: the highest held-out accuracy, and of
-            equal ones the lowest loss.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    loss: float = math.nan
-    accuracy: float = math.nan
-    valid_loss: float | None = None
-    valid_accuracy: float | None = None
-    best_loss: float | None = None
-    best_accuracy: float = 0.0
-    best_epoch: int = 0
-
-
-@dataclass
 class Fitting:
     """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
 
     Attributes:
         model: a compiled network of `labels_network`.
-        train, valid: encoded texts; no valid, no early stopping and no best epoch.
+        train, valid: encoded texts; no valid, no early stopping and no best epoch. The first epochs of the
+            plan may read only the first `labelled` texts of `train`.
         budget: how long the steps may take.
-        relabel: called after `settings.relabel` epochs; returns the soft labels to go on with.
+        relabel: called after the epochs on the texts with labels alone; returns the soft labels of all.
         standing: where it stands.
     """
 
@@ -138,6 +89,7 @@ class Fitting:
     interrupt: Interrupt
     listener: Listener
     budget: Budget = field(default_factory=lambda: Budget(0))
+    labelled: int | None = None
     relabel: Callable[[Fitting], npt.NDArray[np.float32]] | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -146,6 +98,7 @@ class Fitting:
 
     def __post_init__(self) -> None:
         self._predictor = make_predictor(self.model, self.train.length)
+        self._seconds_to_relabel = 0.0
 
     def fit(self) -> None:
         """Train on to the end, then leave the weights in `model` that `settings.keep` names.
@@ -156,12 +109,10 @@ class Fitting:
         """
         follow = Follow(self)
         while not self._is_over():
-            here = self.standing
-            order = epoch_order(
-                self.train, self.settings.batch_size, seed=self.settings.seed, epoch=here.epoch
-            )
+            here, texts = self.standing, self.texts_now()
+            order = epoch_order(texts, self.settings.batch_size, seed=self.settings.seed, epoch=here.epoch)
             history = self.model.fit(
-                batches(self.train, order, self.settings.batch_size, first=here.batch),
+                batches(texts, order, self.settings.batch_size, first=here.batch),
                 initial_epoch=here.epoch,
                 epochs=here.epoch + 1,
                 shuffle=False,
@@ -185,9 +136,22 @@ class Fitting:
         text = f"the loss was not finite after step {here.step:,}: kept is epoch {here.best_epoch}"
         self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
 
+    def texts_now(self) -> EncodedTexts:
+        """Return the texts of the current epoch."""
+        if self.standing.epoch < self.plan.alone:
+            return self.train.first(self.labelled or len(self.train))
+        return self.train
+
     def steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
         return self.budget.steps(self.standing.step, self.plan.steps)
+
+    def learning_rate(self) -> float:
+        """Return the rate of the next step: it comes down once for each of the two parts of the training."""
+        step, steps, alone = self.standing.step, self.steps(), self.plan.steps_alone
+        if step < alone:
+            return learning_rate(step, min(steps, alone), self.settings.learning_rate)
+        return learning_rate(step - alone, max(1, steps - alone), self.settings.learning_rate)
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch, mixing and writing the model will take."""
@@ -199,13 +163,21 @@ class Fitting:
         self.predict(few)
         took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
         # Measured once for the epoch, and once for the mixture and the figures.
-        return SECONDS_TO_WRITE + 2 * took
+        self._seconds_to_relabel = self._n_unlabelled() * took / max(1, len(self.valid))
+        return SECONDS_TO_WRITE + 2 * took + self._seconds_to_relabel
+
+    def _n_unlabelled(self) -> int:
+        """Return how many texts are still to be labelled by this network."""
+        if self.relabel is None or self.standing.epoch >= self.plan.alone or self.labelled is None:
+            return 0
+        return len(self.train) - self.labelled
 
     def _is_over(self) -> bool:
         here = self.standing
         if here.step and here.step >= self.steps():
             return True
-        waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
+        # What the unlabelled texts have to give is always waited for.
+        waited = here.epoch - max(here.best_epoch, self.plan.alone) if here.best_loss is not None else 0
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
 
     def _end_epoch(self, follow: Follow) -> None:
@@ -234,11 +206,19 @@ class Fitting:
             valid_accuracy=done.valid_accuracy,
             speed=follow.speed(),
         )
-        if self.relabel is not None and here.epoch == self.settings.relabel and not self._is_over():
+        if self._is_time_to_relabel():
+            assert self.relabel is not None
             self._learn_from(self.relabel(self))
+            self.budget.give_back(self._seconds_to_relabel)
         self.save()
         if self.interrupt.at(here.step) and not self._is_over():
             raise interrupted(here.step, self.run.out)
+
+    def _is_time_to_relabel(self) -> bool:
+        """Whether the epochs on the texts with labels alone are over: all, or all that there is time for."""
+        if self.relabel is None or self._relabelled or not self.plan.alone:
+            return False
+        return self.standing.epoch >= self.plan.alone or self._is_over()
 
     def _learn_from(self, soft: npt.NDArray[np.float32]) -> None:
         self.train, self._relabelled = dataclasses.replace(self.train, soft=soft), [soft]
@@ -336,8 +316,8 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
     def speed(self) -> float:
         """Return texts per second since training began or was resumed."""
         steps = self._fitting.standing.step - self._step_before
-        per_step = len(self._fitting.train) / self._fitting.plan.epoch_steps
-        return steps * per_step / max(time.perf_counter() - self._began, 1e-9)
+        texts = steps * self._fitting.settings.batch_size
+        return texts / max(time.perf_counter() - self._began, 1e-9)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Put back the metrics of an interrupted epoch."""
@@ -352,8 +332,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         del batch, logs
         fitting = self._fitting
         if fitting.settings.network != "article":
-            peak, step = fitting.settings.learning_rate, fitting.standing.step
-            self.model.optimizer.learning_rate = learning_rate(step, fitting.steps(), peak)
+            self.model.optimizer.learning_rate = fitting.learning_rate()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count the step, tell of it, and save or stop between two steps of an epoch."""
@@ -367,7 +346,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
             return
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
-        if here.batch == fitting.plan.epoch_steps:
+        if here.batch == fitting.plan.epoch_steps[here.epoch]:
             return
         stop = fitting.interrupt.at(here.step)
         if stop or fitting.run.checkpoints.due():
@@ -379,7 +358,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
     def _texts_seen(self) -> int:
         """Return how many texts of this epoch are done; its last batch may be short."""
         fitting = self._fitting
-        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.train))
+        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.texts_now()))
 
     def _tell(self, means: dict[str, Any]) -> None:
         here, plan, now = self._fitting.standing, self._fitting.plan, time.perf_counter()

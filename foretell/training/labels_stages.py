@@ -27,9 +27,16 @@ from foretell.training.labels_linear import (
     tokenize,
 )
 from foretell.training.mixture_fit import fit_mixture
+from foretell.training.word_vectors import word_vectors
 
 if TYPE_CHECKING:
     from foretell.training.labels_fit import Fitting
+
+_MARGIN = 1.25
+"""What a fit may take longer than the one before it, on a machine that others use too."""
+
+_LEAST_WORDS = 20_000
+"""Of fewer words, which stand near which is chance."""
 
 
 class Stages:
@@ -102,6 +109,19 @@ class Stages:
             texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, self.settings
         )
 
+    def give_vectors(self, network: Any) -> None:
+        """Let the embedding of a new network start from vectors of the words, made of these texts."""
+        if len(self._texts.ids) < _LEAST_WORDS:
+            return
+        weights = network.get_layer("embedding").embeddings
+        first, (size, width) = self.tokenizer.specials, weights.shape
+        vectors, known = word_vectors(
+            self._texts.ids, self._texts.starts, first=first, size=size, width=width, seed=self.settings.seed
+        )
+        weights.assign(np.where(known[:, None], vectors, weights.numpy()))
+        text = f"{known.sum():,} words have vectors that tell which words stand near them"
+        self.listener(Said(text=text))
+
     def relabel(self, fitting: Fitting) -> Probabilities:
         """Return new soft labels: what network and linear model together say of the unlabelled texts."""
         assert self.linear is not None
@@ -144,7 +164,7 @@ class Stages:
         """Return about how long the linear model's fits after the network's training will take."""
         again = bool(self.unlabelled) and self.settings.relabel > 0
         refit = self.settings.refit and self.held_out is not None
-        return (again + refit) * self._fit_seconds if self.settings.linear else 0.0
+        return _MARGIN * (again + refit) * self._fit_seconds if self.settings.linear else 0.0
 
     def _fit(self, texts: TokenizedTexts, soft: Probabilities) -> None:
         began = time.monotonic()
