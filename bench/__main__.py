@@ -19,6 +19,8 @@ BENCHMARKS = (
     "article_labels",
     "cnn_lstm",
     "imdb_presets",
+    "peers",
+    "language_model",
     "big_text",
 )
 

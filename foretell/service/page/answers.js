@@ -61,8 +61,9 @@ export class AnswersTable {
       const part = answers.length / found.length;
       const known = answers.flatMap(({ probability }) => (probability === null ? [] : [probability]));
       const mean = known.length ? percent(known.reduce((a, b) => a + b, 0) / known.length) : "–";
-      return make("tr", {}, make("th", { scope: "row" }, named(label)), number(answers.length.toLocaleString("en")),
-        make("td", {}, make("span", { class: "share" }, bar(part), make("span", { class: "number" }, percent(part)))), number(mean));
+      const share = make("span", { class: "share" }, bar(part), make("span", { class: "number" }, percent(part)));
+      const count = number(answers.length.toLocaleString("en"));
+      return make("tr", {}, make("th", { scope: "row" }, named(label)), count, make("td", {}, share), number(mean));
     });
     this.summary.replaceChildren(head(["Label", "Texts", "Share", "Mean probability"]), make("tbody", {}, ...rows));
     this.#offer([...labels.keys()]);
@@ -78,8 +79,10 @@ export class AnswersTable {
   #showTexts() {
     const { answers, texts } = this.answering;
     const which = this.which.value;
-    const places = [...answers.keys()].filter((place) => answers[place] && (!which || `=${answers[place].label}` === which));
-    if (this.order.value === "unsure") places.sort((a, b) => (answers[a].probability ?? 0) - (answers[b].probability ?? 0));
+    const isShown = (answer) => answer && (!which || `=${answer.label}` === which);
+    const places = [...answers.keys()].filter((place) => isShown(answers[place]));
+    const sureness = (place) => answers[place].probability ?? 0;
+    if (this.order.value === "unsure") places.sort((a, b) => sureness(a) - sureness(b));
     const rows = places.slice(0, this.#rows).map((place) => row(place, texts[place], answers[place]));
     this.texts.replaceChildren(head(["Record", "Label", "Probability", "Text"]), make("tbody", {}, ...rows));
     this.more.hidden = places.length <= this.#rows;
@@ -113,5 +116,6 @@ function number(text) {
 
 function head(names) {
   const kind = (name) => (["Texts", "Mean probability", "Record", "Probability"].includes(name) ? "number" : null);
-  return make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col", class: kind(name) }, name))));
+  const cells = names.map((name) => make("th", { scope: "col", class: kind(name) }, name));
+  return make("thead", {}, make("tr", {}, ...cells));
 }

@@ -1,11 +1,13 @@
 // Continuing a text: word by word as the service writes it, until it is stopped.
 
-import { complain, say } from "./elements.js";
+import { complain } from "./elements.js";
 import { written } from "./service.js";
 
 export class Continuing {
   #writing = null;
   #before = null;
+  #waiting = "";
+  #frame = null;
 
   // `view` has the text, the model and whether the last word is unfinished.
   constructor(form, view) {
@@ -15,8 +17,7 @@ export class Continuing {
     ].map((which) => form.querySelector(which));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (this.#writing) this.#writing.abort();
-      else this.start();
+      if (!this.stop()) this.start();
     });
     this.undo.addEventListener("click", () => this.#takeBack());
     this.temperature.addEventListener("input", () => {
@@ -39,12 +40,32 @@ export class Continuing {
         temperature: Number(this.temperature.value),
         unfinished: isUnfinished,
       };
-      for await (const piece of written(question, writing.signal)) view.editor.text = view.text + piece;
+      for await (const piece of written(question, writing.signal)) this.#add(piece);
     } catch (error) {
       if (error.name !== "AbortError") this.error = error;
     } finally {
+      this.#flush();
       this.#end();
     }
+  }
+
+  // Stops, where it is writing; tells whether it was.
+  stop() {
+    this.#writing?.abort();
+    return this.#writing !== null;
+  }
+
+  // Words come faster than a screen can show them one by one.
+  #add(piece) {
+    this.#waiting += piece;
+    this.#frame ??= requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = null;
+    if (this.#waiting) this.view.editor.text = this.view.text + this.#waiting;
+    this.#waiting = "";
   }
 
   #begin(writing) {
@@ -65,7 +86,7 @@ export class Continuing {
     const added = view.text.slice(this.#before.length);
     this.undo.hidden = !added;
     if (this.error) view.failed(this.error);
-    else say(`Written: ${added}`);
+    else view.tell(`Written: ${added}`);
   }
 
   #takeBack() {

@@ -52,7 +52,7 @@ export class Curve {
       draw("polygon", { class: "area", points: area }),
       draw("polyline", { class: "line", points: line }),
       draw("text", { x: LEFT, y: HEIGHT - 6 }, "word 1"),
-      draw("text", { x: width - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, this.#found.words.length.toLocaleString("en")),
+      draw("text", { x: width - RIGHT, y: HEIGHT - 6, "text-anchor": "end" }, `${this.#found.words.length}`),
       this.marker));
     this.#mark();
   }
@@ -60,7 +60,8 @@ export class Curve {
   #told() {
     const { running, label } = this.#found;
     const [least, most] = [Math.min(...running), Math.max(...running)].map(percent);
-    return `The probability of ${visible(label)} begins at ${percent(running[0])}, ends at ${percent(running.at(-1))}, and lies between ${least} and ${most}.`;
+    const [first, last] = [running[0], running.at(-1)].map(percent);
+    return `The probability of ${visible(label)} goes from ${first} to ${last}, between ${least} and ${most}.`;
   }
 
   #gridLine(part) {

@@ -81,9 +81,10 @@ export class Editor {
       parts.push(text.slice(at, mark.start), marked);
       at = mark.end;
     }
-    const ghost = make("span", { class: "ghost" }, this.#ghost);
+    // In the field the line is broken as if there were no suggestion.
+    const ghost = [make("wbr"), make("span", { class: "ghost" }, this.#ghost)];
     // A line that has just begun needs something in it to be as high as one.
-    this.mirror.replaceChildren(...parts, text.slice(at), ghost, "\u200b");
+    this.mirror.replaceChildren(...parts, text.slice(at), ...ghost, "\u200b");
   }
 
   #under() {

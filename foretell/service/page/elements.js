@@ -1,7 +1,6 @@
 // Elements whose words come from anywhere: a string only ever becomes text, never markup.
 
 // Controls, those that would turn around what stands about them, and halves of surrogate pairs.
-// eslint-disable-next-line no-control-regex
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|[\ud800-\udfff]/gu;
 
 // An element with attributes and children; a child that is a string is text.

@@ -28,7 +28,7 @@ export class FileCard {
       event.preventDefault();
       this.start();
     });
-    for (const field of [this.column, this.below]) field.addEventListener("change", () => this.#forget());
+    for (const field of [this.column, this.below]) field.addEventListener("change", () => this.forget());
     this.stopButton.addEventListener("click", () => this.#stop?.abort());
   }
 
@@ -42,19 +42,22 @@ export class FileCard {
     this.#stop?.abort();
     complain(this.problem, "");
     this.form.hidden = true;
-    this.#forget();
-    try {
-      this.data = read(await decoded(file), file.name);
-    } catch (error) {
+    this.forget();
+    this.file = file;
+    const [data, error] = await decoded(file).then((text) => [read(text, file.name)]).catch((reason) => [null, reason]);
+    // Another one may have been chosen meanwhile.
+    if (this.file !== file) return;
+    if (error) {
       complain(this.problem, `${file.name}: ${error.message}`);
       return;
     }
-    this.name = file.name;
+    this.data = data;
     const { names, rows } = this.data;
     const [shown, about] = this.form.querySelectorAll(".filename > *");
     shown.textContent = visible(file.name);
     about.textContent = `${counted(rows.length, "record")}, ${counted(names.length, "column")}`;
-    this.column.replaceChildren(...names.map((name, place) => make("option", { value: place }, visible(name) || `column ${place + 1}`)));
+    const shownName = (name, place) => visible(name) || `column ${place + 1}`;
+    this.column.replaceChildren(...names.map((name, place) => make("option", {}, shownName(name, place))));
     this.column.selectedIndex = textColumn(this.data);
     this.button.textContent = `Classify ${counted(rows.length, "text")}`;
     this.form.hidden = false;
@@ -93,11 +96,12 @@ export class FileCard {
         if (answering === this.#answering) this.#progress(answering);
       },
     });
-    this.table.open(this.name, this.data, answering);
+    this.table.open(this.file.name, this.data, answering);
     return answering;
   }
 
-  #forget() {
+  // Forgets the answers, not the file: they are of another model, column or bound.
+  forget() {
     this.#stop?.abort();
     this.#answering = null;
     this.table.close();
@@ -123,12 +127,15 @@ export class FileCard {
 
   #finish(answering) {
     const { done, texts } = answering;
+    const isHeld = document.activeElement === this.stopButton;
     this.#progress(answering);
     this.#show(false);
     this.table.refresh(true);
     const isWhole = done === texts.length;
     this.button.hidden = isWhole;
     this.button.textContent = `Go on with ${counted(texts.length - done, "text")}`;
+    // Where the button has gone, the focus goes to what comes next.
+    if (isHeld) (isWhole ? this.card.querySelector("[data-download]") : this.button).focus();
     say(isWhole ? `${counted(done, "text")} answered` : `Stopped after ${counted(done, "text")}`);
   }
 

@@ -3,10 +3,11 @@
 import { apart, make, visible } from "./elements.js";
 
 const MOST_STEPS = 400;
-const LEAST_WIDTH = 46;
+const LEAST_WIDTH = 44;
 const MOST_WIDTH = 150;
 const PADDING = 14;
 const HEAD = 104;
+const SLIM = { width: 420, head: 82 };
 
 const ROWS = [
   { name: "Forget gate", of: ({ gates }) => gates.forget },
@@ -20,7 +21,6 @@ const ROWS = [
 export class HeatMap {
   #found = null;
   #place = null;
-  #isChosen = false;
   #width = 0;
 
   constructor(part) {
@@ -38,10 +38,7 @@ export class HeatMap {
     const steps = found?.steps.length ?? 0;
     this.#found = found;
     this.from = Math.max(0, steps - MOST_STEPS);
-    if (!this.#isChosen || this.#place >= steps) {
-      this.#isChosen = false;
-      this.#place = found ? eventful(found, this.from) : null;
-    }
+    if (this.#place === null || this.#place >= steps) this.#place = steps - 1;
     this.note.hidden = !this.from && !found?.backward;
     this.note.textContent = [
       found?.backward ? "This layer reads from the end: what it kept comes from the word to the right." : "",
@@ -54,7 +51,6 @@ export class HeatMap {
   // Tells of one step, by its place.
   point(place) {
     if (!this.#found?.steps[place]) return;
-    this.#isChosen = true;
     this.#place = place;
     this.#tell();
   }
@@ -90,7 +86,7 @@ export class HeatMap {
       const wide = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, this.pen.measureText(text.slice(0, 40)).width + PADDING));
       if (!lines.length || left < wide) {
         lines.push([]);
-        left = width - HEAD;
+        left = width - (width < SLIM.width ? SLIM.head : HEAD);
       }
       lines.at(-1).push(place);
       left -= wide;
@@ -99,22 +95,17 @@ export class HeatMap {
   }
 }
 
-// The step that changes the cell state most.
-function eventful({ cell }, from) {
-  const changes = cell.map((value, place) => (place < from ? -1 : Math.abs(value - (cell[place - 1] ?? 0))));
-  return changes.indexOf(Math.max(...changes));
-}
-
 function table(found, places, scales) {
   const words = places.map((place) => {
     const { text } = found.steps[place];
-    const button = make("button", { type: "button", value: place, title: visible(text), "aria-pressed": "false" }, apart(text));
-    return make("th", { scope: "col" }, button);
+    const how = { type: "button", value: place, title: visible(text), "aria-pressed": "false" };
+    return make("th", { scope: "col" }, make("button", how, apart(text)));
   });
   const rows = ROWS.map(({ name, of, isSigned, kind }, at) => make("tr", { class: kind ?? null },
     make("th", { scope: "row" }, name),
     ...places.map((place) => cell(of(found)[place], isSigned, scales[at]))));
-  return make("table", { class: "map" }, make("thead", {}, make("tr", {}, make("td"), ...words)), make("tbody", {}, ...rows));
+  const head = make("thead", {}, make("tr", {}, make("td"), ...words));
+  return make("table", { class: "map" }, head, make("tbody", {}, ...rows));
 }
 
 function cell(value, isSigned, scale) {
@@ -125,7 +116,8 @@ function cell(value, isSigned, scale) {
 
 // One step as an equation, in its own numbers.
 function told(found, place) {
-  const [forget, input, candidate, output] = ["forget", "input", "candidate", "output"].map((name) => found.gates[name][place]);
+  const names = ["forget", "input", "candidate", "output"];
+  const [forget, input, candidate, output] = names.map((name) => found.gates[name][place]);
   const [now, hidden] = [found.cell[place], found.hidden[place]];
   // What the gates say that there was: also right where the network begins anew.
   const before = forget > 1e-6 ? (now - input * candidate) / forget : 0;

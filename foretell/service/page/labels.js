@@ -2,7 +2,7 @@
 
 import { Curve } from "./curve.js";
 import { Editor } from "./editor.js";
-import { apart, complain, make, reveal, say } from "./elements.js";
+import { apart, complain, make, percent, reveal, say } from "./elements.js";
 import { FileCard } from "./file.js";
 import { LATER, Latest, SOON } from "./latest.js";
 import { ModelChoice } from "./models.js";
@@ -12,7 +12,10 @@ import { numbers, showDecided, showVerdict, told } from "./verdict.js";
 export class LabelsView {
   constructor(view, models) {
     this.view = view;
-    this.choice = new ModelChoice(view, models.filter(({ job }) => job === "labels"), () => this.#changed());
+    this.choice = new ModelChoice(view, models.filter(({ job }) => job === "labels"), () => {
+      this.file.forget();
+      this.#changed();
+    });
     [this.problem, this.key, this.invitation, this.verdict, this.decided, this.along] = [
       ".editor .problem", "[data-key]", "[data-try]", ".verdict", ".decided", ".along",
     ].map((which) => view.querySelector(which));
@@ -116,7 +119,6 @@ export class LabelsView {
     const { words, running, label } = this.found ?? {};
     if (!words || words.length < 2) return;
     const near = Math.min(running.length - 1, Math.floor((place ?? 0) / this.found.stride));
-    const percent = (part) => `${(100 * part).toFixed(1)} %`;
     this.detail.replaceChildren(...(place === null
       ? ["The probability of ", apart(label), " if the text ended there. Put the caret in a word to see its place."]
       : ["Up to ", make("b", {}, apart(words[place].text)), `: ${percent(running[near])} `, apart(label),

@@ -7,8 +7,8 @@ export class Latest {
   #timer;
   #asking;
 
-  // After `pause` ms `ask(question, signal)` is called, and `show(answer, question)` with what it gives, unless
-  // there is a newer question; `failed(error)` where it gives an error. `panel` is marked busy meanwhile.
+  // After `pause` ms `ask(question, signal)` is called, and `show(answer)` with what it gives, unless there
+  // is a newer question; `failed(error)` where it gives an error. `panel` is marked busy meanwhile.
   constructor({ pause, ask, show, failed, panel }) {
     Object.assign(this, { pause, ask, show, failed, panel });
   }
@@ -29,13 +29,11 @@ export class Latest {
   async #answer(question) {
     const asking = new AbortController();
     this.#asking = asking;
-    try {
-      const answer = await this.ask(question, asking.signal);
-      if (!asking.signal.aborted) this.show(answer, question);
-    } catch (error) {
-      if (!asking.signal.aborted) this.failed(error, question);
-    } finally {
-      if (!asking.signal.aborted) this.panel?.removeAttribute("aria-busy");
-    }
+    const asked = this.ask(question, asking.signal);
+    const [answer, error] = await asked.then((found) => [found], (reason) => [null, reason]);
+    if (asking.signal.aborted) return;
+    this.panel?.removeAttribute("aria-busy");
+    if (error) this.failed(error);
+    else this.show(answer);
   }
 }

@@ -54,7 +54,7 @@ function turn(name) {
 
 window.addEventListener("hashchange", () => {
   const name = chosen();
-  if (!views || !name || name === current) return;
+  if (!views || !lock.hidden || !name || name === current) return;
   turn(name);
   scrollTo(0, 0);
   document.querySelector(`#view-${name} h2`).focus({ preventScroll: true });

@@ -8,22 +8,30 @@ const SAMPLE = 1 << 16;
 // The usual names of a column of texts; an earlier tier wins.
 const TEXT_NAMES = [
   ["text"],
-  ["review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post", "reviewtext", "review_text",
-    "review_body", "message_text", "texts", "full_text", "utterance", "paragraph", "sms"],
+  [
+    "review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post", "reviewtext",
+    "review_text", "review_body", "message_text", "texts", "full_text", "utterance", "paragraph", "sms",
+  ],
   ["description", "title", "headline", "summary", "question", "query", "subject"],
 ];
-const LABEL_NAMES = ["label", "labels", "sentiment", "class", "category", "target", "y", "rating", "stars", "topic", "tag", "intent"];
+const LABEL_NAMES = [
+  "label", "labels", "sentiment", "class", "category", "target", "y", "polarity", "emotion", "intent", "topic", "tag",
+  "rating", "stars", "score", "type", "spam", "stance",
+];
 
 // The text of a file: UTF-8, UTF-16 with its mark, else what old spreadsheets write.
 export async function decoded(file) {
   if (file.size > MOST_BYTES) {
-    throw new Error(`expected a file of at most ${MOST_BYTES >> 20} MiB, found ${Math.ceil(file.size / (1 << 20))}; use: foretell classify MODEL FILE`);
+    const found = Math.ceil(file.size / (1 << 20));
+    throw new Error(`expected at most ${MOST_BYTES >> 20} MiB, found ${found}; use: foretell classify MODEL FILE`);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
   if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
-  if (bytes.subarray(0, SAMPLE).includes(0)) throw new Error("expected CSV, TSV or JSON Lines, found binary data; export it as CSV");
+  if (bytes.subarray(0, SAMPLE).includes(0)) {
+    throw new Error("expected CSV, TSV or JSON Lines, found binary data; export it as CSV");
+  }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -59,8 +67,11 @@ export function textColumn({ names, rows }) {
 // Rows of cells as RFC 4180 writes them, quotes and line breaks inside quotes included; `sign` is between two
 // cells, null where a line is one cell and quotes are letters.
 export function parse(text, sign) {
+  return [...rowsOf(text, sign)];
+}
+
+function* rowsOf(text, sign) {
   const unquoted = new RegExp(`[^${sign ?? ""}\\r\\n]*`, "uy");
-  const rows = [];
   let row = [];
   let at = 0;
   while (at < text.length) {
@@ -78,10 +89,9 @@ export function parse(text, sign) {
     }
     at += text.startsWith("\r\n", at) ? 2 : 1;
     // An empty line is no record, an empty text is one.
-    if (row.length > 1 || row[0] || isQuoted) rows.push(row);
+    if (row.length > 1 || row[0] || isQuoted) yield row;
     row = [];
   }
-  return rows;
 }
 
 // What is in quotes from `start` on, and where that ends.
@@ -100,24 +110,26 @@ function closed(text, start) {
   }
 }
 
-// The delimiter that gives the most columns in the first line that all of a sample's lines share.
+// The delimiter under which the beginning of a text is the most regular table.
 function delimiter(text) {
-  const sample = text.slice(0, SAMPLE);
+  const end = text.length > SAMPLE ? text.lastIndexOf("\n", SAMPLE) + 1 : text.length;
   const scores = DELIMITERS.map((sign) => {
-    // The sample may end inside quotes.
-    const rows = attempt(() => parse(text.length > SAMPLE ? sample.slice(0, sample.lastIndexOf("\n")) : sample, sign));
+    const rows = untilError(rowsOf(text.slice(0, end), sign));
     const width = rows[0]?.length ?? 1;
     return width < 2 ? 0 : rows.filter((row) => row.length === width).length / rows.length;
   });
   return scores.some(Boolean) ? DELIMITERS[scores.indexOf(Math.max(...scores))] : ",";
 }
 
-function attempt(work) {
+// What comes before an error: a sample may end inside quotes.
+function untilError(values) {
+  const found = [];
   try {
-    return work();
+    for (const each of values) found.push(each);
   } catch {
-    return [];
+    // Reading the whole text says what is wrong, if anything is.
   }
+  return found;
 }
 
 function readDelimited(text, sign) {
@@ -126,17 +138,18 @@ function readDelimited(text, sign) {
   const names = hasHead(rows, sign) ? distinct(rows.shift()) : numbered(width);
   const wrong = rows.findIndex((row) => row.length !== width);
   if (wrong >= 0) {
-    throw new Error(`expected ${width} columns in each record, found ${rows[wrong].length} in record ${wrong + 1}; put texts that hold delimiters in quotes`);
+    const found = `${rows[wrong].length} in record ${wrong + 1}`;
+    throw new Error(`expected ${width} columns in each record, found ${found}; put texts with delimiters in quotes`);
   }
   return { names, rows };
 }
 
 // The first row names the columns: one of its names is usual, or no label of the records.
 function hasHead(rows, sign) {
-  if (sign === null || rows.length < 2) return false;
+  if (sign === null || !rows.length) return false;
   const [first, ...others] = rows;
   if (first.some((name) => [...TEXT_NAMES.flat(), ...LABEL_NAMES].includes(fold(name)))) return true;
-  if (first.length > 2) return true;
+  if (!others.length || first.length > 2) return others.length > 0;
   return first.length === 2 && ![0, 1].some((place) => others.some((row) => row[place] === first[place]));
 }
 
@@ -163,7 +176,12 @@ function readJsonLines(text) {
 }
 
 function record(line, number) {
-  const value = attempt(() => JSON.parse(line));
+  let value = null;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    // Told of below, as all that is no object.
+  }
   if (typeof value === "string") return { text: value };
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new Error(`expected a JSON object in each line, found something else in line ${number}`);

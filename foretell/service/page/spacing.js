@@ -4,6 +4,7 @@ const CLOSING = new Set(".,!?;:)]}…%’”»");
 const OPENING = new Set("([{“‘«#$€£¿¡");
 const JOINING = new Set("-–—/_@");
 const PAIRED = new Set("\"'`");
+const LONGEST = 100;
 
 // What to add to `text` so that `word` follows; "<eos>" is the end of a line.
 export function following(text, word) {
@@ -16,7 +17,8 @@ export function following(text, word) {
 
 // The word that a text ends in, which may be unfinished; "" where it ends in none.
 export function lastWord(text) {
-  return /[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]*)*$/u.exec(text)?.[0] ?? "";
+  // A longer one is no word; and on a text without white space the search would not end.
+  return /[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]*)*$/u.exec(text.slice(-LONGEST))?.[0] ?? "";
 }
 
 // The rest of `word`, where it begins with what is written of it; else null.

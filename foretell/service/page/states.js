@@ -54,7 +54,7 @@ export class StatesView {
     this.reading = new Latest({
       pause: LATER,
       panel: this.card,
-      ask: ({ text, layer, unit }, signal) => ask("states", { model: this.choice.current.id, text, layer, unit }, signal),
+      ask: (asked, signal) => ask("states", { model: this.choice.current.id, ...asked }, signal),
       show: (found) => this.#show(found),
       failed: (error) => {
         this.#show(null);

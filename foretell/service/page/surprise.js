@@ -10,7 +10,8 @@ const MOST = 12; // Bits that are shaded darkest.
 export class Surprise {
   constructor(card) {
     this.card = card;
-    [this.tiles, this.detail, this.rows] = [".tiles", "[data-caret]", "tbody"].map((which) => card.querySelector(which));
+    const parts = [".tiles", "[data-caret]", "tbody"];
+    [this.tiles, this.detail, this.rows] = parts.map((which) => card.querySelector(which));
   }
 
   async ask(model, text, signal) {
@@ -25,7 +26,7 @@ export class Surprise {
     if (!words.length) return [];
     const { perplexity, bits_per_character: bits, unknown } = found;
     this.tiles.replaceChildren(
-      tile("Perplexity", perplexity === null ? "∞" : short(perplexity), "As if it had chosen among so many words each time"),
+      tile("Perplexity", perplexity === null ? "∞" : short(perplexity), "As if it had chosen among so many words"),
       tile("Bits per character", bits.toFixed(2)),
       tile("Unknown words", unknown.toLocaleString("en")),
     );
@@ -34,7 +35,8 @@ export class Surprise {
     return words.map((each) => {
       const surprise = -each.log_probability / Math.LN2;
       const level = Math.min(1, Math.max(0, (surprise - NONE) / (MOST - NONE)));
-      return { start: each.start, end: each.end, kind: each.known ? "surprising" : "surprising unknown", level, of: each };
+      const kind = each.known ? "surprising" : "surprising unknown";
+      return { start: each.start, end: each.end, kind, level, of: each };
     });
   }
 
@@ -42,8 +44,9 @@ export class Surprise {
   point(mark) {
     this.detail.hidden = !mark;
     if (!mark) return;
-    const { text, known, top } = mark.of;
-    const instead = top.length && top[0].word !== text ? [" Expected: ", word(top[0].word), ` (${percent(top[0].probability)}).`] : [];
+    const { text, known, top: [likeliest] } = mark.of;
+    const isOther = likeliest && likeliest.word !== text;
+    const instead = isOther ? [" Expected: ", word(likeliest.word), ` (${percent(likeliest.probability)}).`] : [];
     const how = known ? `had a chance of ${chance(mark.of)}.` : "is unknown to the model.";
     this.detail.replaceChildren(make("b", {}, apart(text)), ` ${how}`, ...instead);
   }

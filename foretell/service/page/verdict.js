@@ -1,6 +1,6 @@
 // A verdict and the words that decided it, as lists and bars.
 
-import { apart, bar, make, percent, reveal, visible } from "./elements.js";
+import { apart, bar, counted, make, percent, reveal, visible } from "./elements.js";
 
 const MOST_LABELS = 8;
 const MOST_WORDS = 8;
@@ -21,7 +21,8 @@ export function showVerdict(card, found) {
   const ranked = Object.entries(found.probabilities).toSorted(([, p], [, q]) => q - p);
   const rows = ranked.slice(0, MOST_LABELS).map(([label, part]) =>
     make("li", {}, apart(label), bar(part), make("span", { class: "number" }, percent(part))));
-  if (ranked.length > MOST_LABELS) rows.push(make("li", { class: "soft" }, `and ${ranked.length - MOST_LABELS} more labels`));
+  const more = ranked.length - MOST_LABELS;
+  if (more > 0) rows.push(make("li", { class: "soft" }, `and ${counted(more, "more label")}`));
   card.querySelector(".bars").replaceChildren(...rows);
   const notice = card.querySelector(".notice");
   notice.hidden = !found.flags.length;
@@ -35,7 +36,8 @@ export function showDecided(card, found) {
   if (!words.length) return;
   const ranked = words.toSorted((a, b) => Math.abs(b.effect) - Math.abs(a.effect)).slice(0, MOST_WORDS);
   const strongest = Math.max(1, Math.abs(ranked[0].effect));
-  const rows = ranked.filter(({ effect }) => Math.abs(effect) >= LEAST_EFFECT).map((each) => effectRow(each, strongest));
+  const decisive = ranked.filter(({ effect }) => Math.abs(effect) >= LEAST_EFFECT);
+  const rows = decisive.map((each) => effectRow(each, strongest));
   const head = ["Word", "Against · for", "Without it"].map((name) => make("th", { scope: "col" }, name));
   card.querySelector(".effects").replaceChildren(rows.length
     ? make("table", { class: "effects" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))
@@ -46,7 +48,9 @@ function effectRow({ text, effect, without }, strongest) {
   const kind = effect > 0 ? "for" : "against";
   return make("tr", {},
     make("th", { scope: "row" }, apart(text)),
-    make("td", { class: "side" }, make("span", { class: "sides" }, bar(Math.abs(effect) / strongest, kind)), make("span", { class: "unseen" }, kind)),
+    make("td", { class: "side" },
+      make("span", { class: "sides" }, bar(Math.abs(effect) / strongest, kind)),
+      make("span", { class: "unseen" }, kind)),
     make("td", { class: "number" }, percent(without)));
 }
 

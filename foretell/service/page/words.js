@@ -2,7 +2,7 @@
 
 import { Continuing } from "./continuing.js";
 import { Editor } from "./editor.js";
-import { bar, complain, make, percent, say, visible, word } from "./elements.js";
+import { apart, bar, complain, make, percent, say, visible, word } from "./elements.js";
 import { LATER, Latest, SOON } from "./latest.js";
 import { ModelChoice } from "./models.js";
 import { ask } from "./service.js";
@@ -14,6 +14,8 @@ const SHOWN = 6;
 export class WordsView {
   #choices = [];
   #isLeaving = false;
+  #isWanted = false;
+  #news = "";
 
   constructor(view, models) {
     this.view = view;
@@ -44,6 +46,12 @@ export class WordsView {
     if (this.choice.current && !this.list.hasChildNodes()) this.#changed();
   }
 
+  // Tells a screen reader, and again together with what may come next.
+  tell(news) {
+    this.#news = news;
+    say(news);
+  }
+
   failed(error) {
     complain(this.problem, error.message.replace(/^text 0: /u, ""));
   }
@@ -70,7 +78,8 @@ export class WordsView {
   }
 
   #changed() {
-    this.#isLeaving = false;
+    this.#isLeaving = this.#isWanted = false;
+    this.#news = "";
     complain(this.problem, "");
     if (!this.choice.current) return;
     this.next.put(this.text);
@@ -105,7 +114,8 @@ export class WordsView {
   #show(choices) {
     this.#choices = choices;
     const [first] = choices;
-    this.title.replaceChildren(...(first?.isEnding ? ["Endings of ", make("bdi", {}, lastWord(this.text))] : ["Next word"]));
+    const title = first?.isEnding ? ["Endings of ", apart(lastWord(this.text))] : ["Next word"];
+    this.title.replaceChildren(...title);
     const rows = choices.map((each) => {
       const button = make("button", { type: "button" }, make("span", {}, word(each.name)), bar(each.probability),
         make("span", { class: "number" }, percent(each.probability)));
@@ -114,25 +124,36 @@ export class WordsView {
     });
     this.list.replaceChildren(...rows);
     if (this.editor.isAtEnd && this.text) this.editor.suggest(first && first.name !== "<eos>" ? first.added : "");
-    if (first) say(`Next: ${choices.slice(0, 3).map(({ name }) => visible(name)).join(", ")}`);
+    if (first) say(`${this.#news} Next: ${choices.slice(0, 3).map(({ name }) => visible(name)).join(", ")}`.trim());
+    if (this.#isWanted && first) this.#take(first);
   }
 
   #take({ added }) {
+    this.#choices = [];
     this.editor.text = this.text + added;
     this.editor.field.focus();
+  }
+
+  // Takes the first word, or waits for it where it is on its way: then the next Tab must not leave the text.
+  #takeFirst(event) {
+    const isComing = this.next.panel.hasAttribute("aria-busy");
+    if (this.#isLeaving || !this.text || !this.editor.isAtEnd || !(this.#choices.length || isComing)) return;
+    event.preventDefault();
+    if (isComing) this.#isWanted = true;
+    else this.#take(this.#choices[0]);
   }
 
   #pressed(event) {
     if (event.isComposing) return;
     const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.shiftKey;
+    if (event.key === "Escape" && this.continuing.stop()) return;
     if (event.key === "Escape") {
       // From here on Tab moves on, as it does everywhere, until something is typed.
       this.#isLeaving = true;
+      this.#isWanted = false;
       this.editor.suggest("");
-    } else if (event.key === "Tab" && plain && !this.#isLeaving && this.text && this.editor.isAtEnd && this.#choices.length) {
-      event.preventDefault();
-      this.#take(this.#choices[0]);
-      this.#choices = [];
+    } else if (event.key === "Tab" && plain) {
+      this.#takeFirst(event);
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       this.continuing.start();

@@ -1,0 +1,143 @@
+"""Words a second that the `base` language model learns from, beside Keras's and PyTorch's own LSTM.
+
+The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 32 streams of 35 words, the
+state carried on, Adam with clipping, the output layer tied to the embedding (but not in Keras, whose layers
+have no such thing). With all words in the softmax the mathematics is the same; `base` itself samples 2,048 of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from bench.commands import run
+from bench.record import Results
+
+WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 32, 35
+STEPS, WARM_UP = 40, 5
+
+
+def main() -> None:
+    """Show each way, the best of `--repeats` turns, the turns of all of them interleaved."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(words_per_second(WAYS[options.one][1]())))
+        return
+    results = Results("language_model", ["what", "words a second", "times plain Keras"])
+    ways = [name for name, (needs, _) in WAYS.items() if find_spec(needs)]
+    for name in WAYS.keys() - set(ways):
+        print(f"{name}: {WAYS[name][0]} is not installed", file=sys.stderr)
+    best = dict.fromkeys(ways, 0.0)
+    for _ in range(options.repeats):
+        for name in ways:
+            done = run([sys.executable, "-m", "bench.language_model", "--one", name])
+            best[name] = max(best[name], json.loads(done.stdout.splitlines()[-1]))
+    for name in ways:
+        times = best[name] / best["Keras, all words"]
+        results.add(name, f"{best[name]:,.0f}", f"{times:.1f}", words_per_second=best[name])
+
+
+def words_per_second(step: Callable[[Any, Any], Any]) -> float:
+    """Return the rate of a function that learns from ids and targets, int32 [stream, step]."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    text = np.minimum(rng.zipf(1.2, size=(STREAMS, (STEPS + WARM_UP) * WINDOW + 1)), WORDS) - 1
+    text = text.astype(np.int32)
+    for place in range(STEPS + WARM_UP):
+        if place == WARM_UP:
+            began = time.perf_counter()
+        start = place * WINDOW
+        step(text[:, start : start + WINDOW], text[:, start + 1 : start + 1 + WINDOW])
+    return STEPS * STREAMS * WINDOW / (time.perf_counter() - began)
+
+
+def foretell_step(negatives: int) -> Callable[[Any, Any], Any]:
+    """Return the step of `foretell train words --preset base`."""
+    import tensorflow as tf
+
+    from foretell.config import WORDS_PRESETS, with_changes
+    from foretell.networks.words import LstmNetwork
+    from foretell.training.words_step import Steps, seed_of
+
+    settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
+    network = LstmNetwork(settings, WORDS)
+    steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
+
+    def step(ids: Any, targets: Any) -> None:
+        nonlocal state, count
+        rate = tf.constant(0.002)
+        _, _, state = steps.train(
+            tf.constant(ids), tf.constant(targets), state, seed_of(settings, count), rate
+        )
+        count += 1
+
+    return step
+
+
+def keras_step() -> Callable[[Any, Any], Any]:
+    """Return a step of Keras's `train_on_batch` with its stateful LSTM."""
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input(batch_shape=(STREAMS, WINDOW), dtype="int32"),
+            layers.Embedding(WORDS, WIDTH),
+            layers.Dropout(0.2),
+            layers.LSTM(WIDTH, return_sequences=True, stateful=True),
+            layers.Dropout(0.2),
+            layers.Dense(WORDS),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.002, global_clipnorm=1.0), loss)
+    return model.train_on_batch
+
+
+def torch_step() -> Callable[[Any, Any], Any]:
+    """Return a step with PyTorch's LSTM."""
+    import torch
+    from torch import nn
+
+    embedding, lstm = nn.Embedding(WORDS, WIDTH), nn.LSTM(WIDTH, WIDTH, batch_first=True)
+    bias, drop = nn.Parameter(torch.zeros(WORDS)), nn.Dropout(0.2)
+    nn.init.uniform_(embedding.weight, -0.05, 0.05)
+    weights = [embedding.weight, *lstm.parameters(), bias]
+    optimizer, loss_of = torch.optim.Adam(weights, 0.002), nn.CrossEntropyLoss()
+    state = (torch.zeros(1, STREAMS, WIDTH), torch.zeros(1, STREAMS, WIDTH))
+
+    def step(ids: Any, targets: Any) -> float:
+        nonlocal state
+        optimizer.zero_grad()
+        hidden, state = lstm(drop(embedding(torch.as_tensor(ids, dtype=torch.int64))), state)
+        state = (state[0].detach(), state[1].detach())
+        logits = nn.functional.linear(drop(hidden), embedding.weight, bias)
+        wanted = torch.as_tensor(targets, dtype=torch.int64)
+        loss = loss_of(logits.reshape(-1, WORDS), wanted.reshape(-1))
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        return float(loss)
+
+    return step
+
+
+WAYS: dict[str, tuple[str, Callable[[], Callable[[Any, Any], Any]]]] = {
+    "Keras, all words": ("keras", keras_step),
+    "PyTorch, all words": ("torch", torch_step),
+    "foretell, all words": ("tensorflow", lambda: foretell_step(0)),
+    "foretell, base: 2,048 sampled": ("tensorflow", lambda: foretell_step(2_048)),
+}
+
+
+if __name__ == "__main__":
+    main()

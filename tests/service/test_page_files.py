@@ -1,0 +1,266 @@
+"""A whole file on the page: read as Python reads it, answered as the service answers, downloaded safely."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_workplace import chromium, opened, until
+from playwright.sync_api import Browser, Page, Route, expect
+from service_workplace import Running
+
+ROWS = [
+    ["1", "the mind adapts", "=1+1"],
+    ["2", 'way, "obstacle"\nacting 😀', "@SUM(A1)"],
+    ["3", "", "plain"],
+    ["4", "=good bad", "-1"],
+]
+PARSE = """async ([text, sign]) => (await import("/page/records.js")).parse(text, sign)"""
+READ = """async ([bytes, name]) => {
+  const { decoded, read, textColumn } = await import("/page/records.js");
+  const file = new File([new Uint8Array(bytes)], name);
+  try {
+    const found = read(await decoded(file), name);
+    return { ...found, text: found.names[textColumn(found)] };
+  } catch (error) {
+    return error.message;
+  }
+}"""
+DROP = """([content, name]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([content], name));
+  const place = document.querySelector(".drop");
+  place.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as it:
+        yield it
+
+
+@pytest.fixture
+def page(browser: Browser, served: Running) -> Iterator[Page]:
+    with opened(browser, f"{served.url}/#labels") as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def reader(browser: Browser, served: Running) -> Iterator[Page]:
+    """One page for all tests that only read files."""
+    with opened(browser, f"{served.url}/#labels") as it:
+        yield it
+
+
+@pytest.mark.parametrize("sign", [",", "\t", ";", "|"])
+def test_tables_are_read_as_python_reads_them(reader: Page, sign: str) -> None:
+    letters = ["a", "é", "😀", sign, '"', "\n", "\r\n", " ", "'", "\\"]
+    draw = random.Random(7)
+    for width in (1, 2, 5):
+        rows = [
+            ["".join(draw.choices(letters, k=draw.randrange(5))) for _ in range(width)] for _ in range(60)
+        ]
+        for end in ("\n", "\r\n"):
+            written = io.StringIO(newline="")
+            csv.writer(written, delimiter=sign, lineterminator=end, quoting=csv.QUOTE_MINIMAL).writerows(rows)
+            text = written.getvalue()
+            assert reader.evaluate(PARSE, [text, sign]) == rows
+            assert reader.evaluate(PARSE, [text.removesuffix(end), sign]) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "names", "rows", "text"),
+    [
+        (b"text,label\na b,x\n", "a.csv", ["text", "label"], [["a b", "x"]], "text"),
+        (b"id;Review Text\n1;a, b\n", "a.csv", ["id", "Review Text"], [["1", "a, b"]], "Review Text"),
+        (b"id\ttweet\n1\ta\n", "a.tsv", ["id", "tweet"], [["1", "a"]], "tweet"),
+        (b"x,a longer text\ny,another\nx,one more\n", "a.csv", ["column 1", "column 2"], None, "column 2"),
+        (b'one line\n"two" lines, so\n', "a.txt", ["text"], [["one line"], ['"two" lines, so']], "text"),
+        (b"\xef\xbb\xbftext,n\na,1\n", "a.csv", ["text", "n"], [["a", "1"]], "text"),
+        ("text,n\né,1\n".encode("latin-1"), "a.csv", ["text", "n"], [["é", "1"]], "text"),
+        ("text,n\né,1\n".encode("utf-16"), "a.csv", ["text", "n"], [["é", "1"]], "text"),
+        (b"text,text\na,b\n", "a.csv", ["text", "text (2)"], [["a", "b"]], "text"),
+        (b'{"n": 1, "body": "a"}\n\n{"body": "b", "__proto__": "c"}\n', "a.jsonl",
+         ["n", "body", "__proto__"], [[1, "a", None], [None, "b", "c"]], "body"),
+        (b'"a"\n"b"\n', "a.jsonl", ["text"], [["a"], ["b"]], "text"),
+    ],
+)  # fmt: skip
+def test_files_as_people_have_them(
+    reader: Page, content: bytes, name: str, names: list[str], rows: Any, text: str
+) -> None:
+    found = reader.evaluate(READ, [list(content), name])
+    assert found["names"] == names
+    assert rows is None or found["rows"] == rows
+    assert found["text"] == text
+
+
+def test_the_delimiter_of_a_long_file_is_found(reader: Page) -> None:
+    """Its beginning, from which that is told, ends inside quotes."""
+    rows = [["1", "a;b\n" * 3_000], *([str(n), f"line\n{n}"] for n in range(9_000))]
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter=";").writerows([["id", "text"], *rows])
+    found = reader.evaluate(READ, [list(written.getvalue().encode()), "a.csv"])
+    assert found["names"] == ["id", "text"]
+    assert len(found["rows"]) == len(rows)
+    assert found["rows"][-1] == rows[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"", "a.csv", "found none"),
+        (b"text,label\n", "a.csv", "found none"),
+        (b'text,label\na,"b\nc,d\n', "a.csv", "a closing quote, found none after the one in line 2"),
+        (b"text,label\na,b,c\n", "a.csv", "expected 2 columns in each record, found 3 in record 1"),
+        (b"PK\x03\x04\x00\x00", "a.csv", "binary data"),
+        (b'{"text": "a"}\n{"text": \n', "a.jsonl", "found something else in line 2"),
+        (b"[1]\n", "a.jsonl", "found something else in line 1"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_of_in_one_line(
+    reader: Page, tmp_path: Path, content: bytes, name: str, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    reader.locator("[type=file]").set_input_files(tmp_path / name)
+    problem = reader.locator(".file .problem")
+    expect(problem).to_contain_text(f"{name}: expected")
+    expect(problem).to_contain_text(message)
+    expect(reader.locator(".chosen")).to_be_hidden()
+
+
+def test_a_file_is_answered_summed_up_and_downloaded(page: Page, served: Running, tmp_path: Path) -> None:
+    _write(tmp_path / "my texts.csv", [["n", "text", "label"], *ROWS])
+    _classify(page, tmp_path / "my texts.csv", "Classify 4 texts")
+    expected = served.post("/v1/classify", {"texts": [text for _, text, _ in ROWS]}).json()["answers"]
+    shown = page.locator(".texts tbody tr")
+    expect(shown).to_have_count(4)
+    expect(shown.locator("th")).to_have_text([answer["label"] for answer in expected])
+    expect(shown.nth(2)).to_contain_text("(empty)")
+    counts = {label: sum(a["label"] == label for a in expected) for label in {a["label"] for a in expected}}
+    for label, count in counts.items():
+        row = page.locator(".summary tbody tr").filter(has_text=label)
+        expect(row.locator("td").first).to_have_text(str(count))
+
+    name, content = _download(page, "CSV")
+    assert name == "my texts-answers.csv"
+    assert content.startswith(b"\xef\xbb\xbf")
+    table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    assert table[0] == ["n", "text", "label", "foretell_label", "probability", "reason", "flags"]
+    assert [row[0] for row in table[1:]] == ["1", "2", "3", "4"]
+    # What a spreadsheet would run is a text for it now; what is none stays.
+    assert [row[1] for row in table[1:]] == ["the mind adapts", ROWS[1][1], "", "'=good bad"]
+    assert [row[2] for row in table[1:]] == ["'=1+1", "'@SUM(A1)", "plain", "'-1"]
+    assert [row[3] for row in table[1:]] == [answer["label"] for answer in expected]
+    assert [float(row[4]) for row in table[1:]] == pytest.approx(
+        [answer["probability"] for answer in expected], abs=1e-6
+    )
+
+    name, content = _download(page, "JSONL")
+    assert name == "my texts-answers.jsonl"
+    records = [json.loads(line) for line in content.decode().splitlines()]
+    assert [[record[key] for key in ("n", "text", "label")] for record in records] == ROWS
+    assert records[2]["flags"] == expected[2]["flags"]
+
+
+def test_answers_are_sorted_filtered_and_left_undecided(page: Page, served: Running, tmp_path: Path) -> None:
+    texts = [text * n for text in ("good ", "bad obstacle ", "the mind way ") for n in range(1, 15)]
+    _write(tmp_path / "a.csv", [["text"], *([text] for text in texts)])
+    page.locator("[type=file]").set_input_files(tmp_path / "a.csv")
+    found = served.post("/v1/classify", {"texts": texts}).json()["answers"]
+    below = round(100 * sorted(answer["probability"] for answer in found)[20])
+    page.get_by_label("Leave undecided below").fill(str(below))
+    page.get_by_role("button", name="Classify 42 texts").click()
+    page.get_by_role("button", name="Show more of 42").click()
+    rows = page.locator(".texts tbody tr")
+    expect(rows).to_have_count(42)
+    page.get_by_label("Order").select_option("unsure")
+    chances = [float(each.removesuffix(" %")) for each in rows.locator("td:nth-child(3)").all_inner_texts()]
+    assert chances == sorted(chances)
+    page.get_by_label("Show", exact=True).select_option("undecided")
+    undecided = sum(answer["probability"] < below / 100 for answer in found)
+    assert 0 < undecided < 42
+    expect(rows).to_have_count(min(20, undecided))
+    expect(rows.first.locator("th")).to_have_text("undecided")
+    expect(rows.first).to_contain_text(f"below {below / 100:g}")
+
+
+def test_a_file_can_be_stopped_and_goes_on_where_it_stopped(page: Page, served: Running) -> None:
+    texts = [f"{n} mind" for n in range(1000)]
+    asked: list[str] = []
+
+    def slowly(route: Route) -> None:
+        asked.extend(json.loads(route.request.post_data or "")["texts"])
+        page.wait_for_timeout(30)
+        route.continue_()
+
+    page.route("**/v1/classify", slowly)
+    page.evaluate(DROP, ["\n".join(["text", *texts]), "dropped.csv"])
+    page.get_by_role("button", name="Classify 1,000 texts").click()
+    expect(page.locator(".running")).to_contain_text("of 1,000")
+    until(page, "() => document.querySelector('progress').value > 0")
+    page.get_by_role("button", name="Stop").click()
+    going_on = page.get_by_role("button", name="Go on with")
+    expect(going_on).to_be_visible()
+    done = int(page.locator("progress").evaluate("(bar) => bar.value"))
+    assert 0 < done < 1000
+    _, content = _download(page, "JSONL")
+    assert content.decode().count("not answered") == 1000 - done
+    page.unroute("**/v1/classify")
+    going_on.click()
+    expect(page.locator(".running")).to_contain_text("1,000 of 1,000")
+    _, content = _download(page, "JSONL")
+    records = [json.loads(line) for line in content.decode().splitlines()]
+    expected = served.post("/v1/classify", {"texts": texts}).json()["answers"]
+    assert [record["label"] for record in records] == [answer["label"] for answer in expected]
+
+
+def test_one_text_that_cannot_be_answered_holds_up_no_other(page: Page, tmp_path: Path) -> None:
+    _write(tmp_path / "a.csv", [["text"], ["good way"], ["mind " * 20_001], ["bad way"]])
+    _classify(page, tmp_path / "a.csv", "Classify 3 texts")
+    rows = page.locator(".texts tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(1)).to_contain_text("expected at most 20000 words")
+    expect(rows.nth(1).locator("th")).to_have_text("undecided")
+    expect(rows.nth(2).locator("th")).not_to_have_text("undecided")
+
+
+def test_a_busy_service_is_waited_for(page: Page, tmp_path: Path) -> None:
+    refused: list[int] = []
+
+    def busy(route: Route) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(429)
+        error = {"message": "expected at most 1", "type": "rate_limit_error", "code": "queue_full"}
+        route.fulfill(status=429, headers={"Retry-After": "1"}, json={"error": error})
+
+    page.route("**/v1/classify", busy)
+    _write(tmp_path / "a.csv", [["text"], ["good way"]])
+    _classify(page, tmp_path / "a.csv", "Classify 1 text")
+    expect(page.locator(".texts tbody tr")).to_have_count(1)
+    assert refused == [429]
+    expect(page.locator(".file .problem")).to_be_hidden()
+
+
+def _write(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def _classify(page: Page, path: Path, button: str) -> None:
+    page.locator("[type=file]").set_input_files(path)
+    page.get_by_role("button", name=button).click()
+
+
+def _download(page: Page, kind: str) -> tuple[str, bytes]:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=f"Download {kind}").click()
+    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
