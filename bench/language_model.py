@@ -2,7 +2,7 @@
 
 The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 32 streams of 35 words, the
 state carried on, Adam with clipping, the output layer tied to the embedding (but not in Keras, whose layers
-have no such thing). With all words in the softmax the mathematics is the same; `base` itself samples 2,048 of them.
+have no such thing). With all words in the softmax the mathematics is the same; `base` itself samples 2,048.
 """
 
 from __future__ import annotations
