@@ -50,7 +50,7 @@ def make_plan(settings: LabelsSettings, n_texts: int, n_unlabelled: int = 0) -> 
         every = math.ceil((n_texts + n_unlabelled) / settings.batch_size)
         epochs = max(settings.epochs, math.ceil(settings.min_steps / every))
         return Plan((every,) * epochs, math.ceil(settings.patience * epochs / settings.epochs))
-    alone = max(settings.relabel, least)
+    alone = max(min(settings.relabel, settings.epochs), least)
     together = math.ceil((n_texts + n_unlabelled) / settings.batch_size)
     rest = max(0, settings.epochs - settings.relabel)
     return Plan((first,) * alone + (together,) * rest, settings.patience, alone)

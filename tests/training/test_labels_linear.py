@@ -16,7 +16,7 @@ from foretell.training.events import Said
 from foretell.training.labels import train_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "held_out": 0.2}
-SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
+SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0, "relabel": 2})
 
 
 def some_texts(n, labels, seed):
@@ -82,8 +82,9 @@ def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
 def test_interrupted_with_unlabelled_texts_is_as_if_never(tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
     whole = train_labels(examples(), SETTINGS, out=tmp_path / "whole", unlabelled=more)
-    # In the first epoch, and after the unlabelled texts have new labels.
-    for i, stop in enumerate([2, 22]):
+    # In the first epoch, and after the unlabelled texts have new labels (12 steps before, 10 after).
+    assert whole.metrics["steps"] == 22
+    for i, stop in enumerate([2, 16]):
         with pytest.raises(Interrupted):
             train_labels(
                 examples(),
