@@ -1,4 +1,4 @@
-"""Whether explanations are faithful, and how long one takes.
+"""Whether explanations are faithful, and how long one takes: side by side, and one variant after another.
 
 The deletion test (as in Samek et al. 2017): from each of 500 test reviews of IMDB the 5, 10 and 20 % of the
 words that an explanation names most are taken out; the probability of the label that was given should fall,
@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,11 @@ import numpy as np
 from bench.commands import environment, train
 from bench.predict import reviews, times
 from bench.record import OUT, Results
+from bench.texts import every_word, zipf_text
 
 PARTS = (0.05, 0.10, 0.20)
 DRAWS = 5
+WORDS, VOCABULARY, ROUNDS = (60, 200, 400), 30_000, 9
 
 
 def orders(why: Any, ids: list[int], random: np.random.Generator) -> dict[str, list[list[int]]]:
@@ -106,14 +110,68 @@ def speed(model: Any) -> None:
     print()
 
 
+def ways(folder: Path) -> None:
+    """Show what an explanation takes with the variants read side by side, and one after another.
+
+    The two take turns, so that other work on the machine meets both.
+    """
+    columns = ["network", "words", "how", "median", "best", "median processor time"]
+    results = Results("explain_ways", columns)
+    for name in ("quick", "base", "best"):
+        together, one_by_one = (random_model(name, folder / name) for _ in range(2))
+        one_by_one._side_by_side = None
+        runtimes = {"side by side": together, "one after another": one_by_one}
+        for n_words in WORDS:
+            text = zipf_text(n_words, words=VOCABULARY)
+            taken: dict[str, list[tuple[float, float]]] = {how: [] for how in runtimes}
+            for _ in range(1 + ROUNDS):
+                for how, runtime in runtimes.items():
+                    start = time.perf_counter(), time.process_time()
+                    runtime.explain(text)
+                    taken[how].append((time.perf_counter() - start[0], time.process_time() - start[1]))
+            for how, rounds in taken.items():
+                # The first one warms up.
+                wall, processor = zip(*rounds[1:], strict=True)
+                figures = (statistics.median(wall), min(wall), statistics.median(processor))
+                cells = (f"{1e3 * seconds:.1f} ms" for seconds in figures)
+                results.add(f"sizes of {name}", n_words, how, *cells, seconds=figures)
+    print()
+
+
+def random_model(name: str, path: Path) -> Any:
+    """Open a classifier with a preset's sizes and random weights; the first call writes it."""
+    from foretell.artifacts.model_directory import Model, write_model
+    from foretell.artifacts.weights import network_size, weight_shapes
+    from foretell.config import preset
+    from foretell.runtime.labels import LabelsRuntime
+    from foretell.tokenizer import Tokenizer
+
+    if not path.exists():
+        settings: Any = preset("labels", name)
+        tokenizer = Tokenizer.train(
+            [every_word(VOCABULARY)], "words", lowercase=True, vocabulary=settings.vocabulary, min_count=1
+        )
+        shapes = weight_shapes(settings, network_size(settings, tokenizer), 2)
+        random = np.random.default_rng(0)
+        weights = {key: random.normal(0, 0.1, shape).astype(np.float32) for key, shape in shapes.items()}
+        parts: dict[str, Any] = {"settings": settings, "tokenizer": tokenizer, "weights": weights}
+        write_model(Model(job="labels", preset=name, labels=["negative", "positive"], **parts), path)
+    return LabelsRuntime.open(path)
+
+
 def main() -> None:
-    """Show the time first, then the deletion test."""
+    """Show the times first, then the deletion test."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", help="a model directory for IMDB; left out: train quick")
     parser.add_argument("--reviews", type=int, default=500, help="test reviews to take words out of")
+    parser.add_argument("--only-ways", action="store_true", help="only the time, with random weights")
     parser.add_argument("--seed", type=int, default=1, help="of the choice of reviews, and of random words")
     options = parser.parse_args()
     os.environ.update(environment())
+    with tempfile.TemporaryDirectory() as folder:
+        ways(Path(folder))
+    if options.only_ways:
+        return
     import foretell
     from foretell.data.named import imdb
 

@@ -75,7 +75,7 @@ def _reviews() -> tuple[list[str], list[int], list[str], list[int]]:
     )  # fmt: skip
 
 
-def fasttext_ngrams(longest: int) -> float:
+def fasttext_ngrams(longest: int, rate: float) -> float:
     """fastText: hashed n-grams of words, averaged (Joulin et al. 2017)."""
     import re
     import tempfile
@@ -91,7 +91,7 @@ def fasttext_ngrams(longest: int) -> float:
             path.write_text("\n".join(f"__label__{y} {text}" for y, text in zip(of, words, strict=True)))
             paths.append(str(path))
         model = fasttext.train_supervised(
-            paths[0], epoch=10, lr=0.5, wordNgrams=longest, thread=2, verbose=0, minCount=2
+            paths[0], epoch=10, lr=rate, wordNgrams=longest, thread=2, verbose=0, minCount=2
         )
         accuracy: float = model.test(paths[1])[1]
         return accuracy
@@ -217,8 +217,8 @@ def torch_bilstm(epochs: int = 2) -> float:
 
 
 PEERS: dict[str, tuple[str, Callable[[], float]]] = {
-    "fastText, 1-2 grams": ("fasttext", lambda: fasttext_ngrams(2)),
-    "fastText, 1-3 grams": ("fasttext", lambda: fasttext_ngrams(3)),
+    "fastText, 1-2 grams": ("fasttext", lambda: fasttext_ngrams(2, 0.5)),
+    "fastText, 1-3 grams": ("fasttext", lambda: fasttext_ngrams(3, 0.1)),
     "scikit-learn: TF-IDF, logistic regression": ("sklearn", tfidf),
     "scikit-learn: NB-weighted 1-3 grams": ("sklearn", nbsvm),
     "Keras: bidirectional LSTM, 2 epochs": ("keras", keras_bilstm),

@@ -32,6 +32,7 @@ LIGHT = (
     "foretell.runtime.explanation",
     "foretell.runtime.gates",
     "foretell.runtime.surprise",
+    "foretell.runtime.variants",
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",

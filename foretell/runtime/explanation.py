@@ -88,14 +88,15 @@ class Parts:
 
     Attributes:
         labels: the labels.
-        network: probabilities [text, label] of texts given by their ids, cut to `length`.
+        network: probabilities [variant, label] of a text, of the text without each of some words that are
+            read, and of the text up to each of some ends; of (ids, places of words, numbers of ids).
         length: most ids of a text that the network reads, the last ones.
         linear: the linear model, where one is mixed in.
         mixture: how the two are mixed.
     """
 
     labels: Sequence[str]
-    network: Callable[[list[list[int]]], Probabilities]
+    network: Callable[[list[int], list[int], list[int]], Probabilities]
     length: int
     linear: NgramModel | None
     mixture: Mixture
@@ -172,12 +173,11 @@ def _probabilities(
 
 
 def _network_rows(ids: list[int], ends: list[int], first: int, parts: Parts) -> Probabilities:
-    """Return what the network gives, all in one batch; what it cannot tell apart is asked for once."""
+    """Return what the network gives; what it cannot tell apart is asked for once."""
     places = range(first, len(ids))
     # With an earlier word taken out, the network reads what it reads of the whole.
     read = [i for i in places if i >= len(ids) - parts.length]
-    texts = [ids, *(ids[:i] + ids[i + 1 :] for i in read), *(ids[:end] for end in ends[:-1])]
-    found = parts.network([each[-parts.length :] for each in texts])
+    found = parts.network(ids, read, ends[:-1])
     unread = np.repeat(found[:1], len(places) - len(read), axis=0)
     upto = found[1 + len(read) :]
     return np.concatenate([found[:1], unread, found[1 : 1 + len(read)], upto, found[: len(ends[:1])]])

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.artifacts import manifest
 from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
@@ -21,6 +23,9 @@ from foretell.padding import pad_end, pad_front
 from foretell.runtime.explanation import Explanation, Parts, explain
 from foretell.runtime.session import Array, Session, check_threads, open_session
 from foretell.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from foretell.runtime.variants import Variants
 
 Probabilities = NDArray[np.float32]
 
@@ -39,6 +44,9 @@ LONG = "far longer than any seen in training"
 SHORT = "far shorter than any seen in training"
 # More than so many times as long as the longest text seen, or as short as the shortest, is far.
 FAR = 2
+
+# Fewer words make so few variants that reading the weights for them does not pay.
+SIDE_BY_SIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class LabelsRuntime:
         self.metrics: dict[str, Any] = opened.metrics
         self._session = session
         self._length = settings.length
+        self._manifest = _manifest(opened.path)
         self._fixed_length = settings.network != "bilstm"
         self._known = network_size(settings, opened.tokenizer)
         self._linear = opened.linear
@@ -243,18 +252,35 @@ class LabelsRuntime:
     def explain(self, text: str) -> Explanation:
         """Tell what each word of a text did to its label; see `Explanation`.
 
-        Costs as many predictions as the network reads words, at most its `length`, and once more as many for
-        the running verdict, at most 400: all in one batch.
+        Takes answers to as many texts as the network reads words, at most its `length`, and once more as many
+        for the running verdict, at most 400. A "bilstm" reads them side by side, unless the model has changed
+        on disk since it was opened; other networks one after another, which takes longer.
         """
         parts = Parts(
             self.labels,
-            self._network,
+            self._network_variants,
             self._length,
             self._linear if self._mixture.linear else None,
             self._mixture,
         )
         spans = self.tokenizer.encode_with_offsets(text)
         return explain(text, spans, parts, first=0 if self.tokenizer.start is None else 1)
+
+    def _network_variants(self, ids: list[int], without: list[int], ends: list[int]) -> Probabilities:
+        """Return what the network gives for a text, without each of these words, and up to each of `ends`."""
+        if len(ids) >= SIDE_BY_SIDE and self._side_by_side is not None:
+            return self._side_by_side(ids, without, ends)
+        texts = [ids, *(ids[:i] + ids[i + 1 :] for i in without), *(ids[:end] for end in ends)]
+        return self._network([each[-self._length :] for each in texts])
+
+    @cached_property
+    def _side_by_side(self) -> Variants | None:
+        """What reads the variants of a text side by side; None where there is nothing that can."""
+        # Only explanations of some length need it: classifying must not wait for it.
+        from foretell.runtime.variants import Variants, read_weights
+
+        weights = None if self._fixed_length else read_weights(self.path, self._manifest)
+        return None if weights is None else Variants(weights, self._length, self.tokenizer.unknown or 0)
 
     def _flags(self, ids: list[int], characters: int, read: int) -> tuple[str, ...]:
         """Tell what is odd about a text: its ids, its characters and how many of them were read."""
@@ -304,6 +330,14 @@ def _chunks(texts: Iterable[str], largest: int) -> Iterator[list[str]]:
             size = min(2 * size, largest)
     if chunk:
         yield chunk
+
+
+def _manifest(path: Path) -> bytes:
+    """Return the manifest of a model that was just opened; nothing where it is already gone."""
+    try:
+        return (path / manifest.MANIFEST).read_bytes()
+    except OSError:
+        return b""
 
 
 def _far(metrics: dict[str, Any]) -> tuple[float, float]:
