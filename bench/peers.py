@@ -132,7 +132,7 @@ def _padded() -> tuple[Any, Any, Any, Any, int]:
     from foretell.tokenizer import Tokenizer
 
     texts, labels, test_texts, test_labels = _reviews()
-    tokenizer, _, _ = Tokenizer.train_encoded(texts, "words", lowercase=True, vocabulary=WORDS)
+    tokenizer, _, _ = Tokenizer.train_encoded(texts, "words", lowercase=True, vocabulary=WORDS, min_count=1)
 
     def ids(some: list[str]) -> Any:
         padded = np.zeros((len(some), LENGTH), np.int64)
