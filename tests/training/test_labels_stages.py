@@ -43,3 +43,25 @@ def test_the_figures_say_how_far_the_answers_can_be_trusted() -> None:
     assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
     assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
     assert (found["shortest_text"], found["longest_text"]) == (1, 4)
+
+
+def test_a_network_starts_from_vectors_of_the_words_where_there_are_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from foretell.artifacts.weights import network_size
+    from foretell.networks.labels import labels_network
+    from foretell.training import labels_stages
+
+    made = stages()
+    network = labels_network(made.settings, network_size(made.settings, made.tokenizer), 2)
+    before = network.get_layer("embedding").embeddings.numpy()
+    made.give_vectors(network)
+    np.testing.assert_array_equal(network.get_layer("embedding").embeddings.numpy(), before)
+    monkeypatch.setattr(labels_stages, "_LEAST_WORDS", 1)
+    made.give_vectors(network)
+    after = network.get_layer("embedding").embeddings.numpy()
+    # "bad" is the whole of its text and stands near nothing; so do the padding and the unknown word.
+    alone = [0, 1, made.tokenizer.id("bad")]
+    np.testing.assert_array_equal(after[alone], before[alone])
+    together = made.tokenizer.id("thing")
+    assert (after[together] != before[together]).any()
