@@ -77,6 +77,7 @@ def _reviews() -> tuple[list[str], list[int], list[str], list[int]]:
 
 def fasttext_ngrams(longest: int, rate: float) -> float:
     """fastText: hashed n-grams of words, averaged (Joulin et al. 2017)."""
+    import random
     import re
     import tempfile
 
@@ -87,8 +88,11 @@ def fasttext_ngrams(longest: int, rate: float) -> float:
         paths = []
         for name, some, of in (("train", texts, labels), ("test", test_texts, test_labels)):
             path = Path(folder) / name
-            words = (" ".join(re.findall(r"\w+|[^\w\s]", text.lower())) for text in some)
-            path.write_text("\n".join(f"__label__{y} {text}" for y, text in zip(of, words, strict=True)))
+            words = (" ".join(re.findall(r"[\w']+", text.lower())) for text in some)
+            lines = [f"__label__{y} {text}" for y, text in zip(of, words, strict=True)]
+            # It reads the lines as they come, and these come label by label.
+            random.Random(1).shuffle(lines)
+            path.write_text("\n".join(lines), encoding="utf-8")
             paths.append(str(path))
         model = fasttext.train_supervised(
             paths[0], epoch=10, lr=rate, wordNgrams=longest, thread=2, verbose=0, minCount=2
