@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from foretell.cli.output import aligned
-from foretell.cli.serve import INSTALL as TO_SERVE
-from foretell.training.extra import INSTALL as TO_TRAIN
+from foretell.extras import TO_SERVE, TO_TRAIN
 
 PREDICT = (
     "onnxruntime", "numpy", "tokenizers", "safetensors", "scikit-learn", "charset-normalizer", "cyclopts",

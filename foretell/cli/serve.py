@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import Whole
-from foretell.errors import MissingExtraError
+from foretell.extras import TO_SERVE, require
 
 if TYPE_CHECKING:
     from foretell.service.guard import Access
 
-INSTALL = "pip install 'foretell[serve]'"
 PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 
 
@@ -76,7 +74,7 @@ def serve(
         port: the port; 0 takes one that is free, and says which.
         quiet: log only what went wrong.
     """
-    require_serving()
+    require(PACKAGES, "serving", TO_SERVE)
     from foretell.service.app import create_app, create_service
     from foretell.service.limits import Limits
     from foretell.service.logs import log_to_stderr
@@ -103,18 +101,3 @@ def _access(host: str, who: AccessOptions) -> Access:
 
     token = None if who.token_file is None else read_token(who.token_file)
     return access(host, hosts=who.allow_host, origins=who.allow_origin, token=token)
-
-
-def require_serving() -> None:
-    """Check that the service can run here, without importing anything.
-
-    Raises:
-        MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
-    """
-    missing = [package for package in PACKAGES if find_spec(package) is None]
-    if missing:
-        raise MissingExtraError(
-            expected=f"{', '.join(PACKAGES)}, which serving needs",
-            found=f"no {', '.join(missing)}",
-            fix=INSTALL,
-        )

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files as package_files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from foretell.artifacts.model_directory import read_model
 from foretell.data.examples import Examples
-from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
+from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
 from foretell.export.check import Answer, Loss
 from foretell.export.directory import Files
 from foretell.export.readme import readme
 from foretell.export.source import Source
+from foretell.extras import TO_TRAIN, require
 from foretell.runtime.session import open_session
 
 Format = Literal["onnx", "keras", "litert", "web"]
 
 _SCRIPTS = ("foretell.js", "labels.js", "words.js", "tokens.js", "spacing.js")
 _PAGE = ("index.html", "page.js", "page.css", "runtime.js")
-_INSTALL = "pip install 'foretell[train]'"
 
 
 @dataclass(frozen=True)
@@ -132,13 +131,7 @@ def _require(format: Format) -> None:
         MissingExtraError: it is not; `fix` is the command that installs it.
     """
     needed = ("tensorflow", "keras") if format in ("keras", "litert") else ("onnx",)
-    missing = [package for package in needed if find_spec(package) is None]
-    if missing:
-        raise MissingExtraError(
-            expected=f"{', '.join(needed)}, which --format {format} needs",
-            found=f"no {', '.join(missing)}",
-            fix=_INSTALL,
-        )
+    require(needed, f"--format {format}", TO_TRAIN)
 
 
 def _source(model: str | Path, format: Format) -> Source:

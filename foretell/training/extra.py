@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from foretell.extras import TO_TRAIN, require
 
-from foretell.errors import MissingExtraError
-
-INSTALL = "pip install 'foretell[train]'"
 PACKAGES = ("tensorflow", "keras", "onnx")
 
 
@@ -16,10 +13,4 @@ def require_training() -> None:
     Raises:
         MissingExtraError: one of the packages is not installed; `fix` is the command that installs it.
     """
-    missing = [package for package in PACKAGES if find_spec(package) is None]
-    if missing:
-        raise MissingExtraError(
-            expected=f"{', '.join(PACKAGES)}, which training needs",
-            found=f"no {', '.join(missing)}",
-            fix=INSTALL,
-        )
+    require(PACKAGES, "training", TO_TRAIN)

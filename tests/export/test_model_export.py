@@ -17,6 +17,7 @@ import onnxruntime
 import pytest
 from export_workplace import MODELS, TWO, write_random
 
+from foretell import extras
 from foretell.artifacts.model_directory import open_verified
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
@@ -237,7 +238,7 @@ def test_a_linear_model_alone_is_not_litert(tmp_path: Path) -> None:
 def test_a_missing_extra_gives_the_command(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model_export, "find_spec", lambda _: None)
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
     for format in ("onnx", "web", "keras", "litert"):
         with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'"):
             export_model(models["labels"], tmp_path / "out", format)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Two small models, and one server of them for each module that asks."""
+"""Two small models, and one server of them and one browser for each module that asks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from page_workplace import chromium
+from playwright.sync_api import Browser
 from service_workplace import Running, running, write_labels, write_words
 
 
@@ -18,4 +20,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def served(models: tuple[Path, Path]) -> Iterator[Running]:
     with running(*models) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as it:
         yield it

@@ -6,15 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from page_workplace import TEXT, answer, chromium, opened, percent, until, view
+from page_workplace import TEXT, answer, opened, percent, until, view
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture

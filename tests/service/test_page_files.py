@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import chromium, opened, until
+from page_workplace import opened, until
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running
 
@@ -38,12 +38,6 @@ DROP = """([content, name]) => {
   const place = document.querySelector(".drop");
   place.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture

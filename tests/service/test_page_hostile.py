@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_workplace import chromium, opened, until, view
+from page_workplace import opened, until, view
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running, running, write_labels
 
@@ -28,12 +28,6 @@ def hostile(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     again = shutil.copytree(labels, folder / "\"'&amp;")
     words = shutil.copytree(models[1], folder / f"{IMAGE} words")
     with running(labels, again, words) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as it:
         yield it
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_workplace import TEXT, answer, chromium, opened, percent, until, view
+from page_workplace import TEXT, answer, opened, percent, until, view
 from playwright.sync_api import Browser, Page, expect
 from service_workplace import Running, running
 
@@ -75,12 +75,6 @@ CONTRAST = """() => {
     return contrast(ink, colour(getComputedStyle(element).backgroundColor));
   });
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as it:
-        yield it
 
 
 @pytest.fixture
