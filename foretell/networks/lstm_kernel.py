@@ -5,8 +5,12 @@ and writes a matrix that the next one reads. Here a step is one matrix product a
 which is still in the cache; each core takes its own rows of the batch through all the steps, so cores never
 wait for one another. The mathematics is Keras's (`keras.layers.LSTMCell`), the gates in its order i, f, g, o.
 
-Axes: group (see `Masks`), row (texts of the batch that one thread takes), step, input, unit, and "both":
-inputs, then units, which is what the one matrix product reads.
+Axes: group (of gates with one dropout mask), row (texts of the batch that one thread takes), step, input,
+unit, "both": inputs, then units, which is what the one matrix product reads; block, and column of a block.
+
+The products of one step have few rows and large weights, which OpenBLAS would copy into its own order each
+time: half of the work. Where a product takes at most a million multiplications it copies nothing, so a step's
+product is cut into blocks of columns, each as large as that allows.
 
 Dropout masks hold one number a sequence, not a step (Gal & Ghahramani 2016), for what both products read.
 With one mask for all four gates they make one group, with a mask for each gate (Keras's `implementation=1`,
@@ -45,9 +49,16 @@ def _arrays(read: str, written: str) -> Any:
     )
 
 
-# Steps whose weight gradients are computed by one matrix product: longer is a better product, shorter stays
-# in the cache.
-_STEPS_A_PRODUCT = 8
+# Words (rows · steps) whose weight gradients are one matrix product: more is a better product and fewer sums,
+# fewer stay in the cache.
+_WORDS_A_PRODUCT = 512
+
+
+_MOST_MULTIPLICATIONS = 1_000_000
+"""Of a product that OpenBLAS does without copying (its `small kernels`, with AVX-512; others do not mind)."""
+
+# Narrower blocks have too few columns for a vector instruction.
+_NARROWEST = 8
 
 
 @njit(inline="always", **_OPTIONS)
@@ -92,13 +103,24 @@ def _gate(gates, k, t, r, units):  # type: ignore[no-untyped-def]
     return gates[k * groups // 4, t, r, first : first + units]
 
 
-@njit(_arrays("3313", "4333"), **_OPTIONS)
-def _forward(x, kernels, bias, masks, gates, cells, both, hidden):  # type: ignore[no-untyped-def]
+@njit(**_OPTIONS)
+def _put_together(products, whole):  # type: ignore[no-untyped-def]
+    """Write the blocks [block, row, column] of a product side by side into `whole`, without their padding."""
+    width = products.shape[2]
+    for r in range(whole.shape[0]):
+        for b in range(products.shape[0]):
+            block, part = products[b, r], whole[r, b * width : (b + 1) * width]
+            for j in range(part.shape[0]):
+                part[j] = block[j]
+
+
+@njit(_arrays("3413", "4333"), **_OPTIONS)
+def _forward(x, blocks, bias, masks, gates, cells, both, hidden):  # type: ignore[no-untyped-def]
     """Read all steps; leave the gates, cells and what was read for `_backward`.
 
     Args:
         x: [row, step, input].
-        kernels: [group, both, 4 / group · unit].
+        blocks: the kernels, cut up by `_columns`: [group, block, both, column].
         bias: [4 · unit].
         masks: [group, row, both].
         gates: out, [group, step, row, 4 / group · unit].
@@ -108,7 +130,9 @@ def _forward(x, kernels, bias, masks, gates, cells, both, hidden):  # type: igno
     """
     rows, steps, inputs = x.shape
     units, groups = hidden.shape[2], gates.shape[0]
+    n_blocks, width = blocks.shape[1], blocks.shape[3]
     read = np.empty((rows, inputs + units), np.float32)
+    products = np.empty((n_blocks, rows, width), np.float32)
     for t in range(steps):
         for r in range(rows):
             both[t, r, :inputs] = x[r, t]
@@ -117,12 +141,15 @@ def _forward(x, kernels, bias, masks, gates, cells, both, hidden):  # type: igno
                 read_r, both_r, mask_r = read[r], both[t, r], masks[g, r]
                 for j in range(inputs + units):
                     read_r[j] = both_r[j] * mask_r[j]
-            np.dot(read, kernels[g], gates[g, t])
+            if n_blocks == 1:
+                np.dot(read, blocks[g, 0], gates[g, t])
+            else:
+                for b in range(n_blocks):
+                    np.dot(read, blocks[g, b], products[b])
+                _put_together(products, gates[g, t])
         for r in range(rows):
             i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
             g_, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
-            before, after = cells[t, r], cells[t + 1, r]
-            h, kept = hidden[r, t], both[t + 1, r, inputs:]
             for j in range(units):
                 i[j] = _sigmoid(i[j] + bias[j])
             for j in range(units):
@@ -131,6 +158,8 @@ def _forward(x, kernels, bias, masks, gates, cells, both, hidden):  # type: igno
                 g_[j] = _tanh(g_[j] + bias[2 * units + j])
             for j in range(units):
                 o[j] = _sigmoid(o[j] + bias[3 * units + j])
+            before, after = cells[t, r], cells[t + 1, r]
+            h, kept = hidden[r, t], both[t + 1, r, inputs:]
             for j in range(units):
                 after[j] = f[j] * before[j] + i[j] * g_[j]
             for j in range(units):
@@ -139,13 +168,13 @@ def _forward(x, kernels, bias, masks, gates, cells, both, hidden):  # type: igno
                 kept[j] = h[j]
 
 
-@njit(_arrays("33333", "224331"), **_OPTIONS)
+@njit(_arrays("34333", "224331"), **_OPTIONS)
 def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kernels, d_bias):  # type: ignore[no-untyped-def]
     """Go back through all steps.
 
     Args:
         d_hidden: [row, step, unit], or no step at all where only the last hidden state was used.
-        turned: the kernels turned around, [group, 4 / group · unit, both].
+        turned: the kernels turned around and cut up by `_columns`: [group, block, 4 / group · unit, column].
         masks, cells, both: as `_forward` left them.
         d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
         gates: as `_forward` left them; becomes the gradient of the pre-activations.
@@ -156,8 +185,11 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
     rows, steps, inputs = d_x.shape
     units, groups = d_h.shape[1], gates.shape[0]
     width, n_both = gates.shape[3], inputs + units
+    n_blocks, columns = turned.shape[1], turned.shape[3]
+    products = np.empty((n_blocks, rows, columns), np.float32)
     part = np.empty((rows, n_both), np.float32)
-    read = np.empty((_STEPS_A_PRODUCT * rows, n_both), np.float32)
+    steps_a_product = max(1, _WORDS_A_PRODUCT // rows)
+    read = np.empty((steps_a_product * rows, n_both), np.float32)
     product = np.empty((n_both, width), np.float32)
     for back in range(steps):
         t = steps - 1 - back
@@ -185,7 +217,12 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
                     d_b[j] += pre[j]
         d_h[:] = F(0)
         for g in range(groups):
-            np.dot(gates[g, t], turned[g], part)
+            if n_blocks == 1:
+                np.dot(gates[g, t], turned[g, 0], part)
+            else:
+                for b in range(n_blocks):
+                    np.dot(gates[g, t], turned[g, b], products[b])
+                _put_together(products, part)
             for r in range(rows):
                 part_r, mask_r, d_x_r, dh = part[r], masks[g, r], d_x[r, t], d_h[r]
                 if g == 0:
@@ -196,8 +233,8 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
                         d_x_r[j] += part_r[j] * mask_r[j]
                 for j in range(units):
                     dh[j] += part_r[inputs + j] * mask_r[inputs + j]
-        if t % _STEPS_A_PRODUCT == 0:
-            n = min(_STEPS_A_PRODUCT, steps - t)
+        if t % steps_a_product == 0:
+            n = min(steps_a_product, steps - t)
             for g in range(groups):
                 for s in range(n):
                     for r in range(rows):
@@ -227,13 +264,32 @@ class Part:
 class Pass:
     """What a forward pass leaves for its backward pass."""
 
-    kernels: Array
+    kernel: Array
+    groups: int
     parts: list[Part]
 
     def release(self, buffers: Buffers) -> None:
         """Give the memory back; there is no backward pass after that."""
         for part in self.parts:
             buffers.give(part.gates, part.cells, part.both)
+
+
+def _columns(matrices: Array, rows: int) -> Array:
+    """Cut matrices [matrix, inner, column] into blocks of columns, [matrix, block, inner, column].
+
+    The blocks are so wide that `rows` rows times one of them is a product that OpenBLAS does without copying;
+    zeros fill the last one. Where not even narrow ones would be, there is one block.
+    """
+    n, inner, columns = matrices.shape
+    widest = min(_MOST_MULTIPLICATIONS // (rows * inner), columns)
+    if widest < _NARROWEST:
+        widest = columns
+    # Of the widths that waste the fewest zeros, the largest.
+    width = min(range(widest // 2 + 1, widest + 1), key=lambda width: (-columns % width, -width))
+    n_blocks = -(-columns // width)
+    padded = np.zeros((n, inner, n_blocks * width), np.float32)
+    padded[:, :, :columns] = matrices
+    return np.ascontiguousarray(padded.reshape(n, inner, n_blocks, width).transpose(0, 2, 1, 3))
 
 
 def threads() -> int:
@@ -292,8 +348,9 @@ def forward(
         hidden [batch, step, unit], the last cell state [batch, unit], and the pass.
     """
     groups, units = len(masks), h.shape[1]
+    shares = _shares(len(x))
     stacked = np.concatenate([kernel, recurrent])  # [both, 4 · unit]
-    kernels = np.stack(np.split(stacked, groups, axis=1)) if groups > 1 else stacked[None]
+    blocks = _columns(np.stack(np.split(stacked, groups, axis=1)), _most_rows(shares))
     hidden = np.empty((*x.shape[:2], units), np.float32)
 
     def go(ends: tuple[int, int]) -> Part:
@@ -309,13 +366,13 @@ def forward(
         )
         part.cells[0], part.both[0, :, inputs:] = c[first:last], h[first:last]
         _forward(
-            x[first:last], kernels, bias, part.masks, part.gates, part.cells, part.both, hidden[first:last]
+            x[first:last], blocks, bias, part.masks, part.gates, part.cells, part.both, hidden[first:last]
         )
         return part
 
     _one_blas_thread_each()
-    parts = list(_POOL.map(go, _shares(len(x))))
-    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(kernels, parts)
+    parts = list(_POOL.map(go, shares))
+    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(stacked, groups, parts)
 
 
 def backward(
@@ -332,17 +389,18 @@ def backward(
     Returns:
         the gradients of x, kernel, recurrent, bias, h and c.
     """
-    kernels = done.kernels
-    units = d_h.shape[1]
-    inputs = kernels.shape[1] - units
+    kernel, groups, units = done.kernel, done.groups, d_h.shape[1]
+    inputs = len(kernel) - units
     steps = done.parts[0].gates.shape[1]
-    turned = np.ascontiguousarray(kernels.transpose(0, 2, 1))
+    rows = _most_rows([(part.first, part.last) for part in done.parts])
+    turned = _columns(np.stack(np.split(kernel.T, groups)), rows)
     d_x = np.empty((len(d_h), steps, inputs), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
 
     def go(part: Part) -> tuple[Array, Array]:
         rows = slice(part.first, part.last)
-        d_kernels, d_bias = np.zeros(kernels.shape, np.float32), np.zeros(4 * units, np.float32)
+        d_kernels = np.zeros((groups, len(kernel), kernel.shape[1] // groups), np.float32)
+        d_bias = np.zeros(4 * units, np.float32)
         _backward(
             d_hidden[rows], turned, part.masks, part.cells, part.both,
             d_h[rows], d_c[rows], part.gates, d_x[rows], d_kernels, d_bias,
@@ -360,3 +418,7 @@ def _shares(batch: int) -> list[tuple[int, int]]:
     """Cut a batch into equal runs of rows, one a thread."""
     n = min(threads(), batch)
     return [(batch * k // n, batch * (k + 1) // n) for k in range(n)]
+
+
+def _most_rows(shares: list[tuple[int, int]]) -> int:
+    return max(last - first for first, last in shares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+from unittest import mock
 
 import keras
 import numpy as np
@@ -74,6 +75,32 @@ def test_values_and_gradients_are_keras_own(options):
 @given(st.integers(1, 9), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 def test_any_size(batch, steps, inputs, units):
     assert_like_keras((batch, steps, inputs), units=units, return_sequences=True)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(1, 9), st.integers(1, 12), st.integers(1, 20), st.integers(1, 20), st.integers(300, 20_000),
+    st.booleans(),
+)  # fmt: skip
+def test_any_blocks(batch, steps, inputs, units, most, with_masks):
+    masks = {"dropout": 0.2, "recurrent_dropout": 0.2} if with_masks else {}
+    with (
+        mock.patch.object(lstm_kernel, "_MOST_MULTIPLICATIONS", most),
+        mock.patch.object(lstm_kernel, "_NARROWEST", 3),
+    ):
+        assert_like_keras((batch, steps, inputs), units=units, return_sequences=True, **masks)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 60), st.integers(1, 70))
+def test_blocks_are_the_columns_side_by_side_then_zeros(matrices, inner, columns, rows):
+    whole = np.random.default_rng(0).normal(size=(matrices, inner, columns)).astype(np.float32)
+    with mock.patch.object(lstm_kernel, "_MOST_MULTIPLICATIONS", 20_000):
+        blocks = lstm_kernel._columns(whole, rows)
+    beside = np.concatenate([blocks[:, b] for b in range(blocks.shape[1])], axis=2)
+    np.testing.assert_array_equal(beside[:, :, :columns], whole)
+    assert not beside[:, :, columns:].any()
+    assert blocks.shape[1] == 1 or rows * inner * blocks.shape[3] <= 20_000
 
 
 def test_a_masked_layer_is_keras_own():
