@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States, Tensor
+from foretell.training.adam import Adam
 from foretell.training.words_data import NONE
 
 _MOST_LOGITS = 1 << 25
@@ -31,7 +31,7 @@ class Steps:
         self.network, self.settings = network, settings
         self.sampled = 0 < settings.negatives < network.size
         # One bad window must not undo an hour: the gradient is scaled down to a norm (Pascanu et al. 2013).
-        self.optimizer = keras.optimizers.Adam(0.0, global_clipnorm=settings.clip_norm)
+        self.optimizer = Adam(0.0, global_clipnorm=settings.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.train = tf.function(self._train)
         self.evaluate = tf.function(self._evaluate)
