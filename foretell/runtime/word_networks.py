@@ -10,14 +10,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.runtime.read_states import ReadStates, keys_of
 from foretell.runtime.session import Array, Session
 
 State = tuple[Array, ...]
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
 
-# Words of a long prompt that are read in one call: bounds the memory, changes no number.
-PROMPT_CHUNK = 512
+PROMPT_CHUNK = 128
+"""Words of a long prompt that are read in one call. Fewer would be read again after each state that is kept;
+with fewer, every call costs the softmax layer of one word more."""
+
+# One may be a word too far: where the last word is taken away, or read as the beginning of one.
+STATES_KEPT = 2
 
 
 class WordNetwork(Protocol):
@@ -40,10 +45,14 @@ class LstmNetwork:
         session: a graph with inputs `ids` int64 [stream, step], `h_k`, `c_k` [stream, units_k] and outputs
             `logits` [stream, step, word], `h_k_out`, `c_k_out`; the optional input `skip`, int64 [1], is the
             number of first steps whose logits are left out.
+
+    Attributes:
+        states: those after beginnings of what was read, at multiples of `PROMPT_CHUNK`.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.states: ReadStates[State] = ReadStates()
         states = [entry for entry in session.get_inputs() if entry.name != "ids"]
         self._names = [entry.name for entry in states]
         self._widths = [int(entry.shape[-1]) for entry in states]
@@ -59,14 +68,23 @@ class LstmNetwork:
         return logits, tuple(after)
 
     def read(self, ids: list[int]) -> tuple[Floats, State]:
-        """See `WordNetwork.read`; at least one id."""
-        state, logits = self.zero_state(), np.zeros((1, 1, 0), np.float32)
-        prompt = np.array([ids], np.int64)
-        for start in range(0, len(ids), PROMPT_CHUNK):
-            chunk = prompt[:, start : start + PROMPT_CHUNK]
+        """See `WordNetwork.read`; at least one id.
+
+        Goes on from the longest beginning whose state is kept. The calls of the network are the same ones
+        with or without it, so the numbers are, too, bit for bit.
+        """
+        prompt, logits = np.array(ids, np.int64), np.zeros((1, 1, 0), np.float32)
+        keys = keys_of(prompt, PROMPT_CHUNK)
+        done, found = self.states.find(keys)
+        state = self.zero_state() if found is None else found
+        for place in range(done, len(keys) + 1):
+            chunk = prompt[None, place * PROMPT_CHUNK : (place + 1) * PROMPT_CHUNK]
             inputs = {**self._inputs(chunk, state), "skip": np.array([chunk.shape[1] - 1])}
             logits, *after = self._session.run(["logits", *self._outputs], inputs)
             state = tuple(after)
+            if len(keys) - STATES_KEPT <= place < len(keys):
+                # Copies: what ONNX Runtime gives are views of its own memory.
+                self.states.keep(keys[place], tuple(part.copy() for part in state))
         return logits[:, 0], state
 
     def follow(self, words: Integers, state: State) -> tuple[Floats, State]:

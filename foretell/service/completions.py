@@ -19,7 +19,7 @@ from foretell.runtime.writing import Candidate, Writing, Written
 from foretell.service import schemas
 from foretell.service.documents import ANSWERS, example
 from foretell.service.failures import Refusal, from_error, invalid
-from foretell.service.generation import EventStream, event, while_listening, written
+from foretell.service.generation import EventStream, event, written
 from foretell.service.json_route import JsonRoute
 from foretell.service.logs import note
 from foretell.service.models import Served
@@ -61,7 +61,7 @@ async def completions(asked: schemas.CompletionRequest, request: Request) -> Any
             # What is wrong with the first prompt is said before the stream begins.
             events = await _begun(work.events())
             return EventStream(events, seconds=service.limits.seconds, release=release)
-        answer = await while_listening(request, work.whole())
+        answer = await work.whole()
     except BaseException as error:
         release()
         if isinstance(error, ForetellError):

@@ -74,6 +74,11 @@ def invalid(message: str, *, param: str | None = None, code: str | None = None, 
     return Refusal(status, message, param=param, code=code)
 
 
+def left() -> Refusal:
+    """Return the refusal of a request whose client has left: for the log, since nobody hears it."""
+    return Refusal(499, "expected somebody to answer, found that the client had left", code="client_left")
+
+
 def too_slow(seconds: float) -> Refusal:
     """Return the refusal of a request that took too long."""
     return Refusal(
@@ -113,7 +118,7 @@ def from_error(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, ArtifactError):
-        return Refusal(503, str(error), code="model_unavailable", headers={"Retry-After": "5"})
+        return _unavailable(error)
     if isinstance(error, ForetellError):
         # What these say of a text is at most the one word that a model does not know, to who sent it.
         return invalid(str(error), param=error.where or None, code="cannot_answer")
@@ -123,6 +128,18 @@ def from_error(error: Exception) -> Refusal:
     _log.error("failure", extra={"fields": _whereabouts(error)})
     return Refusal(
         500, "an error in foretell itself; the log has more under this request's id", code="internal"
+    )
+
+
+def _unavailable(error: ArtifactError) -> Refusal:
+    """Refuse what needs a model's files. Where they are is for the log: clients need not know the machine."""
+    _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
+    return Refusal(
+        503,
+        "expected the model's files as they were when it was opened, found them gone, changed or damaged; "
+        "the log has more under this request's id",
+        code="model_unavailable",
+        headers={"Retry-After": "5"},
     )
 
 

@@ -1,25 +1,23 @@
 """Writing continuations word by word in the service's threads: in short turns, so that many share them
-fairly, and only as long as somebody listens.
+fairly, and only as long as somebody reads them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from typing import Any, TypeVar
 
-from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from foretell.runtime.writing import Written
-from foretell.service.failures import Refusal, too_slow
+from foretell.service.client import client_of
+from foretell.service.failures import too_slow
+from foretell.service.logs import note
 
 TURN_SECONDS = 0.01
-
-Answer = TypeVar("Answer")
 
 
 async def written(
@@ -57,31 +55,6 @@ def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
     return found, True
 
 
-async def while_listening(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
-    """Return what `answer` gives; if the client leaves before that, give it up.
-
-    Raises:
-        Refusal: 499 in the log; nobody hears it.
-    """
-    work = asyncio.ensure_future(answer)
-    leaving = asyncio.ensure_future(_left(request))
-    try:
-        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise Refusal(499, "expected somebody to answer, found that the client had left")
-        return work.result()
-    finally:
-        leaving.cancel()
-        work.cancel()
-        await asyncio.gather(work, leaving, return_exceptions=True)
-
-
-async def _left(request: Request) -> None:
-    # The body has been read: the next thing to hear is that the client leaves.
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 class EventStream(StreamingResponse):
     """Server-sent events that end with the time limit, the client or the last event, whichever comes first.
 
@@ -103,8 +76,11 @@ class EventStream(StreamingResponse):
             async with asyncio.timeout(self._seconds):
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            # Not ended as it should be, the connection is closed: the client sees that something is missing.
-            pass
+            # Not ended as it should be: whoever still reads sees that something is missing.
+            note(scope, cut_off=True)
+            client_of(scope).cut()
+            # The connection hears of it in the next step of the loop.
+            await asyncio.sleep(0)
         finally:
             self._release()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from foretell.service import schemas
 from foretell.service.documents import ANSWERS, BARE
@@ -52,6 +54,6 @@ async def models(request: Request) -> schemas.ModelList:
 
 
 @router.get("/v1/models/{model}", responses={status: ANSWERS[status] for status in (404, 422)})
-async def model(model: str, request: Request) -> schemas.ModelCard:
+async def model(model: Annotated[str, Path(examples=["notes"])], request: Request) -> schemas.ModelCard:
     """One of the models."""
     return service_of(request).models.find_any(model).card()

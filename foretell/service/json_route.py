@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from inspect import signature
 from typing import Any, get_type_hints
 
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from foretell.service.failures import Refusal, from_error, invalid, malformed, too_slow
+from foretell.service.client import client_of
+from foretell.service.failures import Refusal, from_error, invalid, left, malformed, too_slow
 from foretell.service.limits import Limits
 
 ASKED = "asked"
@@ -25,7 +27,8 @@ ASKED = "asked"
 class JsonRoute(APIRoute):
     """A route whose function takes `asked`, the body's model, and `request` and gives a model or a response.
 
-    Everything that goes wrong is answered as `foretell.service.failures` says.
+    The function is cancelled when the client leaves: what nobody waits for is not worked out. Everything that
+    goes wrong is answered as `foretell.service.failures` says.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -42,18 +45,19 @@ class JsonRoute(APIRoute):
             limits: Limits = request.app.state.service.limits
             if model is not None:
                 arguments[ASKED] = _parsed(model, await _body(request, limits), status)
+            client = client_of(request.scope)
             try:
-                async with asyncio.timeout(limits.seconds):
-                    return await self.endpoint(**arguments)
+                async with asyncio.timeout(limits.seconds) as limit:
+                    with client.watched(partial(_end, limit)):
+                        return await self.endpoint(**arguments)
             except TimeoutError:
-                raise too_slow(limits.seconds) from None
+                raise (left() if client.has_left else too_slow(limits.seconds)) from None
 
         async def handle(request: Request) -> Response:
             try:
                 found = await answer(request)
             except ClientDisconnect:
-                # Nobody hears it.
-                return Response(status_code=400)
+                return left().response()
             except Exception as error:
                 return from_error(error).response()
             if isinstance(found, Response):
@@ -61,6 +65,12 @@ class JsonRoute(APIRoute):
             return Response(found.model_dump_json(), media_type="application/json")
 
         return handle
+
+
+def _end(limit: asyncio.Timeout) -> None:
+    """Let a time limit pass now."""
+    if not limit.expired():
+        limit.reschedule(0)
 
 
 def _parsed(model: type[BaseModel], body: bytes, status: int) -> BaseModel:

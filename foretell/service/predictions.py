@@ -15,13 +15,12 @@ from foretell.runtime.explanation import Explanation
 from foretell.runtime.gates import Gates, gates_along
 from foretell.runtime.labels import LabelsRuntime, Verdict
 from foretell.runtime.scoring import Score
-from foretell.runtime.surprise import WordScore, score_words
+from foretell.runtime.surprise import WordScore, score_words, total
 from foretell.runtime.words import WordsRuntime
 from foretell.runtime.writing import Candidate
 from foretell.service import schemas
 from foretell.service.documents import ANSWERS, example
 from foretell.service.failures import invalid
-from foretell.service.generation import while_listening
 from foretell.service.json_route import JsonRoute
 from foretell.service.logs import note
 from foretell.service.models import Loaded, Served
@@ -50,8 +49,7 @@ async def explain(asked: schemas.ExplainRequest, request: Request) -> schemas.Ex
     service = service_of(request)
     served, texts = service.models.find(asked.model, "labels"), _texts(asked.texts)
     _check(service, request, served, texts, "explain")
-    work = service.models.batcher(served, "explain", _explain)(texts)
-    found = await while_listening(request, work)
+    found = await service.models.batcher(served, "explain", _explain)(texts)
     _count(service, served, "explain", len(texts))
     return schemas.ExplainAnswer(model=served.name, answers=[_explained(*each) for each in found])
 
@@ -75,8 +73,8 @@ async def score(asked: schemas.ScoreRequest, request: Request) -> schemas.ScoreA
     service = service_of(request)
     served, texts = service.models.find(asked.model, "words"), _texts(asked.texts)
     _check(service, request, served, texts, "score")
-    items = [(place, text, asked.words, asked.top) for place, text in enumerate(texts)]
-    found = await while_listening(request, service.models.batcher(served, "score", _score)(items))
+    items = [(place, text, asked) for place, text in enumerate(texts)]
+    found = await service.models.batcher(served, "score", _score)(items)
     _count(service, served, "score", len(texts))
     answers = [_scored(text, *each) for text, each in zip(texts, found, strict=True)]
     return schemas.ScoreAnswer(model=served.name, answers=answers)
@@ -90,8 +88,7 @@ async def states(asked: schemas.StatesRequest, request: Request) -> schemas.Stat
     _check(service, request, served, [asked.text], "states")
     card = served.loaded.card
     items = [(served.loaded, asked.text, asked.layer)]
-    work = service.models.batcher(served, "states", _states)(items)
-    (found,) = await while_listening(request, work)
+    (found,) = await service.models.batcher(served, "states", _states)(items)
     name = asked.layer or card.layers[0].name
     units = next(layer.units for layer in card.layers if layer.name == name)
     if asked.unit is not None and asked.unit >= units:
@@ -159,12 +156,17 @@ def _next(runtime: WordsRuntime, items: list[tuple[int, str, int, bool]]) -> lis
 
 
 def _score(
-    runtime: WordsRuntime, items: list[tuple[int, str, bool, int]]
+    runtime: WordsRuntime, items: list[tuple[int, str, schemas.ScoreRequest]]
 ) -> list[tuple[Score, list[WordScore] | None]]:
-    found = []
-    for place, text, words, top in items:
+    found: list[tuple[Score, list[WordScore] | None]] = []
+    for place, text, asked in items:
         with _named(place):
-            found.append((runtime.score([text]), score_words(runtime, text, top=top) if words else None))
+            if not (asked.words or asked.start):
+                found.append((runtime.score([text]), None))
+                continue
+            # Reading the text once is enough for both.
+            words = score_words(runtime, text, top=asked.top, start=asked.start)
+            found.append((total(words), words if asked.words else None))
     return found
 
 
@@ -219,6 +221,7 @@ def _scored(text: str, found: Score, words: list[WordScore] | None) -> schemas.S
                 end=word.end,
                 log_probability=word.log_probability,
                 known=word.known,
+                characters=word.characters,
                 top=[_next_word(candidate) for candidate in word.top],
             )
             for word in words

@@ -191,6 +191,11 @@ class ScoreRequest(Request):
     top: Whole = Field(
         default=0, ge=0, le=5, description="With `words`: so many likeliest words in each place, too."
     )
+    start: Whole = Field(
+        default=0,
+        ge=0,
+        description="Score each text from this code point on: the words before it are read, not scored.",
+    )
 
 
 class ScoredWord(Answer):
@@ -201,6 +206,9 @@ class ScoredWord(Answer):
     end: int
     log_probability: float | None = Field(description="null where the model cannot tell.")
     known: bool = Field(description="Whether the word is in the vocabulary.")
+    characters: int = Field(
+        description="The code points that it stands for, white space before it included; they add up."
+    )
     top: list[NextWord] = Field(description="What the model found likeliest in this place.")
 
 

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from foretell.errors import ForetellError, UsageError
+from foretell.service.client import Client
 from foretell.service.failures import invalid
 from foretell.service.service import Service
 
@@ -157,10 +158,13 @@ class OneWrite:
     Args:
         transport: what sends.
         loop: what is written in one of its steps goes out at the end of it.
+        closing: called when the connection is to be closed.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, closing: Callable[[], None]
+    ) -> None:
+        self._transport, self._loop, self._closing = transport, loop, closing
         self._waiting: list[bytes] = []
 
     def write(self, data: bytes) -> None:
@@ -173,6 +177,7 @@ class OneWrite:
         """Send what is written, then close."""
         self._flush()
         self._transport.close()
+        self._closing()
 
     def _flush(self) -> None:
         if self._waiting:
@@ -184,13 +189,19 @@ class OneWrite:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, with a time limit on a request's head and a typed answer to what is not HTTP."""
+    """uvicorn's connection, with time limits on a request's head and on reading an answer, a typed answer to
+    what is not HTTP, and a request that is told when its client leaves.
+    """
 
     _limit: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(cast(asyncio.Transport, OneWrite(transport, self.loop)))
+        wrapped = OneWrite(transport, self.loop, self._wait_for_reader)
+        super().connection_made(cast(asyncio.Transport, wrapped))
+        self._client = Client(transport.abort)
+        self.app_state = {**self.app_state, **self._client.as_state()}
         self._limit = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def data_received(self, data: bytes) -> None:
@@ -203,9 +214,22 @@ class Connection(H11Protocol):
             self._limit = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop waiting, and tell the request that is being answered."""
         self._stop_waiting()
         super().connection_lost(exc)
+        self._stop_taking()
+        self._client.leave()
+
+    def pause_writing(self) -> None:
+        """More has been answered than the client has read: it gets no more, and a time to read it in."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """The client has read nearly all of it."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_taking()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP."""
@@ -228,6 +252,17 @@ class Connection(H11Protocol):
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
+
+    def _wait_for_reader(self) -> None:
+        """Closed in the usual way, a connection would be held for as long as its client does not read."""
+        if self._taking is None:
+            service: Service = cast(FastAPI, self.config.app).state.service
+            self._taking = self.loop.call_later(service.limits.seconds, self.transport.abort)
+
+    def _stop_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _give_up(self) -> None:
         self._limit = None

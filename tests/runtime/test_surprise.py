@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from foretell.errors import DataError
-from foretell.runtime.surprise import score_words
+from foretell.runtime.surprise import score_words, total
 from foretell.runtime.words import WordsRuntime
 
 TEXTS = [
@@ -73,3 +76,59 @@ def test_words_without_an_id_are_refused(words_model: type) -> None:
 def test_an_empty_text_has_no_words(lstm: WordsRuntime) -> None:
     assert score_words(lstm, "") == []
     assert np.array([w.start for w in score_words(lstm, "\n\nthe")]).tolist() == [2, 5]
+
+
+LINES = [*TEXTS, "\n\n a  b \r\n\r\nthe  mind\u2028way\n", "the", "\r\n the\r", "mind \n \n", "😀e\u0301"]
+
+
+@pytest.mark.parametrize("text", LINES)
+@pytest.mark.parametrize("name", ["lstm", "article_words"])
+def test_the_total_is_the_score(request: pytest.FixtureRequest, name: str, text: str) -> None:
+    runtime: WordsRuntime = request.getfixturevalue(name)
+    try:
+        whole = runtime.score([text])
+    except DataError:
+        with pytest.raises(DataError):
+            total(score_words(runtime, text))
+        return
+    found = total(score_words(runtime, text))
+    assert found.log_probability == pytest.approx(whole.log_probability, rel=1e-6)
+    assert found.bits_per_character == pytest.approx(whole.bits_per_character, rel=1e-6)
+    assert found.perplexity == pytest.approx(whole.perplexity, rel=1e-6)
+    counts = ("tokens", "words", "characters", "unknown")
+    assert [getattr(found, each) for each in counts] == [getattr(whole, each) for each in counts]
+
+
+def test_the_total_is_the_score_where_lines_have_no_end(words_model: type) -> None:
+    runtime: WordsRuntime = words_model(tokens="white-space")
+    text = " the  mind \r\n\nadapts\n and "
+    whole, found = runtime.score([text]), total(score_words(runtime, text))
+    assert (found.tokens, found.words, found.characters) == (whole.tokens, whole.words, whole.characters)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text("the mind.\r\n😀e\u0301 ", max_size=60), st.integers(0, 61))
+@pytest.mark.parametrize("name", ["lstm", "article_words"])
+def test_a_score_may_begin_anywhere(request: pytest.FixtureRequest, name: str, text: str, start: int) -> None:
+    runtime: WordsRuntime = request.getfixturevalue(name)
+    whole = [word for word in score_words(runtime, text, top=1) if word.start >= start]
+    part = score_words(runtime, text, top=1, start=start)
+    assert [replace(word, log_probability=None, top=()) for word in part] == [
+        replace(word, log_probability=None, top=()) for word in whole
+    ]
+    for one, other in zip(part, whole, strict=True):
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-6)
+        assert [each.word for each in one.top] == [each.word for each in other.top]
+        assert [each.probability for each in one.top] == pytest.approx(
+            [each.probability for each in other.top], abs=1e-6
+        )
+
+
+def test_a_score_of_white_space_words_may_begin_anywhere(words_model: type) -> None:
+    runtime: WordsRuntime = words_model(tokens="white-space")
+    text = "the mind adapts and converts"
+    whole = score_words(runtime, text)
+    for start in range(len(text) + 2):
+        found = [word.log_probability for word in score_words(runtime, text, start=start)]
+        wanted = [word.log_probability for word in whole if word.start >= start]
+        assert found == pytest.approx(wanted, abs=1e-6)

@@ -27,26 +27,29 @@ TEXT = "the mind adapts and converts to its own purposes the obstacle to our act
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
 
 
-def write_words(path: Path, *, seed: int = 7, **changes: Any) -> Path:
-    """Write a language model with random weights."""
-    return _write(
-        path, WordsSettings(**{"embedding_size": 12, "units": 8, "layers": 2, **changes}), seed, None
-    )
+def write_words(path: Path, *, seed: int = 7, text: str = TEXT, **changes: Any) -> Path:
+    """Write a language model with random weights that knows the words of a text."""
+    settings = WordsSettings(**{"embedding_size": 12, "units": 8, "layers": 2, **changes})
+    return _write(path, settings, seed, None, text)
 
 
 def write_labels(
-    path: Path, *, seed: int = 7, labels: tuple[str, ...] = ("neg", "pos"), **changes: Any
+    path: Path, *, seed: int = 7, labels: tuple[str, ...] = ("neg", "pos"), text: str = TEXT, **changes: Any
 ) -> Path:
-    """Write a classifier with random weights."""
+    """Write a classifier with random weights that knows the words of a text."""
     settings = LabelsSettings(**{"embedding_size": 6, "units": 5, "length": 30, **changes})
-    return _write(path, settings, seed, list(labels))
+    return _write(path, settings, seed, list(labels), text)
 
 
-def _write(path: Path, settings: Any, seed: int, labels: list[str] | None) -> Path:
-    tokenizer = Tokenizer.train([TEXT], settings.tokens, lowercase=settings.lowercase, vocabulary=1000)
+def _write(path: Path, settings: Any, seed: int, labels: list[str] | None, text: str) -> Path:
+    tokenizer = Tokenizer.train(
+        [text], settings.tokens, lowercase=settings.lowercase, vocabulary=settings.vocabulary
+    )
     random = np.random.default_rng(seed)
     shapes = weight_shapes(settings, network_size(settings, tokenizer), len(labels or []))
-    weights = {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()}
+    # Wide layers of large weights are chaotic: rounding would grow from step to step.
+    scale = 0.5 if settings.units < 50 else 0.1
+    weights = {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
     write_model(
         Model(
             job="labels" if labels else "words",

@@ -45,6 +45,44 @@ def test_the_last_stage_is_not_root_and_has_no_build_tools(stages: list[list[tup
     assert not any("pip install" in arguments for _, arguments in last)
 
 
+def test_every_instruction_is_one_of_dockers(stages: list[list[tuple[str, str]]]) -> None:
+    known = {
+        "FROM",
+        "WORKDIR",
+        "RUN",
+        "COPY",
+        "ENV",
+        "USER",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+    }
+    assert {keyword for stage in stages for keyword, _ in stage} == known
+
+
+def test_who_it_runs_as_is_made_before(stages: list[list[tuple[str, str]]]) -> None:
+    last = stages[-1]
+    (user,) = (arguments for keyword, arguments in last if keyword == "USER")
+    before = [arguments for keyword, arguments in last[: last.index(("USER", user))] if keyword == "RUN"]
+    assert any(re.search(rf"\buseradd\b.*--uid {user}\b", arguments) for arguments in before)
+
+
+def test_what_the_last_stage_takes_is_made_before_and_is_on_its_path(
+    stages: list[list[tuple[str, str]]],
+) -> None:
+    made = {stage[0][1].rpartition(" AS ")[2]: stage for stage in stages[:-1]}
+    (taken,) = (arguments.split() for keyword, arguments in stages[-1] if keyword == "COPY")
+    source, place, target = taken
+    runs = [arguments for keyword, arguments in made[source.removeprefix("--from=")] if keyword == "RUN"]
+    # Its programs name the interpreter by its place: it must not move.
+    assert place == target
+    assert any(f"-m venv --without-pip {place} " in arguments for arguments in runs)
+    assert any(f"--python {place}/bin/python " in arguments for arguments in runs)
+    (environment,) = (arguments for keyword, arguments in stages[-1] if keyword == "ENV")
+    assert f'PATH="{target}/bin:' in environment
+
+
 def test_it_installs_the_service_and_not_the_training(stages: list[list[tuple[str, str]]]) -> None:
     installs = " ".join(arguments for stage in stages for keyword, arguments in stage if keyword == "RUN")
     assert '".[serve]"' in installs

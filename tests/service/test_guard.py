@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,16 @@ def test_a_forged_origin_is_refused_on_every_route(served: Running, route: str, 
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "origin_not_allowed"
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_every_route_of_the_document_is_guarded(served: Running, locked: Running) -> None:
+    """Those that are posted to, too, and before anything else is said of a request."""
+    paths = served.http.get("/openapi.json").json()["paths"]
+    for path, method in ((path, method) for path, item in paths.items() for method in item):
+        ask = partial(served.http.request, method, path, content=b"{")
+        assert ask(headers={"Host": "evil.example"}).status_code == 421
+        assert ask(headers={"Origin": "https://evil.example"}).status_code == 403
+        assert locked.http.request(method, path).status_code == (200 if path in OPEN else 401)
 
 
 def test_the_services_own_page_is_an_origin(served: Running) -> None:

@@ -60,21 +60,23 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         monkeypatch.undo()
 
 
-@pytest.mark.parametrize("path", ["/v1/classify", "/v1/explain", "/v1/next", "/v1/score", "/v1/completions"])
+@pytest.mark.parametrize("verb", ["classify", "explain", "next", "score", "states", "completions"])
 @pytest.mark.parametrize(
     "body",
     [
         b"", b"{", b"nonsense", b"[]", b'"text"', b"null", b"{}", b"\xff\xfe", b'{"texts": "\xff"}',
-        b'{"texts": "\\ud800"}', b'{"texts": NaN}', b"[" * 5000, b'{"texts": ' + b"9" * 5000 + b"}",
+        b'{"texts": "\\ud800"}', b'{"model": "notes", "text": "\\udfff"}',
+        b'{"model": "notes", "prompt": "a\\ud800"}', b'{"texts": NaN}', b"[" * 5000,
+        b'{"texts": ' + b"9" * 5000 + b"}",
     ],
 )  # fmt: skip
-def test_malformed_bodies(narrow: Running, path: str, body: bytes) -> None:
-    answer = narrow.http.post(path, content=body, headers=JSON)
+def test_malformed_bodies(narrow: Running, verb: str, body: bytes) -> None:
+    answer = narrow.http.post(f"/v1/{verb}", content=body, headers=JSON)
     assert answer.status_code in (400, 422)
     error = answer.json()["error"]
     assert error["type"] == "invalid_request_error"
     assert error["message"]
-    if path == "/v1/completions":
+    if verb == "completions":
         assert answer.status_code == 400
 
 
@@ -92,6 +94,8 @@ def test_malformed_bodies(narrow: Running, path: str, body: bytes) -> None:
         ("/v1/next", {"texts": "a", "k": 1.5}, "k"),
         ("/v1/next", {"texts": "a", "k": 10**30}, "k"),
         ("/v1/score", {"texts": "a", "words": 1}, "words"),
+        ("/v1/score", {"texts": "a", "start": -1}, "start"),
+        ("/v1/score", {"texts": "a", "start": "0"}, "start"),
         ("/v1/states", {"model": "notes", "text": ["a"]}, "text"),
         ("/v1/states", {"model": "notes", "text": "a", "unit": -1}, "unit"),
     ],
@@ -166,6 +170,18 @@ def test_too_many_texts_and_too_many_words(narrow: Running) -> None:
         assert narrow.post(path, {"texts": "b " * 50}).status_code == 200
     for body in ({"prompt": "b " * 51}, {"prompt": ["a"] * 3, "n": 4}, {"prompt": "a", "max_tokens": 51}):
         assert narrow.post("/v1/completions", {"model": "notes", **body}).status_code == 400
+
+
+def test_a_million_words_and_ten_thousand_texts_meet_the_usual_limits(served: Running) -> None:
+    for verb in ("classify", "explain", "next", "score"):
+        long = served.post(f"/v1/{verb}", {"texts": "a " * 1_000_000})
+        assert (long.status_code, long.json()["error"]["code"]) == (422, "text_too_long")
+        many = served.post(f"/v1/{verb}", {"texts": ["a"] * 10_000})
+        assert (many.status_code, many.json()["error"]["code"]) == (422, "too_many_texts")
+    asked = {"model": "notes", "prompt": "a " * 1_000_000}
+    assert served.post("/v1/completions", asked).json()["error"]["code"] == "text_too_long"
+    larger = served.post("/v1/classify", {"texts": "a " * 3_000_000})
+    assert (larger.status_code, larger.json()["error"]["code"]) == (413, "body_too_large")
 
 
 def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,10 +69,27 @@ def test_a_model_that_vanishes_goes_on_answering(tmp_path: Path) -> None:
         # What needs the files says so.
         states = it.post("/v1/states", {"text": "good"})
         assert (states.status_code, states.json()["error"]["code"]) == (503, "model_unavailable")
+        # Nothing of where they were.
+        assert str(tmp_path) not in states.text
         assert 'foretell_model_stale{model="reviews"} 1.0' in it.http.get("/metrics").text
         shutil.move(tmp_path / "away", path)
         _until(lambda: _state(it) == "fresh")
         assert it.post("/v1/states", {"text": "good"}).status_code == 200
+
+
+def test_a_directory_that_is_deleted_piece_by_piece_is_no_change(tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "reviews")
+    with running(path) as it:
+        before = it.post("/v1/classify", {"texts": REVIEWS}).json()
+        for file in sorted(path.rglob("*"), key=lambda each: each.name == "manifest.json"):
+            if file.is_file():
+                file.unlink()
+                assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
+                assert it.post("/v1/states", {"text": "good"}).json()["error"]["code"] == "model_unavailable"
+        shutil.rmtree(path)
+        _until(lambda: _state(it) == "stale")
+        assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
+        assert it.post("/v1/states", {"text": "good"}).status_code == 503
 
 
 def test_a_damaged_model_does_not_take_over(tmp_path: Path) -> None:
@@ -99,7 +116,7 @@ def test_models_are_named_as_their_directories_or_as_one_says(tmp_path: Path) ->
         ("sentiment", tmp_path / "x"),
         ("a=b", tmp_path / "a=b"),
     ]
-    for wrong in ([], ["=x"], ["a\nb=x"], ["a/b=x"], ["n" * 201 + "=x"]):
+    for wrong in ([], ["=x"], ["a\nb=x"], ["a/b=x"], ["</script>=x"], ["n" * 201 + "=x"]):
         with pytest.raises(UsageError):
             named_places(wrong)
 

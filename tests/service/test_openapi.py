@@ -56,6 +56,20 @@ def test_every_route_has_an_example_that_works(served: Running) -> None:
         assert served.post(path, body).status_code == 200, path
 
 
+def test_what_a_path_names_has_an_example_that_works(served: Running) -> None:
+    found = served.http.get("/openapi.json").json()
+    named = [
+        (path, parameter)
+        for path, item in found["paths"].items()
+        for operation in item.values()
+        for parameter in operation.get("parameters", [])
+    ]
+    assert [path for path, _ in named] == ["/v1/models/{model}"]
+    for path, parameter in named:
+        (value,) = parameter["schema"]["examples"]
+        assert served.http.get(path.format(**{parameter["name"]: value})).status_code == 200
+
+
 def test_every_route_says_how_it_may_fail(served: Running) -> None:
     found = served.http.get("/openapi.json").json()
     for item in found["paths"].values():

@@ -202,6 +202,17 @@ def test_the_heat_map_shows_the_gates(page: Page, served: Running) -> None:
     assert forget * before + entered * candidate == pytest.approx(cell, abs=0.02)
 
 
+def test_a_text_that_is_taken_away_and_written_anew_is_shown(page: Page, served: Running) -> None:
+    view(page, "How it works")
+    page.locator("#view-how-it-works-model").select_option("notes")
+    for text in ("the mind adapts", "", "the way", "", TEXT):
+        page.locator("#how-text").fill(text)
+        expect(page.locator(".map thead button")).to_have_count(
+            len(_states(served, model="notes", text=text)["steps"])
+        )
+    expect(page.locator(".step h4")).to_have_text("At “.”")
+
+
 def _states(served: Running, **asked: Any) -> Any:
     return served.post("/v1/states", asked).json()
 

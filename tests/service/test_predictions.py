@@ -97,6 +97,23 @@ def test_score_gives_the_runtimes_numbers_and_each_word(served: Running, models:
     assert served.post("/v1/score", {"texts": "the mind"}).json()["answers"][0]["each"] is None
 
 
+def test_a_score_may_begin_in_the_text(served: Running) -> None:
+    text = "the obstacle 😀\nnosuchword to our acting ."
+    whole = served.post("/v1/score", {"texts": text, "words": True}).json()["answers"][0]
+    asked = {"texts": [text, text], "words": True, "start": text.index("to our")}
+    for found in served.post("/v1/score", asked).json()["answers"]:
+        each = [word for word in whole["each"] if word["start"] >= asked["start"]]
+        assert [word["text"] for word in found["each"]] == ["to", "our", "acting", ".", ""]
+        assert [word["log_probability"] for word in found["each"]] == pytest.approx(
+            [word["log_probability"] for word in each], abs=1e-6
+        )
+        assert found["characters"] == sum(word["characters"] for word in each) == len(" to our acting .") + 1
+        assert (found["tokens"], found["unknown"]) == (5, 0)
+    del asked["words"]
+    assert served.post("/v1/score", asked).json()["answers"][0] == {**found, "each": None}
+    assert whole["characters"] == sum(word["characters"] for word in whole["each"]) == len(text) + 1
+
+
 @pytest.mark.parametrize(("model", "layer"), [("notes", "lstm_2"), ("reviews", "lstm_backward")])
 def test_states_are_those_of_the_gates(served: Running, models: Models, model: str, layer: str) -> None:
     text = "the mind 😀 adapts"

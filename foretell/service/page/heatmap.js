@@ -38,7 +38,8 @@ export class HeatMap {
     const steps = found?.steps.length ?? 0;
     this.#found = found;
     this.from = Math.max(0, steps - MOST_STEPS);
-    if (this.#place === null || this.#place >= steps) this.#place = steps - 1;
+    if (!steps) this.#place = null;
+    else if (this.#place === null || this.#place >= steps) this.#place = steps - 1;
     this.note.hidden = !this.from && !found?.backward;
     this.note.textContent = [
       found?.backward ? "This layer reads from the end: what it kept comes from the word to the right." : "",

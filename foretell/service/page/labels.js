@@ -51,6 +51,7 @@ export class LabelsView {
     const failed = (error) => complain(this.problem, error.message);
     this.judging = new Latest({
       pause: SOON,
+      isEager: true,
       panel: this.verdict,
       ask: about("classify"),
       show: (found) => {

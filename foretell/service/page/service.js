@@ -1,5 +1,8 @@
 // Asking the service that this page comes from.
 
+const GONE = "No answer from the service. Is it still running?";
+const STOPPED = "The service stopped in the middle of an answer.";
+
 let token = "";
 let locked = () => {};
 
@@ -26,7 +29,8 @@ export async function models() {
 
 // The answer to a question, as JSON; offsets in it count code points.
 export async function ask(verb, question, signal) {
-  return (await posted(verb, question, signal)).json();
+  const answer = await posted(verb, question, signal);
+  return orTold(answer.json(), STOPPED);
 }
 
 // The pieces of a continuation, as they are written.
@@ -38,16 +42,27 @@ export async function* written(question, signal) {
     if (found.error) throw new Refused(500, found.error);
     yield found.choices[0].text;
   }
-  throw new Error("The service stopped in the middle of an answer.");
+  throw new Error(STOPPED);
 }
 
 async function* events(stream) {
   let waiting = "";
   const reader = stream.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  const next = () => orTold(reader.read(), STOPPED);
+  for (let part = await next(); !part.done; part = await next()) {
     const whole = (waiting + part.value).split("\n\n");
     waiting = whole.pop();
     for (const each of whole) yield each.replace(/^data: /u, "");
+  }
+}
+
+// What a promise gives; the browser's own word for a failure of the network is put in ours.
+async function orTold(promise, message) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error(message, { cause: error });
   }
 }
 
@@ -60,13 +75,7 @@ function posted(verb, question, signal) {
 async function fetched(path, how) {
   const headers = { "Content-Type": "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
-  let answer;
-  try {
-    answer = await fetch(path, { ...how, headers, cache: "no-store" });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error("No answer from the service. Is it still running?", { cause: error });
-  }
+  const answer = await orTold(fetch(path, { ...how, headers, cache: "no-store" }), GONE);
   if (answer.ok) return answer;
   const problem = await answer.json().then(({ error }) => error ?? {}, () => ({}));
   const refused = new Refused(answer.status, problem, Number(answer.headers.get("Retry-After")) || 1);

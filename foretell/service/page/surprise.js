@@ -1,7 +1,7 @@
 // How much each word of a text surprised the model, in bits: 1 bit is a coin thrown, 10 bits one chance in a thousand.
 
 import { apart, make, percent, reveal, word } from "./elements.js";
-import { ask } from "./service.js";
+import { Reading } from "./reading.js";
 
 const MOST_ROWS = 5;
 const NONE = 1.5; // Bits below which a word is no surprise.
@@ -12,21 +12,22 @@ export class Surprise {
     this.card = card;
     const parts = [".tiles", "[data-caret]", "tbody"];
     [this.tiles, this.detail, this.rows] = parts.map((which) => card.querySelector(which));
+    this.reading = new Reading();
   }
 
-  async ask(model, text, signal) {
-    const found = await ask("score", { model, texts: text, words: true, top: 1 }, signal);
-    return found.answers[0];
+  // The words of a text as the service scores them; `told(words)` hears of those of a beginning while they come.
+  ask(model, text, signal, told) {
+    return this.reading.read(model, text, signal, told);
   }
 
-  // Shows what the service says of a text, or nothing for null; returns the marks of its words.
+  // Shows what the service says of the words of a text; returns their marks.
   show(found) {
-    const words = (found?.each ?? []).filter((each) => each.text && each.log_probability !== null);
+    const words = found.filter((each) => each.text && each.log_probability !== null);
     reveal(this.card, words.length > 0);
     if (!words.length) return [];
-    const { perplexity, bits_per_character: bits, unknown } = found;
+    const { perplexity, bits, unknown } = total(found);
     this.tiles.replaceChildren(
-      tile("Perplexity", perplexity === null ? "∞" : short(perplexity), "As if it had chosen among so many words"),
+      tile("Perplexity", Number.isFinite(perplexity) ? short(perplexity) : "∞", "As if it had chosen among so many words"),
       tile("Bits per character", bits.toFixed(2)),
       tile("Unknown words", unknown.toLocaleString("en")),
     );
@@ -50,6 +51,17 @@ export class Surprise {
     const how = known ? `had a chance of ${chance(mark.of)}.` : "is unknown to the model.";
     this.detail.replaceChildren(make("b", {}, apart(text)), ` ${how}`, ...instead);
   }
+}
+
+// What the words of a text make up, as the service's own score of it.
+function total(words) {
+  const sum = (of) => words.reduce((so, each) => so + of(each), 0);
+  const told = sum((each) => each.log_probability ?? 0);
+  return {
+    perplexity: Math.exp(-told / sum((each) => Number(each.log_probability !== null))),
+    bits: -told / Math.LN2 / sum(({ characters }) => characters),
+    unknown: sum(({ known }) => Number(!known)),
+  };
 }
 
 function tile(name, value, title = null) {

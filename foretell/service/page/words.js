@@ -53,12 +53,13 @@ export class WordsView {
   }
 
   failed(error) {
-    complain(this.problem, error.message.replace(/^text 0: /u, ""));
+    complain(this.problem, error.message.replace(/^text 0: (?:prompt: )?/u, ""));
   }
 
   #prepare() {
     this.next = new Latest({
       pause: SOON,
+      isEager: true,
       panel: this.view.querySelector(".next"),
       ask: (text, signal) => this.#ask(text, signal),
       show: (found) => this.#show(found),
@@ -70,10 +71,11 @@ export class WordsView {
     this.scoring = new Latest({
       pause: LATER,
       panel: this.view.querySelector(".surprise"),
-      ask: (text, signal) => this.surprise.ask(this.choice.current.id, this.#finished(text), signal),
-      show: (found) => this.editor.paint(this.surprise.show(found)),
+      ask: (text, signal) =>
+        this.surprise.ask(this.choice.current.id, this.#finished(text), signal, (words) => this.#shade(words)),
+      show: (found) => this.#shade(found),
       // A text that cannot be scored yet is no mistake; what is wrong is said by the next words.
-      failed: () => this.editor.paint(this.surprise.show(null)),
+      failed: () => this.#shade([]),
     });
   }
 
@@ -85,7 +87,11 @@ export class WordsView {
     this.next.put(this.text);
     this.scoring.drop();
     if (this.text.trim()) this.scoring.put(this.text);
-    else this.editor.paint(this.surprise.show(null));
+    else this.#shade([]);
+  }
+
+  #shade(words) {
+    this.editor.paint(this.surprise.show(words));
   }
 
   // The text without a word that is still being typed: that it is no word yet surprises nobody.

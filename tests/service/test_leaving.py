@@ -1,0 +1,218 @@
+"""Clients that go, or stay and do not read: real sockets, and nobody else is held up."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service_workplace import Running, running
+
+from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.words import WordsRuntime
+from foretell.service import predictions
+from foretell.service.limits import Limits
+
+SECONDS = 1.0
+LITTLE = 4096
+"""Bytes that the buffers of a connection hold, so that it is full before a test has waited long."""
+
+
+@pytest.fixture(scope="module")
+def hasty(models: tuple[Path, Path]) -> Iterator[Running]:
+    """A service that gives an answer a second."""
+    with running(*models, limits=Limits(seconds=SECONDS)) as it:
+        yield it
+
+
+@contextmanager
+def held_up(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> Iterator[tuple[list[Any], threading.Semaphore]]:
+    """Let calls of a method wait until the block ends: what they are given, and a count of them."""
+    seen: list[Any] = []
+    come, go = threading.Semaphore(0), threading.Event()
+    really = getattr(owner, name)
+
+    def wait(*given: Any, **how: Any) -> Any:
+        seen.append(given[1])
+        come.release()
+        assert go.wait(10)
+        return really(*given, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, wait)
+        try:
+            yield seen, come
+        finally:
+            go.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "owner", "name"),
+    [
+        ("/v1/classify", LabelsRuntime, "classify"),
+        ("/v1/explain", LabelsRuntime, "classify"),
+        ("/v1/next", WordsRuntime, "next"),
+        ("/v1/score", WordsRuntime, "score"),
+        ("/v1/states", predictions, "gates_along"),
+    ],
+)
+def test_who_leaves_while_waiting_is_not_worked_for(
+    served: Running, monkeypatch: pytest.MonkeyPatch, path: str, owner: Any, name: str
+) -> None:
+    def body(text: str) -> dict[str, Any]:
+        return {"model": "notes", "text": text} if path == "/v1/states" else {"texts": text}
+
+    line = served.service.models.line
+    with held_up(monkeypatch, owner, name) as (seen, come):
+        # Two at a time are worked on: these stay, the third waits behind them and goes.
+        stay = []
+        for _ in range(2):
+            stay.append(_ask(served, path, body("good way")))
+            assert come.acquire(timeout=5)
+        leaving = _ask(served, path, body("leaving"))
+        _until(lambda: line.waiting == 3)
+        leaving.close()
+        _until(lambda: line.waiting == 2)
+    for connection in stay:
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        connection.close()
+    assert served.post(path, body("good")).status_code == 200
+    assert "leaving" not in str(seen)
+    assert line.waiting == 0
+    _until(lambda: f'route="{path}",status="499"' in served.http.get("/metrics").text)
+
+
+def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) -> None:
+    body = json.dumps({"texts": "the mind"})
+    for _ in range(20):
+        with served.connect() as connection:
+            connection.sendall(_request("/v1/classify", body))
+            # Reset, not closed: the service hears of both at once.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    _until(lambda: served.service.models.line.waiting == 0)
+    assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
+
+
+def test_a_second_request_on_the_connection_is_watched_as_the_first(
+    served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _ask(served, "/v1/classify", {"texts": "first"}) as connection:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
+            connection.sendall(_request("/v1/classify", json.dumps({"texts": "second"})))
+            assert come.acquire(timeout=5)
+            connection.close()
+            _until(lambda: served.service.models.line.waiting == 0)
+
+
+def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
+    hasty: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"model": "notes", "prompt": "the", "max_tokens": 20_000, "n": 8, "logprobs": 5, "stream": True}
+    began = time.monotonic()
+    with _connect(hasty) as connection:
+        connection.sendall(_request("/v1/completions", json.dumps(body)))
+        (ours,) = _connections(hasty)
+        _until(lambda: ours.flow.write_paused)
+        held = ours.transport.get_write_buffer_size()
+        waits = [_seconds(lambda: hasty.post("/v1/next", {"texts": "the"})) for _ in range(10)]
+        # Nothing is added to what is not read, however long it goes on.
+        assert ours.transport.get_write_buffer_size() <= held < 1 << 18
+        _until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
+        assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
+        assert sorted(waits)[5] < SECONDS / 4
+        assert b"[DONE]" not in _all(connection)
+    assert hasty.service.models.line.waiting == 0
+    # It is the client's doing: no error of the service.
+    assert "without completing" not in caplog.text
+    assert hasty.post("/v1/completions", {**body, "max_tokens": 3, "n": 1}).text.endswith("[DONE]\n\n")
+
+
+@pytest.mark.parametrize("header", ["", "Connection: close\r\n"])
+def test_who_does_not_read_a_large_answer_is_cut_off(hasty: Running, header: str) -> None:
+    body = json.dumps({"texts": ["the mind " * 50] * 20, "words": True, "top": 5})
+    with _connect(hasty) as connection:
+        connection.sendall(_request("/v1/score", body, header))
+        (ours,) = _connections(hasty)
+        _until(lambda: ours.flow.write_paused)
+        _until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
+    assert hasty.post("/v1/score", {"texts": "the mind"}).status_code == 200
+
+
+def test_who_reads_slowly_gets_the_whole_answer(hasty: Running) -> None:
+    body = json.dumps({"texts": ["the mind " * 50] * 20, "words": True, "top": 5})
+    with _connect(hasty) as connection:
+        connection.sendall(_request("/v1/score", body, "Connection: close\r\n"))
+        time.sleep(SECONDS / 4)
+        answer = _all(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["answers"]) == 20
+
+
+def _request(path: str, body: str, headers: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
+    return f"{head}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+
+
+def _ask(it: Running, path: str, body: Any) -> socket.socket:
+    connection = it.connect()
+    connection.sendall(_request(path, json.dumps(body)))
+    return connection
+
+
+def _connect(it: Running) -> socket.socket:
+    """Connect with buffers that are soon full, at both ends."""
+    before = set(it.server.server_state.connections)
+    host, _, port = it.url.removeprefix("http://").partition(":")
+    connection = socket.socket()
+    connection.settimeout(10)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+    connection.connect((host, int(port)))
+    _until(lambda: len(it.server.server_state.connections - before) == 1)
+    (ours,) = it.server.server_state.connections - before
+    ours.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LITTLE)
+    return connection
+
+
+def _connections(it: Running) -> list[Any]:
+    """Return the service's ends of connections on which a request is being answered."""
+    answering: list[Any] = []
+
+    def come() -> bool:
+        found = it.server.server_state.connections
+        answering[:] = [each for each in found if each.cycle and each.transport.get_write_buffer_size()]
+        return bool(answering)
+
+    _until(come)
+    return answering
+
+
+def _until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    began = time.monotonic()
+    assert call().status_code == 200
+    return time.monotonic() - began
+
+
+def _all(connection: socket.socket) -> bytes:
+    said = b""
+    try:
+        while piece := connection.recv(1 << 16):
+            said += piece
+    except ConnectionResetError:
+        pass
+    return said

@@ -1,0 +1,163 @@
+"""The page of services of all kinds: slow, stopped in the middle, back again, of one job, of the article."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_workplace import answer, opened, percent, until, view
+from playwright.sync_api import Browser, Page, Route, expect
+from service_workplace import Running, running, write_labels, write_words
+
+from foretell.config import preset, with_changes
+
+GONE = "No answer from the service. Is it still running?"
+STOPPED = "The service stopped in the middle of an answer."
+SMALL = {"embedding_size": 6, "units": 5, "length": 30}
+
+# Answers no question for next words until `release` is called.
+HOLD = """() => {
+  const fetched = window.fetch;
+  const waiting = new Promise((resolve) => { window.release = resolve; });
+  window.fetch = async (path, how) => {
+    if (path.endsWith("/next")) await waiting;
+    return fetched(path, how);
+  };
+}"""
+
+
+@pytest.fixture
+def page(browser: Browser, served: Running) -> Iterator[Page]:
+    with opened(browser, f"{served.url}/#words") as it:
+        it.wait_for_selector(".choices button")
+        yield it
+
+
+@pytest.fixture(scope="module")
+def article(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The article's models, and the one that it hints at."""
+    folder = tmp_path_factory.mktemp("article")
+    words = {**vars(preset("words", "article")), "units": 8}
+    labels = [
+        write_labels(folder / name, **vars(with_changes(preset("labels", name), SMALL)))
+        for name in ("article", "cnn-lstm")
+    ]
+    with running(write_words(folder / "words", **words), *labels) as it:
+        yield it
+
+
+def test_a_slow_service_holds_up_no_typing(page: Page, served: Running) -> None:
+    page.evaluate(HOLD)
+    field = page.locator("#words-text")
+    field.press_sequentially("the mind adapts")
+    expect(field).to_have_value("the mind adapts")
+    expect(page.locator(".next")).to_have_attribute("aria-busy", "true")
+    # What is known meanwhile is shown.
+    expect(page.locator("#view-words .mirror mark")).to_have_count(3)
+    page.evaluate("window.release()")
+    field.press_sequentially(" ")
+    first = answer(served, "next", texts="the mind adapts ", k=6)["words"][0]
+    expect(page.locator(".choices .number").first).to_have_text(percent(first))
+    expect(page.locator(".next")).not_to_have_attribute("aria-busy", "true")
+
+
+def test_a_service_that_stops_in_the_middle_of_a_continuation_is_told_of(page: Page, served: Running) -> None:
+    field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
+    page.locator("#words-count").evaluate("(field) => { field.max = field.value = 20000; }")
+    field.fill("the mind ")
+    field.press("Control+Enter")
+    until(page, "() => document.querySelector('#words-text').value.length > 100")
+    for connection in list(served.server.server_state.connections):
+        connection.loop.call_soon_threadsafe(connection.transport.abort)
+    expect(problem).to_have_text(STOPPED)
+    # What has come is kept, and can be taken back or gone on with.
+    assert len(field.input_value()) > 100
+    expect(field).to_be_editable()
+    expect(page.locator(".continue [type=submit]")).to_have_text("Continue")
+    page.get_by_role("button", name="Undo").click()
+    expect(field).to_have_value("the mind ")
+    expect(problem).to_be_hidden()
+    expect(page.locator(".choices li")).to_have_count(6)
+
+
+def test_every_view_tells_of_a_service_that_has_stopped_and_goes_on_when_it_is_back(page: Page) -> None:
+    page.route("**/v1/*", lambda route: route.abort())
+    for name, field in (("words", "#words-text"), ("labels", "#labels-text"), ("how-it-works", "#how-text")):
+        page.evaluate("(name) => { location.hash = name; }", name)
+        page.locator(field).fill("the mind ")
+        expect(page.locator(f"#view-{name} .editor .problem")).to_have_text(GONE)
+        # Nothing stays that would pass for an answer.
+        expect(page.locator(f"#view-{name} .mirror mark")).to_have_count(0)
+    page.unroute("**/v1/*")
+    for name, field in (("words", "#words-text"), ("labels", "#labels-text"), ("how-it-works", "#how-text")):
+        page.evaluate("(name) => { location.hash = name; }", name)
+        page.locator(field).fill("the mind adapts ")
+        expect(page.locator(f"#view-{name} .mirror mark")).to_have_count(3)
+        expect(page.locator(f"#view-{name} .editor .problem")).to_be_hidden()
+
+
+def test_a_page_that_is_opened_while_the_service_cannot_answer_says_why(
+    browser: Browser, served: Running
+) -> None:
+    def refuse(route: Route) -> None:
+        error = {"message": "expected an answer within 30 seconds, found none", "type": "server_error"}
+        route.fulfill(status=503, json={"error": error})
+
+    with opened(browser, served.url, ready=False) as page:
+        page.route("**/v1/models", refuse)
+        page.reload()
+        expect(page.locator("#problem")).to_have_text("expected an answer within 30 seconds, found none")
+        expect(page.locator(".view:visible")).to_have_count(0)
+        page.unroute("**/v1/models")
+        page.reload()
+        expect(page.locator(".view:visible")).to_have_count(1)
+
+
+def test_a_labels_model_alone(browser: Browser, models: tuple[Path, Path]) -> None:
+    with running(models[0]) as labels_alone, opened(browser, labels_alone.url) as page:
+        expect(page).to_have_title("Labels · foretell")
+        page.locator("#labels-text").fill("good way")
+        expect(page.locator(".answer")).to_be_visible()
+        view(page, "How it works")
+        expect(page.locator(".map thead button")).to_have_text(["good", "way"])
+        view(page, "Words")
+        expect(page.locator("#view-words .none")).to_contain_text("foretell train words")
+        expect(page.locator("#words-text")).to_be_hidden()
+
+
+def test_the_articles_words_model(browser: Browser, article: Running) -> None:
+    with opened(browser, f"{article.url}/#words") as page:
+        field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
+        field.fill("the mind ")
+        expect(problem).to_have_text(
+            "expected a prompt of at least 3 words, found 2; give more words before the one to predict"
+        )
+        field.fill("the mind adapts and converts ")
+        first = answer(article, "next", model="words", texts="the mind adapts and converts ", k=6)["words"][0]
+        expect(page.locator(".choices .number").first).to_have_text(percent(first))
+        # The first three are what it reads before it can tell.
+        expect(page.locator("#view-words .mirror mark")).to_have_text(["and", "converts"])
+        expect(problem).to_be_hidden()
+        field.press("Control+Enter")
+        until(page, "() => document.querySelector('#words-text').value.split(' ').length > 20")
+        expect(problem).to_be_hidden()
+        field.fill("the mind adapts zebra ")
+        expect(problem).to_contain_text("found 'zebra'")
+        field.fill("the mind adapts ")
+        view(page, "How it works")
+        expect(page.locator(".map thead button").first).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["article", "cnn-lstm"])
+def test_the_articles_labels_models(browser: Browser, article: Running, name: str) -> None:
+    with opened(browser, f"{article.url}/#labels") as page:
+        page.locator("#view-labels-model").select_option(name)
+        page.locator("#labels-text").fill("the mind adapts and converts")
+        found: Any = answer(article, "explain", model=name, texts="the mind adapts and converts")
+        expect(page.locator(".answer")).to_have_text(f"{found['label']} {percent(found)}")
+        expect(page.locator("#view-labels .mirror mark")).to_have_count(len(found["words"]))
+        view(page, "How it works")
+        expect(page.locator("#view-how-it-works-model")).to_have_value(name)
+        expect(page.locator(".map thead button").first).to_be_visible()
