@@ -9,7 +9,9 @@ word alone, so nothing says beforehand what many of them do together.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shlex
 import statistics
 import tempfile
 import time
@@ -61,8 +63,25 @@ def without(why: Any, places: Sequence[int]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def deletion(results: Results, model: Any, texts: list[str], seed: int) -> None:
-    """Show how far the probability of each text's label falls, by which words are taken out."""
+def made_by(model: Path) -> str:
+    """Return the command that trained a model, as its own record of the training tells it."""
+    record = model / "run" / "request.json"
+    if not record.exists():
+        return "(a model without the record of its training)"
+    program, *arguments = json.loads(record.read_text(encoding="utf-8"))["command_line"]
+    return shlex.join([Path(program).name, *arguments])
+
+
+def deletion(results: Results, model: Any, texts: list[str], seed: int, made: str) -> None:
+    """Show how far the probability of each text's label falls, by which words are taken out.
+
+    Args:
+        results: where it is shown.
+        model: the classifier.
+        texts: what it labels.
+        seed: of the random words.
+        made: the command that trained the model, kept with the figures.
+    """
     random, tokenizer = np.random.default_rng(seed), model._runtime.tokenizer
     whys = model.explain(texts)
     columns = [model.classes_.tolist().index(why.label) for why in whys]
@@ -77,7 +96,7 @@ def deletion(results: Results, model: Any, texts: list[str], seed: int) -> None:
             after = np.array([model.predict_proba(cut)[np.arange(len(texts)), columns] for cut in draws])
             fall, turned = float((before - after).mean()), float((after < 0.5).mean())
             cells = (f"{part:.0%}", name, f"{before.mean():.4f}", f"{after.mean():.4f}", f"{fall:+.4f}")
-            results.add(*cells, f"{turned:.1%}", part=part, order=name, fall=fall, turned=turned)
+            results.add(*cells, f"{turned:.1%}", part=part, order=name, fall=fall, turned=turned, made=made)
 
 
 def _cut(why: Any, order: list[int], part: float) -> str:
@@ -184,9 +203,11 @@ def main() -> None:
     speed(opened)
     texts = imdb("test").texts
     chosen = np.random.default_rng(options.seed).choice(len(texts), options.reviews, replace=False)
+    command = made_by(Path(model))
+    print(f"The model: preset `{opened.preset}`, seed {opened.seed}, made by `{command}`\n")
     columns = ["words taken out", "which", "probability before", "after", "fall", "another answer"]
     results = Results("explain", columns)
-    deletion(results, opened, [texts[i] for i in chosen], options.seed)
+    deletion(results, opened, [texts[i] for i in chosen], options.seed, command)
 
 
 if __name__ == "__main__":

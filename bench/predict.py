@@ -1,4 +1,4 @@
-"""How long a prediction takes: one review, a batch, the next word, each further word, and a cold start.
+"""How long a prediction takes: one review, batches, the next word, each further word, and a cold start.
 
 The models are trained for a moment only: time depends on their sizes, not on what they have learned.
 """
@@ -19,11 +19,16 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from bench.commands import run, script, train
+import numpy as np
+
+from bench.commands import environment, run, script, train
+from bench.commands import foretell as run_foretell
 from bench.record import Results
 from bench.texts import every_word, zipf_text
 
 REVIEW_WORDS, BATCHES, BATCH = 200, 10, 64
+# Of the classifiers that answer reviews of their own lengths.
+TRAINED_ON, ANSWERED, TURNS = 2_000, 2_000, 3
 
 
 def times(call: Callable[[], object], repeats: int, warm: int = 20) -> list[float]:
@@ -71,21 +76,110 @@ def classifier(results: Results, folder: Path) -> None:
     )
 
 
+def own_lengths(results: Results, folder: Path) -> None:
+    """Show how many reviews of IMDB a second are answered, each as long as it is, beside Keras's `predict`.
+
+    Keras is given ids, padded. foretell is given texts, for its whole answer (words, network, linear model,
+    mixture), and ids, for that of the network alone. The best of three turns counts, as of all ways.
+    """
+    from foretell.data.named import imdb
+
+    trained, asked = imdb("train"), imdb("test")
+    some, others = (
+        np.random.default_rng(1).choice(len(part.texts), count, replace=False)
+        for part, count in ((trained, TRAINED_ON), (asked, ANSWERED))
+    )
+    folder.mkdir()
+    train_csv, asked_csv = folder / "train.csv", folder / "asked.csv"
+    for path, part, chosen in ((train_csv, trained, some), (asked_csv, asked, others)):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(
+                [("text", "label"), *((part.texts[i], part.labels[i]) for i in chosen)]
+            )
+    texts = [asked.texts[i] for i in others]
+    for preset in ("article", "base"):
+        train("labels", train_csv, folder / preset, preset=preset, epochs=1)
+    for preset in ("article", "base"):
+        ways = _ways(folder / preset, texts) | _in_8_bits(folder / preset, asked_csv, texts)
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(TURNS):
+            for name, way in ways.items():
+                taken[name] += times(way, 1, warm=1)
+        rates = {name: len(texts) / min(seconds) for name, seconds in taken.items()}
+        fastest = max(rate for name, rate in rates.items() if name.startswith("Keras"))
+        for name, rate in rates.items():
+            ratio = "" if name.startswith("Keras") else f"{rate / fastest:.1f} times Keras"
+            results.add(
+                f"{preset}, own lengths: {name}", f"{rate:,.0f} reviews/s", ratio, "≥ 3" if ratio else "",
+                rate=rate,
+            )  # fmt: skip
+
+
+def _ways(folder: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
+    """Return how the texts are answered by Keras and by foretell."""
+    import tensorflow as tf
+
+    import foretell
+
+    model: Any = foretell.load(folder)
+    network, ids = _keras_network(folder, texts)
+    found: dict[str, Callable[[], object]] = {
+        f"Keras predict, ids, {ids.shape[1]} steps": lambda: network.predict(ids, batch_size=BATCH, verbose=0)
+    }
+    if not model._runtime._fixed_length:
+        # As many steps as the longest text of each batch has.
+        batches = [ids[i : i + BATCH] for i in range(0, len(ids), BATCH)]
+        cut = [batch[:, : np.count_nonzero(batch, axis=1).max()] for batch in batches]
+        signature = tf.TensorSpec((None, None), tf.int32)
+        data = tf.data.Dataset.from_generator(lambda: iter(cut), output_signature=signature)
+        data = data.apply(tf.data.experimental.assert_cardinality(len(cut)))
+        found["Keras predict, ids, steps of each batch's longest"] = lambda: network.predict(data, verbose=0)
+    of_texts = [each[-model.length :] for each in model._runtime.tokenizer.encode_batch(texts)]
+    found["foretell, ids, the network alone"] = lambda: model._runtime._network(of_texts)
+    found["foretell, texts, the whole answer"] = lambda: model.predict_proba(texts)
+    return found
+
+
+def _in_8_bits(folder: Path, data: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
+    """Return how `export --int8`'s model answers the ids, in batches like foretell's own."""
+    from foretell.padding import pad_end
+    from foretell.runtime.labels import BATCH as ROWS
+    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.session import open_session
+
+    out = folder.with_name(f"{folder.name}-int8")
+    run_foretell("export", folder, "--int8", "--data", data, "--max-loss", "1", "--out", out)
+    runtime, session = LabelsRuntime.open(folder), open_session(out / "model.onnx")
+    ids = sorted(runtime.tokenizer.encode_batch(texts), key=len)
+    batches = [pad_end(ids[i : i + ROWS], len(ids[-1]))[0] for i in range(0, len(ids), ROWS)]
+    answer = runtime._threads.map
+    return {
+        "foretell export --int8, ids, the whole answer": lambda: list(
+            answer(lambda batch: session.run(None, {"ids": batch}), batches)
+        )
+    }
+
+
 def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
     """Return the model's network in Keras with its weights, and the ids [text, step] of `texts`."""
     from foretell.artifacts.model_directory import read_model
+    from foretell.artifacts.weights import network_size
     from foretell.networks import set_weights
     from foretell.networks.labels import labels_network
-    from foretell.padding import pad_front
+    from foretell.padding import pad_end, pad_front
 
     model = read_model(folder)
     settings: Any = model.settings
+    size = network_size(settings, model.tokenizer)
     # Keras's own LSTM, not our kernel in its place.
     os.environ["FORETELL_LSTM_KERNEL"] = "0"
-    network = labels_network(settings, model.tokenizer.size, len(model.labels or []))
+    network = labels_network(settings, size, len(model.labels or []))
     set_weights(network, model.weights)
-    ids = [found[-settings.length :] for found in model.tokenizer.encode_batch(texts)]
-    return network, pad_front(ids, settings.length).astype("int32")
+    ids = model.tokenizer.encode_batch(texts)
+    padded = (
+        pad_end(ids, settings.length)[0] if settings.network == "bilstm" else pad_front(ids, settings.length)
+    )
+    return network, np.where(padded < size, padded, model.tokenizer.unknown).astype("int32")
 
 
 def language_model(results: Results, folder: Path) -> None:
@@ -143,11 +237,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="cold starts of each kind")
     repeats = parser.parse_args().repeats
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.update(environment())
     results = Results("predict", ["what", "median", "95 of 100 within", "target"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         classifier(results, folder / "labels")
+        own_lengths(results, folder / "own-lengths")
         language_model(results, folder / "words")
         cold(results, folder / "labels", repeats)
 

@@ -67,6 +67,9 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
 }
 
+# Keras's words are split at ASCII alone, and every edition of Unicode has the same lower case for these.
+_KERAS_LETTERS = re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*")
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -272,11 +275,11 @@ class Tokenizer:
         return None if found is None or found >= self.size else found
 
     def _looked_up(self, prepared: str, at_once: int) -> list[int] | None:
-        """Return the ids of an ASCII text by a dictionary, four times as fast as the Rust library; or None.
+        """Return the ids of a plain text by a dictionary, four times as fast as the Rust library; or None.
 
         The dictionary takes tens of milliseconds to make, so it is made once many texts have been asked for.
         """
-        if not prepared.isascii():
+        if not (prepared.isascii() or (self.style == "keras" and _KERAS_LETTERS.fullmatch(prepared))):
             return None
         if self._dictionary is None:
             self._asked += at_once

@@ -131,7 +131,13 @@ def test_training_and_encoding_in_one_pass(style, lowercase, texts, limits):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("lowercase", [False, True])
-@given(texts=st.lists(st.one_of(HARD, st.text(st.characters(max_codepoint=127))), min_size=1, max_size=5))
+@given(
+    texts=st.lists(
+        st.one_of(HARD, *(st.text(st.characters(max_codepoint=last)) for last in (0x7F, 0x24F, 0x205E))),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
     texts = ["a b <unk> don't", *texts]
     tokenizer = trained(texts[:2], style, lowercase=lowercase)
@@ -140,6 +146,18 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
         tokenizer.encode("a")
     assert tokenizer._dictionary is not None
     assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_the_dictionary_gives_the_ids_of_every_letter_that_it_is_asked_for(lowercase):
+    letters = [chr(i) for i in (*range(0x250), *range(0x2010, 0x205F), 0x20AC)]
+    tokenizer = trained([" ".join(letters)], "keras", lowercase=lowercase)
+    for _ in range(101):
+        tokenizer.encode("a")
+    assert tokenizer._dictionary is not None
+    texts = [f"a{letter}B {letter} {letter.swapcase()}" for letter in letters]
+    library = [tokenizer._ids(tokenizer._inner.encode(tokenizer._prepared(text)).ids) for text in texts]
+    assert tokenizer.encode_batch(texts) == library
 
 
 def test_ascii_words_are_those_of_the_library():

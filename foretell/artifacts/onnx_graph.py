@@ -159,8 +159,9 @@ class _Graph:
         return str(self.op("Gemm", x, self.weight(f"{name}/kernel"), self.weight(f"{name}/bias")))
 
     def embed(self, ids: str) -> str:
-        """ids [batch, step] to [batch, step, embedding]."""
-        return str(self.op("Gather", self.weight("embedding"), ids))
+        """ids [batch, step] to [step, batch, embedding], as an LSTM takes them."""
+        # Ids are turned around rather than embeddings: there are fewer of them.
+        return str(self.op("Gather", self.weight("embedding"), self.op("Transpose", ids, perm=[1, 0])))
 
     def lstm(
         self,
@@ -232,7 +233,7 @@ def _article_words(graph: _Graph, settings: WordsSettings) -> None:
 def _words(graph: _Graph, settings: WordsSettings) -> None:
     units, size = settings.units, graph.weights["embedding"].shape[0]
     ids = graph.input("ids", np.int64, ["stream", "step"])
-    x = graph.op("Transpose", graph.embed(ids), perm=[1, 0, 2])
+    x = graph.embed(ids)
     lasts: list[tuple[str, str]] = []
     for k in range(1, settings.layers + 1):
         before = [graph.input(f"{state}_{k}", np.float32, ["stream", units]) for state in ("h", "c")]
@@ -258,14 +259,12 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
 def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
     x = graph.embed(graph.input("ids", np.int64, ["batch", "length"]))
     if settings.network == "cnn-lstm":
-        x = graph.op("Transpose", x, perm=[0, 2, 1])
+        x = graph.op("Transpose", x, perm=[1, 2, 0])
         # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
         kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))
         x = graph.op("Relu", graph.op("Conv", x, kernel, graph.weight("conv/bias")))
         x = graph.op("MaxPool", x, kernel_shape=[settings.pool_size], strides=[settings.pool_size])
         x = graph.op("Transpose", x, perm=[2, 0, 1])
-    else:
-        x = graph.op("Transpose", x, perm=[1, 0, 2])
     _, h, _ = graph.lstm(x, "lstm", [graph.layer("lstm")])
     return str(graph.op("Relu", graph.dense(graph.op("Squeeze", h, graph.ints(0)), "dense")))
 
@@ -274,21 +273,21 @@ def _bilstm(graph: _Graph) -> str:
     units = graph.weights["lstm_forward/bias"].shape[0] // 4
     ids = graph.input("ids", np.int64, ["batch", "step"])
     lengths = graph.input("lengths", np.int32, ["batch"])
-    x = graph.op("Transpose", graph.embed(ids), perm=[1, 0, 2])
     layers = [graph.layer("lstm_forward"), graph.layer("lstm_backward")]
-    y, h, _ = graph.lstm(x, "lstm", layers, lengths=lengths)
+    y, h, _ = graph.lstm(graph.embed(ids), "lstm", layers, lengths=lengths)
     # [step, direction, batch, units] to [batch, step, both directions' units]
     y = graph.op("Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units))
     last = graph.op("Reshape", graph.op("Transpose", h, perm=[1, 0, 2]), graph.ints(0, 2 * units))
-    mask = _mask(graph, ids, lengths)
-    # An LSTM's outputs lie between -1 and 1, so -1 never wins.
-    floor = graph.constant("floor", np.array(-1, np.float32))
-    zero = graph.constant("zero", np.array(0, np.float32))
-    longest = graph.op("ReduceMax", graph.op("Where", mask, y, floor), axes=[1], keepdims=0)
-    total = graph.op("ReduceSum", graph.op("Where", mask, y, zero), graph.ints(1), keepdims=0)
+    # An LSTM's outputs lie between -1 and 1, and ONNX Runtime gives 0 after the end of a text (`check_onnx`
+    # makes sure of it): 0 adds nothing to the sum, and 1 below it never wins.
+    one = graph.constant("one float", np.array(1, np.float32))
+    is_word = graph.op("Cast", _mask(graph, ids, lengths), to=graph.onnx.TensorProto.FLOAT)
+    below = graph.op("Sub", is_word, one)
+    longest = graph.op("ReduceMax", graph.op("Add", y, below), axes=[1], keepdims=0)
+    total = graph.op("ReduceSum", y, graph.ints(1), keepdims=0)
     counts = graph.op("Cast", graph.op("Unsqueeze", lengths, graph.ints(1)), to=graph.onnx.TensorProto.FLOAT)
     # A text of no steps should never come; if it does, it must not answer NaN.
-    mean = graph.op("Div", total, graph.op("Max", counts, graph.constant("least", np.array(1, np.float32))))
+    mean = graph.op("Div", total, graph.op("Max", counts, one))
     return str(graph.op("Concat", longest, mean, last, axis=1))
 
 

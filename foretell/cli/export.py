@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 
 from foretell.cli.models import open_model
 from foretell.cli.output import as_json, percent
+from foretell.cli.train import load_tensorflow
 
 if TYPE_CHECKING:
     from foretell.export.model_export import Exported
@@ -47,6 +49,10 @@ def export(
 
     target = out or Path(f"{Path(model).resolve().name}-{format}")
     given = None if data is None else _data(opened.job, data)
+    if format == "litert" or (format == "keras" and not int8):
+        # What is not installed is told by the export, with the command that installs it.
+        with suppress(ImportError):
+            load_tensorflow()
     done = export_model(model, target, format, int8=int8, data=given, max_loss=max_loss, runtime=runtime)
     print(as_json(_record(done)) if json else _line(done))
     if not done.whole:

@@ -18,7 +18,7 @@ from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError, SettingsError, UsageError
-from foretell.mixture import PLAIN, Mixture, linear_log_probabilities
+from foretell.mixture import PLAIN, LogProbabilities, Mixture, linear_log_probabilities
 from foretell.padding import pad_end, pad_front
 from foretell.runtime.explanation import Explanation, Parts, explain
 from foretell.runtime.session import Array, Session, check_threads, open_session
@@ -33,7 +33,7 @@ Probabilities = NDArray[np.float32]
 TEXTS_AT_ONCE = 512
 CHARACTERS_AT_ONCE = 1 << 21
 # Small batches are the fastest: what a step touches stays in the cache.
-BATCH = 16
+BATCH = 4
 # A text much longer than what is read of it is cut to this many characters per word that is read, first.
 CHARACTERS_PER_WORD = 64
 
@@ -95,6 +95,7 @@ class LabelsRuntime:
         self._linear = opened.linear
         self._mixture = _mixture(opened)
         self._far_shorter, self._far_longer = _far(opened.metrics)
+        self._n_threads = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="foretell")
 
     @classmethod
@@ -150,15 +151,22 @@ class LabelsRuntime:
 
     def _probabilities(self, ids: list[list[int]]) -> Probabilities:
         """Return what the network and the linear model, mixed, give for the ids of each text."""
-        of_linear = of_network = None
+        of_linear: LogProbabilities | Future[LogProbabilities] | None = None
+        of_network = None
         if self._mixture.linear:
-            assert self._linear is not None
-            of_linear = linear_log_probabilities(self._linear.scores(ids))
+            # While the network has many texts, the linear model has them, too.
+            is_shared = len(ids) > BATCH
+            of_linear = self._threads.submit(self._of_linear, ids) if is_shared else self._of_linear(ids)
         if self._mixture.network:
             of_network = self._network([each[-self._length :] for each in ids])
             if self._mixture == PLAIN:
                 return of_network
-        return self._mixture(of_network, of_linear)
+        return self._mixture(of_network, of_linear.result() if isinstance(of_linear, Future) else of_linear)
+
+    def _of_linear(self, ids: list[list[int]]) -> LogProbabilities:
+        """Return the log-probabilities that the linear model gives for each text: [text, label]."""
+        assert self._linear is not None
+        return linear_log_probabilities(self._linear.scores(ids))
 
     def _network(self, ids: list[list[int]]) -> Probabilities:
         """Return what the network gives for the ids of each text, cut to its length: [text, label]."""
@@ -280,7 +288,9 @@ class LabelsRuntime:
         from foretell.runtime.variants import Variants, read_weights
 
         weights = None if self._fixed_length else read_weights(self.path, self._manifest)
-        return None if weights is None else Variants(weights, self._length, self.tokenizer.unknown or 0)
+        if weights is None:
+            return None
+        return Variants(weights, self._length, self.tokenizer.unknown or 0, threads=self._n_threads)
 
     def _flags(self, ids: list[int], characters: int, read: int) -> tuple[str, ...]:
         """Tell what is odd about a text: its ids, its characters and how many of them were read."""

@@ -4,11 +4,13 @@ Asked for one by one, each variant would be read from end to end. Here they are 
 the same word at the same step, and what they have in common is read once: every word's input product; the
 text before the word that is left out, from which its row goes on alone (in the backward direction, the text
 after it); and, in the forward direction, every beginning: whoever reads the text passes through them all.
+The rows of a long text are shared out to several threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,9 @@ Integers = npt.NDArray[np.int64]
 # other work to do that takes tens of times as long.
 _MULTIPLICATIONS_AT_ONCE = 1 << 18
 _HALF = np.float32(0.5)
+# Threads wait for one another between NumPy's calls, so only long calls are worth a second thread. This many
+# words to leave out, times units, for each thread.
+_WORK_A_THREAD = 12_000
 
 
 def read_weights(path: Path, as_opened: bytes) -> Weights | None:
@@ -55,14 +60,15 @@ class Variants:
         weights: of a `bilstm`.
         length: most words of a text that it reads, the last ones.
         unknown: the id that stands for words that it does not know.
+        threads: most threads that share the variants of a text.
     """
 
-    def __init__(self, weights: Weights, length: int, unknown: int) -> None:
+    def __init__(self, weights: Weights, length: int, unknown: int, *, threads: int = 1) -> None:
         self._embedding = weights["embedding"]
         self._layers = _Layer(weights, "lstm_forward"), _Layer(weights, "lstm_backward")
         # The hidden states that are pooled are doubled.
         self._kernel, self._bias = _HALF * weights["output/kernel"][None], weights["output/bias"]
-        self._length, self._unknown = length, unknown
+        self._length, self._unknown, self._threads = length, unknown, threads
 
     def __call__(self, ids: Sequence[int], without: Sequence[int], ends: Sequence[int]) -> Floats:
         """Return probabilities [variant, label]: of the text, without each word, and up to each end.
@@ -72,26 +78,47 @@ class Variants:
             without: places of words to leave out, one at a time, among the last `length`.
             ends: how many words the text has up to each end, at least 1; in rising order.
         """
-        n, stops = len(ids), np.asarray(ends, np.int64)
+        readings = self._readings(ids)
+        n = min(self._threads, len(without) * self._layers[0].units // _WORK_A_THREAD)
+        if n <= 1:
+            return self._share(readings, without, ends)
+        # Each thread gets variants from all over the text, so that all have the same work.
+        shares = [(without[k::n], ends[k::n]) for k in range(n)]
+        with ThreadPoolExecutor(n, thread_name_prefix="foretell-variants") as threads:
+            found = list(threads.map(lambda share: self._share(readings, *share), shares))
+        rows = np.empty((1 + len(without) + len(ends), found[0].shape[1]), np.float32)
+        left_out, upto = np.split(rows[1:], [len(without)])
+        for k, part in enumerate(found):
+            rows[0], (left_out[k::n], upto[k::n]) = part[0], np.split(part[1:], [len(left_out[k::n])])
+        return rows
+
+    def _share(
+        self, readings: tuple[_Reading, _Reading], without: Sequence[int], ends: Sequence[int]
+    ) -> Floats:
+        """Return the probabilities of the text and of some of its variants."""
+        forward, backward = readings
+        n, stops = len(forward), np.asarray(ends, np.int64)
         starts = np.maximum(stops - self._length, 0)
         is_cut = n > self._length
-        # Where a word is left out of a text that is cut, the word before the first moves in.
+        # Where a word is left out of a text that is cut, the word before the first moves in: the text itself
+        # is then what is left without that word, and nobody asks for all of them.
         reach = self._length + 1 if is_cut else n
-        # Row 0 is of all in reach, row k without its k-th word: from the other side, the k-th from the end.
-        rows = np.array([int(is_cut), *(place - (n - reach) + 1 for place in without)])
-        forward, backward = self._readings(ids)
-        left_out, upto = forward.without(n - reach, n)
-        left_out_back, upto_back = backward.without(0, reach, anew=not is_cut)
+        places = np.array([n - reach, *without] if is_cut else without, np.int64)
+        begins = stops[:0] if is_cut else n - stops
+        whole, after = forward.variants(n - reach, n, places, begins[:0])
+        whole_back, from_begins = np.split(
+            backward.variants(0, reach, n - 1 - places, begins)[0], [1 + len(places)], axis=1
+        )
         if is_cut:
             upto, upto_back = forward.alone(starts, stops), backward.alone(n - stops, n - starts)
         else:
-            upto, upto_back = upto[:, stops - 1], upto_back[:, n - stops]
+            upto, upto_back = after[:, stops - 1], from_begins
         pooled = _pool(
-            np.concatenate([left_out[:, rows], upto], axis=1),
-            np.concatenate([left_out_back[:, -rows], upto_back], axis=1),
-            np.concatenate([reach - (rows > 0), stops - starts]),
+            np.concatenate([whole, upto], axis=1),
+            np.concatenate([whole_back, upto_back], axis=1),
+            np.concatenate([[reach], np.full(len(places), reach - 1), stops - starts]),
         )
-        scores = _product(pooled, self._kernel)[0] + self._bias
+        scores = _product(pooled[int(is_cut) :], self._kernel)[0] + self._bias
         return np.exp(linear_log_probabilities(scores)).astype(np.float32)
 
     def _readings(self, ids: Sequence[int]) -> tuple[_Reading, _Reading]:
@@ -114,6 +141,7 @@ class _Layer:
         self.kernel = _by_gate(weights[f"{name}/kernel"])  # [gate, in, unit]
         self.recurrent_kernel = _by_gate(_HALF * weights[f"{name}/recurrent_kernel"])  # [gate, unit, unit]
         self.bias = _by_gate(weights[f"{name}/bias"][None])  # [gate, 1, unit]
+        self.units = self.bias.shape[-1]
 
 
 class _Reading:
@@ -130,25 +158,37 @@ class _Reading:
         self._products = _product(x, layer.kernel)
         self._products += layer.bias
 
-    def without(self, start: int, stop: int, *, anew: bool = False) -> tuple[Floats, Floats]:
-        """Read the steps from `start` to `stop`, and what they are without each of them.
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def variants(self, start: int, stop: int, skipped: Integers, begun: Integers) -> tuple[Floats, Floats]:
+        """Read the steps from `start` to `stop`.
+
+        Args:
+            start, stop: the steps.
+            skipped: steps to leave out, one at a time.
+            begun: steps at each of which one more text begins.
 
         Returns:
-            States [value, row, unit]: row 0 of all steps, row k without the k-th. And others: row k of the
-            steps up to and with step k; or, `anew`, of those from step k on, where a text of its own begins.
+            States [value, row, unit] at the end: of all steps, without each that is skipped, and from each on
+            where a text begins. And those of all steps, after each of them.
         """
-        n, new_rows = stop - start, 2 if anew else 1
-        texts = _Texts(self._layer, new_rows * n + 1)
-        states = texts.states
-        upto = np.empty((len(states), n, states.shape[2]), np.float32)
-        for step, word in enumerate(self._order[start:stop]):
-            # This row goes on without the word; one of zeros after it is the text that begins with the next.
-            new = new_rows * step + 1
-            states[:, new] = states[:, 0]
-            texts.read(new, self._products[:, word, None])
-            upto[:, step] = states[:, 0]
-        left_out = states[:, [0, *range(1, new_rows * n + 1, new_rows)]]
-        return left_out, states[:, : new_rows * n : new_rows] if anew else upto
+        texts = _Texts(self._layer, 1 + len(skipped) + len(begun))
+        states, skips, begins = texts.states, set(skipped.tolist()), set(begun.tolist())
+        after = np.empty((len(states), stop - start, states.shape[2]), np.float32)
+        row_without, row_from, count = {}, {}, 1
+        for step, word in enumerate(self._order[start:stop].tolist(), start):
+            if step in begins:
+                # Its row is still of zeros.
+                row_from[step], count = count, count + 1
+            if step in skips:
+                row_without[step] = count
+                states[:, count] = states[:, 0]
+            texts.read(count, self._products[:, word, None])
+            after[:, step - start] = states[:, 0]
+            count += step in skips
+        rows = [row_without[step] for step in skipped.tolist()] + [row_from[step] for step in begun.tolist()]
+        return states[:, [0, *rows]], after
 
     def alone(self, starts: Integers, stops: Integers) -> Floats:
         """Read the steps from each start to its stop, the longest last: states [value, row, unit]."""
@@ -173,10 +213,9 @@ class _Texts:
 
     def __init__(self, layer: _Layer, count: int) -> None:
         self._recurrent_kernel = layer.recurrent_kernel
-        units = layer.bias.shape[-1]
-        self.states = np.zeros((4, count, units), np.float32)
+        self.states = np.zeros((4, count, layer.units), np.float32)
         self.states[3] = -np.inf
-        self._gates = np.empty((4, count, units), np.float32)
+        self._gates = np.empty((4, count, layer.units), np.float32)
 
     def read(self, count: int, products: Floats) -> None:
         """Let the first `count` texts read a word: input products [gate, text or 1, unit]."""

@@ -7,11 +7,13 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_workplace import Run
 
 from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.words import WordsRuntime
 
 TEXT = "good thing, awful second line"
 
@@ -47,6 +49,18 @@ def test_explain_in_formats_for_programs(run: Run, workplace: Path) -> None:
         assert row["word"] == line["word"] == TEXT[int(line["start"]) : int(line["end"])] == word.text
         assert row["effect"] == float(line["effect"]) == pytest.approx(word.effect, abs=1e-6)
         assert row["running"] == float(line["running"]) == pytest.approx(running, abs=1e-6)
+
+
+def test_explain_writes_no_formula_into_a_table(run: Run) -> None:
+    text = "=1 +good @thing -bad"
+    for format, mark in (("csv", "'"), ("csv-raw", "")):
+        table = csv.DictReader(
+            io.StringIO(run("explain", "reviews-model", "--format", format, "--", text).out)
+        )
+        words = [mark + sign for sign in "=+@-"]
+        assert [row["word"] for row in table] == [
+            words[0], "1", words[1], "good", words[2], "thing", words[3], "bad"
+        ]  # fmt: skip
 
 
 def test_of_a_long_text_each_point_stands_at_its_word(run: Run) -> None:
@@ -149,6 +163,33 @@ def test_complete_searches_with_beams(run: Run) -> None:
     wrong = run("complete", "notes-model", "The mind", "--beams", "2", "-n", "3")
     assert (wrong.code, wrong.out) == (2, "")
     assert "2 beams" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("flag", "option"),
+    [
+        (("--temperature", "0.2"), {"temperature": 0.2}),
+        (("--top-k", "2"), {"top_k": 2}),
+        (("--top-p", "0.05"), {"top_p": 0.05}),
+        (("--min-p", "0.95"), {"min_p": 0.95}),
+        (("--repetition-penalty", "9"), {"repetition_penalty": 9.0}),
+        (("--beams", "3"), {"beams": 3}),
+        (
+            ("--beams", "3", "--stop", ".", "--length-penalty", "9"),
+            {"beams": 3, "stop": ".", "length_penalty": 9.0},
+        ),
+    ],
+)
+def test_every_flag_of_complete_does_what_it_says(
+    run: Run, workplace: Path, flag: tuple[str, ...], option: dict[str, Any]
+) -> None:
+    runtime = WordsRuntime.open(workplace / "notes-model")
+    plain, wanted = (
+        "The mind" + "".join(runtime.complete("The mind", words=30, seed=2, **how)) for how in ({}, option)
+    )
+    found = run("complete", "notes-model", "The mind", "--words", "30", "--seed", "2", *flag)
+    assert (found.out, found.err) == (wanted + "\n", "")
+    assert wanted != plain
 
 
 def test_complete_may_write_unknown_words(run: Run) -> None:

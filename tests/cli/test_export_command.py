@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,18 @@ def test_export_tells_where_and_how_well(run: Run, tmp_path: Path) -> None:
     assert answer.out.startswith(f"{out}: ")
     assert "on 200 texts" in answer.out
     assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {p.name for p in out.iterdir()}
+
+
+def test_export_keeps_tensorflow_quiet(workplace: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foretell", "export", "reviews-model", "--format", "keras"]
+    # As in a terminal of its own: other tests may have set this.
+    alone = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        cwd=workplace, env=alone, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith(f"{tmp_path / 'out'}: ")
+    assert done.stderr == ""
 
 
 def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:

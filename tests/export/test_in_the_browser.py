@@ -6,7 +6,7 @@ import functools
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from foretell.data.examples import Examples
 from foretell.export.model_export import export_model
 from foretell.export.onnx_format import read_back
 from foretell.export.source import Source
+from foretell.runtime.explanation import Explanation, Word
+from foretell.runtime.explanation_html import write_html
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
+from foretell.training.report import write_report
 
 TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
 
@@ -157,6 +160,35 @@ def test_the_page_answers_with_the_network_off(site: Any, page: Any, models: dic
     # A label is text, whatever it looks like.
     assert page.locator("#answers b").count() == 0
     assert "<b>bad</b>" in page.locator("#about").text_content()
+
+
+HOSTILE = '</script><script>alert(1)</script><img src="http://x" onerror=alert(1)><svg/onload=alert(1)>'
+
+
+def written_explanation(folder: Path) -> Path:
+    word = Word(HOSTILE, 0, len(HOSTILE), effect=1.5, without=0.5, linear=0.5, is_read=True)
+    write_html(Explanation(HOSTILE, HOSTILE, 0.9, (word,), (0.9,), 1, 0.1), folder / "page.html")
+    return folder / "page.html"
+
+
+def written_report(folder: Path) -> Path:
+    mistake = {"text": HOSTILE, "label": HOSTILE, "predicted": HOSTILE, "probability": 0.5}
+    confusion = {"names": [HOSTILE, "b"], "counts": [[1, 0], [0, 1]]}
+    return write_report(folder, {"confusion": confusion, "mistakes": [mistake]})
+
+
+@pytest.mark.parametrize("write", [written_explanation, written_report])
+def test_no_page_that_is_written_runs_what_is_in_it(
+    page: Any, tmp_path: Path, write: Callable[[Path], Path]
+) -> None:
+    page.route("http://127.0.0.1:1/", lambda route: route.fulfill(path=write(tmp_path)))
+    ran: list[str] = []
+    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+    # What the policy has to stop is told on the console, and the page must have nothing to stop.
+    page.goto("http://127.0.0.1:1/")
+    assert HOSTILE in page.locator("body").text_content()
+    assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
+    assert ran == []
 
 
 def test_the_page_continues_a_text(site: Any, page: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.ngrams import NgramModel, count_ngrams
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels import BATCH, LabelsRuntime
 from foretell.runtime.words import WordsRuntime
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
@@ -258,6 +259,20 @@ def test_threads_change_no_number(labels_model: Callable[..., LabelsRuntime]) ->
     np.testing.assert_array_equal(one, three)
     with pytest.raises(SettingsError, match="threads"):
         labels_model(threads=0)
+
+
+def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., LabelsRuntime]) -> None:
+    runtime = labels_model(threads=2)
+    met, inner = threading.Barrier(2, timeout=60), runtime._session
+
+    class Meeting:
+        def run(self, *arguments: Any) -> Any:
+            # Breaks where the other batch waits for this one's end.
+            met.wait()
+            return inner.run(*arguments)
+
+    runtime._session = Meeting()  # type: ignore[assignment]
+    assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
 
 
 def test_a_words_model_is_refused(lstm: WordsRuntime) -> None:

@@ -55,17 +55,18 @@ def one_after_another(graph: bytes, texts: list[list[int]], length: int) -> Any:
     n_labels=st.sampled_from([2, 4]),
     stride=st.integers(1, 4),
     at_once=st.sampled_from([1, 100, variants._MULTIPLICATIONS_AT_ONCE]),
+    threads=st.integers(1, 4),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_probabilities_are_onnx_runtimes(
-    ids: list[int], room: int, units: int, n_labels: int, stride: int, at_once: int, seed: int
+    ids: list[int], room: int, units: int, n_labels: int, stride: int, at_once: int, threads: int, seed: int
 ) -> None:
     length = max(1, len(ids) + room)
     small, weights = random_weights(units, n_labels, seed)
     without = list(range(max(0, len(ids) - length), len(ids), stride))
     ends = list(range(stride, len(ids) + 1, stride))
-    with mock.patch.object(variants, "_MULTIPLICATIONS_AT_ONCE", at_once):
-        found = Variants(weights, length, UNKNOWN)(ids, without, ends)
+    with mock.patch.multiple(variants, _MULTIPLICATIONS_AT_ONCE=at_once, _WORK_A_THREAD=5 * units):
+        found = Variants(weights, length, UNKNOWN, threads=threads)(ids, without, ends)
     texts = [ids, *(ids[:place] + ids[place + 1 :] for place in without), *(ids[:end] for end in ends)]
     expected = one_after_another(build_onnx(small, weights).SerializeToString(), texts, length)
     assert found.dtype == np.float32
@@ -79,7 +80,8 @@ def test_wide_layers_and_many_words(n_words: int) -> None:
     weights = {name: weight / 5 for name, weight in weights.items()}
     ids = np.random.default_rng(4).integers(1, SIZE, n_words).tolist()
     without, ends = list(range(max(0, n_words - 400), n_words)), list(range(1, n_words + 1))
-    found = Variants(weights, 400, UNKNOWN)(ids, without, ends)
+    found, shared = (Variants(weights, 400, UNKNOWN, threads=n)(ids, without, ends) for n in (1, 4))
+    np.testing.assert_allclose(shared, found, atol=1e-6)
     some = [0, 1, 2, 63, 64, 65, len(without), len(without) + 1, len(found) - 2, len(found) - 1]
     texts = [ids, *(ids[:place] + ids[place + 1 :] for place in without), *(ids[:end] for end in ends)]
     graph = build_onnx(small, weights).SerializeToString()
