@@ -16,6 +16,7 @@ from foretell.config import (
     preset,
     to_dict,
     with_changes,
+    words_preset_for,
 )
 from foretell.errors import SettingsError
 
@@ -86,3 +87,17 @@ def test_a_whole_number_serves_as_a_float() -> None:
 def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="article, cnn-lstm, quick, base, best"):
         preset("labels", "bset")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words", "name"),
+    [
+        (60, 929_589, "best"),
+        (20, 600_000, "best"),
+        (20, 600_001, "base"),
+        (19, 100, "base"),
+        (60, 20_000_000, "base"),
+    ],
+)
+def test_minutes_and_words_choose_the_words_preset(minutes, words, name):
+    assert words_preset_for(minutes, words) == name

@@ -16,7 +16,15 @@ from cyclopts import Group, Parameter
 from foretell.cli.options import LabelsOptions, WordsOptions, given
 from foretell.cli.output import aligned, as_json, duration
 from foretell.cli.progress import view
-from foretell.config import DEFAULT_PRESET, LabelsSettings, WordsSettings, preset, preset_for, with_changes
+from foretell.config import (
+    DEFAULT_PRESET,
+    LabelsSettings,
+    WordsSettings,
+    preset,
+    preset_for,
+    with_changes,
+    words_preset_for,
+)
 from foretell.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -81,8 +89,9 @@ def train_words(
         valid: held-out text of your own, instead of a part of TEXT; may be given several times.
         baseline: measure an n-gram model to compare with; --no-baseline leaves it out.
     """
+    changes = given(options)
     name = training.preset or DEFAULT_PRESET
-    settings = with_changes(cast(WordsSettings, preset("words", name)), given(options))
+    settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
     _prepare(training)
     from foretell.data.corpus import open_corpus
     from foretell.data.survey import survey_corpus
@@ -96,6 +105,10 @@ def train_words(
     found = [survey_corpus(text) for text in texts]
     for survey in found:
         _show(survey)
+    if training.preset is None and settings.minutes:
+        name = words_preset_for(settings.minutes, found[0].words)
+        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
+        _say_preset(name, f"{settings.minutes:g} minutes for {found[0].words:,} words")
     load_tensorflow()
     with view() as shown:
         listener = _once(shown, [note for survey in found for note in survey.notes])
@@ -155,6 +168,8 @@ def train_labels(
         found = survey_examples(examples, parts)
         examples = parts.train
     _show(found)
+    if training.preset is None and settings.minutes and "minutes" in changes:
+        _say_preset(name, f"{settings.minutes:g} minutes")
     more = read_unlabelled(unlabelled, text=text) if unlabelled else []
     load_tensorflow()
     from foretell.training.labels import train_labels as train
@@ -210,6 +225,10 @@ def _prepare(training: Training) -> None:
 
 def _show(found: Survey) -> None:
     print("\n".join(found.lines()), end="\n\n", file=sys.stderr, flush=True)
+
+
+def _say_preset(name: str, why: str) -> None:
+    print(f"--preset {name}, for {why}\n", file=sys.stderr, flush=True)
 
 
 def _once(listener: Listener, said: Iterable[str]) -> Listener:

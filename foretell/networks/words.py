@@ -21,6 +21,9 @@ from foretell.networks.fast_lstm import FastLSTM
 Tensor = Any
 States = list[Tensor]
 
+# What is added to a step's seed for its masks of words and of states; the other masks add less.
+_OF_WORDS, _OF_STATES = 100, 200
+
 
 def words_network(settings: WordsSettings, size: int) -> LstmNetwork | ArticleNetwork:
     """Return the network that `settings.network` names, with its first weights drawn from `settings.seed`.
@@ -42,7 +45,7 @@ class LstmNetwork:
     window begins where the one before it ended.
 
     Args:
-        settings: embedding_size, units, layers, dropout and seed are read.
+        settings: embedding_size, units, layers, seed and the three dropouts are read.
         size: how many ids there are.
     """
 
@@ -59,6 +62,7 @@ class LstmNetwork:
                 units,
                 return_sequences=True,
                 return_state=True,
+                recurrent_dropout=settings.recurrent_dropout,
                 kernel_initializer=keras.initializers.GlorotUniform(seed + 2 * k + 1),
                 recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 2 * k + 2),
                 name=f"lstm_{k + 1}",
@@ -94,10 +98,15 @@ class LstmNetwork:
         Returns:
             hidden, float [stream, step, embedding], to be multiplied by the embedding; and the new states.
         """
-        x = self._drop(self.embedding(ids), seed, 0)  # [stream, step, embedding]
+        x = self._drop_words(self.embedding(ids), ids, seed)  # [stream, step, embedding]
+        x = self._drop(x, seed, 0)
         after: States = []
         for k, lstm in enumerate(self.lstms):
-            x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2])  # [stream, step, unit], [stream, unit]
+            if seed is not None and self.settings.recurrent_dropout:
+                state = lstm.cell.seed_generator.state
+                state.assign(tf.cast(seed + tf.constant([0, _OF_STATES + k]), state.dtype))
+            # [stream, step, unit], [stream, unit], [stream, unit]
+            x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2], training=seed is not None)
             x = self._drop(x, seed, k + 1)
             after += [h, c]
         if self.projection is not None:
@@ -119,12 +128,27 @@ class LstmNetwork:
         weights = tf.gather(self.embedding.embeddings.value, ids)
         return tf.reduce_sum(hidden * weights, axis=1) + tf.gather(self.bias.value, ids)
 
+    # The masks depend on the step's seed alone: a resumed run drops what the first would have dropped.
+
     def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
+        """Drop the same numbers in all steps of a window (variational dropout, Gal & Ghahramani 2016)."""
         rate = self.settings.dropout
         if seed is None or rate == 0.0:
             return x
-        # A mask that depends on the step's seed alone: a resumed run drops what the first would have dropped.
-        return tf.nn.experimental.stateless_dropout(x, rate, seed + tf.constant([0, place]), rng_alg="philox")
+        shape = [x.shape[0], 1, x.shape[2]]
+        return tf.nn.experimental.stateless_dropout(
+            x, rate, seed + tf.constant([0, place]), rng_alg="philox", noise_shape=shape
+        )
+
+    def _drop_words(self, x: Tensor, ids: Tensor, seed: Tensor | None) -> Tensor:
+        """Drop whole words, wherever they stand (embedding dropout, the same)."""
+        rate = self.settings.word_dropout
+        if seed is None or rate == 0.0:
+            return x
+        each = tf.nn.experimental.stateless_dropout(
+            tf.ones([self.size]), rate, seed + tf.constant([0, _OF_WORDS]), rng_alg="philox"
+        )
+        return x * tf.gather(each, ids)[:, :, None]
 
 
 class ArticleNetwork:

@@ -12,7 +12,8 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
     """`keras.optimizers.Adam` without AMSGrad: the same numbers but for rounding (Kingma & Ba 2015).
 
     Large embeddings make the update a matter of memory: Keras reads and writes each of their numbers once an
-    operation.
+    operation. Where a gradient comes in pieces (`tf.IndexedSlices`), Keras squares each piece for the second
+    moment; here they are summed first, as the paper has it.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -197,7 +197,7 @@ def _prepare(
     train = stages.for_network()
     n_unlabelled = len(stages.unlabelled)
     plan = make_plan(settings, len(train) - n_unlabelled, n_unlabelled)
-    _tell_plan(plan, settings, len(train), stages.listener)
+    _tell_plan(plan, settings, len(train) - n_unlabelled if plan.alone else len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
     checkpoint = run.checkpoints.latest()
     if start is None and settings.word_vectors and checkpoint is None:

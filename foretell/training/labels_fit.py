@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
-from foretell.training.adam import Adam
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
@@ -56,7 +55,7 @@ def compile_network(
     if soft and n_labels == 2:
         accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
     model.compile(
-        optimizer=Adam(settings.learning_rate, global_clipnorm=clip_norm),
+        optimizer=keras.optimizers.Adam(settings.learning_rate, global_clipnorm=clip_norm),
         loss="binary_crossentropy" if n_labels == 2 else several,
         metrics=[accuracy],
     )

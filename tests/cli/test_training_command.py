@@ -95,6 +95,26 @@ def test_words_with_json_print_one_object(run: Run, tmp_path: Path) -> None:
     assert {"accuracy", "perplexity"} & set(json.loads(answer.out))
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--minutes", "20"), r"--preset best, for 20 minutes for \d+ words"),
+        (("--minutes", "3"), r"--preset base, for 3 minutes for \d+ words"),
+        ((), None),
+        (("--minutes", "20", "--preset", "base"), None),
+    ],
+)
+def test_minutes_choose_a_words_preset_and_say_so(
+    run: Run, tmp_path: Path, options: tuple[str, ...], says: str | None
+) -> None:
+    answer = run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), *options)
+    assert answer.code == 0, answer.err
+    assert bool(says and re.search(says, answer.err)) == ("--preset" in answer.err)
+    # What was given stays, whatever is chosen.
+    assert settings_of(tmp_path / "m")["units"] == 8
+    assert settings_of(tmp_path / "m")["recurrent_dropout"] == (0.2 if says and "best" in says else 0.0)
+
+
 def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:
     assert run("train", "words", "notes.txt", "--out", str(tmp_path / "m")).out == ""
 

@@ -102,6 +102,37 @@ def test_dropout_depends_on_the_seed_alone() -> None:
     assert (one != other).any()
 
 
+@pytest.mark.parametrize("rate", ["dropout", "recurrent_dropout", "word_dropout"])
+def test_each_dropout_drops_in_training_alone(rate: str) -> None:
+    none = with_changes(SMALL, {"dropout": 0.0})
+    network, plain = (LstmNetwork(each, 9) for each in (with_changes(none, {rate: 0.5}), none))
+    set_weights(network, weights_of(plain))
+    ids = np.arange(8).reshape(2, 4)
+    states = plain.first_states(2)
+    found = [network.hidden(ids, states, tf.constant([1, step]))[0].numpy() for step in (0, 0, 2_000)]
+    whole = plain.hidden(ids, states)[0].numpy()
+    np.testing.assert_array_equal(found[0], found[1])
+    assert (found[0] != found[2]).any()
+    assert (found[0] != whole).any()
+    np.testing.assert_array_equal(network.hidden(ids, states)[0], whole)
+
+
+def test_a_window_has_one_mask_for_all_its_steps() -> None:
+    network = LstmNetwork(SMALL, 9)
+    dropped = network._drop(tf.ones([3, 5, 4]), tf.constant([1, 0]), 0).numpy()
+    assert (dropped == dropped[:, :1]).all()
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+
+
+def test_a_word_is_dropped_wherever_it_stands() -> None:
+    network = LstmNetwork(with_changes(SMALL, {"word_dropout": 0.5}), 9)
+    ids = np.array([[1, 2, 3, 1, 2, 3, 4, 5, 6, 7], [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]])
+    dropped = network._drop_words(tf.ones([2, 10, 4]), ids, tf.constant([1, 0])).numpy()
+    of_each = {int(word): {float(x) for x in np.unique(dropped[ids == word])} for word in np.unique(ids)}
+    assert all(len(values) == 1 for values in of_each.values())
+    assert {value for values in of_each.values() for value in values} == {0.0, 2.0}
+
+
 def test_the_same_seed_draws_the_same_weights() -> None:
     one, same = weights_of(LstmNetwork(SMALL, 9)), weights_of(LstmNetwork(SMALL, 9))
     other = weights_of(LstmNetwork(with_changes(SMALL, {"seed": 2}), 9))
