@@ -20,6 +20,7 @@ BENCHMARKS = (
     "cnn_lstm",
     "imdb_presets",
     "peers",
+    "lstm_layer",
     "language_model",
     "big_text",
 )

@@ -67,8 +67,19 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
 }
 
-# Keras's words are split at ASCII alone, and every edition of Unicode has the same lower case for these.
-_KERAS_LETTERS = re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*")
+# Beyond ASCII, for texts of such characters alone, in which both engines, and every edition of Unicode, find
+# the same words and the same lower case: Latin letters, curly quotes, dashes, the euro. Keras splits at ASCII
+# only.
+_PLAIN_WORDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
+    "keras": (re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*"), _ASCII_WORDS["keras"]),
+    "words": (
+        re.compile(
+            "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
+            "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac]*"
+        ),
+        re.compile(_WORDS),
+    ),
+}
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -279,19 +290,26 @@ class Tokenizer:
 
         The dictionary takes tens of milliseconds to make, so it is made once many texts have been asked for.
         """
-        if not (prepared.isascii() or (self.style == "keras" and _KERAS_LETTERS.fullmatch(prepared))):
+        if self._dictionary is None and self._asked + at_once <= _ASKED_BEFORE_DICTIONARY:
+            self._asked += at_once
+            return None
+        words = self._plain_words(prepared)
+        if words is None:
             return None
         if self._dictionary is None:
-            self._asked += at_once
-            if self._asked <= _ASKED_BEFORE_DICTIONARY:
-                return None
             self._dictionary = self._inner.get_vocab()
         unknown = self.size if self.unknown is None else self.unknown
-        find, words = self._dictionary.get, self._ascii_words(prepared)
+        find = self._dictionary.get
         return self._ids([find(word, unknown) for word in words])
 
-    def _ascii_words(self, prepared: str) -> list[str]:
-        return _ASCII_WORDS[self.style].findall(prepared.lower() if self._lowercase else prepared)
+    def _plain_words(self, prepared: str) -> list[str] | None:
+        """Return the words of a text of plain characters; None where only the Rust library may say."""
+        pattern = _ASCII_WORDS[self.style]
+        if not prepared.isascii():
+            characters, pattern = _PLAIN_WORDS.get(self.style, (None, pattern))
+            if characters is None or not characters.fullmatch(prepared):
+                return None
+        return pattern.findall(prepared.lower() if self._lowercase else prepared)
 
     def _ids(self, ids: list[int]) -> list[int]:
         if self.style == "white-space":
@@ -315,8 +333,9 @@ class Tokenizer:
 
     def _words(self, text: str) -> list[str]:
         prepared = self._prepared(text)
-        if prepared.isascii():
-            return self._ascii_words(prepared)
+        plain = self._plain_words(prepared)
+        if plain is not None:
+            return plain
         if self._inner.normalizer is not None:
             prepared = self._inner.normalizer.normalize_str(prepared)
         return [word for word, _ in self._inner.pre_tokenizer.pre_tokenize_str(prepared)]

@@ -148,10 +148,32 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
     assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
 
 
+@pytest.mark.parametrize("style", ["keras", "words"])
 @pytest.mark.parametrize("lowercase", [False, True])
-def test_the_dictionary_gives_the_ids_of_every_letter_that_it_is_asked_for(lowercase):
+def test_python_finds_the_words_of_the_library_around_every_plain_character(style, lowercase):
+    tokenizer = trained(["a"], style, lowercase=lowercase)
+    letters = [chr(i) for i in (*range(0x2600),) if not 0xD800 <= i < 0xE000]
+    plain = 0
+    for letter in letters:
+        inside = f"a{letter}B é{letter}{letter} don{letter}t 1{letter}2"
+        text = f"{inside} {letter} {letter.swapcase()} 'a{letter}' '{letter}'"
+        found = tokenizer._plain_words(tokenizer._prepared(text))
+        if found is not None:
+            plain += 1
+            prepared = tokenizer._prepared(text)
+            if tokenizer._inner.normalizer is not None:
+                prepared = tokenizer._inner.normalizer.normalize_str(prepared)
+            library = [word for word, _ in tokenizer._inner.pre_tokenizer.pre_tokenize_str(prepared)]
+            assert found == library, hex(ord(letter))
+    # Latin letters, dashes, quotes: enough for most texts of the West.
+    assert plain > 550
+
+
+@pytest.mark.parametrize("style", ["keras", "words"])
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_the_dictionary_gives_the_ids_of_every_plain_character(style, lowercase):
     letters = [chr(i) for i in (*range(0x250), *range(0x2010, 0x205F), 0x20AC)]
-    tokenizer = trained([" ".join(letters)], "keras", lowercase=lowercase)
+    tokenizer = trained([" ".join(letters)], style, lowercase=lowercase)
     for _ in range(101):
         tokenizer.encode("a")
     assert tokenizer._dictionary is not None
