@@ -153,7 +153,7 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
-        layers=1, window=35, streams=32, dropout=0.3, recurrent_dropout=0.1, word_dropout=0.05,
+        layers=1, window=35, streams=32, dropout=0.45, recurrent_dropout=0.2, word_dropout=0.1,
         learning_rate=0.003, epochs=20, held_out=0.05, patience=3, min_steps=240, minutes=60.0,
     ),
 }  # fmt: skip
