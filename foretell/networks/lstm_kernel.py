@@ -49,10 +49,9 @@ def _arrays(read: str, written: str) -> Any:
     )
 
 
-# Words (rows · steps) whose weight gradients are one matrix product: more is a better product and fewer sums,
-# fewer stay in the cache.
+# About so many words (rows · steps) have their weight gradients in one matrix product: more is a better
+# product and fewer sums, fewer stay in the cache.
 _WORDS_A_PRODUCT = 512
-
 
 _MOST_MULTIPLICATIONS = 1_000_000
 """Of a product that OpenBLAS does without copying (its `small kernels`, with AVX-512; others do not mind)."""
@@ -179,7 +178,7 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
         d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
         gates: as `_forward` left them; becomes the gradient of the pre-activations.
         d_x: out, [row, step, input].
-        d_kernels: added to, [group, both, 4 / group · unit].
+        d_kernels: out, [group, both, 4 / group · unit].
         d_bias: added to, [4 · unit].
     """
     rows, steps, inputs = d_x.shape
@@ -188,7 +187,8 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
     n_blocks, columns = turned.shape[1], turned.shape[3]
     products = np.empty((n_blocks, rows, columns), np.float32)
     part = np.empty((rows, n_both), np.float32)
-    steps_a_product = max(1, _WORDS_A_PRODUCT // rows)
+    n_products = max(1, round(steps * rows / _WORDS_A_PRODUCT))
+    steps_a_product = (steps + n_products - 1) // n_products
     read = np.empty((steps_a_product * rows, n_both), np.float32)
     product = np.empty((n_both, width), np.float32)
     for back in range(steps):
@@ -241,7 +241,11 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
                         read_r, both_r, mask_r = read[s * rows + r], both[t + s, r], masks[g, r]
                         for j in range(n_both):
                             read_r[j] = both_r[j] * mask_r[j]
-                np.dot(read[: n * rows].T, gates[g, t : t + n].reshape(n * rows, width), product)
+                of_steps = gates[g, t : t + n].reshape(n * rows, width)
+                if t + n == steps:
+                    np.dot(read[: n * rows].T, of_steps, d_kernels[g])
+                    continue
+                np.dot(read[: n * rows].T, of_steps, product)
                 for a in range(n_both):
                     sum_a, product_a = d_kernels[g, a], product[a]
                     for j in range(width):
@@ -286,10 +290,12 @@ def _columns(matrices: Array, rows: int) -> Array:
         widest = columns
     # Of the widths that waste the fewest zeros, the largest.
     width = min(range(widest // 2 + 1, widest + 1), key=lambda width: (-columns % width, -width))
-    n_blocks = -(-columns // width)
-    padded = np.zeros((n, inner, n_blocks * width), np.float32)
-    padded[:, :, :columns] = matrices
-    return np.ascontiguousarray(padded.reshape(n, inner, n_blocks, width).transpose(0, 2, 1, 3))
+    blocks = np.empty((n, -(-columns // width), inner, width), np.float32)
+    for b in range(blocks.shape[1]):
+        block = matrices[:, :, b * width : (b + 1) * width]
+        blocks[:, b, :, : block.shape[2]] = block
+        blocks[:, b, :, block.shape[2] :] = 0
+    return blocks
 
 
 def threads() -> int:
@@ -350,7 +356,8 @@ def forward(
     groups, units = len(masks), h.shape[1]
     shares = _shares(len(x))
     stacked = np.concatenate([kernel, recurrent])  # [both, 4 · unit]
-    blocks = _columns(np.stack(np.split(stacked, groups, axis=1)), _most_rows(shares))
+    by_group = stacked.reshape(len(stacked), groups, -1)  # [both, group, 4 / group · unit]
+    blocks = _columns(by_group.transpose(1, 0, 2), _most_rows(shares))
     hidden = np.empty((*x.shape[:2], units), np.float32)
 
     def go(ends: tuple[int, int]) -> Part:
@@ -393,13 +400,13 @@ def backward(
     inputs = len(kernel) - units
     steps = done.parts[0].gates.shape[1]
     rows = _most_rows([(part.first, part.last) for part in done.parts])
-    turned = _columns(np.stack(np.split(kernel.T, groups)), rows)
+    turned = _columns(kernel.reshape(len(kernel), groups, -1).transpose(1, 2, 0), rows)
     d_x = np.empty((len(d_h), steps, inputs), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
 
     def go(part: Part) -> tuple[Array, Array]:
         rows = slice(part.first, part.last)
-        d_kernels = np.zeros((groups, len(kernel), kernel.shape[1] // groups), np.float32)
+        d_kernels = np.empty((groups, len(kernel), kernel.shape[1] // groups), np.float32)
         d_bias = np.zeros(4 * units, np.float32)
         _backward(
             d_hidden[rows], turned, part.masks, part.cells, part.both,
@@ -407,10 +414,12 @@ def backward(
         )  # fmt: skip
         return d_kernels, d_bias
 
-    sums = list(_POOL.map(go, done.parts))
-    d_kernels, d_bias = (sum(each[1:], start=each[0]) for each in zip(*sums, strict=True))
+    (d_kernels, d_bias), *others = _POOL.map(go, done.parts)
+    for more_kernels, more_bias in others:
+        d_kernels += more_kernels
+        d_bias += more_bias
     done.release(buffers)
-    d_both = np.concatenate(list(d_kernels), axis=1)  # [both, 4 · unit]
+    d_both = d_kernels[0] if groups == 1 else np.concatenate(list(d_kernels), axis=1)  # [both, 4 · unit]
     return d_x, d_both[:inputs], d_both[inputs:], d_bias, d_h, d_c
 
 
