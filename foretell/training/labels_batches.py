@@ -188,8 +188,11 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
         target = tf.gather(targets, places)
         return ids, tf.cast(target, tf.float32)[:, None] if binary else target
 
+    # There is nothing to tune, and the thread that would do it can hold up the end of an epoch for a minute.
+    untuned = tf.data.Options()
+    untuned.autotune.enabled = False
     places = tf.data.Dataset.from_tensor_slices(order[first * batch_size :])
-    return places.batch(batch_size).map(gather).prefetch(4)
+    return places.batch(batch_size).map(gather).prefetch(4).with_options(untuned)
 
 
 def make_predictor(model: Any, length: int | None) -> Predictor:
