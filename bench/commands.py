@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,30 @@ def run(command: list[str], **changes: str) -> Finished:
             raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}: {err.read()[-2000:]}")
         unit = 1 if sys.platform == "darwin" else 1024
         return Finished(out.read(), seconds, usage.ru_maxrss * unit)
+
+
+def in_turns(module: str, needed: dict[str, str], repeats: int) -> dict[str, list[Any]]:
+    """Run `python -m MODULE --one WAY` for each way in turns, each time in a new process.
+
+    Args:
+        module: prints what it has measured as JSON, on its last line.
+        needed: the package that each way needs; a way without it is left out, and that is told.
+        repeats: how many turns.
+
+    Returns:
+        What was printed for each way, turn by turn.
+    """
+    found: dict[str, list[Any]] = {}
+    for way, package in needed.items():
+        if find_spec(package):
+            found[way] = []
+        else:
+            print(f"{way}: {package} is not installed", file=sys.stderr)
+    for _ in range(repeats):
+        for way, printed in found.items():
+            done = run([sys.executable, "-m", module, "--one", way])
+            printed.append(json.loads(done.stdout.splitlines()[-1]))
+    return found
 
 
 def foretell(*arguments: str | Path, **changes: str) -> Finished:

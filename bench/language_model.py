@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
-from bench.commands import run
+from bench.commands import in_turns
 from bench.record import Results
 
 WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 32, 35
@@ -32,17 +30,12 @@ def main() -> None:
         print(json.dumps(words_per_second(WAYS[options.one][1]())))
         return
     results = Results("language_model", ["what", "words a second", "times plain Keras"])
-    ways = [name for name, (needs, _) in WAYS.items() if find_spec(needs)]
-    for name in WAYS.keys() - set(ways):
-        print(f"{name}: {WAYS[name][0]} is not installed", file=sys.stderr)
-    best = dict.fromkeys(ways, 0.0)
-    for _ in range(options.repeats):
-        for name in ways:
-            done = run([sys.executable, "-m", "bench.language_model", "--one", name])
-            best[name] = max(best[name], json.loads(done.stdout.splitlines()[-1]))
-    for name in ways:
-        times = best[name] / best["Keras, all words"]
-        results.add(name, f"{best[name]:,.0f}", f"{times:.1f}", words_per_second=best[name])
+    needed = {name: package for name, (package, _) in WAYS.items()}
+    turns = in_turns("bench.language_model", needed, options.repeats)
+    for name, rates in turns.items():
+        best = max(rates)
+        times = best / max(turns["Keras, all words"])
+        results.add(name, f"{best:,.0f}", f"{times:.1f}", words_per_second=best)
 
 
 def words_per_second(step: Callable[[Any, Any], Any]) -> float:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 
-from bench.commands import run
+from bench.commands import in_turns
 from bench.record import Results
 
 # Name, and batch, steps, inputs, units.
@@ -39,19 +37,14 @@ def main() -> None:
     if options.one:
         print(json.dumps({name: fastest(WAYS[options.one][1](shape)) for name, shape in SHAPES.items()}))
         return
-    ways = [name for name, (needs, _) in WAYS.items() if find_spec(needs)]
-    results = Results("lstm_layer", ["layer", "batch, steps, in, units", *ways, "times Keras"])
-    best: dict[str, dict[str, float]] = {way: {} for way in ways}
-    for _ in range(options.repeats):
-        for way in ways:
-            done = run([sys.executable, "-m", "bench.lstm_layer", "--one", way])
-            for name, seconds in json.loads(done.stdout.splitlines()[-1]).items():
-                best[way][name] = min(best[way].get(name, seconds), seconds)
+    needed = {way: package for way, (package, _) in WAYS.items()}
+    turns = in_turns("bench.lstm_layer", needed, options.repeats)
+    results = Results("lstm_layer", ["layer", "batch, steps, in, units", *turns, "times Keras"])
     for name, shape in SHAPES.items():
-        times = [best[way][name] for way in ways]
-        cells = [f"{1e3 * seconds:.1f} ms" for seconds in times]
-        ratio = best["Keras"][name] / best["foretell"][name]
-        results.add(name, ", ".join(map(str, shape)), *cells, f"{ratio:.1f}", seconds=times)
+        best = {way: min(seconds[name] for seconds in found) for way, found in turns.items()}
+        cells = [f"{1e3 * seconds:.1f} ms" for seconds in best.values()]
+        ratio = best["Keras"] / best["foretell"]
+        results.add(name, ", ".join(map(str, shape)), *cells, f"{ratio:.1f}", seconds=best)
 
 
 def fastest(passes: Callable[[], object]) -> float:

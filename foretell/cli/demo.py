@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.cli.output import aligned, excerpt, percent
 from foretell.cli.progress import view
-from foretell.cli.train import load_tensorflow
+from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from foretell.cli.models import open_model
 from foretell.cli.output import as_json, percent
-from foretell.cli.train import load_tensorflow
+from foretell.cli.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
     from foretell.export.model_export import Exported

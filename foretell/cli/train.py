@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -16,6 +14,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.options import LabelsOptions, WordsOptions, given
 from foretell.cli.output import aligned, as_json, duration
 from foretell.cli.progress import view
+from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import (
     DEFAULT_PRESET,
     LabelsSettings,
@@ -105,7 +104,7 @@ def train_words(
     found = [survey_corpus(text) for text in texts]
     for survey in found:
         _show(survey)
-    if training.preset is None and settings.minutes:
+    if training.preset is None and changes.get("minutes"):
         name = words_preset_for(settings.minutes, found[0].words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         _say_preset(name, f"{settings.minutes:g} minutes for {found[0].words:,} words")
@@ -168,7 +167,7 @@ def train_labels(
         found = survey_examples(examples, parts)
         examples = parts.train
     _show(found)
-    if training.preset is None and settings.minutes and "minutes" in changes:
+    if training.preset is None and changes.get("minutes"):
         _say_preset(name, f"{settings.minutes:g} minutes")
     more = read_unlabelled(unlabelled, text=text) if unlabelled else []
     load_tensorflow()
@@ -191,26 +190,6 @@ def train_labels(
             **training.for_trainer(),
         )
     _finish(model, training)
-
-
-def load_tensorflow() -> None:
-    """Import TensorFlow, which takes seconds, and keep its notes about this machine from the user's terminal.
-
-    It writes them while it is loaded, from C++ and whatever the log level: only its stderr can be shut.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.stderr.isatty():
-        print("loading TensorFlow …", end="\r", file=sys.stderr, flush=True)
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        import_module("keras")
-        import_module("tensorflow")
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _prepare(training: Training) -> None:

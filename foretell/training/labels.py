@@ -196,8 +196,9 @@ def _prepare(
     check_size(settings, size, n_labels)
     train = stages.for_network()
     n_unlabelled = len(stages.unlabelled)
-    plan = make_plan(settings, len(train) - n_unlabelled, n_unlabelled)
-    _tell_plan(plan, settings, len(train) - n_unlabelled if plan.alone else len(train), stages.listener)
+    n_labelled = len(train) - n_unlabelled
+    plan = make_plan(settings, n_labelled, n_unlabelled)
+    _tell_plan(plan, settings, n_labelled if plan.alone else len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
     checkpoint = run.checkpoints.latest()
     if start is None and settings.word_vectors and checkpoint is None:
@@ -218,7 +219,7 @@ def _prepare(
         interrupt=interrupt,
         listener=stages.listener,
         budget=budget,
-        labelled=len(train) - n_unlabelled,
+        labelled=n_labelled,
         relabel=stages.relabel if stages.unlabelled else None,
     )
     if checkpoint is not None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_workplace import chromium
-from playwright.sync_api import Browser
+from page_workplace import chromium, opened
+from playwright.sync_api import Browser, Page
 from service_workplace import Running, running, write_labels, write_words
 
 
@@ -26,4 +26,12 @@ def served(models: tuple[Path, Path]) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as it:
+        yield it
+
+
+@pytest.fixture
+def page(browser: Browser, served: Running) -> Iterator[Page]:
+    """The view for words, once it shows next words; modules with other needs have a page of their own."""
+    with opened(browser, f"{served.url}/#words") as it:
+        it.wait_for_selector(".choices button")
         yield it

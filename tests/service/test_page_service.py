@@ -28,13 +28,6 @@ HOLD = """() => {
 }"""
 
 
-@pytest.fixture
-def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#words") as it:
-        it.wait_for_selector(".choices button")
-        yield it
-
-
 @pytest.fixture(scope="module")
 def article(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The article's models, and the one that it hints at."""

@@ -46,13 +46,6 @@ TILES = "() => [...document.querySelectorAll('.tiles dd')].map((each) => each.te
 IDLE = "() => !document.querySelector('#view-words [aria-busy]')"
 
 
-@pytest.fixture
-def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#words") as it:
-        it.wait_for_selector(".choices button")
-        yield it
-
-
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Models of the size that the presets `base` for words and `quick` for labels make of a large corpus."""
