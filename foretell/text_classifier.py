@@ -73,7 +73,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear_vocabulary: int | None = None,
         refit: bool | None = None,
         word_vectors: bool | None = None,
-        relabel: int | None = None,
+        text_vectors: int | None = None,
         min_steps: int | None = None,
     ) -> None:
         self.preset = preset
@@ -103,7 +103,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.linear_vocabulary = linear_vocabulary
         self.refit = refit
         self.word_vectors = word_vectors
-        self.relabel = relabel
+        self.text_vectors = text_vectors
         self.min_steps = min_steps
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foretell.cli.output import aligned
 from foretell.extras import TO_SERVE, TO_TRAIN
+from foretell.processors import usable_processors
 
 PREDICT = (
     "onnxruntime", "numpy", "tokenizers", "safetensors", "scikit-learn", "charset-normalizer", "cyclopts",
@@ -66,7 +67,7 @@ def _machine() -> list[tuple[str, str]]:
     return [
         ("python", f"v{platform.python_version()} ({sys.executable})"),
         ("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
-        ("processor cores", f"{_cores()} for this process"),
+        ("processor cores", f"{usable_processors()} for this process"),
         ("memory", _memory()),
         ("cache folder", str(user_cache_path("foretell"))),
         (
@@ -74,10 +75,6 @@ def _machine() -> list[tuple[str, str]]:
             "not set" if data is None else f"{data}{'' if Path(data).is_dir() else ' (no such folder)'}",
         ),
     ]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory() -> str:

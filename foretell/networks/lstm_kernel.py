@@ -19,7 +19,6 @@ which its `recurrent_dropout` selects) four.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +29,8 @@ import numpy.typing as npt
 import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
 from numba import njit, types
 from threadpoolctl import ThreadpoolController
+
+from foretell.processors import usable_processors
 
 Array = npt.NDArray[np.float32]
 F = np.float32
@@ -298,12 +299,10 @@ def _columns(matrices: Array, rows: int) -> Array:
     return blocks
 
 
-def threads() -> int:
-    """Return how many threads work on one batch: the processors of this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_THREADS = usable_processors()
+"""How many work on one batch."""
 
-
-_POOL = ThreadPoolExecutor(threads(), thread_name_prefix="lstm")
+_POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="lstm")
 
 
 @cache
@@ -425,7 +424,7 @@ def backward(
 
 def _shares(batch: int) -> list[tuple[int, int]]:
     """Cut a batch into equal runs of rows, one a thread."""
-    n = min(threads(), batch)
+    n = min(_THREADS, batch)
     return [(batch * k // n, batch * (k + 1) // n) for k in range(n)]
 
 

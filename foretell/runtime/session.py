@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from foretell.errors import ArtifactError, SettingsError
+from foretell.processors import usable_processors
 
 Array = NDArray[Any]
 
@@ -68,8 +68,7 @@ def check_threads(threads: int | None) -> int:
         SettingsError: `threads` below 1.
     """
     if threads is None:
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(usable, MOST_THREADS)
+        return min(usable_processors(), MOST_THREADS)
     if threads < 1:
         raise SettingsError(expected="at least 1", found=repr(threads), where="threads")
     return threads

@@ -42,10 +42,6 @@ class Budget:
         """Keep so many seconds for what comes after the steps: measuring, mixing, writing."""
         self._reserve = seconds
 
-    def give_back(self, seconds: float) -> None:
-        """Keep so many seconds less: some of what comes after the steps is done."""
-        self._reserve -= seconds
-
     def seconds(self) -> float:
         """Return the seconds since the command began."""
         return self._clock() - self.began

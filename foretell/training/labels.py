@@ -18,6 +18,7 @@ from foretell.errors import DataError, SettingsError
 from foretell.mixture import PLAIN, Mixture, Probabilities
 from foretell.networks import weights_of
 from foretell.training.budget import Budget
+from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Said, silent
 from foretell.training.interrupt import Interrupt
 from foretell.training.labels_stages import Stages
@@ -53,9 +54,9 @@ def train_labels(
 ) -> Model:
     """Train a classifier on `examples` and write its model directory.
 
-    In stages: the vocabulary; the linear model; what it says of the unlabelled texts, from which both learn
-    like from labels (Lee 2013's pseudo-labels, soft); the network; and, on the held-out part, what each of
-    the two weighs in the answer.
+    In stages: the vocabulary; the linear model; labels for the unlabelled texts, by it and by vectors of
+    texts, from which it and the network learn like from labels (Lee 2013's pseudo-labels, soft); the network;
+    and, on the held-out part, what each of the two weighs in the answer.
 
     Args:
         examples: texts with their labels, two labels or more.
@@ -107,8 +108,11 @@ def train_labels(
         Run.open(out, request, resume=resume, restart=restart, **options) as run,
     ):
         stages = Stages(train, held_out, unlabelled, labels, settings, listener)
+        checkpoint = run.checkpoints.latest()
         stages.fit_linear(baseline)
-        fitting = _prepare(stages, run, interrupt, budget, start)
+        if unlabelled:
+            stages.label(budget, None if checkpoint is None else checkpoint.arrays.get("soft/000"))
+        fitting = _prepare(stages, run, checkpoint, interrupt, budget, start)
         fitting.fit()
         of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
         mixture = stages.mix(fitting, of_network)
@@ -184,7 +188,12 @@ def _parts(
 
 
 def _prepare(
-    stages: Stages, run: Run, interrupt: Interrupt, budget: Budget, start: LanguageModelWeights | None
+    stages: Stages,
+    run: Run,
+    checkpoint: Checkpoint | None,
+    interrupt: Interrupt,
+    budget: Budget,
+    start: LanguageModelWeights | None,
 ) -> Fitting:
     """Build, encode and compile the network; go back to the latest checkpoint where the run has one."""
     from foretell.networks.labels import labels_network
@@ -195,12 +204,9 @@ def _prepare(
     size = network_size(settings, stages.tokenizer)
     check_size(settings, size, n_labels)
     train = stages.for_network()
-    n_unlabelled = len(stages.unlabelled)
-    n_labelled = len(train) - n_unlabelled
-    plan = make_plan(settings, n_labelled, n_unlabelled)
-    _tell_plan(plan, settings, n_labelled if plan.alone else len(train), stages.listener)
+    plan = make_plan(settings, len(train))
+    _tell_plan(plan, settings, len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
-    checkpoint = run.checkpoints.latest()
     if start is None and settings.word_vectors and checkpoint is None:
         stages.give_vectors(network)
     elif start is not None:
@@ -219,8 +225,6 @@ def _prepare(
         interrupt=interrupt,
         listener=stages.listener,
         budget=budget,
-        labelled=n_labelled,
-        relabel=stages.relabel if stages.unlabelled else None,
     )
     if checkpoint is not None:
         fitting.restore(checkpoint)
@@ -238,7 +242,7 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
     if plan.epochs > settings.epochs:
         listener(
             Said(
-                text=f"{n_texts:,} texts make {plan.epoch_steps[0]} steps an epoch: "
+                text=f"{n_texts:,} texts make {plan.steps_an_epoch} steps an epoch: "
                 f"{plan.epochs} epochs instead of {settings.epochs}, for {settings.min_steps} steps at least"
             )
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,10 +72,8 @@ class Fitting:
 
     Attributes:
         model: a compiled network of `labels_network`.
-        train, valid: encoded texts; no valid, no early stopping and no best epoch. The first epochs of the
-            plan may read only the first `labelled` texts of `train`.
+        train, valid: encoded texts; no valid, no early stopping and no best epoch.
         budget: how long the steps may take.
-        relabel: called after the epochs on the texts with labels alone; returns the soft labels of all.
         standing: where it stands.
     """
 
@@ -89,16 +86,12 @@ class Fitting:
     interrupt: Interrupt
     listener: Listener
     budget: Budget = field(default_factory=lambda: Budget(0))
-    labelled: int | None = None
-    relabel: Callable[[Fitting], npt.NDArray[np.float32]] | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
-    _relabelled: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._predictor = make_predictor(self.model, self.train.length)
-        self._seconds_to_relabel = 0.0
 
     def fit(self) -> None:
         """Train on to the end, then leave the weights in `model` that `settings.keep` names.
@@ -109,10 +102,10 @@ class Fitting:
         """
         follow = Follow(self)
         while not self._is_over():
-            here, texts = self.standing, self.texts_now()
-            order = epoch_order(texts, self.settings.batch_size, seed=self.settings.seed, epoch=here.epoch)
+            here, size = self.standing, self.settings.batch_size
+            order = epoch_order(self.train, size, seed=self.settings.seed, epoch=here.epoch)
             history = self.model.fit(
-                batches(texts, order, self.settings.batch_size, first=here.batch),
+                batches(self.train, order, size, first=here.batch),
                 initial_epoch=here.epoch,
                 epochs=here.epoch + 1,
                 shuffle=False,
@@ -136,22 +129,13 @@ class Fitting:
         text = f"the loss was not finite after step {here.step:,}: kept is epoch {here.best_epoch}"
         self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
 
-    def texts_now(self) -> EncodedTexts:
-        """Return the texts of the current epoch."""
-        if self.standing.epoch < self.plan.alone:
-            return self.train.first(self.labelled or len(self.train))
-        return self.train
-
     def steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
         return self.budget.steps(self.standing.step, self.plan.steps)
 
     def learning_rate(self) -> float:
-        """Return the rate of the next step: it comes down once for each of the two parts of the training."""
-        step, steps, alone = self.standing.step, self.steps(), self.plan.steps_alone
-        if step < alone:
-            return learning_rate(step, min(steps, alone), self.settings.learning_rate)
-        return learning_rate(step - alone, max(1, steps - alone), self.settings.learning_rate)
+        """Return the rate of the next step."""
+        return learning_rate(self.standing.step, self.steps(), self.settings.learning_rate)
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch, mixing and writing the model will take."""
@@ -163,21 +147,13 @@ class Fitting:
         self.predict(few)
         took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
         # Measured once for the epoch, and once for the mixture and the figures.
-        self._seconds_to_relabel = self._n_unlabelled() * took / max(1, len(self.valid))
-        return SECONDS_TO_WRITE + 2 * took + self._seconds_to_relabel
-
-    def _n_unlabelled(self) -> int:
-        """Return how many texts are still to be labelled by this network."""
-        if self.relabel is None or self.standing.epoch >= self.plan.alone or self.labelled is None:
-            return 0
-        return len(self.train) - self.labelled
+        return SECONDS_TO_WRITE + 2 * took
 
     def _is_over(self) -> bool:
         here = self.standing
         if here.step and here.step >= self.steps():
             return True
-        # What the unlabelled texts have to give is always waited for.
-        waited = here.epoch - max(here.best_epoch, self.plan.alone) if here.best_loss is not None else 0
+        waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
 
     def _end_epoch(self, follow: Follow) -> None:
@@ -206,22 +182,9 @@ class Fitting:
             valid_accuracy=done.valid_accuracy,
             speed=follow.speed(),
         )
-        if self._is_time_to_relabel():
-            assert self.relabel is not None
-            self._learn_from(self.relabel(self))
-            self.budget.give_back(self._seconds_to_relabel)
         self.save()
         if self.interrupt.at(here.step) and not self._is_over():
             raise interrupted(here.step, self.run.out)
-
-    def _is_time_to_relabel(self) -> bool:
-        """Whether the epochs on the texts with labels alone are over: all, or all that there is time for."""
-        if self.relabel is None or self._relabelled or not self.plan.alone:
-            return False
-        return self.standing.epoch >= self.plan.alone or self._is_over()
-
-    def _learn_from(self, soft: npt.NDArray[np.float32]) -> None:
-        self.train, self._relabelled = dataclasses.replace(self.train, soft=soft), [soft]
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
@@ -276,8 +239,6 @@ class Fitting:
             for variable, value in zip(variables, found[part], strict=True):
                 variable.assign(value)
         self._best = found.get("best", [])
-        if "soft" in found:
-            self._learn_from(found["soft"][0])
         self._metric_sums = found.get("metric", [])
 
     def _parts(self) -> dict[str, list[Any]]:
@@ -288,7 +249,8 @@ class Fitting:
             "optimizer": self.model.optimizer.variables,
             "metric": metric,
             "best": self._best,
-            "soft": self._relabelled,
+            # What it took minutes to find out about the unlabelled texts.
+            "soft": [] if self.train.soft is None else [self.train.soft],
         }
 
     def restore_metrics(self) -> None:
@@ -346,7 +308,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
             return
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
-        if here.batch == fitting.plan.epoch_steps[here.epoch]:
+        if here.batch == fitting.plan.steps_an_epoch:
             return
         stop = fitting.interrupt.at(here.step)
         if stop or fitting.run.checkpoints.due():
@@ -358,7 +320,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
     def _texts_seen(self) -> int:
         """Return how many texts of this epoch are done; its last batch may be short."""
         fitting = self._fitting
-        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.texts_now()))
+        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.train))
 
     def _tell(self, means: dict[str, Any]) -> None:
         here, plan, now = self._fitting.standing, self._fitting.plan, time.perf_counter()

@@ -13,47 +13,30 @@ class Plan:
     """How long to train.
 
     Attributes:
-        epoch_steps: the steps of each epoch.
+        steps_an_epoch: as it says.
+        epochs: passes over the texts.
         patience: epochs without a better held-out part before stopping; 0: never.
-        alone: how many of the epochs, the first ones, are over the texts with labels alone.
     """
 
-    epoch_steps: tuple[int, ...]
+    steps_an_epoch: int
+    epochs: int
     patience: int
-    alone: int = 0
-
-    @property
-    def epochs(self) -> int:
-        """Passes over the texts."""
-        return len(self.epoch_steps)
 
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return sum(self.epoch_steps)
-
-    @property
-    def steps_alone(self) -> int:
-        """Steps over the texts with labels alone."""
-        return sum(self.epoch_steps[: self.alone])
+        return self.epochs * self.steps_an_epoch
 
 
-def make_plan(settings: LabelsSettings, n_texts: int, n_unlabelled: int = 0) -> Plan:
-    """Return the plan for `n_texts` texts with labels, and more without.
+def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
+    """Return the plan for `n_texts` texts.
 
     There are at least `settings.min_steps` steps, in whole epochs. Where that takes more epochs than
     `settings.epochs`, patience is stretched as much: it is a part of the training.
     """
-    first = math.ceil(n_texts / settings.batch_size)
-    least = math.ceil(settings.min_steps / first)
-    if not n_unlabelled or not settings.relabel:
-        every = math.ceil((n_texts + n_unlabelled) / settings.batch_size)
-        epochs = max(settings.epochs, math.ceil(settings.min_steps / every))
-        return Plan((every,) * epochs, math.ceil(settings.patience * epochs / settings.epochs))
-    alone = max(min(settings.relabel, settings.epochs), least)
-    together = math.ceil((n_texts + n_unlabelled) / settings.batch_size)
-    rest = max(0, settings.epochs - settings.relabel)
-    return Plan((first,) * alone + (together,) * rest, settings.patience, alone)
+    steps = math.ceil(n_texts / settings.batch_size)
+    epochs = max(settings.epochs, math.ceil(settings.min_steps / steps))
+    return Plan(steps, epochs, math.ceil(settings.patience * epochs / settings.epochs))
 
 
 @dataclass

@@ -14,9 +14,11 @@ from foretell.data.examples import Examples
 from foretell.metrics import calibration_error, coverage_curve, reliability_bins
 from foretell.mixture import PLAIN, LogProbabilities, Mixture, Probabilities, log_of
 from foretell.ngrams import NgramModel
+from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said
 from foretell.training.labels_batches import EncodedTexts, network_texts
 from foretell.training.labels_linear import (
+    Soft,
     TokenizedTexts,
     baseline_figures,
     baseline_of,
@@ -26,7 +28,9 @@ from foretell.training.labels_linear import (
     one_hot,
     tokenize,
 )
+from foretell.training.labels_metrics import mean_accuracy
 from foretell.training.mixture_fit import fit_mixture
+from foretell.training.teacher import can_teach, teach
 from foretell.training.word_vectors import word_vectors
 
 if TYPE_CHECKING:
@@ -37,6 +41,9 @@ _MARGIN = 1.25
 
 _LEAST_WORDS = 20_000
 """Of fewer words, which stand near which is chance."""
+
+_SHARE_OF_VECTORS, _LEAST_FITS = 0.25, 2.0
+"""Of the time, for vectors of texts; with less than two fits of the linear model take, none are made."""
 
 
 class Stages:
@@ -83,13 +90,60 @@ class Stages:
         self._fit(self._texts.part(0, n), hard)
         self._measure_linear("baseline_")
         self._say_baseline()
-        if self.unlabelled:
-            assert self.linear is not None
-            taught = np.exp(linear_logs(self.linear, self._texts.part(n, len(self._texts))))
-            self._soft = np.concatenate([hard, taught.astype(np.float32)])
-            self.listener(Said(text="the linear model has labelled them, and learns from them"))
-            self._fit(self._texts, self._soft)
-            self._measure_linear("linear_")
+
+    def label(self, budget: Budget, known: Soft | None = None) -> None:
+        """Give the unlabelled texts soft labels, and let the linear model learn from them.
+
+        The linear model labels them, then, for a quarter of the time that is left, it and vectors of all
+        texts together; the held-out part says what each of the two weighs.
+
+        Args:
+            budget: of the whole training.
+            known: the soft labels of a training that is resumed, [text, label].
+        """
+        assert self.linear is not None
+        if known is not None:
+            self._learn_from(known)
+            return
+        n, hard = len(self.train.texts), one_hot(self._targets, len(self.labels))
+        taught = linear_logs(self.linear, self._texts.part(n, len(self._texts)))
+        self._learn_from(np.concatenate([hard, np.exp(taught).astype(np.float32)]))
+        self.listener(Said(text="the linear model has labelled them, and learns from them"))
+        seconds = _SHARE_OF_VECTORS * budget.left()
+        if not self._vectors_pay(seconds):
+            return
+        self._learn_from(self._labels_by_vectors(hard, seconds))
+
+    def _vectors_pay(self, seconds: float) -> bool:
+        """Return whether vectors of texts can be made, of texts enough and in time."""
+        if not self.settings.text_vectors or self.held_out is None:
+            return False
+        if len(self._texts.ids) < _LEAST_WORDS or seconds < _LEAST_FITS * self._fit_seconds:
+            return False
+        if not can_teach():
+            self.listener(Said(text="vectors of texts would label them better; they need Numba"))
+            return False
+        return True
+
+    def _labels_by_vectors(self, hard: Soft, seconds: float) -> Soft:
+        assert self.linear is not None
+        assert self.held_out is not None
+        assert self._held_out_texts is not None
+        texts, places = self._texts.followed_by(self._held_out_texts), self._places(self.held_out)
+        by_linear = linear_logs(self.linear, texts.part(len(hard), len(texts)))
+        rounds, seed = self.settings.text_vectors, self.settings.seed
+        soft = teach(
+            texts, self.tokenizer.size, hard, by_linear, places, rounds=rounds, seed=seed, seconds=seconds
+        )
+        accuracy = mean_accuracy(places, soft[len(self._texts) :])
+        text = f"with vectors of texts it has labelled them again: {accuracy:.2%} of the held-out part"
+        self.listener(Said(text=text))
+        return soft[: len(self._texts)]
+
+    def _learn_from(self, soft: Soft) -> None:
+        self._soft = soft
+        self._fit(self._texts, soft)
+        self._measure_linear("linear_")
 
     def for_network(self) -> EncodedTexts:
         """Return the training texts, and the unlabelled ones with their soft labels, as the network reads."""
@@ -122,18 +176,6 @@ class Stages:
         text = f"{known.sum():,} words have vectors that tell which words stand near them"
         self.listener(Said(text=text))
 
-    def relabel(self, fitting: Fitting) -> Probabilities:
-        """Return new soft labels: what network and linear model together say of the unlabelled texts."""
-        assert self.linear is not None
-        n = len(self.train.texts)
-        logs = linear_logs(self.linear, self._texts.part(n, len(self._texts)))
-        of_held_out = None if fitting.valid is None else fitting.predict(fitting.valid)
-        taught = self._mixture(fitting, of_held_out)(fitting.predict(fitting.train.last(len(logs))), logs)
-        self.listener(
-            Said(text="the unlabelled texts have new labels, from network and linear model together")
-        )
-        return np.concatenate([one_hot(self._targets, len(self.labels)), taught])
-
     def mix(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
         """Return what network and linear model weigh, as the held-out texts say; without any, half each.
 
@@ -146,9 +188,6 @@ class Stages:
             if fitting.valid is None or of_network is None or self.settings.network == "article":
                 return PLAIN
             return fit_mixture(fitting.valid.targets, [log_of(of_network), None])
-        if fitting.train.soft is not None and fitting.train.soft is not self._soft:
-            self._fit(self._texts, fitting.train.soft)
-            self._measure_linear("linear_")
         return self._mixture(fitting, of_network)
 
     def refit(self, fitting: Fitting) -> None:
@@ -161,10 +200,9 @@ class Stages:
         self._fit(self._texts.followed_by(self._held_out_texts), targets)
 
     def seconds_to_end(self) -> float:
-        """Return about how long the linear model's fits after the network's training will take."""
-        again = bool(self.unlabelled) and self.settings.relabel > 0
-        refit = self.settings.refit and self.held_out is not None
-        return _MARGIN * (again + refit) * self._fit_seconds if self.settings.linear else 0.0
+        """Return about how long the linear model's fit after the network's training will take."""
+        refit = self.settings.linear and self.settings.refit and self.held_out is not None
+        return _MARGIN * self._fit_seconds if refit else 0.0
 
     def _fit(self, texts: TokenizedTexts, soft: Probabilities) -> None:
         began = time.monotonic()

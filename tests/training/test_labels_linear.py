@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, SettingsError
 from foretell.runtime.labels import LabelsRuntime
+from foretell.training import labels_stages
 from foretell.training.events import Said
 from foretell.training.labels import train_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "held_out": 0.2}
-SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0, "relabel": 2})
+SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
 
 
 def some_texts(n, labels, seed):
@@ -60,12 +62,45 @@ def test_unlabelled_texts_are_learned_from(labels, tmp_path):
         examples(labels=labels), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener
     )
     assert "50 unlabelled texts to learn from" in said
-    assert any("new labels" in text for text in said)
+    assert any("the linear model has labelled them" in text for text in said)
     assert with_more.metrics["unlabelled_texts"] == 50
     assert with_more.tokenizer.id("s1n7") is not None
     without = train_labels(examples(labels=labels), SETTINGS, out=tmp_path / "b")
     assert with_more.metrics["steps"] > without.metrics["steps"]
     assert with_more.metrics["linear_accuracy"] >= 0.8
+
+
+@pytest.mark.usefixtures("enough_words")
+def test_vectors_of_texts_help_to_label(tmp_path):
+    more, _ = some_texts(50, ("neg", "pos"), seed=1)
+    said, listener = listening()
+    model = train_labels(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
+    assert any("with vectors of texts it has labelled them again" in text for text in said)
+    assert model.metrics["linear_accuracy"] > 0.9
+    alone = with_changes(SETTINGS, {"text_vectors": 0})
+    without = train_labels(examples(), alone, out=tmp_path / "b", unlabelled=more)
+    assert not np.array_equal(model.linear.weights, without.linear.weights)
+
+
+@pytest.mark.usefixtures("enough_words")
+@pytest.mark.parametrize("change", [{"held_out": 0.0}, {"minutes": 0.5}])
+def test_without_held_out_texts_or_time_there_are_no_vectors(tmp_path, change):
+    more, _ = some_texts(50, ("neg", "pos"), seed=1)
+    said, listener = listening()
+    settings = with_changes(SETTINGS, change)
+    late = time.monotonic() - 60 * settings.minutes
+    train_labels(examples(), settings, out=tmp_path / "m", unlabelled=more, listener=listener, began=late)
+    assert any("the linear model has labelled them" in text for text in said)
+    assert not any("vectors of texts" in text for text in said)
+
+
+@pytest.mark.usefixtures("enough_words")
+def test_vectors_need_numba(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels_stages, "can_teach", lambda: False)
+    more, _ = some_texts(50, ("neg", "pos"), seed=1)
+    said, listener = listening()
+    train_labels(examples(), SETTINGS, out=tmp_path / "m", unlabelled=more, listener=listener)
+    assert "vectors of texts would label them better; they need Numba" in said
 
 
 def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
@@ -79,22 +114,23 @@ def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
     assert model.metrics["unlabelled_texts"] == 5
 
 
+@pytest.fixture
+def enough_words(monkeypatch):
+    """Let the few texts of a test have vectors."""
+    monkeypatch.setattr(labels_stages, "_LEAST_WORDS", 1)
+
+
+@pytest.mark.usefixtures("enough_words")
 def test_interrupted_with_unlabelled_texts_is_as_if_never(tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
     whole = train_labels(examples(), SETTINGS, out=tmp_path / "whole", unlabelled=more)
-    # In the first epoch, and after the unlabelled texts have new labels (12 steps before, 10 after).
-    assert whole.metrics["steps"] == 22
+    assert whole.metrics["steps"] == 30
+    cut, (said, listener) = {"out": tmp_path / "cut", "unlabelled": more}, listening()
     for i, stop in enumerate([2, 16]):
         with pytest.raises(Interrupted):
-            train_labels(
-                examples(),
-                SETTINGS,
-                out=tmp_path / "cut",
-                unlabelled=more,
-                resume=i > 0,
-                stop_after_steps=stop,
-            )
-    resumed = train_labels(examples(), SETTINGS, out=tmp_path / "cut", unlabelled=more, resume=True)
+            train_labels(examples(), SETTINGS, **cut, resume=i > 0, stop_after_steps=stop)
+    resumed = train_labels(examples(), SETTINGS, **cut, resume=True, listener=listener)
+    assert not any("vectors" in text for text in said)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
     np.testing.assert_array_equal(whole.linear.weights, resumed.linear.weights)

@@ -164,21 +164,9 @@ def test_few_texts_are_passed_over_more_often():
 
     base = LABELS_PRESETS["base"]
     few, many = make_plan(base, 300), make_plan(base, 25_000)
-    assert many == Plan((391,) * base.epochs, base.patience)
-    assert few.steps >= base.min_steps > few.steps - few.epoch_steps[0]
+    assert many == Plan(391, base.epochs, base.patience)
+    assert few.steps >= base.min_steps > few.steps - few.steps_an_epoch
     assert few.patience > base.patience
-
-
-def test_the_texts_with_labels_come_first():
-    from foretell.training.labels_plan import make_plan
-
-    base = with_changes(LABELS_PRESETS["base"], {"relabel": 2, "epochs": 5, "batch_size": 10, "min_steps": 1})
-    plan = make_plan(base, 100, 900)
-    assert (plan.epoch_steps, plan.steps_alone, plan.steps) == ((10, 10, 100, 100, 100), 20, 320)
-    assert make_plan(with_changes(base, {"epochs": 1}), 100, 900).epoch_steps == (10,)
-    assert make_plan(with_changes(base, {"min_steps": 45}), 100, 900).alone == 5
-    assert make_plan(base, 100).epoch_steps == (10,) * 5
-    assert make_plan(with_changes(base, {"relabel": 0}), 100, 900).epoch_steps == (100,) * 5
 
 
 def test_a_given_valid_set_is_watched(tmp_path):

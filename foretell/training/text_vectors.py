@@ -1,0 +1,250 @@
+"""Vectors of whole texts, made of which n-grams they hold: what labels texts that nobody has labelled.
+
+Each text and each n-gram has a vector of length 1, and a text's is to lie near those of the n-grams it holds
+and away from those of others, by the cosine (Thongtan and Phienthrakul, 2019, "Sentiment Classification Using
+Document Embeddings Trained with Cosine Similarity"):
+
+    maximise  log σ(α cos(text, its n-gram)) + Σ over a few others of log σ(-α cos(text, other))
+
+N-grams are drawn by how much they tell of the labels, the log-count ratio that the linear model uses as well,
+so the vectors are of what the labels are about and take a fraction of the time (Zhang and Arefyev, 2022, "The
+Document Vectors Using Cosine Similarity Revisited"). Texts that share no n-gram have near vectors if others
+use their n-grams alike: that is what texts without labels give, and no sum over n-grams finds by itself.
+
+The result does not depend on the number of cores: texts and n-grams are cut into `_PARTS` parts each, and at
+any time each part of the texts learns from one part of the n-grams that no other does (Gemulla et al., 2011,
+"Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy import sparse
+
+from foretell.mixture import LogProbabilities
+from foretell.ngrams import CountedTexts
+from foretell.processors import usable_processors
+
+Soft = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.float32]
+F = np.float32
+U = np.uint64
+
+ALPHA = 6.0
+"""What cosines are multiplied by: the largest log-odds."""
+
+LEARNING_RATE = 0.1
+"""Of the first pass; it comes down to nothing in a straight line."""
+
+PASSES = 12
+"""Over all texts, at most: more give no better labels."""
+
+WIDTH = 64
+"""Numbers in a vector: 128 give no better labels."""
+
+NEGATIVES = 5
+"""Other n-grams for each that a text holds, drawn as often as texts draw them."""
+
+_SMOOTHING = 2.0
+"""Counts of each label and of the others that no text has shown."""
+
+_LEAST_DRAWN = 0.004
+"""N-grams drawn less often than this tell nothing."""
+
+_CONFIDENCE = 0.03
+"""Of the logistic regression (scikit-learn's C): a third or three times as much does as well."""
+
+_PARTS = 8
+_TABLE = 1 << 20
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
+
+
+def text_vectors(
+    counted: CountedTexts, soft: Soft, *, seed: int, width: int = WIDTH, seconds: float = math.inf
+) -> Vectors:
+    """Return the vectors of the counted texts, float32 [text, width], each of length 1.
+
+    Args:
+        counted: which texts hold which n-grams.
+        soft: what is known of the labels, probabilities [text, label].
+        seed: of every random choice.
+        width: numbers in a vector.
+        seconds: time for it; the first pass over the texts tells how many fit, `PASSES` at most.
+    """
+    began = time.monotonic()
+    rng = np.random.default_rng(seed)
+    vectors = _random_units(rng, counted.n_texts, width)
+    parts = _cut(counted, drawn(counted, soft), rng, width)
+    if not parts:
+        return vectors
+    shuffled = rng.permutation(counted.n_texts).astype(np.int64)
+    orders = [shuffled[first::_PARTS].copy() for first in range(_PARTS)]
+    done, passes = 0, PASSES
+    with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
+        while done < passes:
+            pass_began = time.monotonic()
+            rate = F(LEARNING_RATE * (1 - done / passes))
+            for shift in range(_PARTS):
+                seeds = rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
+                turned = parts[shift:] + parts[:shift]
+                list(threads.map(partial(_learn_part, vectors, rate), turned, orders, seeds))
+            done += 1
+            if done == 1 and seconds < math.inf:
+                now = time.monotonic()
+                passes = max(1, min(PASSES, int((seconds - (pass_began - began)) / (now - pass_began))))
+    return vectors
+
+
+def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
+    """Return what logistic regression on their vectors says of all texts: log-probabilities [text, label].
+
+    Args:
+        vectors: [text, width].
+        targets: the labels' places of the first texts, which it learns from.
+        n_labels: number of labels.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    # Numbers of about 1, or the penalty would mean another thing for each width.
+    scaled = vectors * F(vectors.shape[1] ** 0.5)
+    found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(scaled[: len(targets)], targets)
+    logs: LogProbabilities = np.full((len(vectors), n_labels), math.log(1e-6))
+    logs[:, found.classes_] = found.predict_log_proba(scaled)
+    return np.maximum(logs, math.log(1e-6))
+
+
+def drawn(counted: CountedTexts, soft: Soft) -> npt.NDArray[np.float32]:
+    """Return how often each n-gram is drawn where a text holds it, float32 [feature], from 0 to 1.
+
+    It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than others do:
+    the largest over the labels.
+    """
+    mass = np.asarray(_matrix(counted).T @ soft, np.float64)  # [feature, label]
+    others = np.diff(counted.starts)[:, None] - mass
+    ratio = _log_shares(mass) - _log_shares(others)
+    found = np.minimum(1.0, np.abs(ratio).max(axis=1) ** 2).astype(np.float32)
+    return np.where(found < _LEAST_DRAWN, F(0), found)
+
+
+def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    smoothed = np.maximum(counts, 0) + _SMOOTHING
+    shares: npt.NDArray[np.float64] = np.log(smoothed / smoothed.sum(axis=0))
+    return shares
+
+
+def _random_units(rng: np.random.Generator, n: int, width: int) -> Vectors:
+    found = rng.standard_normal((n, width), np.float32)
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of the n-grams.
+
+    Attributes:
+        vectors: float32 [n-gram, width].
+        drawn: uint64 [n-gram], how often each is drawn, of 2³².
+        starts, held: the n-grams of text i are held[starts[i]:starts[i + 1]].
+        table: int32, n-grams as often as they are drawn in all, shuffled.
+    """
+
+    vectors: Vectors
+    drawn: npt.NDArray[np.uint64]
+    starts: npt.NDArray[np.int64]
+    held: npt.NDArray[np.int32]
+    table: npt.NDArray[np.int32]
+
+
+def _learn_part(
+    texts: Vectors, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
+) -> None:
+    _learn(texts, part.vectors, part.drawn, part.starts, part.held, part.table, order, rate, seed)
+
+
+def _cut(
+    counted: CountedTexts, often: npt.NDArray[np.float32], rng: np.random.Generator, width: int
+) -> list[_Part]:
+    """Cut the n-grams into `_PARTS` parts of about equal use, in each the most used first; none: too few."""
+    use = np.diff(counted.starts) * often.astype(np.float64)
+    order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
+    if len(order) < _PARTS:
+        return []
+    held, parts = _matrix(counted), []
+    for first in range(_PARTS):
+        mine = order[first::_PARTS]
+        rows = held[:, mine].tocsr()
+        times = rng.multinomial(_TABLE, use[mine] / use[mine].sum())
+        parts.append(
+            _Part(
+                vectors=_random_units(rng, len(mine), width),
+                drawn=(often[mine].astype(np.float64) * 2.0**32).astype(np.uint64),
+                starts=rows.indptr.astype(np.int64),
+                held=rows.indices.astype(np.int32),
+                table=rng.permutation(np.repeat(np.arange(len(mine), dtype=np.int32), times)),
+            )
+        )
+    return parts
+
+
+def _matrix(counted: CountedTexts) -> sparse.csc_array:
+    """Return the matrix [text, feature] of zeros and ones."""
+    entries = (np.ones(len(counted.texts), np.float32), counted.texts, counted.starts)
+    return sparse.csc_array(entries, shape=(counted.n_texts, len(counted.keys)))
+
+
+@njit(**_OPTIONS)
+def _learn(texts, ngrams, drawn, starts, held, table, order, rate, seed):  # type: ignore[no-untyped-def]
+    """Let some texts learn from the n-grams of one part, and these from them.
+
+    Args:
+        texts: in and out, [text, width].
+        ngrams: in and out, [n-gram, width].
+        drawn, starts, held, table: as in `_Part`.
+        order: [place], the texts, in this order.
+        rate: the learning rate.
+        seed: uint64, not 0.
+    """
+    width, state = texts.shape[1], seed
+    place = np.int64(seed % U(_TABLE))
+    for i in order:
+        text = texts[i]
+        for e in range(starts[i], starts[i + 1]):
+            state = state * U(6364136223846793005) + U(1442695040888963407)
+            if (state >> U(32)) >= drawn[held[e]]:
+                continue
+            for k in range(NEGATIVES + 1):
+                ngram = ngrams[held[e]]
+                if k:
+                    ngram = ngrams[table[place]]
+                    place = (place + 1) & (_TABLE - 1)
+                cosine, square = F(0), F(0)
+                for j in range(width):
+                    cosine += text[j] * ngram[j]
+                    square += ngram[j] * ngram[j]
+                # Rounding would let lengths drift.
+                scale = F(1) / np.sqrt(square)
+                cosine *= scale
+                wanted = F(1) if k == 0 else F(0)
+                step = rate * (wanted - F(1) / (F(1) + np.exp(-F(ALPHA) * cosine)))
+                # A step along the sphere, which lengthens both by √(1 + step² (1 - cosine²)).
+                shorten = F(1) / np.sqrt(F(1) + step * step * (F(1) - cosine * cosine))
+                stay, move = (F(1) - step * cosine) * shorten, step * shorten
+                for j in range(width):
+                    x, y = text[j], ngram[j] * scale
+                    text[j] = stay * x + move * y
+                    ngram[j] = stay * y + move * x
+        square = F(0)
+        for j in range(width):
+            square += text[j] * text[j]
+        for j in range(width):
+            text[j] /= np.sqrt(square)
