@@ -106,11 +106,8 @@ class LabelsSettings(Settings):
     word_vectors: bool = setting(
         False, "start from vectors of the words, made of which words stand near which in all texts (bilstm)"
     )
-    text_vectors: int = setting(
-        0,
-        "rounds in which vectors of whole texts help the linear model to label the unlabelled ones; 0: it does alone",
-        low=0,
-        high=10,
+    text_vectors: bool = setting(
+        False, "let vectors of whole texts help the linear model to label the unlabelled ones"
     )
     min_steps: int = setting(
         1, "least training steps: few texts are passed over more often, and patience grows alike", low=1
@@ -172,17 +169,17 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     "quick": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
         dropout=0.3, batch_size=64, learning_rate=0.004, epochs=2, held_out=0.1, patience=1, keep="best",
-        min_steps=200, linear=True, text_vectors=1, minutes=1.5,
+        min_steps=200, linear=True, text_vectors=True, minutes=1.5,
     ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
         dropout=0.3, batch_size=64, learning_rate=0.003, epochs=3, held_out=0.1, patience=1, keep="best",
-        min_steps=200, linear=True, word_vectors=True, text_vectors=1, refit=True, minutes=15.0,
+        min_steps=200, linear=True, word_vectors=True, text_vectors=True, refit=True, minutes=15.0,
     ),
     "best": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
         dropout=0.4, batch_size=64, learning_rate=0.002, epochs=6, held_out=0.1, patience=2, keep="best",
-        min_steps=200, linear=True, word_vectors=True, text_vectors=2, refit=True, minutes=60.0,
+        min_steps=200, linear=True, word_vectors=True, text_vectors=True, refit=True, minutes=60.0,
     ),
 }  # fmt: skip
 

@@ -172,6 +172,22 @@ class NgramModel:
         return places, self.keys[places] == keys
 
 
+def weighted_sum(models: Sequence[NgramModel], weights: Sequence[float]) -> NgramModel:
+    """Return the model whose scores are the weighted sum of the scores of some models.
+
+    Args:
+        models: of the same ids and columns.
+        weights: one for each model.
+    """
+    first = models[0]
+    keys = np.unique(np.concatenate([model.keys for model in models]))
+    sums, bias = np.zeros((len(keys), len(first.bias)), np.float32), np.zeros_like(first.bias)
+    for model, weight in zip(models, weights, strict=True):
+        sums[np.searchsorted(keys, model.keys)] += np.float32(weight) * model.weights
+        bias += np.float32(weight) * model.bias
+    return NgramModel(keys, sums, bias, first.size, max(model.longest for model in models))
+
+
 @dataclass(frozen=True, eq=False)
 class CountedTexts:
     """Which texts hold which n-grams: a sparse matrix of zeros and ones, feature by feature.

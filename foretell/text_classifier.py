@@ -73,7 +73,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear_vocabulary: int | None = None,
         refit: bool | None = None,
         word_vectors: bool | None = None,
-        text_vectors: int | None = None,
+        text_vectors: bool | None = None,
         min_steps: int | None = None,
     ) -> None:
         self.preset = preset

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from foretell.errors import ArtifactError, SettingsError
-from foretell.ngrams import NgramModel, count_ngrams
+from foretell.ngrams import NgramModel, count_ngrams, weighted_sum
 
 SIZE = 7
 texts_lists = st.lists(st.lists(st.integers(-1, SIZE + 1), max_size=12), max_size=9)
@@ -113,6 +113,16 @@ def test_ids_of_a_large_vocabulary():
 def test_a_vocabulary_too_large_for_the_keys_is_refused():
     with pytest.raises(SettingsError, match="vocabulary"):
         count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)
+
+
+@settings(deadline=None)
+@given(texts_lists, texts_lists, st.integers(1, 3))
+def test_a_weighted_sum_has_the_weighted_sum_of_the_scores(texts, others, columns):
+    models = [some_model(texts, columns=columns), some_model(others, columns=columns)]
+    both = weighted_sum(models, [0.25, -2.0])
+    assert (np.diff(both.keys) > 0).all()
+    expected = 0.25 * models[0].scores([*texts, *others]) - 2.0 * models[1].scores([*texts, *others])
+    np.testing.assert_allclose(both.scores([*texts, *others]), expected, atol=1e-4)
 
 
 @settings(deadline=None)

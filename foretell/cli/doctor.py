@@ -17,7 +17,7 @@ PREDICT = (
     "platformdirs", "rich",
 )  # fmt: skip
 TRAIN = ("tensorflow", "keras", "numba", "onnx", "tensorboard", "pyarrow")
-SERVE = ("fastapi", "uvicorn", "prometheus-client")
+SERVE = ("fastapi", "uvicorn", "httptools", "prometheus-client")
 
 
 def doctor() -> int:

@@ -15,7 +15,7 @@ from foretell.extras import TO_SERVE, require
 if TYPE_CHECKING:
     from foretell.service.guard import Access
 
-PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
+PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 
 
 @Parameter(name="*", group=Group("Access", sort_key=1))

@@ -11,20 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, cast
 
-import h11
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from foretell.errors import ForetellError, UsageError
-from foretell.service.client import Client
-from foretell.service.failures import invalid
+from foretell.service.connection import Connection
 from foretell.service.service import Service
-
-HEAD_SECONDS = 10.0
-"""Most seconds that a connection may take to say what it wants."""
 
 SWITCH_SECONDS = 0.0005
 """How soon the thread that talks to clients gets its turn from one that predicts; Python alone: 5 ms."""
@@ -150,120 +143,3 @@ class Server(uvicorn.Server):
         if self.should_exit and number == signal.SIGINT:
             self.force_exit = True
         self.stop()
-
-
-class OneWrite:
-    """A transport that sends the parts of an answer that are ready together together: fewer, larger packets.
-
-    Args:
-        transport: what sends.
-        loop: what is written in one of its steps goes out at the end of it.
-        closing: called when the connection is to be closed.
-    """
-
-    def __init__(
-        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, closing: Callable[[], None]
-    ) -> None:
-        self._transport, self._loop, self._closing = transport, loop, closing
-        self._waiting: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Send `data` at the end of this step."""
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._waiting.append(data)
-
-    def close(self) -> None:
-        """Send what is written, then close."""
-        self._flush()
-        self._transport.close()
-        self._closing()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            data, self._waiting = b"".join(self._waiting), []
-            self._transport.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-
-class Connection(H11Protocol):
-    """uvicorn's connection, with time limits on a request's head and on reading an answer, a typed answer to
-    what is not HTTP, and a request that is told when its client leaves.
-    """
-
-    _limit: asyncio.TimerHandle | None = None
-    _taking: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
-        wrapped = OneWrite(transport, self.loop, self._wait_for_reader)
-        super().connection_made(cast(asyncio.Transport, wrapped))
-        self._client = Client(transport.abort)
-        self.app_state = {**self.app_state, **self._client.as_state()}
-        self._limit = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def data_received(self, data: bytes) -> None:
-        """Read a part of a request."""
-        super().data_received(data)
-        # A head that has begun and not ended; a body has its own limit, a pause between requests another.
-        if self.conn.their_state is not h11.IDLE:
-            self._stop_waiting()
-        elif self._limit is None:
-            self._limit = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting, and tell the request that is being answered."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-        self._stop_taking()
-        self._client.leave()
-
-    def pause_writing(self) -> None:
-        """More has been answered than the client has read: it gets no more, and a time to read it in."""
-        super().pause_writing()
-        self._wait_for_reader()
-
-    def resume_writing(self) -> None:
-        """The client has read nearly all of it."""
-        super().resume_writing()
-        if not self.transport.is_closing():
-            self._stop_taking()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        del msg
-        body = invalid("expected an HTTP/1.1 request, found something else", code="not_http").to_json()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        for part in (
-            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
-            h11.Data(data=body.encode()),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(part))
-        self.transport.close()
-
-    def _stop_waiting(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
-            self._limit = None
-
-    def _wait_for_reader(self) -> None:
-        """Closed in the usual way, a connection would be held for as long as its client does not read."""
-        if self._taking is None:
-            service: Service = cast(FastAPI, self.config.app).state.service
-            self._taking = self.loop.call_later(service.limits.seconds, self.transport.abort)
-
-    def _stop_taking(self) -> None:
-        if self._taking is not None:
-            self._taking.cancel()
-            self._taking = None
-
-    def _give_up(self) -> None:
-        self._limit = None
-        self.transport.close()

@@ -111,7 +111,7 @@ def train_labels(
         checkpoint = run.checkpoints.latest()
         stages.fit_linear(baseline)
         if unlabelled:
-            stages.label(budget, None if checkpoint is None else checkpoint.arrays.get("soft/000"))
+            stages.label(budget, None if checkpoint is None else dict(checkpoint.arrays))
         fitting = _prepare(stages, run, checkpoint, interrupt, budget, start)
         fitting.fit()
         of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
@@ -225,6 +225,7 @@ def _prepare(
         interrupt=interrupt,
         listener=stages.listener,
         budget=budget,
+        taught=stages.to_keep(),
     )
     if checkpoint is not None:
         fitting.restore(checkpoint)

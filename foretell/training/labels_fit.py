@@ -74,6 +74,7 @@ class Fitting:
         model: a compiled network of `labels_network`.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
         budget: how long the steps may take.
+        taught: what a checkpoint holds of the unlabelled texts.
         standing: where it stands.
     """
 
@@ -86,6 +87,7 @@ class Fitting:
     interrupt: Interrupt
     listener: Listener
     budget: Budget = field(default_factory=lambda: Budget(0))
+    taught: Arrays = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -212,7 +214,7 @@ class Fitting:
 
     def save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""
-        arrays: Arrays = {}
+        arrays: Arrays = {**self.taught}
         for part, values in self._parts().items():
             arrays.update(
                 {
@@ -227,7 +229,7 @@ class Fitting:
         """Go back to where `checkpoint` was saved."""
         self.standing = Standing(**checkpoint.state)
         found: dict[str, list[npt.NDArray[Any]]] = {}
-        for name in sorted(checkpoint.arrays):
+        for name in sorted(set(checkpoint.arrays) - set(self.taught)):
             found.setdefault(name.split("/")[0], []).append(checkpoint.arrays[name])
         if "metric" in found:
             # Keras makes the metrics' variables when it first uses them; this changes nothing else.
@@ -249,8 +251,6 @@ class Fitting:
             "optimizer": self.model.optimizer.variables,
             "metric": metric,
             "best": self._best,
-            # What it took minutes to find out about the unlabelled texts.
-            "soft": [] if self.train.soft is None else [self.train.soft],
         }
 
     def restore_metrics(self) -> None:

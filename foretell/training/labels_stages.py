@@ -13,7 +13,7 @@ from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.metrics import calibration_error, coverage_curve, reliability_bins
 from foretell.mixture import PLAIN, LogProbabilities, Mixture, Probabilities, log_of
-from foretell.ngrams import NgramModel
+from foretell.ngrams import NgramModel, weighted_sum
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said
 from foretell.training.labels_batches import EncodedTexts, network_texts
@@ -28,7 +28,6 @@ from foretell.training.labels_linear import (
     one_hot,
     tokenize,
 )
-from foretell.training.labels_metrics import mean_accuracy
 from foretell.training.mixture_fit import fit_mixture
 from foretell.training.teacher import can_teach, teach
 from foretell.training.word_vectors import word_vectors
@@ -36,14 +35,18 @@ from foretell.training.word_vectors import word_vectors
 if TYPE_CHECKING:
     from foretell.training.labels_fit import Fitting
 
+Arrays = dict[str, npt.NDArray[Any]]
+
 _MARGIN = 1.25
 """What a fit may take longer than the one before it, on a machine that others use too."""
 
 _LEAST_WORDS = 20_000
 """Of fewer words, which stand near which is chance."""
 
-_SHARE_OF_VECTORS, _LEAST_FITS = 0.25, 2.0
-"""Of the time, for vectors of texts; with less than two fits of the linear model take, none are made."""
+_SHARE_OF_VECTORS, _LEAST_FITS = 1 / 3, 3.0
+"""Of the time, for vectors of texts; with less than three fits of the linear model take, none are made."""
+
+_SOFT, _SHARE = "taught/soft", "taught/share"
 
 
 class Stages:
@@ -72,6 +75,8 @@ class Stages:
         self._soft: Probabilities | None = None
         self._baseline: dict[str, Any] = {}
         self._fit_seconds = 0.0
+        self._by_vectors: NgramModel | None = None
+        self._share: Mixture | None = None
         self.linear: NgramModel | None = None
         self.held_out_logs: LogProbabilities | None = None
 
@@ -91,28 +96,40 @@ class Stages:
         self._measure_linear("baseline_")
         self._say_baseline()
 
-    def label(self, budget: Budget, known: Soft | None = None) -> None:
+    def label(self, budget: Budget, kept: Arrays | None = None) -> None:
         """Give the unlabelled texts soft labels, and let the linear model learn from them.
 
-        The linear model labels them, then, for a quarter of the time that is left, it and vectors of all
-        texts together; the held-out part says what each of the two weighs.
+        The linear model labels them, then, in a third of the time that is left, a better teacher.
 
         Args:
             budget: of the whole training.
-            known: the soft labels of a training that is resumed, [text, label].
+            kept: what `to_keep` gave, of a training that is resumed.
         """
         assert self.linear is not None
-        if known is not None:
-            self._learn_from(known)
+        if kept is not None and _SOFT in kept:
+            if _SHARE in kept:
+                self._by_vectors = NgramModel.from_arrays(kept)
+                network, linear = kept[_SHARE].tolist()
+                self._share = Mixture(network=network, linear=linear)
+            self._learn_from(kept[_SOFT])
             return
         n, hard = len(self.train.texts), one_hot(self._targets, len(self.labels))
         taught = linear_logs(self.linear, self._texts.part(n, len(self._texts)))
         self._learn_from(np.concatenate([hard, np.exp(taught).astype(np.float32)]))
         self.listener(Said(text="the linear model has labelled them, and learns from them"))
         seconds = _SHARE_OF_VECTORS * budget.left()
-        if not self._vectors_pay(seconds):
-            return
-        self._learn_from(self._labels_by_vectors(hard, seconds))
+        if self._vectors_pay(seconds):
+            self._learn_from(self._labels_by_vectors(hard, seconds))
+
+    def to_keep(self) -> Arrays:
+        """Return what it took minutes to find out about the unlabelled texts, as named arrays."""
+        if self._soft is None:
+            return {}
+        kept: Arrays = {_SOFT: self._soft}
+        if self._by_vectors is not None and self._share is not None:
+            share = np.array([self._share.network, self._share.linear])
+            kept |= {**self._by_vectors.to_arrays(), _SHARE: share}
+        return kept
 
     def _vectors_pay(self, seconds: float) -> bool:
         """Return whether vectors of texts can be made, of texts enough and in time."""
@@ -131,14 +148,12 @@ class Stages:
         assert self._held_out_texts is not None
         texts, places = self._texts.followed_by(self._held_out_texts), self._places(self.held_out)
         by_linear = linear_logs(self.linear, texts.part(len(hard), len(texts)))
-        rounds, seed = self.settings.text_vectors, self.settings.seed
-        soft = teach(
-            texts, self.tokenizer.size, hard, by_linear, places, rounds=rounds, seed=seed, seconds=seconds
-        )
-        accuracy = mean_accuracy(places, soft[len(self._texts) :])
-        text = f"with vectors of texts it has labelled them again: {accuracy:.2%} of the held-out part"
-        self.listener(Said(text=text))
-        return soft[: len(self._texts)]
+        seed, size = self.settings.seed, self.tokenizer.size
+        taught = teach(texts, size, hard, by_linear, places, seed=seed, seconds=seconds)
+        self._by_vectors = taught.by_vectors
+        text = f"with vectors of texts it has labelled them again: {taught.held_out_accuracy:.2%}"
+        self.listener(Said(text=f"{text} of the held-out part"))
+        return taught.soft
 
     def _learn_from(self, soft: Soft) -> None:
         self._soft = soft
@@ -204,10 +219,19 @@ class Stages:
         refit = self.settings.linear and self.settings.refit and self.held_out is not None
         return _MARGIN * self._fit_seconds if refit else 0.0
 
-    def _fit(self, texts: TokenizedTexts, soft: Probabilities) -> None:
+    def _fit(self, texts: TokenizedTexts, soft: Soft) -> None:
+        """Fit the linear model; what the vectors of n-grams say is added to its weights."""
         began = time.monotonic()
         self.linear = fit_linear(texts, soft, self.tokenizer.size)
         self._fit_seconds = time.monotonic() - began
+        if self._by_vectors is None:
+            return
+        if self._share is None:
+            assert self.held_out is not None
+            assert self._held_out_texts is not None
+            parts = [linear_logs(model, self._held_out_texts) for model in (self._by_vectors, self.linear)]
+            self._share = fit_mixture(self._places(self.held_out), parts)
+        self.linear = weighted_sum([self._by_vectors, self.linear], [self._share.network, self._share.linear])
 
     def _mixture(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
         if fitting.valid is None or of_network is None or self.held_out_logs is None:

@@ -102,10 +102,10 @@ def fit_counted(
     """
     checked = _checked(counted, targets, weights)
     rows = checked > 0
-    selected = _selected(counted, rows)
-    found = _fit(selected, targets[rows], checked[rows, None], penalty, count_penalty)
-    telling = _telling(found[:-1], np.diff(selected.starts))
-    return NgramModel(selected.keys[telling], found[telling], found[-1], counted.size, counted.longest)
+    counted = selected(counted, rows)
+    found = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
+    kept = telling(found[:-1], np.diff(counted.starts))
+    return NgramModel(counted.keys[kept], found[kept], found[-1], counted.size, counted.longest)
 
 
 def scores_of_counted(counted: CountedTexts, model: NgramModel) -> Scores:
@@ -159,7 +159,7 @@ def _scores(design: _Design, counted: CountedTexts, model: NgramModel) -> Scores
     return design.scores(found)
 
 
-def _selected(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:
+def selected(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:
     """Leave out all texts but `rows` [text], and the n-grams that too few of those hold."""
     if rows.all():
         return counted
@@ -174,7 +174,7 @@ def _selected(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedText
     return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
 
 
-def _telling(weights: Scores, counts: Keys) -> Keys:
+def telling(weights: Scores, counts: Keys) -> Keys:
     """Return the features, ascending, without which the scores of the texts would be noticeably different."""
     variance = (weights.astype(np.float64) ** 2).sum(axis=1) * counts
     order = np.argsort(variance, kind="stable")

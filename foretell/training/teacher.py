@@ -2,20 +2,24 @@
 
 Neither is enough alone. The linear model has weights for the n-grams that it saw with labels; the vectors
 know which n-grams are used alike. How far each is to be trusted is seen on held-out texts, whose labels
-neither knows.
+neither knows. Only texts that were there when vectors were made have one; of texts to come the n-grams'
+vectors make a second linear model.
 """
 
 from __future__ import annotations
 
 import time
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.mixture import LogProbabilities
-from foretell.ngrams import count_ngrams
+from foretell.ngrams import NgramModel, count_ngrams
 from foretell.training.labels_linear import Soft, TokenizedTexts
+from foretell.training.labels_metrics import mean_accuracy
+from foretell.training.linear_fit import default_most, selected
 from foretell.training.mixture_fit import fit_mixture
 
 _LEAST_TEXTS, _MOST_NGRAMS = 3, 1_500_000
@@ -27,6 +31,20 @@ def can_teach() -> bool:
     return find_spec("numba") is not None
 
 
+class Taught(NamedTuple):
+    """What the teacher has found out.
+
+    Attributes:
+        soft: soft labels [text, label] of the texts with labels, as they are, and of those without.
+        by_vectors: a linear model of texts to come, made of the n-grams' vectors.
+        held_out_accuracy: part of the held-out texts that the teacher labels rightly, in the same way.
+    """
+
+    soft: Soft
+    by_vectors: NgramModel
+    held_out_accuracy: float
+
+
 def teach(
     texts: TokenizedTexts,
     size: int,
@@ -34,14 +52,14 @@ def teach(
     by_linear: LogProbabilities,
     held_out: npt.NDArray[np.int32],
     *,
-    rounds: int,
     seed: int,
     seconds: float,
-) -> Soft:
-    """Return soft labels [text, label] of all texts, the first ones' as they are.
+) -> Taught:
+    """Label the texts without labels.
 
-    The held-out texts have vectors like the unlabelled ones: what those say of them tells how far they can be
-    trusted.
+    In two rounds. In the first the held-out texts have vectors like those without labels, and what those say
+    of them tells how far they can be trusted. The second makes vectors anew, of n-grams that the new labels
+    choose. The held-out texts have no part in it, because what it says of texts to come is tried on them.
 
     Args:
         texts: with labels, then without, then held out.
@@ -49,20 +67,30 @@ def teach(
         hard: the labels of the first texts, as probabilities [text, label].
         by_linear: what the linear model says of the other texts, log-probabilities [text, label].
         held_out: the labels' places of the last texts.
-        rounds: how often vectors are made: those of the second round know the labels that the first one gave.
         seed: of every random choice.
         seconds: time for it.
     """
-    from foretell.training.text_vectors import label, text_vectors
+    from foretell.training.text_vectors import label, make_vectors, to_ngram_model
 
     deadline = time.monotonic() + seconds
-    counted = count_ngrams(texts.ids, texts.starts, size, least=_LEAST_TEXTS, most=_MOST_NGRAMS)
-    n, n_held_out = len(hard), len(held_out)
+    n, n_labels = hard.shape
+    targets, others = hard.argmax(axis=1).astype(np.int32), slice(n, len(texts) - len(held_out))
+    most = min(_MOST_NGRAMS, default_most(n_labels))
+    counted = count_ngrams(texts.ids, texts.starts, size, least=_LEAST_TEXTS, most=most)
     soft = np.concatenate([hard, np.exp(by_linear).astype(np.float32)])
-    for i in range(rounds):
-        left = (deadline - time.monotonic()) / (rounds - i)
-        vectors = text_vectors(counted, soft, seed=seed + i, seconds=left)
-        by_vectors = label(vectors, hard.argmax(axis=1), hard.shape[1])[n:]
-        mixture = fit_mixture(held_out, [by_vectors[-n_held_out:], by_linear[-n_held_out:]])
-        soft = np.concatenate([hard, mixture(np.exp(by_vectors).astype(np.float32), by_linear)])
-    return soft
+
+    left = (deadline - time.monotonic()) / 2
+    by_vectors = label(make_vectors(counted, soft, seed=seed, seconds=left), targets, n_labels)[n:]
+    mixture = fit_mixture(held_out, [by_vectors[-len(held_out) :], by_linear[-len(held_out) :]])
+    soft = np.concatenate([hard, mixture(np.exp(by_vectors).astype(np.float32), by_linear)])
+    accuracy = mean_accuracy(held_out, soft[-len(held_out) :])
+
+    counted = selected(counted, np.arange(len(texts)) < others.stop)
+    left = deadline - time.monotonic()
+    vectors = make_vectors(counted, soft[: others.stop], seed=seed + 1, seconds=left)
+    again = np.exp(label(vectors, targets, n_labels)[others]).astype(np.float32)
+    return Taught(
+        soft=np.concatenate([hard, mixture(again, by_linear[: len(again)])]),
+        by_vectors=to_ngram_model(counted, vectors, targets, n_labels),
+        held_out_accuracy=accuracy,
+    )

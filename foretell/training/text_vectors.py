@@ -30,12 +30,12 @@ import numpy.typing as npt
 from numba import njit
 from scipy import sparse
 
-from foretell.mixture import LogProbabilities
-from foretell.ngrams import CountedTexts
+from foretell.mixture import LogProbabilities, linear_log_probabilities
+from foretell.ngrams import CountedTexts, NgramModel
 from foretell.processors import usable_processors
+from foretell.training.linear_fit import telling
 
-Soft = npt.NDArray[np.float32]
-Vectors = npt.NDArray[np.float32]
+Array = npt.NDArray[np.float32]
 F = np.float32
 U = np.uint64
 
@@ -63,15 +63,33 @@ _LEAST_DRAWN = 0.004
 _CONFIDENCE = 0.03
 """Of the logistic regression (scikit-learn's C): a third or three times as much does as well."""
 
+_NEVER = -14.0
+"""The logit of a label that no text has."""
+
 _PARTS = 8
 _TABLE = 1 << 20
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
 
-def text_vectors(
-    counted: CountedTexts, soft: Soft, *, seed: int, width: int = WIDTH, seconds: float = math.inf
+@dataclass(frozen=True, kw_only=True)
+class Vectors:
+    """Vectors of length 1, but for n-grams that are never drawn, which have zeros.
+
+    Attributes:
+        texts: float32 [text, width].
+        ngrams: float32 [n-gram, width].
+        drawn: float32 [n-gram], how often each is drawn where a text holds it.
+    """
+
+    texts: Array
+    ngrams: Array
+    drawn: Array
+
+
+def make_vectors(
+    counted: CountedTexts, soft: Array, *, seed: int, width: int = WIDTH, seconds: float = math.inf
 ) -> Vectors:
-    """Return the vectors of the counted texts, float32 [text, width], each of length 1.
+    """Make the vectors of the counted texts and of their n-grams.
 
     Args:
         counted: which texts hold which n-grams.
@@ -82,10 +100,13 @@ def text_vectors(
     """
     began = time.monotonic()
     rng = np.random.default_rng(seed)
-    vectors = _random_units(rng, counted.n_texts, width)
-    parts = _cut(counted, drawn(counted, soft), rng, width)
-    if not parts:
-        return vectors
+    texts = _random_units(rng, counted.n_texts, width)
+    often = drawn(counted, soft)
+    ngrams = np.zeros((len(often), width), np.float32)
+    order = _by_use(counted, often)
+    if len(order) < _PARTS:
+        return Vectors(texts=texts, ngrams=ngrams, drawn=often)
+    parts = _cut(counted, often, order, rng, width)
     shuffled = rng.permutation(counted.n_texts).astype(np.int64)
     orders = [shuffled[first::_PARTS].copy() for first in range(_PARTS)]
     done, passes = 0, PASSES
@@ -96,33 +117,69 @@ def text_vectors(
             for shift in range(_PARTS):
                 seeds = rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
                 turned = parts[shift:] + parts[:shift]
-                list(threads.map(partial(_learn_part, vectors, rate), turned, orders, seeds))
+                list(threads.map(partial(_learn_part, texts, rate), turned, orders, seeds))
             done += 1
             if done == 1 and seconds < math.inf:
                 now = time.monotonic()
                 passes = max(1, min(PASSES, int((seconds - (pass_began - began)) / (now - pass_began))))
-    return vectors
+    for first, part in enumerate(parts):
+        ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True)
+    return Vectors(texts=texts, ngrams=ngrams, drawn=often)
 
 
 def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> LogProbabilities:
     """Return what logistic regression on their vectors says of all texts: log-probabilities [text, label].
 
     Args:
-        vectors: [text, width].
+        vectors: of the texts.
         targets: the labels' places of the first texts, which it learns from.
         n_labels: number of labels.
     """
+    # Numbers of about 1, or the penalty would mean another thing for each width.
+    scaled = vectors.texts * F(vectors.texts.shape[1] ** 0.5)
+    coefficients, bias = _regression(scaled[: len(targets)], targets, n_labels)
+    return linear_log_probabilities(scaled @ coefficients + bias)
+
+
+def to_ngram_model(
+    counted: CountedTexts, vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int
+) -> NgramModel:
+    """Return what the n-grams' vectors say of texts to come, which have none of their own: a linear model.
+
+    It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
+
+    Args:
+        counted: the texts that the vectors were made of.
+        vectors: of the n-grams.
+        targets: the labels' places of the first texts, which it learns from.
+        n_labels: number of labels.
+    """
+    weighted = vectors.ngrams * vectors.drawn[:, None]
+    sums = (_matrix(counted).tocsr()[: len(targets)] @ weighted).astype(np.float32)
+    scale = F(1 / max(float(sums.std()), 1e-9))
+    coefficients, bias = _regression(scale * sums, targets, n_labels)
+    weights = weighted @ (scale * coefficients)
+    kept = telling(weights, np.diff(counted.starts))
+    return NgramModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
+
+
+def _regression(inputs: Array, targets: npt.NDArray[np.int32], n_labels: int) -> tuple[Array, Array]:
+    """Return coefficients [width, column] and bias [column], the columns as `NgramModel` has them."""
     from sklearn.linear_model import LogisticRegression
 
-    # Numbers of about 1, or the penalty would mean another thing for each width.
-    scaled = vectors * F(vectors.shape[1] ** 0.5)
-    found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(scaled[: len(targets)], targets)
-    logs: LogProbabilities = np.full((len(vectors), n_labels), math.log(1e-6))
-    logs[:, found.classes_] = found.predict_log_proba(scaled)
-    return np.maximum(logs, math.log(1e-6))
+    found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(inputs, targets)
+    coefficients, bias, there = found.coef_.T, found.intercept_, found.classes_
+    if n_labels > 2:
+        # Of two labels that there are, scikit-learn has the log-odds of the second.
+        there = there[-coefficients.shape[1] :]
+        wide, low = np.zeros((inputs.shape[1], n_labels)), np.full(n_labels, _NEVER)
+        wide[:, there], low[found.classes_] = coefficients, 0.0
+        low[there] += bias
+        coefficients, bias = wide, low
+    return coefficients.astype(np.float32), bias.astype(np.float32)
 
 
-def drawn(counted: CountedTexts, soft: Soft) -> npt.NDArray[np.float32]:
+def drawn(counted: CountedTexts, soft: Array) -> Array:
     """Return how often each n-gram is drawn where a text holds it, float32 [feature], from 0 to 1.
 
     It is the square of the log-count ratio, how much oftener texts of a label hold the n-gram than others do:
@@ -141,7 +198,7 @@ def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _random_units(rng: np.random.Generator, n: int, width: int) -> Vectors:
+def _random_units(rng: np.random.Generator, n: int, width: int) -> Array:
     found = rng.standard_normal((n, width), np.float32)
     found /= np.linalg.norm(found, axis=1, keepdims=True)
     return found
@@ -158,7 +215,7 @@ class _Part:
         table: int32, n-grams as often as they are drawn in all, shuffled.
     """
 
-    vectors: Vectors
+    vectors: Array
     drawn: npt.NDArray[np.uint64]
     starts: npt.NDArray[np.int64]
     held: npt.NDArray[np.int32]
@@ -166,20 +223,27 @@ class _Part:
 
 
 def _learn_part(
-    texts: Vectors, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
+    texts: Array, rate: np.float32, part: _Part, order: npt.NDArray[np.int64], seed: np.uint64
 ) -> None:
     _learn(texts, part.vectors, part.drawn, part.starts, part.held, part.table, order, rate, seed)
 
 
-def _cut(
-    counted: CountedTexts, often: npt.NDArray[np.float32], rng: np.random.Generator, width: int
-) -> list[_Part]:
-    """Cut the n-grams into `_PARTS` parts of about equal use, in each the most used first; none: too few."""
+def _by_use(counted: CountedTexts, often: Array) -> npt.NDArray[np.int64]:
+    """Return the n-grams that are drawn at all, the most used first."""
     use = np.diff(counted.starts) * often.astype(np.float64)
-    order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
-    if len(order) < _PARTS:
-        return []
-    held, parts = _matrix(counted), []
+    order: npt.NDArray[np.int64] = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
+    return order
+
+
+def _cut(
+    counted: CountedTexts,
+    often: Array,
+    order: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+    width: int,
+) -> list[_Part]:
+    """Cut the n-grams `order` into `_PARTS` parts of about equal use."""
+    use, held, parts = np.diff(counted.starts) * often.astype(np.float64), _matrix(counted), []
     for first in range(_PARTS):
         mine = order[first::_PARTS]
         rows = held[:, mine].tocsr()

@@ -97,8 +97,8 @@ def test_a_missing_extra_is_answered_with_the_command(run: Run, monkeypatch: pyt
     answer = run("serve", "notes-model")
     assert answer.code == 1
     assert answer.err == (
-        "foretell: expected fastapi, uvicorn, prometheus_client, which serving needs, found no fastapi; "
-        "pip install 'foretell[serve]'\n"
+        "foretell: expected fastapi, uvicorn, httptools, prometheus_client, which serving needs, "
+        "found no fastapi; pip install 'foretell[serve]'\n"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 
 from foretell.artifacts.model_directory import Model, write_model
 from foretell.artifacts.weights import network_size, weight_shapes
@@ -108,3 +110,34 @@ def running(*places: Path, limits: Limits | None = None, **who: Any) -> Iterator
         server.stop()
         thread.join(30)
         assert not thread.is_alive()
+
+
+@contextmanager
+def held_up(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> Iterator[tuple[list[Any], threading.Semaphore]]:
+    """Let calls of a method wait until the block ends: what they are given, and a count of them."""
+    seen: list[Any] = []
+    come, go = threading.Semaphore(0), threading.Event()
+    really = getattr(owner, name)
+
+    def wait(*given: Any, **how: Any) -> Any:
+        seen.append(given[1])
+        come.release()
+        assert go.wait(10)
+        return really(*given, **how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, wait)
+        try:
+            yield seen, come
+        finally:
+            go.set()
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for something that is to come true."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

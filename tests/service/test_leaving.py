@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_workplace import Running, running
+from service_workplace import Running, held_up, running, until
 
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
@@ -29,29 +27,6 @@ def hasty(models: tuple[Path, Path]) -> Iterator[Running]:
     """A service that gives an answer a second."""
     with running(*models, limits=Limits(seconds=SECONDS)) as it:
         yield it
-
-
-@contextmanager
-def held_up(
-    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
-) -> Iterator[tuple[list[Any], threading.Semaphore]]:
-    """Let calls of a method wait until the block ends: what they are given, and a count of them."""
-    seen: list[Any] = []
-    come, go = threading.Semaphore(0), threading.Event()
-    really = getattr(owner, name)
-
-    def wait(*given: Any, **how: Any) -> Any:
-        seen.append(given[1])
-        come.release()
-        assert go.wait(10)
-        return really(*given, **how)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, wait)
-        try:
-            yield seen, come
-        finally:
-            go.set()
 
 
 @pytest.mark.parametrize(
@@ -78,16 +53,16 @@ def test_who_leaves_while_waiting_is_not_worked_for(
             stay.append(_ask(served, path, body("good way")))
             assert come.acquire(timeout=5)
         leaving = _ask(served, path, body("leaving"))
-        _until(lambda: line.waiting == 3)
+        until(lambda: line.waiting == 3)
         leaving.close()
-        _until(lambda: line.waiting == 2)
+        until(lambda: line.waiting == 2)
     for connection in stay:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
         connection.close()
     assert served.post(path, body("good")).status_code == 200
     assert "leaving" not in str(seen)
     assert line.waiting == 0
-    _until(lambda: f'route="{path}",status="499"' in served.http.get("/metrics").text)
+    until(lambda: f'route="{path}",status="499"' in served.http.get("/metrics").text)
 
 
 def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) -> None:
@@ -97,7 +72,7 @@ def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) ->
             connection.sendall(_request("/v1/classify", body))
             # Reset, not closed: the service hears of both at once.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    _until(lambda: served.service.models.line.waiting == 0)
+    until(lambda: served.service.models.line.waiting == 0)
     assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
 
 
@@ -110,7 +85,7 @@ def test_a_second_request_on_the_connection_is_watched_as_the_first(
             connection.sendall(_request("/v1/classify", json.dumps({"texts": "second"})))
             assert come.acquire(timeout=5)
             connection.close()
-            _until(lambda: served.service.models.line.waiting == 0)
+            until(lambda: served.service.models.line.waiting == 0)
 
 
 def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
@@ -121,12 +96,12 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/completions", json.dumps(body)))
         (ours,) = _connections(hasty)
-        _until(lambda: ours.flow.write_paused)
+        until(lambda: ours.flow.write_paused)
         held = ours.transport.get_write_buffer_size()
         waits = [_seconds(lambda: hasty.post("/v1/next", {"texts": "the"})) for _ in range(10)]
         # Nothing is added to what is not read, however long it goes on.
         assert ours.transport.get_write_buffer_size() <= held < 1 << 18
-        _until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
+        until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
         assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
         assert sorted(waits)[5] < SECONDS / 4
         assert b"[DONE]" not in _all(connection)
@@ -142,8 +117,8 @@ def test_who_does_not_read_a_large_answer_is_cut_off(hasty: Running, header: str
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/score", body, header))
         (ours,) = _connections(hasty)
-        _until(lambda: ours.flow.write_paused)
-        _until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
+        until(lambda: ours.flow.write_paused)
+        until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
     assert hasty.post("/v1/score", {"texts": "the mind"}).status_code == 200
 
 
@@ -176,7 +151,7 @@ def _connect(it: Running) -> socket.socket:
     connection.settimeout(10)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
     connection.connect((host, int(port)))
-    _until(lambda: len(it.server.server_state.connections - before) == 1)
+    until(lambda: len(it.server.server_state.connections - before) == 1)
     (ours,) = it.server.server_state.connections - before
     ours.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LITTLE)
     return connection
@@ -191,15 +166,8 @@ def _connections(it: Running) -> list[Any]:
         answering[:] = [each for each in found if each.cycle and each.transport.get_write_buffer_size()]
         return bool(answering)
 
-    _until(come)
+    until(come)
     return answering
-
-
-def _until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def _seconds(call: Callable[[], Any]) -> float:

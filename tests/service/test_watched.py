@@ -100,7 +100,7 @@ def test_a_failure_of_ours_is_a_500_whose_log_says_where_but_not_what(
 def test_the_metrics_count(served: Running) -> None:
     served.post("/v1/classify", {"texts": ["a", "b", "c"]})
     served.http.get("/nosuchpath")
-    served.http.request("NONSENSE", "/health/live")
+    served.http.request("PROPFIND", "/health/live")
     # A request is counted after the client has its answer.
     time.sleep(0.1)
     text = served.http.get("/metrics").text

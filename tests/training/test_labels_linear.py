@@ -77,7 +77,7 @@ def test_vectors_of_texts_help_to_label(tmp_path):
     model = train_labels(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
     assert any("with vectors of texts it has labelled them again" in text for text in said)
     assert model.metrics["linear_accuracy"] > 0.9
-    alone = with_changes(SETTINGS, {"text_vectors": 0})
+    alone = with_changes(SETTINGS, {"text_vectors": False})
     without = train_labels(examples(), alone, out=tmp_path / "b", unlabelled=more)
     assert not np.array_equal(model.linear.weights, without.linear.weights)
 

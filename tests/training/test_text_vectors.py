@@ -9,9 +9,11 @@ import pytest
 
 pytest.importorskip("numba")
 
+from foretell.mixture import linear_log_probabilities
 from foretell.ngrams import CountedTexts, count_ngrams
 from foretell.training import text_vectors as module
-from foretell.training.text_vectors import drawn, label, text_vectors
+from foretell.training.linear_fit import selected
+from foretell.training.text_vectors import Vectors, drawn, label, make_vectors, to_ngram_model
 
 FIRST, TOPIC, SIZE = 2, 20, 42
 
@@ -41,10 +43,10 @@ def two_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
 
 def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alike() -> None:
     counted, known, topics = two_topics()
-    vectors = text_vectors(counted, known, seed=1, width=16)
-    assert vectors.shape == (880, 16)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    vectors = make_vectors(counted, known, seed=1, width=16)
+    assert vectors.texts.shape == (880, 16)
+    assert vectors.texts.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors.texts, axis=1), 1, atol=1e-5)
     logs = label(vectors, topics[:40].astype(np.int32), 2)
     np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-4)
     assert (logs[840:].argmax(axis=1) == topics[840:]).mean() > 0.8
@@ -53,10 +55,49 @@ def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alik
 @pytest.mark.parametrize("processors", [1, 3])
 def test_the_number_of_processors_has_no_say(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     counted, known, _ = two_topics()
-    found = text_vectors(counted, known, seed=3, width=8)
+    found = make_vectors(counted, known, seed=3, width=8)
     monkeypatch.setattr(module, "usable_processors", lambda: processors)
-    np.testing.assert_array_equal(text_vectors(counted, known, seed=3, width=8), found)
-    assert (text_vectors(counted, known, seed=4, width=8) != found).any()
+    again = make_vectors(counted, known, seed=3, width=8)
+    np.testing.assert_array_equal(again.texts, found.texts)
+    np.testing.assert_array_equal(again.ngrams, found.ngrams)
+    assert (make_vectors(counted, known, seed=4, width=8).texts != found.texts).any()
+
+
+def test_ngrams_have_vectors_where_they_are_drawn() -> None:
+    counted, known, _ = two_topics()
+    vectors = make_vectors(counted, known, seed=1, width=8)
+    np.testing.assert_array_equal(vectors.drawn, drawn(counted, known))
+    lengths = np.linalg.norm(vectors.ngrams, axis=1)
+    np.testing.assert_allclose(lengths, vectors.drawn > 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) -> None:
+    counted, known, topics = two_topics()
+    rows = np.arange(counted.n_texts) < 840
+    seen = selected(counted, rows)
+    known = np.pad(known[:840], ((0, 0), (0, n_labels - 2)))
+    targets = topics[:40].astype(np.int32)
+    vectors = make_vectors(seen, known, seed=1, width=16)
+    model = to_ngram_model(seen, vectors, targets, n_labels)
+    assert model.bias.shape == ((1,) if n_labels == 2 else (3,))
+    # Texts of words that no text with a label holds.
+    rng = np.random.default_rng(9)
+    new = [(FIRST + TOPIC * (i % 2) + rng.integers(10, 20, 12)).tolist() for i in range(40)]
+    logs = linear_log_probabilities(model.scores(new))
+    assert logs.shape == (40, n_labels)
+    assert (logs.argmax(axis=1) == np.arange(40) % 2).mean() > 0.8
+
+
+def test_its_scores_are_the_sum_of_the_vectors_on_the_regressions_coefficients() -> None:
+    counted, known, topics = two_topics()
+    vectors = make_vectors(counted, known, seed=1, width=4)
+    model = to_ngram_model(counted, vectors, topics[:40].astype(np.int32), 2)
+    weighted = vectors.ngrams * vectors.drawn[:, None]
+    place = np.searchsorted(counted.keys, model.keys)
+    # All weights lie on one direction of the vectors' space.
+    found = np.linalg.lstsq(weighted[place], model.weights[:, 0], rcond=None)[0]
+    np.testing.assert_allclose(weighted[place] @ found, model.weights[:, 0], atol=1e-4)
 
 
 def test_ngrams_are_drawn_by_how_much_they_tell() -> None:
@@ -116,23 +157,27 @@ def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch
         rates.append(float(rate))
 
     monkeypatch.setattr(module, "_learn_part", note)
-    text_vectors(counted, known, seed=1)
+    make_vectors(counted, known, seed=1)
     assert len(set(rates)) == module.PASSES
     assert rates[0] == pytest.approx(module.LEARNING_RATE)
     assert min(rates) > 0
     rates.clear()
-    text_vectors(counted, known, seed=1, seconds=0.0)
+    make_vectors(counted, known, seed=1, seconds=0.0)
     assert len(set(rates)) == 1
 
 
 def test_of_hardly_any_ngrams_nothing_is_learned() -> None:
     counted = count_ngrams(*flat([[2], [3], [2]]), SIZE, least=1)
-    vectors = text_vectors(counted, np.eye(2, dtype=np.float32)[[0, 1, 0]], seed=1)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    vectors = make_vectors(counted, np.eye(2, dtype=np.float32)[[0, 1, 0]], seed=1)
+    np.testing.assert_allclose(np.linalg.norm(vectors.texts, axis=1), 1, atol=1e-5)
+    assert not vectors.ngrams.any()
 
 
 def test_a_label_that_no_text_has_is_unlikely() -> None:
-    vectors = module._random_units(np.random.default_rng(0), 10, 4)
-    logs = label(vectors, np.array([0, 2, 0, 2], np.int32), 3)
-    assert (logs[:, 1] <= math.log(2e-6)).all()
+    texts = module._random_units(np.random.default_rng(0), 10, 4)
+    vectors = Vectors(texts=texts, ngrams=np.zeros((0, 4), np.float32), drawn=np.zeros(0, np.float32))
+    targets = np.array([0, 2, 0, 2], np.int32)
+    logs = label(vectors, targets, 3)
     assert logs.shape == (10, 3)
+    assert (logs[:, 1] < math.log(1e-5)).all()
+    np.testing.assert_allclose(logs[:, ::2], label(vectors, targets // 2, 2), atol=1e-4)
