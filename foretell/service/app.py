@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from foretell.runtime.session import check_threads
 from foretell.service import completions, health, predictions
 from foretell.service.documents import BARE, DESCRIPTION, TITLE
 from foretell.service.failures import Refusal, answer_error
 from foretell.service.guard import Access, Guarded
+from foretell.service.json_route import Straight
 from foretell.service.limits import Limits
 from foretell.service.logs import Watched
 from foretell.service.metrics import Metrics
@@ -55,7 +58,23 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> Fast
         access: who may ask.
         quiet: log only requests that failed.
     """
-    app = FastAPI(
+    parts = (predictions.router, completions.router, health.router)
+
+    def around(app: ASGIApp) -> ASGIApp:
+        """Return what a request passes through, from the inside to the outside."""
+        app = Straight(app, [route for router in parts for route in router.routes])
+        if access.origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=sorted(access.origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["X-Request-ID", "Retry-After"],
+            )
+        return Watched(Guarded(app, access=access), metrics=service.metrics, quiet=quiet)
+
+    app = Application(
+        around,
         title=TITLE,
         description=DESCRIPTION,
         version=version("foretell"),
@@ -67,21 +86,27 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> Fast
         separate_input_output_schemas=False,
     )
     app.state.service = service
-    for part in (predictions, completions, health):
-        app.include_router(part.router)
+    for router in parts:
+        app.include_router(router)
     _add_page(app)
-    # The last one added is the first that a request meets.
-    if access.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=sorted(access.origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After"],
-        )
-    app.add_middleware(Guarded, access=access)
-    app.add_middleware(Watched, metrics=service.metrics, quiet=quiet)
     return app
+
+
+class Application(FastAPI):
+    """FastAPI with something around all that Starlette puts around its routes.
+
+    Args:
+        around: what is made of the application.
+        **options: FastAPI's.
+    """
+
+    def __init__(self, around: Callable[[ASGIApp], ASGIApp], **options: Any) -> None:
+        self._around = around
+        super().__init__(**options)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what Starlette calls for each request."""
+        return self._around(super().build_middleware_stack())
 
 
 @contextlib.asynccontextmanager

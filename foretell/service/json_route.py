@@ -6,7 +6,7 @@ FastAPI's own handling would parse twice, name the input in its errors, and cost
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from inspect import signature
 from typing import Any, get_type_hints
@@ -15,6 +15,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretell.service.client import client_of
 from foretell.service.failures import Refusal, from_error, invalid, left, malformed, too_slow
@@ -65,6 +67,38 @@ class JsonRoute(APIRoute):
             return Response(found.model_dump_json(), media_type="application/json")
 
         return handle
+
+
+class Straight:
+    """Middleware: hands a request to the JSON route that has its method and path.
+
+    Starlette's and FastAPI's own way there goes through twenty calls, which take a third of the time that
+    Python spends on a request. Requests for anything else go that way.
+
+    Args:
+        app: the application.
+        routes: the routes.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        self._routes = {
+            (method, route.path): (route, route.get_route_handler())
+            for route in routes
+            if isinstance(route, JsonRoute) and "{" not in route.path
+            for method in route.methods or ()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or pass it on."""
+        found = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        route, handle = found
+        scope.update({"route": route, "endpoint": route.endpoint, "path_params": {}})
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 def _end(limit: asyncio.Timeout) -> None:
