@@ -180,9 +180,10 @@ def weighted_sum(models: Sequence[NgramModel], weights: Sequence[float]) -> Ngra
         weights: one for each model.
     """
     first = models[0]
-    keys = np.unique(np.concatenate([model.keys for model in models]))
+    heard = [(model, weight) for model, weight in zip(models, weights, strict=True) if weight]
+    keys = np.unique(np.concatenate([np.zeros(0, np.int64), *(model.keys for model, _ in heard)]))
     sums, bias = np.zeros((len(keys), len(first.bias)), np.float32), np.zeros_like(first.bias)
-    for model, weight in zip(models, weights, strict=True):
+    for model, weight in heard:
         sums[np.searchsorted(keys, model.keys)] += np.float32(weight) * model.weights
         bias += np.float32(weight) * model.bias
     return NgramModel(keys, sums, bias, first.size, max(model.longest for model in models))

@@ -123,6 +123,7 @@ def test_a_weighted_sum_has_the_weighted_sum_of_the_scores(texts, others, column
     assert (np.diff(both.keys) > 0).all()
     expected = 0.25 * models[0].scores([*texts, *others]) - 2.0 * models[1].scores([*texts, *others])
     np.testing.assert_allclose(both.scores([*texts, *others]), expected, atol=1e-4)
+    assert weighted_sum(models, [1.0, 0.0]).keys.tolist() == models[0].keys.tolist()
 
 
 @settings(deadline=None)

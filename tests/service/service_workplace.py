@@ -141,3 +141,15 @@ def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """Return what comes until the connection ends."""
+    said = b""
+    try:
+        while piece := connection.recv(1 << 16):
+            said += piece
+    except ConnectionResetError:
+        # More had been sent than was read.
+        pass
+    return said

@@ -8,7 +8,7 @@ import socket
 import time
 
 import pytest
-from service_workplace import Running, held_up, until
+from service_workplace import Running, everything, held_up, until
 
 from foretell.runtime.labels import LabelsRuntime
 from foretell.service.connection import HEAD_BYTES, PART_BYTES
@@ -87,7 +87,7 @@ def test_what_can_be_read_in_one_way_is_answered(served: Running, at_once: bool)
         empty = LIVE + b"X-Empty:\r\nhOST:\t localhost \t\r\nX-Request-ID: mine \t\r\n\r\n"
         chunked = CLASSIFY + CHUNKED.replace(b"c", b"C") + b"\r\n" + CHUNKS + b"00;a=b\r\n\r\n"
         _send(connection, POST + empty + chunked + CLOSING, at_once)
-        said = _all(connection)
+        said = everything(connection)
     assert said.count(b"HTTP/1.1 200") == 4
     assert b"x-request-id: mine\r\n" in said
 
@@ -98,7 +98,7 @@ def test_what_can_be_read_in_one_way_is_answered(served: Running, at_once: bool)
 def test_what_follows_a_body_is_no_header(served: Running, header: bytes) -> None:
     with served.connect() as connection:
         connection.sendall(LIVE + HOST + CHUNKED + b"\r\n0\r\n" + header + b"\r\n\r\n" + CLOSING)
-        said = _all(connection)
+        said = everything(connection)
     assert said.count(b"HTTP/1.1 200") == 2
     assert b"x-request-id: a\r\n" not in said
 
@@ -122,7 +122,7 @@ def test_a_head_that_does_not_end_is_a_431(served: Running, begin: bytes, more: 
             connection.recv(1)
         connection.settimeout(10)
         connection.sendall(endless[: 2 * PART_BYTES])
-        said = _all(connection)
+        said = everything(connection)
     assert said.startswith(b"HTTP/1.1 431 ")
     assert b"connection: close\r\n" in said
     assert b'"code":"head_too_large"' in said
@@ -168,7 +168,7 @@ def test_http_1_0_gets_no_chunks_and_an_end(served: Running, stream: bool) -> No
     head = CLASSIFY.replace(b"/classify HTTP/1.1", b"/completions HTTP/1.0")
     with served.connect() as connection:
         connection.sendall(head + b"Connection: keep-alive\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        head, _, answer = _all(connection).partition(b"\r\n\r\n")
+        head, _, answer = everything(connection).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in head
     assert b"transfer-encoding" not in head
@@ -197,7 +197,7 @@ def test_nonsense_after_an_answer_that_did_not_wait_for_it_is_no_second_answer(s
         connection.sendall(LIVE + HOST + CHUNKED + b"\r\n")
         assert connection.recv(4096).endswith(b'{"status":"live"}')
         connection.sendall(b"x\r\n" + GET)
-        assert _all(connection) == b""
+        assert everything(connection) == b""
 
 
 def test_requests_that_wait_are_answered_in_turn_and_take_little_memory(
@@ -288,18 +288,7 @@ def _send(connection: socket.socket, raw: bytes, at_once: bool) -> None:
 
 def _statuses(connection: socket.socket) -> list[int]:
     """Return the status of each answer that comes until the connection ends."""
-    said = _all(connection)
+    said = everything(connection)
     found = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", said)]
     assert found.count(400) == said.count(b'"code":"not_http"') + said.count(b'"code":"json_invalid"')
     return found
-
-
-def _all(connection: socket.socket) -> bytes:
-    said = b""
-    try:
-        while piece := connection.recv(1 << 16):
-            said += piece
-    except ConnectionResetError:
-        # More had been sent than was read.
-        pass
-    return said

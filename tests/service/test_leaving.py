@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_workplace import Running, held_up, running, until
+from service_workplace import Running, everything, held_up, running, until
 
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
@@ -104,7 +104,7 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
         until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
         assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
         assert sorted(waits)[5] < SECONDS / 4
-        assert b"[DONE]" not in _all(connection)
+        assert b"[DONE]" not in everything(connection)
     assert hasty.service.models.line.waiting == 0
     # It is the client's doing: no error of the service.
     assert "without completing" not in caplog.text
@@ -127,7 +127,7 @@ def test_who_reads_slowly_gets_the_whole_answer(hasty: Running) -> None:
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/score", body, "Connection: close\r\n"))
         time.sleep(SECONDS / 4)
-        answer = _all(connection)
+        answer = everything(connection)
     assert answer.startswith(b"HTTP/1.1 200")
     assert len(json.loads(answer.partition(b"\r\n\r\n")[2])["answers"]) == 20
 
@@ -174,13 +174,3 @@ def _seconds(call: Callable[[], Any]) -> float:
     began = time.monotonic()
     assert call().status_code == 200
     return time.monotonic() - began
-
-
-def _all(connection: socket.socket) -> bytes:
-    said = b""
-    try:
-        while piece := connection.recv(1 << 16):
-            said += piece
-    except ConnectionResetError:
-        pass
-    return said
