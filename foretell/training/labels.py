@@ -117,7 +117,7 @@ def train_labels(
         of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
         mixture = stages.mix(fitting, of_network)
         if settings.refit:
-            stages.refit(fitting)
+            stages.refit()
         model = Model(
             job="labels",
             preset=preset,

@@ -51,10 +51,6 @@ class EncodedTexts:
         """Return the first `count` texts only."""
         return self._part(0, min(count, len(self)))
 
-    def last(self, count: int) -> EncodedTexts:
-        """Return the last `count` texts only."""
-        return self._part(len(self) - count, len(self))
-
     def _part(self, first: int, last: int) -> EncodedTexts:
         starts = self.starts[first : last + 1]
         return replace(

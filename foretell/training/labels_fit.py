@@ -229,7 +229,7 @@ class Fitting:
         """Go back to where `checkpoint` was saved."""
         self.standing = Standing(**checkpoint.state)
         found: dict[str, list[npt.NDArray[Any]]] = {}
-        for name in sorted(set(checkpoint.arrays) - set(self.taught)):
+        for name in sorted(checkpoint.arrays):
             found.setdefault(name.split("/")[0], []).append(checkpoint.arrays[name])
         if "metric" in found:
             # Keras makes the metrics' variables when it first uses them; this changes nothing else.

@@ -33,9 +33,7 @@ from foretell.training.teacher import can_teach, teach
 from foretell.training.word_vectors import word_vectors
 
 if TYPE_CHECKING:
-    from foretell.training.labels_fit import Fitting
-
-Arrays = dict[str, npt.NDArray[Any]]
+    from foretell.training.labels_fit import Arrays, Fitting
 
 _MARGIN = 1.25
 """What a fit may take longer than the one before it, on a machine that others use too."""
@@ -205,12 +203,12 @@ class Stages:
             return fit_mixture(fitting.valid.targets, [log_of(of_network), None])
         return self._mixture(fitting, of_network)
 
-    def refit(self, fitting: Fitting) -> None:
+    def refit(self) -> None:
         """Fit the linear model once more, to the held-out texts too: what they had to say is said."""
         if self.linear is None or self.held_out is None or self._held_out_texts is None:
             return
         n_labels = len(self.labels)
-        soft = one_hot(self._targets, n_labels) if fitting.train.soft is None else fitting.train.soft
+        soft = one_hot(self._targets, n_labels) if self._soft is None else self._soft
         targets = np.concatenate([soft, one_hot(self._places(self.held_out), n_labels)])
         self._fit(self._texts.followed_by(self._held_out_texts), targets)
 

@@ -103,10 +103,11 @@ def make_vectors(
     texts = _random_units(rng, counted.n_texts, width)
     often = drawn(counted, soft)
     ngrams = np.zeros((len(often), width), np.float32)
-    order = _by_use(counted, often)
+    use = np.diff(counted.starts) * often.astype(np.float64)
+    order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
     if len(order) < _PARTS:
         return Vectors(texts=texts, ngrams=ngrams, drawn=often)
-    parts = _cut(counted, often, order, rng, width)
+    parts = _cut(counted, often, use, order, rng, width)
     shuffled = rng.permutation(counted.n_texts).astype(np.int64)
     orders = [shuffled[first::_PARTS].copy() for first in range(_PARTS)]
     done, passes = 0, PASSES
@@ -228,22 +229,16 @@ def _learn_part(
     _learn(texts, part.vectors, part.drawn, part.starts, part.held, part.table, order, rate, seed)
 
 
-def _by_use(counted: CountedTexts, often: Array) -> npt.NDArray[np.int64]:
-    """Return the n-grams that are drawn at all, the most used first."""
-    use = np.diff(counted.starts) * often.astype(np.float64)
-    order: npt.NDArray[np.int64] = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
-    return order
-
-
 def _cut(
     counted: CountedTexts,
     often: Array,
+    use: npt.NDArray[np.float64],
     order: npt.NDArray[np.int64],
     rng: np.random.Generator,
     width: int,
 ) -> list[_Part]:
-    """Cut the n-grams `order` into `_PARTS` parts of about equal use."""
-    use, held, parts = np.diff(counted.starts) * often.astype(np.float64), _matrix(counted), []
+    """Cut the n-grams `order`, the most used first, into `_PARTS` parts of about equal `use`."""
+    held, parts = _matrix(counted), []
     for first in range(_PARTS):
         mine = order[first::_PARTS]
         rows = held[:, mine].tocsr()

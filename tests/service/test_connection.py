@@ -236,10 +236,7 @@ def test_a_head_that_comes_slowly_does_not_cut_the_answer_before_it(
 ) -> None:
     monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.1)
     with served.connect() as connection:
-        with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
-            connection.sendall(POST + b"GET / HT")
-            assert come.acquire(timeout=5)
-            time.sleep(0.3)
+        _send_and_hold(monkeypatch, connection, POST + b"GET / HT", 0.3)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
         connection.sendall(b"TP")
         began = time.monotonic()
@@ -254,10 +251,7 @@ def test_a_pause_between_requests_has_a_limit_of_its_own(
     with served.connect() as connection:
         connection.sendall(GET)
         assert connection.recv(4096).endswith(b'{"status":"live"}')
-        with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
-            connection.sendall(POST)
-            assert come.acquire(timeout=5)
-            time.sleep(0.8)
+        _send_and_hold(monkeypatch, connection, POST, 0.8)
         began = time.monotonic()
         assert _statuses(connection) == [200]
         assert time.monotonic() - began < 5
@@ -274,6 +268,16 @@ def test_a_body_that_stops_after_its_answer_has_come_closes_the_connection(
         began = time.monotonic()
         assert connection.recv(4096) == b""
         assert time.monotonic() - began < 5
+
+
+def _send_and_hold(
+    monkeypatch: pytest.MonkeyPatch, connection: socket.socket, raw: bytes, seconds: float
+) -> None:
+    """Send what asks for a verdict, and let it be worked on for some seconds."""
+    with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
+        connection.sendall(raw)
+        assert come.acquire(timeout=5)
+        time.sleep(seconds)
 
 
 def _send(connection: socket.socket, raw: bytes, at_once: bool) -> None:
