@@ -4,11 +4,12 @@ import itertools
 import json
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foretell.errors import ArtifactError, DataError, SettingsError
@@ -28,6 +29,11 @@ def trained(texts, style, *, lowercase=False, vocabulary=1000, min_count=1):
 
 def without_surrogates(text):
     return text.encode(errors="replace").decode()
+
+
+def without_newer_letters(text):
+    """Without what this Python's Unicode does not know, which the tokenizer's may fold to lower case."""
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cn")
 
 
 def keras_words(text):
@@ -73,7 +79,8 @@ def test_keras_vocabulary_of_996_gives_1000_ids():
     assert max(tokenizer.encode(" ".join(f"w{i}" for i in range(2000)))) == 999
 
 
-@given(st.one_of(TEXTS, HARD).map(without_surrogates).filter(keras_words))
+@given(st.one_of(TEXTS, HARD).map(without_surrogates).map(without_newer_letters).filter(keras_words))
+@example("\ua7c0A b")
 def test_keras_splits_as_keras_does(text):
     tokenizer = trained([text], "keras", lowercase=True)
     assert [tokenizer.word(i) for i in tokenizer.encode(text)[1:]] == keras_words(text)
