@@ -73,6 +73,8 @@ class WordsSettings(Settings):
         2_048, "sampled words of the softmax in training, where the vocabulary is larger; 0: all", low=0
     )
     min_steps: int = setting(400, "least training steps: a small corpus is passed over more often", low=1)
+    ngrams: bool = setting(False, "mix in an n-gram model, as the held-out part says (lstm)")
+    most_ngrams: int = setting(1_000_000, "most n-grams that it keeps, those that tell most", low=1)
     iterations: int = setting(50_000, "article only: training steps of one window each", low=1)
 
 
@@ -146,12 +148,12 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
         layers=1, window=35, streams=32, dropout=0.2, learning_rate=0.004, epochs=8,
-        held_out=0.05, patience=2, min_steps=240,
+        held_out=0.05, patience=2, min_steps=240, ngrams=True,
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
         layers=1, window=35, streams=32, dropout=0.45, recurrent_dropout=0.2, word_dropout=0.1,
-        learning_rate=0.003, epochs=20, held_out=0.05, patience=3, min_steps=240, minutes=60.0,
+        learning_rate=0.003, epochs=20, held_out=0.05, patience=3, min_steps=240, ngrams=True, minutes=60.0,
     ),
 }  # fmt: skip
 

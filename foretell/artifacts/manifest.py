@@ -23,6 +23,8 @@ RUN = "run"
 FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
 LINEAR = "linear.safetensors"
 """Only where a linear model is a part of a classifier."""
+NGRAMS = "ngrams.safetensors"
+"""Only where an n-gram model is a part of a language model."""
 
 # A name, never a path: nothing outside the directory can be meant.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -22,6 +22,8 @@ _FIGURES = {
     "valid_perplexity": ("Perplexity, held-out text", "{:,.2f}"),
     "valid_loss": ("Loss, held out (nats)", "{:.4f}"),
     "valid_accuracy": ("Accuracy, held out", "{:.2%}"),
+    "network_perplexity": ("Perplexity of the network alone", "{:,.2f}"),
+    "baseline_perplexity": ("Perplexity of a Kneser-Ney model of 1–5 grams, for comparison", "{:,.2f}"),
     "network_accuracy": ("Accuracy of the network alone", "{:.2%}"),
     "linear_accuracy": ("Accuracy of its linear model alone", "{:.2%}"),
     "baseline_accuracy": ("Accuracy of a linear model of 1–3 grams, for comparison", "{:.2%}"),
@@ -76,7 +78,7 @@ def model_card(model: Model, name: str, version: str) -> str:
         f"## Figures\n\n{_figures(model)}",
         f"## How it was made\n\n{_how(model, version)}",
         f"## Limits\n\n{_LIMITS[model.job].format(**to_dict(model.settings))}",
-        f"## Files\n\n{_FILES if model.linear is None else _LINEAR_FILE + _FILES}",
+        f"## Files\n\n{_parts_files(model)}{_FILES}",
     ]
     return "\n".join(parts)
 
@@ -90,6 +92,14 @@ Nothing in this directory can execute.
 _LINEAR_FILE = f"""\
 `{manifest.LINEAR}` holds the linear model: n-grams of word ids and their weights.
 """
+_NGRAMS_FILE = f"""\
+`{manifest.NGRAMS}` holds the n-gram model: n-grams of word ids and how likely each is after its beginning.
+"""
+
+
+def _parts_files(model: Model) -> str:
+    linear = "" if model.linear is None else _LINEAR_FILE
+    return linear if model.ngrams is None else linear + _NGRAMS_FILE
 
 
 def _header(model: Model) -> str:
@@ -101,7 +111,8 @@ def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.weights.values())
     facts = f"{n_weights:,} weights, {model.tokenizer.size:,} word ids"
     if model.job == "words":
-        return f"A language model: it tells the next word of a text. {_network(model.settings)}; {facts}.\n"
+        said = f"A language model: it tells the next word of a text. {_network(model.settings)}; {facts}.\n"
+        return said + _ngrams(model)
     labels = model.labels or []
     shown = ", ".join(f"`{_code(label)}`" for label in labels[:_MOST_LABELS_SHOWN])
     more = f" and {len(labels) - _MOST_LABELS_SHOWN:,} more" if len(labels) > _MOST_LABELS_SHOWN else ""
@@ -109,6 +120,23 @@ def _what_it_is(model: Model) -> str:
         f"A text classifier: it gives a text one of {len(labels):,} labels, {shown}{more}. "
         f"{_network(model.settings)}; {facts}.\n{_linear(model)}"
     )
+
+
+def _ngrams(model: Model) -> str:
+    """Say openly that an n-gram model is a part of the language model, what it weighs and is worth."""
+    if model.ngrams is None:
+        return ""
+    said = (
+        f"\nA Kneser-Ney model of {len(model.ngrams):,} word 1–{model.ngrams.order} grams is a part of it. "
+    )
+    shares = (model.calibration or {}).get("ngram_shares", [])
+    if shares and all(map(_is_number, shares)):
+        of_lengths = ", ".join(f"{share:.0%}" for share in shares)
+        said += (
+            "A word's probability is the weighted mean of the network's and that model's, whose weight is "
+            f"{of_lengths} where it knows a context of 0 to {len(shares) - 1} words. "
+        )
+    return f"{said}Training with `--no-ngrams` leaves it out.\n"
 
 
 def _linear(model: Model) -> str:

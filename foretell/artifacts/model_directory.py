@@ -8,6 +8,7 @@ config.json         format version, job, preset, every setting, labels, calibrat
 tokenizer.json      the tokenizer
 model.safetensors   the weights: the truth
 linear.safetensors  the linear model that is a part of the classifier, where one is
+ngrams.safetensors  the n-gram model that is a part of the language model, where one is
 model.onnx          derived from them and checked equal: what the runtime opens
 metrics.json        the figures of the training
 README.md           a model card
@@ -22,9 +23,10 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors.numpy import load as load_safetensors
@@ -34,9 +36,14 @@ from foretell.artifacts import manifest, replacement
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import Job, Settings, WordsSettings, from_dict, to_dict
 from foretell.errors import ArtifactError, ChangedFileError, SettingsError
+from foretell.kneser_ney import KneserNey
 from foretell.ngrams import NgramModel
 from foretell.tokenizer import Tokenizer
 
+Part = TypeVar("Part")
+
+# The parts that only some models have.
+_PARTS = (manifest.LINEAR, manifest.NGRAMS)
 _READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS)
 
 # File managers and sync tools drop these into any folder; they hold nothing of the user's.
@@ -55,8 +62,10 @@ class Model:
         weights: name to float32 array, named as `artifacts.weights` says.
         labels: the labels, sorted, in the order of the output; None for words.
         linear: the linear model that is mixed in, or None.
-        calibration: a `foretell.mixture.Mixture` as plain values: what the parts weigh, so that probabilities
-            mean what they say; None: the network's are taken as they are.
+        ngrams: the n-gram model that is mixed in, or None.
+        calibration: what the parts weigh, so that probabilities mean what they say, as plain values: for
+            labels a `foretell.mixture.Mixture`, for words a `foretell.interpolation.Interpolation`; None: the
+            network's are taken as they are.
         metrics: figures of the training; anything JSON can hold, NumPy's numbers too.
     """
 
@@ -67,6 +76,7 @@ class Model:
     weights: Weights
     labels: list[str] | None = None
     linear: NgramModel | None = None
+    ngrams: KneserNey | None = None
     calibration: dict[str, Any] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -82,6 +92,7 @@ class Opened:
     settings: Settings
     labels: list[str] | None
     linear: NgramModel | None
+    ngrams: KneserNey | None
     calibration: dict[str, Any] | None
     tokenizer: Tokenizer
     onnx_path: Path
@@ -193,6 +204,7 @@ def read_model(path: str | Path) -> Model:
         weights=weights,
         labels=opened.labels,
         linear=opened.linear,
+        ngrams=opened.ngrams,
         calibration=opened.calibration,
         metrics=opened.metrics,
     )
@@ -246,6 +258,8 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     }
     if model.linear is not None:
         contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
+    if model.ngrams is not None:
+        contents[manifest.NGRAMS] = save_safetensors(model.ngrams.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
 
@@ -254,7 +268,7 @@ def _verified(path: Path, read: tuple[str, ...]) -> dict[str, bytes]:
     """Verify every file of the directory; return the contents of those in `read`."""
     try:
         entries = manifest.read_manifest(path)
-        wanted = [name for name in (*read, manifest.LINEAR) if name in entries]
+        wanted = [name for name in (*read, *_PARTS) if name in entries]
         contents = {name: manifest.read_verified(path, name, entries[name]) for name in wanted}
         for name in entries.keys() - contents.keys():
             manifest.verify(path, name, entries[name])
@@ -278,7 +292,8 @@ def _opened(path: Path, contents: dict[str, bytes]) -> Opened:
             preset=config["preset"],
             settings=from_dict(job, config["settings"]),
             labels=config["labels"],
-            linear=_linear(path, contents.get(manifest.LINEAR)),
+            linear=_part(NgramModel.from_arrays, path / manifest.LINEAR, contents),
+            ngrams=_part(KneserNey.from_arrays, path / manifest.NGRAMS, contents),
             calibration=config["calibration"],
             tokenizer=Tokenizer.from_json(contents[manifest.TOKENIZER].decode()),
             onnx_path=path / manifest.ONNX,
@@ -288,13 +303,14 @@ def _opened(path: Path, contents: dict[str, bytes]) -> Opened:
         raise _unreadable(path / manifest.CONFIG, error) from error
 
 
-def _linear(path: Path, content: bytes | None) -> NgramModel | None:
-    if content is None:
+def _part(read: Callable[[Any], Part], path: Path, contents: dict[str, bytes]) -> Part | None:
+    """Read a part that only some models have."""
+    if path.name not in contents:
         return None
     try:
-        return NgramModel.from_arrays(load_safetensors(content))
+        return read(load_safetensors(contents[path.name]))
     except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
-        raise _unreadable(path / manifest.LINEAR, error) from error
+        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> ChangedFileError:
@@ -310,7 +326,7 @@ def _check_ours(target: Path) -> None:
             expected="a foretell model, or nothing", found="a file", where=str(target), fix=fix
         )
     names = {entry.name for entry in target.iterdir()} - _LITTER
-    foreign = sorted(names - {*manifest.FILES, manifest.LINEAR, manifest.MANIFEST, manifest.RUN})
+    foreign = sorted(names - {*manifest.FILES, *_PARTS, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
         found = (
             f"{foreign[0]} in it, which is not foretell's" if foreign else "a directory of another program"

@@ -56,11 +56,16 @@ def export(
     done = export_model(model, target, format, int8=int8, data=given, max_loss=max_loss, runtime=runtime)
     print(as_json(_record(done)) if json else _line(done))
     if not done.whole:
-        print(
-            "this format holds the network alone, without the linear model that foretell mixes in; "
-            "onnx, keras and web hold both",
-            file=sys.stderr,
-        )
+        print(_network_alone(done), file=sys.stderr)
+
+
+def _network_alone(done: Exported) -> str:
+    if done.job == "words":
+        return "exports hold the network alone, without the n-gram model that foretell mixes in"
+    return (
+        "this format holds the network alone, without the linear model that foretell mixes in; "
+        "onnx, keras and web hold both"
+    )
 
 
 def _data(job: str, data: str) -> Any:

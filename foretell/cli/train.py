@@ -245,7 +245,7 @@ def comparison(metrics: dict[str, Any]) -> str:
     if ours is not None and simple is not None and ours > simple:
         return (
             f"an n-gram model is better here (perplexity {simple:,.1f} against {ours:,.1f}): "
-            "try more --epochs or --minutes, or give more text"
+            "mix it in (--preset base), or try more --epochs or --minutes, or give more text"
         )
     return ""
 

@@ -31,14 +31,16 @@ class Exported:
 
     Attributes:
         path: the folder.
+        job: "words" or "labels".
         format: its format.
         size: bytes of all its files.
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
         loss: what 8 bits cost; None in 32.
-        whole: False where the file answers as the network alone, without the linear model.
+        whole: False where the file answers as the network alone, without the linear or n-gram model.
     """
 
     path: Path
+    job: str
     format: Format
     size: int
     difference: float | None
@@ -97,6 +99,7 @@ def export_model(
     directory.write_export(content, source.description(format, precision), target, check_copy)
     return Exported(
         path=target,
+        job=source.job,
         format=format,
         size=sum(map(len, content.values())),
         difference=shown.get("difference"),
@@ -136,6 +139,9 @@ def _require(format: Format) -> None:
 
 def _source(model: str | Path, format: Format) -> Source:
     source = Source(model)
+    if source.job == "words":
+        # No format looks n-grams of a language model up.
+        return source if source.opened.ngrams is None else Source(model, network_alone=True)
     if format != "litert" or not source.mixture.linear:
         return source
     if not source.mixture.network:

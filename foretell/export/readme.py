@@ -198,9 +198,11 @@ def _about(source: Source, precision: str) -> str:
     kept = "8 bits, so they are those of foretell itself but for rounding" if precision == "int8" else (
         "32 bits, and they are those of foretell itself"
     )  # fmt: skip
-    alone = (
-        "\n\n**This is the network alone.** foretell's own answer mixes it with a linear model of 1-3 grams, "
-        "which this format does not hold. `foretell export --format onnx`, `keras` or `web` writes the whole."
+    alone = "\n\n**This is the network alone.** foretell's own answer mixes it with " + (
+        "an n-gram model, which no exported format holds."
+        if source.job == "words"
+        else "a linear model of 1-3 grams, which this format does not hold. "
+        "`foretell export --format onnx`, `keras` or `web` writes the whole."
     )
     text = f"Its answers are {answers}. They are made of weights in {kept}."
     return text + (alone if source.network_alone else "")

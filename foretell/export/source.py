@@ -33,7 +33,7 @@ class Source:
 
     Args:
         path: the model directory.
-        network_alone: take a classifier to be its network alone, without its linear model and calibration.
+        network_alone: take the model to be its network alone, without linear or n-gram model and calibration.
 
     Raises:
         ArtifactError: the directory cannot be trusted.
@@ -49,7 +49,8 @@ class Source:
         # Opening it also checks the calibration.
         self._runtime = (LabelsRuntime if self.job == "labels" else WordsRuntime).from_opened(self.opened)
         calibration = self.opened.calibration
-        self.mixture = PLAIN if calibration is None else Mixture.from_dict(calibration, len(self.labels))
+        mixes = calibration is not None and self.job == "labels"
+        self.mixture = Mixture.from_dict(calibration, len(self.labels)) if mixes else PLAIN
 
     @property
     def states(self) -> dict[str, int] | None:

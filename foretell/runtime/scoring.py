@@ -13,7 +13,8 @@ import numpy as np
 
 from foretell.errors import DataError
 from foretell.line_encoder import LineEncoder
-from foretell.runtime.word_networks import ArticleNetwork, Floats, Integers, LstmNetwork
+from foretell.runtime.sampling import log_probabilities_of
+from foretell.runtime.word_networks import ArticleNetwork, Floats, Integers, StreamNetwork
 from foretell.tokenizer import Tokenizer
 
 # Bounds on what is held at once; none of them changes a number.
@@ -22,8 +23,6 @@ MOST_STEPS = 256
 LINES_AT_ONCE = 4096
 CHARACTERS_AT_ONCE = 1 << 20
 LONGEST_PIECE = 1 << 16
-
-LEAST_SUM = 1e-30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +86,7 @@ class Tally:
         )
 
 
-def score_lstm(network: LstmNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int) -> Score:
+def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int) -> Score:
     """Score lines as one stream that starts after an end of line, the state carried from chunk to chunk.
 
     Blank lines are skipped, as training skips them. Time is linear in the text, memory constant. This thread
@@ -99,8 +98,8 @@ def score_lstm(network: LstmNetwork, tokenizer: Tokenizer, lines: Iterable[str],
     waiting: deque[Future[Floats]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer):
-            logits, state = network.advance(chunk[None, :-1], state)
-            waiting.append(pool.submit(log_probabilities_of, logits[0], chunk[1:]))
+            told, state = network.tell(chunk, state)
+            waiting.append(pool.submit(told))
             while len(waiting) > threads:
                 tally.add(waiting.popleft().result())
         for future in waiting:
@@ -153,26 +152,6 @@ def _check_known(ids: Integers) -> None:
             found="a word that it does not know",
             fix="train with --tokens words",
         )
-
-
-def log_probabilities_of(logits: Floats, words: Integers) -> Floats:
-    """Return the log-probability of one word in each row of logits [row, word], float32 [row]."""
-    given = logits[np.arange(len(words)), words]
-    with np.errstate(over="ignore"):
-        sums = _sum_of_exp(logits)
-    # Taking each row's maximum away first costs a third of the time, and is needed only where the sum has
-    # left the range in which float32 is exact to its last digits.
-    if not (sums.min() > LEAST_SUM and sums.max() < np.inf):
-        most = logits.max(axis=1)
-        sums, given = _sum_of_exp(logits - most[:, None]), given - most
-    logp: Floats = given - np.log(sums)
-    return logp
-
-
-def _sum_of_exp(logits: Floats) -> Floats:
-    # einsum adds up rows in half the time of sum(axis=1).
-    sums: Floats = np.einsum("rw->r", np.exp(logits))
-    return sums
 
 
 def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool) -> Iterator[Integers]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from foretell.errors import DataError
 from foretell.runtime import sampling
-from foretell.runtime.scoring import LOGITS_AT_ONCE, MOST_STEPS, Score, Tally, log_probabilities_of
-from foretell.runtime.word_networks import ArticleNetwork, Floats, Integers, LstmNetwork
+from foretell.runtime.sampling import log_probabilities_of
+from foretell.runtime.scoring import LOGITS_AT_ONCE, MOST_STEPS, Score, Tally
+from foretell.runtime.word_networks import ArticleNetwork, Floats, Integers, StreamNetwork
 from foretell.runtime.words import WordsRuntime
 from foretell.runtime.writing import Candidate
 from foretell.tokenizer import Tokenizer
@@ -161,7 +162,7 @@ def _shares(placed: list[Placed], text: str, first: int) -> Iterator[int]:
 
 
 def _after_all(
-    network: LstmNetwork, tokenizer: Tokenizer, placed: list[Placed], top: int, first: int
+    network: StreamNetwork, tokenizer: Tokenizer, placed: list[Placed], top: int, first: int
 ) -> Iterator[Found]:
     """Yield (log-probability, likeliest words) of each word from the `first` on after all before it."""
     words = [word for word, _, _ in placed]

@@ -1,16 +1,20 @@
-"""The two word networks behind one interface: read a prompt, then follow it word by word, in several streams.
+"""The word networks behind one interface: read a prompt, then follow it word by word, in several streams.
 
 A state is immutable: following from it twice gives the same answer twice, so beams can branch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.interpolation import Interpolation
+from foretell.kneser_ney import KneserNey
 from foretell.runtime.read_states import ReadStates, keys_of
+from foretell.runtime.sampling import log_probabilities_of, softmax
 from foretell.runtime.session import Array, Session
 
 State = tuple[Array, ...]
@@ -38,6 +42,24 @@ class WordNetwork(Protocol):
         """Return the state of the given streams, in that order; a stream may be picked more than once."""
 
 
+class StreamNetwork(WordNetwork, Protocol):
+    """A network that reads a text of any length with a state, and can tell of each word how likely it was."""
+
+    def zero_state(self) -> State:
+        """Return the state of one stream that has read nothing."""
+
+    def advance(self, ids: Integers, state: State) -> tuple[Floats, State]:
+        """Read ids [stream, step]. Returns logits [stream, step, word] and the new state."""
+
+    def tell(self, ids: Integers, state: State) -> tuple[Callable[[], Floats], State]:
+        """Read all but the last of ids [step + 1] of one stream.
+
+        Returns:
+            what gives the log-probability of each id but the first, float [step], on any thread; and the new
+            state.
+        """
+
+
 class LstmNetwork:
     """Embeddings and LSTM layers; the state is h and c of each layer, [stream, units].
 
@@ -59,13 +81,18 @@ class LstmNetwork:
         self._outputs = [f"{name}_out" for name in self._names]
 
     def zero_state(self) -> State:
-        """Return the state of one stream that has read nothing."""
+        """See `StreamNetwork.zero_state`."""
         return tuple(np.zeros((1, width), np.float32) for width in self._widths)
 
     def advance(self, ids: Integers, state: State) -> tuple[Floats, State]:
-        """Read ids [stream, step]. Returns logits [stream, step, word] and the new state."""
+        """See `StreamNetwork.advance`."""
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
+
+    def tell(self, ids: Integers, state: State) -> tuple[Callable[[], Floats], State]:
+        """See `StreamNetwork.tell`."""
+        logits, after = self.advance(ids[None, :-1], state)
+        return lambda: log_probabilities_of(logits[0], ids[1:]), after
 
     def read(self, ids: list[int]) -> tuple[Floats, State]:
         """See `WordNetwork.read`; at least one id.
@@ -100,6 +127,82 @@ class LstmNetwork:
         inputs: dict[str, Array] = dict(zip(self._names, state, strict=True))
         inputs["ids"] = ids.astype(np.int64, copy=False)
         return inputs
+
+
+class MixedNetwork:
+    """A network and an n-gram model that give the answer together; its logits are log-probabilities.
+
+    State: the network's, and the last ids read, [stream, order - 1], -1 where there were none.
+
+    Args:
+        network: the network.
+        ngrams: the n-gram model.
+        interpolation: what it weighs.
+    """
+
+    def __init__(self, network: LstmNetwork, ngrams: KneserNey, interpolation: Interpolation) -> None:
+        self.network = network
+        self._ngrams = ngrams
+        self._interpolation = interpolation
+        self._longest = ngrams.order - 1
+
+    def zero_state(self) -> State:
+        """See `StreamNetwork.zero_state`."""
+        return (*self.network.zero_state(), np.full((1, self._longest), -1, np.int64))
+
+    def advance(self, ids: Integers, state: State) -> tuple[Floats, State]:
+        """See `StreamNetwork.advance`."""
+        logits, after = self.network.advance(ids, state[:-1])
+        read = np.concatenate([state[-1], ids], axis=1)
+        mixed = np.stack(
+            [
+                np.stack(
+                    [self._mixed(row, texts[: step + 1]) for step, row in enumerate(rows, self._longest)]
+                )
+                for rows, texts in zip(logits, read, strict=True)
+            ]
+        )
+        return mixed, (*after, self._last(read))
+
+    def tell(self, ids: Integers, state: State) -> tuple[Callable[[], Floats], State]:
+        """See `StreamNetwork.tell`."""
+        told, after = self.network.tell(ids, state[:-1])
+        read = np.concatenate([state[-1][0], ids])
+
+        def mixed() -> Floats:
+            before = read[read >= 0]
+            probabilities, lengths = self._ngrams.probabilities(before)
+            followed = slice(len(before) - len(ids) + 1, None)
+            return self._interpolation.logs(told(), np.log(probabilities[followed]), lengths[followed])
+
+        return mixed, (*after, self._last(read[None, :-1]))
+
+    def read(self, ids: list[int]) -> tuple[Floats, State]:
+        """See `WordNetwork.read`; at least one id."""
+        logits, state = self.network.read(ids)
+        text = np.array([[-1] * self._longest + ids], np.int64)
+        return self._mixed(logits[0], text[0])[None], (*state, self._last(text))
+
+    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
+        """See `WordNetwork.follow`."""
+        logits, after = self.advance(words[:, None], state)
+        return logits[:, 0], after
+
+    def pick(self, state: State, streams: Integers) -> State:
+        """See `WordNetwork.pick`."""
+        return tuple(part[streams] for part in state)
+
+    def _mixed(self, logits: Floats, read: Integers) -> Floats:
+        """Return the log-probability of each word, [word], after what was read, [token], -1 in front."""
+        before = self._last(read[None])[0]
+        probabilities, length = self._ngrams.distribution(before[before >= 0])
+        with np.errstate(divide="ignore"):  # float32 can round what is next to impossible to 0
+            logs: Floats = np.log(self._interpolation.distribution(softmax(logits), probabilities, length))
+        return logs
+
+    def _last(self, read: Integers) -> Integers:
+        """Return the last ids that the n-gram model looks at, of those read, [stream, token]."""
+        return read[:, read.shape[1] - self._longest :]
 
 
 class ArticleNetwork:

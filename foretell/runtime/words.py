@@ -11,7 +11,8 @@ import numpy as np
 
 from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.config import WordsSettings
-from foretell.errors import DataError, SettingsError, UsageError
+from foretell.errors import ArtifactError, DataError, SettingsError, UsageError
+from foretell.interpolation import Interpolation
 from foretell.runtime import sampling
 from foretell.runtime.beams import beam_search
 from foretell.runtime.completion import Plan, Start, sample
@@ -19,7 +20,7 @@ from foretell.runtime.endings import Endings
 from foretell.runtime.sampling import Integers
 from foretell.runtime.scoring import Score, score_article, score_lstm
 from foretell.runtime.session import check_threads, open_session
-from foretell.runtime.word_networks import ArticleNetwork, LstmNetwork
+from foretell.runtime.word_networks import ArticleNetwork, LstmNetwork, MixedNetwork, StreamNetwork
 from foretell.runtime.writing import Candidate, Continuation, Pieces, Writing, Written
 from foretell.tokenizer import Tokenizer
 
@@ -36,7 +37,7 @@ class WordsRuntime:
         metrics: what `metrics.json` holds: figures of the training.
     """
 
-    def __init__(self, opened: Opened, network: LstmNetwork | ArticleNetwork, threads: int) -> None:
+    def __init__(self, opened: Opened, network: StreamNetwork | ArticleNetwork, threads: int) -> None:
         self.path: Path = opened.path
         self.tokenizer: Tokenizer = opened.tokenizer
         self.config: dict[str, Any] = opened.config
@@ -75,7 +76,10 @@ class WordsRuntime:
         session = open_session(opened.onnx_path)
         if settings.network == "article":
             return cls(opened, ArticleNetwork(session, settings.window), threads)
-        return cls(opened, LstmNetwork(session), threads)
+        network = LstmNetwork(session)
+        if opened.calibration is None:
+            return cls(opened, network, threads)
+        return cls(opened, _mixed(network, opened), threads)
 
     def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]:
         """Return the `k` likeliest next words after `text`, the likeliest first.
@@ -231,3 +235,20 @@ class WordsRuntime:
                 where="prompt",
                 fix="use words of that text, or train with --preset base, which can read any word",
             )
+
+
+def _mixed(network: LstmNetwork, opened: Opened) -> MixedNetwork:
+    """Return the network with the n-gram model that is a part of the answer."""
+    try:
+        if opened.ngrams is None:
+            raise ValueError("a share for an n-gram model that is not there")
+        if opened.ngrams.size != opened.tokenizer.size:
+            raise ValueError(f"an n-gram model of {opened.ngrams.size:,} ids")
+        interpolation = Interpolation.from_dict(opened.calibration, opened.ngrams.order)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            expected="a calibration that fits this model",
+            found=str(error)[:200],
+            where=str(opened.path / "config.json"),
+        ) from error
+    return MixedNetwork(network, opened.ngrams, interpolation)

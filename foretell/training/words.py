@@ -9,19 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.model_directory import Model
-from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings, to_dict
 from foretell.errors import DataError, UsageError
 from foretell.tokenizer import Tokenizer
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
 from foretell.training.extra import require_training
-from foretell.training.ngram_baseline import baseline_perplexities
 from foretell.training.run import Run
 from foretell.training.words_data import TextCorpus, TokenFile, split_tokens, write_tokens
-
-# Of a large corpus the n-gram model counts so many words: some 75 bytes each.
-_MOST_BASELINE_WORDS = 10_000_000
+from foretell.training.words_ngrams import NgramPart, count_ngrams
 
 
 def train_words(
@@ -49,7 +45,8 @@ def train_words(
         preset: the name of the preset that `settings` came from, to be remembered.
         valid: text to watch training by; without it the part `settings.held_out` of `corpus` is held out. The
             vocabulary is that of `corpus` alone.
-        baseline: measure an n-gram model on the same held-out text, to compare with.
+        baseline: measure an n-gram model on the same held-out text, to compare with; `settings.ngrams`, which
+            makes it a part of the model, measures it anyway.
         resume: go on with the unfinished run of `out`; with the same settings and corpus, the weights come
             out bit for bit as if it had never stopped (same machine, same number of threads).
         restart: throw away the unfinished run of `out`.
@@ -60,7 +57,8 @@ def train_words(
         began: when the command began (`time.monotonic`), which `settings.minutes` counts from; None: now.
 
     Returns:
-        The model as it was written. Its metrics hold perplexity, and baseline_perplexity, the n-gram model's.
+        The model as it was written. Its metrics hold perplexity, network_perplexity, without the n-gram model
+        in it, and baseline_perplexity, a whole n-gram model's.
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
@@ -90,16 +88,7 @@ def train_words(
     ) as run:
         tokenizer = _prepare(run, corpus, valid, settings, listener)
         fit = _Fit(run, tokenizer.size, valid, settings, listener, stop_after_steps, budget, baseline)
-        weights, metrics = fit.weights_and_metrics()
-        model = Model(
-            job="words",
-            preset=preset,
-            settings=settings,
-            tokenizer=tokenizer,
-            weights=weights,
-            labels=None,
-            metrics=metrics,
-        )
+        model = Model(job="words", preset=preset, settings=settings, tokenizer=tokenizer, **fit.parts())
         run.finish(model)
     return model
 
@@ -148,39 +137,46 @@ class _Fit:
     budget: Budget
     baseline: bool
 
-    def weights_and_metrics(self) -> tuple[Weights, dict[str, Any]]:
-        """Train on the run's token files and return the weights and the figures."""
+    def parts(self) -> dict[str, Any]:
+        """Train on the run's token files and return the parts of the model: weights, metrics and others."""
         with ExitStack() as files:
             tokens = files.enter_context(TokenFile(_tokens_of(self.run)))
             # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
             if self.settings.network == "article":
                 from foretell.training.words_article import train_article
 
-                return train_article(
+                weights, metrics = train_article(
                     self.run, tokens, self.size, self.settings, self.listener, self.stop_after_steps
                 )
+                return {"weights": weights, "metrics": metrics}
             if self.valid is None:
                 train, held_out = split_tokens(tokens, self.settings.held_out)
             else:
                 train, held_out = tokens, files.enter_context(TokenFile(_valid_of(self.run)))
                 _check_long_enough(held_out, self.settings, self.valid)
-            compared = self._compared(train, held_out) if self.baseline and held_out is not None else {}
+            compared, ngrams = self._ngrams(train, held_out)
             from foretell.training.words_loop import train_lstm
 
-            weights, metrics = train_lstm(
+            trained = train_lstm(
                 self.run, train, held_out, self.size, self.settings, self.listener, self.stop_after_steps,
                 self.budget,
             )  # fmt: skip
-            return weights, {**metrics, **compared, "seconds": self.budget.seconds()}
+        parts: dict[str, Any] = {"weights": trained.weights}
+        metrics = {**trained.metrics, **compared}
+        if ngrams is not None and trained.held_out_logs is not None:
+            mixed = ngrams.mixed(trained.held_out_logs, self.listener)
+            parts |= {"ngrams": mixed.ngrams, "calibration": mixed.interpolation.to_dict()}
+            metrics["network_accuracy"] = metrics.pop("accuracy")
+            metrics |= mixed.metrics
+        return {**parts, "metrics": {**metrics, "seconds": self.budget.seconds()}}
 
-    def _compared(self, train: TokenFile, held_out: TokenFile) -> dict[str, Any]:
-        """Measure an n-gram model on the held-out text, and say what it gives."""
-        found = baseline_perplexities(train, held_out, self.size, most_words=_MOST_BASELINE_WORDS)
-        text = f"an n-gram model (Kneser-Ney, {found.order} words): perplexity {found.kneser_ney:,.1f}"
-        if found.words < len(train):
-            text = f"{text}, from the first {found.words:,} words,"
-        self.listener(Said(text=f"{text} on the held-out text; single words: {found.unigram:,.1f}"))
-        return {"baseline_perplexity": found.kneser_ney, "unigram_perplexity": found.unigram}
+    def _ngrams(
+        self, train: TokenFile, held_out: TokenFile | None
+    ) -> tuple[dict[str, Any], NgramPart | None]:
+        """Return what counting n-grams gives, if it is asked for and there is a text to measure it on."""
+        if held_out is None or not (self.baseline or self.settings.ngrams):
+            return {}, None
+        return count_ngrams(train, held_out, self.size, self.settings, self.listener)
 
 
 def _check_long_enough(held_out: TokenFile, settings: WordsSettings, valid: TextCorpus) -> None:

@@ -204,6 +204,10 @@ class Plan:
                 ids[stream, :count], targets[stream, :count] = row[:-1], row[1:]
         return ids, targets
 
+    def in_order(self, values: Array) -> Array:
+        """Return the values of all windows, [stream, windows · step], as the tokens stand in the text."""
+        return values[:, : self.length].reshape(-1)[: self.tokens]
+
 
 def plan_for(tokens: int, settings: WordsSettings) -> Plan:
     """Return the plan for a part of the corpus: fewer streams where it is short, so that each has windows to

@@ -28,6 +28,8 @@ from foretell.training.schedule import learning_rate
 from foretell.training.words_data import TokenFile, plan_for
 from foretell.training.words_step import Steps, seed_of
 
+Floats = np.ndarray[Any, Any]
+
 _LOG_LINES = 200
 _SHOW_SECONDS = 0.25
 _MOST_TRAINING_TOKENS_SCORED = 100_000
@@ -68,6 +70,21 @@ class Position:
     train_accuracy: float = math.nan
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves.
+
+    Attributes:
+        weights: the best ones, where a part was held out, else the last.
+        metrics: the figures.
+        held_out_logs: what they give the held-out text, see `Loop.predictions`; None: nothing was held out.
+    """
+
+    weights: Weights
+    metrics: dict[str, Any]
+    held_out_logs: Floats | None
+
+
 def train_lstm(
     run: Run,
     tokens: TokenFile,
@@ -77,7 +94,7 @@ def train_lstm(
     listener: Listener,
     stop_after_steps: int | None = None,
     budget: Budget | None = None,
-) -> tuple[Weights, dict[str, Any]]:
+) -> Trained:
     """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
 
     Args:
@@ -98,8 +115,7 @@ def train_lstm(
     loop.budget.keep(loop.seconds_to_end())
     with Interrupt(stop_after_steps) as interrupt:
         loop.train(interrupt)
-    metrics = loop.measure()
-    return weights_of(loop.network), metrics
+    return loop.measure()
 
 
 class Loop:
@@ -209,7 +225,7 @@ class Loop:
         valid: dict[str, float] = {}
         is_best = False
         if self.held_out is not None:
-            loss, accuracy, _ = self.evaluate(self.held_out)
+            loss, accuracy = self.evaluate(self.held_out)
             valid = {"valid_loss": loss, "valid_accuracy": accuracy}
             is_best = self._compare(loss)
         epoch = math.ceil(self.at.step / self.epoch_steps)
@@ -248,32 +264,43 @@ class Loop:
         # Measured once for the epoch, and once for the figures.
         return SECONDS_TO_WRITE + 2 * took
 
-    def evaluate(self, tokens: TokenFile) -> tuple[float, float, int]:
-        """Return exact loss (nats a token), accuracy and how many tokens were predicted."""
+    def evaluate(self, tokens: TokenFile) -> tuple[float, float]:
+        """Return exact loss (nats a token) and accuracy."""
+        logs, right = self.predictions(tokens)
+        return -float(logs.mean()), float(right.mean())
+
+    def predictions(self, tokens: TokenFile) -> tuple[Floats, Floats]:
+        """Predict every token but the first.
+
+        Returns:
+            their log-probabilities, and 1 for those that were the likeliest; float32 [token - 1] both.
+        """
         plan = dataclasses.replace(plan_for(len(tokens), self.settings), tokens=len(tokens) - 1)
         states = self.network.first_states(plan.streams)
-        sums = np.zeros(3)
+        windows = []
         for window in range(plan.windows):
-            *counts, states = self.steps.evaluate(*plan.batch(tokens, window), states)
-            sums += [float(count) for count in counts]
-        return float(sums[0] / sums[2]), float(sums[1] / sums[2]), int(sums[2])
+            *found, states = self.steps.evaluate(*plan.batch(tokens, window), states)
+            windows.append([each.numpy() for each in found])
+        losses, right = (np.concatenate(each, axis=1) for each in zip(*windows, strict=True))
+        return -plan.in_order(losses), plan.in_order(right)
 
-    def measure(self) -> dict[str, Any]:
-        """Take the best weights and return the figures of the model."""
+    def measure(self) -> Trained:
+        """Take the best weights and return them with the figures of the model."""
         if self.best_weights:
             set_weights(self.network, self.best_weights)
         scored = self.held_out
         if scored is None:
             scored = self.tokens.part(0, min(len(self.tokens), _MOST_TRAINING_TOKENS_SCORED))
-        loss, accuracy, count = self.evaluate(scored)
+        logs, right = self.predictions(scored)
+        perplexity = perplexity_of(logs)
         seconds = time.monotonic() - self._began
         words = round(self.at.step * self.plan.tokens / self.plan.windows)
-        return {
-            "accuracy": accuracy,
-            "perplexity": _perplexity(loss),
-            "valid_perplexity": None if self.held_out is None else _perplexity(loss),
+        metrics = {
+            "accuracy": float(right.mean()),
+            "perplexity": perplexity,
+            "valid_perplexity": None if self.held_out is None else perplexity,
             "measured_on": "training text" if self.held_out is None else "held-out text",
-            "measured_words": count,
+            "measured_words": len(logs),
             "train_loss": self.at.train_loss,
             "train_accuracy": self.at.train_accuracy,
             "steps": self.at.step,
@@ -282,6 +309,7 @@ class Loop:
             "seconds": seconds,
             "words_per_second": words / seconds,
         }
+        return Trained(weights_of(self.network), metrics, None if self.held_out is None else logs)
 
     def _log(self, **values: float) -> None:
         epoch = (self.at.step - 1) // self.epoch_steps + 1
@@ -342,5 +370,6 @@ def _number(item: tuple[str, Any]) -> int:
     return int(item[0])
 
 
-def _perplexity(loss: float) -> float:
-    return math.exp(min(loss, 700.0))
+def perplexity_of(logs: Floats) -> float:
+    """Return e to the mean negative log-probability of a text's tokens, [token]."""
+    return math.exp(min(-float(logs.mean(dtype=np.float64)), 700.0))

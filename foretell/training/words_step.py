@@ -74,18 +74,17 @@ class Steps:
         self.optimizer.apply([tf.convert_to_tensor(g) for g in gradients], variables)
         return loss, accuracy, states
 
-    def _evaluate(
-        self, ids: Tensor, targets: Tensor, states: States
-    ) -> tuple[Tensor, Tensor, Tensor, States]:
+    def _evaluate(self, ids: Tensor, targets: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
         """Score one window of every stream, over the whole vocabulary.
 
         Returns:
-            summed loss in nats; how many words were right; how many words there were; the states after it.
+            loss in nats, [stream, step]; 1 where the likeliest word was the right one, [stream, step]; both 0
+            for a target of NONE; the states after the window.
         """
         hidden, states = self.network.hidden(ids, states)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])
         wanted = tf.reshape(targets, [-1])
-        loss = right = tf.constant(0.0)
+        losses, right = [], []
         # A million words for a thousand rows would be 4 GB of logits: a few rows at a time.
         slice_rows = max(1, _MOST_LOGITS // self.network.size)
         for first in range(0, rows.shape[0], slice_rows):
@@ -93,9 +92,10 @@ class Steps:
             words = wanted[first : first + slice_rows]
             weights = tf.cast(words != NONE, tf.float32)
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(words, 0), logits=logits)
-            loss += tf.reduce_sum(each * weights)
-            right += tf.reduce_sum(_right(logits, words) * weights)
-        return loss, right, tf.reduce_sum(tf.cast(wanted != NONE, tf.float32)), states
+            losses.append(each * weights)
+            right.append(_right(logits, words) * weights)
+        shape = tf.shape(targets)
+        return tf.reshape(tf.concat(losses, 0), shape), tf.reshape(tf.concat(right, 0), shape), states
 
 
 def sampled_loss(

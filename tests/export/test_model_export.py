@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -15,10 +16,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from export_workplace import MODELS, TWO, write_random
+from export_workplace import MODELS, TEXT, TWO, write_random
 
 from foretell import extras
-from foretell.artifacts.model_directory import open_verified
+from foretell.artifacts.model_directory import open_verified, read_model, write_model
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
 from foretell.export import model_export
@@ -27,6 +28,7 @@ from foretell.export.readme import example
 from foretell.export.source import Source
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
+from foretell.training.kneser_ney_fit import count
 
 LABELS = [name for name in MODELS if name.startswith("labels")]
 # Every kind of program that a README may hold.
@@ -91,6 +93,24 @@ def test_litert_with_builtin_operators(models: dict[str, Path], name: str, tmp_p
         "whole" if done.whole else "network"
     )
     assert b"Flex" not in (tmp_path / "out" / "model.tflite").read_bytes()
+
+
+@pytest.mark.parametrize("format", ["onnx", "keras", "litert"])
+def test_of_a_language_model_with_an_n_gram_model_the_network_alone_is_written(
+    models: dict[str, Path], format: Any, tmp_path: Path
+) -> None:
+    model = read_model(models["words"])
+    ids = np.array(model.tokenizer.encode(TEXT), np.int32)
+    ngrams = count(ids, model.tokenizer.size, order=3).model
+    shares = {"ngram_shares": [0.5, 0.5, 0.5]}
+    write_model(dataclasses.replace(model, ngrams=ngrams, calibration=shares), tmp_path / "mixed")
+    done = export_model(tmp_path / "mixed", tmp_path / "out", format)
+    assert done.difference is not None
+    assert 0 <= done.difference < 1e-5
+    assert not done.whole
+    said = (tmp_path / "out" / "README.md").read_text()
+    assert "mixes it with an n-gram model, which no exported format holds" in said
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["answer"] == "network"
 
 
 def program(folder: Path, language: str) -> str:

@@ -12,10 +12,12 @@ import pytest
 from foretell.artifacts.model_directory import Model, write_model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import Job, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.interpolation import Interpolation
 from foretell.ngrams import NgramModel
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
 from foretell.tokenizer import Tokenizer
+from foretell.training.kneser_ney_fit import count
 
 TEXT = (
     "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to action"
@@ -59,17 +61,34 @@ def write_random(
     return path
 
 
+def _ngrams(settings: Any, text: str, shares: tuple[float, ...]) -> dict[str, Any]:
+    """Return the n-gram model of a text as the part of a model that gives so much of the answer."""
+    tokenizer = Tokenizer.train(
+        [text], settings.tokens, lowercase=settings.lowercase, vocabulary=settings.vocabulary, min_count=1
+    )
+    ids = [id for line in text.split("\n") for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
+    counted = count(np.array(ids, np.int32), tokenizer.size, order=len(shares))
+    return {"ngrams": counted.model, "calibration": Interpolation(shares).to_dict()}
+
+
 @pytest.fixture(scope="session")
 def words_model(tmp_path_factory: pytest.TempPathFactory) -> Words:
     """Return a function that makes and opens a words model of a preset with some settings changed."""
 
     def make(
-        name: str = "base", *, text: str = TEXT, embedding_size: int = 12, units: int = 8, **changes: Any
+        name: str = "base",
+        *,
+        text: str = TEXT,
+        embedding_size: int = 12,
+        units: int = 8,
+        mixed: tuple[float, ...] = (),
+        **changes: Any,
     ) -> WordsRuntime:
         base = preset("words", name)
         assert isinstance(base, WordsSettings)
         settings = with_changes(base, {"embedding_size": embedding_size, "units": units, **changes})
-        path = write_random(tmp_path_factory.mktemp("words") / "model", settings, text=text)
+        path = tmp_path_factory.mktemp("words") / "model"
+        write_random(path, settings, text=text, **_ngrams(settings, text, mixed) if mixed else {})
         return WordsRuntime.open(path)
 
     return make
@@ -79,6 +98,12 @@ def words_model(tmp_path_factory: pytest.TempPathFactory) -> Words:
 def lstm(words_model: Words) -> WordsRuntime:
     """Two layers, projected."""
     return words_model(layers=2)
+
+
+@pytest.fixture(scope="session")
+def mixed(words_model: Words) -> WordsRuntime:
+    """With an n-gram model of its text as a part of the answer."""
+    return words_model(text=f"{TEXT}\nthe mind adapts the obstacle to action", mixed=(0.1, 0.3, 0.6, 0.8))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
 from foretell.networks import weights_of
 from foretell.networks.words import LstmNetwork
+from foretell.runtime.words import WordsRuntime
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event, Said
 from foretell.training.schedule import learning_rate
@@ -121,12 +122,12 @@ def test_pads_take_no_part_in_the_loss() -> None:
     steps = Steps(network, SMALL)
     ids = np.array([[1, 2, 0], [3, 4, 5]], np.int32)
     targets = np.array([[2, NONE, NONE], [4, 5, 6]], np.int32)
-    loss, _, count, _ = steps.evaluate(ids, targets, network.first_states(2))
+    losses, right, _ = steps.evaluate(ids, targets, network.first_states(2))
     hidden, _ = network.hidden(ids, network.first_states(2))
     chosen = tf.nn.log_softmax(network.logits(tf.reshape(hidden, [-1, 8])))
-    by_hand = -sum(float(chosen[row, t]) for row, t in ((0, 2), (3, 4), (4, 5), (5, 6)))
-    assert float(count) == 4
-    assert float(loss) == pytest.approx(by_hand, rel=1e-5)
+    by_hand = [[-float(chosen[0, 2]), 0, 0], [-float(chosen[k, k + 1]) for k in (3, 4, 5)]]
+    np.testing.assert_allclose(losses, by_hand, rtol=1e-5)
+    assert right.numpy()[0, 1:].tolist() == [0, 0]
 
 
 def noisy_corpus(seed: int = 0) -> Corpus:
@@ -201,10 +202,9 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
     losses = iter([math.nan, 3.0, math.nan, 2.0, math.nan])
     weights: list[dict[str, np.ndarray]] = []
 
-    def evaluate(loop: Loop, tokens: TokenFile) -> tuple[float, float, int]:
+    def evaluate(loop: Loop, _: TokenFile) -> tuple[float, float]:
         weights.append(weights_of(loop.network))
-        # The sixth call measures the finished model.
-        return next(losses, 2.0), 0.5, len(tokens)
+        return next(losses), 0.5
 
     monkeypatch.setattr(Loop, "evaluate", evaluate)
     events: list[Event] = []
@@ -219,7 +219,7 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
 def test_patience_ends_a_training_whose_loss_is_nothing_but_nan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Loop, "evaluate", lambda *_: (math.nan, 0.0, 1_000))
+    monkeypatch.setattr(Loop, "evaluate", lambda *_: (math.nan, 0.0))
     events: list[Event] = []
     chosen = with_changes(SMALL, {"epochs": 5, "patience": 2})
     train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
@@ -281,6 +281,69 @@ def test_an_ngram_model_is_compared_with_on_the_same_text(tmp_path: Path) -> Non
     assert any(isinstance(event, Said) and "Kneser-Ney" in event.text for event in events)
     silent = train_words(noisy_corpus(), SMALL, out=tmp_path / "b", baseline=False)
     assert "baseline_perplexity" not in silent.metrics
+
+
+def phrases() -> Corpus:
+    """Three sentences at random, and words at random between them: n-grams and a network both learn some."""
+    rng = np.random.default_rng(3)
+    sentences = ("the mind adapts to all that stands in its way", "what stands in the way", "becomes the way")
+    lines = []
+    for _ in range(500):
+        words = " ".join(f"w{int(k)}" for k in rng.zipf(1.5, 6) % 60)
+        lines.append(f"{words} {sentences[rng.integers(3)]}")
+    return Corpus.from_texts(lines)
+
+
+def test_an_ngram_model_becomes_a_part_of_the_answer(tmp_path: Path) -> None:
+    mixing = with_changes(SMALL, {"ngrams": True, "most_ngrams": 2_000})
+    said: list[str] = []
+    model = train_words(
+        phrases(), mixing, out=tmp_path / "m", baseline=False,
+        listener=lambda event: said.append(event.text) if isinstance(event, Said) else None,
+    )  # fmt: skip
+    figures = model.metrics
+    assert model.ngrams is not None
+    assert model.ngrams.size == model.tokenizer.size
+    assert len(model.ngrams) - len(model.ngrams.levels[0].keys) < 4_000
+    assert model.calibration is not None
+    assert len(model.calibration["ngram_shares"]) == model.ngrams.order
+    assert figures["valid_perplexity"] == figures["perplexity"] < figures["network_perplexity"]
+    assert figures["perplexity"] < figures["baseline_perplexity"] * 1.02
+    assert "accuracy" not in figures
+    assert 0 < figures["network_accuracy"] < 1
+    assert any("of the answer: perplexity" in text for text in said)
+    # What the runtime gives the held-out text, in one stream, is what training measured in several.
+    runtime = WordsRuntime.open(tmp_path / "m")
+    lines = list(phrases())
+    measured = runtime.score(lines[-130:]).perplexity
+    assert measured == pytest.approx(figures["perplexity"], rel=0.15)
+    card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "A Kneser-Ney model of" in card
+    assert "`ngrams.safetensors` holds the n-gram model" in card
+
+    alone = train_words(phrases(), with_changes(mixing, {"ngrams": False}), out=tmp_path / "a")
+    assert alone.ngrams is None
+    assert alone.metrics["perplexity"] == pytest.approx(figures["network_perplexity"], rel=1e-6)
+    for name, value in alone.weights.items():
+        assert value.tobytes() == model.weights[name].tobytes(), name
+
+
+def test_without_held_out_text_nothing_is_mixed_in(tmp_path: Path) -> None:
+    mixing = with_changes(SMALL, {"ngrams": True, "held_out": 0.0})
+    model = train_words(phrases(), mixing, out=tmp_path / "m")
+    assert (model.ngrams, model.calibration) == (None, None)
+    assert model.metrics["accuracy"] > 0
+
+
+def test_mixing_resumes_bit_for_bit(tmp_path: Path) -> None:
+    mixing = with_changes(SMALL, {"ngrams": True})
+    whole = train_words(phrases(), mixing, out=tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train_words(phrases(), mixing, out=tmp_path / "parts", stop_after_steps=50)
+    train_words(phrases(), mixing, out=tmp_path / "parts", resume=True)
+    for name in ("ngrams.safetensors", "config.json", "model.onnx"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    assert whole.metrics["network_perplexity"] > 1
 
 
 def test_a_time_limit_ends_it_with_a_whole_model(tmp_path: Path) -> None:

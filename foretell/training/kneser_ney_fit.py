@@ -1,18 +1,8 @@
-"""What counting words gives: the perplexities of a Kneser-Ney n-gram model, the figure for an LSTM to beat.
+"""Counting n-grams: the Kneser-Ney model of a text, as whole as it is counted or as small as is wanted.
 
-Interpolated modified Kneser-Ney smoothing: S. F. Chen and J. Goodman, "An Empirical Study of Smoothing
-Techniques for Language Modeling", TR-10-98, Harvard University, 1998, section 3. For the word w after the
-context h, the k - 1 words before it, where h' is h without its first word::
-
-    p_k(w | h) = (c(h w) - D_k(c(h w))) / sum_v c(h v)  +  g(h) p_{k-1}(w | h')
-
-c is how often the k-gram occurs at the highest order, and at a lower one how many different words precede it;
-D_k is one of three discounts, for counts of 1, of 2 and of 3 or more; g(h) is the share that the discounts
-took from h. Below order 1 stands the uniform distribution over all ids: so no id has a probability of 0, and
-over all ids the probabilities sum to 1.
-
-A corpus is one row of tokens, as the network reads it: an end of line is a word like any other, and contexts
-reach over it.
+The figure for an LSTM to beat, and a part of the language model (`foretell.kneser_ney` has the formulas and
+the paper). The discounts are three for each order, for counts of 1, of 2 and of 3 or more. The count of an
+n-gram is how often it occurs at the highest order, and at a lower one how many different words precede it.
 """
 
 from __future__ import annotations
@@ -24,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from foretell.errors import DataError, SettingsError
+from foretell.kneser_ney import KneserNey, Level
 
 Array = np.ndarray[Any, Any]
 
@@ -36,7 +27,7 @@ MOST_WORDS = 20_000_000
 # Where a text is too small or too regular to estimate them: those of KenLM's --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
-# Held-out tokens that are looked up at a time.
+# Tokens that are looked up, or n-grams that are weighed, at a time.
 _CHUNK = 1 << 20
 
 
@@ -51,162 +42,153 @@ class Tokens(Protocol):
 
 
 @dataclass(frozen=True)
-class Level:
-    """The n-grams of one order, numbered from 0 as their keys ascend.
+class Counted:
+    """The n-grams of a text.
 
     Attributes:
-        keys: int64 [n-gram], ascending: the number of the context, an n-gram of the order below, times how
-            many ids there are, plus the last word. At order 1 the context is the empty one, number 0.
-        probabilities: float32 [n-gram], the discounted relative frequency after its context.
-        backoffs: float32 [context], g(h), the weight of the order below; 1 where the context tells nothing.
-        discounts: those of counts 1, 2 and 3 or more.
+        model: all of them, smoothed.
+        occurrences: for each order, int32 [n-gram], how often each occurs.
     """
 
-    keys: Array
-    probabilities: Array
-    backoffs: Array
-    discounts: tuple[float, float, float]
+    model: KneserNey
+    occurrences: tuple[Array, ...]
 
+    def pruned(self, most: int) -> KneserNey:
+        """Return a model of about the `most` n-grams that tell most; single words always stay.
 
-@dataclass(frozen=True)
-class NgramModel:
-    """An n-gram model that `kneser_ney` made.
-
-    Attributes:
-        levels: one for each order, from 1.
-        size: how many ids there are, from 0.
-        words: how many training tokens were counted.
-    """
-
-    levels: tuple[Level, ...]
-    size: int
-    words: int
-
-    @property
-    def order(self) -> int:
-        """The longest n-gram, in words."""
-        return len(self.levels)
-
-    def probabilities(self, ids: Array) -> Array:
-        """Return how likely each token is after those before it, of which the last `order - 1` count.
-
-        Args:
-            ids: int [token], each from 0 to size - 1.
-
-        Returns:
-            float64 [token].
+        An n-gram tells as much as the log-likelihood of the text would lose with it left to the order below:
+        its occurrences times log(p_k / (g p_{k-1})), the weighted difference of Seymore and Rosenfeld
+        ("Scalable Backoff Language Models", ICSLP 1996, section 3.2). What begins a longer n-gram that stays,
+        stays. The probabilities still sum to 1.
         """
-        found = np.full(len(ids), 1.0 / self.size)
-        contexts = np.zeros(len(ids), np.int64)
-        for level in self.levels:
-            here = np.flatnonzero(contexts >= 0)
-            grams, probabilities = _look_up(level, contexts[here] * self.size + ids[here])
-            found[here] = probabilities + level.backoffs[contexts[here]] * found[here]
-            # An n-gram is the context, one order up, of the token after it.
-            contexts[:] = -1
-            before_end = here < len(ids) - 1
-            contexts[here[before_end] + 1] = grams[before_end]
-        return found
+        levels, size = self.model.levels, self.model.size
+        if len(self.model) - len(levels[0].keys) <= most:
+            return self.model
+        gains = _gains(levels, self.occurrences, size)
+        for shorter, level, gain in reversed(list(zip(gains, levels[1:], gains[1:], strict=False))):
+            np.maximum.at(shorter, level.keys // size, gain)
+        of_all = np.concatenate(gains[1:])
+        of_all.partition(len(of_all) - most)
+        least = of_all[len(of_all) - most]
+        kept = [np.ones(len(gains[0]), bool), *(gain >= least for gain in gains[1:])]
+        return KneserNey(tuple(_kept(levels, kept, size)), size, self.model.words)
 
 
-@dataclass(frozen=True)
-class Baselines:
-    """What counting gives on a held-out text.
-
-    Attributes:
-        unigram: perplexity per token of the words' frequencies alone (the same smoothing, at order 1).
-        kneser_ney: perplexity per token of the n-grams.
-        order: the longest n-gram, in words.
-        words: how many training tokens were counted.
-    """
-
-    unigram: float
-    kneser_ney: float
-    order: int
-    words: int
-
-
-def baseline_perplexities(
-    train: Array | Tokens,
-    held_out: Array | Tokens,
-    size: int,
-    *,
-    order: int = ORDER,
-    most_words: int = MOST_WORDS,
-) -> Baselines:
-    """Return the perplexities of the unigrams and the n-grams of `train` on `held_out`.
+def count(train: Array | Tokens, size: int, *, order: int = ORDER, most_words: int = MOST_WORDS) -> Counted:
+    """Count the n-grams of `train` and smooth them.
 
     Args:
         train: int [token], or a token file.
-        held_out: the same; every token but the first is predicted, as by `words_loop.Loop.evaluate`.
         size: how many ids there are, from 0, those that never occur included.
         order: the longest n-gram, in words; the whole text where that is shorter.
         most_words: of a longer text, only so many tokens from its start are counted.
 
     Raises:
-        DataError: no token to count, fewer than two to measure on, or an id out of range.
+        DataError: no token to count, or an id out of range.
         SettingsError: `order` or `most_words` is below 1.
     """
-    unigram = perplexity(kneser_ney(train, size, order=1, most_words=most_words), held_out)
-    model = kneser_ney(train, size, order=order, most_words=most_words)
-    return Baselines(unigram, perplexity(model, held_out), model.order, model.words)
-
-
-def kneser_ney(
-    train: Array | Tokens, size: int, *, order: int = ORDER, most_words: int = MOST_WORDS
-) -> NgramModel:
-    """Count the n-grams of `train` and smooth them. Arguments and errors: `baseline_perplexities`."""
     for name, value in (("order", order), ("most_words", most_words)):
         if value < 1:
-            raise SettingsError(
-                expected="at least 1", found=str(value), where=f"the n-gram baseline's {name}"
-            )
+            raise SettingsError(expected="at least 1", found=str(value), where=f"the n-gram model's {name}")
     if len(train) == 0:
-        raise DataError(expected="words to count", found="none", where="the n-gram baseline's training text")
+        raise DataError(expected="words to count", found="none", where="the n-gram model's training text")
     ids = _read(train, 0, min(len(train), most_words), size)
-    return NgramModel(tuple(_levels(ids, size, min(order, len(ids)))), size, len(ids))
+    levels, occurrences = _levels(ids, size, min(order, len(ids)))
+    return Counted(KneserNey(tuple(levels), size, len(ids)), tuple(occurrences))
 
 
-def perplexity(model: NgramModel, held_out: Array | Tokens) -> float:
-    """Return the perplexity per token: e to the mean negative log-probability, in nats.
+def log_probabilities(model: KneserNey, text: Array | Tokens) -> tuple[Array, Array]:
+    """Return how likely every token but the first is after those before it, which is context only.
 
-    Every token but the first is predicted, from those before it in `held_out`; the first is context only.
+    Args:
+        model: an n-gram model.
+        text: int [token], or a token file.
+
+    Returns:
+        float64 [token - 1], natural logarithms; and int64 [token - 1], the lengths of the contexts that told
+        them (`KneserNey.probabilities`).
 
     Raises:
         DataError: fewer than two tokens, or an id that is not below the model's size.
     """
-    count = len(held_out)
-    if count < 2:
+    n = len(text)
+    if n < 2:
         raise DataError(
             expected="at least two words to measure on",
-            found=str(count),
-            where="the n-gram baseline's held-out text",
+            found=str(n),
+            where="the n-gram model's held-out text",
         )
-    total = 0.0
-    for start in range(1, count, _CHUNK):
-        stop = min(start + _CHUNK, count)
+    logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)
+    for start in range(1, n, _CHUNK):
+        stop = min(start + _CHUNK, n)
         before = min(start, max(1, model.order - 1))
-        ids = _read(held_out, start - before, stop - start + before, model.size)
-        total -= float(np.log(model.probabilities(ids)[before:]).sum())
-    return math.exp(total / (count - 1))
+        ids = _read(text, start - before, stop - start + before, model.size)
+        probabilities, found = model.probabilities(ids)
+        logs[start - 1 : stop - 1] = np.log(probabilities[before:])
+        lengths[start - 1 : stop - 1] = found[before:]
+    return logs, lengths
 
 
-def _levels(ids: Array, size: int, order: int) -> list[Level]:
-    """Return the levels of orders 1 to `order`, which is at most the number of tokens."""
+def perplexity(model: KneserNey, text: Array | Tokens) -> float:
+    """Return the perplexity per token: e to the mean negative log-probability. See `log_probabilities`."""
+    return math.exp(-float(log_probabilities(model, text)[0].mean()))
+
+
+def _levels(ids: Array, size: int, order: int) -> tuple[list[Level], list[Array]]:
+    """Return the levels of orders 1 to `order`, which is at most the number of tokens, and occurrences."""
     levels: list[Level] = []
+    occurrences: list[Array] = []
     grams = _empty_grams(len(ids))
     contexts = 1
     for k in range(1, order + 1):
-        keys = grams.keys
+        keys, counts = grams.keys, grams.counts
         grams, continuations = _lengthen(grams, ids[k - 1 :], size)
         if k > 1:
             # Only the longer n-grams tell after how many words the shorter ones were seen.
             levels.append(_smooth(keys, continuations, contexts, size))
+            occurrences.append(counts)
             contexts = len(keys)
     keys, counts = grams.keys, grams.counts
     del grams  # a number and a place for each word: the last step needs that room
     levels.append(_smooth(keys, counts, contexts, size))
-    return levels
+    return levels, [*occurrences, counts]
+
+
+def _gains(levels: tuple[Level, ...], occurrences: tuple[Array, ...], size: int) -> list[Array]:
+    """Return for each order what each n-gram tells (`Counted.pruned`), float32 [n-gram]; 0 at order 1."""
+    below = levels[0].probabilities + levels[0].backoffs[0] / np.float32(size)
+    gains = [np.zeros(len(below), np.float32)]
+    # The number, one order below, of each n-gram without its first word: there, for nothing is pruned yet.
+    tails = np.zeros(len(below), np.int32)
+    for shorter, level, n in zip(levels, levels[1:], occurrences[1:], strict=False):
+        here = np.empty(len(level.keys), np.int32)
+        gain, probabilities = np.empty(len(here), np.float32), np.empty(len(here), np.float32)
+        # A part at a time: whole, the numbers on the way would take more memory than the model.
+        for start in range(0, len(here), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            contexts, words = np.divmod(level.keys[part], size)
+            here[part] = np.searchsorted(shorter.keys, tails[contexts].astype(np.int64) * size + words)
+            lower = level.backoffs[contexts] * below[here[part]]
+            probabilities[part] = level.probabilities[part] + lower
+            gain[part] = n[part] * np.log(probabilities[part] / lower)
+        gains.append(gain)
+        tails, below = here, probabilities
+    return gains
+
+
+def _kept(levels: tuple[Level, ...], kept: list[Array], size: int) -> list[Level]:
+    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; empty ones are left out."""
+    smaller = [levels[0]]
+    for level, is_kept, shorter in zip(levels[1:], kept[1:], kept, strict=False):
+        contexts, words = np.divmod(level.keys[is_kept], size)
+        contexts = (np.cumsum(shorter) - 1)[contexts]  # their new numbers
+        probabilities = level.probabilities[is_kept]
+        if not len(probabilities):
+            break
+        taken = np.bincount(contexts, probabilities, int(shorter.sum()))
+        backoffs = np.clip(1 - taken, 0, 1).astype(np.float32)
+        smaller.append(Level(contexts * size + words, probabilities, backoffs))
+    return smaller
 
 
 @dataclass(frozen=True)
@@ -278,8 +260,7 @@ def _smooth(keys: Array, counts: Array, contexts: int, size: int) -> Level:
         contexts: how many n-grams the order below has.
         size: how many ids there are.
     """
-    discounts = _discounts(counts)
-    taken = np.array([0.0, *discounts], np.float32)[np.minimum(counts, 3)]
+    taken = np.array([0.0, *_discounts(counts)], np.float32)[np.minimum(counts, 3)]
     context = (keys // size).astype(np.int32)
     totals = np.bincount(context, counts, contexts).astype(np.float32)
     backoffs = np.bincount(context, taken, contexts).astype(np.float32)
@@ -290,7 +271,7 @@ def _smooth(keys: Array, counts: Array, contexts: int, size: int) -> Level:
     probabilities = counts.astype(np.float32)
     probabilities -= taken
     probabilities /= totals[context]
-    return Level(keys, probabilities, backoffs, discounts)
+    return Level(keys, probabilities, backoffs)
 
 
 def _discounts(counts: Array) -> tuple[float, float, float]:
@@ -310,20 +291,6 @@ def _discounts(counts: Array) -> tuple[float, float, float]:
     return found[0], found[1], found[2]
 
 
-def _look_up(level: Level, keys: Array) -> tuple[Array, Array]:
-    """Return the number of each n-gram, int64, -1 where it was never seen, and its probability, 0 there."""
-    # In ascending order the search walks through memory once; at random it would wait for memory each time.
-    order = np.argsort(keys)
-    ascending = keys[order]
-    at = np.minimum(np.searchsorted(level.keys, ascending), len(level.keys) - 1)
-    is_known = level.keys[at] == ascending
-    grams = np.empty(len(keys), np.int64)
-    grams[order] = np.where(is_known, at, -1)
-    probabilities = np.empty(len(keys))
-    probabilities[order] = np.where(is_known, level.probabilities[at], 0.0)
-    return grams, probabilities
-
-
 def _read(tokens: Array | Tokens, start: int, count: int, size: int) -> Array:
     """Return `count` ids from `start`, checked: an id out of range would be taken for another n-gram."""
     ids = tokens[start : start + count] if isinstance(tokens, np.ndarray) else tokens.read(start, count)
@@ -331,6 +298,6 @@ def _read(tokens: Array | Tokens, start: int, count: int, size: int) -> Array:
         raise DataError(
             expected=f"ids from 0 to {size - 1:,}",
             found=f"{int(ids.min())} to {int(ids.max()):,}",
-            where="the n-gram baseline",
+            where="the n-gram model",
         )
     return ids

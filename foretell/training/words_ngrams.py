@@ -1,0 +1,85 @@
+"""The n-gram model of a training text: what it gives alone, and as a part of the language model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from foretell.config import WordsSettings
+from foretell.interpolation import Interpolation
+from foretell.kneser_ney import KneserNey
+from foretell.training.events import Listener, Said
+from foretell.training.interpolation_fit import fit_interpolation
+from foretell.training.kneser_ney_fit import Array, Tokens, count, log_probabilities, perplexity
+
+# Of a large corpus so many words are counted: some 75 bytes each.
+_MOST_WORDS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """How the n-gram model takes part in the answer: which, how much of it, and what that gives."""
+
+    ngrams: KneserNey
+    interpolation: Interpolation
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NgramPart:
+    """An n-gram model small enough to be a part of a language model, and what it gives the held-out text.
+
+    Attributes:
+        model: it.
+        logs: the log-probability of every held-out token but the first, float64 [token - 1].
+        lengths: words of the contexts that told them, int64 [token - 1].
+    """
+
+    model: KneserNey
+    logs: Array
+    lengths: Array
+
+    def mixed(self, network_logs: Array, listener: Listener) -> Mixed:
+        """Fit what it weighs beside the network, and say what that gives.
+
+        Args:
+            network_logs: what the network gives the same tokens.
+            listener: is told.
+        """
+        fitted = fit_interpolation(network_logs, self.logs, self.lengths, self.model.order - 1)
+        whole, alone = (
+            math.exp(-float(logs.mean(dtype=np.float64)))
+            for logs in (fitted.logs(network_logs, self.logs, self.lengths), network_logs)
+        )
+        share = float(np.array(fitted.shares)[self.lengths].mean())
+        text = f"the n-gram model gives {share:.0%} of the answer: perplexity {whole:,.1f} instead of"
+        listener(Said(text=f"{text} {alone:,.1f} by the network alone"))
+        metrics = {"perplexity": whole, "valid_perplexity": whole, "network_perplexity": alone}
+        return Mixed(self.model, fitted, metrics)
+
+
+def count_ngrams(
+    train: Tokens, held_out: Tokens, size: int, settings: WordsSettings, listener: Listener
+) -> tuple[dict[str, Any], NgramPart | None]:
+    """Count the n-grams of the training text and measure them on the held-out text.
+
+    Returns:
+        the figures to compare with: baseline_perplexity and unigram_perplexity; and, where `settings.ngrams`
+        asks for it, the part of the model.
+    """
+    unigram = perplexity(count(train, size, order=1, most_words=_MOST_WORDS).model, held_out)
+    counted = count(train, size, most_words=_MOST_WORDS)
+    model = counted.model
+    kneser_ney = perplexity(model, held_out)
+    text = f"an n-gram model (Kneser-Ney, {model.order} words): perplexity {kneser_ney:,.1f}"
+    if model.words < len(train):
+        text = f"{text}, from the first {model.words:,} words,"
+    listener(Said(text=f"{text} on the held-out text; single words: {unigram:,.1f}"))
+    compared = {"baseline_perplexity": kneser_ney, "unigram_perplexity": unigram}
+    if not settings.ngrams:
+        return compared, None
+    kept = counted.pruned(settings.most_ngrams)
+    return compared, NgramPart(kept, *log_probabilities(kept, held_out))

@@ -1,0 +1,348 @@
+"""The n-gram model, against the definition of Kneser-Ney written out with dictionaries; pruning it."""
+
+import io
+import math
+import os
+import tracemalloc
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from foretell.errors import ArtifactError, DataError, SettingsError
+from foretell.kneser_ney import KneserNey
+from foretell.training import kneser_ney_fit
+from foretell.training.kneser_ney_fit import MOST_WORDS, ORDER, count, log_probabilities, perplexity
+from foretell.training.words_data import TokenFile
+
+FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+class Reference:
+    """Modified Kneser-Ney as Chen & Goodman write it, one probability at a time."""
+
+    def __init__(self, ids, size, order):
+        self.size, self.order = size, min(order, len(ids))
+        occurrences = [
+            Counter(tuple(ids[i : i + k]) for i in range(len(ids) - k + 1)) for k in range(self.order + 1)
+        ]
+        self.counts = [Counter(gram[1:] for gram in longer) for longer in occurrences[1:]]
+        self.counts.append(occurrences[-1])
+        self.discounts = [self._discounts(counts) for counts in self.counts]
+
+    @staticmethod
+    def _discounts(counts):
+        n = Counter(counts.values())
+        discounts = {0: 0.0, 1: 0.5, 2: 1.0, 3: 1.5}
+        for i in (1, 2, 3):
+            if n[1] and n[i] and n[i + 1]:
+                y = n[1] / (n[1] + 2 * n[2])
+                value = i - (i + 1) * y * n[i + 1] / n[i]
+                if 0 < value <= i:
+                    discounts[i] = value
+        return discounts
+
+    def probability(self, word, context):
+        """p(word | the last words of context)."""
+        context = tuple(context)[max(0, len(context) - self.order + 1) :]
+        lower = 1 / self.size if not context else self.probability(word, context[1:])
+        return self._interpolated(len(context) + 1, word, context, lower)
+
+    def _interpolated(self, k, word, context, lower):
+        counts = {v: self.counts[k][(*context, v)] for v in range(self.size)}
+        total = sum(counts.values())
+        if total == 0:
+            return lower
+        discounts = self.discounts[k]
+        taken = {v: discounts[min(count, 3)] for v, count in counts.items()}
+        return (counts[word] - taken[word]) / total + sum(taken.values()) / total * lower
+
+
+def distribution(model, context):
+    """What the model gives each id after a context."""
+    rows = [model.probabilities(np.array([*context, word], np.int32))[0] for word in range(model.size)]
+    return [row[-1] for row in rows]
+
+
+class Measured(NamedTuple):
+    """The perplexities of the unigrams and the n-grams of a text on another; what was counted."""
+
+    unigram: float
+    kneser_ney: float
+    order: int
+    words: int
+
+
+def measured(train, held_out, size, *, order=ORDER, most_words=MOST_WORDS):
+    model = count(train, size, order=order, most_words=most_words).model
+    unigrams = count(train, size, order=1, most_words=most_words).model
+    return Measured(perplexity(unigrams, held_out), perplexity(model, held_out), model.order, model.words)
+
+
+texts = st.lists(st.integers(0, 3), min_size=1, max_size=40)
+
+
+@settings(max_examples=80, deadline=None)
+@given(texts, st.lists(st.integers(0, 4), max_size=4), st.integers(1, 5))
+def test_the_distribution_is_the_definitions_and_sums_to_1(text, context, order):
+    model = count(np.array(text, np.int32), 5, order=order).model
+    reference = Reference(text, 5, order)
+    found = distribution(model, context)
+    assert found == pytest.approx([reference.probability(w, context) for w in range(5)], rel=1e-4)
+    assert sum(found) == pytest.approx(1, abs=1e-5)
+    assert min(found) > 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_text_with_all_counts_of_counts_has_the_definitions_discounts(seed):
+    text = (np.random.default_rng(seed).zipf(1.6, 600) % 30).astype(np.int32)
+    model = count(text, 30, order=4).model
+    reference = Reference(text.tolist(), 30, 4)
+    assert reference.discounts[2] != {0: 0.0, 1: 0.5, 2: 1.0, 3: 1.5}
+    places = range(1, len(text), 20)
+    expected = [reference.probability(text[place], text[:place].tolist()) for place in places]
+    assert model.probabilities(text)[0][list(places)] == pytest.approx(expected, rel=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts, st.lists(st.integers(0, 3), min_size=2, max_size=30), st.integers(1, 5))
+def test_the_perplexity_is_of_every_token_but_the_first_in_chunks_of_any_length(text, held_out, order):
+    reference = Reference(text, 4, order)
+    log = [math.log(reference.probability(held_out[i], held_out[:i])) for i in range(1, len(held_out))]
+    model = count(np.array(text, np.int32), 4, order=order).model
+    whole = perplexity(model, np.array(held_out, np.int32))
+    assert whole == pytest.approx(math.exp(-sum(log) / len(log)), rel=1e-4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kneser_ney_fit, "_CHUNK", 3)
+        assert perplexity(model, np.array(held_out, np.int32)) == pytest.approx(whole)
+
+
+def test_the_unigram_is_the_frequency_of_the_words():
+    rng = np.random.default_rng(1)
+    text = rng.choice(4, 50_000, p=[0.4, 0.3, 0.2, 0.1]).astype(np.int32)
+    found = measured(text[:40_000], text[40_000:], 4)
+    entropy = -sum(p * math.log(p) for p in (0.4, 0.3, 0.2, 0.1))
+    assert found.unigram == pytest.approx(math.exp(entropy), rel=0.01)
+    # The words are independent, so their contexts cannot help, and must not harm much.
+    assert found.kneser_ney == pytest.approx(found.unigram, rel=0.02)
+    assert (found.order, found.words) == (5, 40_000)
+
+
+def test_contexts_help_where_they_tell_the_next_word():
+    text = np.tile(np.arange(50, dtype=np.int32), 40)
+    found = measured(text[:1_500], text[1_500:], 50)
+    assert found.unigram == pytest.approx(50, rel=0.01)
+    assert found.kneser_ney < 1.2
+
+
+def test_a_token_file_gives_what_the_array_gives(tmp_path):
+    rng = np.random.default_rng(2)
+    text = (rng.zipf(1.5, 5_000) % 1_000).astype(np.uint16)
+    np.save(tmp_path / "tokens.npy", text)
+    with TokenFile(tmp_path / "tokens.npy") as file:
+        from_file = measured(file.part(0, 4_000), file.part(4_000, 5_000), 1_000)
+    ids = text.astype(np.int32)
+    assert from_file == measured(ids[:4_000], ids[4_000:], 1_000)
+
+
+def test_of_a_text_above_the_cap_the_first_words_are_counted_and_told():
+    rng = np.random.default_rng(3)
+    text = rng.integers(0, 20, 3_000).astype(np.int32)
+    capped = measured(text[:2_000], text[2_000:], 20, most_words=500)
+    assert capped.words == 500
+    assert capped == measured(text[:500], text[2_000:], 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ([0], 1),
+        ([0, 0], 1),
+        ([0] * 500, 1),
+        ([0] * 500, 7),
+        (list(range(89)), 89),
+        (list(range(89)), 20_000),
+        ([3, 1, 3, 1, 3, 1, 3, 1], 4),
+        (np.random.default_rng(4).integers(0, 69, 89).tolist(), 69),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2, 5, 9])
+def test_a_degenerate_text_gives_a_finite_perplexity_that_is_no_worse_than_guessing(text, size, order):
+    ids = np.array(text, np.int32)
+    found = measured(ids, ids if len(ids) > 1 else np.zeros(2, np.int32), size, order=order)
+    for figure in (found.unigram, found.kneser_ney):
+        assert 1 - 1e-6 <= figure <= size + 1e-3
+    assert found.order == min(order, len(text))
+
+
+def test_words_that_training_never_showed_cost_much_but_not_everything():
+    found = measured(np.arange(89, dtype=np.int32), np.arange(89, 200, dtype=np.int32), 200)
+    assert 200 < found.kneser_ney < 10_000
+    assert 200 < found.unigram < 10_000
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "message"),
+    [
+        ([], [1, 2], "expected words to count, found none"),
+        ([1, 2], [1], "expected at least two words to measure on, found 1"),
+        ([1, 5], [1, 2], "expected ids from 0 to 4, found 1 to 5"),
+        ([1, 2], [-1, 2], "expected ids from 0 to 4, found -1 to 2"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(train, held_out, message):
+    with pytest.raises(DataError, match=message):
+        measured(np.array(train, np.int32), np.array(held_out, np.int32), 5)
+
+
+@pytest.mark.parametrize("name", ["order", "most_words"])
+def test_a_setting_below_1_is_refused(name):
+    text = np.array([1, 2, 3], np.int32)
+    with pytest.raises(SettingsError, match=f"{name}: expected at least 1, found 0"):
+        measured(text, text, 5, **{name: 0})
+
+
+@pytest.mark.parametrize(("most", "bound"), [(None, 116), (100_000, 150)])
+def test_memory_stays_low_even_if_hardly_an_n_gram_repeats(most, bound, monkeypatch):
+    monkeypatch.setattr(kneser_ney_fit, "_CHUNK", 1 << 14)
+    text = np.random.default_rng(5).integers(0, 50_000, 200_000).astype(np.int32)
+    tracemalloc.start()
+    try:
+        counted = count(text, 50_000)
+        if most is not None:
+            counted.pruned(most)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Bytes a word: 10 million words, which training counts at most, then take 1.2 and 1.5 GB.
+    assert peak < bound * len(text)
+
+
+def zipf(seed, words, size):
+    """A text whose words depend on the one before, so that there is something to count."""
+    rng = np.random.default_rng(seed)
+    text = (rng.zipf(1.4, words) % size).astype(np.int32)
+    text[1::2] = (text[::2][: len(text[1::2])] * 7 + rng.integers(0, 3, len(text[1::2]))) % size
+    return text
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts, st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 5), st.integers(1, 60))
+def test_one_distribution_is_what_a_whole_text_gives_pruned_or_not(text, read, order, most):
+    counted = count(np.array(text, np.int32), 4, order=order)
+    ids = np.array(read, np.int32)
+    for model in (counted.model, counted.pruned(most)):
+        probabilities, lengths = model.probabilities(ids)
+        for place, word in enumerate(read):
+            found, length = model.distribution(ids[:place])
+            assert found.dtype == np.float32
+            assert found.sum() == pytest.approx(1, abs=1e-5)
+            assert found[word] == pytest.approx(probabilities[place], rel=1e-4)
+            assert length == lengths[place] <= min(place, order - 1)
+
+
+def test_the_length_of_a_context_is_that_of_the_longest_with_a_word_after_it():
+    model = count(np.array([0, 1, 2, 3, 0, 1, 2, 4], np.int32), 6).model
+    # 5 was never seen; 4 was seen last, with nothing after it.
+    _, lengths = model.probabilities(np.array([0, 1, 2, 3, 5, 1, 2, 4, 0, 1], np.int32))
+    assert lengths.tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("most", [1, 50, 400, 3_000])
+def test_a_pruned_model_keeps_about_so_many_n_grams_and_single_words(most):
+    counted = count(zipf(1, 4_000, 200), 200)
+    kept = counted.pruned(most)
+    singles = len(counted.model.levels[0].keys)
+    assert len(kept.levels[0].keys) == singles
+    assert most <= len(kept) - singles < 2 * most + 5
+    assert counted.pruned(len(counted.model)) is counted.model
+
+
+def test_what_is_pruned_first_tells_least():
+    text = zipf(2, 40_000, 300)
+    train, held_out = text[:30_000], text[30_000:]
+    counted = count(train, 300)
+    whole = perplexity(counted.model, held_out)
+    found = [perplexity(counted.pruned(len(counted.model) // part), held_out) for part in (2, 4, 8)]
+    single_words = perplexity(count(train, 300, order=1).model, held_out)
+    assert found[0] < whole * 1.05
+    assert found[2] < whole * 1.5 < single_words
+    # The rarest n-grams, which most programs leave out, by occurrence alone: as many as a quarter.
+    n = len(counted.model) // 4
+    counts = np.concatenate(counted.occurrences[1:])
+    least = np.partition(counts, len(counts) - n)[len(counts) - n]
+    kept = [np.ones(300, bool), *(each > least for each in counted.occurrences[1:])]
+    kept[0] = kept[0][: len(counted.model.levels[0].keys)]
+    by_count = KneserNey(tuple(kneser_ney_fit._kept(counted.model.levels, kept, 300)), 300, 0)
+    assert found[1] < perplexity(by_count, held_out)
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts, st.integers(1, 5), st.integers(1, 60))
+def test_arrays_give_the_model_back(text, order, most):
+    model = count(np.array(text, np.int32), 5, order=order).pruned(most)
+    again = KneserNey.from_arrays(load(save(model.to_arrays())))
+    assert (again.size, again.words, again.order, len(again)) == (5, len(text), model.order, len(model))
+    ids = np.array([0, 1, 2, 3, 4, 0, 3, 1], np.int32)
+    for one, other in zip(model.probabilities(ids), again.probabilities(ids), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("ngrams/size", None, "ngrams/size: expected an array, found none"),
+        ("ngrams/1/keys", None, "ngrams/1/keys: expected an array"),
+        (
+            "ngrams/2/keys",
+            lambda keys: keys[::-1].copy(),
+            "ngrams/2/keys: expected keys of n-grams, ascending",
+        ),
+        ("ngrams/2/keys", lambda keys: keys + 10**9, "ngrams/2/keys: expected keys of n-grams"),
+        ("ngrams/2/keys", lambda keys: keys.astype(np.int32), "ngrams/2/keys: expected int64"),
+        ("ngrams/3/probabilities", lambda p: p[:-1], r"ngrams/3/probabilities: expected float32 \["),
+        ("ngrams/3/probabilities", lambda p: p * np.nan, "expected numbers from 0 to 1"),
+        ("ngrams/3/backoffs", lambda p: p + 2, "ngrams/3/backoffs: expected numbers from 0 to 1"),
+        ("ngrams/3/backoffs", lambda p: p[:, None], "ngrams/3/backoffs: expected float32"),
+    ],
+)
+def test_arrays_that_are_no_model_are_refused(name, change, message):
+    arrays = dict(count(zipf(3, 500, 20), 20, order=3).model.to_arrays())
+    if change is None:
+        del arrays[name]
+    else:
+        arrays[name] = change(arrays[name])
+    with pytest.raises(ArtifactError, match=message):
+        KneserNey.from_arrays(arrays)
+
+
+def test_the_penn_treebank_has_the_published_perplexity():
+    """Published for Kneser-Ney 5-grams: 141 (Mikolov et al. 2011; Zaremba et al. 2014)."""
+    archive = FULL_SETS / "ptb.zip"
+    if not archive.is_file():
+        pytest.skip("needs ptb.zip: set FORETELL_DATA to the folder that holds it")
+    numbers: dict[str, int] = {}
+    parts = {}
+    with zipfile.ZipFile(archive) as file:
+        names = {Path(name).name: name for name in file.namelist() if "__MACOSX" not in name}
+        for part in ("train", "test"):
+            lines = io.TextIOWrapper(file.open(names[f"ptb.{part}.txt"]), encoding="utf-8")
+            words = [word for line in lines for word in [*line.split(), "<eos>"]]
+            parts[part] = np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int32)
+    found = measured(parts["train"], parts["test"], len(numbers))
+    assert found.words == 929_589
+    assert found.kneser_ney == pytest.approx(141.06, abs=0.05)
+    assert found.unigram == pytest.approx(639.2, abs=0.5)
+    counted = count(parts["train"], len(numbers))
+    kept = counted.pruned(1_000_000)
+    assert perplexity(kept, parts["test"]) == pytest.approx(143.4, abs=0.1)
+    logs, lengths = log_probabilities(kept, parts["test"])
+    assert len(logs) == len(lengths) == len(parts["test"]) - 1
+    assert set(lengths.tolist()) == {1, 2, 3, 4}
