@@ -22,6 +22,8 @@ BENCHMARKS = (
     "peers",
     "lstm_layer",
     "language_model",
+    "penn_treebank",
+    "other_sets",
     "big_text",
 )
 

@@ -153,7 +153,7 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
         layers=1, window=35, streams=32, dropout=0.45, recurrent_dropout=0.2, word_dropout=0.1,
-        learning_rate=0.003, epochs=20, held_out=0.05, patience=3, min_steps=240, ngrams=True, minutes=60.0,
+        learning_rate=0.003, epochs=40, held_out=0.05, patience=3, min_steps=240, ngrams=True, minutes=60.0,
     ),
 }  # fmt: skip
 
@@ -188,7 +188,7 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
 DEFAULT_PRESET = "base"
 
 
-def preset_for(minutes: float) -> str:
+def labels_preset_for(minutes: float) -> str:
     """Return the labels preset that makes the most of so many minutes."""
     return "quick" if minutes < 5 else "base" if minutes < 30 else "best"
 

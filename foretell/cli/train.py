@@ -20,7 +20,7 @@ from foretell.config import (
     LabelsSettings,
     WordsSettings,
     preset,
-    preset_for,
+    labels_preset_for,
     with_changes,
     words_preset_for,
 )
@@ -149,7 +149,9 @@ def train_labels(
         baseline: fit a linear model to compare with; --no-baseline leaves it out.
     """
     changes = given(options)
-    name = training.preset or (preset_for(changes["minutes"]) if changes.get("minutes") else DEFAULT_PRESET)
+    name = training.preset or (
+        labels_preset_for(changes["minutes"]) if changes.get("minutes") else DEFAULT_PRESET
+    )
     settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
     _prepare(training)
     from foretell.data.examples import read_examples
