@@ -203,6 +203,9 @@ def _figures(model: Model) -> str:
     rows = []
     for key, (title, form) in _FIGURES.items():
         value = model.metrics.get(key)
+        # Where a part was held out, this is the held-out text's too.
+        if key == "perplexity" and _is_number(model.metrics.get("valid_perplexity")):
+            continue
         if _is_number(value):
             rows.append(f"| {title} | {form.format(value)} |")
     if not rows:

@@ -1,5 +1,6 @@
 """The model card says what the model is, how to use it, its figures and its limits."""
 
+import dataclasses
 import math
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 from foretell.artifacts.model_card import model_card
 from foretell.config import LABELS_PRESETS
+from foretell.kneser_ney import KneserNey, Level
 from foretell.ngrams import NgramModel
 
 
@@ -63,6 +65,32 @@ def test_words_card(make_model):
     assert "2 stacked LSTM layers of 9 units over 3 words" in card
     assert "foretell next 'my model'" in card
     assert "so is this model" in card
+
+
+def test_held_out_perplexity_is_not_called_the_training_texts(make_model):
+    metrics = {"perplexity": 90.5, "valid_perplexity": 90.5, "network_perplexity": 99.25}
+    card = model_card(make_model("words-1", metrics=metrics), "m", "1")
+    assert "| Perplexity, held-out text | 90.50 |" in card
+    assert "| Perplexity of the network alone | 99.25 |" in card
+    assert "training text |" not in card
+    learned_by_heart = {"perplexity": 1.25, "valid_perplexity": None}
+    card = model_card(make_model("words-1", metrics=learned_by_heart), "m", "1")
+    assert "| Perplexity, training text | 1.25 |" in card
+
+
+def test_the_n_gram_part_is_told(make_model):
+    levels = (
+        Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
+        Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
+    )
+    shares = {"ngram_shares": [0.125, 0.75]}
+    model = dataclasses.replace(make_model("words-1"), ngrams=KneserNey(levels, 3, 10), calibration=shares)
+    card = model_card(model, "m", "1")
+    assert "A Kneser-Ney model of 4 word 1–2 grams is a part of it" in card
+    assert "whose weight is 12%, 75% where it knows a context of 0 to 1 words" in card
+    assert "`--no-ngrams` leaves it out" in card
+    assert "`ngrams.safetensors` holds the n-gram model" in card
+    assert "n-gram" not in model_card(make_model("words-1"), "m", "1")
 
 
 def test_figures(make_model):
