@@ -19,8 +19,8 @@ from foretell.config import (
     DEFAULT_PRESET,
     LabelsSettings,
     WordsSettings,
-    preset,
     labels_preset_for,
+    preset,
     with_changes,
     words_preset_for,
 )
