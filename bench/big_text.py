@@ -29,7 +29,7 @@ def read_only(path: Path, out: Path) -> None:
     from foretell.config import WORDS_PRESETS, with_changes
     from foretell.data.corpus import open_corpus
     from foretell.errors import Interrupted
-    from foretell.training.words import train_words
+    from foretell.training.words.train import train_words
 
     settings = with_changes(WORDS_PRESETS["base"], {**TINY, "epochs": 1, "streams": 256})
     try:

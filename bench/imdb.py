@@ -43,5 +43,5 @@ def _code() -> str:
 
     root = Path(foretell.__file__).parent
     paths = [root / "config.py", root / "tokenizer.py", root / "networks" / "labels.py"]
-    paths += sorted((root / "training").glob("labels*.py"))
+    paths += sorted((root / "training" / "labels").glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

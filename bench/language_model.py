@@ -59,7 +59,7 @@ def foretell_step(negatives: int) -> Callable[[Any, Any], Any]:
 
     from foretell.config import WORDS_PRESETS, with_changes
     from foretell.networks.words import LstmNetwork
-    from foretell.training.words_step import Steps, seed_of
+    from foretell.training.words.step import Steps, seed_of
 
     settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
     network = LstmNetwork(settings, WORDS)

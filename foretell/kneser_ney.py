@@ -8,7 +8,7 @@ context h, the k - 1 words before it, where h' is h without its first word::
 
 a_k is the discounted relative frequency of w after h, 0 where it was never seen there, and g(h) the share
 that the discounts took from h. Below order 1 stands the uniform distribution over all ids: so no id has a
-probability of 0, and over all ids the probabilities sum to 1. `foretell.training.kneser_ney_fit` counts.
+probability of 0, and over all ids the probabilities sum to 1. `training.words.kneser_ney_fit` counts.
 
 A text is one row of ids, as the network reads it: an end of line is a word like any other, and contexts reach
 over it.

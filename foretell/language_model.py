@@ -73,7 +73,7 @@ class LanguageModel:
 
         require_training()
         chosen = with_changes(_preset(preset), settings)
-        from foretell.training.words import train_words
+        from foretell.training.words.train import train_words
 
         home = Home(out)
         train_words(

@@ -124,7 +124,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         require_training()
         settings = self._settings()
         examples, classes = _examples(X, y)
-        from foretell.training.labels import train_labels
+        from foretell.training.labels.train import train_labels
 
         home = Home()
         train_labels(examples, settings, out=home.path, preset=self.preset)

@@ -330,7 +330,7 @@ def count_words(examples: Examples, settings: LabelsSettings, *, out: Path, pres
 
 
 def test_check_estimator_on_numbers_written_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from foretell.training import labels
+    from foretell.training.labels import train
 
-    monkeypatch.setattr(labels, "train_labels", count_words)
+    monkeypatch.setattr(train, "train_labels", count_words)
     check_estimator(NumbersAsText(), expected_failed_checks=EXPECTED_FAILURES, on_skip=None)

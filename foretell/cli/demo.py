@@ -47,7 +47,7 @@ def demo(*, out: Path = Path("foretell-demo")) -> None:
 def _words(out: Path) -> None:
     from foretell.data.corpus import open_corpus
     from foretell.runtime.words import WordsRuntime
-    from foretell.training.words import train_words
+    from foretell.training.words.train import train_words
 
     corpus = open_corpus("meditations")
     _title("1  Words", "A language model learns a page of Marcus Aurelius.")
@@ -65,7 +65,7 @@ def _words(out: Path) -> None:
 def _labels(out: Path) -> None:
     from foretell.data.examples import read_examples
     from foretell.runtime.labels import LabelsRuntime
-    from foretell.training.labels import train_labels
+    from foretell.training.labels.train import train_labels
 
     examples = read_examples("reviews")
     _title("2  Labels", f"A classifier learns from {len(examples)} short reviews, each with its label.")

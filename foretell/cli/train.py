@@ -94,8 +94,8 @@ def train_words(
     _prepare(training)
     from foretell.data.corpus import open_corpus
     from foretell.data.survey import survey_corpus
-    from foretell.training.words import check_valid
-    from foretell.training.words import train_words as train
+    from foretell.training.words.train import check_valid
+    from foretell.training.words.train import train_words as train
 
     check_valid(settings, valid or None)
     corpus = open_corpus(sources)
@@ -173,8 +173,8 @@ def train_labels(
         _say_preset(name, f"{settings.minutes:g} minutes")
     more = read_unlabelled(unlabelled, text=text) if unlabelled else []
     load_tensorflow()
-    from foretell.training.labels import train_labels as train
-    from foretell.training.transfer import read_language_model
+    from foretell.training.labels.train import train_labels as train
+    from foretell.training.labels.transfer import read_language_model
 
     start = None if from_ is None else read_language_model(from_)
 

@@ -1,6 +1,6 @@
 """The two language models: `LstmNetwork` (preset base) and `ArticleNetwork` (preset article).
 
-Both are trained by explicit loops (`foretell.training.words_loop`, `.words_article`), so both are plain
+Both are trained by explicit loops (`foretell.training.words.loop`, `.article`), so both are plain
 classes that show every shape, not `keras.Model`s that hide the state.
 """
 

@@ -28,7 +28,7 @@ from foretell.export.readme import example
 from foretell.export.source import Source
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
-from foretell.training.kneser_ney_fit import count
+from foretell.training.words.kneser_ney_fit import count
 
 LABELS = [name for name in MODELS if name.startswith("labels")]
 # Every kind of program that a README may hold.

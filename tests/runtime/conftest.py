@@ -17,7 +17,7 @@ from foretell.ngrams import NgramModel
 from foretell.runtime.labels import LabelsRuntime
 from foretell.runtime.words import WordsRuntime
 from foretell.tokenizer import Tokenizer
-from foretell.training.kneser_ney_fit import count
+from foretell.training.words.kneser_ney_fit import count
 
 TEXT = (
     "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to action"

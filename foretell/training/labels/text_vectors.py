@@ -33,7 +33,7 @@ from scipy import sparse
 from foretell.mixture import LogProbabilities, linear_log_probabilities
 from foretell.ngrams import CountedTexts, NgramModel
 from foretell.processors import usable_processors
-from foretell.training.linear_fit import telling
+from foretell.training.labels.linear_fit import telling
 
 Array = npt.NDArray[np.float32]
 F = np.float32

@@ -25,8 +25,8 @@ from foretell.training.events import Checkpointed, EpochDone, Listener, Progress
 from foretell.training.interrupt import Interrupt, diverged, interrupted
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
-from foretell.training.words_data import TokenFile, plan_for
-from foretell.training.words_step import Steps, seed_of
+from foretell.training.words.data import TokenFile, plan_for
+from foretell.training.words.step import Steps, seed_of
 
 Floats = np.ndarray[Any, Any]
 

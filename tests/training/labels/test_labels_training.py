@@ -12,7 +12,7 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import DataError, Interrupted, RunError
 from foretell.training.events import Checkpointed, EpochDone, Progress
-from foretell.training.labels import train_labels
+from foretell.training.labels.train import train_labels
 
 SMALL = {
     "units": 6,
@@ -160,7 +160,7 @@ def test_patience_stops_early(tmp_path):
 
 
 def test_few_texts_are_passed_over_more_often():
-    from foretell.training.labels_plan import Plan, make_plan
+    from foretell.training.labels.plan import Plan, make_plan
 
     base = LABELS_PRESETS["base"]
     few, many = make_plan(base, 300), make_plan(base, 25_000)
@@ -199,8 +199,8 @@ def test_only_the_same_training_is_resumed(tmp_path):
 def test_the_graph_is_traced_once(monkeypatch):
     from foretell.networks.labels import Pool, labels_network
     from foretell.tokenizer import Tokenizer
-    from foretell.training.labels_batches import batches, encode_texts, epoch_order
-    from foretell.training.labels_fit import compile_network
+    from foretell.training.labels.batches import batches, encode_texts, epoch_order
+    from foretell.training.labels.network_fit import compile_network
 
     settings, examples = small("base"), made_up()
     tokenizer = Tokenizer.train(examples.texts, "words", lowercase=True, vocabulary=99)

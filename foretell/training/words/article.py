@@ -31,7 +31,7 @@ from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.run import Run
-from foretell.training.words_data import TokenFile
+from foretell.training.words.data import TokenFile
 
 Array = np.ndarray[Any, Any]
 

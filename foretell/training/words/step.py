@@ -10,7 +10,7 @@ import tensorflow as tf
 from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States, Tensor
 from foretell.training.adam import Adam
-from foretell.training.words_data import NONE
+from foretell.training.words.data import NONE
 
 _MOST_LOGITS = 1 << 25
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.padding import pad_end, pad_front
 from foretell.tokenizer import Tokenizer
-from foretell.training.labels_batches import EncodedTexts, batches, encode_texts, epoch_order
+from foretell.training.labels.batches import EncodedTexts, batches, encode_texts, epoch_order
 
 lengths_lists = st.lists(st.integers(1, 30), min_size=1, max_size=60)
 

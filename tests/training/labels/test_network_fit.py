@@ -13,9 +13,9 @@ pytest.importorskip("tensorflow")
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import RunError
-from foretell.training import labels_fit
 from foretell.training.events import EpochDone, Event, Said
-from foretell.training.labels import train_labels
+from foretell.training.labels import network_fit
+from foretell.training.labels.train import train_labels
 
 SMALL = with_changes(
     LABELS_PRESETS["base"],
@@ -34,8 +34,8 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
 ) -> None:
     losses = iter([math.nan, 0.7, math.nan, 0.8])
     accuracies = iter([1.0, 0.5, 1.0, 0.5])
-    monkeypatch.setattr(labels_fit, "mean_loss", lambda *_: next(losses))
-    monkeypatch.setattr(labels_fit, "mean_accuracy", lambda *_: next(accuracies))
+    monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
+    monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
     events: list[Event] = []
     model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
     done = [event for event in events if isinstance(event, EpochDone)]
@@ -48,7 +48,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
 ) -> None:
     until = 2 * 3 + 1  # two epochs of 24 texts, and a step
     monkeypatch.setattr(
-        labels_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
+        network_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
     )
     events: list[Event] = []
     model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
@@ -60,7 +60,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
 def test_a_loss_of_nan_before_any_epoch_names_the_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(labels_fit, "learning_rate", lambda *_: math.nan)
+    monkeypatch.setattr(network_fit, "learning_rate", lambda *_: math.nan)
     with pytest.raises(RunError, match="--learning-rate"):
         train_labels(examples(), SMALL, out=tmp_path / "m")
     assert not (tmp_path / "m").exists()

@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow")
 from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.training.events import silent
-from foretell.training.labels_stages import Stages
+from foretell.training.labels.stages import Stages
 
 TRAIN = Examples(["good good thing", "bad", "good thing , really"], ["good", "bad", "good"], name="made up")
 HELD_OUT = Examples(["good", "bad thing " * 40, "bad"], ["good", "bad", "good"], name="held out")
@@ -50,14 +50,14 @@ def test_a_network_starts_from_vectors_of_the_words_where_there_are_enough(
 ) -> None:
     from foretell.artifacts.weights import network_size
     from foretell.networks.labels import labels_network
-    from foretell.training import labels_stages
+    from foretell.training.labels import stages as module
 
     made = stages()
     network = labels_network(made.settings, network_size(made.settings, made.tokenizer), 2)
     before = network.get_layer("embedding").embeddings.numpy()
     made.give_vectors(network)
     np.testing.assert_array_equal(network.get_layer("embedding").embeddings.numpy(), before)
-    monkeypatch.setattr(labels_stages, "_LEAST_WORDS", 1)
+    monkeypatch.setattr(module, "_LEAST_WORDS", 1)
     made.give_vectors(network)
     after = network.get_layer("embedding").embeddings.numpy()
     # "bad" is the whole of its text and stands near nothing; so do the padding and the unknown word.

@@ -14,9 +14,9 @@ from foretell.metrics import log_loss
 from foretell.mixture import LogProbabilities, linear_log_probabilities
 from foretell.ngrams import NgramModel
 from foretell.tokenizer import Tokenizer
-from foretell.training.labels_batches import flat_ids
-from foretell.training.labels_metrics import mean_accuracy
-from foretell.training.linear_fit import fit_ngrams
+from foretell.training.labels.batches import flat_ids
+from foretell.training.labels.linear_fit import fit_ngrams
+from foretell.training.labels.metrics import mean_accuracy
 
 Soft = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int32]

@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("numba")
 
 from foretell.mixture import Mixture, linear_log_probabilities
-from foretell.training import teacher
-from foretell.training.labels_linear import TokenizedTexts, fit_linear, linear_logs, one_hot
-from foretell.training.teacher import can_teach, teach
+from foretell.training.labels import teacher
+from foretell.training.labels.linear import TokenizedTexts, fit_linear, linear_logs, one_hot
+from foretell.training.labels.teacher import can_teach, teach
 
 FIRST, TOPIC, SIZE = 2, 20, 42
 N_LABELLED, N_HELD_OUT = 60, 60

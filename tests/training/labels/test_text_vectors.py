@@ -11,9 +11,9 @@ pytest.importorskip("numba")
 
 from foretell.mixture import linear_log_probabilities
 from foretell.ngrams import CountedTexts, count_ngrams
-from foretell.training import text_vectors as module
-from foretell.training.linear_fit import selected
-from foretell.training.text_vectors import Vectors, drawn, label, make_vectors, to_ngram_model
+from foretell.training.labels import text_vectors as module
+from foretell.training.labels.linear_fit import selected
+from foretell.training.labels.text_vectors import Vectors, drawn, label, make_vectors, to_ngram_model
 
 FIRST, TOPIC, SIZE = 2, 20, 42
 

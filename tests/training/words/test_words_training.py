@@ -24,10 +24,10 @@ from foretell.runtime.words import WordsRuntime
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event, Said
 from foretell.training.schedule import learning_rate
-from foretell.training.words import train_words
-from foretell.training.words_data import NONE, Plan, TokenFile, plan_for, split_tokens, write_tokens
-from foretell.training.words_loop import Loop
-from foretell.training.words_step import Steps, sampled_loss, seed_of
+from foretell.training.words.data import NONE, Plan, TokenFile, plan_for, split_tokens, write_tokens
+from foretell.training.words.loop import Loop
+from foretell.training.words.step import Steps, sampled_loss, seed_of
+from foretell.training.words.train import train_words
 
 SMALL = WordsSettings(
     embedding_size=8, units=8, window=10, streams=4, dropout=0.3, learning_rate=0.01, epochs=2, min_steps=1,
@@ -363,7 +363,7 @@ def test_a_time_limit_is_refused_for_the_article(tmp_path: Path) -> None:
 def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from foretell.training import words_loop
+    from foretell.training.words import loop
 
     events: list[Event] = []
     chosen = with_changes(SMALL, {"epochs": 4, "patience": 0})
@@ -373,10 +373,10 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     def rate(step: int, _steps: int, peak: float) -> float:
         return math.nan if step >= until else peak
 
-    monkeypatch.setattr(words_loop, "learning_rate", rate)
+    monkeypatch.setattr(loop, "learning_rate", rate)
     model = train_words(noisy_corpus(), chosen, out=tmp_path / "m", listener=events.append)
     assert any(isinstance(event, Said) and "--learning-rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
-    monkeypatch.setattr(words_loop, "learning_rate", lambda *_: math.nan)
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: math.nan)
     with pytest.raises(RunError, match="--learning-rate"):
         train_words(noisy_corpus(), chosen, out=tmp_path / "n")

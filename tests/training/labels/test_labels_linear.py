@@ -13,9 +13,9 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, SettingsError
 from foretell.runtime.labels import LabelsRuntime
-from foretell.training import labels_stages
 from foretell.training.events import Said
-from foretell.training.labels import train_labels
+from foretell.training.labels import stages
+from foretell.training.labels.train import train_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "held_out": 0.2}
 SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
@@ -96,7 +96,7 @@ def test_without_held_out_texts_or_time_there_are_no_vectors(tmp_path, change):
 
 @pytest.mark.usefixtures("enough_words")
 def test_vectors_need_numba(tmp_path, monkeypatch):
-    monkeypatch.setattr(labels_stages, "can_teach", lambda: False)
+    monkeypatch.setattr(stages, "can_teach", lambda: False)
     more, _ = some_texts(50, ("neg", "pos"), seed=1)
     said, listener = listening()
     train_labels(examples(), SETTINGS, out=tmp_path / "m", unlabelled=more, listener=listener)
@@ -117,7 +117,7 @@ def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
 @pytest.fixture
 def enough_words(monkeypatch):
     """Let the few texts of a test have vectors."""
-    monkeypatch.setattr(labels_stages, "_LEAST_WORDS", 1)
+    monkeypatch.setattr(stages, "_LEAST_WORDS", 1)
 
 
 @pytest.mark.usefixtures("enough_words")

@@ -15,9 +15,9 @@ from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.networks.labels import labels_network
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import Said
-from foretell.training.labels import train_labels
-from foretell.training.transfer import fitting_settings, read_language_model, take_over
-from foretell.training.words import train_words
+from foretell.training.labels.train import train_labels
+from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
+from foretell.training.words.train import train_words
 
 WORDS = with_changes(
     WORDS_PRESETS["base"], {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "held_out": 0.0}

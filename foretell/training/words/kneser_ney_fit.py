@@ -32,7 +32,7 @@ _CHUNK = 1 << 20
 
 
 class Tokens(Protocol):
-    """What is read of a token file (`words_data.TokenFile`)."""
+    """What is read of a token file (`data.TokenFile`)."""
 
     def __len__(self) -> int:
         """Return how many tokens there are."""

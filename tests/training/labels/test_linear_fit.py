@@ -11,12 +11,12 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-import foretell.training.linear_fit as linear_fit
+import foretell.training.labels.linear_fit as linear_fit
 from foretell.data.named import sample
 from foretell.errors import DataError
 from foretell.ngrams import count_ngrams
 from foretell.tokenizer import Tokenizer
-from foretell.training.linear_fit import (
+from foretell.training.labels.linear_fit import (
     cross_fitted_scores,
     default_most,
     fit_counted,

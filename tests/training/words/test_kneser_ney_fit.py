@@ -17,11 +17,11 @@ from safetensors.numpy import load, save
 
 from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.kneser_ney import KneserNey
-from foretell.training import kneser_ney_fit
-from foretell.training.kneser_ney_fit import MOST_WORDS, ORDER, count, log_probabilities, perplexity
-from foretell.training.words_data import TokenFile
+from foretell.training.words import kneser_ney_fit
+from foretell.training.words.data import TokenFile
+from foretell.training.words.kneser_ney_fit import MOST_WORDS, ORDER, count, log_probabilities, perplexity
 
-FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[3] / "shared" / "data"))
+FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 class Reference:

@@ -16,8 +16,8 @@ from foretell.mixture import PLAIN, LogProbabilities, Mixture, Probabilities, lo
 from foretell.ngrams import NgramModel, weighted_sum
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said
-from foretell.training.labels_batches import EncodedTexts, network_texts
-from foretell.training.labels_linear import (
+from foretell.training.labels.batches import EncodedTexts, network_texts
+from foretell.training.labels.linear import (
     Soft,
     TokenizedTexts,
     baseline_figures,
@@ -28,12 +28,12 @@ from foretell.training.labels_linear import (
     one_hot,
     tokenize,
 )
-from foretell.training.mixture_fit import fit_mixture
-from foretell.training.teacher import can_teach, teach
-from foretell.training.word_vectors import word_vectors
+from foretell.training.labels.mixture_fit import fit_mixture
+from foretell.training.labels.teacher import can_teach, teach
+from foretell.training.labels.word_vectors import word_vectors
 
 if TYPE_CHECKING:
-    from foretell.training.labels_fit import Arrays, Fitting
+    from foretell.training.labels.network_fit import Arrays, Fitting
 
 _MARGIN = 1.25
 """What a fit may take longer than the one before it, on a machine that others use too."""

@@ -19,8 +19,8 @@ from foretell.networks import weights_of
 from foretell.networks.words import ArticleNetwork
 from foretell.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event
-from foretell.training.words import train_words
-from foretell.training.words_article import ArticleSteps, OffsetWalk
+from foretell.training.words.article import ArticleSteps, OffsetWalk
+from foretell.training.words.train import train_words
 
 TINY = with_changes(WORDS_PRESETS["article"], {"units": 8, "iterations": 600})
 

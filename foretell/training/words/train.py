@@ -16,8 +16,8 @@ from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
 from foretell.training.extra import require_training
 from foretell.training.run import Run
-from foretell.training.words_data import TextCorpus, TokenFile, split_tokens, write_tokens
-from foretell.training.words_ngrams import NgramPart, count_ngrams
+from foretell.training.words.data import TextCorpus, TokenFile, split_tokens, write_tokens
+from foretell.training.words.ngrams import NgramPart, count_ngrams
 
 
 def train_words(
@@ -143,7 +143,7 @@ class _Fit:
             tokens = files.enter_context(TokenFile(_tokens_of(self.run)))
             # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
             if self.settings.network == "article":
-                from foretell.training.words_article import train_article
+                from foretell.training.words.article import train_article
 
                 weights, metrics = train_article(
                     self.run, tokens, self.size, self.settings, self.listener, self.stop_after_steps
@@ -155,7 +155,7 @@ class _Fit:
                 train, held_out = tokens, files.enter_context(TokenFile(_valid_of(self.run)))
                 _check_long_enough(held_out, self.settings, self.valid)
             compared, ngrams = self._ngrams(train, held_out)
-            from foretell.training.words_loop import train_lstm
+            from foretell.training.words.loop import train_lstm
 
             trained = train_lstm(
                 self.run, train, held_out, self.size, self.settings, self.listener, self.stop_after_steps,

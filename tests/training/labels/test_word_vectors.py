@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.training import word_vectors as module
-from foretell.training.word_vectors import WINDOW, word_vectors
+from foretell.training.labels import word_vectors as module
+from foretell.training.labels.word_vectors import WINDOW, word_vectors
 
 FIRST, SIZE = 2, 7
 TEXTS = st.lists(st.lists(st.integers(0, SIZE + 1), max_size=12), min_size=1, max_size=5)

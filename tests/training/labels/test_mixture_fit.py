@@ -9,7 +9,7 @@ import pytest
 
 from foretell.metrics import calibration_error, log_loss
 from foretell.mixture import Mixture, log_of, softmax
-from foretell.training.mixture_fit import fit_mixture
+from foretell.training.labels.mixture_fit import fit_mixture
 
 
 def drawn(n: int, n_labels: int, seed: int = 0, spread: float = 2.0) -> tuple[Any, Any]:

@@ -12,8 +12,8 @@ from foretell.config import WordsSettings
 from foretell.interpolation import Interpolation
 from foretell.kneser_ney import KneserNey
 from foretell.training.events import Listener, Said
-from foretell.training.interpolation_fit import fit_interpolation
-from foretell.training.kneser_ney_fit import Array, Tokens, count, log_probabilities, perplexity
+from foretell.training.words.interpolation_fit import fit_interpolation
+from foretell.training.words.kneser_ney_fit import Array, Tokens, count, log_probabilities, perplexity
 
 # Of a large corpus so many words are counted: some 75 bytes each.
 _MOST_WORDS = 10_000_000

@@ -22,18 +22,18 @@ from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, diverged, interrupted
-from foretell.training.labels_batches import (
+from foretell.training.labels.batches import (
     EncodedTexts,
     Probabilities,
     batches,
     epoch_order,
     make_predictor,
 )
-from foretell.training.labels_metrics import mean_accuracy, mean_loss
-from foretell.training.labels_plan import Plan, Standing
+from foretell.training.labels.metrics import mean_accuracy, mean_loss
+from foretell.training.labels.plan import Plan, Standing
+from foretell.training.labels.window_means import Window
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
-from foretell.training.window_means import Window
 
 Arrays = dict[str, npt.NDArray[Any]]
 

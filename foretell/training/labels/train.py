@@ -21,13 +21,13 @@ from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Said, silent
 from foretell.training.interrupt import Interrupt
-from foretell.training.labels_stages import Stages
+from foretell.training.labels.stages import Stages
+from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, take_over
 from foretell.training.run import Run
-from foretell.training.transfer import LanguageModelWeights, fitting_settings, take_over
 
 if TYPE_CHECKING:
-    from foretell.training.labels_fit import Fitting
-    from foretell.training.labels_plan import Plan
+    from foretell.training.labels.network_fit import Fitting
+    from foretell.training.labels.plan import Plan
 
 
 # Of the time, for the network: with less it is better told.
@@ -197,8 +197,8 @@ def _prepare(
 ) -> Fitting:
     """Build, encode and compile the network; go back to the latest checkpoint where the run has one."""
     from foretell.networks.labels import labels_network
-    from foretell.training.labels_fit import Fitting, compile_network
-    from foretell.training.labels_plan import make_plan
+    from foretell.training.labels.network_fit import Fitting, compile_network
+    from foretell.training.labels.plan import make_plan
 
     settings, n_labels = stages.settings, len(stages.labels)
     size = network_size(settings, stages.tokenizer)
@@ -252,7 +252,7 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
 def _metrics(
     stages: Stages, fitting: Fitting, of_network: Probabilities | None, mixture: Mixture, budget: Budget
 ) -> dict[str, Any]:
-    from foretell.training.labels_metrics import figures
+    from foretell.training.labels.metrics import figures
 
     here, held_out = fitting.standing, stages.held_out
     shared = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from foretell.training.labels_metrics import figures, mean_accuracy, mean_loss
+from foretell.training.labels.metrics import figures, mean_accuracy, mean_loss
 
 
 def test_figures_hold_those_of_the_labels_and_the_loss():

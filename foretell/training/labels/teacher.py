@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from foretell.mixture import LogProbabilities
 from foretell.ngrams import NgramModel, count_ngrams
-from foretell.training.labels_linear import Soft, TokenizedTexts
-from foretell.training.labels_metrics import mean_accuracy
-from foretell.training.linear_fit import default_most, selected
-from foretell.training.mixture_fit import fit_mixture
+from foretell.training.labels.linear import Soft, TokenizedTexts
+from foretell.training.labels.linear_fit import default_most, selected
+from foretell.training.labels.metrics import mean_accuracy
+from foretell.training.labels.mixture_fit import fit_mixture
 
 _LEAST_TEXTS, _MOST_NGRAMS = 3, 1_500_000
 """N-grams that vectors are made of: those that so many texts hold, the most frequent."""
@@ -70,7 +70,7 @@ def teach(
         seed: of every random choice.
         seconds: time for it.
     """
-    from foretell.training.text_vectors import label, make_vectors, to_ngram_model
+    from foretell.training.labels.text_vectors import label, make_vectors, to_ngram_model
 
     deadline = time.monotonic() + seconds
     n, n_labels = hard.shape

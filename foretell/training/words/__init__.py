@@ -1,0 +1,1 @@
+"""Training a language model: `train` is the way through it, from the corpus to the model directory."""
