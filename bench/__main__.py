@@ -24,6 +24,7 @@ BENCHMARKS = (
     "language_model",
     "penn_treebank",
     "other_sets",
+    "ablation",
     "big_text",
 )
 

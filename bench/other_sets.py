@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import argparse
 import ast
-import csv
 import dataclasses
 import importlib.util
-import json
 import random
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
-from bench.commands import foretell
+from bench.parts import Records, measure, write
 from bench.record import OUT, Results
-
-Records = list[tuple[str, str]]
-"""Texts with their labels."""
 
 PACKAGES = ("keras", "numpy", "pandas", "scipy", "sklearn")
 MOST_TESTED = 5_000
@@ -40,42 +35,18 @@ def main() -> None:
     for name in options.sets:
         learned, tested, unlabelled = SETS[name]()
         folder: Path = OUT / "other_sets" / name.replace(" ", "-").replace(",", "")
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [_written(folder / "train.csv", learned), _written(folder / "test.csv", tested)]
-        more: list[str | Path] = []
-        if unlabelled:
-            path = folder / "unlabelled.jsonl"
-            path.write_text("".join(json.dumps({"text": text}) + "\n" for text in unlabelled))
-            more = ["--unlabelled", path]
-        found = [_one(paths, folder / "model", more, options.preset, k + 1) for k in range(options.seeds)]
-        whole, linear, seconds = ([row[i] for row in found] for i in range(3))
-        mean = statistics.mean(whole)
-        cells = (_tfidf(learned, tested), statistics.mean(linear), mean)
+        files = write(folder, learned, tested, unlabelled)
+        found = [
+            measure(files, folder / "model", "--preset", options.preset, "--seed", str(k + 1))
+            for k in range(options.seeds)
+        ]
+        whole = [each.whole for each in found]
+        cells = (_tfidf(learned, tested), mean(each.linear for each in found), mean(whole))
         shown = [f"{cell:.1%}" for cell in cells]
         spread = f"{min(whole):.1%} to {max(whole):.1%}"
-        results.add(name, f"{len(learned):,}", *shown, spread, f"{statistics.mean(seconds):.0f}", runs=found)
-
-
-def _one(
-    paths: list[Path], out: Path, more: list[str | Path], preset: str, seed: int
-) -> tuple[float, float, float]:
-    """Return the test accuracy, that of the linear model in it, and the seconds of the training."""
-    import numpy as np
-
-    from foretell.artifacts.model_directory import open_verified
-    from foretell.data.examples import read_examples
-    from foretell.runtime.labels import LabelsRuntime
-
-    arguments = ["--preset", preset, "--seed", str(seed), "--out", out, "--restart"]
-    done = foretell("train", "labels", paths[0], *more, *arguments)
-    opened, examples = open_verified(out), read_examples(str(paths[1]))
-    linear = {"network": 0.0, "linear": 1.0, "offsets": []}
-    accuracies = []
-    for calibration in (opened.calibration, linear):
-        runtime = LabelsRuntime.from_opened(dataclasses.replace(opened, calibration=calibration))
-        found = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
-        accuracies.append(float(np.mean(found == np.array(examples.labels))))
-    return accuracies[0], accuracies[1], done.seconds
+        seconds = f"{mean(each.seconds for each in found):.0f}"
+        runs = [dataclasses.asdict(each) for each in found]
+        results.add(name, f"{len(learned):,}", *shown, spread, seconds, runs=runs)
 
 
 def _tfidf(learned: Records, tested: Records) -> float:
@@ -87,14 +58,6 @@ def _tfidf(learned: Records, tested: Records) -> float:
     (texts, labels), (test_texts, test_labels) = zip(*learned, strict=True), zip(*tested, strict=True)
     model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000)).fit(texts, labels)
     return float(model.score(test_texts, test_labels))
-
-
-def _written(path: Path, rows: Records) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "label"])
-        writer.writerows(rows)
-    return path
 
 
 # ---- The sets: each returns records to learn from, records to test on, and texts without labels
