@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -10,10 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_workplace import Run
 
+from foretell.artifacts.model_directory import read_model, write_model
 from foretell.cli.output import Writer
+from foretell.training.words import kneser_ney_fit
 
 
 def test_export_tells_where_and_how_well(run: Run, tmp_path: Path) -> None:
@@ -47,6 +51,21 @@ def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:
         assert 0 <= found["accuracy_int8"] <= 1
         assert found["measured_on"] >= 40
         assert found["difference"] is None
+
+
+def test_that_the_n_grams_of_a_language_model_stay_behind_is_told(
+    run: Run, workplace: Path, tmp_path: Path
+) -> None:
+    model = read_model(workplace / "notes-model")
+    ids = np.array(model.tokenizer.encode((workplace / "notes.txt").read_text()), np.int32)
+    parts = {
+        "ngrams": kneser_ney_fit.count(ids, model.tokenizer.size).model,
+        "calibration": {"ngram_shares": [0.5] * 5},
+    }
+    write_model(dataclasses.replace(model, **parts), tmp_path / "mixed")
+    answer = run("export", str(tmp_path / "mixed"), "--out", str(tmp_path / "out"))
+    assert answer.code == 0, answer.err
+    assert answer.err == "exports hold the network alone, without the n-gram model that foretell mixes in\n"
 
 
 @pytest.mark.parametrize(
