@@ -10,9 +10,8 @@ import argparse
 import dataclasses
 import random
 from pathlib import Path
-from statistics import mean
 
-from bench.parts import Files, measure, write
+from bench.parts import Files, measure_seeds, write
 from bench.record import OUT, Results
 
 WITHOUT: dict[str, list[str]] = {
@@ -36,17 +35,11 @@ def main() -> None:
     ways = {name: (files, flags) for name, flags in WITHOUT.items()}
     ways["without unlabelled texts"] = (dataclasses.replace(files, unlabelled=None), [])
     for name, (given, flags) in ways.items():
-        found = [
-            measure(given, OUT / "ablation" / "model", "--preset", "base", "--seed", str(seed + 1), *flags)
-            for seed in range(options.seeds)
-        ]
-        whole = [each.whole for each in found]
-        means = [mean(whole), mean(each.network for each in found), mean(each.linear for each in found)]
-        shown = [f"{value:.1%}" for value in means]
-        spread = f"{min(whole):.1%} to {max(whole):.1%}"
-        runs = [dataclasses.asdict(each) for each in found]
-        seconds = f"{mean(each.seconds for each in found):.0f}"
-        results.add(name, shown[0], spread, *shown[1:], seconds, runs=runs)
+        found = measure_seeds(given, OUT / "ablation" / "model", options.seeds, "--preset", "base", *flags)
+        means = found.mean
+        whole, *parts = (f"{each:.1%}" for each in (means.whole, means.network, means.linear))
+        runs = [dataclasses.asdict(run) for run in found.runs]
+        results.add(name, whole, found.spread, *parts, f"{means.seconds:.0f}", runs=runs)
 
 
 def _files(folder: Path) -> Files:

@@ -14,9 +14,8 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
 
-from bench.parts import Records, measure, write
+from bench.parts import Records, measure_seeds, tfidf_accuracy, write
 from bench.record import OUT, Results
 
 PACKAGES = ("keras", "numpy", "pandas", "scipy", "sklearn")
@@ -36,43 +35,27 @@ def main() -> None:
         learned, tested, unlabelled = SETS[name]()
         folder: Path = OUT / "other_sets" / name.replace(" ", "-").replace(",", "")
         files = write(folder, learned, tested, unlabelled)
-        found = [
-            measure(files, folder / "model", "--preset", options.preset, "--seed", str(k + 1))
-            for k in range(options.seeds)
-        ]
-        whole = [each.whole for each in found]
-        cells = (_tfidf(learned, tested), mean(each.linear for each in found), mean(whole))
-        shown = [f"{cell:.1%}" for cell in cells]
-        spread = f"{min(whole):.1%} to {max(whole):.1%}"
-        seconds = f"{mean(each.seconds for each in found):.0f}"
-        runs = [dataclasses.asdict(each) for each in found]
-        results.add(name, f"{len(learned):,}", *shown, spread, seconds, runs=runs)
-
-
-def _tfidf(learned: Records, tested: Records) -> float:
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-    (texts, labels), (test_texts, test_labels) = zip(*learned, strict=True), zip(*tested, strict=True)
-    model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000)).fit(texts, labels)
-    return float(model.score(test_texts, test_labels))
+        found = measure_seeds(files, folder / "model", options.seeds, "--preset", options.preset)
+        means = found.mean
+        shown = [f"{each:.1%}" for each in (tfidf_accuracy(learned, tested), means.linear, means.whole)]
+        runs = [dataclasses.asdict(run) for run in found.runs]
+        results.add(name, f"{len(learned):,}", *shown, found.spread, f"{means.seconds:.0f}", runs=runs)
 
 
 # ---- The sets: each returns records to learn from, records to test on, and texts without labels
 
 
 def _parted(records: Records, n: int) -> tuple[Records, Records]:
-    random.Random(1).shuffle(records)
-    return records[:n], records[n : n + MOST_TESTED]
+    shuffled = records.copy()
+    random.Random(1).shuffle(shuffled)
+    return shuffled[:n], shuffled[n : n + MOST_TESTED]
 
 
 def _reviews() -> Records:
     from foretell.data.named import imdb
 
     examples = imdb("train")
-    return list(zip(examples.texts, examples.labels or (), strict=True))
+    return list(zip(examples.texts, examples.labels, strict=True))
 
 
 def _docstrings(*, first_lines: bool) -> Records:
@@ -108,9 +91,10 @@ def docstrings(n: int, *, first_lines: bool = False) -> tuple[Records, Records, 
 
 def reviews(n: int, *, unlabelled: int = 0) -> tuple[Records, Records, list[str]]:
     """Film reviews, positive and negative alike often; with others whose labels are kept back."""
-    learned, tested = _parted(_reviews(), n)
+    records = _reviews()
+    learned, tested = _parted(records, n)
     used = {*learned, *tested}
-    rest = [text for text, label in _reviews() if (text, label) not in used]
+    rest = [record[0] for record in records if record not in used]
     return learned, tested, random.Random(3).sample(rest, unlabelled)
 
 

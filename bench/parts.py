@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 from bench.commands import foretell
 
@@ -34,6 +36,25 @@ class Measured:
     seconds: float
 
 
+@dataclass(frozen=True)
+class OverSeeds:
+    """What several seeds have given."""
+
+    runs: list[Measured]
+
+    @property
+    def mean(self) -> Measured:
+        """The mean of each figure."""
+        names = [field.name for field in dataclasses.fields(Measured)]
+        return Measured(**{name: mean(getattr(run, name) for run in self.runs) for name in names})
+
+    @property
+    def spread(self) -> str:
+        """The lowest and the highest accuracy of the whole."""
+        whole = [run.whole for run in self.runs]
+        return f"{min(whole):.1%} to {max(whole):.1%}"
+
+
 def write(folder: Path, learned: Records, tested: Records, unlabelled: Sequence[str] = ()) -> Files:
     """Write records to learn from, records to test on and texts without labels into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +64,11 @@ def write(folder: Path, learned: Records, tested: Records, unlabelled: Sequence[
     path = folder / "unlabelled.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in unlabelled), encoding="utf-8")
     return Files(folder / "learned.csv", folder / "tested.csv", path if unlabelled else None)
+
+
+def measure_seeds(files: Files, out: Path, seeds: int, *options: str) -> OverSeeds:
+    """Measure with the seeds 1 to `seeds`; see `measure`."""
+    return OverSeeds([measure(files, out, "--seed", str(seed + 1), *options) for seed in range(seeds)])
 
 
 def measure(files: Files, out: Path, *options: str) -> Measured:
@@ -64,3 +90,20 @@ def measure(files: Files, out: Path, *options: str) -> Measured:
 
     linear = {"network": 0.0, "linear": 1.0, "offsets": []}
     return Measured(accuracy(opened.calibration), accuracy(None), accuracy(linear), done.seconds)
+
+
+def tfidf_accuracy(learned: list[tuple[str, Any]], tested: list[tuple[str, Any]], **vectorizer: Any) -> float:
+    """Return that of TF-IDF of 1-2 grams and logistic regression, as scikit-learn's users write it.
+
+    Args:
+        learned, tested: records to learn from and to test on.
+        **vectorizer: more settings of `TfidfVectorizer`.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **vectorizer)
+    (texts, labels), (test_texts, test_labels) = zip(*learned, strict=True), zip(*tested, strict=True)
+    model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000)).fit(texts, labels)
+    return float(model.score(test_texts, test_labels))

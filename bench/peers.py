@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.chart import scatter
 from bench.commands import evaluate, foretell, run
+from bench.parts import tfidf_accuracy
 from bench.record import OUT, Results
 
 LENGTH, WORDS = 400, 30_000
@@ -103,14 +104,9 @@ def fasttext_ngrams(longest: int, rate: float) -> float:
 
 def tfidf() -> float:
     """TF-IDF of 1-2 grams and logistic regression, as scikit-learn's users write it."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
     texts, labels, test_texts, test_labels = _reviews()
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
-    model = make_pipeline(words, LogisticRegression(C=10, max_iter=1000)).fit(texts, labels)
-    return float(model.score(test_texts, test_labels))
+    learned, tested = zip(texts, labels, strict=True), zip(test_texts, test_labels, strict=True)
+    return tfidf_accuracy(list(learned), list(tested), min_df=2)
 
 
 def nbsvm() -> float:

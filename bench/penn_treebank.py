@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -24,7 +23,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    data = os.environ.get("FORETELL_DATA") or environment().get("FORETELL_DATA")
+    data = environment().get("FORETELL_DATA")
     if data is None or not (Path(data) / "ptb.zip").is_file():
         raise SystemExit("needs ptb.zip: set FORETELL_DATA to the folder that holds it")
     folder: Path = OUT / "penn_treebank"

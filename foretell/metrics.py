@@ -19,6 +19,9 @@ LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
 # Thresholds are rounded down to this: what a table shows can be typed as --abstain-below and does the same.
 _THRESHOLD_DIGITS = 4
 
+# e to more than this is no float any more.
+_MOST_NATS = 700.0
+
 
 def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> dict[str, Any]:
     """Compare predicted labels [text] with the true ones [text].
@@ -44,6 +47,11 @@ def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> di
         "labels": {name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)},
         "confusion": {"names": list(names), "counts": counts.tolist()},
     }
+
+
+def perplexity_of(logs: npt.NDArray[np.floating[Any]]) -> float:
+    """Return e to the mean negative log-probability, in nats, of the words of a text, [word]."""
+    return math.exp(min(-float(logs.mean(dtype=np.float64)), _MOST_NATS))
 
 
 def confusion_matrix(true_ids: Ids, predicted_ids: Ids, size: int) -> npt.NDArray[np.int64]:

@@ -98,8 +98,9 @@ def linear_log_probabilities(scores: npt.NDArray[np.floating]) -> LogProbabiliti
     return logs
 
 
-def softmax(logits: LogProbabilities) -> Probabilities:
+def softmax(logits: npt.NDArray[np.floating]) -> Probabilities:
     """Return probabilities over the last axis."""
     scaled = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Probabilities = (scaled / scaled.sum(axis=-1, keepdims=True)).astype(np.float32)
+    scaled /= scaled.sum(axis=-1, keepdims=True)
+    probabilities: Probabilities = scaled.astype(np.float32, copy=False)
     return probabilities

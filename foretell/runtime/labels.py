@@ -17,9 +17,10 @@ from foretell.artifacts import manifest
 from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
-from foretell.errors import ArtifactError, SettingsError, UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.mixture import PLAIN, LogProbabilities, Mixture, linear_log_probabilities
 from foretell.padding import pad_end, pad_front
+from foretell.runtime.calibration import that_must_fit
 from foretell.runtime.explanation import Explanation, Parts, explain
 from foretell.runtime.session import Array, Session, check_threads, open_session
 from foretell.tokenizer import Tokenizer
@@ -363,14 +364,8 @@ def _mixture(opened: Opened) -> Mixture:
     """Return how the parts of the classifier are mixed."""
     if opened.calibration is None:
         return PLAIN
-    try:
+    with that_must_fit(opened):
         mixture = Mixture.from_dict(opened.calibration, len(opened.labels or ()))
         if mixture.linear and opened.linear is None:
             raise ValueError("a weight for a linear model that is not there")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            expected="a calibration that fits this model",
-            found=str(error)[:200],
-            where=str(opened.path / "config.json"),
-        ) from error
     return mixture

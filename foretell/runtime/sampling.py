@@ -77,13 +77,6 @@ def log_softmax(logits: Floats, kind: type[np.floating[Any]] = np.float64) -> Fl
     return logp
 
 
-def softmax(logits: Floats) -> Floats:
-    """Return the probabilities of logits [word], in their own precision."""
-    probabilities: Floats = np.exp(logits - logits.max())
-    probabilities /= probabilities.sum(dtype=np.float64)
-    return probabilities
-
-
 def log_probabilities_of(logits: Floats, words: Integers) -> Floats:
     """Return the log-probability of one word in each row of logits [row, word], float32 [row]."""
     given = logits[np.arange(len(words)), words]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from foretell.interpolation import Interpolation
 from foretell.kneser_ney import KneserNey
+from foretell.mixture import softmax
 from foretell.runtime.read_states import ReadStates, keys_of
-from foretell.runtime.sampling import log_probabilities_of, softmax
+from foretell.runtime.sampling import log_probabilities_of
 from foretell.runtime.session import Array, Session
 
 State = tuple[Array, ...]
@@ -59,8 +60,17 @@ class StreamNetwork(WordNetwork, Protocol):
             state.
         """
 
+    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
+        """See `WordNetwork.follow`."""
+        logits, after = self.advance(words[:, None], state)
+        return logits[:, 0], after
 
-class LstmNetwork:
+    def pick(self, state: State, streams: Integers) -> State:
+        """See `WordNetwork.pick`."""
+        return tuple(part[streams] for part in state)
+
+
+class LstmNetwork(StreamNetwork):
     """Embeddings and LSTM layers; the state is h and c of each layer, [stream, units].
 
     Args:
@@ -114,22 +124,13 @@ class LstmNetwork:
                 self.states.keep(keys[place], tuple(part.copy() for part in state))
         return logits[:, 0], state
 
-    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
-        """See `WordNetwork.follow`."""
-        logits, after = self.advance(words[:, None], state)
-        return logits[:, 0], after
-
-    def pick(self, state: State, streams: Integers) -> State:
-        """See `WordNetwork.pick`."""
-        return tuple(part[streams] for part in state)
-
     def _inputs(self, ids: Integers, state: State) -> dict[str, Array]:
         inputs: dict[str, Array] = dict(zip(self._names, state, strict=True))
         inputs["ids"] = ids.astype(np.int64, copy=False)
         return inputs
 
 
-class MixedNetwork:
+class MixedNetwork(StreamNetwork):
     """A network and an n-gram model that give the answer together; its logits are log-probabilities.
 
     State: the network's, and the last ids read, [stream, order - 1], -1 where there were none.
@@ -154,14 +155,9 @@ class MixedNetwork:
         """See `StreamNetwork.advance`."""
         logits, after = self.network.advance(ids, state[:-1])
         read = np.concatenate([state[-1], ids], axis=1)
-        mixed = np.stack(
-            [
-                np.stack(
-                    [self._mixed(row, texts[: step + 1]) for step, row in enumerate(rows, self._longest)]
-                )
-                for rows, texts in zip(logits, read, strict=True)
-            ]
-        )
+        mixed = np.empty_like(logits)
+        for stream, step in np.ndindex(ids.shape):
+            mixed[stream, step] = self._mixed(logits[stream, step], read[stream, : self._longest + step + 1])
         return mixed, (*after, self._last(read))
 
     def tell(self, ids: Integers, state: State) -> tuple[Callable[[], Floats], State]:
@@ -182,15 +178,6 @@ class MixedNetwork:
         logits, state = self.network.read(ids)
         text = np.array([[-1] * self._longest + ids], np.int64)
         return self._mixed(logits[0], text[0])[None], (*state, self._last(text))
-
-    def follow(self, words: Integers, state: State) -> tuple[Floats, State]:
-        """See `WordNetwork.follow`."""
-        logits, after = self.advance(words[:, None], state)
-        return logits[:, 0], after
-
-    def pick(self, state: State, streams: Integers) -> State:
-        """See `WordNetwork.pick`."""
-        return tuple(part[streams] for part in state)
 
     def _mixed(self, logits: Floats, read: Integers) -> Floats:
         """Return the log-probability of each word, [word], after what was read, [token], -1 in front."""

@@ -11,10 +11,11 @@ import numpy as np
 
 from foretell.artifacts.model_directory import Opened, open_verified
 from foretell.config import WordsSettings
-from foretell.errors import ArtifactError, DataError, SettingsError, UsageError
+from foretell.errors import DataError, SettingsError, UsageError
 from foretell.interpolation import Interpolation
 from foretell.runtime import sampling
 from foretell.runtime.beams import beam_search
+from foretell.runtime.calibration import that_must_fit
 from foretell.runtime.completion import Plan, Start, sample
 from foretell.runtime.endings import Endings
 from foretell.runtime.sampling import Integers
@@ -239,16 +240,10 @@ class WordsRuntime:
 
 def _mixed(network: LstmNetwork, opened: Opened) -> MixedNetwork:
     """Return the network with the n-gram model that is a part of the answer."""
-    try:
+    with that_must_fit(opened):
         if opened.ngrams is None:
             raise ValueError("a share for an n-gram model that is not there")
         if opened.ngrams.size != opened.tokenizer.size:
             raise ValueError(f"an n-gram model of {opened.ngrams.size:,} ids")
         interpolation = Interpolation.from_dict(opened.calibration, opened.ngrams.order)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            expected="a calibration that fits this model",
-            found=str(error)[:200],
-            where=str(opened.path / "config.json"),
-        ) from error
-    return MixedNetwork(network, opened.ngrams, interpolation)
+        return MixedNetwork(network, opened.ngrams, interpolation)

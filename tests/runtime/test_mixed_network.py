@@ -67,9 +67,9 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(mixed: WordsRuntime,
     network, ids = mixed._network, data.draw(ids_of(mixed))
     assert isinstance(network, MixedNetwork)
     cut = data.draw(st.integers(0, len(ids)))
-    logits, state = network.advance(np.array([ids[:cut]], np.int64).reshape(1, -1), network.zero_state()) if (
-        cut
-    ) else (None, network.zero_state())  # fmt: skip
+    logits, state = None, network.zero_state()
+    if cut:
+        logits, state = network.advance(np.array([ids[:cut]]), state)
     for word in ids[cut:]:
         logits, state = network.follow(np.array([word]), state)
         logits = logits[:, None]

@@ -7,7 +7,6 @@ n-gram is how often it occurs at the highest order, and at a lower one how many 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from foretell.errors import DataError, SettingsError
 from foretell.kneser_ney import KneserNey, Level
+from foretell.metrics import perplexity_of
 
 Array = np.ndarray[Any, Any]
 
@@ -52,6 +52,11 @@ class Counted:
 
     model: KneserNey
     occurrences: tuple[Array, ...]
+
+    def single_words(self) -> KneserNey:
+        """Return the model of order 1: what `count` gives with it, without counting again."""
+        keys, size = self.model.levels[0].keys, self.model.size
+        return KneserNey((_smooth(keys, self.occurrences[0], 1, size),), size, self.model.words)
 
     def pruned(self, most: int) -> KneserNey:
         """Return a model of about the `most` n-grams that tell most; single words always stay.
@@ -130,8 +135,8 @@ def log_probabilities(model: KneserNey, text: Array | Tokens) -> tuple[Array, Ar
 
 
 def perplexity(model: KneserNey, text: Array | Tokens) -> float:
-    """Return the perplexity per token: e to the mean negative log-probability. See `log_probabilities`."""
-    return math.exp(-float(log_probabilities(model, text)[0].mean()))
+    """Return the perplexity per token. Arguments and errors: `log_probabilities`."""
+    return perplexity_of(log_probabilities(model, text)[0])
 
 
 def _levels(ids: Array, size: int, order: int) -> tuple[list[Level], list[Array]]:

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
+from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
@@ -368,8 +369,3 @@ class Loop:
 
 def _number(item: tuple[str, Any]) -> int:
     return int(item[0])
-
-
-def perplexity_of(logs: Floats) -> float:
-    """Return e to the mean negative log-probability of a text's tokens, [token]."""
-    return math.exp(min(-float(logs.mean(dtype=np.float64)), 700.0))

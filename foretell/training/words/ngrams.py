@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +10,13 @@ import numpy as np
 from foretell.config import WordsSettings
 from foretell.interpolation import Interpolation
 from foretell.kneser_ney import KneserNey
+from foretell.metrics import perplexity_of
 from foretell.training.events import Listener, Said
 from foretell.training.words.interpolation_fit import fit_interpolation
 from foretell.training.words.kneser_ney_fit import Array, Tokens, count, log_probabilities, perplexity
 
 # Of a large corpus so many words are counted: some 75 bytes each.
 _MOST_WORDS = 10_000_000
-
-
-@dataclass(frozen=True)
-class Mixed:
-    """How the n-gram model takes part in the answer: which, how much of it, and what that gives."""
-
-    ngrams: KneserNey
-    interpolation: Interpolation
-    metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,23 +33,20 @@ class NgramPart:
     logs: Array
     lengths: Array
 
-    def mixed(self, network_logs: Array, listener: Listener) -> Mixed:
-        """Fit what it weighs beside the network, and say what that gives.
+    def mixed(self, network_logs: Array, listener: Listener) -> tuple[Interpolation, dict[str, Any]]:
+        """Return what it weighs beside the network, and the figures of both together; say what they are.
 
         Args:
             network_logs: what the network gives the same tokens.
             listener: is told.
         """
         fitted = fit_interpolation(network_logs, self.logs, self.lengths, self.model.order - 1)
-        whole, alone = (
-            math.exp(-float(logs.mean(dtype=np.float64)))
-            for logs in (fitted.logs(network_logs, self.logs, self.lengths), network_logs)
-        )
+        whole = perplexity_of(fitted.logs(network_logs, self.logs, self.lengths))
+        alone = perplexity_of(network_logs)
         share = float(np.array(fitted.shares)[self.lengths].mean())
         text = f"the n-gram model gives {share:.0%} of the answer: perplexity {whole:,.1f} instead of"
         listener(Said(text=f"{text} {alone:,.1f} by the network alone"))
-        metrics = {"perplexity": whole, "valid_perplexity": whole, "network_perplexity": alone}
-        return Mixed(self.model, fitted, metrics)
+        return fitted, {"perplexity": whole, "valid_perplexity": whole, "network_perplexity": alone}
 
 
 def count_ngrams(
@@ -70,10 +58,9 @@ def count_ngrams(
         the figures to compare with: baseline_perplexity and unigram_perplexity; and, where `settings.ngrams`
         asks for it, the part of the model.
     """
-    unigram = perplexity(count(train, size, order=1, most_words=_MOST_WORDS).model, held_out)
     counted = count(train, size, most_words=_MOST_WORDS)
     model = counted.model
-    kneser_ney = perplexity(model, held_out)
+    unigram, kneser_ney = (perplexity(each, held_out) for each in (counted.single_words(), model))
     text = f"an n-gram model (Kneser-Ney, {model.order} words): perplexity {kneser_ney:,.1f}"
     if model.words < len(train):
         text = f"{text}, from the first {model.words:,} words,"

@@ -164,10 +164,10 @@ class _Fit:
         parts: dict[str, Any] = {"weights": trained.weights}
         metrics = {**trained.metrics, **compared}
         if ngrams is not None and trained.held_out_logs is not None:
-            mixed = ngrams.mixed(trained.held_out_logs, self.listener)
-            parts |= {"ngrams": mixed.ngrams, "calibration": mixed.interpolation.to_dict()}
+            interpolation, figures = ngrams.mixed(trained.held_out_logs, self.listener)
+            parts |= {"ngrams": ngrams.model, "calibration": interpolation.to_dict()}
             metrics["network_accuracy"] = metrics.pop("accuracy")
-            metrics |= mixed.metrics
+            metrics |= figures
         return {**parts, "metrics": {**metrics, "seconds": self.budget.seconds()}}
 
     def _ngrams(

@@ -135,6 +135,14 @@ def test_the_unigram_is_the_frequency_of_the_words():
     assert (found.order, found.words) == (5, 40_000)
 
 
+def test_single_words_need_not_be_counted_again():
+    text = zipf(4, 3_000, 100)
+    again, counted = count(text, 100, order=1).model, count(text, 100).single_words()
+    assert (again.order, again.words) == (counted.order, counted.words)
+    for one, other in zip(again.probabilities(text), counted.probabilities(text), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_contexts_help_where_they_tell_the_next_word():
     text = np.tile(np.arange(50, dtype=np.int32), 40)
     found = measured(text[:1_500], text[1_500:], 50)
