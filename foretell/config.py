@@ -72,6 +72,9 @@ class WordsSettings(Settings):
     negatives: int = setting(
         2_048, "sampled words of the softmax in training, where the vocabulary is larger; 0: all", low=0
     )
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
+        "auto", "of training's large products; auto: mixed_bfloat16 where a probe finds it faster (lstm)"
+    )
     min_steps: int = setting(400, "least training steps: a small corpus is passed over more often", low=1)
     ngrams: bool = setting(False, "mix in an n-gram model, as the held-out part says (lstm)")
     most_ngrams: int = setting(1_000_000, "most n-grams that it keeps, those that tell most", low=1)
@@ -152,7 +155,7 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
-        layers=1, window=35, streams=32, dropout=0.45, recurrent_dropout=0.2, word_dropout=0.1,
+        layers=1, window=35, streams=32, dropout=0.5, recurrent_dropout=0.25, word_dropout=0.1,
         learning_rate=0.003, epochs=40, held_out=0.05, patience=3, min_steps=240, ngrams=True, minutes=60.0,
     ),
 }  # fmt: skip

@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from foretell.networks.products import Precision, product
+
 try:
     from foretell.networks import lstm_kernel
 except ImportError:  # Numba has no wheel for every machine
@@ -37,12 +39,15 @@ def kernel_is_usable() -> bool:
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """An LSTM layer whose loop over the steps is one compiled kernel.
 
-    Takes what `keras.layers.LSTM` takes. Masked, stateful, reversed or unrolled layers, other activations,
-    layers without bias and other types than float32 are computed by Keras.
+    Takes what `keras.layers.LSTM` takes, and the precision of the large products in training: that of all
+    inputs with the kernel, and those that make the gradients; what a step gives the next is float32. Masked,
+    stateful, reversed or unrolled layers, other activations, layers without bias and other types than float32
+    are computed by Keras.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, precision: Precision = "float32", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._precision = precision
         # What runs outside TensorFlow cannot be compiled by XLA.
         self.supports_jit = False
         self._passes = _Passes() if kernel_is_usable() and self._is_plain() else None
@@ -51,12 +56,12 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         """Run all steps; see `keras.layers.RNN.inner_loop`."""
         if self._passes is None or mask is not None or sequences.dtype != tf.float32:
             return super().inner_loop(sequences, initial_state, mask=mask, training=training)
-        cell = self.cell
-        masks = self._masks(sequences, initial_state[0], training)
+        h, c = initial_state
+        precision = self._precision if training else "float32"
+        inputs = self._inputs(sequences, precision, training)
         hidden, c = self._passes.lstm(
-            sequences, cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value,
-            initial_state[0], initial_state[1], masks,
-        )  # fmt: skip
+            inputs, self.cell.recurrent_kernel.value, h, c, self._masks(h, training), precision
+        )
         last = hidden[:, -1]
         return last, hidden, [last, c]
 
@@ -69,20 +74,27 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
             and not (self.go_backwards or self.unroll or self.stateful)
         )
 
-    def _masks(self, sequences: Tensor, h: Tensor, training: bool) -> Tensor:
-        """Return what is read times: [group, batch, input + unit], drawn as Keras draws it."""
-        cell, ones = self.cell, tf.ones_like
-        first = sequences[:, 0]
-        if not training or not (cell.dropout or cell.recurrent_dropout):
-            return tf.concat([ones(first), ones(h)], axis=1)[None]
-        of_inputs, of_hidden = cell.get_dropout_mask(first), cell.get_recurrent_dropout_mask(h)
+    # Masks are drawn as Keras draws them: one mask, or with its `implementation=1` one for each gate.
+
+    def _inputs(self, x: Tensor, precision: Precision, training: bool) -> Tensor:
+        """Return what inputs give the pre-activations, [batch, step, 4 · unit]: all steps in one product."""
+        cell = self.cell
+        kernel, bias = cell.kernel.value, cell.bias.value
+        masks = cell.get_dropout_mask(x[:, 0]) if training and cell.dropout else None
+        if masks is None:
+            return product(x, kernel, precision) + bias
         if cell.implementation != 1:
-            of_inputs = ones(first) if of_inputs is None else of_inputs
-            of_hidden = ones(h) if of_hidden is None else of_hidden
-            return tf.concat([of_inputs, of_hidden], axis=1)[None]
-        of_inputs = [ones(first)] * 4 if of_inputs is None else of_inputs
-        of_hidden = [ones(h)] * 4 if of_hidden is None else of_hidden
-        return tf.stack([tf.concat(pair, axis=1) for pair in zip(of_inputs, of_hidden, strict=True)])
+            return product(x * masks[:, None], kernel, precision) + bias
+        by_gate = zip(masks, tf.split(kernel, 4, axis=1), strict=True)
+        return tf.concat([product(x * mask[:, None], k, precision) for mask, k in by_gate], axis=2) + bias
+
+    def _masks(self, h: Tensor, training: bool) -> Tensor:
+        """Return what hidden states are multiplied by: [group, batch, unit]."""
+        cell = self.cell
+        masks = cell.get_recurrent_dropout_mask(h) if training and cell.recurrent_dropout else None
+        if masks is None:
+            return tf.ones_like(h)[None]
+        return tf.stack(masks) if cell.implementation == 1 else masks[None]
 
 
 class _Passes:
@@ -94,34 +106,33 @@ class _Passes:
         self._numbers = itertools.count()
 
     def lstm(
-        self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, h: Tensor, c: Tensor,
-        masks: Tensor,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        self, inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor, masks: Tensor, precision: Precision
+    ) -> tuple[Tensor, Tensor]:
         """Return hidden [batch, step, unit] and the last cell state [batch, unit]."""
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def run(*inputs: Tensor) -> Any:
+        def run(inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> Any:
             hidden, last_c, number = tf.numpy_function(
-                self._forward, [*inputs, masks], [tf.float32, tf.float32, tf.int64]
+                self._forward, [inputs, recurrent, h, c, masks], [tf.float32, tf.float32, tf.int64]
             )
-            hidden.set_shape([*x.shape[:2], h.shape[1]])
+            hidden.set_shape([*inputs.shape[:2], h.shape[1]])
             last_c.set_shape(c.shape)
 
             def gradient(d_hidden: Tensor, d_c: Tensor) -> list[Tensor]:
-                found = tf.numpy_function(self._backward, [d_hidden, d_c, number], [tf.float32] * 6)
-                for one, like in zip(found, inputs, strict=True):
+                found = tf.numpy_function(self._backward, [d_hidden, d_c, number], [tf.float32] * 3)
+                for one, like in zip(found, (inputs, h, c), strict=True):
                     one.set_shape(like.shape)
-                return list(found)
+                d_inputs, d_h, d_c = found
+                read = tf.concat([h[:, None], hidden[:, :-1]], axis=1)  # [batch, step, unit]
+                return [d_inputs, _of_recurrent(read, masks, d_inputs, precision), d_h, d_c]
 
             return (hidden, last_c), gradient
 
-        found: tuple[Tensor, Tensor] = run(x, kernel, recurrent, bias, h, c)
+        found: tuple[Tensor, Tensor] = run(inputs, recurrent, h, c)
         return found
 
-    def _forward(
-        self, x: Any, kernel: Any, recurrent: Any, bias: Any, h: Any, c: Any, masks: Any
-    ) -> tuple[Any, Any, np.int64]:
-        hidden, c, done = lstm_kernel.forward(x, kernel, recurrent, bias, h, c, masks, self._buffers)
+    def _forward(self, inputs: Any, recurrent: Any, h: Any, c: Any, masks: Any) -> tuple[Any, Any, np.int64]:
+        hidden, c, done = lstm_kernel.forward(inputs, recurrent, h, c, masks, self._buffers)
         number = next(self._numbers)
         self._open[number] = done
         if len(self._open) > _MOST_OPEN_PASSES:
@@ -131,3 +142,14 @@ class _Passes:
     def _backward(self, d_hidden: Any, d_c: Any, number: np.int64) -> Any:
         done = self._open.pop(int(number))
         return lstm_kernel.backward(d_hidden, np.zeros_like(d_c), d_c, done, self._buffers)
+
+
+def _of_recurrent(read: Tensor, masks: Tensor, d_inputs: Tensor, precision: Precision) -> Tensor:
+    """Return the gradient of the recurrent kernel, [unit, 4 · unit]."""
+    groups, units = masks.shape[0], read.shape[2]
+    rows = tf.reshape(d_inputs, [-1, 4 * units])  # [batch · step, 4 · unit]
+    found = []
+    for mask, of_group in zip(tf.unstack(masks), tf.split(rows, groups, axis=1), strict=True):
+        masked = tf.reshape(read * mask[:, None], [-1, units])  # [batch · step, unit]
+        found.append(product(masked, of_group, precision, transpose_a=True))
+    return tf.concat(found, axis=1)

@@ -1,18 +1,21 @@
-"""The LSTM layer, forward and backward, as one compiled kernel for the CPU.
+"""The recurrence of an LSTM layer, forward and backward, as one compiled kernel for the CPU.
 
 Keras runs the steps of an LSTM as a TensorFlow loop of some twenty operators, each of which starts, allocates
 and writes a matrix that the next one reads. Here a step is one matrix product and one pass over its result,
 which is still in the cache; each core takes its own rows of the batch through all the steps, so cores never
 wait for one another. The mathematics is Keras's (`keras.layers.LSTMCell`), the gates in its order i, f, g, o.
 
-Axes: group (of gates with one dropout mask), row (texts of the batch that one thread takes), step, input,
-unit, "both": inputs, then units, which is what the one matrix product reads; block, and column of a block.
+What does not wait for the step before is not here: the product of all inputs with the kernel, and the
+gradients of both kernels, are one large product each, which TensorFlow does (`fast_lstm`).
+
+Axes: group (of gates with one dropout mask), row (texts of the batch that one thread takes), step, unit;
+block, and column of a block.
 
 The products of one step have few rows and large weights, which OpenBLAS would copy into its own order each
 time: half of the work. Where a product takes at most a million multiplications it copies nothing, so a step's
 product is cut into blocks of columns, each as large as that allows.
 
-Dropout masks hold one number a sequence, not a step (Gal & Ghahramani 2016), for what both products read.
+Dropout masks hold one number a sequence, not a step (Gal & Ghahramani 2016), for what the product reads.
 With one mask for all four gates they make one group, with a mask for each gate (Keras's `implementation=1`,
 which its `recurrent_dropout` selects) four.
 """
@@ -49,10 +52,6 @@ def _arrays(read: str, written: str) -> Any:
         *(types.Array(types.float32, int(axes), "C") for axes in written),
     )
 
-
-# About so many words (rows · steps) have their weight gradients in one matrix product: more is a better
-# product and fewer sums, fewer stay in the cache.
-_WORDS_A_PRODUCT = 512
 
 _MOST_MULTIPLICATIONS = 1_000_000
 """Of a product that OpenBLAS does without copying (its `small kernels`, with AVX-512; others do not mind)."""
@@ -114,33 +113,29 @@ def _put_together(products, whole):  # type: ignore[no-untyped-def]
                 part[j] = block[j]
 
 
-@njit(_arrays("3413", "4333"), **_OPTIONS)
-def _forward(x, blocks, bias, masks, gates, cells, both, hidden):  # type: ignore[no-untyped-def]
-    """Read all steps; leave the gates, cells and what was read for `_backward`.
+@njit(_arrays("343", "4323"), **_OPTIONS)
+def _forward(inputs, blocks, masks, gates, cells, h, hidden):  # type: ignore[no-untyped-def]
+    """Read all steps; leave the gates and cells for `_backward`.
 
     Args:
-        x: [row, step, input].
-        blocks: the kernels, cut up by `_columns`: [group, block, both, column].
-        bias: [4 · unit].
-        masks: [group, row, both].
+        inputs: what the inputs give the pre-activations, bias included: [row, step, 4 · unit].
+        blocks: the recurrent kernel, cut up by `_columns`: [group, block, unit, column].
+        masks: [group, row, unit].
         gates: out, [group, step, row, 4 / group · unit].
         cells: in and out, [step + 1, row, unit]; the first is the state before.
-        both: in and out, [step + 1, row, both]; the first's units are the state before.
+        h: in and out, [row, unit]: the state before, then the last.
         hidden: out, [row, step, unit].
     """
-    rows, steps, inputs = x.shape
-    units, groups = hidden.shape[2], gates.shape[0]
-    n_blocks, width = blocks.shape[1], blocks.shape[3]
-    read = np.empty((rows, inputs + units), np.float32)
+    rows, steps, units = hidden.shape
+    groups, n_blocks, width = gates.shape[0], blocks.shape[1], blocks.shape[3]
+    read = np.empty((rows, units), np.float32)
     products = np.empty((n_blocks, rows, width), np.float32)
     for t in range(steps):
-        for r in range(rows):
-            both[t, r, :inputs] = x[r, t]
         for g in range(groups):
             for r in range(rows):
-                read_r, both_r, mask_r = read[r], both[t, r], masks[g, r]
-                for j in range(inputs + units):
-                    read_r[j] = both_r[j] * mask_r[j]
+                read_r, h_r, mask_r = read[r], h[r], masks[g, r]
+                for j in range(units):
+                    read_r[j] = h_r[j] * mask_r[j]
             if n_blocks == 1:
                 np.dot(read, blocks[g, 0], gates[g, t])
             else:
@@ -148,50 +143,44 @@ def _forward(x, blocks, bias, masks, gates, cells, both, hidden):  # type: ignor
                     np.dot(read, blocks[g, b], products[b])
                 _put_together(products, gates[g, t])
         for r in range(rows):
+            given = inputs[r, t]
             i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
             g_, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
             for j in range(units):
-                i[j] = _sigmoid(i[j] + bias[j])
+                i[j] = _sigmoid(i[j] + given[j])
             for j in range(units):
-                f[j] = _sigmoid(f[j] + bias[units + j])
+                f[j] = _sigmoid(f[j] + given[units + j])
             for j in range(units):
-                g_[j] = _tanh(g_[j] + bias[2 * units + j])
+                g_[j] = _tanh(g_[j] + given[2 * units + j])
             for j in range(units):
-                o[j] = _sigmoid(o[j] + bias[3 * units + j])
-            before, after = cells[t, r], cells[t + 1, r]
-            h, kept = hidden[r, t], both[t + 1, r, inputs:]
+                o[j] = _sigmoid(o[j] + given[3 * units + j])
+            before, after, h_r, kept = cells[t, r], cells[t + 1, r], h[r], hidden[r, t]
             for j in range(units):
                 after[j] = f[j] * before[j] + i[j] * g_[j]
             for j in range(units):
-                h[j] = o[j] * _tanh(after[j])
+                h_r[j] = o[j] * _tanh(after[j])
             for j in range(units):
-                kept[j] = h[j]
+                kept[j] = h_r[j]
 
 
-@njit(_arrays("34333", "224331"), **_OPTIONS)
-def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kernels, d_bias):  # type: ignore[no-untyped-def]
+@njit(_arrays("3433", "2243"), **_OPTIONS)
+def _backward(d_hidden, turned, masks, cells, d_h, d_c, gates, d_inputs):  # type: ignore[no-untyped-def]
     """Go back through all steps.
 
     Args:
         d_hidden: [row, step, unit], or no step at all where only the last hidden state was used.
-        turned: the kernels turned around and cut up by `_columns`: [group, block, 4 / group · unit, column].
-        masks, cells, both: as `_forward` left them.
+        turned: the recurrent kernel turned around and cut up by `_columns`:
+            [group, block, 4 / group · unit, column].
+        masks, cells: as `_forward` left them.
         d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
         gates: as `_forward` left them; becomes the gradient of the pre-activations.
-        d_x: out, [row, step, input].
-        d_kernels: out, [group, both, 4 / group · unit].
-        d_bias: added to, [4 · unit].
+        d_inputs: out, the same gradient as [row, step, 4 · unit].
     """
-    rows, steps, inputs = d_x.shape
+    rows, steps = d_inputs.shape[:2]
     units, groups = d_h.shape[1], gates.shape[0]
-    width, n_both = gates.shape[3], inputs + units
     n_blocks, columns = turned.shape[1], turned.shape[3]
     products = np.empty((n_blocks, rows, columns), np.float32)
-    part = np.empty((rows, n_both), np.float32)
-    n_products = max(1, round(steps * rows / _WORDS_A_PRODUCT))
-    steps_a_product = (steps + n_products - 1) // n_products
-    read = np.empty((steps_a_product * rows, n_both), np.float32)
-    product = np.empty((n_both, width), np.float32)
+    part = np.empty((rows, units), np.float32)
     for back in range(steps):
         t = steps - 1 - back
         for r in range(rows):
@@ -212,10 +201,9 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
                 dc[j] = _flushed(d * f[j])
                 i[j], f[j], g_[j], o[j] = d_i, d_f, d_g, d_o
             for k in range(4):
-                pre = _gate(gates, k, t, r, units)
-                d_b = d_bias[k * units : (k + 1) * units]
+                pre, kept = _gate(gates, k, t, r, units), d_inputs[r, t, k * units : (k + 1) * units]
                 for j in range(units):
-                    d_b[j] += pre[j]
+                    kept[j] = pre[j]
         d_h[:] = F(0)
         for g in range(groups):
             if n_blocks == 1:
@@ -225,32 +213,9 @@ def _backward(d_hidden, turned, masks, cells, both, d_h, d_c, gates, d_x, d_kern
                     np.dot(gates[g, t], turned[g, b], products[b])
                 _put_together(products, part)
             for r in range(rows):
-                part_r, mask_r, d_x_r, dh = part[r], masks[g, r], d_x[r, t], d_h[r]
-                if g == 0:
-                    for j in range(inputs):
-                        d_x_r[j] = part_r[j] * mask_r[j]
-                else:
-                    for j in range(inputs):
-                        d_x_r[j] += part_r[j] * mask_r[j]
+                part_r, mask_r, dh = part[r], masks[g, r], d_h[r]
                 for j in range(units):
-                    dh[j] += part_r[inputs + j] * mask_r[inputs + j]
-        if t % steps_a_product == 0:
-            n = min(steps_a_product, steps - t)
-            for g in range(groups):
-                for s in range(n):
-                    for r in range(rows):
-                        read_r, both_r, mask_r = read[s * rows + r], both[t + s, r], masks[g, r]
-                        for j in range(n_both):
-                            read_r[j] = both_r[j] * mask_r[j]
-                of_steps = gates[g, t : t + n].reshape(n * rows, width)
-                if t + n == steps:
-                    np.dot(read[: n * rows].T, of_steps, d_kernels[g])
-                    continue
-                np.dot(read[: n * rows].T, of_steps, product)
-                for a in range(n_both):
-                    sum_a, product_a = d_kernels[g, a], product[a]
-                    for j in range(width):
-                        sum_a[j] += product_a[j]
+                    dh[j] += part_r[j] * mask_r[j]
 
 
 @dataclass
@@ -262,21 +227,19 @@ class Part:
     masks: Array
     gates: Array
     cells: Array
-    both: Array
 
 
 @dataclass
 class Pass:
     """What a forward pass leaves for its backward pass."""
 
-    kernel: Array
-    groups: int
+    recurrent: Array
     parts: list[Part]
 
     def release(self, buffers: Buffers) -> None:
         """Give the memory back; there is no backward pass after that."""
         for part in self.parts:
-            buffers.give(part.gates, part.cells, part.both)
+            buffers.give(part.gates, part.cells)
 
 
 def _columns(matrices: Array, rows: int) -> Array:
@@ -338,52 +301,52 @@ class Buffers:
 
 
 def forward(
-    x: Array, kernel: Array, recurrent: Array, bias: Array, h: Array, c: Array, masks: Array, buffers: Buffers
+    inputs: Array, recurrent: Array, h: Array, c: Array, masks: Array, buffers: Buffers
 ) -> tuple[Array, Array, Pass]:
     """Read a batch.
 
     Args:
-        x: [batch, step, input], at least one step.
-        kernel, recurrent, bias: as Keras has them: [input, 4 · unit], [unit, 4 · unit], [4 · unit].
+        inputs: what the inputs give the pre-activations, bias included: [batch, step, 4 · unit], at least one
+            step.
+        recurrent: the recurrent kernel as Keras has it: [unit, 4 · unit].
         h, c: the state before, [batch, unit].
-        masks: [group, batch, both]: what inputs and hidden states are multiplied by; 1 or 4 groups.
+        masks: [group, batch, unit]: what hidden states are multiplied by; 1 or 4 groups.
         buffers: where the pass takes its memory from.
 
     Returns:
         hidden [batch, step, unit], the last cell state [batch, unit], and the pass.
     """
-    groups, units = len(masks), h.shape[1]
-    shares = _shares(len(x))
-    stacked = np.concatenate([kernel, recurrent])  # [both, 4 · unit]
-    by_group = stacked.reshape(len(stacked), groups, -1)  # [both, group, 4 / group · unit]
+    groups, (batch, units), steps = len(masks), h.shape, inputs.shape[1]
+    shares = _shares(batch)
+    by_group = recurrent.reshape(units, groups, -1)  # [unit, group, 4 / group · unit]
     blocks = _columns(by_group.transpose(1, 0, 2), _most_rows(shares))
-    hidden = np.empty((*x.shape[:2], units), np.float32)
+    hidden = np.empty((batch, steps, units), np.float32)
 
     def go(ends: tuple[int, int]) -> Part:
         first, last = ends
-        rows, (_, steps, inputs) = last - first, x.shape
+        rows = last - first
         part = Part(
             first,
             last,
             np.ascontiguousarray(masks[:, first:last]),
             buffers.take(groups, steps, rows, 4 // groups * units),
             buffers.take(steps + 1, rows, units),
-            buffers.take(steps + 1, rows, inputs + units),
         )
-        part.cells[0], part.both[0, :, inputs:] = c[first:last], h[first:last]
+        part.cells[0] = c[first:last]
         _forward(
-            x[first:last], blocks, bias, part.masks, part.gates, part.cells, part.both, hidden[first:last]
-        )
+            inputs[first:last], blocks, part.masks, part.gates, part.cells, h[first:last].copy(),
+            hidden[first:last],
+        )  # fmt: skip
         return part
 
     _one_blas_thread_each()
     parts = list(_POOL.map(go, shares))
-    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(stacked, groups, parts)
+    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(recurrent, parts)
 
 
 def backward(
     d_hidden: Array, d_h: Array, d_c: Array, done: Pass, buffers: Buffers
-) -> tuple[Array, Array, Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Go back through a pass, which is then used up.
 
     Args:
@@ -393,33 +356,25 @@ def backward(
         buffers: where the memory of the pass goes.
 
     Returns:
-        the gradients of x, kernel, recurrent, bias, h and c.
+        the gradients of inputs, which are those of the pre-activations, and of h and c.
     """
-    kernel, groups, units = done.kernel, done.groups, d_h.shape[1]
-    inputs = len(kernel) - units
-    steps = done.parts[0].gates.shape[1]
+    groups, steps, _, width = done.parts[0].gates.shape
+    units = len(done.recurrent)
     rows = _most_rows([(part.first, part.last) for part in done.parts])
-    turned = _columns(kernel.reshape(len(kernel), groups, -1).transpose(1, 2, 0), rows)
-    d_x = np.empty((len(d_h), steps, inputs), np.float32)
+    turned = _columns(done.recurrent.reshape(units, groups, width).transpose(1, 2, 0), rows)
+    d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
 
-    def go(part: Part) -> tuple[Array, Array]:
+    def go(part: Part) -> None:
         rows = slice(part.first, part.last)
-        d_kernels = np.empty((groups, len(kernel), kernel.shape[1] // groups), np.float32)
-        d_bias = np.zeros(4 * units, np.float32)
         _backward(
-            d_hidden[rows], turned, part.masks, part.cells, part.both,
-            d_h[rows], d_c[rows], part.gates, d_x[rows], d_kernels, d_bias,
-        )  # fmt: skip
-        return d_kernels, d_bias
+            d_hidden[rows], turned, part.masks, part.cells, d_h[rows], d_c[rows], part.gates, d_inputs[rows]
+        )
 
-    (d_kernels, d_bias), *others = _POOL.map(go, done.parts)
-    for more_kernels, more_bias in others:
-        d_kernels += more_kernels
-        d_bias += more_bias
+    for _ in _POOL.map(go, done.parts):
+        pass
     done.release(buffers)
-    d_both = d_kernels[0] if groups == 1 else np.concatenate(list(d_kernels), axis=1)  # [both, 4 · unit]
-    return d_x, d_both[:inputs], d_both[inputs:], d_bias, d_h, d_c
+    return d_inputs, d_h, d_c
 
 
 def _shares(batch: int) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from foretell.config import WordsSettings
 from foretell.networks.fast_lstm import FastLSTM
+from foretell.networks.products import Precision, product
 
 Tensor = Any
 States = list[Tensor]
@@ -47,10 +48,11 @@ class LstmNetwork:
     Args:
         settings: embedding_size, units, layers, seed and the three dropouts are read.
         size: how many ids there are.
+        precision: of the large products in training.
     """
 
-    def __init__(self, settings: WordsSettings, size: int) -> None:
-        self.settings, self.size = settings, size
+    def __init__(self, settings: WordsSettings, size: int, precision: Precision = "float32") -> None:
+        self.settings, self.size, self.precision = settings, size, precision
         seed, width, units = settings.seed * 100, settings.embedding_size, settings.units
         # Small, because the same numbers are output weights: logits then start near zero.
         small = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
@@ -62,6 +64,7 @@ class LstmNetwork:
                 units,
                 return_sequences=True,
                 return_state=True,
+                precision=precision,
                 recurrent_dropout=settings.recurrent_dropout,
                 kernel_initializer=keras.initializers.GlorotUniform(seed + 2 * k + 1),
                 recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 2 * k + 2),
@@ -113,15 +116,15 @@ class LstmNetwork:
             x = self.projection(x)  # [stream, step, embedding]
         return x, after
 
-    def logits(self, hidden: Tensor) -> Tensor:
+    def logits(self, hidden: Tensor, precision: Precision = "float32") -> Tensor:
         """Return the logits of every word: [row, embedding] to [row, word]."""
         weights = self.embedding.embeddings.value
-        return tf.matmul(hidden, weights, transpose_b=True) + self.bias.value
+        return product(hidden, weights, precision, transpose_b=True) + self.bias.value
 
-    def logits_of(self, hidden: Tensor, ids: Tensor) -> Tensor:
+    def logits_of(self, hidden: Tensor, ids: Tensor, precision: Precision = "float32") -> Tensor:
         """Return the logits of chosen words only: [row, embedding] and int [chosen] to [row, chosen]."""
         weights = tf.gather(self.embedding.embeddings.value, ids)
-        return tf.matmul(hidden, weights, transpose_b=True) + tf.gather(self.bias.value, ids)
+        return product(hidden, weights, precision, transpose_b=True) + tf.gather(self.bias.value, ids)
 
     def logit_of_own(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Return one logit a row: [row, embedding] and int [row] to [row]."""

@@ -141,13 +141,28 @@ def test_the_same_step_gives_the_same_bits():
         np.testing.assert_array_equal(ours, again)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"dropout": 0.3}, {"recurrent_dropout": 0.4, "dropout": 0.1}], ids=str
+)
+def test_mixed_precision_rounds_and_no_more(options):
+    shape, options = (8, 30, 12), {"return_sequences": True, "states": True, **options}
+    exact = outcome(FastLSTM, shape, **options)
+    rounded = outcome(FastLSTM, shape, precision="mixed_bfloat16", **options)
+    for ours, theirs in zip(rounded, exact, strict=True):
+        assert 0 < np.abs(ours - theirs).max() < 0.03 * np.abs(theirs).max()
+    predicted = [
+        outcome(FastLSTM, shape, training=False, precision=precision, **options)[0]
+        for precision in ("float32", "mixed_bfloat16")
+    ]
+    np.testing.assert_array_equal(*predicted)
+
+
 def test_tiny_gradients_are_zero_and_not_denormal():
     rng = np.random.default_rng(0)
-    x, zeros = rng.normal(size=(4, 300, 3)).astype("f"), np.zeros((4, 5), np.float32)
-    kernel, recurrent = np.zeros((3, 20), np.float32), rng.normal(size=(5, 20)).astype("f") * 1e-3
-    buffers, masks = lstm_kernel.Buffers(), np.ones((1, 4, 8), np.float32)
-    bias = np.full(20, -3, np.float32)
-    _, _, done = lstm_kernel.forward(x, kernel, recurrent, bias, zeros, zeros, masks, buffers)
+    inputs, zeros = np.full((4, 300, 20), -3, np.float32), np.zeros((4, 5), np.float32)
+    recurrent = rng.normal(size=(5, 20)).astype("f") * 1e-3
+    buffers, masks = lstm_kernel.Buffers(), np.ones((1, 4, 5), np.float32)
+    _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
     none = np.zeros((4, 0, 5), np.float32)
     gradients = lstm_kernel.backward(none, zeros + 1, zeros, done, buffers)
     for gradient in gradients:

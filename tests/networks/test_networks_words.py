@@ -34,6 +34,16 @@ def test_names_and_shapes_of_the_lstm_network() -> None:
     assert "projection/kernel" not in weights_of(words_network(with_changes(SMALL, {"units": 4}), 9))
 
 
+def test_mixed_precision_is_for_training_alone() -> None:
+    ids = tf.constant(np.arange(12).reshape(3, 4) % 9)
+    exact, mixed = LstmNetwork(SMALL, 9), LstmNetwork(SMALL, 9, "mixed_bfloat16")
+    for seed, is_same in ((None, True), (tf.constant([1, 2]), False)):
+        found = [network.hidden(ids, network.first_states(3), seed)[0] for network in (exact, mixed)]
+        assert np.array_equal(*found) == is_same
+        np.testing.assert_allclose(*found, atol=0.01)
+    np.testing.assert_array_equal(*(network.logits(found[0][:, 0]) for network in (exact, mixed)))
+
+
 def test_names_and_shapes_of_the_article_network() -> None:
     shapes = {n: v.shape for n, v in weights_of(words_network(WORDS_PRESETS["article"], 69)).items()}
     assert shapes == {

@@ -24,6 +24,7 @@ from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, diverged, interrupted
+from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.words.data import TokenFile, plan_for
@@ -140,13 +141,17 @@ class Loop:
         passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
         self.epoch_steps = passes * self.plan.windows
         self.total = self.epoch_steps * settings.epochs
-        self.network = LstmNetwork(settings, size)
+        saved = run.checkpoints.latest()
+        # A run goes on as it began, be the probe of another opinion now.
+        wanted = settings.precision if saved is None else saved.state["precision"]
+        rows, columns = self.plan.streams * settings.window, 4 * settings.units
+        precision = precision_for(wanted, rows, settings.embedding_size, columns)
+        self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
         self.states = self.network.first_states(self.plan.streams)
         self.best_weights: dict[str, np.ndarray[Any, Any]] = {}
         self.at, self.epoch, self.logged = Position(), Meter(), Meter()
         self._say(passes)
-        saved = run.checkpoints.latest()
         if saved is not None:
             self._restore(saved)
         self._began = time.monotonic() - self.at.seconds
@@ -168,6 +173,9 @@ class Loop:
                 f"the softmax is sampled: {self.settings.negatives:,} of {self.network.size:,} words a step"
             )
             self.listener(Said(text=f"{text}; held-out figures are exact"))
+        if self.network.precision == "mixed_bfloat16":
+            text = "training multiplies in bfloat16, which is faster here; held-out figures are in float32"
+            self.listener(Said(text=text))
 
     def train(self, interrupt: Interrupt) -> None:
         """Go on to the last step, or to where the held-out loss has not improved for `patience` epochs."""
@@ -307,6 +315,7 @@ class Loop:
             "steps": self.at.step,
             "words": self.plan.tokens,
             "vocabulary": self.network.size,
+            "precision": self.network.precision,
             "seconds": seconds,
             "words_per_second": words / seconds,
         }
@@ -347,7 +356,8 @@ class Loop:
         arrays |= {f"best/{name}": value for name, value in self.best_weights.items()}
         arrays |= {f"adam/{k}": np.array(v.numpy()) for k, v in enumerate(self.steps.optimizer.variables)}
         arrays |= {f"states/{k}": np.array(v.numpy()) for k, v in enumerate(self.states)}
-        state = {part: dataclasses.asdict(getattr(self, part)) for part in ("at", "epoch", "logged")}
+        parts = {part: dataclasses.asdict(getattr(self, part)) for part in ("at", "epoch", "logged")}
+        state = {**parts, "precision": self.network.precision}
         path = self.run.checkpoints.save(self.at.step, arrays, state)
         self.listener(Checkpointed(path=path, step=self.at.step))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,8 +137,12 @@ def noisy_corpus(seed: int = 0) -> Corpus:
     return Corpus.from_texts([" ".join(words[k : k + 20]) for k in range(0, 4_000, 20)])
 
 
-@pytest.mark.parametrize("changes", [{}, {"negatives": 16, "layers": 2}], ids=["exact", "sampled"])
-def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"negatives": 16, "layers": 2}, {"negatives": 16, "precision": "mixed_bfloat16"}],
+    ids=["exact", "sampled", "mixed precision"],
+)
+def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None:
     corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
     whole = train_words(corpus, chosen, out=tmp_path / "whole")
     assert whole.metrics["steps"] > 120
@@ -156,6 +161,27 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, int]) -> None
     ]
     losses = [[(json.loads(line)["step"], json.loads(line)["loss"]) for line in log] for log in logs]
     assert losses[0] == losses[1]
+
+
+def test_a_run_keeps_the_precision_that_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, said = noisy_corpus(), []
+
+    def train(**options: Any) -> Any:
+        listener = lambda event: said.append(event.text) if isinstance(event, Said) else None  # noqa: E731
+        return train_words(corpus, SMALL, out=tmp_path / "m", listener=listener, **options)
+
+    def chosen(wanted: str, *_: int) -> str:
+        return probed if wanted == "auto" else wanted
+
+    monkeypatch.setattr("foretell.training.words.loop.precision_for", chosen)
+    probed = "mixed_bfloat16"
+    with pytest.raises(Interrupted):
+        train(stop_after_steps=3)
+    probed = "float32"
+    assert train(resume=True).metrics["precision"] == "mixed_bfloat16"
+    assert sum("bfloat16" in text for text in said) == 2
 
 
 def test_a_valid_corpus_is_watched_and_resumes_bit_for_bit(tmp_path: Path) -> None:
