@@ -196,7 +196,7 @@ def labels_preset_for(minutes: float) -> str:
     return "quick" if minutes < 5 else "base" if minutes < 30 else "best"
 
 
-# Of a corpus of so many words for each minute, two cores read `best` about eight times: with fewer passes its
+# Of a corpus of so many words for each minute, two cores read `best` eight to sixteen times: with fewer passes its
 # dropout, which keeps it from learning by heart, only slows it down.
 _WORDS_A_MINUTE = 30_000
 
