@@ -116,15 +116,16 @@ class LstmNetwork:
             x = self.projection(x)  # [stream, step, embedding]
         return x, after
 
-    def logits(self, hidden: Tensor, precision: Precision = "float32") -> Tensor:
+    def logits(self, hidden: Tensor, *, training: bool = False) -> Tensor:
         """Return the logits of every word: [row, embedding] to [row, word]."""
         weights = self.embedding.embeddings.value
+        precision = self.precision if training else "float32"
         return product(hidden, weights, precision, transpose_b=True) + self.bias.value
 
-    def logits_of(self, hidden: Tensor, ids: Tensor, precision: Precision = "float32") -> Tensor:
-        """Return the logits of chosen words only: [row, embedding] and int [chosen] to [row, chosen]."""
+    def logits_of(self, hidden: Tensor, ids: Tensor) -> Tensor:
+        """Return the logits of chosen words, in training: [row, embedding], int [chosen] to [row, chosen]."""
         weights = tf.gather(self.embedding.embeddings.value, ids)
-        return product(hidden, weights, precision, transpose_b=True) + tf.gather(self.bias.value, ids)
+        return product(hidden, weights, self.precision, transpose_b=True) + tf.gather(self.bias.value, ids)
 
     def logit_of_own(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Return one logit a row: [row, embedding] and int [row] to [row]."""

@@ -15,7 +15,7 @@ import pytest
 from cli_workplace import TINY, Run
 
 from foretell.cli.options import LabelsOptions, WordsOptions, given
-from foretell.config import WORDS_PRESETS, LabelsSettings, WordsSettings, from_dict
+from foretell.config import LabelsSettings, WordsSettings, from_dict
 
 
 def settings_of(model: Path) -> dict[str, object]:
@@ -112,8 +112,7 @@ def test_minutes_choose_a_words_preset_and_say_so(
     assert bool(says and re.search(says, answer.err)) == ("--preset" in answer.err)
     # What was given stays, whatever is chosen.
     assert settings_of(tmp_path / "m")["units"] == 8
-    chosen = WORDS_PRESETS["best" if says and "best" in says else "base"]
-    assert settings_of(tmp_path / "m")["recurrent_dropout"] == chosen.recurrent_dropout
+    assert settings_of(tmp_path / "m")["recurrent_dropout"] == (0.25 if says and "best" in says else 0.0)
 
 
 def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Steps:
                 each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
                 accuracy = _accuracy(self.network.logits(hidden[:, -1]), targets[:, -1])
             else:
-                logits = self.network.logits(rows, self.network.precision)
+                logits = self.network.logits(rows, training=True)
                 each = tf.nn.sparse_softmax_cross_entropy_with_logits(
                     labels=tf.maximum(wanted, 0), logits=logits
                 )
@@ -126,8 +126,7 @@ def sampled_loss(
     rank = tf.cast(drawn, tf.float32)
     expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / log_range  # [drawn]
     own = network.logit_of_own(hidden, targets)[:, None]  # [row, 1]
-    # [row, drawn]
-    others = network.logits_of(hidden, drawn, network.precision) - tf.math.log(expected)
+    others = network.logits_of(hidden, drawn) - tf.math.log(expected)  # [row, drawn]
     # A draw that is the row's own target would count it twice.
     others = tf.where(drawn[None, :] == targets[:, None], -1e9, others)
     return tf.reduce_logsumexp(tf.concat([own, others], axis=1), axis=1) - own[:, 0]
