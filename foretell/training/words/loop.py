@@ -174,7 +174,7 @@ class Loop:
             )
             self.listener(Said(text=f"{text}; held-out figures are exact"))
         if self.network.precision == "mixed_bfloat16":
-            text = "training multiplies in bfloat16, which is faster here; held-out figures are in float32"
+            text = "training multiplies in bfloat16; held-out figures are in float32"
             self.listener(Said(text=text))
 
     def train(self, interrupt: Interrupt) -> None:
