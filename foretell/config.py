@@ -68,6 +68,9 @@ class WordsSettings(Settings):
     )
     window: int = setting(35, "words that one training step sees of each stream", low=1, high=10_000)
     streams: int = setting(32, "parallel streams that the corpus is cut into", low=1, high=8192)
+    optimizer: Literal["adam", "sgd"] = setting(
+        "adam", "adam · sgd: plain steps down the gradient, at a rate some thousand times as large (lstm)"
+    )
     clip_norm: float = setting(1.0, "largest global norm of the gradient", low=1e-6)
     negatives: int = setting(
         2_048, "sampled words of the softmax in training, where the vocabulary is larger; 0: all", low=0
@@ -155,8 +158,8 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
-        layers=1, window=35, streams=32, dropout=0.5, recurrent_dropout=0.25, word_dropout=0.1,
-        learning_rate=0.003, epochs=40, held_out=0.05, patience=3, min_steps=240, ngrams=True, minutes=60.0,
+        layers=1, window=35, streams=16, dropout=0.5, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
+        epochs=40, held_out=0.05, patience=5, min_steps=240, ngrams=True, minutes=60.0,
     ),
 }  # fmt: skip
 

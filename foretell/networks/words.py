@@ -135,14 +135,11 @@ class LstmNetwork:
     # The masks depend on the step's seed alone: a resumed run drops what the first would have dropped.
 
     def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
-        """Drop the same numbers in all steps of a window (variational dropout, Gal & Ghahramani 2016)."""
+        """Drop numbers on their way up, others in each step (Zaremba et al. 2014, section 3.1)."""
         rate = self.settings.dropout
         if seed is None or rate == 0.0:
             return x
-        shape = [x.shape[0], 1, x.shape[2]]
-        return tf.nn.experimental.stateless_dropout(
-            x, rate, seed + tf.constant([0, place]), rng_alg="philox", noise_shape=shape
-        )
+        return tf.nn.experimental.stateless_dropout(x, rate, seed + tf.constant([0, place]), rng_alg="philox")
 
     def _drop_words(self, x: Tensor, ids: Tensor, seed: Tensor | None) -> Tensor:
         """Drop whole words, wherever they stand (embedding dropout, the same)."""

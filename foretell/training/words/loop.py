@@ -1,7 +1,7 @@
 """The training loop of the `lstm` language model: windows with carried state, held-out loss, best weights.
 
 Everything random depends on the seed and the step alone, never on how the step was reached, so a checkpoint
-need only hold numbers that the steps have made: weights, Adam's moments, the carried state, sums.
+need only hold numbers that the steps have made: weights, the optimiser's moments, the carried state, sums.
 """
 
 from __future__ import annotations
@@ -354,7 +354,9 @@ class Loop:
         self.at.seconds = time.monotonic() - self._began
         arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         arrays |= {f"best/{name}": value for name, value in self.best_weights.items()}
-        arrays |= {f"adam/{k}": np.array(v.numpy()) for k, v in enumerate(self.steps.optimizer.variables)}
+        arrays |= {
+            f"optimizer/{k}": np.array(v.numpy()) for k, v in enumerate(self.steps.optimizer.variables)
+        }
         arrays |= {f"states/{k}": np.array(v.numpy()) for k, v in enumerate(self.states)}
         parts = {part: dataclasses.asdict(getattr(self, part)) for part in ("at", "epoch", "logged")}
         state = {**parts, "precision": self.network.precision}
@@ -368,7 +370,7 @@ class Loop:
 
         set_weights(self.network, under("weights"))
         self.best_weights = under("best")
-        for name, value in under("adam").items():
+        for name, value in under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
         self.states = [tf.constant(value) for _, value in sorted(under("states").items(), key=_number)]
         self.at = Position(**saved.state["at"])

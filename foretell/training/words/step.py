@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from foretell.config import WordsSettings
@@ -14,16 +15,19 @@ from foretell.training.words.data import NONE
 
 _MOST_LOGITS = 1 << 25
 
+# Their logits take a pass over all output weights, of which a step with a sampled softmax reads few.
+_STREAMS_TOLD = 8
+
 
 class Steps:
     """The step functions of one network, and its optimiser.
 
     Args:
         network: the network to train, in place.
-        settings: clip_norm and negatives are read.
+        settings: optimizer, clip_norm and negatives are read.
 
     Attributes:
-        optimizer: Adam; its `variables` belong in a checkpoint.
+        optimizer: its `variables` belong in a checkpoint.
         sampled: whether training samples the softmax, because the vocabulary is larger than `negatives`.
     """
 
@@ -31,7 +35,8 @@ class Steps:
         self.network, self.settings = network, settings
         self.sampled = 0 < settings.negatives < network.size
         # One bad window must not undo an hour: the gradient is scaled down to a norm (Pascanu et al. 2013).
-        self.optimizer = Adam(0.0, global_clipnorm=settings.clip_norm)
+        kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
+        self.optimizer = kind(0.0, global_clipnorm=settings.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.train = tf.function(self._train)
         self.evaluate = tf.function(self._evaluate)
@@ -49,7 +54,7 @@ class Steps:
             rate: float, the learning rate.
 
         Returns:
-            mean loss in nats; accuracy (where the softmax is sampled, of each stream's last word only: the
+            mean loss in nats; accuracy (where the softmax is sampled, of the last word of a few streams: the
             others' logits are never computed); the states after the window.
         """
         variables = self.network.trainable_variables
@@ -60,7 +65,8 @@ class Steps:
             weights = tf.cast(wanted != NONE, tf.float32)
             if self.sampled:
                 each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
-                accuracy = _accuracy(self.network.logits(hidden[:, -1]), targets[:, -1])
+                told = slice(_STREAMS_TOLD)
+                accuracy = _accuracy(self.network.logits(hidden[told, -1]), targets[told, -1])
             else:
                 logits = self.network.logits(rows, training=True)
                 each = tf.nn.sparse_softmax_cross_entropy_with_logits(

@@ -139,8 +139,13 @@ def noisy_corpus(seed: int = 0) -> Corpus:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"negatives": 16, "layers": 2}, {"negatives": 16, "precision": "mixed_bfloat16"}],
-    ids=["exact", "sampled", "mixed precision"],
+    [
+        {},
+        {"negatives": 16, "layers": 2},
+        {"negatives": 16, "precision": "mixed_bfloat16"},
+        {"optimizer": "sgd", "learning_rate": 5.0},
+    ],
+    ids=["exact", "sampled", "mixed precision", "sgd"],
 )
 def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None:
     corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
