@@ -1,7 +1,7 @@
 """Words a second that the `base` language model learns from, beside Keras's and PyTorch's own LSTM.
 
-The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 32 streams of 35 words, the
-state carried on, Adam with clipping, the output layer tied to the embedding (but not in Keras, whose layers
+The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 16 streams of 35 words, the
+state carried on, SGD with clipping, the output layer tied to the embedding (but not in Keras, whose layers
 have no such thing). With all words in the softmax the mathematics is the same; `base` itself samples 2,048,
 and multiplies in bfloat16 where a probe finds that faster.
 """
@@ -17,7 +17,8 @@ from typing import Any
 from bench.commands import in_turns
 from bench.record import Results
 
-WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 32, 35
+WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 16, 35
+RATE, CLIP_NORM = 1.0, 0.25
 STEPS, WARM_UP = 40, 5
 
 
@@ -64,13 +65,13 @@ def foretell_step(negatives: int, precision: str) -> Callable[[Any, Any], Any]:
     from foretell.training.words.step import Steps, seed_of
 
     settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
-    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, 4 * WIDTH)
+    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, negatives or WORDS)
     network = LstmNetwork(settings, WORDS, chosen)
     steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
 
     def step(ids: Any, targets: Any) -> None:
         nonlocal state, count
-        rate = tf.constant(0.002)
+        rate = tf.constant(RATE)
         _, _, state = steps.train(
             tf.constant(ids), tf.constant(targets), state, seed_of(settings, count), rate
         )
@@ -95,7 +96,7 @@ def keras_step() -> Callable[[Any, Any], Any]:
         ]
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.002, global_clipnorm=1.0), loss)
+    model.compile(keras.optimizers.SGD(RATE, global_clipnorm=CLIP_NORM), loss)
     return model.train_on_batch
 
 
@@ -108,7 +109,7 @@ def torch_step() -> Callable[[Any, Any], Any]:
     bias, drop = nn.Parameter(torch.zeros(WORDS)), nn.Dropout(0.2)
     nn.init.uniform_(embedding.weight, -0.05, 0.05)
     weights = [embedding.weight, *lstm.parameters(), bias]
-    optimizer, loss_of = torch.optim.Adam(weights, 0.002), nn.CrossEntropyLoss()
+    optimizer, loss_of = torch.optim.SGD(weights, RATE), nn.CrossEntropyLoss()
     state = (torch.zeros(1, STREAMS, WIDTH), torch.zeros(1, STREAMS, WIDTH))
 
     def step(ids: Any, targets: Any) -> float:
@@ -120,7 +121,7 @@ def torch_step() -> Callable[[Any, Any], Any]:
         wanted = torch.as_tensor(targets, dtype=torch.int64)
         loss = loss_of(logits.reshape(-1, WORDS), wanted.reshape(-1))
         loss.backward()
-        nn.utils.clip_grad_norm_(weights, 1.0)
+        nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         optimizer.step()
         return float(loss)
 

@@ -49,6 +49,11 @@ class Settings:
             _check(f, hints[f.name], getattr(self, f.name))
 
 
+# What one of them takes for a rate, the other would not learn from at all, or never recover from.
+_RATES = {"adam": (1e-8, 1.0), "sgd": (0.05, 100.0)}
+_USUAL_RATES = {"adam": 0.003, "sgd": 20.0}
+
+
 @dataclass(frozen=True, kw_only=True)
 class WordsSettings(Settings):
     """Settings of a language model. `network` says which of the fields below have a meaning."""
@@ -82,6 +87,18 @@ class WordsSettings(Settings):
     ngrams: bool = setting(False, "mix in an n-gram model, as the held-out part says (lstm)")
     most_ngrams: int = setting(1_000_000, "most n-grams that it keeps, those that tell most", low=1)
     iterations: int = setting(50_000, "article only: training steps of one window each", low=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = _RATES[self.optimizer]
+        if self.network == "lstm" and not low <= self.learning_rate <= high:
+            other = "sgd" if self.optimizer == "adam" else "adam"
+            raise SettingsError(
+                expected=f"a rate of {low:g} to {high:g} with the optimizer {self.optimizer}",
+                found=f"{self.learning_rate:g}",
+                where="learning-rate",
+                fix=f"{_USUAL_RATES[self.optimizer]:g} is usual; or set the optimizer to {other}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +170,8 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
-        layers=1, window=35, streams=32, dropout=0.2, learning_rate=0.004, epochs=8,
-        held_out=0.05, patience=2, min_steps=240, ngrams=True,
+        layers=1, window=35, streams=16, dropout=0.2, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
+        epochs=8, held_out=0.05, patience=2, min_steps=240, ngrams=True,
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,

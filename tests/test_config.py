@@ -80,6 +80,20 @@ def test_a_bad_setting_is_named(changes: dict[str, object], message: str) -> Non
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({"learning_rate": 0.001}, "20 is usual; or set the optimizer to adam"),
+        ({"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
+    ],
+)
+def test_a_rate_of_the_other_optimizer_is_told(changes: dict[str, object], fix: str) -> None:
+    with pytest.raises(SettingsError, match=fix):
+        with_changes(WORDS_PRESETS["base"], changes)
+    both = with_changes(WORDS_PRESETS["base"], {"optimizer": "adam", "learning_rate": 0.001})
+    assert (both.optimizer, both.learning_rate) == ("adam", 0.001)
+
+
 def test_a_whole_number_serves_as_a_float() -> None:
     assert with_changes(LabelsSettings(), {"dropout": 0}).dropout == 0
 

@@ -12,11 +12,11 @@ from foretell.networks.products import Precision, product
 _LEAST_MULTIPLICATIONS = 100_000_000
 """Of a product that rounding its factors can pay for."""
 
-_TIMES_AS_FAST = 1.3
-"""What bfloat16 must be: between where it does not pay and what processors with instructions for it give
-(1.8). So far from both, one machine says the same each time, and the same seed gives the same weights."""
+_TIMES_AS_FAST = 1.1
+"""What bfloat16 must be: between where there are no instructions for it (below 1) and where there are (1.2 to
+1.8). So far from both, one machine says the same each time, and the same seed gives the same weights."""
 
-_TURNS = 8
+_TURNS = 16
 
 
 def precision_for(wanted: Literal["auto", Precision], rows: int, inner: int, columns: int) -> Precision:
@@ -25,7 +25,7 @@ def precision_for(wanted: Literal["auto", Precision], rows: int, inner: int, col
     Args:
         wanted: a precision, or "auto": float32 where products are small, else what a probe of a tenth of a
             second says.
-        rows, inner, columns: the size of a typical product of the training.
+        rows, inner, columns: the size of the largest product of a training step.
     """
     if wanted != "auto":
         return wanted

@@ -112,7 +112,7 @@ def test_minutes_choose_a_words_preset_and_say_so(
     assert bool(says and re.search(says, answer.err)) == ("--preset" in answer.err)
     # What was given stays, whatever is chosen.
     assert settings_of(tmp_path / "m")["units"] == 8
-    assert settings_of(tmp_path / "m")["optimizer"] == ("sgd" if says and "best" in says else "adam")
+    assert settings_of(tmp_path / "m")["patience"] == (5 if says and "best" in says else 2)
 
 
 def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_small_products_are_float32_without_a_probe(monkeypatch):
     assert precision_for("auto", 100, 64, 256) == "float32"
 
 
-@pytest.mark.parametrize(("times", "chosen"), [(0.2, "float32"), (1.1, "float32"), (1.8, "mixed_bfloat16")])
+@pytest.mark.parametrize(("times", "chosen"), [(0.2, "float32"), (1.0, "float32"), (1.2, "mixed_bfloat16")])
 def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
     taken = {"float32": times, "mixed_bfloat16": 1.0}
     monkeypatch.setattr(

@@ -144,8 +144,10 @@ class Loop:
         saved = run.checkpoints.latest()
         # A run goes on as it began, be the probe of another opinion now.
         wanted = settings.precision if saved is None else saved.state["precision"]
-        rows, columns = self.plan.streams * settings.window, 4 * settings.units
-        precision = precision_for(wanted, rows, settings.embedding_size, columns)
+        rows = self.plan.streams * settings.window
+        precision = precision_for(
+            wanted, rows, settings.embedding_size, min(settings.negatives or size, size)
+        )
         self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
         self.states = self.network.first_states(self.plan.streams)

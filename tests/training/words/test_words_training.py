@@ -294,7 +294,7 @@ def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
     assert model.metrics["valid_perplexity"] is None
     said = " ".join(event.text for event in events if isinstance(event, Said))
     assert "too little text to hold a part out" in said
-    assert "1 streams instead of 32" in said
+    assert "1 streams instead of 16" in said
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert not (tmp_path / "m" / "run" / "cache").exists()
     assert not (tmp_path / "m.run").exists()
