@@ -62,10 +62,10 @@ def foretell_step(negatives: int, precision: str) -> Callable[[Any, Any], Any]:
     from foretell.config import WORDS_PRESETS, with_changes
     from foretell.networks.words import LstmNetwork
     from foretell.training.precision import precision_for
-    from foretell.training.words.step import Steps, seed_of
+    from foretell.training.words.step import Steps, seed_of, softmax_words
 
     settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
-    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, negatives or WORDS)
+    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, softmax_words(settings, WORDS))
     network = LstmNetwork(settings, WORDS, chosen)
     steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
 

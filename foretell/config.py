@@ -50,8 +50,8 @@ class Settings:
 
 
 # What one of them takes for a rate, the other would not learn from at all, or never recover from.
-_RATES = {"adam": (1e-8, 1.0), "sgd": (0.05, 100.0)}
-_USUAL_RATES = {"adam": 0.003, "sgd": 20.0}
+# The lowest, the usual and the highest.
+_RATES = {"adam": (1e-8, 0.003, 1.0), "sgd": (0.05, 20.0, 100.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +90,14 @@ class WordsSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        low, high = _RATES[self.optimizer]
+        low, usual, high = _RATES[self.optimizer]
         if self.network == "lstm" and not low <= self.learning_rate <= high:
             other = "sgd" if self.optimizer == "adam" else "adam"
             raise SettingsError(
                 expected=f"a rate of {low:g} to {high:g} with the optimizer {self.optimizer}",
                 found=f"{self.learning_rate:g}",
                 where="learning-rate",
-                fix=f"{_USUAL_RATES[self.optimizer]:g} is usual; or set the optimizer to {other}",
+                fix=f"{usual:g} is usual; or set the optimizer to {other}",
             )
 
 
@@ -216,7 +216,7 @@ def labels_preset_for(minutes: float) -> str:
     return "quick" if minutes < 5 else "base" if minutes < 30 else "best"
 
 
-# Of a corpus of so many words for each minute, two cores read `best` eight to sixteen times: with fewer passes its
+# Of a corpus of so many words for each minute, two cores read `best` some fifteen times: with fewer passes its
 # dropout, which keeps it from learning by heart, only slows it down.
 _WORDS_A_MINUTE = 30_000
 

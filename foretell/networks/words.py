@@ -142,7 +142,7 @@ class LstmNetwork:
         return tf.nn.experimental.stateless_dropout(x, rate, seed + tf.constant([0, place]), rng_alg="philox")
 
     def _drop_words(self, x: Tensor, ids: Tensor, seed: Tensor | None) -> Tensor:
-        """Drop whole words, wherever they stand (embedding dropout, the same)."""
+        """Drop whole words, wherever they stand (embedding dropout, Gal & Ghahramani 2016)."""
         rate = self.settings.word_dropout
         if seed is None or rate == 0.0:
             return x

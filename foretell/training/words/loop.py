@@ -28,7 +28,7 @@ from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.words.data import TokenFile, plan_for
-from foretell.training.words.step import Steps, seed_of
+from foretell.training.words.step import Steps, seed_of, softmax_words
 
 Floats = np.ndarray[Any, Any]
 
@@ -145,9 +145,7 @@ class Loop:
         # A run goes on as it began, be the probe of another opinion now.
         wanted = settings.precision if saved is None else saved.state["precision"]
         rows = self.plan.streams * settings.window
-        precision = precision_for(
-            wanted, rows, settings.embedding_size, min(settings.negatives or size, size)
-        )
+        precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
         self.states = self.network.first_states(self.plan.streams)

@@ -33,7 +33,7 @@ class Steps:
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
         self.network, self.settings = network, settings
-        self.sampled = 0 < settings.negatives < network.size
+        self.sampled = softmax_words(settings, network.size) < network.size
         # One bad window must not undo an hour: the gradient is scaled down to a norm (Pascanu et al. 2013).
         kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
         self.optimizer = kind(0.0, global_clipnorm=settings.clip_norm)
@@ -102,6 +102,11 @@ class Steps:
             right.append(_right(logits, words) * weights)
         shape = tf.shape(targets)
         return tf.reshape(tf.concat(losses, 0), shape), tf.reshape(tf.concat(right, 0), shape), states
+
+
+def softmax_words(settings: WordsSettings, size: int) -> int:
+    """Return how many words a training step's softmax is over: those sampled, or all `size`."""
+    return min(settings.negatives or size, size)
 
 
 def sampled_loss(
