@@ -17,14 +17,14 @@ from foretell.runtime.words import WordsRuntime
 from foretell.service import predictions
 from foretell.service.limits import Limits
 
-SECONDS = 1.0
+SECONDS = 3.0
 LITTLE = 4096
 """Bytes that the buffers of a connection hold, so that it is full before a test has waited long."""
 
 
 @pytest.fixture(scope="module")
 def hasty(models: tuple[Path, Path]) -> Iterator[Running]:
-    """A service that gives an answer a second."""
+    """A service that cuts off what takes longer than a few seconds."""
     with running(*models, limits=Limits(seconds=SECONDS)) as it:
         yield it
 

@@ -25,12 +25,19 @@ STRANGE = [
 SENSELESS: list[dict[str, Any]] = [
     {"body": 0}, {"texts": -1}, {"seconds": float("nan")}, {"wait": -1}, {"texts": 9, "queue": 8},
 ]  # fmt: skip
-LIMITS = Limits(body=20_000, texts=10, words=50, queue=12, seconds=0.5)
+LIMITS = Limits(body=20_000, texts=10, words=50, queue=12)
 
 
 @pytest.fixture(scope="module")
 def narrow(models: tuple[Path, Path]) -> Iterator[Running]:
     with running(*models, limits=LIMITS) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def impatient(models: tuple[Path, Path]) -> Iterator[Running]:
+    """A service of its own: what no test waits for must not be late on a busy machine."""
+    with running(*models, limits=Limits(seconds=0.5)) as it:
         yield it
 
 
@@ -195,19 +202,19 @@ def test_a_full_queue_is_a_429_that_says_when(narrow: Running, monkeypatch: pyte
         assert narrow.post("/v1/completions", {"model": "notes", "prompt": "a", "n": 5}).status_code == 429
         # Other models' texts count, too; the rest of the room is free.
         assert narrow.post("/v1/next", {"texts": "a"}).status_code == 200
-    assert first.result().status_code in (200, 503)
+    assert first.result().status_code == 200
 
 
-def test_an_answer_that_takes_too_long_is_a_503(narrow: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_takes_too_long_is_a_503(impatient: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     with stuck(monkeypatch):
-        late = narrow.post("/v1/classify", {"texts": "a"})
+        late = impatient.post("/v1/classify", {"texts": "a"})
     assert late.status_code == 503
     assert late.json()["error"]["code"] == "timeout"
     assert int(late.headers["retry-after"]) >= 1
 
 
-def test_a_body_that_does_not_arrive_is_a_408(narrow: Running) -> None:
-    with narrow.connect() as connection:
+def test_a_body_that_does_not_arrive_is_a_408(impatient: Running) -> None:
+    with impatient.connect() as connection:
         connection.sendall(
             b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b'Content-Length: 100\r\n\r\n{"te'
@@ -220,7 +227,7 @@ def test_a_body_that_does_not_arrive_is_a_408(narrow: Running) -> None:
 
 
 def test_a_stream_that_takes_too_long_ends_with_an_error(
-    narrow: Running, monkeypatch: pytest.MonkeyPatch
+    impatient: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from foretell.service import generation
 
@@ -234,7 +241,7 @@ def test_a_stream_that_takes_too_long_ends_with_an_error(
 
     monkeypatch.setattr(generation, "_turn", slow)
     body = {"model": "notes", "prompt": "the mind", "max_tokens": 50, "stream": True}
-    with narrow.http.stream("POST", "/v1/completions", json=body) as answer:
+    with impatient.http.stream("POST", "/v1/completions", json=body) as answer:
         assert answer.status_code == 200
         try:
             said = "".join(answer.iter_text())
