@@ -212,8 +212,12 @@ DEFAULT_PRESET = "base"
 
 
 def labels_preset_for(minutes: float) -> str:
-    """Return the labels preset that makes the most of so many minutes."""
-    return "quick" if minutes < 5 else "base" if minutes < 30 else "best"
+    """Return the labels preset that makes the most of so many minutes.
+
+    `best` is never chosen: a network twice as wide has not given better answers than that of `base` in three
+    times the time (docs/benchmarks.md).
+    """
+    return "quick" if minutes < 5 else "base"
 
 
 # Of a corpus of so many words for each minute, two cores read `best` some fifteen times: with fewer passes its

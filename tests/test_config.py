@@ -13,6 +13,7 @@ from foretell.config import (
     LabelsSettings,
     WordsSettings,
     from_dict,
+    labels_preset_for,
     preset,
     to_dict,
     with_changes,
@@ -115,3 +116,8 @@ def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
 )
 def test_minutes_and_words_choose_the_words_preset(minutes, words, name):
     assert words_preset_for(minutes, words) == name
+
+
+@pytest.mark.parametrize(("minutes", "name"), [(1, "quick"), (4.9, "quick"), (5, "base"), (60, "base")])
+def test_minutes_choose_the_labels_preset(minutes, name):
+    assert labels_preset_for(minutes) == name
