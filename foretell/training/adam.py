@@ -13,13 +13,8 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
 
     Large embeddings make the update a matter of memory: Keras reads and writes each of their numbers once an
     operation. Where a gradient comes in pieces (`tf.IndexedSlices`), Keras squares each piece for the second
-    moment and for the norm; here they are summed first, as the paper has it.
+    moment; here they are summed first, as the paper has it.
     """
-
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Update all variables; see `keras.optimizers.Optimizer.apply`."""
-        # Pieces may name a row twice: they are summed before their norm is taken.
-        super().apply([tf.convert_to_tensor(gradient) for gradient in grads], trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable; see `keras.optimizers.Optimizer.update_step`."""
@@ -35,5 +30,5 @@ class Adam(keras.optimizers.Adam):  # type: ignore[misc]
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=gradient,
+            grad=tf.convert_to_tensor(gradient),
         )
