@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States, Tensor
 from foretell.training.adam import Adam
-from foretell.training.sgd import SGD
+from foretell.training.gradients import clipped
 from foretell.training.words.data import NONE
 
 _MOST_LOGITS = 1 << 25
@@ -34,12 +35,9 @@ class Steps:
     def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
         self.network, self.settings = network, settings
         self.sampled = softmax_words(settings, network.size) < network.size
-        # One bad window must not undo an hour: the gradient is scaled down to a norm (Pascanu et al. 2013).
-        if settings.optimizer == "adam":
-            self.optimizer: Adam | SGD = Adam(0.0, global_clipnorm=settings.clip_norm)
-            self.optimizer.build(network.trainable_variables)
-        else:
-            self.optimizer = SGD(0.0, global_clipnorm=settings.clip_norm)
+        kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
+        self.optimizer = kind(0.0)
+        self.optimizer.build(network.trainable_variables)
         self.train = tf.function(self._train)
         self.evaluate = tf.function(self._evaluate)
 
@@ -78,7 +76,8 @@ class Steps:
             loss = tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(gradients, variables)
+        # One bad window must not undo an hour.
+        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), variables)
         return loss, accuracy, states
 
     def _evaluate(self, ids: Tensor, targets: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
