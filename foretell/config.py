@@ -33,6 +33,9 @@ class Settings:
     embedding_size: int = setting(128, "numbers in a word's embedding", low=1, high=8192)
     units: int = setting(128, "units of each LSTM layer (each direction)", low=1, high=8192)
     dropout: float = setting(0.2, "part of the values dropped while training", low=0.0, high=0.95)
+    optimizer: Literal["adam", "sgd"] = setting(
+        "adam", "adam · sgd: plain steps down the gradient, at a rate some thousand times as large"
+    )
     learning_rate: float = setting(
         0.001, "learning rate (its peak, where there is a schedule)", low=1e-8, high=100.0
     )
@@ -48,10 +51,22 @@ class Settings:
         for f in dataclasses.fields(self):
             _check(f, hints[f.name], getattr(self, f.name))
 
+    def _check_rate(self, usual: dict[str, float]) -> None:
+        """Raise where the optimizer would not learn at this rate, or never recover from it."""
+        low, high = _RATES[self.optimizer]
+        if low <= self.learning_rate <= high:
+            return
+        other = "sgd" if self.optimizer == "adam" else "adam"
+        raise SettingsError(
+            expected=f"a rate of {low:g} to {high:g} with the optimizer {self.optimizer}",
+            found=f"{self.learning_rate:g}",
+            where="learning-rate",
+            fix=f"{usual[self.optimizer]:g} is usual; or set the optimizer to {other}",
+        )
 
-# What one of them takes for a rate, the other would not learn from at all, or never recover from.
-# The lowest, the usual and the highest.
-_RATES = {"adam": (1e-8, 0.003, 1.0), "sgd": (0.05, 20.0, 100.0)}
+
+# The lowest and the highest of each optimizer.
+_RATES = {"adam": (1e-8, 0.1), "sgd": (0.05, 100.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +88,6 @@ class WordsSettings(Settings):
     )
     window: int = setting(35, "words that one training step sees of each stream", low=1, high=10_000)
     streams: int = setting(32, "parallel streams that the corpus is cut into", low=1, high=8192)
-    optimizer: Literal["adam", "sgd"] = setting(
-        "adam", "adam · sgd: plain steps down the gradient, at a rate some thousand times as large (lstm)"
-    )
     clip_norm: float = setting(1.0, "largest global norm of the gradient", low=1e-6)
     negatives: int = setting(
         2_048, "sampled words of the softmax in training, where the vocabulary is larger; 0: all", low=0
@@ -90,15 +102,8 @@ class WordsSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        low, usual, high = _RATES[self.optimizer]
-        if self.network == "lstm" and not low <= self.learning_rate <= high:
-            other = "sgd" if self.optimizer == "adam" else "adam"
-            raise SettingsError(
-                expected=f"a rate of {low:g} to {high:g} with the optimizer {self.optimizer}",
-                found=f"{self.learning_rate:g}",
-                where="learning-rate",
-                fix=f"{usual:g} is usual; or set the optimizer to {other}",
-            )
+        if self.network == "lstm":
+            self._check_rate({"adam": 0.003, "sgd": 20.0})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,7 @@ class LabelsSettings(Settings):
     )
     length: int = setting(400, "most words of a text that are read, the last ones", low=1, high=100_000)
     batch_size: int = setting(64, "texts in a training step", low=1, high=65_536)
+    momentum: float = setting(0.0, "part of each step that goes on in the next (sgd)", low=0.0, high=0.99)
     dense_units: int = setting(
         250, "units of the dense layer before the last (article, cnn-lstm)", low=1, high=65_536
     )
@@ -134,9 +140,14 @@ class LabelsSettings(Settings):
     text_vectors: bool = setting(
         False, "let vectors of whole texts help the linear model to label the unlabelled ones"
     )
-    min_steps: int = setting(
-        1, "least training steps: few texts are passed over more often, and patience grows alike", low=1
+    min_steps: int = setting(1, "least training steps: few texts are passed over more often", low=1)
+    most_steps: int = setting(
+        0, "most training steps, in whole passes: many texts are passed over less often; 0: any number", low=0
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_rate({"adam": 0.003, "sgd": 0.5})
 
 
 def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
@@ -193,18 +204,21 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     ),
     "quick": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
-        dropout=0.3, batch_size=64, learning_rate=0.004, epochs=2, held_out=0.1, patience=1, keep="best",
-        min_steps=200, linear=True, text_vectors=True, minutes=1.5,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=1.0, epochs=5,
+        held_out=0.1, patience=3, keep="best", min_steps=600, most_steps=2_400, linear=True,
+        word_vectors=True, text_vectors=True, minutes=1.5,
     ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
-        dropout=0.3, batch_size=64, learning_rate=0.003, epochs=3, held_out=0.1, patience=1, keep="best",
-        min_steps=200, linear=True, word_vectors=True, text_vectors=True, refit=True, minutes=15.0,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
+        held_out=0.1, patience=4, keep="best", min_steps=600, most_steps=3_600, linear=True,
+        word_vectors=True, text_vectors=True, refit=True, minutes=15.0,
     ),
     "best": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
-        dropout=0.4, batch_size=64, learning_rate=0.002, epochs=6, held_out=0.1, patience=2, keep="best",
-        min_steps=200, linear=True, word_vectors=True, text_vectors=True, refit=True, minutes=60.0,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
+        held_out=0.1, patience=4, keep="best", min_steps=600, linear=True,
+        word_vectors=True, text_vectors=True, refit=True, minutes=60.0,
     ),
 }  # fmt: skip
 

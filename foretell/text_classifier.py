@@ -54,6 +54,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         embedding_size: int | None = None,
         units: int | None = None,
         dropout: float | None = None,
+        optimizer: Literal["adam", "sgd"] | None = None,
         learning_rate: float | None = None,
         epochs: int | None = None,
         minutes: float | None = None,
@@ -63,6 +64,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tokens: Literal["keras", "words"] | None = None,
         length: int | None = None,
         batch_size: int | None = None,
+        momentum: float | None = None,
         dense_units: int | None = None,
         recurrent_dropout: float | None = None,
         filters: int | None = None,
@@ -75,6 +77,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         word_vectors: bool | None = None,
         text_vectors: bool | None = None,
         min_steps: int | None = None,
+        most_steps: int | None = None,
     ) -> None:
         self.preset = preset
         self.seed = seed
@@ -84,6 +87,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.embedding_size = embedding_size
         self.units = units
         self.dropout = dropout
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.minutes = minutes
@@ -93,6 +97,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.tokens = tokens
         self.length = length
         self.batch_size = batch_size
+        self.momentum = momentum
         self.dense_units = dense_units
         self.recurrent_dropout = recurrent_dropout
         self.filters = filters
@@ -105,6 +110,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.word_vectors = word_vectors
         self.text_vectors = text_vectors
         self.min_steps = min_steps
+        self.most_steps = most_steps
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
         """Learn from texts and their labels.

@@ -22,7 +22,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tickets.csv").write_text(
         "body,team,subject\n" + "".join(f"it {w} again,{t},{w}\n" for w, t in tickets())
     )
-    (folder / "settings.toml").write_text("units = 8\nlearning-rate = 0.01\n")
+    (folder / "settings.toml").write_text("units = 8\nlearning-rate = 0.6\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, value in TINY.items():

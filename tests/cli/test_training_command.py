@@ -41,7 +41,7 @@ def test_flag_then_environment_then_file_then_preset(
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(
-        'units = 6\nembedding_size = 6\nlearning-rate = 0.02\nlowercase = true\nkeep = "last"\nepochs = 9\n'
+        'units = 6\nembedding_size = 6\nlearning-rate = 0.6\nlowercase = true\nkeep = "last"\nepochs = 9\n'
     )
     monkeypatch.delenv("FORETELL_EMBEDDING_SIZE")
     monkeypatch.setenv("FORETELL_UNITS", "5")
@@ -52,7 +52,7 @@ def test_flag_then_environment_then_file_then_preset(
     assert found["epochs"] == 2
     assert found["units"] == 5
     assert found["embedding_size"] == 6
-    assert found["learning_rate"] == 0.02
+    assert found["learning_rate"] == 0.6
     assert found["keep"] == "last"
     assert found["batch_size"] == 64
 

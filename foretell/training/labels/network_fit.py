@@ -44,8 +44,8 @@ _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
 def compile_network(
     model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> None:
-    """Compile as the article does (Adam with Keras's constants); the other networks add clipping, and `fit`
-    sets their learning rate before each step.
+    """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
+    The other networks add clipping, and `fit` sets their learning rate before each step.
     """
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.network == "article" else 1.0
@@ -53,8 +53,14 @@ def compile_network(
     accuracy: Any = "accuracy"
     if soft and n_labels == 2:
         accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
+    rate = settings.learning_rate
+    if settings.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
+    else:
+        momentum = settings.momentum
+        optimizer = keras.optimizers.SGD(rate, momentum, nesterov=momentum > 0, global_clipnorm=clip_norm)
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate, global_clipnorm=clip_norm),
+        optimizer=optimizer,
         loss="binary_crossentropy" if n_labels == 2 else several,
         metrics=[accuracy],
     )

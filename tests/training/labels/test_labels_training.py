@@ -52,7 +52,7 @@ def same(a, b):
 CASES = {
     "article": small("article"),
     "cnn-lstm": small("cnn-lstm", held_out=0.2, patience=0),
-    "bilstm": small("base", held_out=0.2, patience=0, learning_rate=0.02),
+    "bilstm": small("base", held_out=0.2, patience=0, learning_rate=1.0),
 }
 
 
@@ -124,7 +124,7 @@ def test_article_training_is_plain_keras_on_the_same_batches(tmp_path):
 
 @pytest.mark.parametrize("labels", [("bad", "good"), ("bad", "fair", "good")])
 def test_base_learns_and_tells(labels, tmp_path):
-    settings = small("base", held_out=0.2, learning_rate=0.02, min_steps=90, dropout=0.1, linear=False)
+    settings = small("base", held_out=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False)
     events = []
     model = train_labels(
         made_up(120, labels), settings, out=tmp_path / "model", listener=events.append, tensorboard=tmp_path
@@ -154,7 +154,7 @@ def test_patience_stops_early(tmp_path):
     examples = made_up()
     rng = random.Random(1)
     examples = Examples([f"{rng.random()} word" for _ in examples.texts], examples.labels, name="chance")
-    settings = small("base", epochs=40, patience=2, held_out=0.3, learning_rate=0.05)
+    settings = small("base", epochs=40, patience=2, held_out=0.3, learning_rate=2.0)
     model = train_labels(examples, settings, out=tmp_path / "model")
     assert model.metrics["epochs"] == model.metrics["kept_epoch"] + 2 < 40
 
@@ -165,6 +165,8 @@ def test_few_texts_are_passed_over_more_often():
     base = LABELS_PRESETS["base"]
     few, many = make_plan(base, 300), make_plan(base, 25_000)
     assert many == Plan(391, base.epochs, base.patience)
+    assert make_plan(base, 75_000) == Plan(1_172, base.most_steps // 1_172, 2)
+    assert make_plan(base, 1_000_000).epochs == 1
     assert few.steps >= base.min_steps > few.steps - few.steps_an_epoch
     assert few.patience > base.patience
 
