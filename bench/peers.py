@@ -225,7 +225,7 @@ PEERS: dict[str, tuple[str, Callable[[], float]]] = {
     "PyTorch: bidirectional LSTM, 2 epochs": ("torch", torch_bilstm),
 }
 
-WAYS = (*PEERS, "foretell quick", "foretell quick unlabelled", "foretell base unlabelled")
+WAYS = (*PEERS, "foretell quick", "foretell base", "foretell quick unlabelled", "foretell base unlabelled")
 
 
 if __name__ == "__main__":
