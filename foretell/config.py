@@ -34,7 +34,7 @@ class Settings:
     units: int = setting(128, "units of each LSTM layer (each direction)", low=1, high=8192)
     dropout: float = setting(0.2, "part of the values dropped while training", low=0.0, high=0.95)
     optimizer: Literal["adam", "sgd"] = setting(
-        "adam", "adam · sgd: plain steps down the gradient, at a rate some thousand times as large"
+        "adam", "adam · sgd: steps down the gradient, at a far larger rate (but words' article has its own)"
     )
     learning_rate: float = setting(
         0.001, "learning rate (its peak, where there is a schedule)", low=1e-8, high=100.0

@@ -95,6 +95,18 @@ def test_a_rate_of_the_other_optimizer_is_told(changes: dict[str, object], fix: 
     assert (both.optimizer, both.learning_rate) == ("adam", 0.001)
 
 
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({"learning_rate": 0.02}, "0.5 is usual; or set the optimizer to adam"),
+        ({"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
+    ],
+)
+def test_so_it_is_for_labels(changes: dict[str, object], fix: str) -> None:
+    with pytest.raises(SettingsError, match=fix):
+        with_changes(LABELS_PRESETS["base"], changes)
+
+
 def test_a_whole_number_serves_as_a_float() -> None:
     assert with_changes(LabelsSettings(), {"dropout": 0}).dropout == 0
 

@@ -57,8 +57,7 @@ def compile_network(
     if settings.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
     else:
-        momentum = settings.momentum
-        optimizer = keras.optimizers.SGD(rate, momentum, nesterov=momentum > 0, global_clipnorm=clip_norm)
+        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
     model.compile(
         optimizer=optimizer,
         loss="binary_crossentropy" if n_labels == 2 else several,
