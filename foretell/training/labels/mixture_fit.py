@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,29 +12,46 @@ from foretell.mixture import LogProbabilities, Mixture, softmax
 
 Targets = npt.NDArray[np.int32]
 
-_PRIOR = 1.0
-"""Texts' worth of belief in the start: few held-out texts cannot throw the weights anywhere."""
+
+class Prior(NamedTuple):
+    """What the weights are drawn towards: few held-out texts cannot throw them anywhere.
+
+    Attributes:
+        weights: of the network and of the linear model.
+        texts: how many texts' worth of belief there is in them.
+    """
+
+    weights: tuple[float, float]
+    texts: float
+
+
+EQUAL = Prior(weights=(0.5, 0.5), texts=1.0)
+"""Nothing is known of the two."""
+
+LINEAR = Prior(weights=(0.0, 1.0), texts=10.0)
+"""The network has to show what it adds: learned from few texts it is the weaker of the two by far."""
 
 _TEXTS_AN_OFFSET = 50
 """Each label must have as many held-out texts before it gets an offset of its own."""
 
 
-def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None]) -> Mixture:
+def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prior: Prior = EQUAL) -> Mixture:
     """Return the mixture of the network and the linear model with the least cross-entropy.
 
-    The weights start from an equal share of 1 for each part and are drawn towards it as by one text (a
-    Gaussian prior), so a dozen held-out texts still give a sensible mixture.
+    The weights start from the prior's and are drawn towards them (a Gaussian prior), so a dozen held-out
+    texts still give a sensible mixture.
 
     Args:
         targets: the true label's place, int32 [text].
         parts: log-probabilities [text, label] of the network and of the linear model, of texts that neither
-            learned from; None for a part that there is not.
+            learned from; None for a part that there is not, which leaves the other a prior weight of 1.
+        prior: what is believed before any text is seen.
     """
     from scipy.optimize import minimize
 
     there = [part for part in parts if part is not None]
     n_labels = there[0].shape[1]
-    share = 1.0 / len(there)
+    believed = np.array(prior.weights if len(there) == 2 else [1.0])
     each = np.bincount(targets, minlength=n_labels)
     n_offsets = n_labels if each.min() >= _TEXTS_AN_OFFSET else 0
     stacked = np.stack(there)  # [part, text, label]
@@ -47,14 +65,14 @@ def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None]) -> M
             logits = logits + offsets
         highest = logits.max(axis=1, keepdims=True)
         log_z = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
-        off = np.concatenate([weights - share, offsets])
-        value = (log_z - (logits * true).sum(axis=1)).mean() + _PRIOR * (off @ off) / n
+        off = np.concatenate([weights - believed, offsets])
+        value = (log_z - (logits * true).sum(axis=1)).mean() + prior.texts * (off @ off) / n
         error = (softmax(logits).astype(np.float64) - true) / n
         slopes = [(error * part).sum() for part in stacked]
-        gradient = np.concatenate([slopes, error.sum(axis=0)[:n_offsets]]) + 2 * _PRIOR * off / n
+        gradient = np.concatenate([slopes, error.sum(axis=0)[:n_offsets]]) + 2 * prior.texts * off / n
         return float(value), gradient
 
-    start = np.concatenate([np.full(len(there), share), np.zeros(n_offsets)])
+    start = np.concatenate([believed, np.zeros(n_offsets)])
     bounds = [(0.0, None)] * len(there) + [(None, None)] * n_offsets
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     weights = iter(found[: len(there)].tolist())

@@ -28,7 +28,7 @@ from foretell.training.labels.linear import (
     one_hot,
     tokenize,
 )
-from foretell.training.labels.mixture_fit import fit_mixture
+from foretell.training.labels.mixture_fit import LINEAR, fit_mixture
 from foretell.training.labels.teacher import can_teach, teach
 from foretell.training.labels.word_vectors import word_vectors
 
@@ -234,7 +234,7 @@ class Stages:
     def _mixture(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
         if fitting.valid is None or of_network is None or self.held_out_logs is None:
             return Mixture(network=0.5, linear=0.5)
-        return fit_mixture(fitting.valid.targets, [log_of(of_network), self.held_out_logs])
+        return fit_mixture(fitting.valid.targets, [log_of(of_network), self.held_out_logs], LINEAR)
 
     def figures(
         self, targets: npt.NDArray[np.int32], of_network: Probabilities, answers: Probabilities

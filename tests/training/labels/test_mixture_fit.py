@@ -9,7 +9,7 @@ import pytest
 
 from foretell.metrics import calibration_error, log_loss
 from foretell.mixture import Mixture, log_of, softmax
-from foretell.training.labels.mixture_fit import fit_mixture
+from foretell.training.labels.mixture_fit import LINEAR, fit_mixture
 
 
 def drawn(n: int, n_labels: int, seed: int = 0, spread: float = 2.0) -> tuple[Any, Any]:
@@ -86,6 +86,30 @@ def test_few_texts_stay_near_half_each() -> None:
     one = fit_mixture(targets[:1], [part[:1] for part in parts])
     assert one.network == pytest.approx(0.5, abs=0.3)
     assert one.linear == pytest.approx(0.5, abs=0.3)
+
+
+def test_the_network_has_to_show_what_it_adds_to_the_linear_model() -> None:
+    logits, targets = drawn(2000, 2, seed=3)
+    rng = np.random.default_rng(4)
+    network, linear = (logs_of(logits + rng.normal(0, 1.5, logits.shape)) for _ in range(2))
+
+    def fitted(n: int) -> Mixture:
+        return fit_mixture(targets[:n], [network[:n], linear[:n]], LINEAR)
+
+    assert fitted(1).network < 0.1
+    assert fitted(1).linear == pytest.approx(1, abs=0.1)
+    # With texts enough it no longer matters what was believed.
+    assert fitted(2000).network == pytest.approx(fit_mixture(targets, [network, linear]).network, abs=0.02)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_part_that_is_alone_is_believed(place: int) -> None:
+    logits, targets = drawn(1, 2)
+    parts = [logs_of(logits) if i == place else None for i in range(2)]
+    mixture = fit_mixture(targets, parts, LINEAR)
+    weights = (mixture.network, mixture.linear)
+    assert weights[place] == pytest.approx(1, abs=0.1)
+    assert weights[1 - place] == 0
 
 
 def test_a_label_with_few_texts_has_no_offset() -> None:
