@@ -28,6 +28,11 @@ class Plan:
         return self.epochs * self.steps_an_epoch
 
 
+def are_enough(settings: LabelsSettings, n_texts: int) -> bool:
+    """Return whether `n_texts` texts make `settings.min_steps` steps in no more than `settings.epochs`."""
+    return math.ceil(n_texts / settings.batch_size) * settings.epochs >= settings.min_steps
+
+
 def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
     """Return the plan for `n_texts` texts.
 

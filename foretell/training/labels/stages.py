@@ -29,6 +29,7 @@ from foretell.training.labels.linear import (
     tokenize,
 )
 from foretell.training.labels.mixture_fit import LINEAR, fit_mixture
+from foretell.training.labels.plan import are_enough
 from foretell.training.labels.teacher import can_teach, teach
 from foretell.training.labels.word_vectors import word_vectors
 
@@ -159,11 +160,21 @@ class Stages:
         self._measure_linear("linear_")
 
     def for_network(self) -> EncodedTexts:
-        """Return the training texts, and the unlabelled ones with their soft labels, as the network reads."""
-        targets = self._targets if self._soft is None else self._soft.argmax(axis=1).astype(np.int32)
-        texts = self._texts
+        """Return the texts that the network learns from, as it reads them.
+
+        The unlabelled ones are among them, with their soft labels, where those with labels are few. Many
+        teach it better alone: soft labels only say what the linear model knows, which the answer has anyway.
+        """
+        n, settings = len(self.train.texts), self.settings
+        if self._soft is not None and are_enough(settings, n):
+            text = f"{n:,} texts with labels are enough for the network: the others teach the linear model"
+            self.listener(Said(text=text))
+        if self._soft is None or are_enough(settings, n):
+            texts, targets, soft = self._texts.part(0, n), self._targets, None
+        else:
+            texts, targets, soft = self._texts, self._soft.argmax(axis=1).astype(np.int32), self._soft
         return network_texts(
-            texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, self.settings, self._soft
+            texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, settings, soft
         )
 
     def held_out_for_network(self) -> EncodedTexts | None:

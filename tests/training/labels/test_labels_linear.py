@@ -19,6 +19,8 @@ from foretell.training.labels.train import train_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "held_out": 0.2}
 SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
+FEW = with_changes(SETTINGS, {"min_steps": 19})
+"""More steps than the 60 examples, less those held out, make in their epochs."""
 
 
 def some_texts(n, labels, seed):
@@ -59,15 +61,26 @@ def test_unlabelled_texts_are_learned_from(labels, tmp_path):
     more, _ = some_texts(50, labels, seed=1)
     said, listener = listening()
     with_more = train_labels(
-        examples(labels=labels), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener
+        examples(labels=labels), FEW, out=tmp_path / "a", unlabelled=more, listener=listener
     )
     assert "50 unlabelled texts to learn from" in said
     assert any("the linear model has labelled them" in text for text in said)
     assert with_more.metrics["unlabelled_texts"] == 50
     assert with_more.tokenizer.id("s1n7") is not None
-    without = train_labels(examples(labels=labels), SETTINGS, out=tmp_path / "b")
+    without = train_labels(examples(labels=labels), FEW, out=tmp_path / "b")
     assert with_more.metrics["steps"] > without.metrics["steps"]
     assert with_more.metrics["linear_accuracy"] >= 0.8
+
+
+def test_where_labels_are_many_the_network_learns_from_them_alone(tmp_path):
+    more, _ = some_texts(50, ("neg", "pos"), seed=1)
+    said, listener = listening()
+    with_more = train_labels(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
+    assert any("are enough for the network: the others teach the linear model" in text for text in said)
+    without = train_labels(examples(), SETTINGS, out=tmp_path / "b")
+    assert with_more.metrics["steps"] == without.metrics["steps"] == 18
+    assert with_more.metrics["linear_accuracy"] >= 0.8
+    assert len(with_more.linear.weights) > len(without.linear.weights)
 
 
 @pytest.mark.usefixtures("enough_words")
@@ -121,15 +134,16 @@ def enough_words(monkeypatch):
 
 
 @pytest.mark.usefixtures("enough_words")
-def test_interrupted_with_unlabelled_texts_is_as_if_never(tmp_path):
+@pytest.mark.parametrize(("settings", "steps"), [(SETTINGS, 18), (FEW, 30)])
+def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
-    whole = train_labels(examples(), SETTINGS, out=tmp_path / "whole", unlabelled=more)
-    assert whole.metrics["steps"] == 30
+    whole = train_labels(examples(), settings, out=tmp_path / "whole", unlabelled=more)
+    assert whole.metrics["steps"] == steps
     cut, (said, listener) = {"out": tmp_path / "cut", "unlabelled": more}, listening()
     for i, stop in enumerate([2, 16]):
         with pytest.raises(Interrupted):
-            train_labels(examples(), SETTINGS, **cut, resume=i > 0, stop_after_steps=stop)
-    resumed = train_labels(examples(), SETTINGS, **cut, resume=True, listener=listener)
+            train_labels(examples(), settings, **cut, resume=i > 0, stop_after_steps=stop)
+    resumed = train_labels(examples(), settings, **cut, resume=True, listener=listener)
     assert not any("vectors" in text for text in said)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
