@@ -82,29 +82,21 @@ def test_a_bad_setting_is_named(changes: dict[str, object], message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("changes", "fix"),
+    ("settings", "changes", "fix"),
     [
-        ({"learning_rate": 0.001}, "20 is usual; or set the optimizer to adam"),
-        ({"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
+        (WORDS_PRESETS["base"], {"learning_rate": 0.001}, "20 is usual; or set the optimizer to adam"),
+        (WORDS_PRESETS["base"], {"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
+        (LABELS_PRESETS["base"], {"learning_rate": 0.02}, "0.5 is usual; or set the optimizer to adam"),
+        (LABELS_PRESETS["base"], {"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
     ],
 )
-def test_a_rate_of_the_other_optimizer_is_told(changes: dict[str, object], fix: str) -> None:
+def test_a_rate_of_the_other_optimizer_is_told(
+    settings: WordsSettings | LabelsSettings, changes: dict[str, object], fix: str
+) -> None:
     with pytest.raises(SettingsError, match=fix):
-        with_changes(WORDS_PRESETS["base"], changes)
-    both = with_changes(WORDS_PRESETS["base"], {"optimizer": "adam", "learning_rate": 0.001})
+        with_changes(settings, changes)
+    both = with_changes(settings, {"optimizer": "adam", "learning_rate": 0.001})
     assert (both.optimizer, both.learning_rate) == ("adam", 0.001)
-
-
-@pytest.mark.parametrize(
-    ("changes", "fix"),
-    [
-        ({"learning_rate": 0.02}, "0.5 is usual; or set the optimizer to adam"),
-        ({"optimizer": "adam"}, "0.003 is usual; or set the optimizer to sgd"),
-    ],
-)
-def test_so_it_is_for_labels(changes: dict[str, object], fix: str) -> None:
-    with pytest.raises(SettingsError, match=fix):
-        with_changes(LABELS_PRESETS["base"], changes)
 
 
 def test_a_whole_number_serves_as_a_float() -> None:

@@ -166,13 +166,15 @@ class Stages:
         teach it better alone: soft labels only say what the linear model knows, which the answer has anyway.
         """
         n, settings = len(self.train.texts), self.settings
-        if self._soft is not None and are_enough(settings, n):
+        soft = self._soft
+        if soft is not None and are_enough(settings, n):
             text = f"{n:,} texts with labels are enough for the network: the others teach the linear model"
             self.listener(Said(text=text))
-        if self._soft is None or are_enough(settings, n):
-            texts, targets, soft = self._texts.part(0, n), self._targets, None
+            soft = None
+        if soft is None:
+            texts, targets = self._texts.part(0, n), self._targets
         else:
-            texts, targets, soft = self._texts, self._soft.argmax(axis=1).astype(np.int32), self._soft
+            texts, targets = self._texts, soft.argmax(axis=1).astype(np.int32)
         return network_texts(
             texts.ids, texts.starts, targets, len(self.labels), self.tokenizer, settings, soft
         )
