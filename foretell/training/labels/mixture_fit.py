@@ -18,21 +18,25 @@ class Prior(NamedTuple):
 
     Attributes:
         weights: of the network and of the linear model.
-        texts: how many texts' worth of belief there is in them.
+        texts: how many texts' worth of belief there is in each of them.
     """
 
     weights: tuple[float, float]
-    texts: float
+    texts: tuple[float, float]
 
 
-EQUAL = Prior(weights=(0.5, 0.5), texts=1.0)
+EQUAL = Prior(weights=(0.5, 0.5), texts=(1.0, 1.0))
 """Nothing is known of the two."""
 
-LINEAR = Prior(weights=(0.0, 1.0), texts=10.0)
-"""The network has to show what it adds: learned from few texts it is the weaker of the two by far."""
+LINEAR = Prior(weights=(0.0, 1.0), texts=(20.0, 1.0))
+"""The network has to show what it adds: learned from few texts it is the weaker of the two by far, and the
+held-out texts flatter it, since its best epoch is chosen by them. How sure the linear model may be is open."""
 
 _TEXTS_AN_OFFSET = 50
 """Each label must have as many held-out texts before it gets an offset of its own."""
+
+_BELIEF_IN_NO_OFFSET = 1.0
+"""Texts' worth."""
 
 
 def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prior: Prior = EQUAL) -> Mixture:
@@ -51,9 +55,11 @@ def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prio
 
     there = [part for part in parts if part is not None]
     n_labels = there[0].shape[1]
-    believed = np.array(prior.weights if len(there) == 2 else [1.0])
     each = np.bincount(targets, minlength=n_labels)
     n_offsets = n_labels if each.min() >= _TEXTS_AN_OFFSET else 0
+    texts = [texts for texts, part in zip(prior.texts, parts, strict=True) if part is not None]
+    belief = np.concatenate([texts, np.full(n_offsets, _BELIEF_IN_NO_OFFSET)])
+    believed = np.concatenate([prior.weights if len(there) == 2 else [1.0], np.zeros(n_offsets)])
     stacked = np.stack(there)  # [part, text, label]
     true = np.eye(n_labels)[targets]
     n = len(targets)
@@ -65,16 +71,15 @@ def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prio
             logits = logits + offsets
         highest = logits.max(axis=1, keepdims=True)
         log_z = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
-        off = np.concatenate([weights - believed, offsets])
-        value = (log_z - (logits * true).sum(axis=1)).mean() + prior.texts * (off @ off) / n
+        off = values - believed
+        value = (log_z - (logits * true).sum(axis=1)).mean() + belief * off @ off / n
         error = (softmax(logits).astype(np.float64) - true) / n
         slopes = [(error * part).sum() for part in stacked]
-        gradient = np.concatenate([slopes, error.sum(axis=0)[:n_offsets]]) + 2 * prior.texts * off / n
+        gradient = np.concatenate([slopes, error.sum(axis=0)[:n_offsets]]) + 2 * belief * off / n
         return float(value), gradient
 
-    start = np.concatenate([believed, np.zeros(n_offsets)])
     bounds = [(0.0, None)] * len(there) + [(None, None)] * n_offsets
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    found = minimize(loss, believed, jac=True, method="L-BFGS-B", bounds=bounds).x
     weights = iter(found[: len(there)].tolist())
     network, linear = (0.0 if part is None else next(weights) for part in parts)
     if network + linear <= 0:

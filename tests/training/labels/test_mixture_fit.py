@@ -102,6 +102,15 @@ def test_the_network_has_to_show_what_it_adds_to_the_linear_model() -> None:
     assert fitted(2000).network == pytest.approx(fit_mixture(targets, [network, linear]).network, abs=0.02)
 
 
+def test_a_few_texts_tell_how_sure_the_linear_model_may_be() -> None:
+    logits, targets = drawn(100, 2, seed=5)
+    too_sure = logs_of(3 * logits)
+    noise = logs_of(np.random.default_rng(6).normal(0, 2, logits.shape))
+    mixture = fit_mixture(targets, [noise, too_sure], LINEAR)
+    assert mixture.network < 0.1
+    assert mixture.linear == pytest.approx(1 / 3, abs=0.15)
+
+
 @pytest.mark.parametrize("place", [0, 1])
 def test_a_part_that_is_alone_is_believed(place: int) -> None:
     logits, targets = drawn(1, 2)
