@@ -29,8 +29,9 @@ EQUAL = Prior(weights=(0.5, 0.5), texts=(1.0, 1.0))
 """Nothing is known of the two."""
 
 LINEAR = Prior(weights=(0.0, 1.0), texts=(20.0, 1.0))
-"""The network has to show what it adds: learned from few texts it is the weaker of the two by far, and the
-held-out texts flatter it, since its best epoch is chosen by them. How sure the linear model may be is open."""
+"""The network has to show what it adds: of few texts it learns far less than the linear model, and the
+held-out texts, which have chosen its best epoch, flatter it. How sure the linear model may be is soon told.
+"""
 
 _TEXTS_AN_OFFSET = 50
 """Each label must have as many held-out texts before it gets an offset of its own."""
