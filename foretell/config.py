@@ -228,8 +228,8 @@ DEFAULT_PRESET = "base"
 def labels_preset_for(minutes: float) -> str:
     """Return the labels preset that makes the most of so many minutes.
 
-    `best` is never chosen: a network twice as wide has hardly given better answers than that of `base`, in
-    twice the time (docs/benchmarks.md).
+    `best` is never chosen: a network twice as wide gives a tenth or two of a per cent more than that of `base`,
+    in twice the time (docs/benchmarks.md).
     """
     return "quick" if minutes < 5 else "base"
 
