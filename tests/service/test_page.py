@@ -120,7 +120,7 @@ def test_each_word_is_shaded_by_its_surprise(page: Page, served: Running) -> Non
     )
     least = min(words, key=lambda word: word["log_probability"])
     expect(page.locator(".surprise tbody th").first).to_have_text(least["text"])
-    field.press("Home")
+    field.press("Control+Home")
     expect(page.locator(".surprise [data-caret]")).to_contain_text("the had a chance of")
 
 
@@ -155,7 +155,7 @@ def test_the_caret_tells_of_its_word(page: Page, served: Running) -> None:
     field.fill(TEXT)
     found = answer(served, "explain", texts=TEXT)
     expect(page.locator("#view-labels .mirror mark")).to_have_count(len(found["words"]))
-    field.press("Home")
+    field.press("Control+Home")
     for _ in range(len("the mi")):
         field.press("ArrowRight")
     told = page.locator(".along [data-caret]")
