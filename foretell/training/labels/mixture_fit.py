@@ -36,15 +36,15 @@ held-out texts, which have chosen its best epoch, flatter it. How sure the linea
 _TEXTS_AN_OFFSET = 50
 """Each label must have as many held-out texts before it gets an offset of its own."""
 
-_BELIEF_IN_NO_OFFSET = 1.0
-"""Texts' worth."""
+_TEXTS_FOR_NO_OFFSET = 1.0
+"""How many texts' worth of belief there is in offsets of 0, whatever is believed of the weights."""
 
 
 def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prior: Prior = EQUAL) -> Mixture:
     """Return the mixture of the network and the linear model with the least cross-entropy.
 
-    The weights start from the prior's and are drawn towards them (a Gaussian prior), so a dozen held-out
-    texts still give a sensible mixture.
+    The weights start from the prior's and are drawn towards them (a Gaussian prior), offsets towards 0, so a
+    dozen held-out texts still give a sensible mixture.
 
     Args:
         targets: the true label's place, int32 [text].
@@ -58,8 +58,8 @@ def fit_mixture(targets: Targets, parts: Sequence[LogProbabilities | None], prio
     n_labels = there[0].shape[1]
     each = np.bincount(targets, minlength=n_labels)
     n_offsets = n_labels if each.min() >= _TEXTS_AN_OFFSET else 0
-    texts = [texts for texts, part in zip(prior.texts, parts, strict=True) if part is not None]
-    belief = np.concatenate([texts, np.full(n_offsets, _BELIEF_IN_NO_OFFSET)])
+    beliefs = [texts for texts, part in zip(prior.texts, parts, strict=True) if part is not None]
+    belief = np.concatenate([beliefs, np.full(n_offsets, _TEXTS_FOR_NO_OFFSET)])
     believed = np.concatenate([prior.weights if len(there) == 2 else [1.0], np.zeros(n_offsets)])
     stacked = np.stack(there)  # [part, text, label]
     true = np.eye(n_labels)[targets]
