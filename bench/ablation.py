@@ -17,8 +17,8 @@ from bench.record import OUT, Results
 WITHOUT: dict[str, list[str]] = {
     "all of it": [],
     "without vectors of texts": ["--no-text-vectors"],
-    "without vectors of words": ["--no-word-vectors"],
-    "without either": ["--no-text-vectors", "--no-word-vectors"],
+    "without vectors of words": ["--no-cooccurrence-embeddings"],
+    "without either": ["--no-text-vectors", "--no-cooccurrence-embeddings"],
     "without fitting the linear model again at the end": ["--no-refit"],
 }
 LABELLED, UNLABELLED, TESTED = 5_000, 20_000, 5_000

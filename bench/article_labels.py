@@ -22,8 +22,8 @@ def plain_keras_epoch() -> float:
 
     from foretell.config import LABELS_PRESETS
     from foretell.data.named import imdb
-    from foretell.padding import pad_front
-    from foretell.tokenizer import Tokenizer
+    from foretell.text.padding import pad_front
+    from foretell.text.tokenizer import Tokenizer
 
     keras.utils.set_random_seed(1)
     reviews, settings = imdb("train"), LABELS_PRESETS["article"]

@@ -40,8 +40,8 @@ def read_only(path: Path, out: Path) -> None:
 
 def tokenising(results: Results) -> None:
     """Show what one core tokenises, without anything else."""
-    from foretell.line_encoder import LineEncoder
-    from foretell.tokenizer import Tokenizer
+    from foretell.text.line_encoder import LineEncoder
+    from foretell.text.tokenizer import Tokenizer
 
     lines = zipf_text(4_000_000, words=50_000).splitlines()
     megabytes = sum(map(len, lines)) / 1e6

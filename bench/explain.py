@@ -159,11 +159,11 @@ def ways(folder: Path) -> None:
 
 def random_model(name: str, path: Path) -> Any:
     """Open a classifier with a preset's sizes and random weights; the first call writes it."""
-    from foretell.artifacts.model_directory import Model, write_model
+    from foretell.artifacts.directory import Model, write_model
     from foretell.artifacts.weights import network_size, weight_shapes
     from foretell.config import preset
-    from foretell.runtime.labels import LabelsRuntime
-    from foretell.tokenizer import Tokenizer
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.text.tokenizer import Tokenizer
 
     if not path.exists():
         settings: Any = preset("labels", name)

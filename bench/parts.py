@@ -75,9 +75,9 @@ def measure(files: Files, out: Path, *options: str) -> Measured:
     """Train by the command line into `out`, over what may be there, and test the model and its parts."""
     import numpy as np
 
-    from foretell.artifacts.model_directory import open_verified
+    from foretell.artifacts.directory import open_verified
     from foretell.data.examples import read_examples
-    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
     more = [] if files.unlabelled is None else ["--unlabelled", files.unlabelled]
     done = foretell("train", "labels", files.learned, *more, *options, "--out", out, "--restart")

@@ -129,7 +129,7 @@ def _padded() -> tuple[Any, Any, Any, Any, int]:
     """Return ids [text, step] and labels of both parts, and the number of ids; the same for every LSTM."""
     import numpy as np
 
-    from foretell.tokenizer import Tokenizer
+    from foretell.text.tokenizer import Tokenizer
 
     texts, labels, test_texts, test_labels = _reviews()
     tokenizer, _, _ = Tokenizer.train_encoded(texts, "words", lowercase=True, vocabulary=WORDS, min_count=1)

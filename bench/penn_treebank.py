@@ -37,8 +37,8 @@ def main() -> None:
     )  # fmt: skip
     columns = ["what", "validation perplexity", "test perplexity", "seconds, all of the training"]
     results = Results("penn_treebank", columns)
-    from foretell.artifacts.model_directory import open_verified
-    from foretell.runtime.words import WordsRuntime
+    from foretell.artifacts.directory import open_verified
+    from foretell.runtime.words.predictor import WordsRuntime
 
     opened = open_verified(model)
     alone = WordsRuntime.from_opened(dataclasses.replace(opened, calibration=None))

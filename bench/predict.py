@@ -80,7 +80,7 @@ def own_lengths(results: Results, folder: Path) -> None:
     """Show how many reviews of IMDB a second are answered, each as long as it is, beside Keras's `predict`.
 
     Keras is given ids, padded. foretell is given texts, for its whole answer (words, network, linear model,
-    mixture), and ids, for that of the network alone. The best of three turns counts, as of all ways.
+    ensemble), and ids, for that of the network alone. The best of three turns counts, as of all ways.
     """
     from foretell.data.named import imdb
 
@@ -142,10 +142,10 @@ def _ways(folder: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
 
 def _in_8_bits(folder: Path, data: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
     """Return how `export --int8`'s model answers the ids, in batches like foretell's own."""
-    from foretell.padding import pad_end
-    from foretell.runtime.labels import BATCH as ROWS
-    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.labels.classifier import BATCH as ROWS
+    from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.session import open_session
+    from foretell.text.padding import pad_end
 
     out = folder.with_name(f"{folder.name}-int8")
     run_foretell("export", folder, "--int8", "--data", data, "--max-loss", "1", "--out", out)
@@ -162,11 +162,11 @@ def _in_8_bits(folder: Path, data: Path, texts: list[str]) -> dict[str, Callable
 
 def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
     """Return the model's network in Keras with its weights, and the ids [text, step] of `texts`."""
-    from foretell.artifacts.model_directory import read_model
+    from foretell.artifacts.directory import read_model
     from foretell.artifacts.weights import network_size
     from foretell.networks import set_weights
     from foretell.networks.labels import labels_network
-    from foretell.padding import pad_end, pad_front
+    from foretell.text.padding import pad_end, pad_front
 
     model = read_model(folder)
     settings: Any = model.settings
@@ -190,7 +190,7 @@ def language_model(results: Results, folder: Path) -> None:
     size = WORDS_PRESETS["base"].vocabulary
     corpus = folder.with_suffix(".txt")
     corpus.write_text(every_word(size) + zipf_text(20_000, words=size), encoding="utf-8")
-    options = {"min_count": 1, "epochs": 1, "min_steps": 1, "streams": 256, "held_out": 0.0}
+    options = {"min_count": 1, "epochs": 1, "min_steps": 1, "streams": 256, "valid_fraction": 0.0}
     train("words", corpus, folder, **options)
     model: Any = foretell.load(folder)
     prompt = corpus.read_text(encoding="utf-8")[:60]

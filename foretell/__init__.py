@@ -39,7 +39,7 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
     """
-    from foretell.artifacts.model_directory import open_verified
+    from foretell.artifacts.directory import open_verified
 
     opened = open_verified(path)
     if opened.job == "words":

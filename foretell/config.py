@@ -1,8 +1,8 @@
-"""Typed settings and the presets: every number that shapes a model, in one place.
+"""Settings and presets: every number that shapes a model, in one place.
 
 A preset is a named, frozen `WordsSettings` or `LabelsSettings`. Any field can be replaced, from Python
-(`dataclasses.replace` or keyword arguments), from the command line (`--learning-rate 0.01`), from TOML and
-from the environment; the rules are checked whenever settings are made.
+(keyword arguments), from the command line (`--learning-rate 0.01`), from TOML and from the environment. The
+rules are checked whenever settings are made.
 """
 
 from __future__ import annotations
@@ -12,39 +12,113 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
+from foretell import aliases
 from foretell.errors import SettingsError
 
 Job = Literal["words", "labels"]
 
+Purpose = Literal["time", "model", "learning", "text", "validation", "ensemble"]
+"""What a setting is for; `train --help` groups the settings by it."""
 
-def setting(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
-    """Declare one field: its default, one line of help, and the inclusive range of its values."""
-    return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkTraits:
+    """What the rest of foretell has to know about a network. Only this file and `networks/` compare names.
+
+    Attributes:
+        carries_state: a language model that passes its LSTM state from window to window; without it, a
+            language model reads one window of raw integers.
+        pads_front: texts are padded in front to `length` tokens; otherwise at the end, to the longest of a
+            batch.
+        is_bidirectional: one LSTM in each direction, pooled.
+        has_convolution: a convolution and pooling come before the LSTM.
+        follows_article: trained as in the article: constant learning rate, no gradient clipping, and
+            probabilities that are not calibrated.
+    """
+
+    carries_state: bool = False
+    pads_front: bool = False
+    is_bidirectional: bool = False
+    has_convolution: bool = False
+    follows_article: bool = False
+
+
+_WORDS_NETWORKS = {
+    "article": NetworkTraits(follows_article=True),
+    "lstm": NetworkTraits(carries_state=True),
+}
+_LABELS_NETWORKS = {
+    "article": NetworkTraits(pads_front=True, follows_article=True),
+    "bilstm": NetworkTraits(is_bidirectional=True),
+    "cnn-lstm": NetworkTraits(pads_front=True, has_convolution=True),
+}
+
+
+def setting(
+    default: Any, purpose: Purpose, help: str, *, low: float | None = None, high: float | None = None,
+    common: bool = False,
+) -> Any:  # fmt: skip
+    """Declare one field.
+
+    Args:
+        default: the value where no preset says otherwise.
+        purpose: the group of `train --help` that shows it.
+        help: one sentence: what it does, with its unit.
+        low, high: the inclusive range of its values.
+        common: whether `train --help` shows it; `train --help-all` shows every setting.
+    """
+    return field(
+        default=default,
+        metadata={"help": help, "low": low, "high": high, "purpose": purpose, "common": common},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What both jobs share."""
 
-    seed: int = setting(1, "seed of every random choice", low=0, high=2**31 - 1)
-    lowercase: bool = setting(True, "fold letters to lower case")
-    min_count: int = setting(1, "leave out words seen fewer times than this", low=1)
-    vocabulary: int = setting(30_000, "most words to know, the most frequent first", low=1, high=1_000_000)
-    embedding_size: int = setting(128, "numbers in a word's embedding", low=1, high=8192)
-    units: int = setting(128, "units of each LSTM layer (each direction)", low=1, high=8192)
-    dropout: float = setting(0.2, "part of the values dropped while training", low=0.0, high=0.95)
+    seed: int = setting(1, "learning", "Seed of every random choice.", low=0, high=2**31 - 1, common=True)
+    lowercase: bool = setting(True, "text", "Convert text to lower case.", common=True)
+    min_count: int = setting(
+        1, "text", "Leave words that occur fewer times than this out of the vocabulary.", low=1
+    )
+    vocabulary: int = setting(
+        30_000, "text", "Maximum number of words in the network's vocabulary; the most frequent words are kept.",
+        low=1, high=1_000_000, common=True,
+    )  # fmt: skip
+    embedding_size: int = setting(
+        128, "model", "Dimensions of a word's embedding.", low=1, high=8192, common=True
+    )
+    units: int = setting(
+        128, "model", "Units of each LSTM layer, per direction.", low=1, high=8192, common=True
+    )
+    dropout: float = setting(
+        0.2, "learning", "Fraction of the activations that training sets to zero (dropout).", low=0.0, high=0.95,
+        common=True,
+    )  # fmt: skip
     optimizer: Literal["adam", "sgd"] = setting(
-        "adam", "adam · sgd: steps down the gradient, at a far larger rate (but words' article has its own)"
-    )
+        "adam", "learning",
+        "Optimizer: adam, or sgd (plain SGD; it needs a much larger learning rate than Adam). "
+        "The words preset article always uses RMSProp.",
+    )  # fmt: skip
     learning_rate: float = setting(
-        0.001, "learning rate (its peak, where there is a schedule)", low=1e-8, high=100.0
+        0.001, "learning", "Learning rate; the highest one where the preset has a schedule.", low=1e-8, high=100.0,
+        common=True,
+    )  # fmt: skip
+    epochs: int = setting(
+        10, "time", "Maximum number of passes over the training data (epochs).", low=1, common=True
     )
-    epochs: int = setting(10, "passes over the data, at most", low=1)
     minutes: float = setting(
-        0.0, "most minutes for everything; the last step comes in time; 0: as many as it takes", low=0.0
+        0.0, "time", "Time limit in minutes for the whole command (0: no limit).", low=0.0, common=True
     )
-    held_out: float = setting(0.1, "part of the data held out to watch training", low=0.0, high=0.9)
-    patience: int = setting(2, "epochs without a better held-out part before stopping; 0: never", low=0)
+    valid_fraction: float = setting(
+        0.1, "validation", "Fraction of the data that is used for validation and not for training.",
+        low=0.0, high=0.9, common=True,
+    )  # fmt: skip
+    patience: int = setting(
+        2, "validation", "Stop after this many epochs without a better validation result (0: never).", low=0,
+        common=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -52,7 +126,7 @@ class Settings:
             _check(f, hints[f.name], getattr(self, f.name))
 
     def _check_rate(self, usual: dict[str, float]) -> None:
-        """Raise where the optimizer would not learn at this rate, or never recover from it."""
+        """Raise where the optimizer would not learn at this rate, or would diverge."""
         low, high = _RATES[self.optimizer]
         if low <= self.learning_rate <= high:
             return
@@ -65,89 +139,172 @@ class Settings:
         )
 
 
-# The lowest and the highest of each optimizer.
+# The lowest and the highest learning rate of each optimizer.
 _RATES = {"adam": (1e-8, 0.1), "sgd": (0.05, 100.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordsSettings(Settings):
-    """Settings of a language model. `network` says which of the fields below have a meaning."""
+    """Settings of a language model. Which of the fields below have an effect depends on `network`."""
 
     network: Literal["article", "lstm"] = setting(
-        "lstm", "article: raw integers, windows · lstm: embeddings, carried state"
-    )
+        "lstm", "model",
+        "Network: article (raw integers, one window of words) or lstm (embeddings, LSTM state carried from "
+        "window to window).",
+    )  # fmt: skip
     tokens: Literal["white-space", "words"] = setting(
-        "words", "white-space: split there only · words: Unicode words and punctuation"
+        "words",
+        "text",
+        "Tokens: white-space (split at white space only) or words (Unicode words and punctuation).",
     )
-    layers: int = setting(1, "LSTM layers, one on another", low=1, high=8)
+    layers: int = setting(1, "model", "Number of stacked LSTM layers.", low=1, high=8, common=True)
     recurrent_dropout: float = setting(
-        0.0, "part of the LSTM's state dropped while training, the same in a whole window", low=0.0, high=0.95
-    )
+        0.0, "learning",
+        "Fraction of the LSTM's hidden state that training sets to zero, with one mask for a whole window.",
+        low=0.0, high=0.95,
+    )  # fmt: skip
     word_dropout: float = setting(
-        0.0, "part of all words that a training step reads as nothing", low=0.0, high=0.95
+        0.0,
+        "learning",
+        "Fraction of the vocabulary whose embeddings a training step sets to zero.",
+        low=0.0,
+        high=0.95,
     )
-    window: int = setting(35, "words that one training step sees of each stream", low=1, high=10_000)
-    streams: int = setting(32, "parallel streams that the corpus is cut into", low=1, high=8192)
-    clip_norm: float = setting(1.0, "largest global norm of the gradient", low=1e-6)
+    window: int = setting(
+        35,
+        "learning",
+        "Words of each stream in one training step (truncated backpropagation).",
+        low=1,
+        high=10_000,
+    )
+    streams: int = setting(
+        32, "learning", "Batch size: parallel streams that the corpus is cut into.", low=1, high=8192
+    )
+    clip_norm: float = setting(1.0, "learning", "Maximum global norm of the gradient.", low=1e-6)
     negatives: int = setting(
-        2_048, "sampled words of the softmax in training, where the vocabulary is larger; 0: all", low=0
-    )
+        2_048, "learning",
+        "Sampled words of the softmax in training, where the vocabulary is larger (0: full softmax).", low=0,
+    )  # fmt: skip
     precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
-        "auto", "of training's large products; auto: mixed_bfloat16 where a probe finds it faster (lstm)"
+        "auto", "learning",
+        "Precision of the large matrix products in training; auto measures both and takes the faster one.",
+    )  # fmt: skip
+    min_steps: int = setting(
+        400, "time", "Minimum number of training steps; small data sets are repeated for more epochs.", low=1
     )
-    min_steps: int = setting(400, "least training steps: a small corpus is passed over more often", low=1)
-    ngrams: bool = setting(False, "mix in an n-gram model, as the held-out part says (lstm)")
-    most_ngrams: int = setting(1_000_000, "most n-grams that it keeps, those that tell most", low=1)
-    iterations: int = setting(50_000, "article only: training steps of one window each", low=1)
+    kneser_ney: bool = setting(
+        False, "ensemble", "Interpolate the network with a Kneser-Ney model, with weights fitted on validation text.",
+        common=True,
+    )  # fmt: skip
+    max_ngrams: int = setting(
+        1_000_000,
+        "ensemble",
+        "Maximum number of n-grams in the Kneser-Ney model; it is pruned to this size.",
+        low=1,
+    )
+    iterations: int = setting(
+        50_000,
+        "time",
+        "Number of training steps of one window each (preset article only).",
+        low=1,
+        common=True,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.network == "lstm":
+        if not self.traits.follows_article:
             self._check_rate({"adam": 0.003, "sgd": 20.0})
+
+    @property
+    def traits(self) -> NetworkTraits:
+        """The traits of `network`."""
+        return _WORDS_NETWORKS[self.network]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelsSettings(Settings):
-    """Settings of a text classifier. `network` says which of the fields below have a meaning."""
+    """Settings of a text classifier. Which of the fields below have an effect depends on `network`."""
 
     network: Literal["article", "bilstm", "cnn-lstm"] = setting(
-        "bilstm", "article: one LSTM · bilstm: both directions, pooled · cnn-lstm: convolution, then LSTM"
-    )
+        "bilstm", "model",
+        "Network: article (one LSTM), bilstm (one LSTM per direction, pooled) or cnn-lstm (convolution, then LSTM).",
+    )  # fmt: skip
     tokens: Literal["keras", "words"] = setting(
-        "words", "keras: Keras's IMDB conventions · words: Unicode words and punctuation"
-    )
-    length: int = setting(400, "most words of a text that are read, the last ones", low=1, high=100_000)
-    batch_size: int = setting(64, "texts in a training step", low=1, high=65_536)
-    momentum: float = setting(0.0, "part of each step that goes on in the next (sgd)", low=0.0, high=0.99)
+        "words", "text",
+        "Tokens: keras (the conventions of Keras's IMDB data) or words (Unicode words and punctuation).",
+    )  # fmt: skip
+    length: int = setting(
+        400, "text", "Maximum number of tokens of a text that the network reads; the last ones are kept.",
+        low=1, high=100_000, common=True,
+    )  # fmt: skip
+    batch_size: int = setting(64, "learning", "Texts in one training step.", low=1, high=65_536, common=True)
+    momentum: float = setting(0.0, "learning", "Nesterov momentum of sgd.", low=0.0, high=0.99)
     dense_units: int = setting(
-        250, "units of the dense layer before the last (article, cnn-lstm)", low=1, high=65_536
+        250,
+        "model",
+        "Units of the dense layer before the output (networks article and cnn-lstm).",
+        low=1,
+        high=65_536,
     )
     recurrent_dropout: float = setting(
-        0.0, "part of the LSTM's state dropped while training (article)", low=0.0, high=0.95
+        0.0, "learning", "Fraction of the LSTM's hidden state that training sets to zero (network article).",
+        low=0.0, high=0.95,
+    )  # fmt: skip
+    filters: int = setting(64, "model", "Filters of the convolution (network cnn-lstm).", low=1, high=8192)
+    kernel_size: int = setting(
+        5, "model", "Words that one filter of the convolution covers (network cnn-lstm).", low=1, high=99
     )
-    filters: int = setting(64, "filters of the convolution (cnn-lstm)", low=1, high=8192)
-    kernel_size: int = setting(5, "words under one filter (cnn-lstm)", low=1, high=99)
-    pool_size: int = setting(4, "positions pooled into one (cnn-lstm)", low=1, high=99)
+    pool_size: int = setting(
+        4,
+        "model",
+        "Positions that the pooling after the convolution combines (network cnn-lstm).",
+        low=1,
+        high=99,
+    )
     keep: Literal["last", "best"] = setting(
-        "best", "which epoch to keep: the last, or the best on the held-out part"
+        "best",
+        "validation",
+        "Weights to keep: those of the last epoch, or of the epoch with the best validation result.",
     )
-    linear: bool = setting(False, "mix in a linear model of 1-3 grams, as the held-out part says")
-    linear_vocabulary: int = setting(200_000, "most words that the linear model knows", low=1, high=1_000_000)
-    refit: bool = setting(False, "fit the linear model once more at the end, to the held-out texts too")
-    word_vectors: bool = setting(
-        False, "start from vectors of the words, made of which words stand near which in all texts (bilstm)"
+    linear: bool = setting(
+        False, "ensemble",
+        "Combine the network with an n-gram linear model, with ensemble weights fitted on validation texts.",
+        common=True,
+    )  # fmt: skip
+    linear_vocabulary: int = setting(
+        200_000,
+        "ensemble",
+        "Maximum number of words in the linear model's vocabulary.",
+        low=1,
+        high=1_000_000,
     )
+    refit: bool = setting(
+        False, "ensemble", "Fit the linear model again at the end, with the validation texts included."
+    )
+    cooccurrence_embeddings: bool = setting(
+        False, "model",
+        "Initialise embeddings from co-occurrence statistics of all texts (PPMI, truncated SVD; network bilstm).",
+    )  # fmt: skip
     text_vectors: bool = setting(
-        False, "let vectors of whole texts help the linear model to label the unlabelled ones"
+        False,
+        "ensemble",
+        "Improve the pseudo-labels of unlabelled texts with paragraph vectors (needs Numba).",
     )
-    min_steps: int = setting(1, "least training steps: few texts are passed over more often", low=1)
-    most_steps: int = setting(
-        0, "most training steps, in whole passes: many texts are passed over less often; 0: any number", low=0
+    min_steps: int = setting(
+        1, "time", "Minimum number of training steps; small data sets are repeated for more epochs.", low=1
+    )
+    max_steps: int = setting(
+        0, "time", "Maximum number of training steps, in whole epochs (0: no limit).", low=0
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_rate({"adam": 0.003, "sgd": 0.5})
+
+    @property
+    def traits(self) -> NetworkTraits:
+        """The traits of `network`."""
+        return _LABELS_NETWORKS[self.network]
 
 
 def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
@@ -177,17 +334,17 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 WORDS_PRESETS: dict[str, WordsSettings] = {
     "article": WordsSettings(
         network="article", tokens="white-space", lowercase=False, vocabulary=1_000_000, units=512, layers=2,
-        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, held_out=0.0, patience=0,
+        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, valid_fraction=0.0, patience=0,
     ),
     "base": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
         layers=1, window=35, streams=16, dropout=0.2, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
-        epochs=8, held_out=0.05, patience=2, min_steps=240, ngrams=True,
+        epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
         layers=1, window=35, streams=16, dropout=0.5, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
-        epochs=40, held_out=0.05, patience=5, min_steps=240, ngrams=True, minutes=60.0,
+        epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
     ),
 }  # fmt: skip
 
@@ -195,30 +352,30 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     "article": LabelsSettings(
         network="article", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
         dropout=0.2, recurrent_dropout=0.2, dense_units=250, batch_size=64, learning_rate=0.001, epochs=10,
-        held_out=0.0, patience=0, keep="last",
+        valid_fraction=0.0, patience=0, keep="last",
     ),
     "cnn-lstm": LabelsSettings(
         network="cnn-lstm", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
         dropout=0.2, dense_units=250, filters=64, kernel_size=5, pool_size=4,
-        batch_size=64, learning_rate=0.001, epochs=6, held_out=0.05, patience=2, keep="best",
+        batch_size=64, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2, keep="best",
     ),
     "quick": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=1.0, epochs=5,
-        held_out=0.1, patience=3, keep="best", min_steps=600, most_steps=2_400, linear=True,
-        word_vectors=True, text_vectors=True, minutes=1.5,
+        valid_fraction=0.1, patience=3, keep="best", min_steps=600, max_steps=2_400, linear=True,
+        cooccurrence_embeddings=True, text_vectors=True, minutes=1.5,
     ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        held_out=0.1, patience=4, keep="best", min_steps=600, most_steps=3_600, linear=True,
-        word_vectors=True, text_vectors=True, refit=True, minutes=15.0,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, max_steps=3_600, linear=True,
+        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=15.0,
     ),
     "best": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        held_out=0.1, patience=4, keep="best", min_steps=600, linear=True,
-        word_vectors=True, text_vectors=True, refit=True, minutes=60.0,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, linear=True,
+        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=60.0,
     ),
 }  # fmt: skip
 
@@ -226,22 +383,22 @@ DEFAULT_PRESET = "base"
 
 
 def labels_preset_for(minutes: float) -> str:
-    """Return the labels preset that makes the most of so many minutes.
+    """Return the labels preset for a time limit in minutes.
 
-    `best` is never chosen: a network twice as wide gives a tenth or two of a per cent more than that of `base`,
-    in twice the time (docs/benchmarks.md).
+    `best` is never chosen: its network is twice as wide as that of `base` and takes twice the time, for a small
+    gain (docs/benchmarks.md).
     """
     return "quick" if minutes < 5 else "base"
 
 
-# Of a corpus of so many words for each minute, two cores read `best` some fifteen times: with fewer passes its
-# dropout, which keeps it from learning by heart, only slows it down.
-_WORDS_A_MINUTE = 30_000
+# Two cores train `best` for some fifteen epochs on a corpus of this many words per minute. With fewer epochs its
+# high dropout, which prevents overfitting, only slows training down.
+_WORDS_PER_MINUTE = 30_000
 
 
 def words_preset_for(minutes: float, words: int) -> str:
-    """Return the words preset that makes the most of so many minutes with a corpus of so many words."""
-    return "best" if minutes >= 20 and words <= minutes * _WORDS_A_MINUTE else "base"
+    """Return the words preset for a time limit in minutes and a corpus of this many words."""
+    return "best" if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE else "base"
 
 
 def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
@@ -255,17 +412,18 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
         raise SettingsError(
             expected=f"a preset for {job}: {', '.join(presets)}", found=f"'{name}'", where="--preset"
         )
-    found: WordsSettings | LabelsSettings = presets[name]
-    return found
+    chosen: WordsSettings | LabelsSettings = presets[name]
+    return chosen
 
 
 def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
-    """Return `settings` with some fields replaced and every rule checked again.
+    """Return `settings` with some fields replaced and every rule checked again. Old names are accepted.
 
     Raises:
         SettingsError: a field that does not exist (the nearest name is offered), or a value out of range.
     """
     known = {f.name for f in dataclasses.fields(settings)}
+    changes = aliases.current_names(changes, aliases.SETTINGS[job_of(settings)])
     for name in changes:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -275,6 +433,11 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
                 fix=f"did you mean {near[0]}?" if near else "see foretell info --presets",
             )
     return dataclasses.replace(settings, **changes)
+
+
+def job_of(settings: Settings) -> Job:
+    """Return the job that the settings are for."""
+    return "words" if isinstance(settings, WordsSettings) else "labels"
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:

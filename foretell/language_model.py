@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from foretell.artifacts.model_directory import Opened, open_verified
+from foretell.artifacts.directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
-from foretell.runtime.words import Candidate, Continuation, WordsRuntime, Writing, Written
+from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
 from foretell.training.events import Listener, silent
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
-    from foretell.runtime.scoring import Score
+    from foretell.runtime.words.scoring import Score
 
 __all__ = ["Candidate", "Continuation", "LanguageModel", "Writing", "Written"]
 
@@ -69,7 +69,7 @@ class LanguageModel:
             UsageError: `valid` for the article's network, which holds nothing out.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
         """
-        from foretell.training.extra import require_training
+        from foretell.machine import require_training
 
         require_training()
         chosen = with_changes(_preset(preset), settings)
@@ -162,7 +162,7 @@ class LanguageModel:
             words: words to add.
             stream: for one text: give an iterator of pieces, each as soon as its word is chosen.
             **how: temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, beams, length_penalty,
-                avoid_unknown, unfinished: see `foretell.runtime.completion.Plan`.
+                avoid_unknown, unfinished: see `foretell.runtime.words.completion.Plan`.
 
         Raises:
             SettingsError: a value out of range.

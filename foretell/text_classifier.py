@@ -13,12 +13,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from foretell.artifacts.model_directory import Opened, open_verified
+from foretell.artifacts.directory import Opened, open_verified
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, with_changes
 from foretell.errors import DataError
-from foretell.runtime.explanation import Explanation, Word
-from foretell.runtime.labels import LabelsRuntime, Verdict
+from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
+from foretell.runtime.labels.explanation import Explanation, Word
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
@@ -58,7 +58,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float | None = None,
         epochs: int | None = None,
         minutes: float | None = None,
-        held_out: float | None = None,
+        valid_fraction: float | None = None,
         patience: int | None = None,
         network: Literal["article", "bilstm", "cnn-lstm"] | None = None,
         tokens: Literal["keras", "words"] | None = None,
@@ -74,10 +74,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear: bool | None = None,
         linear_vocabulary: int | None = None,
         refit: bool | None = None,
-        word_vectors: bool | None = None,
+        cooccurrence_embeddings: bool | None = None,
         text_vectors: bool | None = None,
         min_steps: int | None = None,
-        most_steps: int | None = None,
+        max_steps: int | None = None,
     ) -> None:
         self.preset = preset
         self.seed = seed
@@ -91,7 +91,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.minutes = minutes
-        self.held_out = held_out
+        self.valid_fraction = valid_fraction
         self.patience = patience
         self.network = network
         self.tokens = tokens
@@ -107,10 +107,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.linear = linear
         self.linear_vocabulary = linear_vocabulary
         self.refit = refit
-        self.word_vectors = word_vectors
+        self.cooccurrence_embeddings = cooccurrence_embeddings
         self.text_vectors = text_vectors
         self.min_steps = min_steps
-        self.most_steps = most_steps
+        self.max_steps = max_steps
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
         """Learn from texts and their labels.
@@ -125,7 +125,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             SettingsError: no such preset, or a parameter out of range.
             DataError: texts or labels that cannot be learned from.
         """
-        from foretell.training.extra import require_training
+        from foretell.machine import require_training
 
         require_training()
         settings = self._settings()
@@ -165,8 +165,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
 
-        A `foretell.runtime.labels.Verdict` has the label (as in `classes_`), its probability, the probability
-        of every label, and `flags`: what is odd about the text, such as mostly unknown words.
+        A `Verdict` has the label (as in `classes_`), its probability, the probability of every label, and
+        `flags`: what is unusual about the text, such as mostly unknown words.
 
         >>> for verdict in clf.classify(texts, abstain_below=0.8):
         ...     print(verdict.reason or verdict.label, verdict.probability, *verdict.flags)
@@ -199,7 +199,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         It has the label, its probability, the effect of each word (how the label's log-odds change when that
         word alone is taken out), the running verdict along the text, and the linear model's share of each
-        word. What exactly is claimed: `foretell.runtime.explanation`, and docs/explain.md.
+        word. What exactly is claimed: `foretell.runtime.labels.explanation`, and docs/explain.md.
 
         >>> why = clf.explain("Cold soup, rude waiter.")
         >>> max(why.words, key=lambda word: word.effect).text

@@ -165,9 +165,9 @@ def test_errors(model: LanguageModel, tmp_path: Path) -> None:
 
 
 def test_without_tensorflow_the_error_gives_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    from foretell import extras
+    from foretell import machine
 
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "keras" else object())
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "keras" else object())
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'"):
         LanguageModel.train(LINES)
 

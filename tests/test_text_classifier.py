@@ -25,12 +25,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import foretell
 from foretell import TextClassifier
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.config import LabelsSettings, to_dict
 from foretell.data.examples import Examples
 from foretell.data.survey import check_learnable
 from foretell.errors import DataError, SettingsError
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 8, "learning_rate": 0.05}
 TEXTS = [f"{word} thing number {n}" for n in range(12) for word in ("good", "awful")]

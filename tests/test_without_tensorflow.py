@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 PYTHON = os.environ.get("FORETELL_PREDICT_PYTHON", "")
 

@@ -42,10 +42,10 @@ def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
     """
     graph = _Graph(weights)
     if isinstance(settings, WordsSettings):
-        (_article_words if settings.network == "article" else _words)(graph, settings)
+        (_words if settings.traits.carries_state else _article_words)(graph, settings)
         return graph.model()
     assert isinstance(settings, LabelsSettings)
-    features = _bilstm(graph) if settings.network == "bilstm" else _lstm_dense(graph, settings)
+    features = _bilstm(graph) if settings.traits.is_bidirectional else _lstm_dense(graph, settings)
     _probabilities(graph, features)
     return graph.model()
 
@@ -80,7 +80,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dic
     rng = np.random.default_rng(seed)
     rows = 3
     if isinstance(settings, WordsSettings):
-        if settings.network == "article":
+        if not settings.traits.carries_state:
             size = weights["dense/bias"].shape[0]
             return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
         inputs: dict[str, npt.NDArray[Any]] = {
@@ -92,7 +92,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dic
         return inputs
     assert isinstance(settings, LabelsSettings)
     size = weights["embedding"].shape[0]
-    if settings.network != "bilstm":
+    if settings.traits.pads_front:
         return {"ids": rng.integers(size, size=(rows, settings.length))}
     steps = min(settings.length, 12)
     lengths = np.array([steps, max(1, steps // 2), 1], np.int32)
@@ -258,7 +258,7 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
 
 def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:
     x = graph.embed(graph.input("ids", np.int64, ["batch", "length"]))
-    if settings.network == "cnn-lstm":
+    if settings.traits.has_convolution:
         x = graph.op("Transpose", x, perm=[1, 2, 0])
         # Keras's kernel is [step, in, filter], ONNX's [filter, in, step].
         kernel = graph.constant("conv/kernel", graph.weights["conv/kernel"].transpose(2, 1, 0))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts import manifest
-from foretell.artifacts.model_directory import check_writable, write_files
+from foretell.artifacts.directory import check_writable, write_files
 
 
 def pack(path: Path) -> dict[str, bytes]:

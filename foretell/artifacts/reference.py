@@ -22,9 +22,9 @@ def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
     """Compute a network's outputs from its inputs, both named and shaped as `onnx_graph.build_onnx` says."""
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
-        return (_article_words if settings.network == "article" else _words)(settings, exact, inputs)
+        return (_words if settings.traits.carries_state else _article_words)(settings, exact, inputs)
     assert isinstance(settings, LabelsSettings)
-    features = _bilstm if settings.network == "bilstm" else _lstm_dense
+    features = _bilstm if settings.traits.is_bidirectional else _lstm_dense
     logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
     return {"probabilities": _probabilities(logits)}
 
@@ -87,7 +87,7 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
 
 def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     x = weights["embedding"][inputs["ids"]]
-    if settings.network == "cnn-lstm":
+    if settings.traits.has_convolution:
         x = _max_pool(_convolve(x, weights["conv/kernel"], weights["conv/bias"]), settings.pool_size)
     zeros = np.zeros((x.shape[0], settings.units))
     _, h, _ = lstm(x, *_layer(weights, "lstm"), zeros, zeros)

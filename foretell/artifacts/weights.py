@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 Weights = dict[str, npt.NDArray[np.float32]]
 Shapes = dict[str, tuple[int, ...]]
@@ -31,7 +31,7 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
         n_labels: the number of labels; words have none.
     """
     if isinstance(settings, WordsSettings):
-        return _article_words(settings, size) if settings.network == "article" else _words(settings, size)
+        return _words(settings, size) if settings.traits.carries_state else _article_words(settings, size)
     assert isinstance(settings, LabelsSettings)
     return _labels(settings, size, n_labels)
 
@@ -115,10 +115,10 @@ def _labels(settings: LabelsSettings, size: int, n_labels: int) -> Shapes:
     units, width = settings.units, settings.embedding_size
     n_outputs = 1 if n_labels == 2 else n_labels
     shapes: Shapes = {"embedding": (size, width)}
-    if settings.network == "bilstm":
+    if settings.traits.is_bidirectional:
         shapes |= _lstm("lstm_forward", width, units) | _lstm("lstm_backward", width, units)
         return shapes | _dense("output", 6 * units, n_outputs)
-    if settings.network == "cnn-lstm":
+    if settings.traits.has_convolution:
         shapes |= {
             "conv/kernel": (settings.kernel_size, width, settings.filters),
             "conv/bias": (settings.filters,),

@@ -14,7 +14,7 @@ from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Model
+    from foretell.artifacts.directory import Model
 
 PROMPT = "What stands in the"
 NEW_REVIEWS = (
@@ -31,8 +31,8 @@ def demo(*, out: Path = Path("foretell-demo")) -> None:
     Args:
         out: where the two models are written.
     """
-    from foretell.artifacts.model_directory import check_writable
-    from foretell.training.extra import require_training
+    from foretell.artifacts.directory import check_writable
+    from foretell.machine import require_training
 
     require_training()
     for job in ("words", "labels"):
@@ -46,7 +46,7 @@ def demo(*, out: Path = Path("foretell-demo")) -> None:
 
 def _words(out: Path) -> None:
     from foretell.data.corpus import open_corpus
-    from foretell.runtime.words import WordsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
     from foretell.training.words.train import train_words
 
     corpus = open_corpus("meditations")
@@ -64,7 +64,7 @@ def _words(out: Path) -> None:
 
 def _labels(out: Path) -> None:
     from foretell.data.examples import read_examples
-    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.training.labels.train import train_labels
 
     examples = read_examples("reviews")

@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from foretell.cli.output import aligned
-from foretell.extras import TO_SERVE, TO_TRAIN
-from foretell.processors import usable_processors
+from foretell.machine import TO_SERVE, TO_TRAIN, usable_processors
 
 PREDICT = (
     "onnxruntime", "numpy", "tokenizers", "safetensors", "scikit-learn", "charset-normalizer", "cyclopts",

@@ -12,7 +12,7 @@ from foretell.cli.models import open_model
 from foretell.cli.output import aligned, as_json, percent
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Opened
+    from foretell.artifacts.directory import Opened
 
 MOST_LABELS_SHOWN = 12
 
@@ -48,7 +48,7 @@ def evaluate(
 def _words(opened: Opened, data: str) -> dict[str, Any]:
     import dataclasses
 
-    from foretell.runtime.words import WordsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
 
     return dataclasses.asdict(WordsRuntime.from_opened(opened).score(_corpus(data)))
 
@@ -68,8 +68,8 @@ def _labels(opened: Opened, data: str, text: str | None, label: str | None) -> d
 
     from foretell.data.examples import read_examples
     from foretell.metrics import coverage_curve
-    from foretell.runtime.evaluation import classification_report
-    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.labels.evaluation import classification_report
 
     examples = read_examples(data, text=text, label=label, part="test")
     for note in examples.notes:

@@ -14,7 +14,7 @@ from foretell.cli.options import Whole
 from foretell.cli.output import Format, Writer, aligned, as_json, percent
 
 if TYPE_CHECKING:
-    from foretell.runtime.explanation import Explanation
+    from foretell.runtime.labels.explanation import Explanation
 
 BARS = "▁▂▃▄▅▆▇█"
 BARS_WIDE = 60
@@ -40,7 +40,7 @@ def explain(
         json: print one JSON object instead.
         format: text, jsonl or csv: one line a word.
     """
-    from foretell.runtime.explanation_html import write_html
+    from foretell.runtime.labels.explanation_html import write_html
 
     runtime = open_labels(model)
     found = runtime.explain(_read() if text == "-" else text)
@@ -84,7 +84,7 @@ def _short(value: Any) -> Any:
 
 
 def _verdict(found: Explanation) -> str:
-    from foretell.runtime.explanation_html import visible
+    from foretell.runtime.labels.explanation_html import visible
 
     lines = [f"{visible(str(found.label))}  {found.probability:.4f}"]
     if len(found.running) > 1:
@@ -101,7 +101,7 @@ def _bars(running: tuple[float, ...]) -> str:
 
 def _table(found: Explanation, k: int) -> str:
     """Return the words with the largest effects as aligned columns."""
-    from foretell.runtime.explanation_html import by_strength, visible
+    from foretell.runtime.labels.explanation_html import by_strength, visible
 
     linear = found.linear_bias is not None
     head = ["word", " effect", "without it", *(["linear part"] if linear else [])]
@@ -122,7 +122,7 @@ def _show_coloured(found: Explanation, k: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from foretell.runtime.explanation_html import LEVELS, level, strongest_effect, visible
+    from foretell.runtime.labels.explanation_html import LEVELS, level, strongest_effect, visible
 
     shown, at, strongest = Text(), 0, strongest_effect(found)
     for word in found.words:

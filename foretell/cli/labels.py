@@ -16,7 +16,7 @@ from foretell.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record
-    from foretell.runtime.labels import Verdict
+    from foretell.runtime.labels.classifier import Verdict
 
 InputFormat = Literal["text", "csv", "tsv", "jsonl", "parquet", "fasttext"]
 _DATA_SUFFIXES = {".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".gz", ".json"}

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Opened
-    from foretell.runtime.labels import LabelsRuntime
-    from foretell.runtime.words import WordsRuntime
+    from foretell.artifacts.directory import Opened
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
 
 
 def open_model(model: str) -> Opened:
     """Open and verify a model directory for either job."""
-    from foretell.artifacts.model_directory import open_verified
+    from foretell.artifacts.directory import open_verified
 
     return open_verified(model)
 
@@ -24,7 +24,7 @@ def open_words(model: str) -> WordsRuntime:
     opened = open_model(model)
     if opened.job != "words":
         raise _wrong_job("words", "labels", model, "foretell classify")
-    from foretell.runtime.words import WordsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
 
     return WordsRuntime.from_opened(opened)
 
@@ -34,7 +34,7 @@ def open_labels(model: str) -> LabelsRuntime:
     opened = open_model(model)
     if opened.job != "labels":
         raise _wrong_job("labels", "words", model, "foretell next, complete or score")
-    from foretell.runtime.labels import LabelsRuntime
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
     return LabelsRuntime.from_opened(opened)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import Whole
-from foretell.extras import TO_SERVE, require
+from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:
     from foretell.service.guard import Access

@@ -27,7 +27,7 @@ from foretell.config import (
 from foretell.errors import SettingsError
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Model
+    from foretell.artifacts.directory import Model
     from foretell.data.survey import Survey
     from foretell.training.events import Listener
 
@@ -163,7 +163,7 @@ def train_labels(
     held_out = None if valid is None else read_examples(valid, text=text, label=label, part="test")
     check_learnable(examples)
     if held_out is None:
-        found = survey_examples(examples, split(examples, settings.held_out, settings.seed))
+        found = survey_examples(examples, split(examples, settings.valid_fraction, settings.seed))
     else:
         parts = separate(examples, held_out)
         found = survey_examples(examples, parts)
@@ -196,8 +196,8 @@ def train_labels(
 
 def _prepare(training: Training) -> None:
     """Refuse at once what would only fail after the training."""
-    from foretell.artifacts.model_directory import check_writable
-    from foretell.training.extra import require_training
+    from foretell.artifacts.directory import check_writable
+    from foretell.machine import require_training
 
     require_training()
     check_writable(training.out)

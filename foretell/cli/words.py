@@ -14,7 +14,7 @@ from foretell.cli.options import Whole
 from foretell.cli.output import Format, Writer, aligned
 
 if TYPE_CHECKING:
-    from foretell.runtime.words import Continuation
+    from foretell.runtime.words.predictor import Continuation
 
 Flag = Annotated[bool, Parameter(negative=())]
 

@@ -22,7 +22,7 @@ KERAS = "model.keras"
 def model_bytes(source: Source, weights: Weights) -> bytes:
     """Return model.keras."""
     if source.job == "labels":
-        model = whole_classifier(source.opened, weights, source.mixture)
+        model = whole_classifier(source.opened, weights, source.ensemble)
     else:
         model = words_model(source.settings, weights)
     with tempfile.TemporaryDirectory() as folder:

@@ -35,7 +35,7 @@ def model_bytes(source: Source, weights: Weights, *, int8: bool) -> bytes:
     """Return model.tflite.
 
     Args:
-        source: the model; a classifier must have no linear model in its mixture.
+        source: the model; a classifier must have no linear model in its ensemble.
         weights: its weights.
         int8: keep the weights in 8 bits.
 
@@ -89,7 +89,7 @@ def _model(source: Source, weights: Weights) -> keras.Model:
     unknown = source.opened.tokenizer.unknown or 0
     known = keras.ops.where(ids < network_size(settings, source.opened.tokenizer), ids, unknown)
     network = labels_probabilities(last_words(known, settings, unknown), settings, weights)
-    return keras.Model({"ids": ids}, {"probabilities": mixed(source.mixture, network, None)})
+    return keras.Model({"ids": ids}, {"probabilities": mixed(source.ensemble, network, None)})
 
 
 def read_back(folder: Path, source: Source) -> Answer:

@@ -8,7 +8,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from foretell.artifacts.model_directory import read_model
+from foretell.artifacts.directory import read_model
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
@@ -16,7 +16,7 @@ from foretell.export.check import Answer, Loss
 from foretell.export.directory import Files
 from foretell.export.readme import readme
 from foretell.export.source import Source
-from foretell.extras import TO_TRAIN, require
+from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import open_session
 
 Format = Literal["onnx", "keras", "litert", "web"]
@@ -142,9 +142,9 @@ def _source(model: str | Path, format: Format) -> Source:
     if source.job == "words":
         # No format looks n-grams of a language model up.
         return source if source.opened.ngrams is None else Source(model, network_alone=True)
-    if format != "litert" or not source.mixture.linear:
+    if format != "litert" or not source.ensemble.linear:
         return source
-    if not source.mixture.network:
+    if not source.ensemble.network:
         raise UsageError(
             expected="a classifier whose answer comes from its network",
             found="one that answers by its linear model alone",

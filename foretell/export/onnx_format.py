@@ -42,7 +42,7 @@ def graph_bytes(source: Source, *, int8: bool) -> bytes:
     if int8:
         network = _in_8_bits(network)
     if source.job == "labels":
-        network = whole_graph(source.opened, network, source.mixture)
+        network = whole_graph(source.opened, network, source.ensemble)
     content: bytes = network.SerializeToString()
     return content
 

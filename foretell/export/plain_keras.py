@@ -80,7 +80,7 @@ def words_model(settings: WordsSettings, weights: Weights, *, steps: int | None 
         steps: words that are read at once; None: any number.
     """
     made = Weighted(weights)
-    if settings.network == "article":
+    if not settings.traits.carries_state:
         return _article_words(settings, made)
     ids = keras.Input((steps,), dtype="int32", name="ids")
     x = made.embedding(ids)
@@ -122,10 +122,10 @@ def labels_probabilities(ids: Tensor, settings: LabelsSettings, weights: Weights
     """
     made = Weighted(weights)
     x = made.embedding(ids)  # [batch, step, embedding]
-    if settings.network == "bilstm":
+    if settings.traits.is_bidirectional:
         x = _pooled(x, ids, made)
     else:
-        if settings.network == "cnn-lstm":
+        if settings.traits.has_convolution:
             x = keras.layers.MaxPooling1D(settings.pool_size, name="pool")(made.conv(x))
         x = made.dense(made.lstm(x, "lstm"), "dense", "relu")
     logits = made.dense(x, "output")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.artifacts.model_directory import Opened, open_verified
+from foretell.artifacts.directory import Opened, open_verified
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import token_rules
-from foretell.mixture import PLAIN, Mixture
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 
 Rows = NDArray[np.floating]
 
@@ -29,7 +29,7 @@ class Source:
         job: "words" or "labels".
         settings: its settings.
         labels: the labels, in the order of the answers; none for words.
-        mixture: how the parts of a classifier are mixed.
+        ensemble: how the parts of a classifier are mixed.
 
     Args:
         path: the model directory.
@@ -50,12 +50,12 @@ class Source:
         self._runtime = (LabelsRuntime if self.job == "labels" else WordsRuntime).from_opened(self.opened)
         calibration = self.opened.calibration
         mixes = calibration is not None and self.job == "labels"
-        self.mixture = Mixture.from_dict(calibration, len(self.labels)) if mixes else PLAIN
+        self.ensemble = Ensemble.from_dict(calibration, len(self.labels)) if mixes else NETWORK_ALONE
 
     @property
     def states(self) -> dict[str, int] | None:
         """The state of a language model that has one: name to number of units, in the order of the layers."""
-        if not isinstance(self.settings, WordsSettings) or self.settings.network == "article":
+        if not isinstance(self.settings, WordsSettings) or not self.settings.traits.carries_state:
             return None
         return {
             f"{part}_{layer}": self.settings.units

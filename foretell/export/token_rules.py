@@ -14,7 +14,7 @@ from typing import Any
 
 from tokenizers import Regex, pre_tokenizers
 
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 _SURROGATES = range(0xD800, 0xE000)
 

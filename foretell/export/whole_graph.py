@@ -2,7 +2,7 @@
 
 The graph of a model directory is the network alone. Around it go, as standard operators, what the runtime
 does in NumPy: taking the words that the network reads, the linear model over the text's distinct n-grams, and
-the mixture. A stranger then needs the tokenizer and this file.
+the ensemble. A stranger then needs the tokenizer and this file.
 
 The one input is `ids`, int64 [batch, step], every word of each text, 0 at the end where a text is shorter
 than the longest; a text without words is a row of zeros. The output is `probabilities` [batch, label].
@@ -14,45 +14,45 @@ from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.model_directory import Opened
+from foretell.artifacts.directory import Opened
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
-from foretell.mixture import PLAIN, Mixture
-from foretell.ngrams import NgramModel
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.linear import LinearModel
 
 _OPSET = 17
 _IR_VERSION = 8
 _PREFIX = "network_"
 _INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
 
-# An n-gram of words below this id (padding, unknown) is none; see `foretell.ngrams`.
+# An n-gram of words below this id (padding, unknown) is none; see `foretell.ngrams.linear`.
 _FIRST_WORD = 2
 _LAST_KEY = np.iinfo(np.int64).max
 
 
-def whole_graph(opened: Opened, network: Any, mixture: Mixture) -> Any:
+def whole_graph(opened: Opened, network: Any, ensemble: Ensemble) -> Any:
     """Return the graph of the whole classifier, an `onnx.ModelProto`.
 
     Args:
         opened: the classifier.
         network: its network, an `onnx.ModelProto` as `foretell.artifacts.onnx_graph` builds it, or one that
             takes and gives the same.
-        mixture: how its parts are mixed.
+        ensemble: how its parts are mixed.
     """
     import onnx
 
     nodes, arrays = [], []
     opsets = [onnx.helper.make_opsetid("", _OPSET)]
-    if mixture.network:
+    if ensemble.network:
         named = onnx.compose.add_prefix(network, _PREFIX)
         nodes += [*_parsed(_words_read(opened)), *named.graph.node]
         arrays += named.graph.initializer
         opsets += [each for each in named.opset_import if each.domain]
-    if mixture.linear:
+    if ensemble.linear:
         assert opened.linear is not None
         nodes += _parsed(_linear(opened.linear))
         arrays += _linear_arrays(opened.linear)
-    nodes += _parsed(_mixed(mixture))
+    nodes += _parsed(_mixed(ensemble))
     graph = onnx.helper.make_graph(
         nodes,
         "foretell",
@@ -100,13 +100,11 @@ def _words_read(opened: Opened) -> list[str]:
         "is_known = Less (ids, n_known)",
         "known = Where (is_known, ids, unknown)",
     ]
-    return lines + (
-        _last_words_end(settings) if settings.network == "bilstm" else _last_words_front(settings)
-    )
+    return lines + (_last_words_front(settings) if settings.traits.pads_front else _last_words_end(settings))
 
 
 def _last_words_end(settings: LabelsSettings) -> list[str]:
-    """As `foretell.padding.pad_end`: an empty text is one unknown word, padding is at the end."""
+    """As `foretell.text.padding.pad_end`: an empty text is one unknown word, padding is at the end."""
     return [
         _constant("most", settings.length),
         "scalar_zero = Constant <value = int64 {0}> ()",
@@ -132,7 +130,7 @@ def _last_words_end(settings: LabelsSettings) -> list[str]:
 
 
 def _last_words_front(settings: LabelsSettings) -> list[str]:
-    """As `foretell.padding.pad_front`: always so many words, padding in front."""
+    """As `foretell.text.padding.pad_front`: always so many words, padding in front."""
     return [
         _constant("back", *range(-settings.length, 0)),
         "place = Add (n_words, back)",
@@ -143,7 +141,7 @@ def _last_words_front(settings: LabelsSettings) -> list[str]:
     ]
 
 
-def _linear(linear: NgramModel) -> list[str]:
+def _linear(linear: LinearModel) -> list[str]:
     """`linear_log` [batch, label]: log-probabilities by the distinct n-grams of `ids`."""
     constants = {
         "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": _FIRST_WORD, "l_size": linear.size,
@@ -239,7 +237,7 @@ def _search(n_keys: int) -> list[str]:
     ]
 
 
-def _linear_arrays(linear: NgramModel) -> list[Any]:
+def _linear_arrays(linear: LinearModel) -> list[Any]:
     import onnx
 
     arrays = {
@@ -251,26 +249,26 @@ def _linear_arrays(linear: NgramModel) -> list[Any]:
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
 
 
-def _mixed(mixture: Mixture) -> list[str]:
-    """`probabilities`, as `foretell.mixture.Mixture` gives them."""
-    if mixture == PLAIN:
+def _mixed(ensemble: Ensemble) -> list[str]:
+    """`probabilities`, as `foretell.ngrams.ensemble.Ensemble` gives them."""
+    if ensemble == NETWORK_ALONE:
         return [f"probabilities = Identity ({_PREFIX}probabilities)"]
-    offsets = mixture.offsets or (0.0,)
+    offsets = ensemble.offsets or (0.0,)
     listed = ", ".join(map(repr, offsets))
     lines, parts = [f"offsets = Constant <value = double[{len(offsets)}] {{{listed}}}> ()"], ["offsets"]
-    if mixture.network:
+    if ensemble.network:
         lines += [
             f"least = Constant <value = double {{{float(np.finfo(np.float32).tiny)!r}}}> ()",
-            f"network_weight = Constant <value = double {{{mixture.network!r}}}> ()",
+            f"network_weight = Constant <value = double {{{ensemble.network!r}}}> ()",
             f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
             "positive = Max (of_network, least)",
             "network_log = Log (positive)",
             "network_part = Mul (network_log, network_weight)",
         ]
         parts.append("network_part")
-    if mixture.linear:
+    if ensemble.linear:
         lines += [
-            f"linear_weight = Constant <value = double {{{mixture.linear!r}}}> ()",
+            f"linear_weight = Constant <value = double {{{ensemble.linear!r}}}> ()",
             "linear_part = Mul (linear_log, linear_weight)",
         ]
         parts.append("linear_part")

@@ -33,7 +33,7 @@ import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
 from numba import njit, types
 from threadpoolctl import ThreadpoolController
 
-from foretell.processors import usable_processors
+from foretell.machine import usable_processors
 
 Array = npt.NDArray[np.float32]
 F = np.float32
@@ -45,7 +45,7 @@ def _arrays(read: str, written: str) -> Any:
     """Return the signature of a function of float32 arrays, the digits their numbers of axes.
 
     Given, and not found when first called, because TensorFlow's arrays are read-only in one step and not in
-    the next, and each mixture would be compiled anew.
+    the next, and each ensemble would be compiled anew.
     """
     return types.void(
         *(types.Array(types.float32, int(axes), "C", readonly=True) for axes in read),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foretell.artifacts.model_directory import Opened
+from foretell.artifacts.directory import Opened
 from foretell.errors import ArtifactError
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.directory import Model
 from foretell.artifacts.reference import from_basic_lstm_cell
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
-from foretell.runtime.surprise import Placed, check_known, placed_words
+from foretell.runtime.words.surprise import Placed, check_known, placed_words
 
 Floats = npt.NDArray[np.float64]
 Cell = tuple[Floats, Floats, Floats]
@@ -63,7 +63,7 @@ def layer_units(settings: Settings) -> dict[str, int]:
     if isinstance(settings, WordsSettings):
         return {f"lstm_{k}": settings.units for k in range(1, settings.layers + 1)}
     assert isinstance(settings, LabelsSettings)
-    names = ("lstm_forward", "lstm_backward") if settings.network == "bilstm" else ("lstm",)
+    names = ("lstm_forward", "lstm_backward") if settings.traits.is_bidirectional else ("lstm",)
     return dict.fromkeys(names, settings.units)
 
 
@@ -88,7 +88,7 @@ def gates_along(model: Model, text: str, layer: str | None = None) -> Gates:
     if name not in layers:
         raise SettingsError(expected=f"one of {', '.join(layers)}", found=repr(layer)[:60], where="layer")
     if isinstance(model.settings, WordsSettings):
-        along = _windows if model.settings.network == "article" else _stream
+        along = _stream if model.settings.traits.carries_state else _windows
         spans, values = along(model, text, layers[: layers.index(name) + 1])
     else:
         assert isinstance(model.settings, LabelsSettings)
@@ -158,13 +158,13 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
         (word if word < known else unknown, start, end)
         for word, start, end in tokenizer.encode_with_offsets(text)[-settings.length :]
     ]
-    if settings.network == "bilstm":
+    if settings.traits.is_bidirectional:
         order = slice(None, None, -1 if name == "lstm_backward" else 1)
         values = run_layer(_embed(model.weights, placed)[order], _cell(model.weights, name))
         return _spans(placed), values[:, order]
     padded = [(0, 0, 0)] * (settings.length - len(placed)) + placed
     x, spans = _embed(model.weights, padded), _spans(padded)
-    if settings.network == "cnn-lstm":
+    if settings.traits.has_convolution:
         x, spans = _pooled(model.weights, settings, x, spans)
     values = run_layer(x, _cell(model.weights, name))
     # Neither padding nor Keras's start of a text was written by anybody.

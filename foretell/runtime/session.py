@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from foretell.errors import ArtifactError, SettingsError
-from foretell.processors import usable_processors
+from foretell.machine import usable_processors
 
 Array = NDArray[Any]
 

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 
 from foretell.errors import ForetellError
-from foretell.runtime.surprise import WordScore, score_words
-from foretell.runtime.words import WordsRuntime
-from foretell.runtime.writing import Candidate, Writing, Written
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.surprise import WordScore, score_words
+from foretell.runtime.words.writing import Candidate, Writing, Written
 from foretell.service import schemas
 from foretell.service.documents import ANSWERS, example
 from foretell.service.failures import Refusal, from_error, invalid

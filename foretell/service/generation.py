@@ -12,7 +12,7 @@ from concurrent.futures import Executor
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from foretell.runtime.writing import Written
+from foretell.runtime.words.writing import Written
 from foretell.service.client import client_of
 from foretell.service.failures import too_slow
 from foretell.service.logs import note

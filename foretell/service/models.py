@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretell.artifacts import manifest
-from foretell.artifacts.model_directory import Model, Opened, open_verified, read_model
+from foretell.artifacts.directory import Model, Opened, open_verified, read_model
 from foretell.config import Job
 from foretell.errors import ForetellError, MissingFileError, UsageError
 from foretell.runtime.gates import layer_units
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service.batching import Batcher, Line
 from foretell.service.failures import Refusal
 from foretell.service.limits import Limits

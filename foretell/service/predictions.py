@@ -11,13 +11,13 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from foretell.errors import DataError
-from foretell.runtime.explanation import Explanation
 from foretell.runtime.gates import Gates, gates_along
-from foretell.runtime.labels import LabelsRuntime, Verdict
-from foretell.runtime.scoring import Score
-from foretell.runtime.surprise import WordScore, score_words, total
-from foretell.runtime.words import WordsRuntime
-from foretell.runtime.writing import Candidate
+from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
+from foretell.runtime.labels.explanation import Explanation
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.scoring import Score
+from foretell.runtime.words.surprise import WordScore, score_words, total
+from foretell.runtime.words.writing import Candidate
 from foretell.service import schemas
 from foretell.service.documents import ANSWERS, example
 from foretell.service.failures import invalid

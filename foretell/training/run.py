@@ -25,7 +25,7 @@ from foretell.errors import RunError
 from foretell.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model_directory import Model
+    from foretell.artifacts.directory import Model
 
 _REQUEST, _METRICS, _CHECKPOINTS, _LOCK = "request.json", "metrics.jsonl", "checkpoints", "lock"
 
@@ -82,7 +82,7 @@ class Run:
             RunError: an unfinished run is there, and `restart` is not set; or another process trains there.
             ArtifactError: `out` is something that must not be overwritten.
         """
-        from foretell.artifacts.model_directory import check_writable
+        from foretell.artifacts.directory import check_writable
 
         out = Path(out)
         check_writable(out)
@@ -187,7 +187,7 @@ class Run:
         Raises:
             ArtifactError: the model directory could not be written; the run is still there to be resumed.
         """
-        from foretell.artifacts.model_directory import write_model
+        from foretell.artifacts.directory import write_model
         from foretell.training.report import write_report
 
         write_report(self.folder, model.metrics)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
 TWO, THREE = ["bad", "good"], ["bad", "good", "mixed"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.model_directory import open_verified, read_model, write_model
+from foretell.artifacts.directory import open_verified, read_model, write_model
 from foretell.errors import ArtifactError
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -168,7 +168,7 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
 
 _WRITE_FOREVER = """
 import sys
-from foretell.artifacts.model_directory import read_model, write_model
+from foretell.artifacts.directory import read_model, write_model
 model = read_model(sys.argv[1])
 print("ready", flush=True)
 while True:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from cli_workplace import Run
 
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 
 TEXT = "good thing, awful second line"
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from cli_workplace import Run
 
-from foretell.artifacts.model_directory import read_model, write_model
+from foretell.artifacts.directory import read_model, write_model
 from foretell.cli.output import Writer
 from foretell.training.words import kneser_ney_fit
 

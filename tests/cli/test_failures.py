@@ -88,9 +88,9 @@ def test_a_text_after_two_dashes_is_no_option(run: Run) -> None:
 
 
 def test_a_missing_extra_gives_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from foretell import extras
+    from foretell import machine
 
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "tensorflow" else object())
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "tensorflow" else object())
     for argv in (["train", "words", "notes.txt", "--out", "z"], ["demo", "--out", "z"]):
         answer = run(*argv)
         assert answer.code == 1

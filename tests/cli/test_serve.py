@@ -17,7 +17,7 @@ import httpx
 import pytest
 from cli_workplace import Run
 
-from foretell import extras
+from foretell import machine
 from foretell.cli.app import VERBS
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_served_is_one_line(run: Run, arguments: list[str], code:
 
 
 def test_a_missing_extra_is_answered_with_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "fastapi" else object())
+    monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "fastapi" else object())
     answer = run("serve", "notes-model")
     assert answer.code == 1
     assert answer.err == (

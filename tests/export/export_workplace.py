@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, Settings, WordsSettings
-from foretell.ngrams import NgramModel
-from foretell.tokenizer import Tokenizer
+from foretell.ngrams.linear import LinearModel
+from foretell.text.tokenizer import Tokenizer
 
 TEXT = (
     "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to "
@@ -40,14 +40,14 @@ CALIBRATION = {
 }
 
 
-def linear_model(size: int, n_columns: int) -> NgramModel:
+def linear_model(size: int, n_columns: int) -> LinearModel:
     """Return a linear model that knows every word, every pair and some triples of ids below `size`."""
     rng = np.random.default_rng(3)
     pairs = size * (np.arange(2, size)[:, None] + 1) + np.arange(2, size)
     triples = size * (rng.choice(pairs.ravel(), 40, replace=False) + 1) + rng.integers(2, size, 40)
     keys = np.unique(np.concatenate([np.arange(2, size), pairs.ravel(), triples])).astype(np.int64)
     weights = rng.normal(0, 0.3, (len(keys), n_columns)).astype(np.float32)
-    return NgramModel(keys, weights, rng.normal(0, 0.3, n_columns).astype(np.float32), size)
+    return LinearModel(keys, weights, rng.normal(0, 0.3, n_columns).astype(np.float32), size)
 
 
 def write_random(path: Path, name: str, calibration: dict[str, Any] | None = None) -> Path:

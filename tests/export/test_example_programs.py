@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from foretell.export.model_export import export_model
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TEXTS = ["the mind adapts", "what stands in the way", "", 'said "action", and\nmore action', "xyzzy"] * 200

@@ -17,10 +17,10 @@ from foretell.data.examples import Examples
 from foretell.export.model_export import export_model
 from foretell.export.onnx_format import read_back
 from foretell.export.source import Source
-from foretell.runtime.explanation import Explanation, Word
-from foretell.runtime.explanation_html import write_html
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.runtime.labels.explanation_html import write_html
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.report import write_report
 
 TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]

@@ -18,16 +18,16 @@ import onnxruntime
 import pytest
 from export_workplace import MODELS, TEXT, TWO, write_random
 
-from foretell import extras
-from foretell.artifacts.model_directory import open_verified, read_model, write_model
+from foretell import machine
+from foretell.artifacts.directory import open_verified, read_model, write_model
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
 from foretell.export import model_export
 from foretell.export.model_export import export_model
 from foretell.export.readme import example
 from foretell.export.source import Source
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.words.kneser_ney_fit import count
 
 LABELS = [name for name in MODELS if name.startswith("labels")]
@@ -258,7 +258,7 @@ def test_a_linear_model_alone_is_not_litert(tmp_path: Path) -> None:
 def test_a_missing_extra_gives_the_command(
     models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    monkeypatch.setattr(machine, "find_spec", lambda _: None)
     for format in ("onnx", "web", "keras", "litert"):
         with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'"):
             export_model(models["labels"], tmp_path / "out", format)  # type: ignore[arg-type]

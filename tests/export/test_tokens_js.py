@@ -11,8 +11,8 @@ import pytest
 from nasty import nasty_texts
 
 from foretell.export.token_rules import lowercases, token_rules
-from foretell.spacing import Spacing
-from foretell.tokenizer import Style, Tokenizer
+from foretell.text.spacing import Spacing
+from foretell.text.tokenizer import Style, Tokenizer
 
 SCRIPT = """
 import { readFileSync } from "node:fs";

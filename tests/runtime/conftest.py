@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import Job, LabelsSettings, WordsSettings, preset, with_changes
-from foretell.interpolation import Interpolation
-from foretell.ngrams import NgramModel
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
-from foretell.tokenizer import Tokenizer
+from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.linear import LinearModel
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.words.kneser_ney_fit import count
 
 TEXT = (
@@ -120,7 +120,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
         *,
         labels: tuple[str, ...] = ("neg", "pos"),
         calibration: dict[str, Any] | None = None,
-        ngrams: NgramModel | None = None,
+        ngrams: LinearModel | None = None,
         metrics: dict[str, Any] | None = None,
         threads: int | None = None,
         **changes: Any,

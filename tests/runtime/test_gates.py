@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import read_model
+from foretell.artifacts.directory import read_model
 from foretell.errors import DataError, SettingsError
 from foretell.runtime.gates import gates_along, layer_units
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
-from foretell.tokenizer import Tokenizer
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.text.tokenizer import Tokenizer
 
 LINES = "the mind adapts\nthe obstacle to our acting ."
 TEXT = "the mind adapts and converts 😀 to its own purposes"

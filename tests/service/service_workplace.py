@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import Model, write_model
+from foretell.artifacts.directory import Model, write_model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.app import create_app, create_service
@@ -23,7 +23,7 @@ from foretell.service.guard import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
 from foretell.service.service import Service
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]

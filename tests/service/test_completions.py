@@ -13,8 +13,8 @@ import openai
 import pytest
 from service_workplace import Running
 
-from foretell.runtime.surprise import score_words
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.surprise import score_words
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import time
 import pytest
 from service_workplace import Running, everything, held_up, until
 
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.connection import HEAD_BYTES, PART_BYTES
 
 HOST = b"Host: localhost\r\n"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from service_workplace import Running, everything, held_up, running, until
 
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.service import predictions
 from foretell.service.limits import Limits
 

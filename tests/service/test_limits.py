@@ -15,7 +15,7 @@ import pytest
 from service_workplace import Running, running
 
 from foretell.errors import SettingsError
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.limits import Limits
 
 JSON = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ import pytest
 from service_workplace import REVIEWS, Running, running, write_labels, write_words
 
 from foretell.errors import NotAModelError, UsageError
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service import models as served_models
 from foretell.service.app import create_service
 from foretell.service.limits import Limits

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from service_workplace import REVIEWS, Running
 
-from foretell.artifacts.model_directory import read_model
+from foretell.artifacts.directory import read_model
 from foretell.cli import main
 from foretell.runtime.gates import gates_along
-from foretell.runtime.labels import LabelsRuntime
-from foretell.runtime.words import WordsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
 
 Models = tuple[Path, Path]
 

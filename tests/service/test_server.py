@@ -14,7 +14,7 @@ import pytest
 from service_workplace import Running, running
 
 from foretell.errors import ForetellError, UsageError
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.server import bind, url
 
 

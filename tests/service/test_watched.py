@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from service_workplace import Running
 
-from foretell.runtime.labels import LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.logs import JsonLines
 
 SECRET = "mysecretword"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.directory import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, RunError
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.run import Run, folder_of, is_unfinished, read_request
 
 REQUEST = {"job": "words", "preset": "base", "settings": {"seed": 1, "units": 8}, "data": "abc"}

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 # Batches of like length are made within pools of this many batches: enough that little is padding, few
 # enough that a text meets others in every epoch.
@@ -134,7 +134,7 @@ def network_texts(
         starts=firsts,
         targets=targets.astype(np.int32),
         n_labels=n_labels,
-        length=None if settings.network == "bilstm" else settings.length,
+        length=settings.length if settings.traits.pads_front else None,
         soft=soft,
     )
 

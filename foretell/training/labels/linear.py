@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from foretell.config import LabelsSettings
 from foretell.metrics import log_loss
-from foretell.mixture import LogProbabilities, linear_log_probabilities
-from foretell.ngrams import NgramModel
-from foretell.tokenizer import Tokenizer
+from foretell.ngrams.ensemble import LogProbabilities, linear_log_probabilities
+from foretell.ngrams.linear import LinearModel
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.batches import flat_ids
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.metrics import mean_accuracy
@@ -74,12 +74,12 @@ def one_hot(targets: npt.NDArray[np.int32], n_labels: int) -> Soft:
     return np.eye(n_labels, dtype=np.float32)[targets]
 
 
-def fit_linear(texts: TokenizedTexts, soft: Soft, size: int) -> NgramModel:
+def fit_linear(texts: TokenizedTexts, soft: Soft, size: int) -> LinearModel:
     """Fit the linear model to probabilities [text, label]; `size` is how many ids the tokenizer has."""
     return fit_ngrams(texts.ids, texts.starts, soft, size)
 
 
-def linear_logs(model: NgramModel, texts: TokenizedTexts) -> LogProbabilities:
+def linear_logs(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:
     """Return the linear model's log-probabilities [text, label]."""
     return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
 

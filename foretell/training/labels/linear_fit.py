@@ -27,7 +27,9 @@ import numpy.typing as npt
 from scipy import sparse, special
 
 from foretell.errors import DataError
-from foretell.ngrams import CountedTexts, Ids, Keys, NgramModel, Scores, count_ngrams
+from foretell.ngrams.counting import CountedTexts, Ids, count_ngrams
+from foretell.ngrams.keys import Keys
+from foretell.ngrams.linear import LinearModel, Scores
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,7 +64,7 @@ def fit_ngrams(
     most: int | None = None,
     penalty: float = PENALTY,
     count_penalty: float = COUNT_PENALTY,
-) -> NgramModel:
+) -> LinearModel:
     """Count the n-grams of texts and fit the model.
 
     Args:
@@ -95,7 +97,7 @@ def fit_counted(
     *,
     penalty: float = PENALTY,
     count_penalty: float = COUNT_PENALTY,
-) -> NgramModel:
+) -> LinearModel:
     """Fit the model to texts whose n-grams are counted; as `fit_ngrams` otherwise.
 
     Texts of weight 0 have no part in it, so one count serves several fits.
@@ -105,10 +107,10 @@ def fit_counted(
     counted = selected(counted, rows)
     found = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
     kept = telling(found[:-1], np.diff(counted.starts))
-    return NgramModel(counted.keys[kept], found[kept], found[-1], counted.size, counted.longest)
+    return LinearModel(counted.keys[kept], found[kept], found[-1], counted.size, counted.longest)
 
 
-def scores_of_counted(counted: CountedTexts, model: NgramModel) -> Scores:
+def scores_of_counted(counted: CountedTexts, model: LinearModel) -> Scores:
     """Return `model.scores` of the counted texts, [text, column], many times faster.
 
     Args:
@@ -152,7 +154,7 @@ def cross_fitted_scores(
     return result
 
 
-def _scores(design: _Design, counted: CountedTexts, model: NgramModel) -> Scores:
+def _scores(design: _Design, counted: CountedTexts, model: LinearModel) -> Scores:
     found = np.zeros((len(counted.keys) + 1, len(model.bias)), np.float32)
     found[np.searchsorted(counted.keys, model.keys)] = model.weights
     found[-1] = model.bias

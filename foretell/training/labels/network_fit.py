@@ -48,7 +48,7 @@ def compile_network(
     The other networks add clipping, and `fit` sets their learning rate before each step.
     """
     # Clipping guards the LSTM's rare large gradients.
-    clip_norm = None if settings.network == "article" else 1.0
+    clip_norm = None if settings.traits.follows_article else 1.0
     several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
     accuracy: Any = "accuracy"
     if soft and n_labels == 2:
@@ -153,7 +153,7 @@ class Fitting:
         began = time.perf_counter()
         self.predict(few)
         took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
-        # Measured once for the epoch, and once for the mixture and the figures.
+        # Measured once for the epoch, and once for the ensemble and the figures.
         return SECONDS_TO_WRITE + 2 * took
 
     def _is_over(self) -> bool:
@@ -298,7 +298,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         """Set the learning rate; the article's stays."""
         del batch, logs
         fitting = self._fitting
-        if fitting.settings.network != "article":
+        if not fitting.settings.traits.follows_article:
             self.model.optimizer.learning_rate = fitting.learning_rate()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:

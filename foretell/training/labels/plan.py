@@ -37,13 +37,13 @@ def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
     """Return the plan for `n_texts` texts.
 
     There are at least `settings.min_steps` steps, in whole epochs, and no epoch but the first that would end
-    after more than `settings.most_steps`. Where that takes more or fewer epochs than `settings.epochs`,
+    after more than `settings.max_steps`. Where that takes more or fewer epochs than `settings.epochs`,
     patience grows or shrinks alike: it is a part of the training.
     """
     steps = math.ceil(n_texts / settings.batch_size)
     epochs = max(settings.epochs, math.ceil(settings.min_steps / steps))
-    if settings.most_steps:
-        epochs = min(epochs, max(1, settings.most_steps // steps))
+    if settings.max_steps:
+        epochs = min(epochs, max(1, settings.max_steps // steps))
     return Plan(steps, epochs, math.ceil(settings.patience * epochs / settings.epochs))
 
 

@@ -1,4 +1,4 @@
-"""What surrounds the network's training: the vocabulary, the linear model, soft labels, the mixture."""
+"""What surrounds the network's training: the vocabulary, the linear model, soft labels, the ensemble."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.metrics import calibration_error, coverage_curve, reliability_bins
-from foretell.mixture import PLAIN, LogProbabilities, Mixture, Probabilities, log_of
-from foretell.ngrams import NgramModel, weighted_sum
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LogProbabilities, Probabilities, log_of
+from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said
 from foretell.training.labels.batches import EncodedTexts, network_texts
+from foretell.training.labels.cooccurrence import word_vectors
+from foretell.training.labels.ensemble_fit import LINEAR, fit_ensemble
 from foretell.training.labels.linear import (
     Soft,
     TokenizedTexts,
@@ -28,10 +30,8 @@ from foretell.training.labels.linear import (
     one_hot,
     tokenize,
 )
-from foretell.training.labels.mixture_fit import LINEAR, fit_mixture
 from foretell.training.labels.plan import are_enough
 from foretell.training.labels.teacher import can_teach, teach
-from foretell.training.labels.word_vectors import word_vectors
 
 if TYPE_CHECKING:
     from foretell.training.labels.network_fit import Arrays, Fitting
@@ -74,9 +74,9 @@ class Stages:
         self._soft: Probabilities | None = None
         self._baseline: dict[str, Any] = {}
         self._fit_seconds = 0.0
-        self._by_vectors: NgramModel | None = None
-        self._share: Mixture | None = None
-        self.linear: NgramModel | None = None
+        self._by_vectors: LinearModel | None = None
+        self._share: Ensemble | None = None
+        self.linear: LinearModel | None = None
         self.held_out_logs: LogProbabilities | None = None
 
     def fit_linear(self, baseline: bool) -> None:
@@ -107,9 +107,9 @@ class Stages:
         assert self.linear is not None
         if kept is not None and _SOFT in kept:
             if _SHARE in kept:
-                self._by_vectors = NgramModel.from_arrays(kept)
+                self._by_vectors = LinearModel.from_arrays(kept)
                 network, linear = kept[_SHARE].tolist()
-                self._share = Mixture(network=network, linear=linear)
+                self._share = Ensemble(network=network, linear=linear)
             self._learn_from(kept[_SOFT])
             return
         n, hard = len(self.train.texts), one_hot(self._targets, len(self.labels))
@@ -202,7 +202,7 @@ class Stages:
         text = f"{known.sum():,} words have vectors that tell which words stand near them"
         self.listener(Said(text=text))
 
-    def mix(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
+    def mix(self, fitting: Fitting, of_network: Probabilities | None) -> Ensemble:
         """Return what network and linear model weigh, as the held-out texts say; without any, half each.
 
         Args:
@@ -211,10 +211,10 @@ class Stages:
         """
         if not self.settings.linear:
             # The article's answers stay as its network gives them.
-            if fitting.valid is None or of_network is None or self.settings.network == "article":
-                return PLAIN
-            return fit_mixture(fitting.valid.targets, [log_of(of_network), None])
-        return self._mixture(fitting, of_network)
+            if fitting.valid is None or of_network is None or self.settings.traits.follows_article:
+                return NETWORK_ALONE
+            return fit_ensemble(fitting.valid.targets, [log_of(of_network), None])
+        return self._ensemble(fitting, of_network)
 
     def refit(self) -> None:
         """Fit the linear model once more, to the held-out texts too: what they had to say is said."""
@@ -241,13 +241,13 @@ class Stages:
             assert self.held_out is not None
             assert self._held_out_texts is not None
             parts = [linear_logs(model, self._held_out_texts) for model in (self._by_vectors, self.linear)]
-            self._share = fit_mixture(self._places(self.held_out), parts)
+            self._share = fit_ensemble(self._places(self.held_out), parts)
         self.linear = weighted_sum([self._by_vectors, self.linear], [self._share.network, self._share.linear])
 
-    def _mixture(self, fitting: Fitting, of_network: Probabilities | None) -> Mixture:
+    def _ensemble(self, fitting: Fitting, of_network: Probabilities | None) -> Ensemble:
         if fitting.valid is None or of_network is None or self.held_out_logs is None:
-            return Mixture(network=0.5, linear=0.5)
-        return fit_mixture(fitting.valid.targets, [log_of(of_network), self.held_out_logs], LINEAR)
+            return Ensemble(network=0.5, linear=0.5)
+        return fit_ensemble(fitting.valid.targets, [log_of(of_network), self.held_out_logs], LINEAR)
 
     def figures(
         self, targets: npt.NDArray[np.int32], of_network: Probabilities, answers: Probabilities

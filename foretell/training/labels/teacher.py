@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foretell.mixture import LogProbabilities
-from foretell.ngrams import NgramModel, count_ngrams
+from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.ensemble import LogProbabilities
+from foretell.ngrams.linear import LinearModel
+from foretell.training.labels.ensemble_fit import fit_ensemble
 from foretell.training.labels.linear import Soft, TokenizedTexts
 from foretell.training.labels.linear_fit import default_most, selected
 from foretell.training.labels.metrics import mean_accuracy
-from foretell.training.labels.mixture_fit import fit_mixture
 
 _LEAST_TEXTS, _MOST_NGRAMS = 3, 1_500_000
 """N-grams that vectors are made of: those that so many texts hold, the most frequent."""
@@ -41,7 +42,7 @@ class Taught(NamedTuple):
     """
 
     soft: Soft
-    by_vectors: NgramModel
+    by_vectors: LinearModel
     held_out_accuracy: float
 
 
@@ -81,8 +82,8 @@ def teach(
 
     left = (deadline - time.monotonic()) / 2
     by_vectors = label(make_vectors(counted, soft, seed=seed, seconds=left), targets, n_labels)[n:]
-    mixture = fit_mixture(held_out, [by_vectors[-len(held_out) :], by_linear[-len(held_out) :]])
-    soft = np.concatenate([hard, mixture(np.exp(by_vectors).astype(np.float32), by_linear)])
+    ensemble = fit_ensemble(held_out, [by_vectors[-len(held_out) :], by_linear[-len(held_out) :]])
+    soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
     accuracy = mean_accuracy(held_out, soft[-len(held_out) :])
 
     counted = selected(counted, np.arange(len(texts)) < others.stop)
@@ -90,7 +91,7 @@ def teach(
     vectors = make_vectors(counted, soft[: others.stop], seed=seed + 1, seconds=left)
     again = np.exp(label(vectors, targets, n_labels)[others]).astype(np.float32)
     return Taught(
-        soft=np.concatenate([hard, mixture(again, by_linear[: len(again)])]),
+        soft=np.concatenate([hard, ensemble(again, by_linear[: len(again)])]),
         by_vectors=to_ngram_model(counted, vectors, targets, n_labels),
         held_out_accuracy=accuracy,
     )

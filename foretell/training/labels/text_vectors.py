@@ -30,9 +30,10 @@ import numpy.typing as npt
 from numba import njit
 from scipy import sparse
 
-from foretell.mixture import LogProbabilities, linear_log_probabilities
-from foretell.ngrams import CountedTexts, NgramModel
-from foretell.processors import usable_processors
+from foretell.machine import usable_processors
+from foretell.ngrams.counting import CountedTexts
+from foretell.ngrams.ensemble import LogProbabilities, linear_log_probabilities
+from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import telling
 
 Array = npt.NDArray[np.float32]
@@ -144,7 +145,7 @@ def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> Lo
 
 def to_ngram_model(
     counted: CountedTexts, vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int
-) -> NgramModel:
+) -> LinearModel:
     """Return what the n-grams' vectors say of texts to come, which have none of their own: a linear model.
 
     It is logistic regression on the sum of the vectors of a text's n-grams, each as much as it is drawn.
@@ -161,11 +162,11 @@ def to_ngram_model(
     coefficients, bias = _regression(scale * sums, targets, n_labels)
     weights = weighted @ (scale * coefficients)
     kept = telling(weights, np.diff(counted.starts))
-    return NgramModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
+    return LinearModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
 
 
 def _regression(inputs: Array, targets: npt.NDArray[np.int32], n_labels: int) -> tuple[Array, Array]:
-    """Return coefficients [width, column] and bias [column], the columns as `NgramModel` has them."""
+    """Return coefficients [width, column] and bias [column], the columns as `LinearModel` has them."""
     from sklearn.linear_model import LogisticRegression
 
     found = LogisticRegression(C=_CONFIDENCE, max_iter=1000).fit(inputs, targets)

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.directory import Model
 from foretell.artifacts.weights import check_size, network_size
 from foretell.config import LabelsSettings, to_dict
 from foretell.data.examples import Examples
 from foretell.data.split import split, text_key
 from foretell.data.survey import check_learnable
 from foretell.errors import DataError, SettingsError
-from foretell.mixture import PLAIN, Mixture, Probabilities
 from foretell.networks import weights_of
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, Probabilities
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Said, silent
@@ -63,8 +63,8 @@ def train_labels(
         settings: the configuration, a preset or one made from it.
         out: the model directory to be; the run lies beside it while it goes on.
         preset: the name that the model directory tells.
-        valid: examples to watch training by; without them the part `settings.held_out` of `examples` is held
-            out, stratified by label.
+        valid: validation examples; without them, the fraction `settings.valid_fraction` of `examples` is
+            used for validation, stratified by label.
         unlabelled: more texts of the same kind; those that are held out are left out.
         start: a language model to start from; the network then has its sizes.
         baseline: fit the linear model to compare with, even where it is no part of the classifier.
@@ -115,7 +115,7 @@ def train_labels(
         fitting = _prepare(stages, run, checkpoint, interrupt, budget, start)
         fitting.fit()
         of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
-        mixture = stages.mix(fitting, of_network)
+        ensemble = stages.mix(fitting, of_network)
         if settings.refit:
             stages.refit()
         model = Model(
@@ -126,8 +126,8 @@ def train_labels(
             weights=weights_of(fitting.model),
             labels=labels,
             linear=stages.linear if settings.linear else None,
-            calibration=mixture.to_dict() if mixture != PLAIN else None,
-            metrics=_metrics(stages, fitting, of_network, mixture, budget),
+            calibration=ensemble.to_dict() if ensemble != NETWORK_ALONE else None,
+            metrics=_metrics(stages, fitting, of_network, ensemble, budget),
         )
         run.finish(model)
     return model
@@ -176,9 +176,9 @@ def _parts(
                 expected=f"the labels {', '.join(labels)}", found=", ".join(unknown), where=valid.name
             )
         return examples, valid if valid.texts else None
-    if settings.held_out == 0:
+    if settings.valid_fraction == 0:
         return examples, None
-    parts = split(examples, settings.held_out, settings.seed)
+    parts = split(examples, settings.valid_fraction, settings.seed)
     for note in parts.notes:
         listener(Said(text=note))
     if not parts.held_out.texts:
@@ -207,7 +207,7 @@ def _prepare(
     plan = make_plan(settings, len(train))
     _tell_plan(plan, settings, len(train), stages.listener)
     network = labels_network(settings, size, n_labels)
-    if start is None and settings.word_vectors and checkpoint is None:
+    if start is None and settings.cooccurrence_embeddings and checkpoint is None:
         stages.give_vectors(network)
     elif start is not None:
         shared = take_over(network, stages.tokenizer, settings, start)
@@ -250,7 +250,7 @@ def _tell_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Lis
 
 
 def _metrics(
-    stages: Stages, fitting: Fitting, of_network: Probabilities | None, mixture: Mixture, budget: Budget
+    stages: Stages, fitting: Fitting, of_network: Probabilities | None, ensemble: Ensemble, budget: Budget
 ) -> dict[str, Any]:
     from foretell.training.labels.metrics import figures
 
@@ -259,7 +259,7 @@ def _metrics(
         "loss": here.loss,
         "texts": len(stages.train.texts),
         "unlabelled_texts": len(stages.unlabelled),
-        "held_out_texts": 0 if held_out is None else len(held_out.texts),
+        "valid_texts": 0 if held_out is None else len(held_out.texts),
         "epochs": here.epoch,
         "steps": here.step,
         "seconds": budget.seconds(),
@@ -267,14 +267,14 @@ def _metrics(
     }
     if held_out is None or fitting.valid is None or of_network is None:
         return {"accuracy": here.accuracy, **shared, "measured_on": "training texts, while training"}
-    answers = mixture(of_network, stages.held_out_logs) if mixture != PLAIN else of_network
+    answers = ensemble(of_network, stages.held_out_logs) if ensemble != NETWORK_ALONE else of_network
     found = figures(held_out.texts, fitting.valid.targets, answers, stages.labels)
     kept = here.best_epoch if fitting.settings.keep == "best" else here.epoch
     return {
         **found,
         **stages.figures(fitting.valid.targets, of_network, answers),
         **shared,
-        "kept_epoch": kept,
+        "best_epoch": kept,
         "measured_on": f"held-out texts ({held_out.name})",
     }
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.model_directory import Model, read_model
+from foretell.artifacts.directory import Model, read_model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings, WordsSettings, with_changes
 from foretell.errors import SettingsError, UsageError
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 
 Weights = dict[str, npt.NDArray[np.float32]]
 
@@ -68,7 +68,7 @@ def weights_to_start_from(model: Model, name: str) -> LanguageModelWeights:
             where=name,
             fix="give a model that foretell train words made",
         )
-    if settings.network != "lstm":
+    if not settings.traits.carries_state:
         raise UsageError(
             expected="a language model with word vectors",
             found="the article's, which reads raw integers",
@@ -90,7 +90,7 @@ def fitting_settings(settings: LabelsSettings, start: LanguageModelWeights) -> L
     Raises:
         SettingsError: a network that has no place for these weights.
     """
-    if settings.network != "bilstm":
+    if not settings.traits.is_bidirectional:
         raise SettingsError(
             expected="the network bilstm, which can start from a language model",
             found=settings.network,

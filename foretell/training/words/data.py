@@ -15,10 +15,10 @@ import numpy as np
 
 from foretell.config import WordsSettings
 from foretell.errors import DataError, RunError
-from foretell.line_encoder import LineEncoder
+from foretell.text.line_encoder import LineEncoder
 
 if TYPE_CHECKING:
-    from foretell.tokenizer import Tokenizer
+    from foretell.text.tokenizer import Tokenizer
 
 Array = np.ndarray[Any, Any]
 

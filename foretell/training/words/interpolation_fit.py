@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.interpolation import Interpolation
+from foretell.ngrams.interpolation import Interpolation
 
 _ROUNDS = 100
 

@@ -1,8 +1,9 @@
 """Counting n-grams: the Kneser-Ney model of a text, as whole as it is counted or as small as is wanted.
 
-The figure for an LSTM to beat, and a part of the language model (`foretell.kneser_ney` has the formulas and
-the paper). The discounts are three for each order, for counts of 1, of 2 and of 3 or more. The count of an
-n-gram is how often it occurs at the highest order, and at a lower one how many different words precede it.
+The baseline of an LSTM, and a part of the language model (`foretell.ngrams.kneser_ney` has the formulas
+and the paper). The discounts are three for each order, for counts of 1, of 2 and of 3 or more. The count
+of an n-gram at the highest order is how often it occurs; at a lower order, how many different words precede
+it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from foretell.errors import DataError, SettingsError
-from foretell.kneser_ney import KneserNey, Level
 from foretell.metrics import perplexity_of
+from foretell.ngrams.kneser_ney import KneserNey, Level
 
 Array = np.ndarray[Any, Any]
 

@@ -162,7 +162,7 @@ class Loop:
         return self.budget.steps(self.at.step, self.total)
 
     def _say(self, passes: int) -> None:
-        if self.held_out is None and self.settings.held_out > 0:
+        if self.held_out is None and self.settings.valid_fraction > 0:
             text = "too little text to hold a part out: training stops after its last step, not at its best"
             self.listener(Said(text=text))
         if self.plan.streams < self.settings.streams or passes > 1:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretell.artifacts.model_directory import Model
+from foretell.artifacts.directory import Model
 from foretell.config import WordsSettings, to_dict
 from foretell.errors import DataError, UsageError
-from foretell.tokenizer import Tokenizer
+from foretell.machine import require_training
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import Budget
 from foretell.training.events import Listener, Said, silent
-from foretell.training.extra import require_training
 from foretell.training.run import Run
 from foretell.training.words.data import TextCorpus, TokenFile, split_tokens, write_tokens
-from foretell.training.words.ngrams import NgramPart, count_ngrams
+from foretell.training.words.ngram_part import NgramPart, count_ngrams
 
 
 def train_words(
@@ -43,10 +43,10 @@ def train_words(
         settings: every setting.
         out: the model directory to write; the run lies beside it until then.
         preset: the name of the preset that `settings` came from, to be remembered.
-        valid: text to watch training by; without it the part `settings.held_out` of `corpus` is held out. The
-            vocabulary is that of `corpus` alone.
-        baseline: measure an n-gram model on the same held-out text, to compare with; `settings.ngrams`, which
-            makes it a part of the model, measures it anyway.
+        valid: validation text; without it, the fraction `settings.valid_fraction` of `corpus` is used for
+            validation. The vocabulary is that of `corpus` alone.
+        baseline: measure a Kneser-Ney model on the same validation text, to compare with. With
+            `settings.kneser_ney`, which makes it a part of the model, it is always measured.
         resume: go on with the unfinished run of `out`; with the same settings and corpus, the weights come
             out bit for bit as if it had never stopped (same machine, same number of threads).
         restart: throw away the unfinished run of `out`.
@@ -99,14 +99,14 @@ def check_valid(settings: WordsSettings, valid: object) -> None:
     Raises:
         UsageError: there is either, and the article's network is to be trained.
     """
-    if valid is not None and settings.network == "article":
+    if valid is not None and not settings.traits.carries_state:
         raise UsageError(
             expected="no held-out text: the article's network learns from all of its text, to the last step",
             found="some",
             where="--valid",
             fix="leave it out, and measure the model by foretell evaluate; or train with --preset base",
         )
-    if settings.minutes and settings.network == "article":
+    if settings.minutes and not settings.traits.carries_state:
         raise UsageError(
             expected="no time limit: the article's network does a set number of iterations",
             found=f"{settings.minutes:g}",
@@ -142,7 +142,7 @@ class _Fit:
         with ExitStack() as files:
             tokens = files.enter_context(TokenFile(_tokens_of(self.run)))
             # Only now: the loops import TensorFlow, and what is wrong with the text is said long before that.
-            if self.settings.network == "article":
+            if not self.settings.traits.carries_state:
                 from foretell.training.words.article import train_article
 
                 weights, metrics = train_article(
@@ -150,7 +150,7 @@ class _Fit:
                 )
                 return {"weights": weights, "metrics": metrics}
             if self.valid is None:
-                train, held_out = split_tokens(tokens, self.settings.held_out)
+                train, held_out = split_tokens(tokens, self.settings.valid_fraction)
             else:
                 train, held_out = tokens, files.enter_context(TokenFile(_valid_of(self.run)))
                 _check_long_enough(held_out, self.settings, self.valid)
@@ -174,7 +174,7 @@ class _Fit:
         self, train: TokenFile, held_out: TokenFile | None
     ) -> tuple[dict[str, Any], NgramPart | None]:
         """Return what counting n-grams gives, if it is asked for and there is a text to measure it on."""
-        if held_out is None or not (self.baseline or self.settings.ngrams):
+        if held_out is None or not (self.baseline or self.settings.kneser_ney):
             return {}, None
         return count_ngrams(train, held_out, self.size, self.settings, self.listener)
 

@@ -14,8 +14,8 @@ from scipy.special import log_softmax
 import foretell.training.labels.linear_fit as linear_fit
 from foretell.data.named import sample
 from foretell.errors import DataError
-from foretell.ngrams import count_ngrams
-from foretell.tokenizer import Tokenizer
+from foretell.ngrams.counting import count_ngrams
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.linear_fit import (
     cross_fitted_scores,
     default_most,

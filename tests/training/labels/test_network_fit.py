@@ -20,7 +20,7 @@ from foretell.training.labels.train import train_labels
 SMALL = with_changes(
     LABELS_PRESETS["base"],
     {"units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
-     "held_out": 0.25, "patience": 0, "keep": "best"},
+     "valid_fraction": 0.25, "patience": 0, "keep": "best"},
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
     model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
     done = [event for event in events if isinstance(event, EpochDone)]
     assert [event.is_best for event in done] == [False, True, False, False]
-    assert model.metrics["kept_epoch"] == 2
+    assert model.metrics["best_epoch"] == 2
 
 
 def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from foretell.mixture import Mixture, linear_log_probabilities
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.training.labels import teacher
 from foretell.training.labels.linear import TokenizedTexts, fit_linear, linear_logs, one_hot
 from foretell.training.labels.teacher import can_teach, teach
@@ -55,7 +55,7 @@ def test_held_out_labels_have_no_say_but_in_the_mixture(monkeypatch: pytest.Monk
     hard = one_hot(topics[:N_LABELLED], 2)
     linear = fit_linear(texts.part(0, N_LABELLED), hard, SIZE)
     by_linear = linear_logs(linear, texts.part(N_LABELLED, len(texts)))
-    monkeypatch.setattr(teacher, "fit_mixture", lambda *_: Mixture(network=0.5, linear=0.5))
+    monkeypatch.setattr(teacher, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
     right, wrong = (
         teach(texts, SIZE, hard, by_linear, held_out, seed=1, seconds=float("inf"))
         for held_out in (topics[-N_HELD_OUT:], 1 - topics[-N_HELD_OUT:])

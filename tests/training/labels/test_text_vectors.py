@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from foretell.mixture import linear_log_probabilities
-from foretell.ngrams import CountedTexts, count_ngrams
+from foretell.ngrams.counting import CountedTexts, count_ngrams
+from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.labels import text_vectors as module
 from foretell.training.labels.linear_fit import selected
 from foretell.training.labels.text_vectors import Vectors, drawn, label, make_vectors, to_ngram_model

@@ -7,24 +7,25 @@ import random
 import numpy as np
 import pytest
 
-from foretell.artifacts.model_directory import read_model
+from foretell.artifacts.directory import read_model
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.networks.labels import labels_network
-from foretell.tokenizer import Tokenizer
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Said
 from foretell.training.labels.train import train_labels
 from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
 from foretell.training.words.train import train_words
 
 WORDS = with_changes(
-    WORDS_PRESETS["base"], {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "held_out": 0.0}
+    WORDS_PRESETS["base"],
+    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0},
 )
 LABELS = with_changes(
     LABELS_PRESETS["base"],
-    {"units": 9, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 8, "held_out": 0.2},
+    {"units": 9, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2},
 )
 
 

@@ -9,7 +9,7 @@ from foretell.training.words.interpolation_fit import fit_interpolation
 
 
 def drawn(share, n, seed):
-    """Log-probabilities of n words under two models of 8 words, drawn from their mixture."""
+    """Log-probabilities of n words under two models of 8 words, drawn from their ensemble."""
     rng = np.random.default_rng(seed)
     network, ngrams = rng.dirichlet(np.full(8, 0.5), (2, n))
     mixed = (1 - share) * network + share * ngrams

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from foretell.errors import ArtifactError, DataError, SettingsError
-from foretell.kneser_ney import KneserNey
+from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.words import kneser_ney_fit
 from foretell.training.words.data import TokenFile
 from foretell.training.words.kneser_ney_fit import MOST_WORDS, ORDER, count, log_probabilities, perplexity

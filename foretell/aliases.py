@@ -1,0 +1,41 @@
+"""Old names that are still accepted: one table for settings and flags, figures and files.
+
+A model directory or a command written for an earlier version keeps working: every reader passes its names
+through `current_names`. Nothing writes an old name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SETTINGS: dict[str, dict[str, str]] = {
+    "words": {
+        "held_out": "valid_fraction",
+        "ngrams": "kneser_ney",
+        "most_ngrams": "max_ngrams",
+    },
+    "labels": {
+        "held_out": "valid_fraction",
+        "most_steps": "max_steps",
+        "word_vectors": "cooccurrence_embeddings",
+    },
+}
+"""By job: old name of a setting to its name. The flags follow: `--held-out` is `--valid-fraction`."""
+
+METRICS: dict[str, str] = {
+    "held_out_texts": "valid_texts",
+    "kept_epoch": "best_epoch",
+}
+"""Old key of metrics.json to its key."""
+
+
+def current_names(values: Mapping[str, Any], table: Mapping[str, str]) -> dict[str, Any]:
+    """Return `values` with old names replaced; a value under the current name has precedence.
+
+    Args:
+        values: name to value.
+        table: old name to current name.
+    """
+    renamed = {table[name]: value for name, value in values.items() if name in table}
+    return {**renamed, **{name: value for name, value in values.items() if name not in table}}

@@ -1,0 +1,190 @@
+"""An explanation as one HTML file with everything in it, safe to open and to mail whatever the text says.
+
+It holds no script, loads nothing and allows neither: its Content-Security-Policy names the hash of its own
+style sheet and forbids the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from foretell.artifacts.replacement import sync_directory, write_synced
+from foretell.errors import ForetellError
+from foretell.runtime.labels.explanation import Explanation, Word
+
+LEVELS = 8
+# Nats that are shown as strong at least: a text in which no word does much must not look dramatic.
+STRONG = 1.0
+MOST_ROWS = 25
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 150, 52, 26
+# Controls, those that would turn around what stands about them, and halves of surrogate pairs.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
+
+
+def write_html(explanation: Explanation, path: str | Path) -> None:
+    """Write an explanation to a file, whole or not at all; a file that is there is replaced.
+
+    Raises:
+        ForetellError: it cannot be written.
+    """
+    path = Path(path)
+    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.foretell-new")
+    page = to_html(explanation).encode("utf-8")
+    try:
+        try:
+            write_synced(new, page)
+            new.replace(path)
+            sync_directory(path.parent)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
+
+
+def to_html(explanation: Explanation) -> str:
+    """Return an explanation as a whole page."""
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    label = _shown(str(explanation.label))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
+        f"<title>{label} · foretell explain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1><bdi>{label}</bdi> <span>{_percent(explanation.probability)}</span></h1>"
+        '<p class="soft">What each word of this text did to the answer</p></header>\n'
+        f"{_text(explanation)}\n{_curve(explanation)}\n{_table(explanation)}\n{_claims(explanation)}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+
+
+def level(word: Word, strongest: float) -> int:
+    """Return how strongly a word is to be marked, 0 to 8, where the strongest effect is `strongest` nats."""
+    return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
+
+
+def strongest_effect(explanation: Explanation) -> float:
+    """Return the size of the largest effect, in nats; 0 of no words."""
+    return max((abs(word.effect) for word in explanation.words), default=0.0)
+
+
+def by_strength(explanation: Explanation) -> list[Word]:
+    """Return the words, those with the largest effects first."""
+    return sorted(explanation.words, key=lambda word: -abs(word.effect))
+
+
+def visible(text: str) -> str:
+    """Make control characters, and those that turn the writing around, visible one for one."""
+    return _INVISIBLE.sub("\ufffd", text)
+
+
+def _shown(text: str) -> str:
+    return escape(visible(text))
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.2f} %"
+
+
+def _text(explanation: Explanation) -> str:
+    label = _shown(str(explanation.label))
+    key = (
+        f'<p class="soft key"><b class="for5">speaks for</b> <bdi>{label}</bdi> · '
+        '<b class="against5">speaks against it</b>'
+        + (" · <i>read by the linear model alone</i>" if _has_unread(explanation) else "")
+        + "</p>"
+    )
+    marked = "".join(_marked(explanation)) or '<span class="soft">no words</span>'
+    return f'<h2>The text</h2>\n{key}\n<div class="card"><p class="text" dir="auto">{marked}</p></div>'
+
+
+def _has_unread(explanation: Explanation) -> bool:
+    return any(not word.is_read for word in explanation.words) and explanation.linear_bias is not None
+
+
+def _marked(explanation: Explanation) -> Iterator[str]:
+    """Yield the text, each word that did something marked."""
+    strongest, at = strongest_effect(explanation), 0
+    for word in explanation.words:
+        yield _shown(explanation.text[at : word.start])
+        strength, at = level(word, strongest), word.end
+        shown = _shown(word.text)
+        if strength:
+            side = "for" if word.effect > 0 else "against"
+            shown = f'<b class="{side}{strength}" title="{word.effect:+.2f}">{shown}</b>'
+        yield shown if word.is_read else f"<i>{shown}</i>"
+    yield _shown(explanation.text[at:])
+
+
+def _curve(explanation: Explanation) -> str:
+    points, n = explanation.running, len(explanation.words)
+    if len(points) < 2:
+        return ""
+    places = [min((i + 1) * explanation.stride, n) for i in range(len(points))]
+    wide, high = _WIDTH - _LEFT - 12, _HEIGHT - _BOTTOM - 10
+    line = " ".join(
+        f"{_LEFT + wide * (at - 1) / (n - 1):.1f},{10 + high * (1 - p):.1f}"
+        for at, p in zip(places, points, strict=True)
+    )
+    grid = "".join(
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{10 + high * (1 - share):.1f}" '
+        f'y2="{10 + high * (1 - share):.1f}"/><text x="{_LEFT - 8}" y="{14 + high * (1 - share):.1f}" '
+        f'text-anchor="end">{100 * share:.0f} %</text>'
+        for share in (0.0, 0.5, 1.0)
+    )
+    label = _shown(str(explanation.label))
+    told = f"Probability from {_percent(points[0])} to {_percent(points[-1])}"
+    return (
+        f'<h2>The verdict along the text</h2>\n<div class="card"><figure>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{told}">{grid}'
+        f'<polyline class="curve" points="{line}"/><text x="{_LEFT}" y="{_HEIGHT - 6}">word 1</text>'
+        f'<text x="{_WIDTH - 12}" y="{_HEIGHT - 6}" text-anchor="end">{n:,}</text></svg>'
+        f"<figcaption>The probability of <bdi>{label}</bdi> if the text ended there</figcaption>"
+        "</figure></div>"
+    )
+
+
+def _table(explanation: Explanation) -> str:
+    if not explanation.words:
+        return ""
+    linear = explanation.linear_bias is not None
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("Word", "Effect (nats)", "Without it", *(["Linear part"] if linear else []))
+    )
+    rows = "".join(
+        f'<tr><th scope="row"><bdi>{_shown(word.text)}</bdi></th><td>{word.effect:+.3f}</td>'
+        f"<td>{_percent(word.without)}</td>"
+        + (f"<td>{word.linear:+.3f}</td>" if word.linear is not None else "")
+        + "</tr>"
+        for word in by_strength(explanation)[:MOST_ROWS]
+    )
+    return (
+        f'<h2>The words that decided</h2>\n<div class="card wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _claims(explanation: Explanation) -> str:
+    linear = (
+        " The linear part of a word is what the weights of its n-grams add to the score of the linear model "
+        f"in the ensemble; with {explanation.linear_bias:+.3f} for no word at all they add up to that score."
+        if explanation.linear_bias is not None
+        else ""
+    )
+    return (
+        '<footer class="soft">The effect of a word is the change of the label’s log-odds when this word '
+        "alone is taken out of the text; “without it” is the probability then. Effects need not add up: "
+        f"words that say the same thing stand in for one another.{linear} Written by foretell.</footer>"
+    )

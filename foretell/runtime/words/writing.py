@@ -1,0 +1,183 @@
+"""Chosen words as a text: what each adds, white space and all, until something that ends it appears."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from foretell.text.spacing import Spacing
+from foretell.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A word that may come next.
+
+    Attributes:
+        word: the word as the tokenizer knows it; `<eos>` is the end of a line.
+        probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that begin so).
+    """
+
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One word of a continuation.
+
+    Attributes:
+        word: the word as the tokenizer knows it.
+        text: what it adds to the text: the word with the white space before it, "\\n" for the end of a line;
+            of a word that the prompt had begun, the rest; of one in which a stop appears, what is before it.
+        log_probability: of the whole word, in nats, as the model says it: before temperature, filters and
+            penalties.
+        likeliest: the likeliest words in its place, as many as were asked for, the likeliest first.
+    """
+
+    word: str
+    text: str
+    log_probability: float
+    likeliest: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A whole continuation.
+
+    Attributes:
+        text: it, without the prompt.
+        words: its words, one by one; their texts joined are `text`.
+        log_probability: of all its words together, in nats.
+        finished: "stop" where a stop ended it, "length" where it has as many words as were asked for.
+    """
+
+    text: str
+    words: tuple[Written, ...]
+    log_probability: float
+    finished: Literal["stop", "length"]
+
+
+class Chosen(NamedTuple):
+    """A word id, its log-probability in the model's own distribution, and the likeliest ids there."""
+
+    id: int
+    log_probability: float
+    likeliest: tuple[tuple[int, float], ...] = ()
+
+
+class Pieces:
+    """Gives the piece of text that each further id adds. May be copied, so that beams can branch.
+
+    Args:
+        tokenizer: gives the words; its style says where spaces go.
+        prompt: the ids of the prompt, which bear on what follows (an open quotation mark).
+        text: the prompt itself: after white space no space is added.
+        begun: what the prompt holds already of the first word.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
+        self._tokenizer = tokenizer
+        self._spacing = Spacing(tokenizer.style)
+        for id in prompt:
+            self._spacing.piece(self._visible(id))
+        self._spaced = bool(begun) or not text or text[-1].isspace()
+        self._begun = len(begun)
+
+    def add(self, id: int) -> str:
+        """Return what this id adds, and go on after it."""
+        piece = self._spacing.piece(self._visible(id))
+        if self._spaced:
+            piece = piece.lstrip(" ")[self._begun :]
+            self._spaced, self._begun = False, 0
+        return piece
+
+    def copy(self) -> Pieces:
+        """Return one that goes on from here by itself."""
+        other = copy.copy(self)
+        other._spacing = copy.deepcopy(self._spacing)
+        return other
+
+    def _visible(self, id: int) -> str:
+        return "\n" if id == self._tokenizer.end_of_line else self._tokenizer.word(id)
+
+
+class Writing(Iterator[Written]):
+    """A continuation that is being written: gives each word as soon as no stop can begin in it.
+
+    Args:
+        chosen: the words, as they come.
+        pieces: turns them into text.
+        tokenizer: gives the words.
+        stop: texts that end it: it goes as far as where the first of them begins.
+
+    Attributes:
+        finished: "" while it is being written, then "stop" or "length", as in `Continuation`.
+    """
+
+    def __init__(
+        self, chosen: Iterable[Chosen], pieces: Pieces, tokenizer: Tokenizer, stop: Sequence[str]
+    ) -> None:
+        self.finished: Literal["", "stop", "length"] = ""
+        self._word = tokenizer.word
+        self._words = self._until(chosen, pieces, stop)
+
+    def __next__(self) -> Written:
+        return next(self._words)
+
+    def whole(self) -> Continuation:
+        """Write it to its end."""
+        words = tuple(self)
+        text = "".join(word.text for word in words)
+        assert self.finished
+        return Continuation(text, words, sum(word.log_probability for word in words), self.finished)
+
+    def _until(self, chosen: Iterable[Chosen], pieces: Pieces, stop: Sequence[str]) -> Iterator[Written]:
+        waiting: list[Written] = []
+        for each in chosen:
+            waiting.append(self._written(each, pieces.add(each.id)))
+            if not stop:
+                yield waiting.pop()
+                continue
+            text = "".join(word.text for word in waiting)
+            end = stops_at(text, stop)
+            if end is not None:
+                self.finished = "stop"
+                yield from _up_to(waiting, end)
+                return
+            safe = len(text) - begun_at_end(text, stop)
+            while waiting and len(waiting[0].text) <= safe:
+                safe -= len(waiting[0].text)
+                yield waiting.pop(0)
+        self.finished = "length"
+        yield from waiting
+
+    def _written(self, chosen: Chosen, text: str) -> Written:
+        likeliest = tuple(Candidate(self._word(id), p) for id, p in chosen.likeliest)
+        return Written(self._word(chosen.id), text, chosen.log_probability, likeliest)
+
+
+def stops_at(text: str, stop: Sequence[str]) -> int | None:
+    """Return where the first of the texts `stop` begins in `text`, or None where none is in it."""
+    return min((at for each in stop if (at := text.find(each)) >= 0), default=None)
+
+
+def begun_at_end(text: str, stop: Sequence[str]) -> int:
+    """Return how many characters at the end of `text` could be the beginning of one of `stop`."""
+    longest = min(len(text), max(map(len, stop)) - 1)
+    return next(
+        (n for n in range(longest, 0, -1) if any(each.startswith(text[-n:]) for each in stop)),
+        0,
+    )
+
+
+def _up_to(words: list[Written], end: int) -> Iterator[Written]:
+    """Yield the words of the first `end` characters, the last one cut."""
+    for word in words:
+        if end <= 0:
+            return
+        kept = word.text[:end]
+        yield word if kept == word.text else Written(word.word, kept, word.log_probability, word.likeliest)
+        end -= len(word.text)

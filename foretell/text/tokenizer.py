@@ -1,0 +1,407 @@
+"""The tokenizer: text to word ids and back, in the three styles that the presets use.
+
+=========== ======================================= ============================================== ==========
+style       words                                   special ids                                    words from
+=========== ======================================= ============================================== ==========
+white-space what `str.split` gives                  none; a word it does not know encodes to -1    0
+keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
+words       Unicode words and single punctuation    0 pad · 1 unknown · 2 end of line              3
+=========== ======================================= ============================================== ==========
+
+Words are ordered by frequency, ties by the alphabet, so the same texts always give the same ids. One
+Hugging Face `tokenizers.Tokenizer` splits in training and in prediction alike, and is all that is saved.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+from foretell.errors import ArtifactError, DataError, SettingsError
+from foretell.text.spacing import Spacing
+
+Style = Literal["white-space", "keras", "words"]
+Ids = npt.NDArray[np.int64]
+
+UNKNOWN = "<unk>"
+
+# No text can produce these in the style that owns them, so none can clash with a word: white-space words hold
+# no space, Keras's filters remove < and >, and the pattern of "words" takes <pad> apart into three tokens.
+_SPECIALS: dict[str, list[str]] = {
+    "white-space": [],
+    "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
+    "words": ["<pad>", UNKNOWN, "<eos>"],
+}
+_WHITE_SPACE_UNKNOWN = " "
+
+_KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
+# \s alone would miss \x1c-\x1f, where str.split splits.
+_WHITE_SPACE = r"[\s\x1c-\x1f]+"
+# The first branch keeps the Penn Treebank's literal <unk> in one piece.
+_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
+
+# Counting stops growing here, so that a gigabyte of text fits in memory: words seen once are forgotten, which
+# can only cost a word that would have been at the far end of the vocabulary.
+_MOST_COUNTED = 4_000_000
+
+# Texts after which a dictionary of all words has paid for itself.
+_ASKED_BEFORE_DICTIONARY = 100
+
+# An encoding holds far more than the ids that are kept of it, so only this many texts have one at a time.
+_ENCODED_AT_ONCE = 1024
+
+# What the patterns above find in ASCII, for Python's `re`, which is there three times as fast as the Rust
+# library's engine with its trip back to Python.
+_ASCII_WORDS: dict[str, re.Pattern[str]] = {
+    "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
+    "keras": re.compile(_KERAS_FILTERS.replace("[", "[^", 1)),
+    "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
+}
+
+# Beyond ASCII, for texts of such characters alone, in which both engines, and every edition of Unicode, find
+# the same words and the same lower case: Latin letters, curly quotes, dashes, the euro. Keras splits at ASCII
+# only.
+_PLAIN_WORDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
+    "keras": (re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*"), _ASCII_WORDS["keras"]),
+    "words": (
+        re.compile(
+            "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
+            "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac]*"
+        ),
+        re.compile(_WORDS),
+    ),
+}
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Tokenizer:
+    """Text to word ids and back. Make one with `train` or `from_json`.
+
+    Attributes:
+        style: "white-space", "keras" or "words".
+        size: how many ids there are, specials included; ids run from 0 to size - 1.
+        specials: how many of the first ids are no words.
+        pad: the id that fills up a batch, or None ("white-space").
+        start: the id that `encode` puts first ("keras"), or None.
+        unknown: the id of every word not in the vocabulary, or None ("white-space", where it is -1).
+        end_of_line: the id that ends a line of a language model's corpus ("words"), or None; `encode` never
+            gives it.
+    """
+
+    def __init__(self, inner: Any, style: Style) -> None:
+        self._inner = inner
+        self.style: Style = style
+        specials = _SPECIALS[style]
+        self.specials: int = len(specials)
+        self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
+        self.pad: int | None = 0 if specials else None
+        self.start: int | None = 1 if style == "keras" else None
+        self.unknown: int | None = specials.index(UNKNOWN) if specials else None
+        self.end_of_line: int | None = 2 if style == "words" else None
+        self._lowercase = "Lowercase" in repr(inner.normalizer)
+        self._dictionary: dict[str, int] | None = None
+        self._asked = 0
+
+    @classmethod
+    def train(
+        cls,
+        texts: Iterable[str],
+        style: Style,
+        *,
+        lowercase: bool,
+        vocabulary: int,
+        min_count: int = 1,
+    ) -> Tokenizer:
+        """Learn the vocabulary of `texts`, which are read once and never held all together.
+
+        Args:
+            texts: any number of texts.
+            style: how to split; see the table above.
+            lowercase: fold letters to lower case first.
+            vocabulary: most words to know, specials not counted.
+            min_count: leave out words seen fewer times than this.
+
+        Raises:
+            DataError: no word is left.
+            SettingsError: an unknown style, or a size below one.
+        """
+        empty = cls._empty(style, lowercase, vocabulary, min_count)
+        return empty._with_words(_count(empty, texts), lowercase, vocabulary, min_count)[0]
+
+    @classmethod
+    def train_encoded(
+        cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int
+    ) -> tuple[Tokenizer, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Do `train` and `encode` on the same texts in one pass, in half the time.
+
+        Every distinct word is held, so this is for texts that fit in memory anyway.
+
+        Returns:
+            the tokenizer; the ids of all texts, one text after another, int32 [word]; and where each text
+            begins, int64 [text + 1]: text i has ids[starts[i]:starts[i + 1]].
+
+        Raises:
+            DataError, SettingsError: as `train` does.
+        """
+        empty = cls._empty(style, lowercase, vocabulary, min_count)
+        place = _Places()
+        found = [np.array([place[word] for word in empty._words(text)], np.int32) for text in texts]
+        flat = np.concatenate(found) if found else np.zeros(0, np.int32)
+        counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
+        tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
+        unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
+        id_of_place = np.full(len(place), unknown, np.int32)
+        id_of_place[[place[word] for word in words]] = len(_SPECIALS[style]) + np.arange(len(words))
+        starts = np.cumsum([0, *map(len, found)])
+        ids = id_of_place[flat]
+        if tokenizer.start is not None:
+            ids = np.insert(ids, starts[:-1], tokenizer.start)
+            starts = starts + np.arange(len(starts))
+        return tokenizer, ids, starts
+
+    @classmethod
+    def _empty(cls, style: Style, lowercase: bool, vocabulary: int, min_count: int) -> Tokenizer:
+        if style not in get_args(Style):
+            raise SettingsError(
+                expected=f"one of {', '.join(get_args(Style))}", found=repr(style), where="tokens"
+            )
+        for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
+            if value < 1:
+                raise SettingsError(expected="at least 1", found=repr(value), where=name)
+        return cls(_build(style, lowercase, []), style)
+
+    def _with_words(
+        self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
+    ) -> tuple[Tokenizer, list[str]]:
+        """Return a tokenizer that knows the words of `counts`, and these words in the order of their ids."""
+        for special in (*_SPECIALS[self.style], ""):
+            counts.pop(special, None)
+        # Not in the order of arrival: neighbours in the text would get neighbouring ids, and the article's
+        # network, which reads ids as numbers, could hardly tell them apart (docs/article.md).
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        words = [word for word, n in ordered if n >= min_count][:vocabulary]
+        if not words:
+            raise DataError(
+                expected="texts with at least one word",
+                found="none" if not counts else f"no word seen {min_count} times or more",
+                fix="give other texts" if not counts else "lower --min-count",
+            )
+        return Tokenizer(_build(self.style, lowercase, words), self.style), words
+
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """Rebuild what `to_json` wrote.
+
+        Raises:
+            ArtifactError: the text is not the JSON of one of our tokenizers.
+        """
+        try:
+            inner = HuggingFaceTokenizer.from_str(text)
+            vocabulary_size = inner.get_vocab_size()
+            style = _style_of(inner, vocabulary_size)
+        except Exception as error:  # tokenizers raises bare Exception
+            raise ArtifactError(
+                expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
+            ) from error
+        return cls(inner, style)
+
+    def to_json(self) -> str:
+        """Return the whole tokenizer as Hugging Face's tokenizer.json."""
+        text: str = self._inner.to_str(pretty=False)
+        return text
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of the words of `text`; -1 for an unknown word in "white-space"."""
+        prepared = self._prepared(text)
+        known = self._looked_up(prepared, 1)
+        return self._ids(self._inner.encode(prepared).ids) if known is None else known
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Return `encode` of each text, in order, on all cores."""
+        waiting, ids = map(self._prepared, texts), []
+        while chunk := list(itertools.islice(waiting, _ENCODED_AT_ONCE)):
+            found = [self._looked_up(text, len(chunk)) for text in chunk]
+            others = [text for text, known in zip(chunk, found, strict=True) if known is None]
+            encodings = iter(self._inner.encode_batch_fast(others))
+            ids += [self._ids(next(encodings).ids) if known is None else known for known in found]
+        return ids
+
+    def encode_with_offsets(self, text: str) -> list[tuple[int, int, int]]:
+        """Return (id, start, end) of each word; `text[start:end]` is what was written.
+
+        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0).
+        """
+        prepared = self._prepared(text)
+        encoding = self._inner.encode(prepared)
+        spans = encoding.offsets
+        if len(prepared) != len(text):
+            spans = _spans_before_lowering(text, spans)
+        if self.style == "words" and not unicodedata.is_normalized("NFC", text):
+            spans = _spans_before_composing(text, spans)
+        ids = self._ids(encoding.ids)
+        if self.start is not None:
+            spans = [(0, 0), *spans]
+        return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the words of `ids` as a readable text.
+
+        Padding and the start of a text are left out, an unknown word reads `<unk>`, an end of line is a line
+        break, and in the style "words" punctuation is set as English sets it. Ids outside the vocabulary
+        (such as -1) read `<unk>`.
+        """
+        spacing = Spacing(self.style)
+        return "".join(spacing.piece(word) for word in self._visible(ids))
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of `text` as the vocabulary would write them, known or not."""
+        return self._words(text)
+
+    def word(self, id: int) -> str:
+        """Return the word with this id; `<unk>` for -1.
+
+        Raises:
+            IndexError: no word has this id.
+        """
+        if id == -1:
+            return UNKNOWN
+        found: str | None = self._inner.id_to_token(id) if 0 <= id < self.size else None
+        if found is None:
+            raise IndexError(f"expected an id from 0 to {self.size - 1}, found {id}")
+        return found
+
+    def id(self, word: str) -> int | None:
+        """Return the id of this exact word (or special, such as `<eos>`), or None where it has none."""
+        found: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
+        return None if found is None or found >= self.size else found
+
+    def _looked_up(self, prepared: str, at_once: int) -> list[int] | None:
+        """Return the ids of a plain text by a dictionary, four times as fast as the Rust library; or None.
+
+        The dictionary takes tens of milliseconds to make, so it is made once many texts have been asked for.
+        """
+        if self._dictionary is None and self._asked + at_once <= _ASKED_BEFORE_DICTIONARY:
+            self._asked += at_once
+            return None
+        words = self._plain_words(prepared)
+        if words is None:
+            return None
+        if self._dictionary is None:
+            self._dictionary = self._inner.get_vocab()
+        unknown = self.size if self.unknown is None else self.unknown
+        find = self._dictionary.get
+        return self._ids([find(word, unknown) for word in words])
+
+    def _plain_words(self, prepared: str) -> list[str] | None:
+        """Return the words of a text of plain characters; None where only the Rust library may say."""
+        pattern = _ASCII_WORDS[self.style]
+        if not prepared.isascii():
+            characters, pattern = _PLAIN_WORDS.get(self.style, (None, pattern))
+            if characters is None or not characters.fullmatch(prepared):
+                return None
+        return pattern.findall(prepared.lower() if self._lowercase else prepared)
+
+    def _ids(self, ids: list[int]) -> list[int]:
+        if self.style == "white-space":
+            return [i if i < self.size else -1 for i in ids]
+        return ids if self.start is None else [self.start, *ids]
+
+    def _prepared(self, text: str) -> str:
+        # Rust's strings hold no lone surrogates, which JSON can bring in; one for one, so offsets stay.
+        if not text.isascii() and _SURROGATES.search(text):
+            text = _SURROGATES.sub("\ufffd", text)
+        # Keras lowers with str.lower, which knows the Greek final sigma; the normalizer does not.
+        return text.lower() if self.style == "keras" and self._lowercase else text
+
+    def _visible(self, ids: Iterable[int]) -> Iterator[str]:
+        hidden = {self.pad, self.start, None if self.style != "keras" else 3}
+        for i in ids:
+            if i == self.end_of_line:
+                yield "\n"
+            elif i not in hidden:
+                yield self.word(i) if 0 <= i < self.size else UNKNOWN
+
+    def _words(self, text: str) -> list[str]:
+        prepared = self._prepared(text)
+        plain = self._plain_words(prepared)
+        if plain is not None:
+            return plain
+        if self._inner.normalizer is not None:
+            prepared = self._inner.normalizer.normalize_str(prepared)
+        return [word for word, _ in self._inner.pre_tokenizer.pre_tokenize_str(prepared)]
+
+
+def _build(style: Style, lowercase: bool, words: list[str]) -> Any:
+    """Return a Hugging Face tokenizer whose ids are the style's specials, then `words`."""
+    tokens = [*_SPECIALS[style], *words]
+    unknown = UNKNOWN
+    if style == "white-space":
+        tokens, unknown = [*tokens, _WHITE_SPACE_UNKNOWN], _WHITE_SPACE_UNKNOWN
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    inner = HuggingFaceTokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
+    steps: list[Any] = [normalizers.NFC()] if style == "words" else []
+    if lowercase:
+        steps.append(normalizers.Lowercase())
+    if steps:
+        inner.normalizer = normalizers.Sequence(steps)
+    if style == "words":
+        inner.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
+    else:
+        pattern = _KERAS_FILTERS if style == "keras" else _WHITE_SPACE
+        inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "removed")
+    return inner
+
+
+def _style_of(inner: Any, size: int) -> Style:
+    """Tell the style by the ids that only it has."""
+    if inner.id_to_token(size - 1) == _WHITE_SPACE_UNKNOWN:
+        return "white-space"
+    for style in ("keras", "words"):
+        specials = _SPECIALS[style]
+        if [inner.id_to_token(i) for i in range(len(specials))] == specials:
+            return "keras" if style == "keras" else "words"
+    raise ValueError("the vocabulary of another program")
+
+
+class _Places(dict[str, int]):
+    """The words seen so far, each with its place in the order of arrival; looking a new one up adds it."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = place = len(self)
+        return place
+
+
+def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(tokenizer._words(text))
+        if len(counts) > _MOST_COUNTED:
+            counts = Counter({word: n for word, n in counts.items() if n > 1})
+    return counts
+
+
+def _spans_before_lowering(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Move spans from `text.lower()` back to `text`; a letter such as İ becomes two there."""
+    origin = [i for i, letter in enumerate(text) for _ in letter.lower()]
+    return [(origin[start], origin[end - 1] + 1) for start, end in spans]
+
+
+def _spans_before_composing(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretch spans over the accents that NFC composed into the letter before, which they leave out."""
+    stretched = []
+    for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=True):
+        # Every letter that is not white space belongs to a word of this style.
+        while end < limit and not text[end].isspace():
+            end += 1
+        stretched.append((start, end))
+    return stretched

@@ -1,0 +1,48 @@
+"""How a training is run, apart from what it learns: the same options for both jobs and every interface."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foretell.errors import SettingsError
+from foretell.training.events import Listener, silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Options of a training that do not change what is learned.
+
+    Attributes:
+        out: the model directory to write. The run lies beside it until the model is written.
+        preset: the name of the preset that the settings came from; the model directory records it.
+        resume: continue the unfinished run of `out`, bit for bit as if it had never stopped.
+        restart: delete an unfinished run of `out` and begin again.
+        checkpoint_seconds: seconds between two checkpoints, more than 0.
+        tensorboard: a directory for TensorBoard event files, or None.
+        baseline: also fit a simple model to compare with, where it is not a part of the model anyway.
+        listener: is called with each event of the training.
+        started: `time.monotonic()` when the command began; `settings.minutes` counts from it.
+        stop_after_steps: interrupt after this many steps, as Ctrl-C does; None: never.
+
+    Raises:
+        SettingsError: `checkpoint_seconds` is not more than 0.
+    """
+
+    out: Path
+    preset: str = "base"
+    resume: bool = False
+    restart: bool = False
+    checkpoint_seconds: float = 60.0
+    tensorboard: Path | None = None
+    baseline: bool = True
+    listener: Listener = silent
+    started: float = field(default_factory=time.monotonic)
+    stop_after_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.checkpoint_seconds > 0:
+            raise SettingsError(
+                expected="more than 0", found=str(self.checkpoint_seconds), where="checkpoint-seconds"
+            )

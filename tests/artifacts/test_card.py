@@ -1,0 +1,123 @@
+"""The model card says what the model is, how to use it, its figures and its limits."""
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.card import model_card
+from foretell.config import LABELS_PRESETS
+from foretell.ngrams.kneser_ney import KneserNey, Level
+from foretell.ngrams.linear import LinearModel
+
+
+def test_every_card_has_its_parts(any_model):
+    card = model_card(any_model, "my-model", "1.2.3")
+    assert card.startswith("---\nlibrary_name: foretell\n")
+    assert re.findall(r"^## (.*)$", card, re.M) == ["Use it", "Figures", "How it was made", "Limits", "Files"]
+    assert f"{sum(w.size for w in any_model.weights.values()):,} weights" in card
+    assert 'foretell.load("my-model")' in card
+    assert "foretell 1.2.3" in card
+
+
+def test_labels_card(make_model):
+    card = model_card(make_model("labels-bilstm-3"), "m", "1")
+    assert "one of 3 labels, `bad`, `good`, `mixed`" in card
+    assert 'foretell classify m "a text"' in card
+    assert "of a longer text its network reads only the last 30 words" in " ".join(card.split())
+    assert "--abstain-below" in card
+    assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
+
+
+def test_a_linear_model_in_the_classifier_is_said_openly(make_model):
+    metrics = {"accuracy": 0.93, "network_accuracy": 0.91, "baseline_accuracy": 0.9, "valid_texts": 2500}
+    ensemble = {"network": 0.625, "linear": 1.5, "offsets": [0.25, -0.25]}
+    linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
+    model = make_model("labels-bilstm", linear=linear, calibration=ensemble, metrics=metrics)
+    card = " ".join(model_card(model, "m", "1").split())
+    assert "A linear model of 3 word 1–3 grams is a part of it." in card
+    assert "(weight 0.62) and the linear model (weight 1.50) give, with an offset for each label" in card
+    assert "93.00% with both parts, 91.00% with the network alone, 90.00% with the linear model alone" in card
+    assert "`--no-linear`" in card
+    assert "`linear.safetensors` holds the linear model" in card
+    assert "calibrated on 2,500 held-out texts" in card
+    # One that has learned from unlabelled texts too is another than the baseline.
+    model.metrics["linear_accuracy"] = 0.92
+    card = model_card(model, "m", "1")
+    assert "92.00% with the linear model alone" in card
+    assert "| Accuracy of its linear model alone | 92.00% |" in card
+    assert "for comparison | 90.00% |" in card
+
+
+def test_without_valid_texts_the_card_claims_no_calibration(make_model):
+    half = {"network": 0.5, "linear": 0.5, "offsets": []}
+    model = make_model("labels-bilstm", calibration=half, metrics={"valid_texts": 0})
+    card = model_card(model, "m", "1")
+    assert "No texts were held out to calibrate" in card
+    assert "A linear model" not in card
+    assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
+
+
+def test_words_card(make_model):
+    card = model_card(make_model("words-article"), "my model", "1")
+    assert "2 stacked LSTM layers of 9 units over 3 words" in card
+    assert "foretell next 'my model'" in card
+    assert "so is this model" in card
+
+
+def test_held_out_perplexity_is_not_called_the_training_texts(make_model):
+    metrics = {"perplexity": 90.5, "valid_perplexity": 90.5, "network_perplexity": 99.25}
+    card = model_card(make_model("words-1", metrics=metrics), "m", "1")
+    assert "| Perplexity, held-out text | 90.50 |" in card
+    assert "| Perplexity of the network alone | 99.25 |" in card
+    assert "training text |" not in card
+    learned_by_heart = {"perplexity": 1.25, "valid_perplexity": None}
+    card = model_card(make_model("words-1", metrics=learned_by_heart), "m", "1")
+    assert "| Perplexity, training text | 1.25 |" in card
+
+
+def test_the_n_gram_part_is_told(make_model):
+    levels = (
+        Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
+        Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
+    )
+    shares = {"ngram_shares": [0.125, 0.75]}
+    model = dataclasses.replace(make_model("words-1"), ngrams=KneserNey(levels, 3, 10), calibration=shares)
+    card = model_card(model, "m", "1")
+    assert "A Kneser-Ney model of 4 word 1–2 grams is a part of it" in card
+    assert "whose weight is 12%, 75% where it knows a context of 0 to 1 words" in card
+    assert "`--no-kneser-ney` leaves it out" in card
+    assert "`ngrams.safetensors` holds the n-gram model" in card
+    assert "n-gram" not in model_card(make_model("words-1"), "m", "1")
+
+
+def test_figures(make_model):
+    metrics = {
+        "accuracy": np.float32(0.875),
+        "perplexity": math.inf,
+        "valid_loss": 0.25,
+        "note": "x",
+        "steps": True,
+    }
+    card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
+    assert "| Accuracy | 87.50% |" in card
+    assert "| Loss, held out (nats) | 0.2500 |" in card
+    assert "Perplexity" not in card
+    assert "steps" not in card.lower().split("## limits")[0].split("## figures")[1].split("## how")[0]
+    assert "None were recorded" in model_card(make_model("labels-bilstm", metrics={}), "m", "1")
+
+
+@pytest.mark.parametrize("name", ["a`b", "x\n# heading", '"; import os', "<script>"])
+def test_names_and_labels_cannot_break_the_page(make_model, name):
+    card = model_card(make_model("labels-bilstm", labels=sorted([name, "z"])), name, "1")
+    assert re.findall(r"^#+ .*$", card, re.M)[1:] == [
+        *("## Use it", "## Figures", "## How it was made", "## Limits", "## Files")
+    ]
+    assert "\n<script>" not in card
+
+
+def test_many_labels_are_cut(make_model):
+    labels = [f"l{i:03}" for i in range(150)]
+    assert "and 130 more" in model_card(make_model("labels-bilstm", labels=labels), "m", "1")

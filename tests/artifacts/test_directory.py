@@ -1,0 +1,388 @@
+"""The model directory: what is written comes back, and nothing damaged, foreign or newer is believed."""
+
+import hashlib
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from foretell.artifacts import manifest
+from foretell.artifacts.directory import check_writable, open_verified, read_model, write_model
+from foretell.config import LabelsSettings
+from foretell.errors import (
+    ArtifactError,
+    ChangedFileError,
+    MissingFileError,
+    NewerFormatError,
+    NotAModelError,
+    SettingsError,
+)
+from foretell.ngrams.linear import LinearModel
+
+ALL = (*manifest.FILES, manifest.MANIFEST)
+READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
+
+
+@pytest.fixture
+def directory(written, tmp_path):
+    """A written model."""
+    return shutil.copytree(written, tmp_path / "model")
+
+
+def rewrite(directory, name, change):
+    """Change a JSON file and make the manifest agree with it."""
+    value = json.loads((directory / name).read_text())
+    change(value)
+    (directory / name).write_text(json.dumps(value))
+    listed = json.loads((directory / "manifest.json").read_text())
+    content = (directory / name).read_bytes()
+    listed["files"][name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (directory / "manifest.json").write_text(json.dumps(listed))
+
+
+def test_every_network_comes_back_as_it_was(any_model, tmp_path):
+    write_model(any_model, tmp_path / "model")
+    again = read_model(tmp_path / "model")
+    assert (again.job, again.preset, again.settings) == (any_model.job, any_model.preset, any_model.settings)
+    assert (again.labels, again.metrics) == (any_model.labels, any_model.metrics)
+    assert again.tokenizer.to_json() == any_model.tokenizer.to_json()
+    assert again.weights.keys() == any_model.weights.keys()
+    for name, weight in again.weights.items():
+        np.testing.assert_array_equal(weight, any_model.weights[name])
+
+
+def test_the_files_and_nothing_else(directory):
+    assert {path.name for path in directory.iterdir()} == {*ALL}
+    assert [path.name for path in directory.parent.iterdir()] == ["model"]
+    config = json.loads((directory / "config.json").read_text())
+    assert config["format_version"] == 1
+    assert {"foretell", "job", "preset", "settings", "labels", "calibration"} < config.keys()
+    listed = json.loads((directory / "manifest.json").read_text())["files"]
+    for name, entry in listed.items():
+        content = (directory / name).read_bytes()
+        assert entry == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_the_same_model_is_written_the_same(make_model, tmp_path):
+    for parent in ("one", "two"):
+        write_model(make_model("labels-bilstm"), tmp_path / parent / "model")
+    for name in ALL:
+        assert (tmp_path / "one/model" / name).read_bytes() == (tmp_path / "two/model" / name).read_bytes()
+
+
+def test_open_verified_gives_what_the_runtime_needs(directory, model):
+    opened = open_verified(str(directory))
+    assert opened.onnx_path == directory / "model.onnx"
+    assert (opened.job, opened.labels, opened.settings) == ("labels", ["bad", "good"], model.settings)
+    assert opened.tokenizer.encode("The mind") == model.tokenizer.encode("The mind")
+    assert opened.metrics["accuracy"] == 0.875
+
+
+def test_reading_needs_no_onnx_and_no_tensorflow(directory):
+    code = (
+        "import sys; from foretell.artifacts.directory import open_verified, read_model;"
+        f"open_verified({str(directory)!r}); read_model({str(directory)!r});"
+        "assert not {'onnx', 'onnxruntime', 'tensorflow', 'keras', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_metrics_of_numpy_and_without_a_number(make_model, tmp_path):
+    metrics = {"f1": np.float32(0.5), "confusion": np.eye(2, dtype=int), "perplexity": math.inf, "n": (1, 2)}
+    write_model(make_model("labels-bilstm", metrics=metrics), tmp_path / "model")
+    expected = {"f1": 0.5, "confusion": [[1, 0], [0, 1]], "perplexity": None, "n": [1, 2]}
+    assert open_verified(tmp_path / "model").metrics == expected
+
+
+def test_labels_of_any_characters(make_model, tmp_path):
+    labels = sorted(["päl|`ace\n# x", "\ud800 half"])
+    write_model(make_model("labels-bilstm", labels=labels), tmp_path / "model")
+    assert open_verified(tmp_path / "model").labels == labels
+
+
+# --- A linear model that is a part of the classifier
+
+
+@pytest.fixture
+def mixed(make_model, tmp_path):
+    """A written model with a linear part, and its directory."""
+    keys = np.array([2, 3, 5, 8 + 3 * 30 + 4], np.int64)
+    weights = np.array([[0.5], [-1.0], [2.0], [0.25]], np.float32)
+    linear = LinearModel(keys, weights, np.array([0.125], np.float32), size=30)
+    ensemble = {"network": 0.75, "linear": 0.5, "offsets": [0.1, -0.1]}
+    model = make_model("labels-bilstm", linear=linear, calibration=ensemble)
+    write_model(model, tmp_path / "mixed")
+    return model, tmp_path / "mixed"
+
+
+def test_a_linear_model_and_its_weight_come_back(mixed):
+    model, path = mixed
+    assert {each.name for each in path.iterdir()} == {*ALL, manifest.LINEAR}
+    listed = json.loads((path / "manifest.json").read_text())["files"]
+    content = (path / "linear.safetensors").read_bytes()
+    assert listed["linear.safetensors"]["sha256"] == hashlib.sha256(content).hexdigest()
+    for again in (open_verified(path), read_model(path)):
+        assert again.calibration == model.calibration
+        assert (again.linear.size, again.linear.longest) == (30, 3)
+        np.testing.assert_array_equal(again.linear.keys, model.linear.keys)
+        np.testing.assert_array_equal(again.linear.weights, model.linear.weights)
+        np.testing.assert_array_equal(again.linear.bias, model.linear.bias)
+    assert "is a part of it" in (path / "README.md").read_text()
+
+
+@READERS
+def test_a_changed_linear_model_is_refused(mixed, reader):
+    _, path = mixed
+    content = bytearray((path / "linear.safetensors").read_bytes())
+    content[-1] ^= 1
+    (path / "linear.safetensors").write_bytes(content)
+    with pytest.raises(ChangedFileError, match=r"linear\.safetensors: expected SHA-256"):
+        reader(path)
+    (path / "linear.safetensors").unlink()
+    with pytest.raises(MissingFileError, match=r"linear\.safetensors: expected this file"):
+        reader(path)
+
+
+@READERS
+@pytest.mark.parametrize("change", ["not safetensors", "keys that descend", "a weight that is NaN"])
+def test_a_linear_model_that_lies_under_a_true_hash(mixed, reader, change):
+    model, path = mixed
+    arrays = {name: array.copy() for name, array in model.linear.to_arrays().items()}
+    if change == "keys that descend":
+        arrays["linear/keys"] = arrays["linear/keys"][::-1].copy()
+    elif change == "a weight that is NaN":
+        arrays["linear/weights"][0] = np.nan
+    content = b"\x00" * 40 if change == "not safetensors" else save(arrays)
+    (path / "linear.safetensors").write_bytes(content)
+    listed = json.loads((path / "manifest.json").read_text())
+    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    listed["files"]["linear.safetensors"] = entry
+    (path / "manifest.json").write_text(json.dumps(listed))
+    with pytest.raises(ChangedFileError, match=r"linear\.safetensors"):
+        reader(path)
+
+
+def test_a_model_without_a_linear_part_takes_the_place_of_one_with(mixed, make_model):
+    _, path = mixed
+    write_model(make_model("labels-bilstm"), path)
+    assert {each.name for each in path.iterdir()} == {*ALL}
+    assert open_verified(path).linear is None
+    write_model(make_model("labels-bilstm", calibration={"network": 0.5, "linear": 0.0, "offsets": []}), path)
+    assert open_verified(path).calibration == {"network": 0.5, "linear": 0.0, "offsets": []}
+
+
+def test_the_run_moves_in(model, tmp_path):
+    run = tmp_path / "model.run"
+    run.mkdir()
+    (run / "metrics.jsonl").write_text("{}\n")
+    write_model(model, tmp_path / "model", run=run)
+    assert (tmp_path / "model/run/metrics.jsonl").read_text() == "{}\n"
+    assert not run.exists()
+    (tmp_path / "model/run/metrics.jsonl").write_text("changed, and not part of the promise")
+    open_verified(tmp_path / "model")
+
+
+# --- What is not believed
+
+
+@READERS
+@pytest.mark.parametrize("name", manifest.FILES)
+def test_one_changed_bit(directory, name, reader):
+    content = bytearray((directory / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (directory / name).write_bytes(content)
+    with pytest.raises(ChangedFileError, match=rf"{name}: expected SHA-256 \w+…, found \w+…; copy"):
+        reader(directory)
+
+
+@READERS
+@pytest.mark.parametrize("name", manifest.FILES)
+@pytest.mark.parametrize("keep", [0, 0.5])
+def test_a_truncated_file(directory, name, keep, reader):
+    content = (directory / name).read_bytes()
+    (directory / name).write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(ChangedFileError, match=rf"{name}: expected {len(content)} bytes, found \d+"):
+        reader(directory)
+
+
+@READERS
+@pytest.mark.parametrize("name", ALL)
+def test_a_missing_file(directory, name, reader):
+    (directory / name).unlink()
+    with pytest.raises(MissingFileError, match=rf"{name}: expected this file, found none"):
+        reader(directory)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": []}', '{"files": {}}', "\x00"])
+def test_a_damaged_manifest(directory, text):
+    (directory / "manifest.json").write_text(text)
+    with pytest.raises(ChangedFileError, match=r"manifest\.json"):
+        open_verified(directory)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/hosts", "run/../../outside", "..", ".", "", "C:\\x", "a\x00b"]
+)
+def test_a_manifest_that_names_a_file_outside(directory, name):
+    (directory.parent / "outside").write_bytes(b"x")
+    listed = json.loads((directory / "manifest.json").read_text())
+    listed["files"][name] = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    (directory / "manifest.json").write_text(json.dumps(listed))
+    with pytest.raises(ChangedFileError, match="names of files in this directory"):
+        open_verified(directory)
+
+
+@pytest.mark.parametrize(
+    "entry", [None, 3, {}, {"size": -1}, {"size": "1", "sha256": "0" * 64}, {"size": 1, "sha256": "x"}]
+)
+def test_a_manifest_with_a_wrong_entry(directory, entry):
+    listed = json.loads((directory / "manifest.json").read_text())
+    listed["files"]["model.onnx"] = entry
+    (directory / "manifest.json").write_text(json.dumps(listed))
+    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.onnx"):
+        open_verified(directory)
+
+
+def test_a_newer_format_is_named_before_anything_else(directory):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config, "format_version": 2}))
+    (directory / "model.onnx").unlink()
+    with pytest.raises(NewerFormatError, match=r"found version 2; pip install --upgrade foretell"):
+        open_verified(directory)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config.pop("labels"),
+        lambda config: config.update(job="images"),
+        lambda config: config["settings"].update(units=-1),
+        lambda config: config["settings"].update(color="red"),
+    ],
+)
+def test_a_config_that_lies_under_a_true_hash(directory, change):
+    rewrite(directory, "config.json", change)
+    with pytest.raises(ChangedFileError, match=r"config\.json"):
+        open_verified(directory)
+
+
+def test_settings_of_another_network_under_a_true_hash(directory):
+    rewrite(directory, "config.json", lambda config: config["settings"].update(units=8))
+    with pytest.raises(ArtifactError, match="weight lstm_forward/kernel: expected float32"):
+        read_model(directory)
+
+
+@READERS
+def test_places_that_are_no_model(tmp_path, reader):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert/config.json").write_text('{"architectures": ["BertModel"]}')
+    (tmp_path / "bert/model.safetensors").write_bytes(b"")
+    for name, found in {
+        "file": "a file",
+        "nothing": "nothing there",
+        "empty": "a directory that foretell did not write",
+        "bert": "a directory that foretell did not write",
+    }.items():
+        with pytest.raises(
+            NotAModelError, match=f"{name}: expected a foretell model directory, found {found}"
+        ):
+            reader(tmp_path / name)
+
+
+# --- What is not written
+
+
+def test_weights_of_another_shape(model, tmp_path):
+    model.weights["output/bias"] = np.zeros(2, np.float32)
+    with pytest.raises(
+        ArtifactError, match=r"weight output/bias: expected float32 \[1\], found float32 \[2\]"
+    ):
+        write_model(model, tmp_path / "model")
+
+
+def test_weights_of_another_type(model, tmp_path):
+    model.weights["output/bias"] = np.zeros(1, np.float64)
+    with pytest.raises(ArtifactError, match=r"found float64 \[1\]"):
+        write_model(model, tmp_path / "model")
+
+
+def test_weights_missing_and_unknown(model, tmp_path):
+    model.weights["other"] = model.weights.pop("output/bias")
+    with pytest.raises(ArtifactError, match="missing: output/bias; unknown: other"):
+        write_model(model, tmp_path / "model")
+
+
+def test_diverged_weights(model, tmp_path):
+    model.weights["embedding"][3, 2] = np.nan
+    with pytest.raises(ArtifactError, match=r"weight embedding: expected finite .* lower --learning-rate"):
+        write_model(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("labels", [None, [], ["one"], ["b", "a"], ["a", "a"]])
+def test_labels_that_are_none(make_model, tmp_path, labels):
+    with pytest.raises(ArtifactError, match="two or more labels, sorted"):
+        write_model(make_model("labels-bilstm", labels=labels), tmp_path / "model")
+
+
+def test_settings_of_the_other_job(make_model, tmp_path):
+    with pytest.raises(ArtifactError, match="expected settings for labels, found WordsSettings"):
+        write_model(make_model("words-1", job="labels", labels=["a", "b"]), tmp_path / "model")
+
+
+def test_weights_beyond_one_onnx_file_are_refused_before_training():
+    from foretell.artifacts.weights import check_size
+
+    with pytest.raises(
+        SettingsError, match=r"vocabulary: expected weights of at most 2\.1 GB, found 4\.0 GB"
+    ):
+        check_size(LabelsSettings(embedding_size=1000), 1_000_000, 2)
+
+
+def test_check_writable(directory, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/notes.txt").write_text("mine")
+    for path in (directory, tmp_path / "empty", tmp_path / "new/deep"):
+        check_writable(path)
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ArtifactError, match="expected a foretell model, or nothing, found a file"):
+        check_writable(tmp_path / "file")
+    with pytest.raises(ArtifactError, match=r"found notes\.txt in it, which is not foretell's; choose"):
+        check_writable(tmp_path / "theirs")
+    with pytest.raises(ArtifactError, match="expected a directory to write in, found a file"):
+        check_writable(tmp_path / "file/model")
+    with pytest.raises(ArtifactError, match="found File name too long; choose another"):
+        check_writable(tmp_path / ("n" * 300))
+    (directory / "thesis.doc").write_text("mine")
+    with pytest.raises(ArtifactError, match=r"found thesis\.doc in it"):
+        check_writable(directory)
+
+
+def test_what_is_not_ours_is_not_replaced(model, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/config.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="a directory of another program"):
+        write_model(model, tmp_path / "theirs")
+    assert (tmp_path / "theirs/config.json").read_text() == "{}"
+
+
+def test_a_damaged_model_of_ours_can_be_replaced(directory, model):
+    (directory / "model.onnx").unlink()
+    write_model(model, directory)
+    open_verified(directory)
+
+
+def test_a_link_to_a_model_stays_a_link(directory, model, tmp_path):
+    (tmp_path / "latest").symlink_to(directory)
+    write_model(model, tmp_path / "latest")
+    assert (tmp_path / "latest").is_symlink()
+    open_verified(directory)

@@ -1,0 +1,173 @@
+"""The classifiers as networks: what makes the article's the article's, and what padding must not do."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+
+from foretell.config import LABELS_PRESETS, with_changes
+from foretell.errors import SettingsError
+from foretell.networks import set_weights, weights_of
+from foretell.networks.labels import labels_network
+
+ARTICLE = LABELS_PRESETS["article"]
+SMALL = {"units": 5, "embedding_size": 4, "dense_units": 6, "length": 24}
+
+
+def small(preset: str, **changes):
+    return with_changes(LABELS_PRESETS[preset], {**SMALL, **changes})
+
+
+def some_ids(rng, shape):
+    return rng.integers(1, 30, shape).astype(np.int32)
+
+
+def test_article_preset_is_the_articles():
+    assert (ARTICLE.tokens, ARTICLE.vocabulary + 4, ARTICLE.length) == ("keras", 1000, 200)
+    assert (ARTICLE.embedding_size, ARTICLE.units, ARTICLE.dense_units) == (50, 100, 250)
+    assert (ARTICLE.dropout, ARTICLE.recurrent_dropout) == (0.2, 0.2)
+    assert (ARTICLE.batch_size, ARTICLE.epochs, ARTICLE.learning_rate) == (64, 10, 0.001)
+    assert (ARTICLE.valid_fraction, ARTICLE.patience, ARTICLE.keep, ARTICLE.min_steps) == (0.0, 0, "last", 1)
+    assert (ARTICLE.lowercase, ARTICLE.min_count) == (True, 1)
+
+
+def test_article_layers_are_the_articles():
+    model = labels_network(ARTICLE, 1000, 2)
+    embedding, drop_1, lstm, dense, drop_2, output = model.layers
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Embedding", "Dropout", "FastLSTM", "Dense", "Dropout", "Dense"]
+    assert isinstance(lstm, keras.layers.LSTM)
+    assert model.input_shape == (None, 200)
+    assert model.output_shape == (None, 1)
+    assert (embedding.input_dim, embedding.output_dim, embedding.mask_zero) == (1000, 50, False)
+    assert (drop_1.rate, drop_2.rate) == (0.2, 0.2)
+    assert (lstm.units, lstm.dropout, lstm.recurrent_dropout) == (100, 0.2, 0.2)
+    assert (lstm.return_sequences, lstm.go_backwards, lstm.stateful) == (False, False, False)
+    assert (dense.units, dense.activation.__name__) == (250, "relu")
+    assert (output.units, output.activation.__name__) == (1, "sigmoid")
+    assert model.count_params() == 50_000 + 4 * 100 * (50 + 100 + 1) + 250 * 101 + 251
+
+
+def test_article_initialisers_are_keras_defaults():
+    model = labels_network(ARTICLE, 1000, 2)
+    embedding, _, lstm, dense, _, output = model.layers
+    limits = embedding.embeddings_initializer.get_config()
+    assert type(embedding.embeddings_initializer).__name__ == "RandomUniform"
+    assert (limits["minval"], limits["maxval"]) == (-0.05, 0.05)
+    cell = lstm.cell
+    assert type(cell.kernel_initializer).__name__ == "GlorotUniform"
+    assert type(cell.recurrent_initializer).__name__ == "Orthogonal"
+    assert cell.unit_forget_bias
+    np.testing.assert_array_equal(cell.bias.numpy(), np.repeat([0.0, 1.0, 0.0, 0.0], 100))
+    for layer in (dense, output):
+        assert type(layer.kernel_initializer).__name__ == "GlorotUniform"
+        np.testing.assert_array_equal(layer.bias.numpy(), 0)
+
+
+def plain_keras_article(settings, size):
+    """The article's program as one writes it today."""
+    keras.utils.set_random_seed(settings.seed)
+    return keras.Sequential(
+        [
+            keras.Input((settings.length,), dtype="int32"),
+            keras.layers.Embedding(size, settings.embedding_size),
+            keras.layers.Dropout(0.2),
+            keras.layers.LSTM(settings.units, dropout=0.2, recurrent_dropout=0.2),
+            keras.layers.Dense(settings.dense_units, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def test_article_first_step_is_plain_keras():
+    from foretell.training.labels.network_fit import compile_network
+
+    settings = small("article", seed=7)
+    rng = np.random.default_rng(0)
+    ids, targets = some_ids(rng, (16, 24)), rng.integers(0, 2, (16, 1)).astype(np.float32)
+    plain = plain_keras_article(settings, 30)
+    plain.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    ours = labels_network(settings, 30, 2)
+    compile_network(ours, settings, 2)
+    for a, b in zip(plain.get_weights(), ours.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    golden = plain.train_on_batch(ids, targets)[0]
+    assert ours.train_on_batch(ids, targets)[0] == pytest.approx(golden, rel=1e-6)
+    for a, b in zip(plain.get_weights(), ours.get_weights(), strict=True):
+        # Adam divides by the gradient's own size: where that is all but zero, rounding shows.
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_article_optimiser_is_adam_as_keras_has_it():
+    from foretell.training.labels.network_fit import compile_network
+
+    model = labels_network(small("article"), 30, 2)
+    compile_network(model, ARTICLE, 2)
+    config, default = model.optimizer.get_config(), keras.optimizers.Adam().get_config()
+    assert type(model.optimizer) is keras.optimizers.Adam
+    assert {**config, "name": ""} == {**default, "name": ""}
+    assert model.loss == "binary_crossentropy"
+
+
+@pytest.mark.parametrize("preset", ["article", "cnn-lstm", "base"])
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_probabilities_and_weight_names(preset, n_labels):
+    from foretell.artifacts.weights import weight_shapes
+
+    settings = small(preset)
+    model = labels_network(settings, 30, n_labels)
+    found = np.array(model(some_ids(np.random.default_rng(0), (4, 24))))
+    assert found.shape == (4, 1 if n_labels == 2 else n_labels)
+    if n_labels > 2:
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    shapes = {name: value.shape for name, value in weights_of(model).items()}
+    assert shapes == weight_shapes(settings, 30, n_labels)
+
+
+def test_padding_changes_nothing():
+    model = labels_network(small("base"), 30, 3)
+    rng = np.random.default_rng(1)
+    for length in (1, 2, 9):
+        ids = some_ids(rng, (3, length))
+        padded = np.pad(ids, ((0, 0), (0, 7)))
+        np.testing.assert_allclose(np.array(model(padded)), np.array(model(ids)), atol=1e-6)
+
+
+def test_pooling_is_max_mean_last_of_both_directions():
+    model = labels_network(small("base"), 30, 2)
+    ids = some_ids(np.random.default_rng(2), (2, 6))
+    words = model.get_layer("embedding")(ids)
+    forward = np.array(model.get_layer("lstm_forward")(words))
+    backward = np.array(model.get_layer("lstm_backward")(np.array(words)[:, ::-1]))
+    both = np.concatenate([forward, backward], axis=-1)
+    pooled = np.concatenate([both.max(axis=1), both.mean(axis=1), both[:, -1]], axis=-1)
+    expected = np.array(model.get_layer("output")(pooled))
+    np.testing.assert_allclose(np.array(model(ids)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["article", "cnn-lstm", "base"])
+def test_the_seed_decides_the_weights_and_nothing_else_changes(preset):
+    random.seed(5)
+    before, numpy_before = random.getstate(), np.random.get_state()[1].copy()
+    first, second = (weights_of(labels_network(small(preset, seed=3), 30, 2)) for _ in range(2))
+    assert random.getstate() == before
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_before)
+    other = weights_of(labels_network(small(preset, seed=4), 30, 2))
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+    assert not np.array_equal(first["embedding"], other["embedding"])
+
+
+def test_weights_round_trip():
+    model, other = (labels_network(small("cnn-lstm", seed=seed), 30, 2) for seed in (1, 2))
+    set_weights(other, weights_of(model))
+    ids = some_ids(np.random.default_rng(3), (4, 24))
+    np.testing.assert_array_equal(np.array(model(ids)), np.array(other(ids)))
+
+
+def test_a_convolution_longer_than_the_texts_is_refused():
+    with pytest.raises(SettingsError, match="length: expected at least kernel-size"):
+        labels_network(small("cnn-lstm", length=7), 30, 2)
+    labels_network(small("cnn-lstm", length=8), 30, 2)

@@ -1,0 +1,244 @@
+"""Keys of n-grams, which texts hold them, and the linear model over them, beside slow, obvious references."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from foretell.errors import ArtifactError, SettingsError
+from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.linear import LinearModel, weighted_sum
+
+SIZE = 7
+texts_lists = st.lists(st.lists(st.integers(-1, SIZE + 1), max_size=12), max_size=9)
+
+
+def key(ngram, size):
+    """As long as it can be said: shorter n-grams first, then the ids as the digits of a number."""
+    before = sum(size**n for n in range(1, len(ngram)))
+    return before + sum(word * size**place for place, word in enumerate(reversed(ngram)))
+
+
+def occurrences(text, size, longest=3):
+    """Every (start, stop) whose words are all known: 0 pads, 1 is unknown."""
+    for n in range(1, longest + 1):
+        for start in range(len(text) - n + 1):
+            if all(2 <= word < size for word in text[start : start + n]):
+                yield start, start + n
+
+
+def held(text, size, longest=3):
+    return {key(text[a:b], size) for a, b in occurrences(text, size, longest)}
+
+
+def flat(texts):
+    ids = np.array([word for text in texts for word in text], np.int32)
+    return ids, np.cumsum([0, *(len(text) for text in texts)])
+
+
+def model_of(keys, columns=1, size=SIZE, longest=3):
+    rng = np.random.default_rng(len(keys))
+    weights = rng.standard_normal((len(keys), columns)).astype(np.float32)
+    bias = rng.standard_normal(columns).astype(np.float32)
+    return LinearModel(np.array(sorted(keys), np.int64), weights, bias, size, longest)
+
+
+def some_model(texts, **kwargs):
+    """A model that knows about two of three n-grams of the texts, and some that none of them holds."""
+    known = {each for text in texts for each in held(text, SIZE) if each % 3}
+    return model_of(known | {key((3, 3, 3), SIZE), key((6, 5), SIZE)}, **kwargs)
+
+
+def test_keys_of_known_ngrams():
+    ids, starts = flat([[3, 4, 5]])
+    counted = count_ngrams(ids, starts, 10, least=1)
+    # size · (key of the n-gram a word shorter + 1) + last word
+    assert counted.keys.tolist() == [3, 4, 5, 44, 55, 455]
+    assert counted.n_words == 3
+
+
+@settings(deadline=None)
+@given(texts_lists, st.integers(1, 3), st.integers(1, 4))
+def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
+    ids, starts = flat(texts)
+    counted = count_ngrams(ids, starts, SIZE, least=least, longest=longest)
+    expected = defaultdict(list)
+    for place, text in enumerate(texts):
+        for each in held(text, SIZE, longest):
+            expected[each].append(place)
+    expected = {each: where for each, where in expected.items() if len(where) >= least or each < SIZE}
+    assert counted.keys.tolist() == sorted(expected)
+    spans = zip(counted.starts, counted.starts[1:], strict=False)
+    assert [counted.texts[a:b].tolist() for a, b in spans] == [expected[each] for each in sorted(expected)]
+    assert counted.n_texts == len(texts)
+    assert counted.n_words == sum(each < SIZE for each in expected)
+
+
+@settings(deadline=None)
+@given(texts_lists, st.integers(0, 12))
+def test_the_most_frequent_are_kept(texts, most):
+    ids, starts = flat(texts)
+    everything = count_ngrams(ids, starts, SIZE, least=1)
+    kept = count_ngrams(ids, starts, SIZE, least=1, most=most)
+    order = sorted(zip(-np.diff(everything.starts), everything.keys.tolist(), strict=True))
+    assert kept.keys.tolist() == sorted(each for _, each in order[:most])
+    assert len(kept.texts) == kept.starts[-1] == -sum(count for count, _ in order[:most])
+
+
+@pytest.mark.parametrize("bits", [63, 26, 20])
+def test_counting_in_parts_does_not_show(monkeypatch, bits):
+    rng = np.random.default_rng(1)
+    texts = [rng.integers(0, 50, rng.integers(0, 30)).tolist() for _ in range(300)]
+    # The fewer bits a number has, the more parts the range of the n-grams is cut into.
+    monkeypatch.setattr("foretell.ngrams.counting.KEY_BITS", bits)
+    counted = count_ngrams(*flat(texts), 50, least=1)
+    assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, 50)})
+    assert len(counted.texts) == sum(len(held(text, 50)) for text in texts)
+
+
+def test_ids_of_a_large_vocabulary():
+    rng = np.random.default_rng(1)
+    size = 1_048_575
+    texts = [rng.choice([2, 3, 500_000, size - 1, size], 40).tolist() for _ in range(50)]
+    counted = count_ngrams(*flat(texts), size, least=1)
+    assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, size)})
+
+
+def test_a_vocabulary_too_large_for_the_keys_is_refused():
+    with pytest.raises(SettingsError, match="vocabulary"):
+        count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)
+
+
+@settings(deadline=None)
+@given(texts_lists, texts_lists, st.integers(1, 3))
+def test_a_weighted_sum_has_the_weighted_sum_of_the_scores(texts, others, columns):
+    models = [some_model(texts, columns=columns), some_model(others, columns=columns)]
+    both = weighted_sum(models, [0.25, -2.0])
+    assert (np.diff(both.keys) > 0).all()
+    expected = 0.25 * models[0].scores([*texts, *others]) - 2.0 * models[1].scores([*texts, *others])
+    np.testing.assert_allclose(both.scores([*texts, *others]), expected, atol=1e-4)
+    assert weighted_sum(models, [1.0, 0.0]).keys.tolist() == models[0].keys.tolist()
+
+
+@settings(deadline=None)
+@given(texts_lists, st.integers(1, 3))
+def test_scores_are_the_sums_over_distinct_ngrams(texts, columns):
+    model = some_model(texts, columns=columns)
+    weight_of = dict(zip(model.keys.tolist(), model.weights.astype(np.float64), strict=True))
+    expected = [sum((weight_of.get(k, 0) for k in held(text, SIZE)), start=model.bias) for text in texts]
+    found = model.scores(texts)
+    assert found.shape == (len(texts), columns)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.reshape(expected, found.shape), atol=1e-5)
+
+
+@settings(deadline=None)
+@given(texts_lists)
+def test_one_text_and_a_batch_give_the_same_numbers(texts):
+    model = some_model(texts)
+    alone = [model.scores([text])[0] for text in texts]
+    np.testing.assert_array_equal(model.scores(texts), np.reshape(alone, (len(texts), 1)))
+    ids, starts = flat(texts)
+    np.testing.assert_array_equal(model.scores_of_flat(ids, starts), model.scores(texts))
+
+
+def test_chunks_do_not_show(monkeypatch):
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(0, SIZE, rng.integers(0, 30)).tolist() for _ in range(200)]
+    model = some_model(texts)
+    whole = model.scores(texts)
+    monkeypatch.setattr("foretell.ngrams.linear._KEYS_AT_ONCE", 60)
+    np.testing.assert_array_equal(model.scores(texts), whole)
+    # With so many words, the keys leave room for few texts at a time.
+    size = 1_048_575
+    wide = model_of({each for text in texts for each in held(text, size)}, size=size)
+    alone = [wide.scores([text])[0] for text in texts]
+    np.testing.assert_array_equal(wide.scores(texts), alone)
+
+
+def test_padding_and_arrays_change_nothing():
+    text = [3, 4, 5, 4, 3, 6]
+    model = some_model([text])
+    [expected] = model.scores([text])
+    for same in ([0, 0, *text], [*text, 0], np.array(text, np.int32)):
+        np.testing.assert_array_equal(model.scores([same]), [expected])
+
+
+def test_no_texts_and_no_words():
+    model = some_model([[3, 4]])
+    assert model.scores([]).shape == (0, 1)
+    np.testing.assert_array_equal(model.scores([[], [1, 1, 0]]), [model.bias, model.bias])
+    np.testing.assert_array_equal(model_of(set()).scores([[3, 4, 5]]), [model_of(set()).bias])
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-1, SIZE), max_size=14))
+def test_contributions_name_each_place(text):
+    model = some_model([text], columns=2)
+    weight_of = dict(zip(model.keys.tolist(), model.weights, strict=True))
+    found = model.contributions(text)
+    expected = sorted((a, b) for a, b in occurrences(text, SIZE) if key(text[a:b], SIZE) in weight_of)
+    assert [(start, stop) for start, stop, _ in found] == expected
+    for start, stop, weight in found:
+        np.testing.assert_array_equal(weight, weight_of[key(text[start:stop], SIZE)])
+    distinct = {tuple(text[start:stop]): weight for start, stop, weight in found}
+    total = sum(distinct.values(), start=model.bias)
+    np.testing.assert_allclose(model.scores([text])[0], total, atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+def test_arrays_come_back(columns):
+    texts = [[3, 4, 5, 6], [6, 6, 2]]
+    model = some_model(texts, columns=columns)
+    arrays = load(save(model.to_arrays()))
+    assert all(name.startswith("linear/") for name in arrays)
+    back = LinearModel.from_arrays({**arrays, "embedding": np.zeros((2, 2), np.float32)})
+    assert (back.size, back.longest, len(back)) == (model.size, model.longest, len(model))
+    np.testing.assert_array_equal(back.scores(texts), model.scores(texts))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("keys", None),
+        ("keys", np.array([4, 3, 30])),
+        ("keys", np.array([3, 3, 30])),
+        ("keys", np.array([-1, 3, 30])),
+        ("keys", np.array([3, 30, 7**3 + 7**2 + 7])),
+        ("keys", np.array([3, 4, 30], np.int32)),
+        ("keys", np.array([[3, 4, 30]])),
+        ("weights", np.zeros((2, 1), np.float32)),
+        ("weights", np.zeros((3, 2), np.float32)),
+        ("weights", np.zeros((3, 1))),
+        ("weights", np.array([[0], [np.nan], [0]], np.float32)),
+        ("bias", np.array([np.inf], np.float32)),
+        ("bias", np.zeros(0, np.float32)),
+        ("size", np.array([1 << 21])),
+        ("size", np.array([0])),
+        ("size", np.array([7, 7])),
+        ("longest", np.array([0])),
+        ("longest", np.array([99])),
+    ],
+)
+def test_wrong_arrays_are_refused(name, value):
+    arrays = model_of({3, 4, 30}).to_arrays()
+    LinearModel.from_arrays(arrays)
+    arrays.pop(f"linear/{name}") if value is None else arrays.update({f"linear/{name}": value})
+    with pytest.raises(ArtifactError, match="linear/"):
+        LinearModel.from_arrays(arrays)
+
+
+def test_predicting_loads_nothing_heavy():
+    heavy = ("tensorflow", "keras", "sklearn", "scipy", "onnxruntime", "tokenizers")
+    script = (
+        f"import sys, foretell.ngrams.linear; sys.exit(' '.join(n for n in {heavy} if n in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from foretell.errors import ArtifactError, SettingsError, UsageError
+from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.linear import LinearModel
+from foretell.runtime.labels.classifier import BATCH, LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
+
+WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
+SENTENCE = "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment"
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join),
+    st.sampled_from(["", " \n\t", "zebra quux", "the\nmind\r\nadapts", "\x00", "\ud800", "é 漢字 🙂"]),
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(texts=st.lists(TEXTS, max_size=90))
+def test_a_text_has_the_same_answer_alone_and_in_any_batch(
+    any_labels: LabelsRuntime, texts: list[str]
+) -> None:
+    together = any_labels.predict_proba(texts)
+    assert together.shape == (len(texts), 2)
+    assert together.dtype == np.float32
+    for text, row in zip(texts, together, strict=True):
+        np.testing.assert_allclose(any_labels.predict_proba([text])[0], row, atol=1e-6)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(texts=st.lists(TEXTS, max_size=50), chunk=st.integers(1, 20))
+def test_classify_answers_every_text_once_and_in_order(
+    any_labels: LabelsRuntime, texts: list[str], chunk: int
+) -> None:
+    verdicts = list(any_labels.classify(iter(texts), chunk=chunk))
+    assert len(verdicts) == len(texts)
+    for verdict, row in zip(verdicts, any_labels.predict_proba(texts), strict=True):
+        assert list(verdict.probabilities) == any_labels.labels
+        np.testing.assert_allclose(list(verdict.probabilities.values()), row, atol=1e-6)
+        assert verdict.probability == max(verdict.probabilities.values())
+        assert verdict.probabilities[verdict.label] == verdict.probability
+
+
+def test_classify_streams(any_labels: LabelsRuntime) -> None:
+    asked = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield "the mind"
+
+    verdicts = any_labels.classify(endless(), chunk=1)
+    for given_so_far in range(1, 5):
+        next(verdicts)
+        assert asked == given_so_far
+    first = any_labels.classify(endless())
+    asked = 0
+    next(first)
+    assert asked == 1
+
+
+def test_an_empty_text_is_an_unknown_word(labels_model: Callable[..., LabelsRuntime]) -> None:
+    runtime = labels_model()
+    np.testing.assert_array_equal(runtime.predict_proba([""]), runtime.predict_proba(["zebra"]))
+    assert runtime.predict_proba([]).shape == (0, 2)
+    assert list(runtime.classify([])) == []
+
+
+def test_only_the_last_words_are_read_of_any_length(any_labels: LabelsRuntime) -> None:
+    end = " ".join(WORDS * 6)
+    long = "the mind " * 100_000 + end
+    np.testing.assert_allclose(
+        any_labels.predict_proba([long]), any_labels.predict_proba([f"zebra {end}"]), atol=1e-6
+    )
+    spaced = "the mind adapts" + " " * 100_000
+    padded = any_labels.predict_proba([spaced])
+    np.testing.assert_allclose(padded, any_labels.predict_proba(["the mind adapts"]), atol=1e-6)
+
+
+def test_many_labels(labels_model: Callable[..., LabelsRuntime]) -> None:
+    labels = ("anger", "joy", "none", "two\nlines")
+    runtime = labels_model(labels=labels)
+    rows = runtime.predict_proba(["the mind", "converts", ""])
+    assert rows.shape == (3, 4)
+    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+    assert next(runtime.classify("the mind")).label == labels[int(rows[0].argmax())]
+
+
+def test_calibration_divides_the_log_odds(labels_model: Callable[..., LabelsRuntime]) -> None:
+    plain = labels_model().predict_proba(["the mind"])[0]
+    halved = {"network": 0.5, "linear": 0.0, "offsets": []}
+    calibrated = labels_model(calibration=halved).predict_proba(["the mind"])[0]
+    odds = np.log(plain[1] / plain[0])
+    assert np.log(calibrated[1] / calibrated[0]) == pytest.approx(odds / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        {"temperature": 2.0},
+        {"network": 0.0, "linear": 0.0, "offsets": []},
+        {"network": -1.0, "linear": 2.0, "offsets": []},
+        {"network": 1.0, "linear": 0.0, "offsets": [1.0, 2.0, 3.0]},
+        {"network": "much", "linear": 0.0, "offsets": []},
+        # A weight for a linear model that is not there.
+        {"network": 0.5, "linear": 0.5, "offsets": []},
+    ],
+)
+def test_a_calibration_that_fits_no_model_is_refused(
+    labels_model: Callable[..., LabelsRuntime], calibration: dict[str, Any]
+) -> None:
+    with pytest.raises(ArtifactError, match=r"config\.json: expected a calibration that fits this model"):
+        labels_model(calibration=calibration)
+
+
+def linear_model(runtime: LabelsRuntime, n_columns: int) -> LinearModel:
+    """Return a linear model of random weights over the n-grams of one sentence."""
+    ids = np.array(runtime.tokenizer.encode(SENTENCE), np.int32)
+    counted = count_ngrams(ids, np.array([0, len(ids)]), runtime.tokenizer.size, least=1)
+    random = np.random.default_rng(3)
+    weights = random.normal(0, 0.5, (len(counted.keys), n_columns)).astype(np.float32)
+    bias = random.normal(0, 0.1, n_columns).astype(np.float32)
+    return LinearModel(counted.keys, weights, bias, counted.size)
+
+
+def scores_of(model: LinearModel, ids: list[int]) -> NDArray[np.float64]:
+    """Return what `LinearModel.scores` should, one n-gram after another."""
+    grams = {tuple(ids[i : i + n]) for n in (1, 2, 3) for i in range(len(ids) - n + 1)}
+    scores = model.bias.astype(np.float64)
+    for gram in grams:
+        key = gram[0]
+        for word in gram[1:]:
+            key = model.size * (key + 1) + word
+        if min(gram) >= 2:
+            scores = scores + model.weights[model.keys == key].sum(axis=0)
+    return scores
+
+
+@pytest.mark.parametrize("labels", [("neg", "pos"), ("anger", "joy", "none")])
+@pytest.mark.parametrize("network", [0.0, 0.7])
+def test_a_linear_model_is_mixed_in_as_the_calibration_says(
+    labels_model: Callable[..., LabelsRuntime], labels: tuple[str, ...], network: float
+) -> None:
+    plain = labels_model(labels=labels)
+    linear = linear_model(plain, 1 if len(labels) == 2 else 3)
+    offsets = [0.1 * i for i in range(len(labels))]
+    ensemble = {"network": network, "linear": 1.3, "offsets": offsets}
+    runtime = labels_model(labels=labels, ngrams=linear, calibration=ensemble)
+    # The network reads the last 30 words, the linear model all of them.
+    texts = [
+        "the mind adapts",
+        "zebra",
+        "",
+        SENTENCE,
+        "the obstacle to our acting . " * 20,
+        "the mind " * 5000,
+    ]
+    for text, row in zip(texts, runtime.predict_proba(texts), strict=True):
+        scores = scores_of(linear, runtime.tokenizer.encode(text))
+        logits = np.append(0, scores) if len(labels) == 2 else scores
+        pooled = network * np.log(plain.predict_proba([text])[0]) + 1.3 * logits + offsets
+        expected = np.exp(pooled) / np.exp(pooled).sum()
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+        np.testing.assert_allclose(runtime.predict_proba([text])[0], row, atol=1e-6)
+
+
+def test_words_that_only_the_linear_model_knows_are_unknown_to_the_network(
+    labels_model: Callable[..., LabelsRuntime],
+) -> None:
+    knows_all = labels_model()
+    linear = linear_model(knows_all, 1)
+    runtime = labels_model(ngrams=linear, vocabulary=3)
+    known = {runtime.tokenizer.word(i) for i in range(3, 6)}
+    text = "the mind adapts and converts"
+    masked = " ".join(word if word in known else "zebra" for word in text.split())
+    assert masked != text
+    np.testing.assert_array_equal(runtime.predict_proba([text]), runtime.predict_proba([masked]))
+    assert [verdict.flags for verdict in runtime.classify([text, masked])] == [(), ("mostly unknown words",)]
+
+
+# --- Abstaining, and texts that are odd
+
+
+@settings(deadline=None, max_examples=25)
+@given(texts=st.lists(TEXTS, max_size=20), least=st.floats(0, 1))
+def test_below_the_threshold_there_is_a_reason_instead_of_a_label(
+    any_labels: LabelsRuntime, texts: list[str], least: float
+) -> None:
+    always = list(any_labels.classify(texts))
+    verdicts = list(any_labels.classify(texts, abstain_below=least))
+    assert all(verdict.reason == "" and verdict.label for verdict in always)
+    for verdict, other in zip(verdicts, always, strict=True):
+        assert (verdict.probabilities, verdict.flags) == (other.probabilities, other.flags)
+        assert verdict.probability == other.probability
+        if other.probability < least:
+            assert (verdict.label, verdict.reason) == ("", f"below {least:g}")
+        else:
+            assert (verdict.label, verdict.reason) == (other.label, "")
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, 80, float("nan")])
+def test_a_threshold_that_is_no_probability_is_refused(any_labels: LabelsRuntime, least: float) -> None:
+    with pytest.raises(SettingsError, match="abstain-below: expected a probability from 0 to 1"):
+        any_labels.classify(["the mind"], abstain_below=least)
+
+
+def flags(runtime: LabelsRuntime, text: str) -> tuple[str, ...]:
+    (verdict,) = runtime.classify([text])
+    return verdict.flags
+
+
+@pytest.mark.parametrize("name", ["base", "article"])
+def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name: str) -> None:
+    runtime = labels_model(name, metrics={"shortest_text": 6, "longest_text": 10})
+    for text in ("", " \n\t"):
+        assert flags(runtime, text) == ("empty",)
+    assert flags(runtime, "the mind adapts") == ()
+    assert flags(runtime, "the mind") == ("far shorter than any seen in training",)
+    assert flags(runtime, "mind " * 20) == ()
+    assert flags(runtime, "mind " * 21) == ("far longer than any seen in training",)
+    assert flags(runtime, "the mind zebra quux") == ()
+    assert flags(runtime, "the zebra quux") == ("mostly unknown words",)
+    assert flags(runtime, "zebra " * 21) == ("mostly unknown words", "far longer than any seen in training")
+    together = runtime.classify(["the mind adapts", "", "the mind", "the zebra quux"])
+    assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
+
+
+def test_a_model_without_the_figures_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
+    for metrics in ({}, {"shortest_text": None, "longest_text": "many"}):
+        runtime = labels_model(metrics=metrics)
+        assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()
+        assert flags(runtime, "zebra") == ("mostly unknown words",)
+
+
+def test_a_text_of_which_only_the_end_is_read_has_its_whole_length(
+    labels_model: Callable[..., LabelsRuntime],
+) -> None:
+    text = "the mind " * 20_000
+    assert flags(labels_model(metrics={"longest_text": 21_000}), text) == ()
+    assert flags(labels_model(metrics={"longest_text": 19_000}), text) == (
+        "far longer than any seen in training",
+    )
+
+
+def test_threads_change_no_number(labels_model: Callable[..., LabelsRuntime]) -> None:
+    texts = [" ".join(WORDS[: i % 9]) for i in range(300)]
+    one, three = (labels_model(threads=threads).predict_proba(texts) for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
+    with pytest.raises(SettingsError, match="threads"):
+        labels_model(threads=0)
+
+
+def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., LabelsRuntime]) -> None:
+    runtime = labels_model(threads=2)
+    met, inner = threading.Barrier(2, timeout=60), runtime._session
+
+    class Meeting:
+        def run(self, *arguments: Any) -> Any:
+            # Breaks where the other batch waits for this one's end.
+            met.wait()
+            return inner.run(*arguments)
+
+    runtime._session = Meeting()  # type: ignore[assignment]
+    assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
+
+
+def test_a_words_model_is_refused(lstm: WordsRuntime) -> None:
+    with pytest.raises(UsageError, match="found a words model"):
+        LabelsRuntime.open(lstm.path)
+
+
+def test_chunks_of_nothing_are_refused(any_labels: LabelsRuntime) -> None:
+    with pytest.raises(SettingsError, match="chunk"):
+        any_labels.classify([], chunk=0)
+
+
+def test_a_warm_review_takes_under_a_millisecond(labels_model: Callable[..., LabelsRuntime]) -> None:
+    runtime = labels_model("article", embedding_size=50, units=100, dense_units=250, length=200)
+    text = " ".join(WORDS * 25)
+
+    def seconds() -> float:
+        start = time.thread_time()
+        runtime.predict_proba([text])
+        return time.thread_time() - start
+
+    assert min(seconds() for _ in range(50)) < 1e-3

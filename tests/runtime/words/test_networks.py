@@ -1,0 +1,182 @@
+"""A language model with an n-gram model as a part of its answer: the same numbers whichever way asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foretell.artifacts import manifest
+from foretell.artifacts.directory import open_verified, write_files
+from foretell.artifacts.packed import pack
+from foretell.errors import ArtifactError
+from foretell.ngrams.interpolation import Interpolation
+from foretell.runtime.words.networks import LstmNetwork, MixedNetwork
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.sampling import log_softmax
+from foretell.runtime.words.surprise import score_words, total
+
+SHARES = (0.1, 0.3, 0.6, 0.8)
+
+
+def ids_of(runtime: WordsRuntime) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(1, runtime.tokenizer.size - 1), min_size=1, max_size=200)
+
+
+def by_hand(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
+    """The probability of each word after `ids`, from the two models as they lie in the directory."""
+    network = runtime._network
+    assert isinstance(network, MixedNetwork)
+    logits, _ = network.network.read(ids)
+    ngrams = open_verified(runtime.path).ngrams
+    assert ngrams is not None
+    each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
+    share = SHARES[each[0][1][-1]]
+    of_ngrams = np.array([probabilities[-1] for probabilities, _ in each])
+    return (1 - share) * np.exp(log_softmax(logits[0])) + share * of_ngrams
+
+
+def test_next_is_the_weighted_mean_of_both(mixed: WordsRuntime) -> None:
+    for text in ("", "the mind adapts", "the mind adapts the", "zzz the impediment", "a\nthe mind"):
+        expected = by_hand(mixed, mixed._prompt(text))
+        found = mixed.next(text, k=mixed.tokenizer.size)
+        assert len(found) == mixed.tokenizer.size - 2
+        for candidate in found:
+            word = mixed.tokenizer.id(candidate.word)
+            assert word is not None
+            assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
+
+
+def test_a_phrase_of_the_training_text_goes_on_as_it_went_there(mixed: WordsRuntime) -> None:
+    assert mixed.next("its own purposes the obstacle", 1)[0].word == "to"
+    network_alone = WordsRuntime.from_opened(dataclasses.replace(open_verified(mixed.path), calibration=None))
+    assert isinstance(network_alone._network, LstmNetwork)
+    assert network_alone.next("the mind", 1) != mixed.next("the mind", 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_one_by_one_or_all_at_once_the_numbers_are_the_same(mixed: WordsRuntime, data: st.DataObject) -> None:
+    network, ids = mixed._network, data.draw(ids_of(mixed))
+    assert isinstance(network, MixedNetwork)
+    cut = data.draw(st.integers(0, len(ids)))
+    logits, state = None, network.zero_state()
+    if cut:
+        logits, state = network.advance(np.array([ids[:cut]]), state)
+    for word in ids[cut:]:
+        logits, state = network.follow(np.array([word]), state)
+        logits = logits[:, None]
+    assert logits is not None
+    read, after = network.read(ids)
+    np.testing.assert_allclose(logits[:, -1], read, atol=1e-4)
+    for one, other in zip(state, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    np.testing.assert_allclose(np.exp(read).sum(), 1, atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_text_is_told_in_chunks_as_word_by_word(mixed: WordsRuntime, data: st.DataObject) -> None:
+    network, ids = mixed._network, np.array([2, *data.draw(ids_of(mixed))])
+    assert isinstance(network, MixedNetwork)
+    cut = data.draw(st.integers(1, len(ids) - 1))
+    first, state = network.tell(ids[: cut + 1], network.zero_state())
+    told = list(first())
+    if cut < len(ids) - 1:
+        rest, state = network.tell(ids[cut:], state)
+        told += list(rest())
+    whole, _ = network.advance(ids[None, :-1], network.zero_state())
+    expected = whole[0, np.arange(len(ids) - 1), ids[1:]]
+    np.testing.assert_allclose(told, expected, atol=1e-4)
+
+
+def test_streams_are_picked_with_their_last_words(mixed: WordsRuntime) -> None:
+    network = mixed._network
+    _, state = network.read([2, 5, 6])
+    _, both = network.follow(np.array([7, 8]), network.pick(state, np.array([0, 0])))
+    logits, _ = network.follow(np.array([4, 4]), network.pick(both, np.array([1, 0])))
+    for row, word in zip(logits, (8, 7), strict=True):
+        np.testing.assert_allclose(row, network.read([2, 5, 6, word, 4])[0][0], atol=1e-4)
+
+
+def test_score_surprise_and_next_agree(mixed: WordsRuntime) -> None:
+    text = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind"
+    score = mixed.score(text.split("\n"))
+    words = score_words(mixed, text, top=3)
+    assert total(words).log_probability == pytest.approx(score.log_probability, rel=1e-4)
+    for prompt, followed, word in zip(
+        ["", "the", "the mind"], ["the", "mind", "adapts"], words, strict=False
+    ):
+        found = by_hand(mixed, mixed._prompt(prompt))
+        id = mixed.tokenizer.id(followed)
+        assert id is not None
+        assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
+        assert word.top[0].probability == pytest.approx(found.max(), rel=1e-3)
+
+
+def test_beams_find_at_least_as_likely_a_text_as_greed(mixed: WordsRuntime) -> None:
+    (best, *_) = mixed.continuations("the mind", 1, words=6, beams=6)
+    (greedy,) = mixed.continuations("the mind", 1, words=6, temperature=0)
+    assert best.log_probability >= greedy.log_probability - 1e-6
+    ids = mixed._prompt("the mind")
+    for word in greedy.words:
+        found = by_hand(mixed, ids)
+        id = mixed.tokenizer.id(word.word)
+        assert id is not None
+        assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
+        ids.append(id)
+
+
+def changed(runtime: WordsRuntime, path: Path, calibration: object) -> Path:
+    files = pack(runtime.path)
+    config = json.loads(files[manifest.CONFIG])
+    config["calibration"] = calibration
+    files[manifest.CONFIG] = json.dumps(config).encode()
+    del files[manifest.MANIFEST]
+    files[manifest.MANIFEST] = manifest.manifest_json(files, "1")
+    write_files(files, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "calibration", [{}, {"ngram_shares": [0.5]}, {"ngram_shares": [2, 0, 0, 0]}, {"ngram_shares": 1}, "x"]
+)
+def test_shares_that_do_not_fit_are_refused(mixed: WordsRuntime, tmp_path: Path, calibration: object) -> None:
+    path = changed(mixed, tmp_path / "m", calibration)
+    with pytest.raises(ArtifactError, match="expected a calibration that fits this model"):
+        WordsRuntime.open(path)
+
+
+def test_shares_without_an_n_gram_model_are_refused(lstm: WordsRuntime, tmp_path: Path) -> None:
+    path = changed(lstm, tmp_path / "m", Interpolation(SHARES).to_dict())
+    with pytest.raises(ArtifactError, match="an n-gram model that is not there"):
+        WordsRuntime.open(path)
+
+
+def test_an_n_gram_model_of_another_vocabulary_is_refused(
+    mixed: WordsRuntime, words_model, tmp_path: Path
+) -> None:
+    other = words_model(text="quite another text of few words", mixed=SHARES)
+    files = pack(mixed.path)
+    files[manifest.NGRAMS] = (other.path / manifest.NGRAMS).read_bytes()
+    del files[manifest.MANIFEST]
+    files[manifest.MANIFEST] = manifest.manifest_json(files, "1")
+    write_files(files, tmp_path / "m")
+    with pytest.raises(ArtifactError, match="an n-gram model of"):
+        WordsRuntime.open(tmp_path / "m")
+
+
+def test_a_changed_n_gram_file_is_seen(mixed: WordsRuntime, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(mixed.path, tmp_path / "m"))
+    content = bytearray((path / manifest.NGRAMS).read_bytes())
+    content[-1] ^= 1
+    (path / manifest.NGRAMS).write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"ngrams\.safetensors"):
+        WordsRuntime.open(path)

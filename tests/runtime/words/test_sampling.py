@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.errors import SettingsError
+from foretell.runtime.words import sampling
+from foretell.runtime.words.sampling import Sampling
+
+# Few distinct values, so that ties are common, and some words ruled out.
+VALUES = st.one_of(
+    st.floats(-20, 20, allow_nan=False), st.sampled_from([-3.0, -1.0, 0.0, 1.0]), st.just(-math.inf)
+)
+DISTRIBUTIONS = (
+    st.lists(VALUES, min_size=1, max_size=300)
+    .filter(lambda values: max(values) > -math.inf)
+    .map(lambda values: sampling.log_softmax(np.array(values)))
+)
+
+
+def by_likelihood(logp: np.ndarray) -> list[int]:
+    """The slow definition of the order: likeliest first, equally likely by id."""
+    return sorted(range(len(logp)), key=lambda word: (-logp[word], word))
+
+
+def kept(logp: np.ndarray) -> set[int]:
+    return set(np.flatnonzero(np.isfinite(logp)).tolist())
+
+
+@given(DISTRIBUTIONS)
+def test_log_softmax_sums_to_one_and_ignores_a_shift(logp: np.ndarray) -> None:
+    assert np.exp(logp).sum() == pytest.approx(1)
+    np.testing.assert_allclose(sampling.log_softmax(logp + 5), logp, atol=1e-9)
+
+
+@given(DISTRIBUTIONS, st.integers(0, 310))
+def test_top_k_keeps_the_k_likeliest(logp: np.ndarray, k: int) -> None:
+    expected = by_likelihood(logp)[: k or None]
+    assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(expected)
+
+
+@given(DISTRIBUTIONS, st.floats(0.01, 1))
+def test_top_p_keeps_the_smallest_set_that_reaches_p(logp: np.ndarray, p: float) -> None:
+    chosen = kept(sampling.keep_top_p(logp, p))
+    order = by_likelihood(logp)
+    assert chosen == kept(logp) & set(order[: len(chosen)])
+    sums = np.cumsum(np.exp(logp[order]))
+    assert sums[len(chosen) - 1] >= p - 1e-9
+    assert len(chosen) == 1 or p == 1 or sums[len(chosen) - 2] < p + 1e-9
+
+
+@given(DISTRIBUTIONS, st.floats(0, 1))
+def test_min_p_keeps_what_is_likely_enough(logp: np.ndarray, p: float) -> None:
+    probabilities = np.exp(logp)
+    chosen = kept(sampling.keep_min_p(logp, p))
+    floor = p * probabilities.max()
+    assert int(logp.argmax()) in chosen
+    assert all(probabilities[word] >= floor * (1 - 1e-9) for word in chosen)
+    assert all(probabilities[word] <= floor * (1 + 1e-9) for word in kept(logp) - chosen)
+
+
+@given(DISTRIBUTIONS, st.floats(0.05, 20))
+def test_temperature_raises_probabilities_to_its_inverse(logp: np.ndarray, temperature: float) -> None:
+    expected = np.exp(logp - logp.max()) ** (1 / temperature)
+    found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
+    np.testing.assert_allclose(found, expected / expected.sum(), atol=1e-9)
+
+
+@given(DISTRIBUTIONS, st.floats(0, 1e-30, exclude_min=True), st.sampled_from([np.float32, np.float64]))
+def test_a_tiny_temperature_leaves_the_likeliest(logp: np.ndarray, temperature: float, kind: type) -> None:
+    logp = logp.astype(kind)
+    found = np.exp(sampling.log_softmax(sampling.apply_temperature(logp, temperature)))
+    likeliest = logp == logp.max()
+    np.testing.assert_allclose(found, likeliest / likeliest.sum())
+
+
+@given(DISTRIBUTIONS, st.data(), st.floats(0.1, 5))
+def test_repetition_penalty_raises_seen_words_to_its_power(
+    logp: np.ndarray, data: st.DataObject, penalty: float
+) -> None:
+    seen = np.array(data.draw(st.lists(st.integers(0, len(logp) - 1))), np.int64)
+    before = logp.copy()
+    penalized = np.exp(sampling.penalize_repetition(logp, seen, penalty))
+    for word, probability in enumerate(np.exp(logp)):
+        expected = probability**penalty if word in seen else probability
+        assert penalized[word] == pytest.approx(expected)
+    np.testing.assert_array_equal(logp, before)
+
+
+@given(
+    DISTRIBUTIONS,
+    st.builds(
+        Sampling,
+        temperature=st.floats(0, 5),
+        top_k=st.integers(0, 20),
+        top_p=st.floats(0.01, 1),
+        min_p=st.floats(0, 1),
+    ),
+    st.integers(0, 99),
+)
+def test_the_choice_is_always_a_word_that_every_filter_kept(
+    logp: np.ndarray, how: Sampling, seed: int
+) -> None:
+    shaped = sampling.shape(logp, how)
+    word = sampling.choose(shaped, np.random.default_rng(seed))
+    assert word in kept(shaped) <= kept(logp)
+    if how.temperature == 0:
+        assert word == by_likelihood(logp)[0]
+
+
+def test_choices_follow_the_distribution() -> None:
+    logp = np.log(np.array([0.5, 1e-300, 0.2, 0.3]))
+    random = np.random.default_rng(3)
+    counts = np.bincount([sampling.choose(logp, random) for _ in range(20_000)], minlength=4)
+    np.testing.assert_allclose(counts / 20_000, [0.5, 0, 0.2, 0.3], atol=0.015)
+
+
+class Fixed:
+    """A generator that gives one number."""
+
+    def __init__(self, number: float) -> None:
+        self._number = number
+
+    def random(self) -> float:
+        return self._number
+
+
+# Several blocks of words, whose running sums are kept apart.
+LONG = st.builds(
+    lambda values, size, seed: np.append(np.random.default_rng(seed).choice(values, size), 0.0),
+    st.lists(VALUES, min_size=1, max_size=50),
+    st.integers(0, 2000),
+    st.integers(0, 99),
+)
+
+
+@given(LONG, st.floats(0, 1, exclude_max=True), st.sampled_from([np.float32, np.float64]))
+def test_a_choice_is_the_word_at_that_part_of_all_probability(
+    values: np.ndarray, number: float, kind: type
+) -> None:
+    logp = sampling.log_softmax(values).astype(kind)
+    word = sampling.choose(logp, Fixed(number))  # type: ignore[arg-type]
+    sums = np.cumsum(np.exp(logp.astype(np.float64)))
+    before = sums[word - 1] if word else 0.0
+    assert logp[word] > -np.inf
+    assert before - 1e-6 <= number * sums[-1] <= sums[word] + 1e-6
+
+
+@given(LONG, st.integers(1, 40))
+def test_top_k_of_many_words(values: np.ndarray, k: int) -> None:
+    logp = values.astype(np.float32)
+    assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(by_likelihood(logp)[:k])
+
+
+@given(DISTRIBUTIONS, st.lists(st.integers(0, 9), min_size=1))
+def test_only_rules_out_all_others(logp: np.ndarray, words: list[int]) -> None:
+    words = [word % len(logp) for word in words]
+    wanted = kept(logp) & set(words)
+    assert kept(sampling.only(logp, np.array(words))) == (wanted or kept(logp))
+
+
+@given(DISTRIBUTIONS, st.floats(0, 2), st.integers(0, 99))
+def test_picking_is_shaping_and_choosing(logp: np.ndarray, temperature: float, seed: int) -> None:
+    how = Sampling(temperature, top_k=20, top_p=0.9)
+    chosen = sampling.choose(sampling.shape(logp, how), np.random.default_rng(seed))
+    assert sampling.pick(logp, how, np.random.default_rng(seed)) == chosen
+
+
+@given(DISTRIBUTIONS, st.integers(1, 310))
+def test_likeliest_is_sorted_and_never_ruled_out(logp: np.ndarray, k: int) -> None:
+    expected = [word for word in by_likelihood(logp)[:k] if np.isfinite(logp[word])]
+    assert sampling.likeliest(logp, k).tolist() == expected
+
+
+def test_a_word_that_is_all_there_is_cannot_be_ruled_out() -> None:
+    logp = np.array([0.0, -np.inf])
+    assert kept(sampling.without(logp, [0])) == {0}
+    assert kept(sampling.without(np.log([0.5, 0.5]), [0])) == {1}
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 8), st.integers(0, 9))
+def test_a_beam_step_keeps_the_best_extensions(beams: int, words: int, keep: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores, logp = random.normal(size=beams), random.normal(size=(beams, words))
+    parents, added, totals = sampling.beam_step(scores, logp, keep)
+    every = sorted((scores[b] + logp[b, w] for b in range(beams) for w in range(words)), reverse=True)
+    np.testing.assert_allclose(totals, every[:keep])
+    np.testing.assert_allclose(scores[parents] + logp[parents, added], totals)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -1},
+        {"temperature": math.nan},
+        {"temperature": math.inf},
+        {"top_k": -1},
+        {"top_p": 0},
+        {"top_p": 1.5},
+        {"min_p": -0.1},
+        {"min_p": 2},
+        {"repetition_penalty": 0},
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(wrong: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(wrong)).replace("_", "-")):
+        Sampling(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,334 @@
+"""The tokenizer: each style's rule, ids, offsets, round trips, and padding."""
+
+import itertools
+import json
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from foretell.errors import ArtifactError, DataError, SettingsError
+from foretell.text.padding import pad_end, pad_front
+from foretell.text.spacing import Spacing
+from foretell.text.tokenizer import Tokenizer
+
+STYLES = ("white-space", "keras", "words")
+TEXTS = st.text(max_size=60)
+# Letters whose lower case is longer, or depends on the next letter, or that UTF-8 cannot hold.
+HARD = st.text(alphabet=st.sampled_from(list("aAσΣİẞ '’-_.,<>unk\t\n\u00a0\x1c\u0301\ud800é")), max_size=30)
+
+
+def trained(texts, style, *, lowercase=False, vocabulary=1000, min_count=1):
+    return Tokenizer.train(texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count)
+
+
+def without_surrogates(text):
+    return text.encode(errors="replace").decode()
+
+
+def without_newer_letters(text):
+    """Without what this Python's Unicode does not know, which the tokenizer's may fold to lower case."""
+    return "".join(letter for letter in text if unicodedata.category(letter) != "Cn")
+
+
+def keras_words(text):
+    """keras_preprocessing's text_to_word_sequence, as published in Keras 2."""
+    filters = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
+    text = text.lower()
+    text = text.translate(str.maketrans(dict.fromkeys(filters, " ")))
+    return [word for word in text.split(" ") if word]
+
+
+def test_white_space_ids_are_the_articles():
+    text = "b a c a b a d"
+    tokenizer = trained([text], "white-space")
+    ranks = {word: i for i, (word, _) in enumerate(Counter(text.split()).most_common())}
+    assert tokenizer.encode(text) == [ranks[word] for word in text.split()]
+    assert (tokenizer.size, tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line) == (4, None, None, None)
+    assert tokenizer.encode("a zzz d") == [0, -1, 3]
+    assert tokenizer.decode([0, -1, 3]) == "a <unk> d"
+
+
+def test_white_space_knows_a_literal_unk_as_a_word():
+    tokenizer = trained(["<unk> a"], "white-space")
+    assert tokenizer.encode("<unk> a b") == [0, 1, -1]
+
+
+@given(st.one_of(TEXTS, HARD).map(without_surrogates).filter(lambda text: text.split()))
+def test_white_space_splits_as_python_does(text):
+    tokenizer = trained([text], "white-space")
+    assert [tokenizer.word(i) for i in tokenizer.encode(text)] == text.split()
+
+
+def test_keras_ids():
+    tokenizer = trained(["good film, good cast", "bad film"], "keras", lowercase=True)
+    assert [tokenizer.word(i) for i in range(4, tokenizer.size)] == ["film", "good", "bad", "cast"]
+    assert tokenizer.encode("Good, awful FILM!") == [1, 5, 2, 4]
+    assert (tokenizer.pad, tokenizer.start, tokenizer.unknown) == (0, 1, 2)
+    assert tokenizer.decode([0, 0, 1, 5, 2, 4]) == "good <unk> film"
+
+
+def test_keras_vocabulary_of_996_gives_1000_ids():
+    tokenizer = trained([" ".join(f"w{i}" for i in range(2000))], "keras", vocabulary=996)
+    assert tokenizer.size == 1000
+    assert max(tokenizer.encode(" ".join(f"w{i}" for i in range(2000)))) == 999
+
+
+@given(st.one_of(TEXTS, HARD).map(without_surrogates).map(without_newer_letters).filter(keras_words))
+@example("\ua7c0A b")
+def test_keras_splits_as_keras_does(text):
+    tokenizer = trained([text], "keras", lowercase=True)
+    assert [tokenizer.word(i) for i in tokenizer.encode(text)[1:]] == keras_words(text)
+
+
+def test_words_ids():
+    tokenizer = trained(["Don't stop — stop, the <unk> cat’s 3"], "words")
+    assert (tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line) == (0, 1, 2)
+    assert [tokenizer.word(i) for i in range(tokenizer.size)] == [
+        *("<pad>", "<unk>", "<eos>", "stop", ",", "3", "Don't", "cat’s", "the", "—")
+    ]
+    assert tokenizer.encode("the <unk> dog stop") == [8, 1, 1, 3]
+
+
+@pytest.mark.parametrize("special", ["<pad>", "<eos>", "<start>", "<unused>"])
+@pytest.mark.parametrize("style", STYLES)
+def test_text_cannot_spell_a_special(style, special):
+    tokenizer = trained([f"a {special} b"], style)
+    ids = set(tokenizer.encode(special)) - {tokenizer.start}
+    assert ids.isdisjoint({tokenizer.pad, tokenizer.start, tokenizer.unknown, tokenizer.end_of_line} - {None})
+
+
+def test_words_keep_scripts_with_marks_whole_and_composed():
+    tokenizer = trained(["नमस्ते cafe\u0301"], "words")
+    assert [tokenizer.word(i) for i in tokenizer.encode("नमस्ते café")] == ["नमस्ते", "café"]
+
+
+def test_lower_case_is_folded_only_when_asked():
+    assert trained(["The the"], "words", lowercase=True).size == 4
+    assert trained(["The the"], "words", lowercase=False).size == 5
+
+
+def test_most_frequent_first_then_by_the_alphabet_and_cut():
+    tokenizer = trained(["z y x z", "y w"], "words", vocabulary=3)
+    assert [tokenizer.word(i) for i in (3, 4, 5)] == ["y", "z", "w"]
+    assert tokenizer.size == 6
+    assert trained(["z y x z", "y w"], "words", min_count=2).size == 5
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("lowercase", [False, True])
+@given(
+    texts=st.lists(st.one_of(TEXTS, HARD, st.text(st.characters(max_codepoint=127))), min_size=1, max_size=5),
+    limits=st.tuples(st.integers(1, 9), st.integers(1, 2)),
+)
+def test_training_and_encoding_in_one_pass(style, lowercase, texts, limits):
+    vocabulary, min_count = limits
+    texts = ["a a b B", *texts]
+    options = {"lowercase": lowercase, "vocabulary": vocabulary, "min_count": min_count}
+    two = Tokenizer.train(texts, style, **options)
+    one, ids, starts = Tokenizer.train_encoded(texts, style, **options)
+    assert one.to_json() == two.to_json()
+    assert [ids[a:b].tolist() for a, b in itertools.pairwise(starts)] == two.encode_batch(texts)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("lowercase", [False, True])
+@given(
+    texts=st.lists(
+        st.one_of(HARD, *(st.text(st.characters(max_codepoint=last)) for last in (0x7F, 0x24F, 0x205E))),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
+    texts = ["a b <unk> don't", *texts]
+    tokenizer = trained(texts[:2], style, lowercase=lowercase)
+    first = tokenizer.encode_batch(texts)
+    for _ in range(101):
+        tokenizer.encode("a")
+    assert tokenizer._dictionary is not None
+    assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
+
+
+@pytest.mark.parametrize("style", ["keras", "words"])
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_python_finds_the_words_of_the_library_around_every_plain_character(style, lowercase):
+    tokenizer = trained(["a"], style, lowercase=lowercase)
+    letters = [chr(i) for i in (*range(0x2600),) if not 0xD800 <= i < 0xE000]
+    plain = 0
+    for letter in letters:
+        inside = f"a{letter}B é{letter}{letter} don{letter}t 1{letter}2"
+        text = f"{inside} {letter} {letter.swapcase()} 'a{letter}' '{letter}'"
+        found = tokenizer._plain_words(tokenizer._prepared(text))
+        if found is not None:
+            plain += 1
+            prepared = tokenizer._prepared(text)
+            if tokenizer._inner.normalizer is not None:
+                prepared = tokenizer._inner.normalizer.normalize_str(prepared)
+            library = [word for word, _ in tokenizer._inner.pre_tokenizer.pre_tokenize_str(prepared)]
+            assert found == library, hex(ord(letter))
+    # Latin letters, dashes, quotes: enough for most texts of the West.
+    assert plain > 550
+
+
+@pytest.mark.parametrize("style", ["keras", "words"])
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_the_dictionary_gives_the_ids_of_every_plain_character(style, lowercase):
+    letters = [chr(i) for i in (*range(0x250), *range(0x2010, 0x205F), 0x20AC)]
+    tokenizer = trained([" ".join(letters)], style, lowercase=lowercase)
+    for _ in range(101):
+        tokenizer.encode("a")
+    assert tokenizer._dictionary is not None
+    texts = [f"a{letter}B {letter} {letter.swapcase()}" for letter in letters]
+    library = [tokenizer._ids(tokenizer._inner.encode(tokenizer._prepared(text)).ids) for text in texts]
+    assert tokenizer.encode_batch(texts) == library
+
+
+def test_ascii_words_are_those_of_the_library():
+    text = "".join(map(chr, range(128))) + " don't 'tis <unk>x a_b 1.5 x''y <pad> \x1c \x0b"
+    for style in STYLES:
+        tokenizer = trained(["a"], style)
+        found = [word for word, _ in tokenizer._inner.pre_tokenizer.pre_tokenize_str(text)]
+        assert tokenizer._words(text) == found
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(texts=st.lists(st.one_of(TEXTS, HARD), min_size=1, max_size=5), other=HARD)
+def test_json_round_trip_and_batches(style, texts, other):
+    for lowercase in (False, True):
+        tokenizer = trained(["a Σ", *texts], style, lowercase=lowercase)
+        again = Tokenizer.from_json(tokenizer.to_json())
+        assert (again.style, again.size, again.to_json()) == (style, tokenizer.size, tokenizer.to_json())
+        together = again.encode_batch([*texts, other])
+        assert together == [tokenizer.encode(text) for text in [*texts, other]]
+        assert all(-1 <= i < tokenizer.size for ids in together for i in ids)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(text=st.one_of(TEXTS, HARD))
+def test_offsets_belong_to_the_ids_and_point_at_the_words(style, text):
+    for lowercase in (False, True):
+        tokenizer = trained(["a Σ", text], style, lowercase=lowercase)
+        found = tokenizer.encode_with_offsets(text)
+        assert [i for i, _, _ in found] == tokenizer.encode(text)
+        spans = [(start, end) for i, start, end in found if i != tokenizer.start]
+        assert all(0 <= start < end <= len(text) for start, end in spans)
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+
+
+def test_offsets_are_code_points_of_the_text_as_written():
+    text = "😀 İstanbul, Café"
+    for style in ("keras", "words"):
+        tokenizer = trained([text], style, lowercase=True)
+        written = [text[start:end] for _, start, end in tokenizer.encode_with_offsets(text) if end]
+        assert written == [
+            word for word in ["😀", "İstanbul", ",", "Café"] if style == "words" or word != ","
+        ]
+
+
+def test_offsets_of_a_composed_letter_cover_what_was_written():
+    text = "un cafe\u0301, e\u0301te\u0301 \u1112\u1161\u11ab noir"
+    tokenizer = trained([text], "words")
+    spans = [text[start:end] for _, start, end in tokenizer.encode_with_offsets(text)]
+    assert spans == ["un", "cafe\u0301", ",", "e\u0301te\u0301", "\u1112\u1161\u11ab", "noir"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The mind, the soul: both (in time) pass.",
+        'He said "stop" and went; she didn’t.',
+        "A well-known price: $5 or 20% off!",
+        "“Why?” he asked… Nobody knew.",
+    ],
+)
+def test_decode_sets_punctuation_as_it_was(text):
+    tokenizer = trained([text], "words")
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_decode_ends_lines_and_hides_padding():
+    tokenizer = trained(["one two"], "words")
+    assert tokenizer.decode([0, 3, 4, 2, 3, 0]) == "one two\none"
+    assert tokenizer.decode([]) == ""
+
+
+def test_spacing_continues_a_text():
+    spacing = Spacing("words")
+    for word in ("What", "stands"):
+        spacing.piece(word)
+    assert [spacing.piece(word) for word in ("in", ",", "the")] == [" in", ",", " the"]
+
+
+def test_word_and_id():
+    tokenizer = trained(["one"], "words")
+    assert (tokenizer.word(3), tokenizer.word(-1), tokenizer.id("one"), tokenizer.id("two")) == (
+        "one",
+        "<unk>",
+        3,
+        None,
+    )
+    assert tokenizer.id("<eos>") == 2
+    with pytest.raises(IndexError, match="expected an id from 0 to 3, found 4"):
+        tokenizer.word(4)
+
+
+def test_a_generator_is_read_once():
+    assert trained((text for text in ["a b", "a"]), "words").encode("a") == [3]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("texts", [[], [""], ["  \n "]])
+def test_no_words_at_all(style, texts):
+    with pytest.raises(DataError, match="expected texts with at least one word, found none"):
+        trained(texts, style)
+
+
+def test_no_word_is_frequent_enough():
+    with pytest.raises(DataError, match="seen 2 times"):
+        trained(["a b"], "words", min_count=2)
+
+
+def test_wrong_settings():
+    with pytest.raises(SettingsError, match="white-space, keras, words"):
+        trained(["a"], "sentences")
+    with pytest.raises(SettingsError, match="vocabulary: expected at least 1"):
+        trained(["a"], "words", vocabulary=0)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json", "[]"])
+def test_foreign_json(text):
+    with pytest.raises(ArtifactError, match=r"tokenizer\.json: expected the JSON of a foretell tokenizer"):
+        Tokenizer.from_json(text)
+
+
+def test_json_of_another_tokenizer():
+    other = json.loads(trained(["a b"], "words").to_json())
+    other["model"]["vocab"] = {"<unk>": 0, "a": 1}
+    with pytest.raises(ArtifactError, match="another program"):
+        Tokenizer.from_json(json.dumps(other))
+
+
+def test_pad_front_keeps_the_last_ids():
+    padded = pad_front([[1, 2, 3, 4], [5], []], 3)
+    assert padded.dtype == np.int64
+    assert padded.tolist() == [[2, 3, 4], [0, 0, 5], [0, 0, 0]]
+
+
+def test_pad_end_keeps_the_last_ids_and_is_no_longer_than_needed():
+    padded, lengths = pad_end([[1, 2, 3, 4], [5], []], 3)
+    assert (padded.dtype, lengths.dtype) == (np.int64, np.int32)
+    assert (padded.tolist(), lengths.tolist()) == ([[2, 3, 4], [5, 0, 0], [1, 0, 0]], [3, 1, 1])
+    assert pad_end([[7], [8]], 100)[0].shape == (2, 1)
+    assert pad_end([], 100)[0].shape == (0, 1)
+
+
+def test_importing_the_tokenizer_imports_no_tensorflow():
+    heavy = {"tensorflow", "keras", "onnx", "transformers"}
+    code = f"import sys, foretell.text.tokenizer; assert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,145 @@
+"""What makes the article's training the article's: ids, walk, RMSProp, gradient; and its run."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import tensorflow as tf
+
+from foretell.config import WORDS_PRESETS, with_changes
+from foretell.data.corpus import Corpus, open_corpus
+from foretell.errors import DataError, Interrupted
+from foretell.networks import weights_of
+from foretell.networks.words import ArticleNetwork
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import EpochDone, Event
+from foretell.training.words.article import ArticleSteps, OffsetWalk
+from foretell.training.words.train import train_words
+
+TINY = with_changes(WORDS_PRESETS["article"], {"units": 8, "iterations": 600})
+
+
+def test_golden_settings() -> None:
+    article = WORDS_PRESETS["article"]
+    assert (article.units, article.layers, article.window, article.iterations) == (512, 2, 3, 50_000)
+    assert (article.learning_rate, article.tokens, article.lowercase) == (0.001, "white-space", False)
+
+
+def test_golden_ids_of_the_sample() -> None:
+    tokenizer = Tokenizer.train(
+        open_corpus("meditations"), "white-space", lowercase=False, vocabulary=100, min_count=1
+    )
+    text = next(iter(open_corpus("meditations")))
+    ids = tokenizer.encode(text)
+    assert (len(ids), tokenizer.size) == (89, 69)
+    words = text.split()
+    # The most frequent first, ties by the alphabet.
+    ranked = sorted(set(words), key=lambda word: (-words.count(word), word))
+    assert ids == [ranked.index(word) for word in words]
+
+
+# Two rounds over the 89 words, then the third from another offset.
+GOLDEN_WALK = [*range(2, 83, 4), *range(2, 83, 4), *range(3, 32, 4)]
+
+
+def test_golden_walk() -> None:
+    assert list(itertools.islice(OffsetWalk(89, 3, seed=1), 50)) == GOLDEN_WALK
+
+
+@pytest.mark.parametrize("words", [8, 9, 89])
+def test_the_walk_follows_the_rule(words: int) -> None:
+    offsets = list(itertools.islice(OffsetWalk(words, 3, seed=3), 3000))
+    assert min(offsets) == 0
+    assert max(offsets) <= words - 4
+    starts = {b for a, b in itertools.pairwise(offsets) if a + 4 > words - 4}
+    assert starts == set(range(min(5, words - 4 + 1)))
+    assert all(b == a + 4 for a, b in itertools.pairwise(offsets) if a + 4 <= words - 4)
+
+
+def test_a_restored_walk_goes_on() -> None:
+    walk, other = OffsetWalk(89, 3, seed=1), OffsetWalk(89, 3, seed=9)
+    list(itertools.islice(walk, 100))
+    other.restore(walk.state())
+    assert list(itertools.islice(walk, 100)) == list(itertools.islice(other, 100))
+
+
+def test_one_iteration_equals_plain_autodiff_and_tensorflow_1_rmsprop() -> None:
+    words = np.array([3, 1, 4, 1, 5, 2, 6, 0])
+    network, reference = ArticleNetwork(TINY, 7), ArticleNetwork(TINY, 7)
+    steps = ArticleSteps(network, words, TINY)
+    slots = [np.ones(v.shape) for v in reference.trainable_variables]
+    for offset in (2, 0):
+        loss, _ = steps.iteration(tf.constant(words[offset : offset + 4], tf.int32))
+        with tf.GradientTape() as tape:
+            logits, _ = reference.forward(tf.constant(words[offset : offset + 3]))
+            one_hot = tf.one_hot([words[offset + 3]], 7)
+            expected = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(one_hot, logits))
+        gradients = tape.gradient(expected, reference.trainable_variables)
+        assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+        for k, variable in enumerate(reference.trainable_variables):
+            g = gradients[k].numpy().astype(np.float64)
+            slots[k] = 0.9 * slots[k] + 0.1 * g**2
+            variable.assign((variable.numpy() - 0.001 * g / np.sqrt(slots[k] + 1e-10)).astype("float32"))
+    for name, value in weights_of(reference).items():
+        np.testing.assert_allclose(weights_of(network)[name], value, atol=2e-7)
+
+
+def test_compiled_iterations_equal_single_ones() -> None:
+    words = np.random.default_rng(0).integers(0, 7, 20)
+    one, many = ArticleNetwork(TINY, 7), ArticleNetwork(TINY, 7)
+    single, compiled = ArticleSteps(one, words, TINY), ArticleSteps(many, words, TINY)
+    offsets = [0, 4, 8, 12, 16]
+    losses, right = compiled.run(offsets)
+    expected = [single.iteration(tf.constant(words[k : k + 4], tf.int32)) for k in offsets]
+    np.testing.assert_allclose(losses, [float(loss) for loss, _ in expected], rtol=1e-4)
+    assert list(right) == [float(hit) for _, hit in expected]
+    for name, value in weights_of(one).items():
+        np.testing.assert_allclose(weights_of(many)[name], value, atol=1e-5)
+
+
+def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
+    corpus = open_corpus("meditations")
+    events: list[Event] = []
+    options = {"preset": "article", "listener": events.append, "tensorboard": tmp_path / "board"}
+    whole = train_words(corpus, TINY, out=tmp_path / "whole", **options)
+    for stop in (100, 250, 471):
+        with pytest.raises(Interrupted, match=f"step {stop}"):
+            train_words(
+                corpus,
+                TINY,
+                out=tmp_path / "parts",
+                preset="article",
+                resume=stop > 100,
+                stop_after_steps=stop,
+            )
+    parts = train_words(corpus, TINY, out=tmp_path / "parts", preset="article", resume=True)
+    for name, value in whole.weights.items():
+        assert value.tobytes() == parts.weights[name].tobytes(), name
+    assert parts.metrics["accuracy"] == whole.metrics["accuracy"]
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.step for event in done] == [600]
+    assert done[-1].accuracy == whole.metrics["accuracy"]
+    check_board(tmp_path / "board", whole.metrics["accuracy"])
+
+
+def check_board(folder: Path, accuracy: float) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(folder))
+    board.Reload()
+    assert board.Tags()["graph"]
+    assert len(board.Graph().SerializeToString()) > 1000
+    tensors = board.Tensors("accuracy")
+    assert [event.step for event in tensors] == [600]
+    assert tf.make_ndarray(tensors[0].tensor_proto) == pytest.approx(accuracy)
+
+
+def test_too_few_words(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="at least 8 words"):
+        train_words(Corpus.from_texts(["one two three four"]), TINY, out=tmp_path / "m", preset="article")
