@@ -159,7 +159,8 @@ def ways(folder: Path) -> None:
 
 def random_model(name: str, path: Path) -> Any:
     """Open a classifier with a preset's sizes and random weights; the first call writes it."""
-    from foretell.artifacts.directory import Model, write_model
+    from foretell.artifacts.directory import write_model
+    from foretell.artifacts.model import Model
     from foretell.artifacts.weights import network_size, weight_shapes
     from foretell.config import preset
     from foretell.runtime.labels.classifier import LabelsRuntime

@@ -77,19 +77,20 @@ def measure(files: Files, out: Path, *options: str) -> Measured:
 
     from foretell.artifacts.directory import open_verified
     from foretell.data.examples import read_examples
+    from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     more = [] if files.unlabelled is None else ["--unlabelled", files.unlabelled]
     done = foretell("train", "labels", files.learned, *more, *options, "--out", out, "--restart")
     opened, examples = open_verified(out), read_examples(str(files.tested))
 
-    def accuracy(calibration: dict[str, object] | None) -> float:
-        runtime = LabelsRuntime.from_opened(dataclasses.replace(opened, calibration=calibration))
+    def accuracy(ensemble: Ensemble) -> float:
+        runtime = LabelsRuntime.from_model(dataclasses.replace(opened, ensemble=ensemble))
         found = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
         return float(np.mean(found == np.array(examples.labels)))
 
-    linear = {"network": 0.0, "linear": 1.0, "offsets": []}
-    return Measured(accuracy(opened.calibration), accuracy(None), accuracy(linear), done.seconds)
+    linear = Ensemble(network=0.0, linear=1.0)
+    return Measured(accuracy(opened.ensemble), accuracy(NETWORK_ALONE), accuracy(linear), done.seconds)
 
 
 def tfidf_accuracy(learned: list[tuple[str, Any]], tested: list[tuple[str, Any]], **vectorizer: Any) -> float:

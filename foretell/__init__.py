@@ -41,14 +41,14 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     """
     from foretell.artifacts.directory import open_verified
 
-    opened = open_verified(path)
-    if opened.job == "words":
+    model = open_verified(path)
+    if model.job == "words":
         from foretell.language_model import LanguageModel
 
-        return LanguageModel.from_opened(opened)
+        return LanguageModel.from_model(model)
     from foretell.text_classifier import TextClassifier
 
-    return TextClassifier.from_opened(opened)
+    return TextClassifier.from_model(model)
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,15 @@ METRICS: dict[str, str] = {
 }
 """Old key of metrics.json to its key."""
 
+CONFIG: dict[str, dict[str, str]] = {
+    "words": {"calibration": "interpolation"},
+    "labels": {"calibration": "ensemble"},
+}
+"""By job: old key of config.json to its key."""
+
+INTERPOLATION: dict[str, str] = {"ngram_shares": "kneser_ney_weights"}
+"""Old key of `interpolation` in config.json to its key."""
+
 
 def current_names(values: Mapping[str, Any], table: Mapping[str, str]) -> dict[str, Any]:
     """Return `values` with old names replaced; a value under the current name has precedence.

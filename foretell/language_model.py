@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from foretell.artifacts.directory import Opened, open_verified
+from foretell.artifacts.directory import open_verified
+from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
+from foretell.config import DEFAULT_PRESET, WordsSettings, preset, to_dict, with_changes
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
 from foretell.training.events import Listener, silent
 
@@ -33,7 +34,7 @@ class LanguageModel:
     def __init__(self, home: Home, runtime: WordsRuntime) -> None:
         self._home = home
         self._runtime = runtime
-        self.settings = dict(runtime.config["settings"])
+        self.settings = to_dict(runtime.model.settings)
         self.metrics = runtime.metrics
 
     @classmethod
@@ -100,12 +101,12 @@ class LanguageModel:
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for labels.
         """
-        return cls.from_opened(open_verified(path), threads=threads)
+        return cls.from_model(open_verified(path), threads=threads)
 
     @classmethod
-    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> LanguageModel:
-        """Open a directory that is already verified; see `load`."""
-        return cls(Home(opened.path), WordsRuntime.from_opened(opened, threads=threads))
+    def from_model(cls, model: Model, *, threads: int | None = None) -> LanguageModel:
+        """Open a model that `open_verified` returned; see `load`."""
+        return cls(Home(model.directory), WordsRuntime.from_model(model, threads=threads))
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.

@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from foretell.artifacts.directory import Opened, open_verified
+from foretell.artifacts.directory import open_verified
+from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, with_changes
+from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
 from foretell.errors import DataError
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.explanation import Explanation, Word
@@ -243,14 +244,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for words.
         """
-        return cls.from_opened(open_verified(path), threads=threads)
+        return cls.from_model(open_verified(path), threads=threads)
 
     @classmethod
-    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> Self:
-        """Open a directory that is already verified; see `load`."""
-        runtime = LabelsRuntime.from_opened(opened, threads=threads)
-        made = cls(preset=runtime.config["preset"], **runtime.config["settings"])
-        made._open(Home(opened.path), np.array(runtime.labels), runtime)
+    def from_model(cls, model: Model, *, threads: int | None = None) -> Self:
+        """Open a model that `open_verified` returned; see `load`."""
+        runtime = LabelsRuntime.from_model(model, threads=threads)
+        made = cls(preset=model.preset, **to_dict(model.settings))
+        made._open(Home(model.directory), np.array(runtime.labels), runtime)
         return made
 
     def _settings(self) -> LabelsSettings:

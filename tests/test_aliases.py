@@ -6,6 +6,8 @@ import pytest
 
 from foretell import aliases
 from foretell.config import LabelsSettings, WordsSettings, from_dict, with_changes
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.interpolation import Interpolation
 
 OLD_SETTINGS = [
     ("words", "held_out", 0.25, "valid_fraction"),
@@ -37,6 +39,23 @@ def test_the_table_of_settings_is_tested_whole_and_leads_to_settings_that_exist(
 def test_a_current_name_has_precedence_and_other_names_stay():
     values = {"valid_fraction": 0.1, "held_out": 0.9, "seed": 3}
     assert aliases.current_names(values, aliases.SETTINGS["words"]) == {"valid_fraction": 0.1, "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("job", "values"),
+    [
+        ("labels", {"network": 0.5, "linear": 0.0, "offsets": [0.25, -0.25]}),
+        ("words", {"ngram_shares": [0.5, 0.25]}),
+    ],
+)
+def test_old_keys_of_config_json_have_a_current_key(job, values):
+    config = aliases.current_names({"job": job, "calibration": values}, aliases.CONFIG[job])
+    if job == "labels":
+        assert Ensemble.from_dict(config["ensemble"]) == Ensemble(network=0.5, offsets=(0.25, -0.25))
+    else:
+        assert Interpolation.from_dict(config["interpolation"]) == Interpolation((0.5, 0.25))
+    assert aliases.INTERPOLATION.keys() <= {"ngram_shares"}
+    assert all(aliases.CONFIG[each].keys() == {"calibration"} for each in ("labels", "words"))
 
 
 @pytest.mark.parametrize("old", aliases.METRICS)

@@ -25,7 +25,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import foretell
 from foretell import TextClassifier
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, to_dict
 from foretell.data.examples import Examples
 from foretell.data.survey import check_learnable

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.text.tokenizer import Tokenizer

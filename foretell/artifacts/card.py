@@ -6,14 +6,13 @@ import json
 import math
 import shlex
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from foretell.artifacts import manifest
+from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, Settings, WordsSettings, preset, to_dict
 from foretell.errors import SettingsError
-
-if TYPE_CHECKING:
-    from foretell.artifacts.directory import Model
+from foretell.ngrams.ensemble import NETWORK_ALONE
 
 _FIGURES = {
     "accuracy": ("Accuracy", "{:.2%}"),
@@ -99,7 +98,7 @@ _NGRAMS_FILE = f"""\
 
 def _parts_files(model: Model) -> str:
     linear = "" if model.linear is None else _LINEAR_FILE
-    return linear if model.ngrams is None else linear + _NGRAMS_FILE
+    return linear if model.kneser_ney is None else linear + _NGRAMS_FILE
 
 
 def _header(model: Model) -> str:
@@ -108,7 +107,7 @@ def _header(model: Model) -> str:
 
 
 def _what_it_is(model: Model) -> str:
-    n_weights = sum(weight.size for weight in model.weights.values())
+    n_weights = sum(weight.size for weight in model.require_weights().values())
     facts = f"{n_weights:,} weights, {model.tokenizer.size:,} word ids"
     if model.job == "words":
         said = f"A language model: it tells the next word of a text. {_network(model.settings)}; {facts}.\n"
@@ -124,17 +123,15 @@ def _what_it_is(model: Model) -> str:
 
 def _ngrams(model: Model) -> str:
     """Say openly that an n-gram model is a part of the language model, what it weighs and is worth."""
-    if model.ngrams is None:
+    kneser_ney, interpolation = model.kneser_ney, model.interpolation
+    if kneser_ney is None:
         return ""
-    said = (
-        f"\nA Kneser-Ney model of {len(model.ngrams):,} word 1–{model.ngrams.order} grams is a part of it. "
-    )
-    shares = (model.calibration or {}).get("ngram_shares", [])
-    if shares and all(map(_is_number, shares)):
-        of_lengths = ", ".join(f"{share:.0%}" for share in shares)
+    said = f"\nA Kneser-Ney model of {len(kneser_ney):,} word 1–{kneser_ney.order} grams is a part of it. "
+    if interpolation is not None:
+        of_lengths = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
         said += (
             "A word's probability is the weighted mean of the network's and that model's, whose weight is "
-            f"{of_lengths} where it knows a context of 0 to {len(shares) - 1} words. "
+            f"{of_lengths} where it knows a context of 0 to {kneser_ney.order - 1} words. "
         )
     return f"{said}Training with `--no-kneser-ney` leaves it out.\n"
 
@@ -143,13 +140,13 @@ def _linear(model: Model) -> str:
     """Say openly that a linear model is a part of the classifier, what it weighs and what it is worth."""
     if model.linear is None:
         return ""
-    weights = model.calibration or {}
     said = f"\nA linear model of {len(model.linear):,} word 1–{model.linear.longest} grams is a part of it. "
-    if all(_is_number(weights.get(part)) for part in ("network", "linear")):
-        offsets = ", with an offset for each label" if weights.get("offsets") else ""
+    if model.ensemble.linear:
+        offsets = ", with an offset for each label" if model.ensemble.offsets else ""
         said += (
             "An answer is the weighted geometric mean of the probabilities that the network (weight "
-            f"{weights['network']:.2f}) and the linear model (weight {weights['linear']:.2f}) give{offsets}. "
+            f"{model.ensemble.network:.2f}) and the linear model (weight {model.ensemble.linear:.2f}) "
+            f"give{offsets}. "
         )
     parts = (
         ("with both parts", ("accuracy",)),
@@ -219,7 +216,7 @@ def _how(model: Model, version: str) -> str:
     differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
     held_out = model.metrics.get("valid_texts")
     calibrated = ""
-    if model.calibration and _is_number(held_out):
+    if (model.interpolation or model.ensemble != NETWORK_ALONE) and _is_number(held_out):
         calibrated = (
             f"Its probabilities were calibrated on {held_out:,} held-out texts.\n"
             if held_out

@@ -4,12 +4,12 @@ Hugging Face's shape. Nothing in it can execute: JSON, Markdown, safetensors and
 operators.
 
 =================== ===================================================================================
-config.json         format version, job, preset, every setting, labels, calibration
+config.json         format version, job, preset, every setting, labels, ensemble or interpolation weights
 tokenizer.json      the tokenizer
-model.safetensors   the weights: the truth
-linear.safetensors  the linear model that is a part of the classifier, where one is
-ngrams.safetensors  the n-gram model that is a part of the language model, where one is
-model.onnx          derived from them and checked equal: what the runtime opens
+model.safetensors   the weights of the network: the source of model.onnx
+linear.safetensors  the n-gram linear model of a classifier, where it has one
+ngrams.safetensors  the Kneser–Ney model of a language model, where it has one
+model.onnx          the network for prediction, derived from the weights and compared with a reference
 metrics.json        the figures of the training
 README.md           a model card
 manifest.json       size and SHA-256 of each of the above
@@ -24,7 +24,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,11 +32,14 @@ import numpy as np
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from foretell.aliases import METRICS, current_names
+from foretell.aliases import CONFIG, METRICS, current_names
 from foretell.artifacts import manifest, replacement
+from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
-from foretell.config import Job, Settings, WordsSettings, from_dict, to_dict
+from foretell.config import Settings, from_dict, to_dict
 from foretell.errors import ArtifactError, ChangedFileError, SettingsError
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.text.tokenizer import Tokenizer
@@ -49,55 +52,6 @@ _READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS)
 
 # File managers and sync tools drop these into any folder; they hold nothing of the user's.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """Everything that a finished training leaves.
-
-    Attributes:
-        job: "words" or "labels".
-        preset: the name of the preset it started from.
-        settings: every setting as it was used.
-        tokenizer: the tokenizer.
-        weights: name to float32 array, named as `artifacts.weights` says.
-        labels: the labels, sorted, in the order of the output; None for words.
-        linear: the linear model that is mixed in, or None.
-        ngrams: the n-gram model that is mixed in, or None.
-        calibration: what the parts weigh, so that probabilities mean what they say, as plain values: for
-            labels a `foretell.ngrams.ensemble.Ensemble`, for words a
-            `foretell.ngrams.interpolation.Interpolation`; None: the network's are taken as they are.
-        metrics: figures of the training; anything JSON can hold, NumPy's numbers too.
-    """
-
-    job: Job
-    preset: str
-    settings: Settings
-    tokenizer: Tokenizer
-    weights: Weights
-    labels: list[str] | None = None
-    linear: LinearModel | None = None
-    ngrams: KneserNey | None = None
-    calibration: dict[str, Any] | None = None
-    metrics: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A verified model directory as the runtime needs it: all but the weights, which `onnx_path` holds."""
-
-    path: Path
-    config: dict[str, Any]
-    job: Job
-    preset: str
-    settings: Settings
-    labels: list[str] | None
-    linear: LinearModel | None
-    ngrams: KneserNey | None
-    calibration: dict[str, Any] | None
-    tokenizer: Tokenizer
-    onnx_path: Path
-    metrics: dict[str, Any]
 
 
 def check_writable(path: str | Path) -> None:
@@ -173,14 +127,14 @@ def write_files(contents: dict[str, bytes], path: str | Path) -> None:
         ) from error
 
 
-def open_verified(path: str | Path) -> Opened:
-    """Verify every file of a model directory and open all but its weights.
+def open_verified(path: str | Path) -> Model:
+    """Verify every file of a model directory and read all but its weights.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
-        ArtifactError: it cannot be read.
+        ArtifactError: it cannot be read, or its parts do not fit each other.
     """
-    return _opened(Path(path), _verified(Path(path), _READ))
+    return _read(Path(path), _verified(Path(path), _READ))
 
 
 def read_model(path: str | Path) -> Model:
@@ -191,24 +145,13 @@ def read_model(path: str | Path) -> Model:
         ArtifactError: it cannot be read, or its weights are not those of its network.
     """
     contents = _verified(Path(path), (*_READ, manifest.WEIGHTS))
-    opened = _opened(Path(path), contents)
+    model = _read(Path(path), contents)
     try:
         weights: Weights = load_safetensors(contents[manifest.WEIGHTS])
     except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
-        raise _unreadable(opened.path / manifest.WEIGHTS, error) from error
-    check_weights(weights, _shapes(opened.settings, opened.tokenizer, opened.labels))
-    return Model(
-        job=opened.job,
-        preset=opened.preset,
-        settings=opened.settings,
-        tokenizer=opened.tokenizer,
-        weights=weights,
-        labels=opened.labels,
-        linear=opened.linear,
-        ngrams=opened.ngrams,
-        calibration=opened.calibration,
-        metrics=opened.metrics,
-    )
+        raise _unreadable(model.directory / manifest.WEIGHTS, error) from error
+    check_weights(weights, _shapes(model.settings, model.tokenizer, model.labels))
+    return replace(model, weights=weights)
 
 
 def _take_in(run: Path, target: Path) -> None:
@@ -230,28 +173,18 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     # Reading a model needs neither onnx nor the card.
     from foretell.artifacts import card, onnx_graph
 
-    _check_labels(model)
-    if isinstance(model.settings, WordsSettings) != (model.job == "words"):
-        raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)
+    weights = model.require_weights()
+    check_model(model)
     check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
-    check_weights(model.weights, _shapes(model.settings, model.tokenizer, model.labels))
-    onnx = onnx_graph.build_onnx(model.settings, model.weights).SerializeToString()
-    onnx_graph.check_onnx(onnx, model.settings, model.weights)
+    check_weights(weights, _shapes(model.settings, model.tokenizer, model.labels))
+    onnx = onnx_graph.build_onnx(model.settings, weights).SerializeToString()
+    onnx_graph.check_onnx(onnx, model.settings, weights)
     version = _version()
-    config = {
-        "format_version": manifest.FORMAT_VERSION,
-        "foretell": version,
-        "job": model.job,
-        "preset": model.preset,
-        "settings": to_dict(model.settings),
-        "labels": model.labels,
-        "calibration": model.calibration,
-    }
     contents = {
-        manifest.CONFIG: _json(config),
+        manifest.CONFIG: _json(_config(model, version)),
         manifest.TOKENIZER: model.tokenizer.to_json().encode(),
         manifest.WEIGHTS: save_safetensors(
-            {key: np.ascontiguousarray(weight) for key, weight in model.weights.items()}
+            {key: np.ascontiguousarray(weight) for key, weight in weights.items()}
         ),
         manifest.ONNX: onnx,
         manifest.METRICS: _json(model.metrics),
@@ -259,10 +192,28 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     }
     if model.linear is not None:
         contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
-    if model.ngrams is not None:
-        contents[manifest.NGRAMS] = save_safetensors(model.ngrams.to_arrays())
+    if model.kneser_ney is not None:
+        contents[manifest.NGRAMS] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
+
+
+def _config(model: Model, version: str) -> dict[str, Any]:
+    """Return what config.json holds."""
+    interpolation = None if model.interpolation is None else model.interpolation.to_dict()
+    return {
+        "format_version": manifest.FORMAT_VERSION,
+        "foretell": version,
+        "job": model.job,
+        "preset": model.preset,
+        "settings": to_dict(model.settings),
+        "labels": model.labels,
+        **(
+            {"ensemble": model.ensemble.to_dict()}
+            if model.job == "labels"
+            else {"interpolation": interpolation}
+        ),
+    }
 
 
 def _verified(path: Path, read: tuple[str, ...]) -> dict[str, bytes]:
@@ -280,28 +231,43 @@ def _verified(path: Path, read: tuple[str, ...]) -> dict[str, bytes]:
     return contents
 
 
-def _opened(path: Path, contents: dict[str, bytes]) -> Opened:
+def _read(path: Path, contents: dict[str, bytes]) -> Model:
+    """Return the model that these files, name to content, hold, without its weights."""
     try:
         config = json.loads(contents[manifest.CONFIG])
         job = config["job"]
         if job not in ("words", "labels"):
             raise ValueError(f"the job {job!r}")
-        return Opened(
-            path=path,
-            config=config,
+        config = current_names(config, CONFIG[job])
+        model = Model(
             job=job,
             preset=config["preset"],
             settings=from_dict(job, config["settings"]),
             labels=config["labels"],
             linear=_part(LinearModel.from_arrays, path / manifest.LINEAR, contents),
-            ngrams=_part(KneserNey.from_arrays, path / manifest.NGRAMS, contents),
-            calibration=config["calibration"],
+            kneser_ney=_part(KneserNey.from_arrays, path / manifest.NGRAMS, contents),
             tokenizer=Tokenizer.from_json(contents[manifest.TOKENIZER].decode()),
-            onnx_path=path / manifest.ONNX,
             metrics=current_names(json.loads(contents[manifest.METRICS]), METRICS),
+            path=path,
+            written_by=str(config.get("foretell", "")),
         )
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise _unreadable(path / manifest.CONFIG, error) from error
+    model = _combined(model, config)
+    check_model(model)
+    return model
+
+
+def _combined(model: Model, config: dict[str, Any]) -> Model:
+    """Return the model with the weights that config.json gives for its ensemble or interpolation."""
+    kind = "ensemble" if model.job == "labels" else "interpolation"
+    values = config.get(kind)
+    try:
+        if kind == "ensemble":
+            return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
+        return replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+    except ValueError as error:
+        raise wrong_weights(kind, str(error)[:200], model.path) from error
 
 
 def _part(read: Callable[[Any], Part], path: Path, contents: dict[str, bytes]) -> Part | None:
@@ -333,15 +299,6 @@ def _check_ours(target: Path) -> None:
             f"{foreign[0]} in it, which is not foretell's" if foreign else "a directory of another program"
         )
         raise ArtifactError(expected="a foretell model, or nothing", found=found, where=str(target), fix=fix)
-
-
-def _check_labels(model: Model) -> None:
-    labels = model.labels
-    if model.job == "labels":
-        if labels is None or len(labels) < 2 or labels != sorted(set(labels)):
-            raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
-    elif labels is not None:
-        raise ArtifactError(expected="no labels for words", found=repr(labels)[:100])
 
 
 def _shapes(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"
@@ -22,9 +22,9 @@ MANIFEST = "manifest.json"
 RUN = "run"
 FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
 LINEAR = "linear.safetensors"
-"""Only where a linear model is a part of a classifier."""
+"""The n-gram linear model: only where a classifier has one."""
 NGRAMS = "ngrams.safetensors"
-"""Only where an n-gram model is a part of a language model."""
+"""The Kneser–Ney model: only where a language model has one."""
 
 # A name, never a path: nothing outside the directory can be meant.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

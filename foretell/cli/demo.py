@@ -14,7 +14,7 @@ from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS
 
 if TYPE_CHECKING:
-    from foretell.artifacts.directory import Model
+    from foretell.artifacts.model import Model
 
 PROMPT = "What stands in the"
 NEW_REVIEWS = (

@@ -12,7 +12,7 @@ from foretell.cli.models import open_model
 from foretell.cli.output import aligned, as_json, percent
 
 if TYPE_CHECKING:
-    from foretell.artifacts.directory import Opened
+    from foretell.artifacts.model import Model
 
 MOST_LABELS_SHOWN = 12
 
@@ -45,12 +45,12 @@ def evaluate(
     print(as_json(report) if json else shown)
 
 
-def _words(opened: Opened, data: str) -> dict[str, Any]:
+def _words(opened: Model, data: str) -> dict[str, Any]:
     import dataclasses
 
     from foretell.runtime.words.predictor import WordsRuntime
 
-    return dataclasses.asdict(WordsRuntime.from_opened(opened).score(_corpus(data)))
+    return dataclasses.asdict(WordsRuntime.from_model(opened).score(_corpus(data)))
 
 
 def _corpus(data: str) -> Iterable[str]:
@@ -63,7 +63,7 @@ def _corpus(data: str) -> Iterable[str]:
     return open_corpus(data)
 
 
-def _labels(opened: Opened, data: str, text: str | None, label: str | None) -> dict[str, Any]:
+def _labels(opened: Model, data: str, text: str | None, label: str | None) -> dict[str, Any]:
     import numpy as np
 
     from foretell.data.examples import read_examples
@@ -74,7 +74,7 @@ def _labels(opened: Opened, data: str, text: str | None, label: str | None) -> d
     examples = read_examples(data, text=text, label=label, part="test")
     for note in examples.notes:
         print(note, file=sys.stderr)
-    runtime = LabelsRuntime.from_opened(opened)
+    runtime = LabelsRuntime.from_model(opened)
     probabilities = runtime.predict_proba(examples.texts)
     predicted = [runtime.labels[best] for best in probabilities.argmax(axis=1)]
     report = classification_report(examples.labels, predicted, probabilities, runtime.labels)

@@ -53,7 +53,7 @@ def model_text(model: str) -> str:
     head: list[tuple[str, object]] = [
         ("job", opened.job),
         ("preset", opened.preset),
-        ("made by", f"foretell {opened.config.get('foretell', '?')}"),
+        ("made by", f"foretell {opened.written_by or '?'}"),
         ("vocabulary", f"{opened.tokenizer.size:,}"),
         ("files", f"{size / 1e6:.1f} MB, every one as it was written"),
     ]

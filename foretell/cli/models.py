@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.artifacts.directory import Opened
+    from foretell.artifacts.model import Model
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
 
 
-def open_model(model: str) -> Opened:
+def open_model(model: str) -> Model:
     """Open and verify a model directory for either job."""
     from foretell.artifacts.directory import open_verified
 
@@ -26,7 +26,7 @@ def open_words(model: str) -> WordsRuntime:
         raise _wrong_job("words", "labels", model, "foretell classify")
     from foretell.runtime.words.predictor import WordsRuntime
 
-    return WordsRuntime.from_opened(opened)
+    return WordsRuntime.from_model(opened)
 
 
 def open_labels(model: str) -> LabelsRuntime:
@@ -36,7 +36,7 @@ def open_labels(model: str) -> LabelsRuntime:
         raise _wrong_job("labels", "words", model, "foretell next, complete or score")
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-    return LabelsRuntime.from_opened(opened)
+    return LabelsRuntime.from_model(opened)
 
 
 def _wrong_job(wanted: str, found: str, model: str, verbs: str) -> UsageError:

@@ -27,7 +27,7 @@ from foretell.config import (
 from foretell.errors import SettingsError
 
 if TYPE_CHECKING:
-    from foretell.artifacts.directory import Model
+    from foretell.artifacts.model import Model
     from foretell.data.survey import Survey
     from foretell.training.events import Listener
 

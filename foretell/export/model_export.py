@@ -141,7 +141,7 @@ def _source(model: str | Path, format: Format) -> Source:
     source = Source(model)
     if source.job == "words":
         # No format looks n-grams of a language model up.
-        return source if source.opened.ngrams is None else Source(model, network_alone=True)
+        return source if source.opened.kneser_ney is None else Source(model, network_alone=True)
     if format != "litert" or not source.ensemble.linear:
         return source
     if not source.ensemble.network:
@@ -165,7 +165,7 @@ def _content(source: Source, model: str | Path, format: Format, *, int8: bool, r
         content |= browser_runtime.runtime_files(runtime) if format == "web" else {}
         content[onnx_format.ONNX] = onnx_format.graph_bytes(source, int8=int8)
         return content
-    weights = read_model(model).weights
+    weights = read_model(model).require_weights()
     if format == "keras":
         from foretell.export import keras_format
 

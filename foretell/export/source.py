@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.artifacts.directory import Opened, open_verified
+from foretell.artifacts.directory import open_verified
+from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import token_rules
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
@@ -33,7 +34,7 @@ class Source:
 
     Args:
         path: the model directory.
-        network_alone: take the model to be its network alone, without linear or n-gram model and calibration.
+        network_alone: export the network alone, without linear or Kneser–Ney model and ensemble weights.
 
     Raises:
         ArtifactError: the directory cannot be trusted.
@@ -41,16 +42,15 @@ class Source:
 
     def __init__(self, path: str | Path, *, network_alone: bool = False) -> None:
         opened = open_verified(path)
-        self.opened: Opened = replace(opened, calibration=None) if network_alone else opened
+        if network_alone:
+            opened = replace(opened, ensemble=NETWORK_ALONE, interpolation=None)
+        self.opened: Model = opened
         self.network_alone = network_alone
         self.job = self.opened.job
         self.settings: Any = self.opened.settings
         self.labels = list(self.opened.labels or ())
-        # Opening it also checks the calibration.
-        self._runtime = (LabelsRuntime if self.job == "labels" else WordsRuntime).from_opened(self.opened)
-        calibration = self.opened.calibration
-        mixes = calibration is not None and self.job == "labels"
-        self.ensemble = Ensemble.from_dict(calibration, len(self.labels)) if mixes else NETWORK_ALONE
+        self._runtime = (LabelsRuntime if self.job == "labels" else WordsRuntime).from_model(self.opened)
+        self.ensemble = self.opened.ensemble
 
     @property
     def states(self) -> dict[str, int] | None:
@@ -92,7 +92,7 @@ class Source:
     def description(self, format: str, precision: str) -> dict[str, Any]:
         """Return what model.json says of the model, in a format and a precision ("float32" or "int8")."""
         return {
-            "foretell": self.opened.config.get("foretell"),
+            "foretell": self.opened.written_by,
             "format": format,
             "precision": precision,
             "answer": "network" if self.network_alone else "whole",

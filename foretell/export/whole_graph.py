@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.directory import Opened
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
@@ -30,7 +30,7 @@ _FIRST_WORD = 2
 _LAST_KEY = np.iinfo(np.int64).max
 
 
-def whole_graph(opened: Opened, network: Any, ensemble: Ensemble) -> Any:
+def whole_graph(opened: Model, network: Any, ensemble: Ensemble) -> Any:
     """Return the graph of the whole classifier, an `onnx.ModelProto`.
 
     Args:
@@ -83,7 +83,7 @@ def _constant(name: str, *values: int) -> str:
     return f"{name} = Constant <value = int64[{len(values)}] {{{', '.join(map(str, values))}}}> ()"
 
 
-def _words_read(opened: Opened) -> list[str]:
+def _words_read(opened: Model) -> list[str]:
     """The inputs of the network, from `ids`: the last words of each text, those that the network knows."""
     settings = opened.settings
     assert isinstance(settings, LabelsSettings)

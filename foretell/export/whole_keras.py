@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from foretell.artifacts.directory import Opened
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
 from foretell.export.plain_keras import labels_probabilities
@@ -21,7 +21,7 @@ Tensor = Any
 _FIRST_WORD = 2
 
 
-def whole_classifier(opened: Opened, weights: Weights, ensemble: Ensemble) -> keras.Model:
+def whole_classifier(opened: Model, weights: Weights, ensemble: Ensemble) -> keras.Model:
     """Return a model from ids, int32 [batch, step], 0 at the end, to probabilities [batch, label].
 
     Args:

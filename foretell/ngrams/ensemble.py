@@ -1,19 +1,19 @@
-"""The final prediction of a classifier: the network and the linear model, mixed in the open.
+"""The prediction of a classifier: an ensemble of the network and the linear model.
 
-Both give probabilities; the answer is their weighted geometric mean with an offset for each label (a
-logarithmic opinion pool: Genest & Zidek 1986, section 3.3):
+The combination is a logarithmic opinion pool (Genest & Zidek 1986, section 3.3): the weighted geometric mean
+of both probabilities, with an offset for each label:
 
     log p(label) = network · log p_network(label) + linear · log p_linear(label) + offset(label) - log Z
 
-With a network alone this is temperature scaling (Guo et al. 2017, section 4.2), `network` being 1 / T, and
-vector scaling where the offsets are not zero. A weight of 0 leaves a part out altogether.
+With a network alone this is temperature scaling (Guo et al. 2017, section 4.2) with `network` = 1 / T, and
+vector scaling where the offsets are not zero. A classifier with weight 0 is not evaluated.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,11 @@ LogProbabilities = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
-    """What each part of a classifier weighs.
+    """The ensemble weights of a classifier.
 
     Attributes:
         network: weight of the network's log-probabilities, at least 0.
-        linear: weight of the linear model's, at least 0.
+        linear: weight of the linear model's log-probabilities, at least 0.
         offsets: added to the log-probability of each label, [label]; empty: none.
     """
 
@@ -39,9 +39,11 @@ class Ensemble:
     def __call__(
         self, network: Probabilities | None, linear: LogProbabilities | None = None
     ) -> Probabilities:
-        """Mix probabilities of the network [text, label] and log-probabilities of the linear model.
+        """Return the ensemble's probabilities, [text, label].
 
-        A part that weighs nothing may be None.
+        Args:
+            network: the network's probabilities, [text, label]; may be None where its weight is 0.
+            linear: the linear model's log-probabilities, [text, label]; may be None where its weight is 0.
         """
         logits: LogProbabilities | float = np.array(self.offsets) if self.offsets else 0.0
         if self.network:
@@ -52,29 +54,31 @@ class Ensemble:
             logits = logits + self.linear * linear
         return softmax(np.asarray(logits))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float | list[float]]:
         """Return what `from_dict` reads, ready for JSON."""
         return {"network": self.network, "linear": self.linear, "offsets": list(self.offsets)}
 
     @classmethod
-    def from_dict(cls, values: Any, n_labels: int) -> Ensemble:
-        """Rebuild what `to_dict` gave.
+    def from_dict(cls, values: object) -> Ensemble:
+        """Rebuild what `to_dict` returned.
 
         Raises:
-            ValueError: these are not the weights of such a ensemble.
+            ValueError: a weight or the offsets are missing, or a number out of its range.
         """
-        network, linear = float(values["network"]), float(values["linear"])
-        offsets = tuple(float(offset) for offset in values["offsets"])
-        finite = all(math.isfinite(value) for value in (network, linear, *offsets))
-        if not finite or min(network, linear) < 0 or network + linear <= 0:
+        if not isinstance(values, Mapping) or not {"network", "linear", "offsets"} <= values.keys():
+            raise ValueError("no object with 'network', 'linear' and 'offsets'")
+        offsets = values["offsets"]
+        numbers = [values["network"], values["linear"], *(offsets if isinstance(offsets, list) else [None])]
+        if not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
+            raise ValueError("weights or offsets that are no finite numbers")
+        network, linear = float(numbers[0]), float(numbers[1])
+        if min(network, linear) < 0 or network + linear <= 0:
             raise ValueError(f"the weights {network} and {linear}")
-        if len(offsets) not in (0, n_labels):
-            raise ValueError(f"{len(offsets)} offsets for {n_labels} labels")
-        return cls(network=network, linear=linear, offsets=offsets)
+        return cls(network=network, linear=linear, offsets=tuple(float(each) for each in numbers[2:]))
 
 
 NETWORK_ALONE = Ensemble()
-"""The network alone, as it is."""
+"""The network's probabilities, unchanged."""
 
 
 def log_of(probabilities: Probabilities) -> LogProbabilities:

@@ -1,19 +1,21 @@
-"""The final prediction of a language model: the network and the n-gram model, interpolated in the open.
+"""The prediction of a language model: linear interpolation of the network and the Kneser–Ney model.
 
-    p(word) = (1 - s) · p_network(word) + s · p_ngrams(word)
+    p(word) = (1 - w) · p_network(word) + w · p_kneser_ney(word)
 
-s, the n-gram model's share, depends on how many words before this one the n-gram model knows as a context:
-after a phrase that it has seen it is worth more than after one that it has not (Jelinek & Mercer,
-"Interpolated estimation of Markov source parameters from sparse data", 1980).
+The weight w depends on the length of the context that the Kneser–Ney model has counted: it is larger after a
+phrase of the training text than after new words (Jelinek & Mercer, "Interpolated estimation of Markov source
+parameters from sparse data", 1980).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from foretell.aliases import INTERPOLATION, current_names
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.integer]
@@ -21,51 +23,57 @@ Integers = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Interpolation:
-    """What the n-gram model's probability weighs.
+    """The weight of the Kneser–Ney model.
 
     Attributes:
-        shares: s for contexts of 0, 1, 2 … words, each from 0 to 1.
+        weights: w for contexts of 0, 1, 2 … words, each from 0 to 1.
     """
 
-    shares: tuple[float, ...]
+    weights: tuple[float, ...]
 
-    def logs(self, network: Floats, ngrams: Floats, lengths: Integers) -> Floats:
-        """Mix log-probabilities that both give the same words; each is an array [prediction].
+    def logs(self, network: Floats, kneser_ney: Floats, lengths: Integers) -> Floats:
+        """Return log-probabilities [prediction] of the interpolation.
 
         Args:
-            network: the network's.
-            ngrams: the n-gram model's.
-            lengths: words of the n-gram model's contexts.
+            network: the network's log-probability of each word, [prediction].
+            kneser_ney: the Kneser–Ney model's, [prediction].
+            lengths: words of the Kneser–Ney model's contexts, [prediction].
         """
-        of_ngrams = np.array(self.shares)[lengths]
-        with np.errstate(divide="ignore"):  # a share of 0 or 1 leaves one of them out
-            logs: Floats = np.logaddexp(np.log1p(-of_ngrams) + network, np.log(of_ngrams) + ngrams)
+        weights = np.array(self.weights)[lengths]
+        with np.errstate(divide="ignore"):  # a weight of 0 or 1 leaves one of the models out
+            logs: Floats = np.logaddexp(np.log1p(-weights) + network, np.log(weights) + kneser_ney)
         return logs
 
-    def distribution(self, network: Floats, ngrams: Floats, length: int) -> Floats:
-        """Mix the probabilities [word] of one place, which may be written over; see `logs`."""
-        of_ngrams = np.float32(self.shares[length])
-        network *= 1 - of_ngrams
-        ngrams *= of_ngrams
-        network += ngrams
-        return network
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads, ready for JSON."""
-        return {"ngram_shares": list(self.shares)}
-
-    @classmethod
-    def from_dict(cls, values: Any, lengths: int) -> Interpolation:
-        """Rebuild what `to_dict` gave.
+    def distribution(self, network: Floats, kneser_ney: Floats, length: int) -> Floats:
+        """Return the probabilities [word] of the interpolation at one place; both arrays are overwritten.
 
         Args:
-            values: that.
-            lengths: how many lengths of contexts the n-gram model has.
+            network: the network's probability of each word, [word].
+            kneser_ney: the Kneser–Ney model's, [word].
+            length: words of the Kneser–Ney model's context.
+        """
+        weight = np.float32(self.weights[length])
+        network *= 1 - weight
+        kneser_ney *= weight
+        network += kneser_ney
+        return network
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {"kneser_ney_weights": list(self.weights)}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Interpolation:
+        """Rebuild what `to_dict` returned; the key of earlier versions is read too.
 
         Raises:
-            ValueError: these are not the shares of such a model.
+            ValueError: no list of weights from 0 to 1.
         """
-        shares = tuple(float(share) for share in values["ngram_shares"])
-        if len(shares) != lengths or not all(0 <= share <= 1 for share in shares):
-            raise ValueError(f"the shares {shares} of contexts of 0 to {lengths - 1} words")
-        return cls(shares)
+        current = current_names(values, INTERPOLATION) if isinstance(values, Mapping) else {}
+        numbers = current.get("kneser_ney_weights")
+        if not isinstance(numbers, list) or not all(isinstance(each, int | float) for each in numbers):
+            raise ValueError("no list of numbers 'kneser_ney_weights'")
+        weights = tuple(float(each) for each in numbers)
+        if not all(0 <= each <= 1 for each in weights):
+            raise ValueError(f"the weights {weights}")
+        return cls(weights)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.directory import Model
+from foretell.artifacts.model import Model
 from foretell.artifacts.reference import from_basic_lstm_cell
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
@@ -124,9 +124,10 @@ def _stream(model: Model, text: str, layers: list[str]) -> tuple[Spans, Floats]:
     placed = placed_words(model.tokenizer, text, last_ends=False)
     check_known(placed, text)
     before = [] if model.tokenizer.end_of_line is None else [(model.tokenizer.end_of_line, 0, 0)]
-    x = _embed(model.weights, before + placed)
+    weights = model.require_weights()
+    x = _embed(weights, before + placed)
     for name in layers:
-        values = run_layer(x, _cell(model.weights, name))
+        values = run_layer(x, _cell(weights, name))
         x = values[_HIDDEN]
     return _spans(placed), values[:, len(before) :]
 
@@ -136,8 +137,9 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Spans, Floats]
     assert isinstance(model.settings, WordsSettings)
     placed, window = placed_words(model.tokenizer, text, last_ends=False), model.settings.window
     check_known(placed, text)
+    weights = model.require_weights()
     cells = [
-        from_basic_lstm_cell(_exact(model.weights, f"{name}/kernel"), _exact(model.weights, f"{name}/bias"))
+        from_basic_lstm_cell(_exact(weights, f"{name}/kernel"), _exact(weights, f"{name}/bias"))
         for name in layers
     ]
     ends = range(window, len(placed) + 1)
@@ -152,7 +154,8 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Spans, Floats]
 
 
 def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tuple[Spans, Floats]:
-    tokenizer, known = model.tokenizer, network_size(settings, model.tokenizer)
+    weights, tokenizer = model.require_weights(), model.tokenizer
+    known = network_size(settings, tokenizer)
     unknown = tokenizer.unknown or 0
     placed = [
         (word if word < known else unknown, start, end)
@@ -160,13 +163,13 @@ def _labels(model: Model, settings: LabelsSettings, text: str, name: str) -> tup
     ]
     if settings.traits.is_bidirectional:
         order = slice(None, None, -1 if name == "lstm_backward" else 1)
-        values = run_layer(_embed(model.weights, placed)[order], _cell(model.weights, name))
+        values = run_layer(_embed(weights, placed)[order], _cell(weights, name))
         return _spans(placed), values[:, order]
     padded = [(0, 0, 0)] * (settings.length - len(placed)) + placed
-    x, spans = _embed(model.weights, padded), _spans(padded)
+    x, spans = _embed(weights, padded), _spans(padded)
     if settings.traits.has_convolution:
-        x, spans = _pooled(model.weights, settings, x, spans)
-    values = run_layer(x, _cell(model.weights, name))
+        x, spans = _pooled(weights, settings, x, spans)
+    values = run_layer(x, _cell(weights, name))
     # Neither padding nor Keras's start of a text was written by anybody.
     first = next((step for step, (start, end) in enumerate(spans) if end > start), len(spans))
     return spans[first:], values[:, first:]

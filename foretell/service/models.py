@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import Model, Opened, open_verified, read_model
+from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.errors import ForetellError, MissingFileError, UsageError
 from foretell.runtime.gates import layer_units
@@ -48,13 +49,13 @@ class Loaded:
     def __init__(self, path: Path, name: str) -> None:
         # The fingerprint first: a change in between is then seen as one.
         self.fingerprint = fingerprint(path)
-        opened = open_verified(path)
+        model = open_verified(path)
         self.runtime: LabelsRuntime | WordsRuntime
-        if opened.job == "labels":
-            self.runtime = LabelsRuntime.from_opened(opened)
+        if model.job == "labels":
+            self.runtime = LabelsRuntime.from_model(model)
         else:
-            self.runtime = WordsRuntime.from_opened(opened)
-        self.card = _card(opened, name)
+            self.runtime = WordsRuntime.from_model(model)
+        self.card = _card(model, name)
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._weights: Model | None = None
 
@@ -297,15 +298,15 @@ def _not_found(names: str) -> Refusal:
     )
 
 
-def _card(opened: Opened, name: str) -> ModelCard:
+def _card(model: Model, name: str) -> ModelCard:
     return ModelCard(
         id=name,
-        created=int((opened.path / manifest.MANIFEST).stat().st_mtime),
+        created=int((model.directory / manifest.MANIFEST).stat().st_mtime),
         owned_by="foretell",
-        job=opened.job,
-        preset=opened.preset,
-        words=opened.tokenizer.size - opened.tokenizer.specials,
-        labels=opened.labels,
-        layers=[Layer(name=layer, units=units) for layer, units in layer_units(opened.settings).items()],
+        job=model.job,
+        preset=model.preset,
+        words=model.tokenizer.size - model.tokenizer.specials,
+        labels=model.labels,
+        layers=[Layer(name=layer, units=units) for layer, units in layer_units(model.settings).items()],
         state="fresh",
     )

@@ -25,7 +25,7 @@ from foretell.errors import RunError
 from foretell.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
-    from foretell.artifacts.directory import Model
+    from foretell.artifacts.model import Model
 
 _REQUEST, _METRICS, _CHECKPOINTS, _LOCK = "request.json", "metrics.jsonl", "checkpoints", "lock"
 

@@ -1,9 +1,12 @@
 """Tiny models of every network, with random weights: no training, so no TensorFlow."""
 
+import shutil
+
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.text.tokenizer import Tokenizer
@@ -81,3 +84,9 @@ def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "model"
     write_model(build("labels-bilstm"), path)
     return path
+
+
+@pytest.fixture
+def directory(written, tmp_path):
+    """A copy of `written` that a test may change."""
+    return shutil.copytree(written, tmp_path / "model")

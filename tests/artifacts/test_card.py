@@ -1,6 +1,5 @@
 """The model card says what the model is, how to use it, its figures and its limits."""
 
-import dataclasses
 import math
 import re
 
@@ -9,6 +8,8 @@ import pytest
 
 from foretell.artifacts.card import model_card
 from foretell.config import LABELS_PRESETS
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.linear import LinearModel
 
@@ -33,9 +34,9 @@ def test_labels_card(make_model):
 
 def test_a_linear_model_in_the_classifier_is_said_openly(make_model):
     metrics = {"accuracy": 0.93, "network_accuracy": 0.91, "baseline_accuracy": 0.9, "valid_texts": 2500}
-    ensemble = {"network": 0.625, "linear": 1.5, "offsets": [0.25, -0.25]}
+    ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
     linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
-    model = make_model("labels-bilstm", linear=linear, calibration=ensemble, metrics=metrics)
+    model = make_model("labels-bilstm", linear=linear, ensemble=ensemble, metrics=metrics)
     card = " ".join(model_card(model, "m", "1").split())
     assert "A linear model of 3 word 1–3 grams is a part of it." in card
     assert "(weight 0.62) and the linear model (weight 1.50) give, with an offset for each label" in card
@@ -52,8 +53,9 @@ def test_a_linear_model_in_the_classifier_is_said_openly(make_model):
 
 
 def test_without_valid_texts_the_card_claims_no_calibration(make_model):
-    half = {"network": 0.5, "linear": 0.5, "offsets": []}
-    model = make_model("labels-bilstm", calibration=half, metrics={"valid_texts": 0})
+    model = make_model(
+        "labels-bilstm", ensemble=Ensemble(network=0.5, linear=0.5), metrics={"valid_texts": 0}
+    )
     card = model_card(model, "m", "1")
     assert "No texts were held out to calibrate" in card
     assert "A linear model" not in card
@@ -83,8 +85,8 @@ def test_the_n_gram_part_is_told(make_model):
         Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
         Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
     )
-    shares = {"ngram_shares": [0.125, 0.75]}
-    model = dataclasses.replace(make_model("words-1"), ngrams=KneserNey(levels, 3, 10), calibration=shares)
+    parts = {"kneser_ney": KneserNey(levels, 3, 10), "interpolation": Interpolation((0.125, 0.75))}
+    model = make_model("words-1", **parts)
     card = model_card(model, "m", "1")
     assert "A Kneser-Ney model of 4 word 1–2 grams is a part of it" in card
     assert "whose weight is 12%, 75% where it knows a context of 0 to 1 words" in card

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import shutil
 import subprocess
 import sys
 
@@ -22,27 +21,12 @@ from foretell.errors import (
     NotAModelError,
     SettingsError,
 )
+from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
+from tests.builders import rewrite_json
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
 READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
-
-
-@pytest.fixture
-def directory(written, tmp_path):
-    """A written model."""
-    return shutil.copytree(written, tmp_path / "model")
-
-
-def rewrite(directory, name, change):
-    """Change a JSON file and make the manifest agree with it."""
-    value = json.loads((directory / name).read_text())
-    change(value)
-    (directory / name).write_text(json.dumps(value))
-    listed = json.loads((directory / "manifest.json").read_text())
-    content = (directory / name).read_bytes()
-    listed["files"][name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (directory / "manifest.json").write_text(json.dumps(listed))
 
 
 def test_every_network_comes_back_as_it_was(any_model, tmp_path):
@@ -60,8 +44,8 @@ def test_the_files_and_nothing_else(directory):
     assert {path.name for path in directory.iterdir()} == {*ALL}
     assert [path.name for path in directory.parent.iterdir()] == ["model"]
     config = json.loads((directory / "config.json").read_text())
-    assert config["format_version"] == 1
-    assert {"foretell", "job", "preset", "settings", "labels", "calibration"} < config.keys()
+    assert config["format_version"] == 2
+    assert {"foretell", "job", "preset", "settings", "labels", "ensemble"} < config.keys()
     listed = json.loads((directory / "manifest.json").read_text())["files"]
     for name, entry in listed.items():
         content = (directory / name).read_bytes()
@@ -114,8 +98,8 @@ def mixed(make_model, tmp_path):
     keys = np.array([2, 3, 5, 8 + 3 * 30 + 4], np.int64)
     weights = np.array([[0.5], [-1.0], [2.0], [0.25]], np.float32)
     linear = LinearModel(keys, weights, np.array([0.125], np.float32), size=30)
-    ensemble = {"network": 0.75, "linear": 0.5, "offsets": [0.1, -0.1]}
-    model = make_model("labels-bilstm", linear=linear, calibration=ensemble)
+    ensemble = Ensemble(network=0.75, linear=0.5, offsets=(0.1, -0.1))
+    model = make_model("labels-bilstm", linear=linear, ensemble=ensemble)
     write_model(model, tmp_path / "mixed")
     return model, tmp_path / "mixed"
 
@@ -127,7 +111,7 @@ def test_a_linear_model_and_its_weight_come_back(mixed):
     content = (path / "linear.safetensors").read_bytes()
     assert listed["linear.safetensors"]["sha256"] == hashlib.sha256(content).hexdigest()
     for again in (open_verified(path), read_model(path)):
-        assert again.calibration == model.calibration
+        assert again.ensemble == model.ensemble
         assert (again.linear.size, again.linear.longest) == (30, 3)
         np.testing.assert_array_equal(again.linear.keys, model.linear.keys)
         np.testing.assert_array_equal(again.linear.weights, model.linear.weights)
@@ -172,8 +156,8 @@ def test_a_model_without_a_linear_part_takes_the_place_of_one_with(mixed, make_m
     write_model(make_model("labels-bilstm"), path)
     assert {each.name for each in path.iterdir()} == {*ALL}
     assert open_verified(path).linear is None
-    write_model(make_model("labels-bilstm", calibration={"network": 0.5, "linear": 0.0, "offsets": []}), path)
-    assert open_verified(path).calibration == {"network": 0.5, "linear": 0.0, "offsets": []}
+    write_model(make_model("labels-bilstm", ensemble=Ensemble(network=0.5)), path)
+    assert open_verified(path).ensemble == Ensemble(network=0.5)
 
 
 def test_the_run_moves_in(model, tmp_path):
@@ -250,9 +234,9 @@ def test_a_manifest_with_a_wrong_entry(directory, entry):
 
 def test_a_newer_format_is_named_before_anything_else(directory):
     config = json.loads((directory / "config.json").read_text())
-    (directory / "config.json").write_text(json.dumps({**config, "format_version": 2}))
+    (directory / "config.json").write_text(json.dumps({**config, "format_version": 3}))
     (directory / "model.onnx").unlink()
-    with pytest.raises(NewerFormatError, match=r"found version 2; pip install --upgrade foretell"):
+    with pytest.raises(NewerFormatError, match=r"found version 3; pip install --upgrade foretell"):
         open_verified(directory)
 
 
@@ -266,13 +250,13 @@ def test_a_newer_format_is_named_before_anything_else(directory):
     ],
 )
 def test_a_config_that_lies_under_a_true_hash(directory, change):
-    rewrite(directory, "config.json", change)
+    rewrite_json(directory, "config.json", change)
     with pytest.raises(ChangedFileError, match=r"config\.json"):
         open_verified(directory)
 
 
 def test_settings_of_another_network_under_a_true_hash(directory):
-    rewrite(directory, "config.json", lambda config: config["settings"].update(units=8))
+    rewrite_json(directory, "config.json", lambda config: config["settings"].update(units=8))
     with pytest.raises(ArtifactError, match="weight lstm_forward/kernel: expected float32"):
         read_model(directory)
 

@@ -17,6 +17,7 @@ from cli_workplace import Run
 
 from foretell.artifacts.directory import read_model, write_model
 from foretell.cli.output import Writer
+from foretell.ngrams.interpolation import Interpolation
 from foretell.training.words import kneser_ney_fit
 
 
@@ -59,8 +60,8 @@ def test_that_the_n_grams_of_a_language_model_stay_behind_is_told(
     model = read_model(workplace / "notes-model")
     ids = np.array(model.tokenizer.encode((workplace / "notes.txt").read_text()), np.int32)
     parts = {
-        "ngrams": kneser_ney_fit.count(ids, model.tokenizer.size).model,
-        "calibration": {"ngram_shares": [0.5] * 5},
+        "kneser_ney": kneser_ney_fit.count(ids, model.tokenizer.size).model,
+        "interpolation": Interpolation((0.5,) * 5),
     }
     write_model(dataclasses.replace(model, **parts), tmp_path / "mixed")
     answer = run("export", str(tmp_path / "mixed"), "--out", str(tmp_path / "out"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.text.tokenizer import Tokenizer
 
@@ -33,10 +34,10 @@ MODELS: dict[str, tuple[Settings, list[str] | None]] = {
         THREE,
     ),
 }  # fmt: skip
-CALIBRATION = {
-    "labels": {"network": 0.6, "linear": 1.3, "offsets": [0.25, -0.25]},
-    "labels-3": {"network": 0.8, "linear": 0.7, "offsets": []},
-    "labels-article": {"network": 0.9, "linear": 0.0, "offsets": []},
+ENSEMBLES = {
+    "labels": Ensemble(network=0.6, linear=1.3, offsets=(0.25, -0.25)),
+    "labels-3": Ensemble(network=0.8, linear=0.7),
+    "labels-article": Ensemble(network=0.9),
 }
 
 
@@ -50,10 +51,10 @@ def linear_model(size: int, n_columns: int) -> LinearModel:
     return LinearModel(keys, weights, rng.normal(0, 0.3, n_columns).astype(np.float32), size)
 
 
-def write_random(path: Path, name: str, calibration: dict[str, Any] | None = None) -> Path:
-    """Write one of MODELS with random weights; `calibration` in place of its own."""
+def write_random(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
+    """Write one of MODELS with random weights; `ensemble` in place of its own."""
     settings, labels = MODELS[name]
-    calibration = calibration or CALIBRATION.get(name)
+    ensemble = ensemble or ENSEMBLES.get(name, NETWORK_ALONE)
     tokenizer = Tokenizer.train([TEXT], settings.tokens, lowercase=settings.lowercase, vocabulary=1000)  # type: ignore[attr-defined]
     rng = np.random.default_rng(7)
     shapes = weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
@@ -66,8 +67,8 @@ def write_random(path: Path, name: str, calibration: dict[str, Any] | None = Non
             tokenizer=tokenizer,
             weights={key: rng.normal(0, 0.5, shape).astype(np.float32) for key, shape in shapes.items()},
             labels=labels,
-            linear=linear_model(tokenizer.size, n_columns) if calibration and calibration["linear"] else None,
-            calibration=calibration,
+            linear=linear_model(tokenizer.size, n_columns) if ensemble.linear else None,
+            ensemble=ensemble,
         ),
         path,
     )

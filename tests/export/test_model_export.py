@@ -26,6 +26,8 @@ from foretell.export import model_export
 from foretell.export.model_export import export_model
 from foretell.export.readme import example
 from foretell.export.source import Source
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.interpolation import Interpolation
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.words.kneser_ney_fit import count
@@ -102,8 +104,8 @@ def test_of_a_language_model_with_an_n_gram_model_the_network_alone_is_written(
     model = read_model(models["words"])
     ids = np.array(model.tokenizer.encode(TEXT), np.int32)
     ngrams = count(ids, model.tokenizer.size, order=3).model
-    shares = {"ngram_shares": [0.5, 0.5, 0.5]}
-    write_model(dataclasses.replace(model, ngrams=ngrams, calibration=shares), tmp_path / "mixed")
+    half = Interpolation((0.5, 0.5, 0.5))
+    write_model(dataclasses.replace(model, kneser_ney=ngrams, interpolation=half), tmp_path / "mixed")
     done = export_model(tmp_path / "mixed", tmp_path / "out", format)
     assert done.difference is not None
     assert 0 <= done.difference < 1e-5
@@ -249,7 +251,7 @@ def test_what_makes_no_sense_is_refused(models: dict[str, Path], tmp_path: Path)
 
 
 def test_a_linear_model_alone_is_not_litert(tmp_path: Path) -> None:
-    alone = write_random(tmp_path / "alone", "labels", {"network": 0.0, "linear": 1.0, "offsets": []})
+    alone = write_random(tmp_path / "alone", "labels", Ensemble(network=0.0, linear=1.0))
     with pytest.raises(UsageError, match="linear model alone"):
         export_model(alone, tmp_path / "out", "litert")
     assert export_model(alone, tmp_path / "out", "onnx").difference is not None

@@ -80,7 +80,7 @@ def test_written_and_read_it_is_the_same(
 ) -> None:
     offsets = tuple(0.1 * i for i in range(n_labels)) if has_offsets else ()
     ensemble = Ensemble(network=network, linear=linear, offsets=offsets)
-    assert Ensemble.from_dict(json.loads(json.dumps(ensemble.to_dict())), n_labels) == ensemble
+    assert Ensemble.from_dict(json.loads(json.dumps(ensemble.to_dict()))) == ensemble
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,22 @@ def test_written_and_read_it_is_the_same(
     [
         ({"network": -0.1}, "the weights -0.1 and 0.5"),
         ({"network": 0, "linear": 0}, "the weights 0.0 and 0.0"),
-        ({"linear": math.nan}, "the weights 0.5 and nan"),
-        ({"linear": math.inf}, "the weights 0.5 and inf"),
-        ({"offsets": [0.0, math.nan]}, "the weights"),
-        ({"offsets": [1.0]}, "1 offsets for 2 labels"),
-        ({"offsets": [1.0, 2.0, 3.0]}, "3 offsets for 2 labels"),
+        ({"linear": math.nan}, "no finite numbers"),
+        ({"linear": math.inf}, "no finite numbers"),
+        ({"linear": "much"}, "no finite numbers"),
+        ({"offsets": [0.0, math.nan]}, "no finite numbers"),
+        ({"offsets": 1.0}, "no finite numbers"),
     ],
 )
-def test_what_is_no_mixture_is_refused(changes: dict[str, Any], says: str) -> None:
+def test_other_values_are_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Ensemble.from_dict({"network": 0.5, "linear": 0.5, "offsets": [], **changes}, 2)
+        Ensemble.from_dict({"network": 0.5, "linear": 0.5, "offsets": [], **changes})
+
+
+@pytest.mark.parametrize("values", [{"temperature": 2.0}, {"network": 1.0, "linear": 0.0}, "x", 3, []])
+def test_another_object_is_refused(values: object) -> None:
+    with pytest.raises(ValueError, match="no object with 'network', 'linear' and 'offsets'"):
+        Ensemble.from_dict(values)
 
 
 def test_scores_of_two_labels_are_the_log_odds_of_the_second() -> None:

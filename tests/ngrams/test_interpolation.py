@@ -1,4 +1,4 @@
-"""Interpolation of a network and an n-gram model: the formula, its two forms, and what is refused."""
+"""Interpolation of a network and a Kneser–Ney model: the formula, its two forms, and what is refused."""
 
 import math
 
@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 
 from foretell.ngrams.interpolation import Interpolation
 
-shares = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(tuple)
+weights = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(tuple)
 probabilities = st.floats(1e-6, 1)
 
 
-@given(shares, st.lists(st.tuples(probabilities, probabilities, st.integers(0, 2)), min_size=1, max_size=9))
-def test_each_probability_is_the_weighted_mean_by_the_length_of_its_context(shares, rows):
+@given(weights, st.lists(st.tuples(probabilities, probabilities, st.integers(0, 2)), min_size=1, max_size=9))
+def test_each_probability_is_the_weighted_mean_by_the_length_of_its_context(weights, rows):
     network, ngrams, lengths = (np.array(column) for column in zip(*rows, strict=True))
-    found = Interpolation(shares).logs(np.log(network), np.log(ngrams), lengths)
-    expected = [math.log((1 - shares[n]) * a + shares[n] * b) for a, b, n in rows]
+    found = Interpolation(weights).logs(np.log(network), np.log(ngrams), lengths)
+    expected = [math.log((1 - weights[n]) * a + weights[n] * b) for a, b, n in rows]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@given(shares, st.integers(0, 2), st.integers(0, 1_000))
-def test_a_whole_distribution_is_mixed_alike_and_sums_to_1(shares, length, seed):
+@given(weights, st.integers(0, 2), st.integers(0, 1_000))
+def test_a_whole_distribution_is_mixed_alike_and_sums_to_1(weights, length, seed):
     network, ngrams = np.random.default_rng(seed).dirichlet(np.ones(7), 2).astype(np.float32)
-    interpolation = Interpolation(shares)
+    interpolation = Interpolation(weights)
     logs = interpolation.logs(np.log(network), np.log(ngrams), np.full(7, length))
     found = interpolation.distribution(network.copy(), ngrams.copy(), length)
     assert found.dtype == np.float32
@@ -34,20 +34,25 @@ def test_a_whole_distribution_is_mixed_alike_and_sums_to_1(shares, length, seed)
 
 def test_json_gives_it_back():
     interpolation = Interpolation((0.5, 0.25, 1.0))
-    assert Interpolation.from_dict(interpolation.to_dict(), 3) == interpolation
+    assert Interpolation.from_dict(interpolation.to_dict()) == interpolation
+
+
+def test_the_key_of_earlier_versions_is_read():
+    assert Interpolation.from_dict({"ngram_shares": [0.5, 1]}) == Interpolation((0.5, 1.0))
 
 
 @pytest.mark.parametrize(
-    ("values", "error"),
+    "values",
     [
-        ({"ngram_shares": [0.5, 0.5]}, ValueError),
-        ({"ngram_shares": [0.5, 0.5, 1.1]}, ValueError),
-        ({"ngram_shares": [0.5, 0.5, math.nan]}, ValueError),
-        ({"ngram_shares": ["a", 0.5, 0.5]}, ValueError),
-        ({"ngram_shares": None}, TypeError),
-        ({}, KeyError),
+        {"kneser_ney_weights": [0.5, 0.5, 1.1]},
+        {"kneser_ney_weights": [0.5, 0.5, math.nan]},
+        {"kneser_ney_weights": ["a", 0.5, 0.5]},
+        {"kneser_ney_weights": None},
+        {},
+        "x",
+        3,
     ],
 )
-def test_what_are_no_shares_is_refused(values, error):
-    with pytest.raises(error):
-        Interpolation.from_dict(values, 3)
+def test_other_values_are_refused(values):
+    with pytest.raises(ValueError, match="weights"):
+        Interpolation.from_dict(values)

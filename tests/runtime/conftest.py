@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import Job, LabelsSettings, WordsSettings, preset, with_changes
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -68,7 +70,7 @@ def _ngrams(settings: Any, text: str, shares: tuple[float, ...]) -> dict[str, An
     )
     ids = [id for line in text.split("\n") for id in [*tokenizer.encode(line), tokenizer.end_of_line]]
     counted = count(np.array(ids, np.int32), tokenizer.size, order=len(shares))
-    return {"ngrams": counted.model, "calibration": Interpolation(shares).to_dict()}
+    return {"kneser_ney": counted.model, "interpolation": Interpolation(shares)}
 
 
 @pytest.fixture(scope="session")
@@ -119,8 +121,8 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
         name: str = "base",
         *,
         labels: tuple[str, ...] = ("neg", "pos"),
-        calibration: dict[str, Any] | None = None,
-        ngrams: LinearModel | None = None,
+        ensemble: Ensemble = NETWORK_ALONE,
+        linear: LinearModel | None = None,
         metrics: dict[str, Any] | None = None,
         threads: int | None = None,
         **changes: Any,
@@ -129,7 +131,7 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Labels:
         assert isinstance(base, LabelsSettings)
         small = {"embedding_size": 6, "units": 5, "dense_units": 4, "length": 30, "filters": 4, **changes}
         path = tmp_path_factory.mktemp("labels") / "model"
-        parts = {"calibration": calibration, "linear": ngrams, "metrics": metrics or {}}
+        parts = {"ensemble": ensemble, "linear": linear, "metrics": metrics or {}}
         write_random(path, with_changes(base, small), list(labels), **parts)
         return LabelsRuntime.open(path, threads=threads)
 

@@ -15,7 +15,8 @@ import httpx
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import Model, write_model
+from foretell.artifacts.directory import write_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.app import create_app, create_service

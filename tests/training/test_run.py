@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import Model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, RunError

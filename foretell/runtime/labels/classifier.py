@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import Opened, open_verified
+from foretell.artifacts.directory import open_verified
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, LogProbabilities, linear_log_probabilities
-from foretell.runtime.calibration import that_must_fit
+from foretell.ngrams.ensemble import NETWORK_ALONE, LogProbabilities, linear_log_probabilities
 from foretell.runtime.labels.explanation import Explanation, Parts, explain
 from foretell.runtime.session import Array, Session, check_threads, open_session
 from foretell.text.padding import pad_end, pad_front
@@ -78,24 +78,24 @@ class LabelsRuntime:
         path: the model directory.
         labels: the labels, sorted; columns of `predict_proba` are in this order.
         tokenizer: the model's tokenizer.
-        config: what `config.json` holds.
-        metrics: what `metrics.json` holds: figures of the training.
+        metrics: figures of the training.
+        model: the opened model: its settings, parts and ensemble weights.
     """
 
-    def __init__(self, opened: Opened, settings: LabelsSettings, session: Session, threads: int) -> None:
-        self.labels: list[str] = list(opened.labels or [])
-        self.path: Path = opened.path
-        self.tokenizer: Tokenizer = opened.tokenizer
-        self.config: dict[str, Any] = opened.config
-        self.metrics: dict[str, Any] = opened.metrics
+    def __init__(self, model: Model, settings: LabelsSettings, session: Session, threads: int) -> None:
+        self.model = model
+        self.labels: list[str] = list(model.labels or [])
+        self.path: Path = model.directory
+        self.tokenizer: Tokenizer = model.tokenizer
+        self.metrics: dict[str, Any] = model.metrics
         self._session = session
         self._length = settings.length
-        self._manifest = _manifest(opened.path)
+        self._manifest = _manifest(self.path)
         self._fixed_length = settings.traits.pads_front
-        self._known = network_size(settings, opened.tokenizer)
-        self._linear = opened.linear
-        self._ensemble = _ensemble(opened)
-        self._far_shorter, self._far_longer = _far(opened.metrics)
+        self._known = network_size(settings, model.tokenizer)
+        self._linear = model.linear
+        self._ensemble = model.ensemble
+        self._far_shorter, self._far_longer = _far(model.metrics)
         self._n_threads = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="foretell")
 
@@ -112,20 +112,20 @@ class LabelsRuntime:
             UsageError: it holds a words model.
             SettingsError: `threads` below 1.
         """
-        return cls.from_opened(open_verified(path), threads=threads)
+        return cls.from_model(open_verified(path), threads=threads)
 
     @classmethod
-    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> LabelsRuntime:
-        """Open a directory that is already verified; see `open`."""
-        settings = opened.settings
+    def from_model(cls, model: Model, *, threads: int | None = None) -> LabelsRuntime:
+        """Open a model that `open_verified` returned; see `open`."""
+        settings = model.settings
         if not isinstance(settings, LabelsSettings):
             raise UsageError(
                 expected="a labels model",
                 found="a words model",
-                where=str(opened.path),
+                where=str(model.path),
                 fix="use foretell next, complete or score, or give another model",
             )
-        return cls(opened, settings, open_session(opened.onnx_path), check_threads(threads))
+        return cls(model, settings, open_session(model.onnx_path), check_threads(threads))
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for each text, [text, label].
@@ -358,14 +358,3 @@ def _far(metrics: dict[str, Any]) -> tuple[float, float]:
         shortest / FAR if isinstance(shortest, int) else -math.inf,
         longest * FAR if isinstance(longest, int) else math.inf,
     )
-
-
-def _ensemble(opened: Opened) -> Ensemble:
-    """Return how the parts of the classifier are mixed."""
-    if opened.calibration is None:
-        return NETWORK_ALONE
-    with that_must_fit(opened):
-        ensemble = Ensemble.from_dict(opened.calibration, len(opened.labels or ()))
-        if ensemble.linear and opened.linear is None:
-            raise ValueError("a weight for a linear model that is not there")
-    return ensemble

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.directory import Opened, open_verified
+from foretell.artifacts.directory import open_verified
+from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
-from foretell.ngrams.interpolation import Interpolation
-from foretell.runtime.calibration import that_must_fit
 from foretell.runtime.session import check_threads, open_session
 from foretell.runtime.words import sampling
 from foretell.runtime.words.beams import beam_search
@@ -34,15 +33,15 @@ class WordsRuntime:
     Attributes:
         path: the model directory.
         tokenizer: the model's tokenizer.
-        config: what `config.json` holds.
-        metrics: what `metrics.json` holds: figures of the training.
+        metrics: figures of the training.
+        model: the opened model: its settings, parts and interpolation weights.
     """
 
-    def __init__(self, opened: Opened, network: StreamNetwork | ArticleNetwork, threads: int) -> None:
-        self.path: Path = opened.path
-        self.tokenizer: Tokenizer = opened.tokenizer
-        self.config: dict[str, Any] = opened.config
-        self.metrics: dict[str, Any] = opened.metrics
+    def __init__(self, model: Model, network: StreamNetwork | ArticleNetwork, threads: int) -> None:
+        self.model = model
+        self.path: Path = model.directory
+        self.tokenizer: Tokenizer = model.tokenizer
+        self.metrics: dict[str, Any] = model.metrics
         self._network = network
         self._threads = threads
         self._endings: Endings | None = None
@@ -60,27 +59,27 @@ class WordsRuntime:
             UsageError: it holds a labels model.
             SettingsError: `threads` below 1.
         """
-        return cls.from_opened(open_verified(path), threads=threads)
+        return cls.from_model(open_verified(path), threads=threads)
 
     @classmethod
-    def from_opened(cls, opened: Opened, *, threads: int | None = None) -> WordsRuntime:
-        """Open a directory that is already verified; see `open`."""
-        settings = opened.settings
+    def from_model(cls, model: Model, *, threads: int | None = None) -> WordsRuntime:
+        """Open a model that `open_verified` returned; see `open`."""
+        settings = model.settings
         if not isinstance(settings, WordsSettings):
             raise UsageError(
                 expected="a words model",
                 found="a labels model",
-                where=str(opened.path),
+                where=str(model.path),
                 fix="use foretell classify, or give another model",
             )
         threads = check_threads(threads)
-        session = open_session(opened.onnx_path)
+        session = open_session(model.onnx_path)
         if not settings.traits.carries_state:
-            return cls(opened, ArticleNetwork(session, settings.window), threads)
+            return cls(model, ArticleNetwork(session, settings.window), threads)
         network = LstmNetwork(session)
-        if opened.calibration is None:
-            return cls(opened, network, threads)
-        return cls(opened, _mixed(network, opened), threads)
+        if model.kneser_ney is None or model.interpolation is None:
+            return cls(model, network, threads)
+        return cls(model, MixedNetwork(network, model.kneser_ney, model.interpolation), threads)
 
     def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]:
         """Return the `k` likeliest next words after `text`, the likeliest first.
@@ -236,14 +235,3 @@ class WordsRuntime:
                 where="prompt",
                 fix="use words of that text, or train with --preset base, which can read any word",
             )
-
-
-def _mixed(network: LstmNetwork, opened: Opened) -> MixedNetwork:
-    """Return the network with the n-gram model that is a part of the answer."""
-    with that_must_fit(opened):
-        if opened.ngrams is None:
-            raise ValueError("a share for an n-gram model that is not there")
-        if opened.ngrams.size != opened.tokenizer.size:
-            raise ValueError(f"an n-gram model of {opened.ngrams.size:,} ids")
-        interpolation = Interpolation.from_dict(opened.calibration, opened.ngrams.order)
-        return MixedNetwork(network, opened.ngrams, interpolation)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foretell.artifacts.directory import Model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import check_size, network_size
 from foretell.config import LabelsSettings, to_dict
 from foretell.data.examples import Examples
@@ -126,7 +126,7 @@ def train_labels(
             weights=weights_of(fitting.model),
             labels=labels,
             linear=stages.linear if settings.linear else None,
-            calibration=ensemble.to_dict() if ensemble != NETWORK_ALONE else None,
+            ensemble=ensemble,
             metrics=_metrics(stages, fitting, of_network, ensemble, budget),
         )
         run.finish(model)

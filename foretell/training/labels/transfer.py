@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.directory import Model, read_model
+from foretell.artifacts.directory import read_model
+from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings, WordsSettings, with_changes
 from foretell.errors import SettingsError, UsageError
@@ -75,12 +76,12 @@ def weights_to_start_from(model: Model, name: str) -> LanguageModelWeights:
             where=name,
             fix="train one with foretell train words --preset base",
         )
-    parts = ("kernel", "recurrent_kernel", "bias")
+    parts, weights = ("kernel", "recurrent_kernel", "bias"), model.require_weights()
     return LanguageModelWeights(
         name=name,
         tokenizer=model.tokenizer,
-        embedding=model.weights["embedding"],
-        lstm={part: model.weights[f"lstm_1/{part}"] for part in parts},
+        embedding=weights["embedding"],
+        lstm={part: weights[f"lstm_1/{part}"] for part in parts},
     )
 
 

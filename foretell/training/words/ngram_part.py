@@ -43,7 +43,7 @@ class NgramPart:
         fitted = fit_interpolation(network_logs, self.logs, self.lengths, self.model.order - 1)
         whole = perplexity_of(fitted.logs(network_logs, self.logs, self.lengths))
         alone = perplexity_of(network_logs)
-        share = float(np.array(fitted.shares)[self.lengths].mean())
+        share = float(np.array(fitted.weights)[self.lengths].mean())
         text = f"the n-gram model gives {share:.0%} of the answer: perplexity {whole:,.1f} instead of"
         listener(Said(text=f"{text} {alone:,.1f} by the network alone"))
         return fitted, {"perplexity": whole, "valid_perplexity": whole, "network_perplexity": alone}

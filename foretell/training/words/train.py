@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretell.artifacts.directory import Model
+from foretell.artifacts.model import Model
 from foretell.config import WordsSettings, to_dict
 from foretell.errors import DataError, UsageError
 from foretell.machine import require_training
@@ -165,7 +165,7 @@ class _Fit:
         metrics = {**trained.metrics, **compared}
         if ngrams is not None and trained.held_out_logs is not None:
             interpolation, figures = ngrams.mixed(trained.held_out_logs, self.listener)
-            parts |= {"ngrams": ngrams.model, "calibration": interpolation.to_dict()}
+            parts |= {"kneser_ney": ngrams.model, "interpolation": interpolation}
             metrics["network_accuracy"] = metrics.pop("accuracy")
             metrics |= figures
         return {**parts, "metrics": {**metrics, "seconds": self.budget.seconds()}}

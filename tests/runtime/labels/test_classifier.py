@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from foretell.errors import ArtifactError, SettingsError, UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import BATCH, LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
@@ -100,29 +101,9 @@ def test_many_labels(labels_model: Callable[..., LabelsRuntime]) -> None:
 
 def test_calibration_divides_the_log_odds(labels_model: Callable[..., LabelsRuntime]) -> None:
     plain = labels_model().predict_proba(["the mind"])[0]
-    halved = {"network": 0.5, "linear": 0.0, "offsets": []}
-    calibrated = labels_model(calibration=halved).predict_proba(["the mind"])[0]
+    calibrated = labels_model(ensemble=Ensemble(network=0.5)).predict_proba(["the mind"])[0]
     odds = np.log(plain[1] / plain[0])
     assert np.log(calibrated[1] / calibrated[0]) == pytest.approx(odds / 2, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    "calibration",
-    [
-        {"temperature": 2.0},
-        {"network": 0.0, "linear": 0.0, "offsets": []},
-        {"network": -1.0, "linear": 2.0, "offsets": []},
-        {"network": 1.0, "linear": 0.0, "offsets": [1.0, 2.0, 3.0]},
-        {"network": "much", "linear": 0.0, "offsets": []},
-        # A weight for a linear model that is not there.
-        {"network": 0.5, "linear": 0.5, "offsets": []},
-    ],
-)
-def test_a_calibration_that_fits_no_model_is_refused(
-    labels_model: Callable[..., LabelsRuntime], calibration: dict[str, Any]
-) -> None:
-    with pytest.raises(ArtifactError, match=r"config\.json: expected a calibration that fits this model"):
-        labels_model(calibration=calibration)
 
 
 def linear_model(runtime: LabelsRuntime, n_columns: int) -> LinearModel:
@@ -150,14 +131,14 @@ def scores_of(model: LinearModel, ids: list[int]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("labels", [("neg", "pos"), ("anger", "joy", "none")])
 @pytest.mark.parametrize("network", [0.0, 0.7])
-def test_a_linear_model_is_mixed_in_as_the_calibration_says(
+def test_the_ensemble_weights_combine_network_and_linear_model(
     labels_model: Callable[..., LabelsRuntime], labels: tuple[str, ...], network: float
 ) -> None:
     plain = labels_model(labels=labels)
     linear = linear_model(plain, 1 if len(labels) == 2 else 3)
-    offsets = [0.1 * i for i in range(len(labels))]
-    ensemble = {"network": network, "linear": 1.3, "offsets": offsets}
-    runtime = labels_model(labels=labels, ngrams=linear, calibration=ensemble)
+    offsets = tuple(0.1 * i for i in range(len(labels)))
+    ensemble = Ensemble(network=network, linear=1.3, offsets=offsets)
+    runtime = labels_model(labels=labels, linear=linear, ensemble=ensemble)
     # The network reads the last 30 words, the linear model all of them.
     texts = [
         "the mind adapts",
@@ -170,7 +151,7 @@ def test_a_linear_model_is_mixed_in_as_the_calibration_says(
     for text, row in zip(texts, runtime.predict_proba(texts), strict=True):
         scores = scores_of(linear, runtime.tokenizer.encode(text))
         logits = np.append(0, scores) if len(labels) == 2 else scores
-        pooled = network * np.log(plain.predict_proba([text])[0]) + 1.3 * logits + offsets
+        pooled = network * np.log(plain.predict_proba([text])[0]) + 1.3 * logits + np.array(offsets)
         expected = np.exp(pooled) / np.exp(pooled).sum()
         np.testing.assert_allclose(row, expected, atol=1e-5)
         np.testing.assert_allclose(runtime.predict_proba([text])[0], row, atol=1e-6)
@@ -181,7 +162,7 @@ def test_words_that_only_the_linear_model_knows_are_unknown_to_the_network(
 ) -> None:
     knows_all = labels_model()
     linear = linear_model(knows_all, 1)
-    runtime = labels_model(ngrams=linear, vocabulary=3)
+    runtime = labels_model(linear=linear, vocabulary=3)
     known = {runtime.tokenizer.word(i) for i in range(3, 6)}
     text = "the mind adapts and converts"
     masked = " ".join(word if word in known else "zebra" for word in text.split())

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import MOST_POINTS, linear_parts
@@ -44,8 +45,8 @@ def mixed(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime
     """A network and a linear model of the first few words, mixed, for two labels and for three."""
     labels = ("neg", "pos", "so-so")[: request.param]
     linear = random_model(SIZE, 1 if request.param == 2 else 3)
-    ensemble = {"network": 0.7, "linear": 1.3, "offsets": [0.1 * i for i in range(request.param)]}
-    return labels_model(labels=labels, ngrams=linear, calibration=ensemble)
+    ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
+    return labels_model(labels=labels, linear=linear, ensemble=ensemble)
 
 
 def log_odds(row: Any, label: int) -> float:
@@ -85,8 +86,8 @@ def test_network_and_linear_model_are_explained_together(mixed: LabelsRuntime, t
 
 
 def test_a_linear_model_alone_is_explained(labels_model: Labels) -> None:
-    ensemble = {"network": 0.0, "linear": 2.0, "offsets": [0.0, 0.3]}
-    runtime = labels_model(ngrams=random_model(SIZE, 1), calibration=ensemble)
+    ensemble = Ensemble(network=0.0, linear=2.0, offsets=(0.0, 0.3))
+    runtime = labels_model(linear=random_model(SIZE, 1), ensemble=ensemble)
     check(runtime, "the mind adapts and the mind converts " * 8)
 
 
@@ -166,8 +167,7 @@ def test_odd_texts_have_an_explanation(any_labels: LabelsRuntime, mixed: LabelsR
 
 
 def test_a_sure_answer_has_finite_effects(labels_model: Labels) -> None:
-    sure = {"network": 90.0, "linear": 0.0, "offsets": []}
-    found = labels_model(calibration=sure).explain("the mind adapts and converts")
+    found = labels_model(ensemble=Ensemble(network=90.0)).explain("the mind adapts and converts")
     assert found.probability > 0.999999
     assert all(np.isfinite(word.effect) for word in found.words)
     assert len({word.effect for word in found.words}) > 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import shutil
 from pathlib import Path
@@ -14,10 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import open_verified, write_files
-from foretell.artifacts.packed import pack
 from foretell.errors import ArtifactError
-from foretell.ngrams.interpolation import Interpolation
 from foretell.runtime.words.networks import LstmNetwork, MixedNetwork
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_softmax
@@ -35,7 +31,7 @@ def by_hand(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
     network = runtime._network
     assert isinstance(network, MixedNetwork)
     logits, _ = network.network.read(ids)
-    ngrams = open_verified(runtime.path).ngrams
+    ngrams = runtime.model.kneser_ney
     assert ngrams is not None
     each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
     share = SHARES[each[0][1][-1]]
@@ -56,7 +52,7 @@ def test_next_is_the_weighted_mean_of_both(mixed: WordsRuntime) -> None:
 
 def test_a_phrase_of_the_training_text_goes_on_as_it_went_there(mixed: WordsRuntime) -> None:
     assert mixed.next("its own purposes the obstacle", 1)[0].word == "to"
-    network_alone = WordsRuntime.from_opened(dataclasses.replace(open_verified(mixed.path), calibration=None))
+    network_alone = WordsRuntime.from_model(dataclasses.replace(mixed.model, interpolation=None))
     assert isinstance(network_alone._network, LstmNetwork)
     assert network_alone.next("the mind", 1) != mixed.next("the mind", 1)
 
@@ -132,45 +128,6 @@ def test_beams_find_at_least_as_likely_a_text_as_greed(mixed: WordsRuntime) -> N
         assert id is not None
         assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
         ids.append(id)
-
-
-def changed(runtime: WordsRuntime, path: Path, calibration: object) -> Path:
-    files = pack(runtime.path)
-    config = json.loads(files[manifest.CONFIG])
-    config["calibration"] = calibration
-    files[manifest.CONFIG] = json.dumps(config).encode()
-    del files[manifest.MANIFEST]
-    files[manifest.MANIFEST] = manifest.manifest_json(files, "1")
-    write_files(files, path)
-    return path
-
-
-@pytest.mark.parametrize(
-    "calibration", [{}, {"ngram_shares": [0.5]}, {"ngram_shares": [2, 0, 0, 0]}, {"ngram_shares": 1}, "x"]
-)
-def test_shares_that_do_not_fit_are_refused(mixed: WordsRuntime, tmp_path: Path, calibration: object) -> None:
-    path = changed(mixed, tmp_path / "m", calibration)
-    with pytest.raises(ArtifactError, match="expected a calibration that fits this model"):
-        WordsRuntime.open(path)
-
-
-def test_shares_without_an_n_gram_model_are_refused(lstm: WordsRuntime, tmp_path: Path) -> None:
-    path = changed(lstm, tmp_path / "m", Interpolation(SHARES).to_dict())
-    with pytest.raises(ArtifactError, match="an n-gram model that is not there"):
-        WordsRuntime.open(path)
-
-
-def test_an_n_gram_model_of_another_vocabulary_is_refused(
-    mixed: WordsRuntime, words_model, tmp_path: Path
-) -> None:
-    other = words_model(text="quite another text of few words", mixed=SHARES)
-    files = pack(mixed.path)
-    files[manifest.NGRAMS] = (other.path / manifest.NGRAMS).read_bytes()
-    del files[manifest.MANIFEST]
-    files[manifest.MANIFEST] = manifest.manifest_json(files, "1")
-    write_files(files, tmp_path / "m")
-    with pytest.raises(ArtifactError, match="an n-gram model of"):
-        WordsRuntime.open(tmp_path / "m")
 
 
 def test_a_changed_n_gram_file_is_seen(mixed: WordsRuntime, tmp_path: Path) -> None:

@@ -148,14 +148,14 @@ def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_p
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
     np.testing.assert_array_equal(whole.linear.weights, resumed.linear.weights)
-    assert whole.calibration == resumed.calibration
+    assert whole.ensemble == resumed.ensemble
 
 
 def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_path):
     settings = with_changes(SETTINGS, {"linear": False})
     model = train_labels(examples(), settings, out=tmp_path / "m")
     assert model.linear is None
-    assert model.calibration["linear"] == 0
+    assert model.ensemble.linear == 0
     assert model.metrics["baseline_accuracy"] > 0.9
     assert not (tmp_path / "m" / "linear.safetensors").exists()
     silent = train_labels(examples(), settings, out=tmp_path / "n", baseline=False)
@@ -167,7 +167,7 @@ def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_pat
 def test_without_a_held_out_part_both_weigh_the_same(tmp_path):
     settings = with_changes(SETTINGS, {"valid_fraction": 0.0})
     model = train_labels(examples(), settings, out=tmp_path / "m")
-    assert (model.calibration["network"], model.calibration["linear"]) == (0.5, 0.5)
+    assert (model.ensemble.network, model.ensemble.linear) == (0.5, 0.5)
     assert read_model(tmp_path / "m").linear is not None
 
 
@@ -182,7 +182,7 @@ def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path):
 def test_the_linear_model_is_fitted_again_to_all_texts(tmp_path):
     before = train_labels(examples(), with_changes(SETTINGS, {"refit": False}), out=tmp_path / "a")
     after = train_labels(examples(), with_changes(SETTINGS, {"refit": True}), out=tmp_path / "b")
-    assert before.calibration == after.calibration
+    assert before.ensemble == after.ensemble
     assert before.metrics["accuracy"] == after.metrics["accuracy"]
     assert not np.array_equal(before.linear.bias, after.linear.bias)
     for name, weight in before.weights.items():

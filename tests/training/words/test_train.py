@@ -333,11 +333,11 @@ def test_an_ngram_model_becomes_a_part_of_the_answer(tmp_path: Path) -> None:
         listener=lambda event: said.append(event.text) if isinstance(event, Said) else None,
     )  # fmt: skip
     figures = model.metrics
-    assert model.ngrams is not None
-    assert model.ngrams.size == model.tokenizer.size
-    assert len(model.ngrams) - len(model.ngrams.levels[0].keys) < 4_000
-    assert model.calibration is not None
-    assert len(model.calibration["ngram_shares"]) == model.ngrams.order
+    assert model.kneser_ney is not None
+    assert model.kneser_ney.size == model.tokenizer.size
+    assert len(model.kneser_ney) - len(model.kneser_ney.levels[0].keys) < 4_000
+    assert model.interpolation is not None
+    assert len(model.interpolation.weights) == model.kneser_ney.order
     assert figures["valid_perplexity"] == figures["perplexity"] < figures["network_perplexity"]
     assert figures["perplexity"] < figures["baseline_perplexity"] * 1.02
     assert "accuracy" not in figures
@@ -353,7 +353,7 @@ def test_an_ngram_model_becomes_a_part_of_the_answer(tmp_path: Path) -> None:
     assert "`ngrams.safetensors` holds the n-gram model" in card
 
     alone = train_words(phrases(), with_changes(mixing, {"kneser_ney": False}), out=tmp_path / "a")
-    assert alone.ngrams is None
+    assert alone.kneser_ney is None
     assert alone.metrics["perplexity"] == pytest.approx(figures["network_perplexity"], rel=1e-6)
     for name, value in alone.weights.items():
         assert value.tobytes() == model.weights[name].tobytes(), name
@@ -362,7 +362,7 @@ def test_an_ngram_model_becomes_a_part_of_the_answer(tmp_path: Path) -> None:
 def test_without_held_out_text_nothing_is_mixed_in(tmp_path: Path) -> None:
     mixing = with_changes(SMALL, {"kneser_ney": True, "valid_fraction": 0.0})
     model = train_words(phrases(), mixing, out=tmp_path / "m")
-    assert (model.ngrams, model.calibration) == (None, None)
+    assert (model.kneser_ney, model.interpolation) == (None, None)
     assert model.metrics["accuracy"] > 0
 
 

@@ -1,0 +1,142 @@
+"""`Model`: everything that a model directory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foretell.artifacts import manifest
+from foretell.artifacts.weights import Weights
+from foretell.config import Job, Settings, WordsSettings
+from foretell.errors import ArtifactError
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.linear import LinearModel
+from foretell.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A trained model. One that was opened for prediction is a `Model` without weights.
+
+    Attributes:
+        job: "words" or "labels".
+        preset: the name of the preset that the settings started from.
+        settings: every setting of the training.
+        tokenizer: the tokenizer.
+        weights: name to float32 array, named as in `artifacts.weights`; None where the model was opened for
+            prediction, which reads them from `onnx_path`.
+        labels: the labels, sorted, in the order of the output; None for words.
+        linear: the n-gram linear model of a classifier; None: it has none.
+        kneser_ney: the Kneser–Ney model of a language model; None: it has none.
+        ensemble: how a classifier combines network and linear model.
+        interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
+            alone.
+        metrics: figures of the training: whatever JSON can hold, and NumPy's numbers.
+        path: the model directory it was read from; None for a model in memory.
+        written_by: the version of foretell that wrote the directory; "" where config.json has none.
+    """
+
+    job: Job
+    preset: str
+    settings: Settings
+    tokenizer: Tokenizer
+    weights: Weights | None = None
+    labels: list[str] | None = None
+    linear: LinearModel | None = None
+    kneser_ney: KneserNey | None = None
+    ensemble: Ensemble = NETWORK_ALONE
+    interpolation: Interpolation | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+    written_by: str = ""
+
+    @property
+    def directory(self) -> Path:
+        """The model directory.
+
+        Raises:
+            ArtifactError: the model is only in memory.
+        """
+        if self.path is None:
+            raise ArtifactError(
+                expected="a model that was read from a directory",
+                found="a model in memory",
+                fix="write it first",
+            )
+        return self.path
+
+    @property
+    def onnx_path(self) -> Path:
+        """The ONNX graph in the model directory."""
+        return self.directory / manifest.ONNX
+
+    def require_weights(self) -> Weights:
+        """Return the weights.
+
+        Raises:
+            ArtifactError: the model was opened without them.
+        """
+        if self.weights is None:
+            raise ArtifactError(
+                expected="a model with its weights",
+                found="one that was opened for prediction",
+                where="" if self.path is None else str(self.path),
+                fix="read it with read_model",
+            )
+        return self.weights
+
+
+def check_model(model: Model) -> None:
+    """Check that the parts of a model fit each other; weights are checked by `weights.check_weights`.
+
+    Raises:
+        ArtifactError: settings of the other job, labels that are not sorted, or weights of an ensemble or
+            interpolation that belong to another model.
+    """
+    if isinstance(model.settings, WordsSettings) != (model.job == "words"):
+        raise ArtifactError(expected=f"settings for {model.job}", found=type(model.settings).__name__)
+    if model.job == "words":
+        _check_words(model)
+    else:
+        _check_labels(model)
+
+
+def _check_labels(model: Model) -> None:
+    labels, ensemble = model.labels, model.ensemble
+    if labels is None or len(labels) < 2 or labels != sorted(set(labels)):
+        raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
+    if ensemble.linear and model.linear is None:
+        raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
+    if len(ensemble.offsets) not in (0, len(labels)):
+        found = f"{len(ensemble.offsets)} offsets for {len(labels)} labels"
+        raise wrong_weights("ensemble", found, model.path)
+
+
+def _check_words(model: Model) -> None:
+    if model.labels is not None:
+        raise ArtifactError(expected="no labels for words", found=repr(model.labels)[:100])
+    if model.interpolation is None:
+        return
+    kneser_ney, n_weights = model.kneser_ney, len(model.interpolation.weights)
+    if kneser_ney is None:
+        found = "weights for a Kneser–Ney model that is not there"
+    elif kneser_ney.size != model.tokenizer.size:
+        found = f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of {model.tokenizer.size:,}"
+    elif n_weights != kneser_ney.order:
+        found = f"{n_weights} weights for contexts of 0 to {kneser_ney.order - 1} words"
+    else:
+        return
+    raise wrong_weights("interpolation", found, model.path)
+
+
+def wrong_weights(kind: str, found: str, path: Path | None) -> ArtifactError:
+    """Return the error for ensemble or interpolation weights that do not fit their model."""
+    return ArtifactError(
+        expected=f"{kind} weights that fit this model",
+        found=found,
+        where="" if path is None else str(path / manifest.CONFIG),
+        fix="train the model again",
+    )
