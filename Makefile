@@ -1,12 +1,17 @@
 # foretell's commands. `make help` lists them; each makes its own environment in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench soak lock clean
+.PHONY: help install demo wheel predict test lint format peers bench soak lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
-# An environment without TensorFlow: predictions must work there.
+# What `make bench` installs on top: the peers that foretell is compared with.
+BENCH_LOCK := requirements-bench.lock
+# An environment with the wheel and what predicting needs, without TensorFlow.
 PREDICT := .venv-predict
+# A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
+TORCH_WHEELS ?= $(PIP_FIND_LINKS)
+COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(LOCK_FLAGS)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
@@ -25,17 +30,18 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(PREDICT)/.installed: $(VENV)/.installed
-	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PREDICT)
-	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) hatchling
-	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) --no-build-isolation .
-	@touch $@
-
 demo: install  ## both jobs on the text that ships with foretell, in under two minutes
 	@$(BIN)/foretell demo --out out/demo
 
-test: install $(PREDICT)/.installed  ## all tests (under ten minutes on two cores)
-	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --no-deps --no-build-isolation --reinstall-package foretell .
+wheel: install  ## build the source archive, and the wheel from it, in dist/
+	@rm -rf dist
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+
+predict: wheel
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PREDICT)
+	@$(BIN)/uv pip install --quiet --python $(PREDICT)/bin/python --constraint $(LOCK) dist/*.whl
+
+test: predict  ## all tests (under ten minutes on two cores)
 	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist loadfile
 
 lint: install  ## ruff, mypy and the layer check
@@ -48,14 +54,24 @@ format: install  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: install  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
+peers: $(VENV)/.peers
+
+$(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
+	@test -z "$(wildcard $(TORCH_WHEELS)/torch-*)" || $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-index \
+		--find-links "$(TORCH_WHEELS)" "$$(grep -oE '^torch==[0-9.]+' $(BENCH_LOCK))" || echo "installing PyTorch from PyPI instead" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(LOCK) --constraint $(BENCH_LOCK) --group bench
+	@$(BIN)/python -c 'import fasttext, torch' || { echo "expected fasttext and torch in $(VENV), the peers of the benchmarks, found one that cannot be imported; see above, then: make bench" >&2; exit 1; }
+	@touch $@
+
+bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
 	$(BIN)/python -m bench $(BENCH)
 
 soak: install  ## long tests: interrupts at random moments, a gigabyte of text
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
-lock: install  ## write the lock file anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra train --extra serve --extra dev --no-header --no-annotate pyproject.toml -o $(LOCK)
+lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
+	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --group dev pyproject.toml -o $(LOCK)
+	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
 
-clean:  ## remove the environments and caches
-	rm -rf $(VENV) $(PREDICT) .mypy_cache .ruff_cache .hypothesis out
+clean:  ## remove the environments, the wheel and caches
+	rm -rf $(VENV) $(PREDICT) dist .mypy_cache .ruff_cache .hypothesis out
