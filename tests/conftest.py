@@ -1,0 +1,58 @@
+"""In continuous integration a test may skip only for a reason that is listed here.
+
+Everywhere else a skip is a courtesy to a machine without Chromium, Node.js or the full data sets. Where the
+environment variable CI is set, `.ci/run` has installed what it can, so that any other skip hides a test.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+
+import pytest
+
+# A pattern of the reason, and why continuous integration cannot run the test.
+ALLOWED_SKIPS = {
+    r"needs (aclImdb_v1\.tar\.gz|ptb\.zip): set FORETELL_DATA": "the full data sets are not in Git",
+    r"only Linux|reads Linux's|needs renameat2|sends a POSIX signal|needs /dev/full": "needs another system",
+    r"this file system cannot exchange two names": "depends on the file system of the machine",
+}
+
+
+def is_allowed(reason: str) -> bool:
+    """Return whether a test with this reason may skip in continuous integration."""
+    return any(re.search(pattern, reason) for pattern in ALLOWED_SKIPS)
+
+
+def _unexpected(config: pytest.Config) -> dict[tuple[str, str], int]:
+    """Return how often each file skipped tests for each reason that is not allowed; nothing outside CI."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    counts: Counter[tuple[str, str]] = Counter()
+    if terminal is None or not os.environ.get("CI"):
+        return counts
+    for report in terminal.stats.get("skipped", []):
+        # A skip is (path, line, "Skipped: reason"), of a test or of a whole module.
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not is_allowed(reason):
+            counts[report.nodeid.partition("::")[0], reason] += 1
+    return counts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when a test was skipped that continuous integration can run."""
+    if session.exitstatus == pytest.ExitCode.OK and _unexpected(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the files and reasons of those skips, and what to do."""
+    if not (unexpected := _unexpected(config)):
+        return
+    terminalreporter.section("skipped, although continuous integration can run them", red=True)
+    for (file, reason), count in sorted(unexpected.items()):
+        terminalreporter.line(f"{file}: {count} skipped: {reason}")
+    terminalreporter.line(
+        "install what is missing in .ci/run, or add the reason to ALLOWED_SKIPS in tests/conftest.py"
+    )
