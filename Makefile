@@ -59,8 +59,8 @@ peers: $(VENV)/.peers
 $(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
 	@test -z "$(wildcard $(TORCH_WHEELS)/torch-*)" || $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-index \
 		--find-links "$(TORCH_WHEELS)" "$$(grep -oE '^torch==[0-9.]+' $(BENCH_LOCK))" || echo "installing PyTorch from PyPI instead" >&2
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(LOCK) --constraint $(BENCH_LOCK) --group bench
-	@$(BIN)/python -c 'import fasttext, torch' || { echo "expected fasttext and torch in $(VENV), the peers of the benchmarks, found one that cannot be imported; see above, then: make bench" >&2; exit 1; }
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(LOCK) --constraint $(BENCH_LOCK) --group bench \
+		&& $(BIN)/python -c 'import fasttext, torch' || { echo "expected fastText and PyTorch, which the benchmarks compare with; found one that cannot be installed or imported (see above); then: make bench" >&2; exit 1; }
 	@touch $@
 
 bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
