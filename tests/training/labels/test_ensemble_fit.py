@@ -135,4 +135,4 @@ def test_parts_that_are_always_wrong_say_as_little_as_may_be() -> None:
     assert 0 < ensemble.network + ensemble.linear < 0.01
     answers = ensemble(softmax(wrong), wrong)
     np.testing.assert_allclose(answers, 0.5, atol=0.01)
-    assert Ensemble.from_dict(ensemble.to_dict(), 2) == ensemble
+    assert Ensemble.from_dict(ensemble.to_dict()) == ensemble

@@ -23,7 +23,7 @@ def drawn(share, n, seed):
 def test_the_share_that_texts_were_drawn_with_is_found(share, seed):
     network, ngrams = drawn(share, 20_000, seed)
     found = fit_interpolation(network, ngrams, np.zeros(20_000, int), 0)
-    assert found.shares == pytest.approx([share], abs=0.05)
+    assert found.weights == pytest.approx([share], abs=0.05)
 
 
 def test_no_other_share_makes_the_text_likelier():
@@ -34,9 +34,9 @@ def test_no_other_share_makes_the_text_likelier():
     of_best = best.logs(network, ngrams, lengths).mean()
     for change in (0.97, 1.03):
         for place in (0, 1):
-            shares = list(best.shares)
-            shares[place] *= change
-            other = type(best)(tuple(shares))
+            weights = list(best.weights)
+            weights[place] *= change
+            other = type(best)(tuple(weights))
             assert other.logs(network, ngrams, lengths).mean() <= of_best + 1e-5
 
 
@@ -45,14 +45,14 @@ def test_a_length_that_was_hardly_seen_has_about_the_share_of_all():
     lengths = np.zeros(5_000, int)
     lengths[0] = 2
     network[0], ngrams[0] = -10, 0
-    shares = fit_interpolation(network, ngrams, lengths, 3).shares
-    assert shares[0] == pytest.approx(0.3, abs=0.05)
-    assert shares[3] == pytest.approx(shares[0], abs=0.01)
-    assert shares[0] < shares[2] < shares[0] + 0.1
+    weights = fit_interpolation(network, ngrams, lengths, 3).weights
+    assert weights[0] == pytest.approx(0.3, abs=0.05)
+    assert weights[3] == pytest.approx(weights[0], abs=0.01)
+    assert weights[0] < weights[2] < weights[0] + 0.1
 
 
 def test_a_part_that_gives_no_word_a_chance_gets_no_share():
     worse = fit_interpolation(np.full(1_000, -1.0), np.full(1_000, -90.0), np.zeros(1_000, int), 0)
     better = fit_interpolation(np.full(1_000, -90.0), np.full(1_000, -1.0), np.zeros(1_000, int), 0)
-    assert 0 <= worse.shares[0] < 0.02
-    assert 0.98 < better.shares[0] <= 1
+    assert 0 <= worse.weights[0] < 0.02
+    assert 0.98 < better.weights[0] <= 1
