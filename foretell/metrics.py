@@ -1,4 +1,4 @@
-"""How good predicted labels are: NumPy in, plain values out (ready for JSON); for training and predicting."""
+"""Figures of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ Probabilities = npt.NDArray[np.floating[Any]]
 
 CALIBRATION_BINS = 15
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
-LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 
-# Thresholds are rounded down to this: what a table shows can be typed as --abstain-below and does the same.
+# Thresholds are rounded down to this many digits, so that --abstain-below with a threshold from a table has
+# the effect that the table shows.
 _THRESHOLD_DIGITS = 4
 
-# e to more than this is no float any more.
-_MOST_NATS = 700.0
+# exp of more than this overflows a float.
+_MAX_NATS = 700.0
 
 
 def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> di
 
 def perplexity_of(logs: npt.NDArray[np.floating[Any]]) -> float:
     """Return e to the mean negative log-probability, in nats, of the words of a text, [word]."""
-    return math.exp(min(-float(logs.mean(dtype=np.float64)), _MOST_NATS))
+    return math.exp(min(-float(logs.mean(dtype=np.float64)), _MAX_NATS))
 
 
 def confusion_matrix(true_ids: Ids, predicted_ids: Ids, size: int) -> npt.NDArray[np.int64]:
@@ -78,17 +79,30 @@ def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.int64]) -> npt.
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
-def log_loss(true_ids: Ids, probabilities: Probabilities, least: float = LEAST_PROBABILITY) -> float:
+def mean_accuracy(targets: Ids, scores: Probabilities) -> float:
+    """Return the fraction of targets [text] whose label has the highest score in rows [text, label]."""
+    return float((scores.argmax(axis=1) == targets).mean())
+
+
+def mean_loss(targets: Ids, probabilities: Probabilities) -> float:
+    """Return the mean cross-entropy, in nats, of targets [text] under probabilities [text, label].
+
+    Probabilities are clipped as Keras clips them, so that this can be compared with the loss of training.
+    """
+    return log_loss(targets, probabilities, min_probability=1e-7)
+
+
+def log_loss(true_ids: Ids, probabilities: Probabilities, min_probability: float = MIN_PROBABILITY) -> float:
     """Return the mean -log of the probability given to the true label, in nats.
 
     Args:
         true_ids: the true label of each text, [text].
         probabilities: [text, label].
-        least: a lower probability counts as this. A float32 probability can round to 0; one unlucky text must
-            not make the mean infinite.
+        min_probability: lower probabilities are raised to it. A float32 probability can round to 0, and one
+            text must not make the mean infinite.
     """
     given = probabilities[np.arange(len(true_ids)), true_ids].astype(np.float64)
-    return float(-np.log(np.clip(given, least, 1.0)).mean())
+    return float(-np.log(np.clip(given, min_probability, 1.0)).mean())
 
 
 def calibration_error(
@@ -147,17 +161,17 @@ def _bins(confidence: Probabilities, bins: int) -> Ids:
 def coverage_curve(
     confidence: Probabilities, correct: npt.NDArray[np.bool_], coverages: Sequence[float] = COVERAGES
 ) -> list[dict[str, float]]:
-    """Return how accurate the surest answers are: what abstaining below a probability gains and costs.
+    """Return the accuracy of the most probable answers: gain and cost of abstaining below a threshold.
 
     Args:
         confidence: probability given to the predicted label, [text].
         correct: whether that label was right, [text].
-        coverages: the parts of the texts that are to be answered, falling; 1 means all.
+        coverages: the fractions of the texts to answer, in decreasing order; 1 means all.
 
     Returns:
-        For each part: `threshold`, the probability (rounded down to four digits) at or above which at least
-        that part is answered; `coverage`, the part that is answered then, more where texts are equally sure;
-        `accuracy` of the answers. A threshold that repeats is left out.
+        For each fraction: `threshold`, the probability (rounded down to four digits) at or above which at
+        least that fraction is answered; `coverage`, the fraction that is answered then, larger where
+        probabilities are equal; `accuracy` of the answers. Repeated thresholds are left out.
     """
     falling = -np.sort(-confidence.astype(np.float64))
     rows: list[dict[str, float]] = []

@@ -131,10 +131,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         require_training()
         settings = self._settings()
         examples, classes = _examples(X, y)
+        from foretell.data.split import make_split
         from foretell.training.labels.train import train_labels
+        from foretell.training.options import TrainOptions
 
         home = Home()
-        train_labels(examples, settings, out=home.path, preset=self.preset)
+        split = make_split(examples, fraction=settings.valid_fraction, seed=settings.seed)
+        train_labels(split, settings, TrainOptions(out=home.path, preset=self.preset))
         self._open(home, classes)
         return self
 

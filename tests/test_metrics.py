@@ -42,7 +42,7 @@ def test_log_loss_equals_scikit_learn() -> None:
 def test_one_certain_mistake_does_not_make_the_log_loss_infinite() -> None:
     certain = np.array([[0.0, 1.0]], np.float32)
     assert log_loss(np.array([0]), certain) < 90
-    assert log_loss(np.array([0]), certain, least=1e-7) == pytest.approx(-np.log(1e-7))
+    assert log_loss(np.array([0]), certain, min_probability=1e-7) == pytest.approx(-np.log(1e-7))
 
 
 def test_calibration_error_by_hand() -> None:

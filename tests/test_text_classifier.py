@@ -28,10 +28,11 @@ from foretell import TextClassifier
 from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, to_dict
-from foretell.data.examples import Examples
-from foretell.data.survey import check_learnable
+from foretell.data.checks import check_learnable
+from foretell.data.split import Split
 from foretell.errors import DataError, SettingsError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.options import TrainOptions
 
 TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 8, "learning_rate": 0.05}
 TEXTS = [f"{word} thing number {n}" for n in range(12) for word in ("good", "awful")]
@@ -293,12 +294,13 @@ EXPECTED_FAILURES = {
 }
 
 
-def count_words(examples: Examples, settings: LabelsSettings, *, out: Path, preset: str) -> None:
+def count_words(split: Split, settings: LabelsSettings, options: TrainOptions) -> None:
     """Stand in for the trainer: a real model directory in milliseconds, its weights counted (naive Bayes).
 
     With its input and output gates open and its forget gate shut, an LSTM's output is tanh(tanh(x)); the mean
     of that over a text is a vote of its words.
     """
+    examples = split.train
     check_learnable(examples)
     labels = sorted(set(examples.labels))
     tokenizer = Tokenizer.train(examples.texts, "words", lowercase=True, vocabulary=30_000, min_count=1)
@@ -325,8 +327,15 @@ def count_words(examples: Examples, settings: LabelsSettings, *, out: Path, pres
         weights |= {f"lstm_{direction}/{name}": value for name, value in forward.items()}
     arrays = {name: value.astype(np.float32) for name, value in weights.items()}
     write_model(
-        Model(job="labels", preset=preset, settings=wide, tokenizer=tokenizer, weights=arrays, labels=labels),
-        out,
+        Model(
+            job="labels",
+            preset=options.preset,
+            settings=wide,
+            tokenizer=tokenizer,
+            weights=arrays,
+            labels=labels,
+        ),
+        options.out,
     )
 
 

@@ -64,14 +64,19 @@ def _words(out: Path) -> None:
 
 def _labels(out: Path) -> None:
     from foretell.data.examples import read_examples
+    from foretell.data.split import make_split
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.training.labels.train import train_labels
+    from foretell.training.options import TrainOptions
 
     examples = read_examples("reviews")
     _title("2  Labels", f"A classifier learns from {len(examples)} short reviews, each with its label.")
     _say(aligned((label, excerpt(text, 80)) for text, label in _one_of_each(examples)) + "\n")
     with view() as listener:
-        model = train_labels(examples, LABELS_PRESETS["base"], out=out, restart=True, listener=listener)
+        options = TrainOptions(out=out, restart=True, listener=listener)
+        settings = LABELS_PRESETS["base"]
+        split = make_split(examples, fraction=settings.valid_fraction, seed=settings.seed)
+        model = train_labels(split, settings, options)
     _took(model)
     _say("\nThree reviews that it has never seen:\n")
     for text, verdict in zip(NEW_REVIEWS, LabelsRuntime.open(out).classify(NEW_REVIEWS), strict=True):

@@ -154,43 +154,41 @@ def train_labels(
     )
     settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
     _prepare(training)
+    from foretell.data.checks import check_learnable
     from foretell.data.examples import read_examples
-    from foretell.data.split import separate, split
-    from foretell.data.survey import check_learnable, survey_examples
+    from foretell.data.split import make_split
+    from foretell.data.survey import survey_examples
     from foretell.data.unlabelled import read_unlabelled
 
     examples = read_examples(data, text=text, label=label)
     held_out = None if valid is None else read_examples(valid, text=text, label=label, part="test")
     check_learnable(examples)
-    if held_out is None:
-        found = survey_examples(examples, split(examples, settings.valid_fraction, settings.seed))
-    else:
-        parts = separate(examples, held_out)
-        found = survey_examples(examples, parts)
-        examples = parts.train
-    _show(found)
+    split = make_split(
+        examples,
+        valid=held_out,
+        fraction=settings.valid_fraction,
+        seed=settings.seed,
+        unlabelled=read_unlabelled(unlabelled, text=text) if unlabelled else (),
+    )
+    _show(survey_examples(examples, split))
     if training.preset is None and changes.get("minutes"):
         _say_preset(name, f"{settings.minutes:g} minutes")
-    more = read_unlabelled(unlabelled, text=text) if unlabelled else []
     load_tensorflow()
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
+    from foretell.training.options import TrainOptions
 
     start = None if from_ is None else read_language_model(from_)
 
     with view() as shown:
-        model = train(
-            examples,
-            settings,
-            valid=held_out,
+        options = TrainOptions(
             preset=name,
-            unlabelled=more,
-            start=start,
             baseline=baseline,
-            listener=_once(shown, found.notes),
-            began=STARTED,
+            listener=shown,
+            started=STARTED,
             **training.for_trainer(),
         )
+        model = train(split, settings, options, start=start)
     _finish(model, training)
 
 

@@ -1,120 +1,179 @@
-"""Hold out a part of the examples: stratified, seeded, and never the same text on both sides."""
+"""The split of examples into training and validation texts: stratified, seeded, and without leaks."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from foretell.data.checks import rare_label_notes
 from foretell.data.examples import Examples
+from foretell.errors import DataError
+
+_LABELS_SHOWN = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Examples to learn from, and examples held out.
+    """The data of one training, no text in more than one part of it.
 
     Attributes:
-        train: to learn from.
-        held_out: to watch the training, or to choose by.
-        notes: what is worth saying: labels seen once, repeated texts, leaks.
-        leaks: texts that would have stood on both sides, and were kept to one.
+        train: the training texts with their labels.
+        valid: the validation texts with their labels; None: there are none.
+        unlabelled: the texts without labels, none of them in `train` or `valid`.
+        notes: what was removed, and what else is worth knowing; one sentence each.
     """
 
     train: Examples
-    held_out: Examples
-    notes: list[str] = field(default_factory=list)
-    leaks: int = 0
+    valid: Examples | None
+    unlabelled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def make_split(
+    examples: Examples,
+    *,
+    valid: Examples | None = None,
+    fraction: float,
+    seed: int,
+    unlabelled: Iterable[str] = (),
+) -> Split:
+    """Split examples into training and validation texts; remove what would leak from one into the other.
+
+    Two texts are equal where they differ only in case and white space. Without `valid`, each label keeps its
+    share of the validation texts to within one text, equal texts stay together, and a label with one text
+    stays in training. With `valid`, its texts are removed from training. Texts of `unlabelled` that have a
+    label elsewhere are removed.
+
+    Args:
+        examples: texts with labels, in the order that both parts keep.
+        valid: the validation set; None: a part of `examples`.
+        fraction: the share of `examples` to validate on without `valid`, from 0 (none) to below 1.
+        seed: of the random choice without `valid`.
+        unlabelled: texts without labels.
+
+    Raises:
+        DataError: `valid` has a label that the training texts lack, or leaves too little to train on.
+    """
+    if valid is None:
+        split, keys = _stratified(examples, fraction, seed)
+    else:
+        split, keys = _given(examples, valid)
+    texts = list(unlabelled)
+    if not texts:
+        return split
+    kept, notes = _unlabelled(texts, labelled=keys, valid=split.valid)
+    return Split(train=split.train, valid=split.valid, unlabelled=kept, notes=(*split.notes, *notes))
 
 
 def text_key(text: str) -> bytes:
-    """Return what two texts share when they differ in nothing but white space and case (a 16-byte digest)."""
+    """Return a digest of 16 bytes that is the same for texts which differ only in case and white space."""
     return hashlib.blake2b(
         " ".join(text.casefold().split()).encode("utf-8", "surrogatepass"), digest_size=16
     ).digest()
 
 
-def split(examples: Examples, fraction: float, seed: int) -> Split:
-    """Hold out a part of the examples.
+def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
+    """Return the split of `examples` into two parts, and the keys of all texts."""
+    groups = _groups(examples)
+    notes = _notes_on_groups(examples, list(groups.values()))
+    chosen = _choose_valid(examples, groups.values(), fraction, seed) if fraction > 0 else set()
+    if not chosen:
+        if fraction > 0:
+            notes.append("too few texts for a validation set")
+        return Split(train=examples, valid=None, notes=tuple(notes)), set(groups)
+    places = range(len(examples))
+    train = examples.select((place for place in places if place not in chosen), examples.name)
+    valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
+    notes += rare_label_notes(train.labels, valid.labels)
+    return Split(train=train, valid=valid, notes=tuple(notes)), set(groups)
 
-    Each label keeps its share, to within one record, where texts are distinct. Identical texts (after white
-    space and case are folded) go to one side together. A label with one text is never held out.
 
-    Args:
-        examples: the examples.
-        fraction: the part to hold out, 0 to below 1.
-        seed: of the choice.
+def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
+    """Return `examples` without the texts of `valid`, and the keys of all texts."""
+    valid_keys = set(map(text_key, valid.texts))
+    keys = [text_key(text) for text in examples.texts]
+    kept = [place for place, key in enumerate(keys) if key not in valid_keys]
+    train, notes = examples, []
+    if removed := len(examples) - len(kept):
+        train = examples.select(kept, examples.name)
+        notes.append(f"removed {_texts(removed, 'training')} also in the validation set ({valid.name})")
+    _check_labels(examples, train, valid)
+    if not len(valid):
+        return Split(train=train, valid=None, notes=tuple(notes)), set(keys)
+    notes += rare_label_notes(train.labels, valid.labels)
+    return Split(train=train, valid=valid, notes=tuple(notes)), valid_keys.union(keys)
 
-    Returns:
-        The two sides, each in the order of `examples`.
-    """
-    groups, repeated, torn = _groups(examples)
-    notes = _notes_on_groups(repeated, torn)
-    if fraction <= 0.0 or not len(examples):
-        return Split(examples, examples.select([], "held out"), notes)
+
+def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
+    """Check that `train`, the texts of `examples` that are not in `valid`, goes with `valid`."""
+    labels = train.label_names
+    if len(labels) < 2 <= len(examples.label_names):
+        raise DataError(
+            expected="training texts of two labels or more that are not in the validation set",
+            found=f"only '{labels[0]}'" if labels else "none",
+            where=valid.name,
+            fix="give a validation set of other texts",
+        )
+    if unknown := sorted(set(valid.labels).difference(labels)):
+        raise DataError(expected=f"the labels {_listed(labels)}", found=_listed(unknown), where=valid.name)
+
+
+def _unlabelled(
+    texts: list[str], *, labelled: set[bytes], valid: Examples | None
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the texts whose key is not in `labelled`, and the notes on those that are."""
+    valid_keys = set() if valid is None else set(map(text_key, valid.texts))
+    keys = [text_key(text) for text in texts]
+    kept = tuple(text for text, key in zip(texts, keys, strict=True) if key not in labelled)
+    leaks = sum(key in valid_keys for key in keys)
+    others = len(texts) - len(kept) - leaks
+    notes = []
+    if leaks:
+        notes.append(f"removed {_texts(leaks, 'unlabelled')} also in the validation set")
+    if others:
+        notes.append(f"removed {_texts(others, 'unlabelled')} also in the training set")
+    return kept, notes
+
+
+def _groups(examples: Examples) -> dict[bytes, list[int]]:
+    """Return the places of equal texts by their key, in order of the first."""
+    groups: dict[bytes, list[int]] = {}
+    for place, text in enumerate(examples.texts):
+        groups.setdefault(text_key(text), []).append(place)
+    return groups
+
+
+def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
+    repeated = len(examples) - len(groups)
+    ambiguous = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
+    notes = []
+    if repeated:
+        what = "1 text is a duplicate" if repeated == 1 else f"{repeated:,} texts are duplicates"
+        notes.append(f"{what}: equal texts stay in the same part, training or validation")
+    if ambiguous:
+        what = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
+        notes.append(f"{what} more than one label")
+    return notes
+
+
+def _choose_valid(examples: Examples, groups: Iterable[list[int]], fraction: float, seed: int) -> set[int]:
+    """Return the places of the validation texts."""
     by_label: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         by_label[_label_of_group(examples, group)].append(group)
+    if not by_label:
+        return set()
     generator = np.random.default_rng(seed)
-    held: set[int] = set()
     targets = _targets({label: sum(map(len, members)) for label, members in by_label.items()}, fraction)
+    chosen: set[int] = set()
     for label in sorted(by_label):
-        held.update(_choose(by_label[label], targets[label], generator))
-    counts = Counter(examples.labels)
-    once = sorted(label for label, count in counts.items() if count == 1)
-    if once:
-        shown = ", ".join(f"'{label}'" for label in once[:5]) + (" …" if len(once) > 5 else "")
-        what = "a label seen once is" if len(once) == 1 else f"{len(once)} labels seen once are"
-        notes.append(f"{what} learned from but not held out: {shown}")
-    places = range(len(examples))
-    return Split(
-        examples.select((place for place in places if place not in held), examples.name),
-        examples.select(sorted(held), f"{examples.name}, held out"),
-        notes,
-        leaks=repeated,
-    )
-
-
-def separate(train: Examples, held_out: Examples) -> Split:
-    """Keep texts that are on both sides to the held-out side only: what is measured stays what was given."""
-    keys = {text_key(text) for text in held_out.texts}
-    kept = [place for place, text in enumerate(train.texts) if text_key(text) not in keys]
-    leaks = len(train) - len(kept)
-    if not leaks:
-        return Split(train, held_out)
-    texts = "text is" if leaks == 1 else "texts are"
-    notes = [f"leak: {leaks:,} {texts} in {held_out.name} too; not learned from"]
-    return Split(train.select(kept, train.name), held_out, notes, leaks)
-
-
-def count_leaks(train: Examples, other: Examples) -> int:
-    """Count the texts of `other` that are in `train` too."""
-    keys = {text_key(text) for text in train.texts}
-    return sum(text_key(text) in keys for text in other.texts)
-
-
-def _groups(examples: Examples) -> tuple[list[list[int]], int, int]:
-    """Return the places of identical texts, how many repeat another, how many groups have several labels."""
-    found: dict[bytes, list[int]] = {}
-    for place, text in enumerate(examples.texts):
-        found.setdefault(text_key(text), []).append(place)
-    groups = list(found.values())
-    torn = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
-    return groups, len(examples) - len(groups), torn
-
-
-def _notes_on_groups(repeated: int, torn: int) -> list[str]:
-    notes = []
-    if repeated:
-        what = "1 text repeats another" if repeated == 1 else f"{repeated:,} texts repeat another"
-        notes.append(f"leak avoided: {what}; identical texts are kept on one side")
-    if torn:
-        what = "1 text has" if torn == 1 else f"{torn:,} texts have"
-        notes.append(f"{what} more than one label")
-    return notes
+        chosen.update(_choose(by_label[label], targets[label], generator))
+    return chosen
 
 
 def _label_of_group(examples: Examples, group: Sequence[int]) -> str:
@@ -123,7 +182,10 @@ def _label_of_group(examples: Examples, group: Sequence[int]) -> str:
 
 
 def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
-    """Share out the held-out part by largest remainder: each label within one of its share, the sum exact."""
+    """Return how many texts of each label to validate on, by the largest remainder method.
+
+    Each is within one of its label's share, and their sum is exact.
+    """
     shares = {label: size * fraction for label, size in sizes.items()}
     targets = {label: math.floor(share + 1e-9) for label, share in shares.items()}
     total = max(1, round(sum(sizes.values()) * fraction))
@@ -136,12 +198,21 @@ def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
 
 
 def _choose(groups: list[list[int]], target: int, generator: np.random.Generator) -> list[int]:
-    """Choose whole groups until `target` records are held out, or nearly; at least one group stays."""
+    """Choose whole groups with `target` places in all, or slightly fewer; at least one group is left."""
     order = generator.permutation(len(groups))
-    # The last one in the order is the one that stays.
-    held: list[int] = []
+    chosen: list[int] = []
+    # The last group in the random order is the one that is left.
     for place in order[:-1]:
         group = groups[place]
-        if len(held) + len(group) <= target:
-            held += group
-    return held
+        if len(chosen) + len(group) <= target:
+            chosen += group
+    return chosen
+
+
+def _texts(count: int, kind: str) -> str:
+    return f"1 {kind} text that is" if count == 1 else f"{count:,} {kind} texts that are"
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _LABELS_SHOWN} more" if len(labels) > _LABELS_SHOWN else ""
+    return f"{', '.join(labels[:_LABELS_SHOWN])}{more}"

@@ -1,4 +1,4 @@
-"""What was found, on one screen, before training: records, labels, lengths, duplicates, what was dropped."""
+"""A survey of the data before training: records, labels, lengths, duplicates, dropped records, warnings."""
 
 from __future__ import annotations
 
@@ -6,34 +6,33 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from foretell.data.checks import data_notes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.split import Split, text_key
-from foretell.errors import DataError
 
-_MOST_WORDS = 1_000_000
-_MOST_CHARACTERS = 1 << 26
+_MAX_VOCABULARY = 1_000_000
+_MAX_CHARACTERS = 1 << 26
 _LABELS_SHOWN = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What a corpus or examples hold. Words are what stands between white space, in lower case.
+    """Counts of a corpus or of examples. Words are separated by white space and compared in lower case.
 
     Attributes:
-        name: of the corpus or examples.
-        unit: what a record is: "texts" or "lines".
-        records: how many there are.
-        words: how many there are in all.
-        median_words, p95_words, max_words: words in a record: the middle, 95th percentile, longest.
-        vocabulary: distinct words.
+        name: of the corpus or the examples.
+        unit: of `records`: "texts" or "lines".
+        records: number of texts or lines.
+        words: number of words in all records.
+        median_words, p95_words, max_words: words in one record: median, 95th percentile, maximum.
+        vocabulary: number of distinct words.
         vocabulary_is_whole: False where counting stopped, at a million words or 64 Mi characters.
-        labels: how many records each label has, most first; empty for a corpus.
-        held_out: records held out.
-        duplicates: records that repeat an earlier one (white space and case folded); None where not counted.
-        leaks: texts that would have been on both sides of the split, and were kept to one.
-        dropped: records left out, by reason.
-        notes: everything else worth saying.
+        labels: number of records of each label, the most frequent first; empty for a corpus.
+        valid: number of validation texts.
+        duplicates: records equal to an earlier one but for case and white space; None where not counted.
+        dropped: number of records that were dropped, by reason.
+        notes: other notes and warnings, one sentence each.
     """
 
     name: str
@@ -46,21 +45,22 @@ class Survey:
     vocabulary: int
     vocabulary_is_whole: bool = True
     labels: dict[str, int] = field(default_factory=dict)
-    held_out: int = 0
+    valid: int = 0
     duplicates: int | None = None
-    leaks: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return pairs of a name and a value, in the order to show them, without the notes."""
+        """Return the counts as pairs of a name and a value, in display order, without the notes."""
         rows = [(self.unit, f"{self.records:,}")]
-        if self.held_out:
-            rows.append(("held out", f"{self.held_out:,} ({self.held_out / self.records:.1%})"))
+        if self.valid:
+            rows.append(("validation", f"{self.valid:,}"))
         if self.labels:
             rows.append((f"{len(self.labels)} labels", self._labels()))
         rows.append(("words", f"{self.words:,}"))
-        lengths = f"median {self.median_words:,}, 95 % up to {self.p95_words:,}, longest {self.max_words:,}"
+        lengths = (
+            f"median {self.median_words:,}, 95th percentile {self.p95_words:,}, maximum {self.max_words:,}"
+        )
         rows.append(("words in a " + self.unit.removesuffix("s"), lengths))
         more = "" if self.vocabulary_is_whole else "more than "
         rows.append(("distinct words", f"{more}{self.vocabulary:,}"))
@@ -70,13 +70,13 @@ class Survey:
         return rows
 
     def lines(self) -> list[str]:
-        """Return the rows, aligned, and then the notes, as lines of plain text."""
+        """Return the rows, aligned, followed by the notes, as lines of plain text."""
         rows = self.rows()
         width = max(len(name) for name, _ in rows)
         return [
             self.name,
             *(f"  {name:<{width}}  {value}" for name, value in rows),
-            *(f"  · {said}" for said in self.notes),
+            *(f"  · {note}" for note in self.notes),
         ]
 
     def _labels(self) -> str:
@@ -87,7 +87,7 @@ class Survey:
 
 
 class _Counts:
-    """Lengths and vocabulary of records, in memory that does not grow with their number."""
+    """Lengths and vocabulary of records, in memory that does not grow with the number of records."""
 
     def __init__(self) -> None:
         self.lengths: Counter[int] = Counter()
@@ -104,7 +104,7 @@ class _Counts:
             self.lengths[len(words)] += 1
             self.vocabulary.update(words)
             self._characters += len(text)
-            self.whole = len(self.vocabulary) <= _MOST_WORDS and self._characters <= _MOST_CHARACTERS
+            self.whole = len(self.vocabulary) <= _MAX_VOCABULARY and self._characters <= _MAX_CHARACTERS
 
     def percentile(self, part: float) -> int:
         """Return the smallest length that at least `part` of the records do not exceed."""
@@ -127,14 +127,14 @@ class _Counts:
             "median_words": self.percentile(0.5),
             "p95_words": self.percentile(0.95),
             "max_words": max(self.lengths, default=0),
-            "vocabulary": min(len(self.vocabulary), _MOST_WORDS),
+            "vocabulary": min(len(self.vocabulary), _MAX_VOCABULARY),
             "vocabulary_is_whole": self.whole,
         }
         return Survey(name=name, unit=unit, **values, **more)  # type: ignore[arg-type]
 
 
 def survey_examples(examples: Examples, split: Split | None = None) -> Survey:
-    """Survey examples, and how they were split if they were."""
+    """Survey examples, and their split if it is given."""
     counts = _Counts()
     counts.add(examples.texts)
     labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
@@ -142,11 +142,10 @@ def survey_examples(examples: Examples, split: Split | None = None) -> Survey:
         examples.name,
         "texts",
         labels=labels,
-        held_out=0 if split is None else len(split.held_out),
+        valid=0 if split is None or split.valid is None else len(split.valid),
         duplicates=len(examples) - len({text_key(text) for text in examples.texts}),
-        leaks=0 if split is None else split.leaks,
         dropped=examples.dropped,
-        notes=[*examples.notes, *([] if split is None else split.notes)],
+        notes=[*examples.notes, *data_notes(examples), *(() if split is None else split.notes)],
     )
 
 
@@ -155,33 +154,3 @@ def survey_corpus(corpus: Corpus) -> Survey:
     counts = _Counts()
     counts.add(corpus)
     return counts.survey(corpus.name, "lines", notes=list(corpus.notes))
-
-
-def check_learnable(examples: Examples) -> None:
-    """Check that there is something to learn to tell apart.
-
-    Raises:
-        DataError: no texts, one label only, or a different label for every text.
-    """
-    if not len(examples):
-        reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
-        raise DataError(
-            expected="texts with labels",
-            found=f"none ({reasons})" if reasons else "none",
-            where=examples.name,
-        )
-    names = examples.label_names
-    if len(names) < 2:
-        raise DataError(
-            expected="two labels or more to tell apart",
-            found=f"only '{names[0]}', {len(examples):,} times",
-            where=examples.name,
-            fix="add texts with another label, or name the right column with --label COLUMN",
-        )
-    if len(names) == len(examples) and len(names) > 2:
-        raise DataError(
-            expected="labels that more than one text has",
-            found=f"{len(names):,} different labels for {len(examples):,} texts",
-            where=examples.name,
-            fix="name the right column with --label COLUMN",
-        )

@@ -30,7 +30,7 @@ class CountedTexts:
         n_texts: number of texts counted.
         size: number of word ids.
         longest: words of the longest n-grams.
-        least: n-grams of two or more words in fewer texts were left out.
+        min_texts: n-grams of two or more words in fewer texts were left out.
     """
 
     keys: Keys
@@ -39,7 +39,7 @@ class CountedTexts:
     n_texts: int
     size: int
     longest: int
-    least: int
+    min_texts: int
 
     @property
     def n_words(self) -> int:
@@ -59,22 +59,23 @@ def count_ngrams(
     size: int,
     *,
     longest: int = LONGEST,
-    least: int = 2,
-    most: int | None = None,
+    min_texts: int = 2,
+    max_ngrams: int | None = None,
 ) -> CountedTexts:
     """Find the n-grams of texts that lie one after another.
 
-    An n-gram can be in `least` texts only if both n-grams one word shorter are, so each length is looked for
-    only where the one before it was found.
+    An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length is looked
+    for only where the one before it was found.
 
     Args:
         ids: int32 [word].
         starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
         size: ids from 0 to size - 1 are known.
         longest: words of the longest n-grams.
-        least: leave out n-grams of two or more words that are in fewer texts. Single words all stay: the
+        min_texts: leave out n-grams of two or more words that are in fewer texts. Single words all stay: the
             tokenizer has chosen them.
-        most: keep this many n-grams, those in most texts (of equals, those with the smaller key); None: all.
+        max_ngrams: keep this many n-grams, those in most texts (of equals, those with the smaller key); None:
+            all.
 
     Raises:
         SettingsError: keys would not fit in 63 bits.
@@ -93,26 +94,26 @@ def count_ngrams(
     found: list[_Features] = []
     for n in range(1, longest + 1):
         told = rank[at].astype(np.int64) * size + ids[at + (n - 1)]
-        features, rank = _distinct(told, at, text_of, least if n > 1 else 1)
+        features, rank = _distinct(told, at, text_of, min_texts if n > 1 else 1)
         head, last = np.divmod(features.keys, size)
         features = features._replace(keys=size * (shorter[head] + 1) + last)
         found.append(features)
         if n == longest:
             break
-        common, shorter = np.append(features.counts >= least, False), features.keys
+        common, shorter = np.append(features.counts >= min_texts, False), features.keys
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
-    return _most_frequent(found, len(starts) - 1, size, longest, least, most)
+    return _most_frequent(found, len(starts) - 1, size, longest, min_texts, max_ngrams)
 
 
-def _distinct(told: Keys, at: Ids, text_of: Ids, least: int) -> tuple[_Features, Ids]:
-    """Find the distinct values of `told` that are in `least` texts or more.
+def _distinct(told: Keys, at: Ids, text_of: Ids, min_texts: int) -> tuple[_Features, Ids]:
+    """Find the distinct values of `told` that are in `min_texts` texts or more.
 
     Args:
         told: int64 [occurrence], what tells the n-grams apart.
         at: int32 [occurrence], ascending, its place among the ids.
         text_of: int32 [place].
-        least: leave out what fewer texts hold.
+        min_texts: leave out what fewer texts hold.
 
     Returns:
         The features by value; int32 [place], the rank of the feature there, -1 where there is none.
@@ -132,7 +133,7 @@ def _distinct(told: Keys, at: Ids, text_of: Ids, least: int) -> tuple[_Features,
         distinct = np.append(True, text[1:] != text[:-1])
         distinct[first] = True
         counts = np.add.reduceat(distinct, first, dtype=np.int64)
-        kept, repeats = counts >= least, np.diff(np.append(first, len(values)))
+        kept, repeats = counts >= min_texts, np.diff(np.append(first, len(values)))
         entries = text[distinct & np.repeat(kept, repeats)]
         local = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
         return (
@@ -170,13 +171,13 @@ def _joined(parts: list[_Features]) -> _Features:
 
 
 def _most_frequent(
-    found: list[_Features], n_texts: int, size: int, longest: int, least: int, most: int | None
+    found: list[_Features], n_texts: int, size: int, longest: int, min_texts: int, max_ngrams: int | None
 ) -> CountedTexts:
     keys, counts, texts = _joined(found)
-    if most is not None and len(keys) > most:
+    if max_ngrams is not None and len(keys) > max_ngrams:
         # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
         kept = np.zeros(len(keys), bool)
-        kept[np.argsort(-counts, kind="stable")[:most]] = True
+        kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
         keys, counts, texts = keys[kept], counts[kept], texts[np.repeat(kept, counts)]
     starts = np.concatenate([[0], np.cumsum(counts)])
-    return CountedTexts(keys, starts, texts, n_texts, size, longest, least)
+    return CountedTexts(keys, starts, texts, n_texts, size, longest, min_texts)

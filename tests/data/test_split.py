@@ -1,8 +1,11 @@
-"""Splits: stratified, seeded, never the same text on both sides."""
+"""Splits: stratified, seeded, never the same text in two parts."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import random
 from collections import Counter
 
 import pytest
@@ -10,11 +13,46 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.data.examples import Examples
-from foretell.data.split import count_leaks, separate, split, text_key
+from foretell.data.split import Split, make_split, text_key
+from foretell.errors import DataError
 
 FRACTIONS = st.floats(0.05, 0.9)
 SEEDS = st.integers(0, 2**31 - 1)
 LABELS = st.sampled_from("abc")
+
+
+def generated(seed: int, n: int) -> Examples:
+    """Examples with repeated texts, several labels for some of them, and a rare label."""
+    r = random.Random(seed)
+    texts = [f"text {r.randrange(n * 3 // 4)}{' ' * r.randrange(2)}" for _ in range(n)]
+    return Examples(texts, [r.choices(["a", "b", "c", "rare"], [50, 30, 19, 1])[0] for _ in range(n)])
+
+
+def digest(split: Split) -> str:
+    assert split.valid is not None
+    parts = [[part.texts, part.labels] for part in (split.train, split.valid)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("n", "fraction", "seed", "expected"),
+    [
+        (500, 0.1, 1, "95fd76193dcf6f5c"),
+        (500, 0.25, 7, "6a196a35b10af03b"),
+        (60, 0.5, 3, "71b773838a5c99c0"),
+        (2000, 0.05, 1, "b876f851bd2f0e93"),
+    ],
+)
+def test_the_split_is_the_one_that_earlier_versions_made(
+    n: int, fraction: float, seed: int, expected: str
+) -> None:
+    # A run that is resumed, and a figure that is measured again, need the same validation texts.
+    assert digest(make_split(generated(n, n), fraction=fraction, seed=seed)) == expected
+
+
+def test_the_split_by_a_given_validation_set_is_the_one_that_earlier_versions_made() -> None:
+    split = make_split(generated(5, 400), valid=generated(6, 100), fraction=0.1, seed=1)
+    assert (len(split.train), digest(split)) == (318, "aa5204f06bb8c2e1")
 
 
 @given(
@@ -22,10 +60,10 @@ LABELS = st.sampled_from("abc")
 )
 def test_equal_texts_are_never_on_both_sides(rows: list[tuple[str, str]], fraction: float, seed: int) -> None:
     examples = Examples([text for text, _ in rows], [label for _, label in rows])
-    parts = split(examples, fraction, seed)
-    train, held = parts.train, parts.held_out
-    assert {text_key(text) for text in train.texts}.isdisjoint(map(text_key, held.texts))
-    both = [*zip(train.texts, train.labels, strict=True), *zip(held.texts, held.labels, strict=True)]
+    split = make_split(examples, fraction=fraction, seed=seed)
+    train, valid = split.train, split.valid or Examples([], [])
+    assert {text_key(text) for text in train.texts}.isdisjoint(map(text_key, valid.texts))
+    both = [*zip(train.texts, train.labels, strict=True), *zip(valid.texts, valid.labels, strict=True)]
     assert Counter(both) == Counter(rows)
     assert len(train) or not rows
 
@@ -33,48 +71,98 @@ def test_equal_texts_are_never_on_both_sides(rows: list[tuple[str, str]], fracti
 @given(st.lists(LABELS, min_size=2, max_size=80), FRACTIONS, SEEDS)
 def test_each_label_keeps_its_share_to_within_one(labels: list[str], fraction: float, seed: int) -> None:
     examples = Examples([f"text {i}" for i in range(len(labels))], labels)
-    held = Counter(split(examples, fraction, seed).held_out.labels)
+    valid = make_split(examples, fraction=fraction, seed=seed).valid
+    counts = Counter([] if valid is None else valid.labels)
     for label, count in Counter(labels).items():
         share = count * fraction
-        least = 0 if count == 1 else min(math.floor(share), count - 1)
-        most = 0 if count == 1 else min(math.ceil(share), count - 1)
-        assert least <= held[label] <= most
+        lower = 0 if count == 1 else min(math.floor(share), count - 1)
+        upper = 0 if count == 1 else min(math.ceil(share), count - 1)
+        assert lower <= counts[label] <= upper
 
 
 def test_the_seed_decides_and_order_is_kept() -> None:
     examples = Examples([f"text {i:03}" for i in range(200)], ["a", "b"] * 100)
-    first, again, other = (split(examples, 0.1, seed) for seed in (1, 1, 2))
-    assert first.held_out == again.held_out != other.held_out
-    assert len(first.held_out) == 20
+    first, again, other = (make_split(examples, fraction=0.1, seed=seed) for seed in (1, 1, 2))
+    assert first.valid == again.valid != other.valid
+    assert first.valid is not None
+    assert (len(first.valid), first.valid.name) == (20, "10 % of examples")
     assert first.train.texts == sorted(first.train.texts)
 
 
 def test_labels_seen_once_and_repeated_texts_are_told() -> None:
     examples = Examples(["one", "two", "Two ", "three", "four"], ["rare", "a", "b", "a", "b"])
-    parts = split(examples, 0.4, 1)
-    assert "rare" in parts.train.labels
-    assert parts.leaks == 1
-    assert parts.notes == [
-        "leak avoided: 1 text repeats another; identical texts are kept on one side",
+    split = make_split(examples, fraction=0.4, seed=1)
+    assert "rare" in split.train.labels
+    assert split.notes == (
+        "1 text is a duplicate: equal texts stay in the same part, training or validation",
         "1 text has more than one label",
-        "a label seen once is learned from but not held out: 'rare'",
-    ]
+        "1 label has no validation text (training texts in brackets): 'rare' (1)",
+    )
 
 
 @pytest.mark.parametrize("fraction", [0.0, -1.0])
-def test_nothing_is_held_out_at_zero(fraction: float) -> None:
+def test_there_is_no_validation_set_at_zero(fraction: float) -> None:
     examples = Examples(["a", "b"], ["x", "y"])
-    parts = split(examples, fraction, 1)
-    assert (parts.train, len(parts.held_out)) == (examples, 0)
+    split = make_split(examples, fraction=fraction, seed=1)
+    assert (split.train, split.valid, split.notes) == (examples, None, ())
+
+
+def test_too_few_texts_for_a_validation_set_are_all_trained_on() -> None:
+    examples = Examples(["a", "b"], ["x", "y"])
+    split = make_split(examples, fraction=0.1, seed=1)
+    assert (split.train, split.valid) == (examples, None)
+    assert split.notes == ("too few texts for a validation set",)
 
 
 def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
-    train, test = (
-        Examples(["a", "B", "c"], ["x", "y", "x"]),
-        Examples(["b", "d"], ["y", "x"], name="test.csv"),
+    train = Examples(["a", "B", "c", "d"], ["x", "y", "x", "y"], name="train.csv")
+    valid = Examples(["b", "e"], ["y", "x"], name="valid.csv")
+    split = make_split(train, valid=valid, fraction=0.1, seed=1)
+    assert (split.train.texts, split.train.name) == (["a", "c", "d"], "train.csv")
+    assert split.valid is valid
+    assert split.notes == ("removed 1 training text that is also in the validation set (valid.csv)",)
+
+
+def test_a_given_validation_set_without_texts_is_none() -> None:
+    examples = Examples(["a", "b"], ["x", "y"])
+    assert make_split(examples, valid=Examples([], []), fraction=0.1, seed=1).valid is None
+
+
+def test_labels_that_a_given_validation_set_lacks_are_named() -> None:
+    train = Examples(["a", "b", "c"], ["x", "y", "z"])
+    split = make_split(train, valid=Examples(["d"], ["x"]), fraction=0.1, seed=1)
+    assert split.notes == ("2 labels have no validation text (training texts in brackets): 'y' (1), 'z' (1)",)
+
+
+def test_a_validation_set_with_another_label_is_refused() -> None:
+    train = Examples(["a", "b"], ["x", "y"])
+    with pytest.raises(DataError, match=r"valid\.csv: expected the labels x, y, found z"):
+        make_split(train, valid=Examples(["c"], ["z"], name="valid.csv"), fraction=0.1, seed=1)
+
+
+def test_a_validation_set_that_leaves_nothing_to_train_on_is_refused() -> None:
+    train = Examples(["a", "b", "c"], ["x", "y", "x"])
+    for texts, left in ((["a", "b", "c"], "none"), (["b"], "only 'x'")):
+        valid = Examples(texts, ["y"] * len(texts), name="valid.csv")
+        with pytest.raises(DataError, match=f"not in the validation set, found {left}; give a validation"):
+            make_split(train, valid=valid, fraction=0.1, seed=1)
+
+
+def test_unlabelled_texts_that_have_a_label_elsewhere_are_removed() -> None:
+    train, valid = Examples(["a", "b"], ["x", "y"]), Examples(["c"], ["x"])
+    unlabelled = ["A ", "new", "c", "b", "new", " C"]
+    split = make_split(train, valid=valid, fraction=0.1, seed=1, unlabelled=unlabelled)
+    assert split.unlabelled == ("new", "new")
+    assert split.notes[1:] == (
+        "removed 2 unlabelled texts that are also in the validation set",
+        "removed 2 unlabelled texts that are also in the training set",
     )
-    assert count_leaks(train, test) == 1
-    parts = separate(train, test)
-    assert (parts.train.texts, parts.held_out.texts) == (["a", "c"], ["b", "d"])
-    assert parts.notes == ["leak: 1 text is in test.csv too; not learned from"]
-    assert count_leaks(parts.train, test) == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("uvwxyz"), LABELS), min_size=1), st.lists(st.sampled_from("uvwxyzst"))
+)
+def test_no_unlabelled_text_is_in_another_part(rows: list[tuple[str, str]], unlabelled: list[str]) -> None:
+    examples = Examples([text for text, _ in rows], [label for _, label in rows])
+    split = make_split(examples, fraction=0.3, seed=1, unlabelled=unlabelled)
+    assert list(split.unlabelled) == [text for text in unlabelled if text not in examples.texts]

@@ -58,7 +58,7 @@ def some_model(texts, **kwargs):
 
 def test_keys_of_known_ngrams():
     ids, starts = flat([[3, 4, 5]])
-    counted = count_ngrams(ids, starts, 10, least=1)
+    counted = count_ngrams(ids, starts, 10, min_texts=1)
     # size · (key of the n-gram a word shorter + 1) + last word
     assert counted.keys.tolist() == [3, 4, 5, 44, 55, 455]
     assert counted.n_words == 3
@@ -68,7 +68,7 @@ def test_keys_of_known_ngrams():
 @given(texts_lists, st.integers(1, 3), st.integers(1, 4))
 def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
     ids, starts = flat(texts)
-    counted = count_ngrams(ids, starts, SIZE, least=least, longest=longest)
+    counted = count_ngrams(ids, starts, SIZE, min_texts=least, longest=longest)
     expected = defaultdict(list)
     for place, text in enumerate(texts):
         for each in held(text, SIZE, longest):
@@ -85,8 +85,8 @@ def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
 @given(texts_lists, st.integers(0, 12))
 def test_the_most_frequent_are_kept(texts, most):
     ids, starts = flat(texts)
-    everything = count_ngrams(ids, starts, SIZE, least=1)
-    kept = count_ngrams(ids, starts, SIZE, least=1, most=most)
+    everything = count_ngrams(ids, starts, SIZE, min_texts=1)
+    kept = count_ngrams(ids, starts, SIZE, min_texts=1, max_ngrams=most)
     order = sorted(zip(-np.diff(everything.starts), everything.keys.tolist(), strict=True))
     assert kept.keys.tolist() == sorted(each for _, each in order[:most])
     assert len(kept.texts) == kept.starts[-1] == -sum(count for count, _ in order[:most])
@@ -98,7 +98,7 @@ def test_counting_in_parts_does_not_show(monkeypatch, bits):
     texts = [rng.integers(0, 50, rng.integers(0, 30)).tolist() for _ in range(300)]
     # The fewer bits a number has, the more parts the range of the n-grams is cut into.
     monkeypatch.setattr("foretell.ngrams.counting.KEY_BITS", bits)
-    counted = count_ngrams(*flat(texts), 50, least=1)
+    counted = count_ngrams(*flat(texts), 50, min_texts=1)
     assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, 50)})
     assert len(counted.texts) == sum(len(held(text, 50)) for text in texts)
 
@@ -107,7 +107,7 @@ def test_ids_of_a_large_vocabulary():
     rng = np.random.default_rng(1)
     size = 1_048_575
     texts = [rng.choice([2, 3, 500_000, size - 1, size], 40).tolist() for _ in range(50)]
-    counted = count_ngrams(*flat(texts), size, least=1)
+    counted = count_ngrams(*flat(texts), size, min_texts=1)
     assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, size)})
 
 

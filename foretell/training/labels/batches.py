@@ -1,12 +1,12 @@
-"""Encoded texts, and the order in which training sees them: a function of seed and epoch alone.
+"""The network's batches: texts as it reads them, in an order that depends on seed and epoch alone.
 
-Batches are put together by TensorFlow's own input pipeline from one flat array of ids, so a step costs no
-Python and padding costs no memory.
+TensorFlow's input pipeline makes the batches from one flat array of ids, so that a step runs no Python and
+padding takes no memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
+from foretell.ngrams.ensemble import Probabilities
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.labels.tokens import Targets, TokenizedTexts
 
-# Batches of like length are made within pools of this many batches: enough that little is padding, few
-# enough that a text meets others in every epoch.
+# Batches of similar length are made within pools of this many batches: large enough for little padding, small
+# enough that batches differ from epoch to epoch.
 _POOL = 50
 
 
@@ -29,12 +31,11 @@ class EncodedTexts:
     Attributes:
         ids: int32 [word], the last `length` ids of every text.
         starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-        targets: int32 [text], the label's place among the sorted labels; of soft ones the likeliest.
+        targets: int32 [text], the label's place among the sorted labels; of soft labels the most probable.
         n_labels: number of labels.
         length: steps of every batch where texts are padded in front; None: padded at the end, to the longest
             text of the batch.
-        soft: float32 [text, label], the probability of each label, which is then what is learned; None:
-            `targets` are.
+        soft: float32 [text, label], probabilities to learn instead of `targets`; None: learn `targets`.
     """
 
     ids: npt.NDArray[np.int32]
@@ -67,40 +68,12 @@ class EncodedTexts:
         return np.diff(self.starts)
 
 
-Probabilities = npt.NDArray[np.float32]
 Predictor = Callable[[EncodedTexts, int], Probabilities]
 
 
-def encode_texts(
-    texts: Sequence[str],
-    targets: npt.NDArray[np.int32],
-    n_labels: int,
-    tokenizer: Tokenizer,
-    settings: LabelsSettings,
-) -> EncodedTexts:
-    """Encode texts [text] with their targets [text] as `settings.network` reads them; see `network_texts`."""
-    ids, starts = flat_ids(texts, tokenizer)
-    return network_texts(ids, starts, targets, n_labels, tokenizer, settings)
-
-
-def flat_ids(
-    texts: Sequence[str], tokenizer: Tokenizer
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Return all ids of the texts one after another, [word], and where each text begins, [text + 1]."""
-    parts: list[npt.NDArray[np.int32]] = []
-    starts = np.zeros(len(texts) + 1, np.int64)
-    # In chunks: lists of Python integers take nine times the memory of the array.
-    for first in range(0, len(texts), 1024):
-        found = tokenizer.encode_batch(texts[first : first + 1024])
-        starts[first + 1 : first + 1 + len(found)] = [len(ids) for ids in found]
-        parts.append(np.array([i for ids in found for i in ids], np.int32))
-    return np.concatenate(parts) if parts else np.zeros(0, np.int32), np.cumsum(starts)
-
-
-def network_texts(
-    ids: npt.NDArray[np.int32],
-    starts: npt.NDArray[np.int64],
-    targets: npt.NDArray[np.int32],
+def as_read(
+    texts: TokenizedTexts,
+    targets: Targets,
     n_labels: int,
     tokenizer: Tokenizer,
     settings: LabelsSettings,
@@ -108,29 +81,28 @@ def network_texts(
 ) -> EncodedTexts:
     """Return texts as the network reads them.
 
-    Of a long text the last `settings.length` ids are kept; words that the network does not know (the linear
-    model may) become the unknown word; so does a text without any word.
+    The last `settings.length` ids of a text are kept. Words outside the network's vocabulary, which the
+    linear model may have, become the unknown word; so does a text without any word.
 
     Args:
-        ids: [word], the ids of all texts one after another.
-        starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-        targets: the label's place, [text].
+        texts: the texts.
+        targets: the place of each label, [text].
         n_labels: number of labels.
-        tokenizer: what made the ids.
+        tokenizer: the tokenizer of the ids.
         settings: network, length and vocabulary are read.
-        soft: the probability of each label, [text, label], where that is to be learned.
+        soft: probabilities to learn instead of `targets`, [text, label], or None.
     """
+    ids, starts = texts.ids, texts.starts
     unknown = tokenizer.unknown if tokenizer.unknown is not None else 1
-    known = network_size(settings, tokenizer)
     kept = np.minimum(np.diff(starts), settings.length)
     read = np.maximum(kept, 1)
     firsts = np.concatenate([[0], np.cumsum(read)]).astype(np.int64)
     within = np.arange(firsts[-1]) - np.repeat(firsts[:-1], read)
     at = np.repeat(starts[1:] - kept, read) + within
     is_word = np.repeat(kept > 0, read)
-    found = np.where(is_word, ids[np.where(is_word, at, 0)] if len(ids) else unknown, unknown)
+    chosen = np.where(is_word, ids[np.where(is_word, at, 0)] if len(ids) else unknown, unknown)
     return EncodedTexts(
-        ids=np.where(found < known, found, unknown).astype(np.int32),
+        ids=np.where(chosen < network_size(settings, tokenizer), chosen, unknown).astype(np.int32),
         starts=firsts,
         targets=targets.astype(np.int32),
         n_labels=n_labels,
@@ -140,10 +112,10 @@ def network_texts(
 
 
 def epoch_order(texts: EncodedTexts, batch_size: int, *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return the texts' places [text] in the order in which epoch `epoch` (from 0) sees them.
+    """Return the order of the texts [text] in epoch `epoch` (from 0).
 
     Each run of `batch_size` is one batch; the last may be shorter. Where batches have no fixed length, texts
-    of like length are brought together and the batches are then shuffled.
+    of similar length share a batch, and the batches are then shuffled.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(texts))
@@ -184,7 +156,7 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
         target = tf.gather(targets, places)
         return ids, tf.cast(target, tf.float32)[:, None] if binary else target
 
-    # There is nothing to tune, and the thread that would do it can hold up the end of an epoch for a minute.
+    # There is nothing to tune, and the tuning thread can delay the end of an epoch by a minute.
     untuned = tf.data.Options()
     untuned.autotune.enabled = False
     places = tf.data.Dataset.from_tensor_slices(order[first * batch_size :])
@@ -208,11 +180,11 @@ def make_predictor(model: Any, length: int | None) -> Predictor:
     def predict(texts: EncodedTexts, batch_size: int) -> Probabilities:
         # By length, so that a batch holds little padding.
         order = np.argsort(texts.lengths, kind="stable")
-        found = np.concatenate([forward(ids).numpy() for ids, _ in batches(texts, order, batch_size)])
+        sorted_rows = np.concatenate([forward(ids).numpy() for ids, _ in batches(texts, order, batch_size)])
         if texts.n_labels == 2:
-            found = np.concatenate([1 - found, found], axis=1)
-        probabilities: Probabilities = np.empty_like(found)
-        probabilities[order] = found
+            sorted_rows = np.concatenate([1 - sorted_rows, sorted_rows], axis=1)
+        probabilities: Probabilities = np.empty_like(sorted_rows)
+        probabilities[order] = sorted_rows
         return probabilities
 
     return predict

@@ -1,11 +1,11 @@
-"""Vectors of words, made of which words stand near which: what a network's embedding starts from.
+"""Embeddings from co-occurrence statistics: what a network's embedding is initialised with.
 
-Words that are used alike get vectors that are alike, from texts without any label. How much oftener than by
-chance two words stand near each other (positive pointwise mutual information) makes a sparse matrix [word,
-context]; its truncated singular value decomposition is the vectors. This is what skip-gram with negative
-sampling factorises without writing it down (Levy and Goldberg, 2014, "Neural Word Embedding as Implicit
-Matrix Factorization"); window weights, smoothed contexts and U √S as in Levy, Goldberg and Dagan (2015,
-"Improving Distributional Similarity with Lessons Learned from Word Embeddings").
+Words that occur near the same words get similar embeddings, without any label. The positive pointwise mutual
+information of two words near each other makes a sparse matrix [word, context]; its truncated singular value
+decomposition gives the embeddings. Skip-gram with negative sampling factorises the same matrix implicitly
+(Levy and Goldberg, 2014, "Neural Word Embedding as Implicit Matrix Factorization"). Window weights, smoothed
+contexts and U √S follow Levy, Goldberg and Dagan (2015, "Improving Distributional Similarity with Lessons
+Learned from Word Embeddings").
 """
 
 from __future__ import annotations
@@ -16,52 +16,52 @@ from scipy import sparse
 
 Ids = npt.NDArray[np.int32]
 Starts = npt.NDArray[np.int64]
-Vectors = npt.NDArray[np.float32]
+Embeddings = npt.NDArray[np.float32]
 
 WINDOW = 5
-"""Words to each side that are near; the next one counts 1, the farthest 1 / WINDOW."""
+"""Words on each side that count as near: the next one with weight 1, the farthest with 1 / WINDOW."""
 
-MOST_CONTEXTS = 10_000
-"""Only the most frequent words are looked for near others: the rare ones tell little and cost much."""
+MAX_CONTEXTS = 10_000
+"""Only the most frequent words are contexts: rare ones add little information and much time."""
 
 _SMOOTHING = 0.75
-"""Power of the contexts' counts: rare contexts tell less than their few coincidences say."""
+"""Exponent of the contexts' counts: it lowers the weight of rare contexts, whose counts are noise."""
 
 _SPREAD = 0.3
-"""Standard deviation of all numbers of the vectors."""
+"""Standard deviation of all values of the embeddings."""
 
 _WORDS_AT_ONCE = 1 << 22
 
 
-def word_vectors(
+def cooccurrence_embeddings(
     ids: Ids, starts: Starts, *, first: int, size: int, width: int, seed: int
-) -> tuple[Vectors, npt.NDArray[np.bool_]]:
-    """Return the vectors of the words of some texts.
+) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
+    """Return embeddings of the words of some texts.
 
     Args:
-        ids: [word], the texts one after another, the more frequent words with the lower ids.
+        ids: [token], the texts one after another, the more frequent words with the lower ids.
         starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]]. Words of two texts are not near.
-        first, size: words are the ids from `first` to `size` - 1; others are passed over.
-        width: numbers in a vector.
+        first, size: words are the ids from `first` to `size` - 1; other ids are ignored.
+        width: dimensions of an embedding.
         seed: of the decomposition's random start.
 
     Returns:
-        float32 [size, width], and bool [size]: which words have a vector. The others, which stand near
-        nothing, have zeros; so have the last numbers of all where there are fewer words than `width`.
+        float32 [size, width], and bool [size]: which words have an embedding. The others, which occur near no
+        word, have zeros. With fewer words than `width`, the last dimensions are zero.
     """
     from sklearn.utils.extmath import randomized_svd
 
     matrix = _associations(_near(ids, starts, first, size))
     rank = min(width, *matrix.shape)
-    vectors = np.zeros((size, width), np.float32)
+    embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
         left, values, _ = randomized_svd(matrix, rank, n_oversamples=10, n_iter=2, random_state=seed)
-        vectors[:, :rank] = left * np.sqrt(values)
+        embeddings[:, :rank] = left * np.sqrt(values)
     known = np.asarray(np.diff(matrix.indptr) > 0)
-    vectors[~known] = 0
+    embeddings[~known] = 0
     if known.any():
-        vectors *= _SPREAD / max(float(vectors[known].std()), 1e-9)
-    return vectors, known
+        embeddings *= _SPREAD / max(float(embeddings[known].std()), 1e-9)
+    return embeddings, known
 
 
 def _near(ids: Ids, starts: Starts, first: int, size: int) -> sparse.csr_array:
@@ -80,7 +80,7 @@ def _near(ids: Ids, starts: Starts, first: int, size: int) -> sparse.csr_array:
             left, right = left[together], right[together]
             weights = np.full(len(left), (WINDOW + 1 - distance) / WINDOW, np.float32)
             after = after + sparse.coo_array((weights, (left, right)), shape=(size, size)).tocsr()
-    both: sparse.csr_array = (after + after.T).tocsr()[:, : min(size, MOST_CONTEXTS)]
+    both: sparse.csr_array = (after + after.T).tocsr()[:, : min(size, MAX_CONTEXTS)]
     return both
 
 
@@ -92,5 +92,5 @@ def _associations(near: sparse.csr_array) -> sparse.csr_array:
     pairs = near.tocoo()
     information = np.log(pairs.data / (words[pairs.row] * contexts[pairs.col]))
     kept = information > 0
-    found = (information[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept]))
-    return sparse.coo_array(found, shape=near.shape).tocsr()
+    positive = (information[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept]))
+    return sparse.coo_array(positive, shape=near.shape).tocsr()

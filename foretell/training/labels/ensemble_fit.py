@@ -1,4 +1,4 @@
-"""Fit what the network and the linear model weigh in the final prediction, on texts neither has seen."""
+"""Fit the ensemble weights of the network and the linear model, on texts that neither has seen."""
 
 from __future__ import annotations
 
@@ -9,84 +9,101 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.ngrams.ensemble import Ensemble, LogProbabilities, softmax
-
-Targets = npt.NDArray[np.int32]
+from foretell.training.labels.tokens import Targets
 
 
 class Prior(NamedTuple):
-    """What the weights are drawn towards: few held-out texts cannot throw them anywhere.
+    """A Gaussian prior on the two weights, so that few validation texts cannot move them far.
 
     Attributes:
-        weights: of the network and of the linear model.
-        texts: how many texts' worth of belief there is in each of them.
+        weights: the means, of the network and of the linear model.
+        strength: how many texts each mean is worth.
     """
 
     weights: tuple[float, float]
-    texts: tuple[float, float]
+    strength: tuple[float, float]
 
 
-EQUAL = Prior(weights=(0.5, 0.5), texts=(1.0, 1.0))
-"""Nothing is known of the two."""
+EQUAL = Prior(weights=(0.5, 0.5), strength=(1.0, 1.0))
+"""The prior where nothing is known of the two."""
 
-LINEAR = Prior(weights=(0.0, 1.0), texts=(20.0, 1.0))
-"""The network has to show what it adds: of few texts it learns far less than the linear model, and the
-held-out texts, which have chosen its best epoch, flatter it. How sure the linear model may be is soon told.
-"""
+LINEAR = Prior(weights=(0.0, 1.0), strength=(20.0, 1.0))
+"""The prior favours the linear model: with few texts the network learns far less than it, and the validation
+texts, which have chosen the network's best epoch, overestimate the network. The linear model's own weight,
+its temperature, is soon clear, so its prior is weak."""
 
-_TEXTS_AN_OFFSET = 50
-"""Each label must have as many held-out texts before it gets an offset of its own."""
+_MIN_TEXTS_PER_OFFSET = 50
+"""Validation texts that each label must have before labels get offsets."""
 
-_TEXTS_FOR_NO_OFFSET = 1.0
-"""How many texts' worth of belief there is in offsets of 0, whatever is believed of the weights."""
+_OFFSET_STRENGTH = 1.0
+"""How many texts the prior mean of 0 is worth for each offset."""
 
 
 def fit_ensemble(
-    targets: Targets, parts: Sequence[LogProbabilities | None], prior: Prior = EQUAL
+    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL
 ) -> Ensemble:
-    """Return the ensemble of the network and the linear model with the least cross-entropy.
+    """Return the ensemble of the network and the linear model with the smallest cross-entropy.
 
-    The weights start from the prior's and are drawn towards them (a Gaussian prior), offsets towards 0, so a
-    dozen held-out texts still give a sensible ensemble.
+    The prior pulls the weights to its means and the offsets to 0, so a dozen texts still give a sensible
+    ensemble.
 
     Args:
         targets: the true label's place, int32 [text].
-        parts: log-probabilities [text, label] of the network and of the linear model, of texts that neither
-            learned from; None for a part that there is not, which leaves the other a prior weight of 1.
-        prior: what is believed before any text is seen.
+        members: log-probabilities [text, label] of the network and of the linear model, of texts that neither
+            has learned from. None for a missing member; the other one then has the prior mean 1.
+        prior: of the two weights.
     """
     from scipy.optimize import minimize
 
-    there = [part for part in parts if part is not None]
-    n_labels = there[0].shape[1]
-    each = np.bincount(targets, minlength=n_labels)
-    n_offsets = n_labels if each.min() >= _TEXTS_AN_OFFSET else 0
-    beliefs = [texts for texts, part in zip(prior.texts, parts, strict=True) if part is not None]
-    belief = np.concatenate([beliefs, np.full(n_offsets, _TEXTS_FOR_NO_OFFSET)])
-    believed = np.concatenate([prior.weights if len(there) == 2 else [1.0], np.zeros(n_offsets)])
-    stacked = np.stack(there)  # [part, text, label]
-    true = np.eye(n_labels)[targets]
-    n = len(targets)
+    present = [member for member in members if member is not None]
+    n_labels = present[0].shape[1]
+    smallest = np.bincount(targets, minlength=n_labels).min()
+    n_offsets = n_labels if smallest >= _MIN_TEXTS_PER_OFFSET else 0
+    strengths = [texts for texts, member in zip(prior.strength, members, strict=True) if member is not None]
+    means = np.concatenate([prior.weights if len(present) == 2 else [1.0], np.zeros(n_offsets)])
+    objective = _Objective(
+        members=np.stack(present),
+        true=np.eye(n_labels)[targets],
+        means=means,
+        strength=np.concatenate([strengths, np.full(n_offsets, _OFFSET_STRENGTH)]),
+    )
+    bounds = [(0.0, None)] * len(present) + [(None, None)] * n_offsets
+    best = minimize(objective, means, jac=True, method="L-BFGS-B", bounds=bounds).x
+    weights = iter(best[: len(present)].tolist())
+    network, linear = (0.0 if member is None else next(weights) for member in members)
+    if network + linear <= 0:
+        # No member helps: give probabilities that are nearly equal.
+        network, linear = (0.0 if member is None else 1e-6 for member in members)
+    offsets = tuple(float(value) for value in best[len(present) :])
+    return Ensemble(network=network, linear=linear, offsets=offsets)
 
-    def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        weights, offsets = values[: len(there)], values[len(there) :]
-        logits = np.tensordot(weights, stacked, 1)
-        if n_offsets:
+
+class _Objective(NamedTuple):
+    """Mean cross-entropy of the ensemble plus the prior's penalty.
+
+    Attributes:
+        members: [member, text, label], log-probabilities.
+        true: [text, label], one-hot.
+        means, strength: [weight and offset], the prior.
+    """
+
+    members: npt.NDArray[np.float64]
+    true: npt.NDArray[np.float64]
+    means: npt.NDArray[np.float64]
+    strength: npt.NDArray[np.float64]
+
+    def __call__(self, values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        """Return the value and the gradient at `values`: the weights, then the offsets."""
+        n_members, n_texts = self.members.shape[:2]
+        weights, offsets = values[:n_members], values[n_members:]
+        logits = np.tensordot(weights, self.members, 1)
+        if len(offsets):
             logits = logits + offsets
         highest = logits.max(axis=1, keepdims=True)
         log_z = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
-        off = values - believed
-        value = (log_z - (logits * true).sum(axis=1)).mean() + belief * off @ off / n
-        error = (softmax(logits).astype(np.float64) - true) / n
-        slopes = [(error * part).sum() for part in stacked]
-        gradient = np.concatenate([slopes, error.sum(axis=0)[:n_offsets]]) + 2 * belief * off / n
-        return float(value), gradient
-
-    bounds = [(0.0, None)] * len(there) + [(None, None)] * n_offsets
-    found = minimize(loss, believed, jac=True, method="L-BFGS-B", bounds=bounds).x
-    weights = iter(found[: len(there)].tolist())
-    network, linear = (0.0 if part is None else next(weights) for part in parts)
-    if network + linear <= 0:
-        # Nothing that either says helps: say as little as may be said.
-        network, linear = (0.0 if part is None else 1e-6 for part in parts)
-    offsets = tuple(float(value) for value in found[len(there) :])
-    return Ensemble(network=network, linear=linear, offsets=offsets)
+        off = values - self.means
+        value = (log_z - (logits * self.true).sum(axis=1)).mean() + self.strength * off @ off / n_texts
+        error = (softmax(logits).astype(np.float64) - self.true) / n_texts
+        slopes = [(error * member).sum() for member in self.members]
+        gradient = np.concatenate([slopes, error.sum(axis=0)[: len(offsets)]])
+        return float(value), gradient + 2 * self.strength * off / n_texts

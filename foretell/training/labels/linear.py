@@ -1,105 +1,144 @@
-"""The linear model beside the network: baseline, teacher of unlabelled texts, part of the classifier."""
+"""Step 3 of a classifier's training: the n-gram linear model, a member of the ensemble and the baseline."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foretell.config import LabelsSettings
-from foretell.metrics import log_loss
-from foretell.ngrams.ensemble import LogProbabilities, linear_log_probabilities
-from foretell.ngrams.linear import LinearModel
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.batches import flat_ids
+from foretell.data.split import Split
+from foretell.metrics import log_loss, mean_accuracy
+from foretell.ngrams.ensemble import Ensemble, LogProbabilities, linear_log_probabilities
+from foretell.ngrams.linear import LinearModel, weighted_sum
+from foretell.training.events import Listener, Said
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.metrics import mean_accuracy
-
-Soft = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int32]
-Starts = npt.NDArray[np.int64]
-
-# A word that one text of many has says nothing; of few texts, each word counts.
-_MANY_TEXTS = 5_000
+from foretell.training.labels.tokens import (
+    LabelledTokens,
+    Soft,
+    TokenizedTexts,
+    Tokens,
+    encode_examples,
+    one_hot,
+    tokenize,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenizedTexts:
-    """Texts one after another: ids [word], starts [text + 1]."""
+class LinearStep:
+    """The linear model so far.
 
-    ids: Ids
-    starts: Starts
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def part(self, first: int, last: int) -> TokenizedTexts:
-        """Return the texts from place `first` to before `last`."""
-        starts = self.starts[first : last + 1]
-        return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
-
-    def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
-        """Return these texts and then the others."""
-        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
-        return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
-
-
-def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:
-    """Learn the vocabulary of the texts and encode them.
-
-    With a linear model the tokenizer knows `linear_vocabulary` words, of which the network knows the most
-    frequent `vocabulary`.
+    Attributes:
+        model: the linear model; None: it is no part of the classifier.
+        valid: its log-probabilities of the validation texts, [text, label], or None.
+        figures: `baseline_accuracy` and others, ready for JSON.
+        seconds: what the fit took.
     """
-    vocabulary, min_count = settings.vocabulary, settings.min_count
+
+    model: LinearModel | None = None
+    valid: LogProbabilities | None = None
+    figures: dict[str, Any]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorModel:
+    """A linear model made of the text vectors, which is added to the fitted one.
+
+    Attributes:
+        model: the linear model of the n-grams' vectors.
+        shares: the weights of `model` (as `network`) and of the fitted model (as `linear`) in the sum.
+    """
+
+    model: LinearModel
+    shares: Ensemble
+
+    def plus(self, fitted: LinearModel) -> LinearModel:
+        """Return the weighted sum of both models."""
+        return weighted_sum([self.model, fitted], [self.shares.network, self.shares.linear])
+
+
+def fit_linear(
+    tokens: Tokens, split: Split, settings: LabelsSettings, *, baseline: bool, listener: Listener
+) -> LinearStep:
+    """Fit the linear model to the labels.
+
+    Args:
+        tokens: the tokenized split.
+        split: its texts; read where the network has a vocabulary of its own kind.
+        settings: with `linear`, the model is a part of the classifier.
+        baseline: without `settings.linear`, fit one all the same, to compare with.
+        listener: receives the accuracy.
+    """
     if settings.linear:
-        vocabulary = max(vocabulary, settings.linear_vocabulary)
-        min_count = max(min_count, 2 if len(texts) >= _MANY_TEXTS else 1)
-    tokenizer, ids, starts = Tokenizer.train_encoded(
-        texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
+        step = fit_and_measure(tokens, tokens.train.texts, tokens.hard, "baseline_")
+    elif baseline and split.valid is not None:
+        step = LinearStep(figures=_baseline_of(split, tokens))
+    else:
+        return LinearStep(figures={})
+    if step.figures:
+        accuracy = step.figures["baseline_accuracy"]
+        listener(Said(text=f"linear model of 1-3 grams: validation accuracy {accuracy:.2%}"))
+    return step
+
+
+def fit_and_measure(tokens: Tokens, texts: TokenizedTexts, soft: Soft, prefix: str) -> LinearStep:
+    """Fit the linear model and measure it on the validation texts.
+
+    Args:
+        tokens: the tokenized split.
+        texts: the texts to fit it to.
+        soft: the probabilities of their labels, [text, label].
+        prefix: of the names of the figures.
+    """
+    began = time.monotonic()
+    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size)
+    return measure(tokens, model, prefix, seconds=time.monotonic() - began)
+
+
+def measure(tokens: Tokens, model: LinearModel, prefix: str, *, seconds: float) -> LinearStep:
+    """Return `model`, whose fit took `seconds`, with its figures on the validation texts."""
+    if tokens.valid is None:
+        return LinearStep(model=model, figures={}, seconds=seconds)
+    valid = log_probabilities(model, tokens.valid.texts)
+    return LinearStep(
+        model=model, valid=valid, figures=_figures(valid, tokens.valid, prefix), seconds=seconds
     )
-    return tokenizer, TokenizedTexts(ids=ids, starts=starts)
 
 
-def encode(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
-    """Encode texts with a tokenizer that is already there."""
-    ids, starts = flat_ids(texts, tokenizer)
-    return TokenizedTexts(ids=ids, starts=starts)
+def refit_linear(tokens: Tokens, soft: Soft, vectors: VectorModel | None) -> LinearModel:
+    """Fit the linear model once more, to the validation texts too.
+
+    Args:
+        tokens: the tokenized split, with validation texts.
+        soft: the probabilities of the labels of the training and, where they were used, unlabelled texts.
+        vectors: a model that is added to the fitted one, or None.
+    """
+    assert tokens.valid is not None
+    texts = tokens.all_texts.part(0, len(soft)).followed_by(tokens.valid.texts)
+    targets = np.concatenate([soft, one_hot(tokens.valid.targets, len(tokens.labels))])
+    model = fit_ngrams(texts.ids, texts.starts, targets, tokens.tokenizer.size)
+    return model if vectors is None else vectors.plus(model)
 
 
-def one_hot(targets: npt.NDArray[np.int32], n_labels: int) -> Soft:
-    """Return places of labels [text] as probabilities [text, label]."""
-    return np.eye(n_labels, dtype=np.float32)[targets]
-
-
-def fit_linear(texts: TokenizedTexts, soft: Soft, size: int) -> LinearModel:
-    """Fit the linear model to probabilities [text, label]; `size` is how many ids the tokenizer has."""
-    return fit_ngrams(texts.ids, texts.starts, soft, size)
-
-
-def linear_logs(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:
+def log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:
     """Return the linear model's log-probabilities [text, label]."""
     return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
 
 
-def baseline_figures(logs: LogProbabilities, targets: npt.NDArray[np.int32]) -> dict[str, Any]:
-    """Return what the linear model alone is worth on held-out texts, ready for JSON."""
+def _baseline_of(split: Split, tokens: Tokens) -> dict[str, Any]:
+    """Return the figures of a linear model with a vocabulary of its own, whatever the network reads."""
+    assert split.valid is not None
+    tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
+    model = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokenizer.size)
+    valid = encode_examples(split.valid, tokenizer, tokens.labels)
+    return _figures(log_probabilities(model, valid.texts), valid, "baseline_")
+
+
+def _figures(logs: LogProbabilities, valid: LabelledTokens, prefix: str) -> dict[str, Any]:
     return {
-        "baseline_accuracy": mean_accuracy(targets, logs),
-        "baseline_log_loss": log_loss(targets, np.exp(logs)),
+        f"{prefix}accuracy": mean_accuracy(valid.targets, logs),
+        f"{prefix}log_loss": log_loss(valid.targets, np.exp(logs)),
     }
-
-
-def baseline_of(
-    train: Sequence[str],
-    targets: npt.NDArray[np.int32],
-    held_out: Sequence[str],
-    held_out_targets: npt.NDArray[np.int32],
-    n_labels: int,
-) -> dict[str, Any]:
-    """Fit the linear model only to compare with: on its own words, whatever the network reads."""
-    tokenizer, texts = tokenize(train, LabelsSettings(linear=True))
-    model = fit_linear(texts, one_hot(targets, n_labels), tokenizer.size)
-    return baseline_figures(linear_logs(model, encode(held_out, tokenizer)), held_out_targets)

@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 # hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as well.
 PENALTY = 3.0
 COUNT_PENALTY = 0.01
-MOST_WEIGHTS = 2_000_000
+MAX_WEIGHTS = 2_000_000
 
 # Counts of the average label in the ratio that no text has shown.
 _SMOOTHING = 2.0
@@ -47,8 +47,8 @@ _BIAS_PENALTY = 0.01
 _TOLERANCE = 0.01
 # The n-grams that add this part of the scores' variance together are left out: two thirds of those of IMDB.
 _NEGLIGIBLE = 0.001
-_MOST_STEPS = 30
-_MOST_PRODUCTS = 60
+_MAX_STEPS = 30
+_MAX_PRODUCTS = 60
 # Fixed, so that the machine has no say in the order of sums.
 _BLOCKS = 4
 _FEW_ENTRIES = 1 << 20
@@ -61,7 +61,7 @@ def fit_ngrams(
     size: int,
     weights: npt.NDArray[np.floating] | None = None,
     *,
-    most: int | None = None,
+    max_ngrams: int | None = None,
     penalty: float = PENALTY,
     count_penalty: float = COUNT_PENALTY,
 ) -> LinearModel:
@@ -73,7 +73,7 @@ def fit_ngrams(
         targets: [text, label], each row the probabilities of the labels.
         size: ids from 0 to size - 1 are known.
         weights: [text], how much each text counts; None: 1 each.
-        most: most n-grams to keep, those in most texts; None: two million weights.
+        max_ngrams: maximum number of n-grams, the most frequent ones; None: two million weights.
         penalty: strength of the L2 penalty.
         count_penalty: strength of the penalty in proportion to the number of texts.
 
@@ -81,13 +81,15 @@ def fit_ngrams(
         DataError: targets that are no probabilities, or not one row a text.
         SettingsError: more words than keys have room for.
     """
-    counted = count_ngrams(ids, starts, size, most=most or default_most(np.shape(targets)[-1]))
+    counted = count_ngrams(
+        ids, starts, size, max_ngrams=max_ngrams or default_max_ngrams(np.shape(targets)[-1])
+    )
     return fit_counted(counted, targets, weights, penalty=penalty, count_penalty=count_penalty)
 
 
-def default_most(n_labels: int) -> int:
+def default_max_ngrams(n_labels: int) -> int:
     """Return how many n-grams to keep by default, so that the weights are two million at most."""
-    return max(MOST_WEIGHTS // (1 if n_labels == 2 else n_labels), 1)
+    return max(MAX_WEIGHTS // (1 if n_labels == 2 else n_labels), 1)
 
 
 def fit_counted(
@@ -104,70 +106,19 @@ def fit_counted(
     """
     checked = _checked(counted, targets, weights)
     rows = checked > 0
-    counted = selected(counted, rows)
+    counted = select_texts(counted, rows)
     found = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
-    kept = telling(found[:-1], np.diff(counted.starts))
+    kept = influential(found[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], found[kept], found[-1], counted.size, counted.longest)
 
 
-def scores_of_counted(counted: CountedTexts, model: LinearModel) -> Scores:
-    """Return `model.scores` of the counted texts, [text, column], many times faster.
-
-    Args:
-        counted: what `model` was fitted to.
-        model: the model.
-    """
-    return _scores(_Design(counted), counted, model)
-
-
-def cross_fitted_scores(
-    counted: CountedTexts,
-    targets: npt.NDArray[np.floating],
-    weights: npt.NDArray[np.floating] | None = None,
-    *,
-    folds: int = 5,
-    seed: int = 0,
-    groups: npt.NDArray[np.integer] | None = None,
-    penalty: float = PENALTY,
-    count_penalty: float = COUNT_PENALTY,
-) -> Scores:
-    """Return the scores [text, column] that each text gets from a model which has not learned from it.
-
-    Args:
-        counted, targets, weights, penalty, count_penalty: as in `fit_counted`.
-        folds: as many models are fitted, each to all folds but one.
-        seed: of the choice of folds; labels are spread evenly over them.
-        groups: [text], texts of one group share a fold; None: texts with the same n-grams do.
-    """
-    checked = _checked(counted, targets, weights)
-    everything = _Design(counted)
-    if groups is None:
-        random = np.random.default_rng(seed).standard_normal((len(counted.keys) + 1, 1)).astype(np.float32)
-        groups = np.unique(everything.scores(random), return_inverse=True)[1].ravel()
-    fold_of = _folds(groups, np.argmax(targets, axis=1), folds, seed)
-    result = np.empty((counted.n_texts, 1 if targets.shape[1] == 2 else targets.shape[1]), np.float32)
-    for fold in range(folds):
-        held_out = fold_of == fold
-        others = np.where(held_out, 0.0, checked)
-        model = fit_counted(counted, targets, others, penalty=penalty, count_penalty=count_penalty)
-        result[held_out] = _scores(everything, counted, model)[held_out]
-    return result
-
-
-def _scores(design: _Design, counted: CountedTexts, model: LinearModel) -> Scores:
-    found = np.zeros((len(counted.keys) + 1, len(model.bias)), np.float32)
-    found[np.searchsorted(counted.keys, model.keys)] = model.weights
-    found[-1] = model.bias
-    return design.scores(found)
-
-
-def selected(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:
+def select_texts(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:
     """Leave out all texts but `rows` [text], and the n-grams that too few of those hold."""
     if rows.all():
         return counted
     kept = rows[counted.texts]
     counts = np.diff(np.append(0, np.cumsum(kept))[counted.starts])
-    enough = counts >= counted.least
+    enough = counts >= counted.min_texts
     enough[: counted.n_words] = counts[: counted.n_words] > 0
     kept &= np.repeat(enough, np.diff(counted.starts))
     texts = (np.cumsum(rows, dtype=np.int32) - 1)[counted.texts[kept]]
@@ -176,23 +127,12 @@ def selected(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts
     return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
 
 
-def telling(weights: Scores, counts: Keys) -> Keys:
+def influential(weights: Scores, counts: Keys) -> Keys:
     """Return the features, ascending, without which the scores of the texts would be noticeably different."""
     variance = (weights.astype(np.float64) ** 2).sum(axis=1) * counts
     order = np.argsort(variance, kind="stable")
     so_far = np.cumsum(variance[order])
     return np.sort(order[so_far > _NEGLIGIBLE * variance.sum()])
-
-
-def _folds(
-    groups: npt.NDArray[np.integer], labels: npt.NDArray[np.integer], folds: int, seed: int
-) -> npt.NDArray[np.integer]:
-    _, first, group_of = np.unique(groups, return_index=True, return_inverse=True)
-    chance = np.random.default_rng(seed).random(len(first))
-    fold_of_group = np.empty(len(first), np.int64)
-    fold_of_group[np.lexsort((chance, labels[first]))] = np.arange(len(first)) % folds
-    fold_of: npt.NDArray[np.integer] = fold_of_group[group_of.ravel()]
-    return fold_of
 
 
 def _checked(
@@ -290,7 +230,7 @@ class _Problem:
         u = np.zeros(self.scale.shape, np.float32)
         scores = np.repeat(self.offset, len(self.targets), axis=0)
         loss, first = self._loss(scores), 0.0
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             probabilities = self._probabilities(scores)
             gradient = self._back(probabilities - self.targets) + u
             norm = float(np.linalg.norm(gradient))
@@ -322,7 +262,7 @@ class _Problem:
         residual = -gradient
         direction = residual / diagonal
         size = first = _dot(residual, direction)
-        for _ in range(_MOST_PRODUCTS):
+        for _ in range(_MAX_PRODUCTS):
             forward = self.design.scores(self.scale * direction).astype(np.float64)
             curved = probabilities * forward
             curved -= probabilities * (curved.sum(axis=1, keepdims=True))

@@ -18,18 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
+from foretell.metrics import mean_accuracy, mean_loss
+from foretell.ngrams.ensemble import Probabilities
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
 from foretell.training.interrupt import Interrupt, diverged, interrupted
 from foretell.training.labels.batches import (
     EncodedTexts,
-    Probabilities,
     batches,
     epoch_order,
     make_predictor,
 )
-from foretell.training.labels.metrics import mean_accuracy, mean_loss
 from foretell.training.labels.plan import Plan, Standing
 from foretell.training.labels.window_means import Window
 from foretell.training.run import Run
@@ -79,8 +79,8 @@ class Fitting:
         model: a compiled network of `labels_network`.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
         budget: how long the steps may take.
-        taught: what a checkpoint holds of the unlabelled texts.
-        standing: where it stands.
+        also_saved: arrays of earlier steps that every checkpoint contains.
+        standing: its state between two steps.
     """
 
     model: keras.Model
@@ -92,7 +92,7 @@ class Fitting:
     interrupt: Interrupt
     listener: Listener
     budget: Budget = field(default_factory=lambda: Budget(0))
-    taught: Arrays = field(default_factory=dict)
+    also_saved: Arrays = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -219,7 +219,7 @@ class Fitting:
 
     def save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""
-        arrays: Arrays = {**self.taught}
+        arrays: Arrays = {**self.also_saved}
         for part, values in self._parts().items():
             arrays.update(
                 {
@@ -313,7 +313,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
             return
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
-        if here.batch == fitting.plan.steps_an_epoch:
+        if here.batch == fitting.plan.steps_per_epoch:
             return
         stop = fitting.interrupt.at(here.step)
         if stop or fitting.run.checkpoints.due():

@@ -1,4 +1,4 @@
-"""How long a classifier is trained, known before the first step, and how far it has come."""
+"""The length of a network's training, fixed before the first step, and its state between two steps."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ class Plan:
     """How long to train.
 
     Attributes:
-        steps_an_epoch: as it says.
+        steps_per_epoch: training steps of one epoch.
         epochs: passes over the texts.
-        patience: epochs without a better held-out part before stopping; 0: never.
+        patience: epochs without a better validation result before stopping; 0: never.
     """
 
-    steps_an_epoch: int
+    steps_per_epoch: int
     epochs: int
     patience: int
 
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.epochs * self.steps_an_epoch
+        return self.epochs * self.steps_per_epoch
 
 
-def are_enough(settings: LabelsSettings, n_texts: int) -> bool:
-    """Return whether `n_texts` texts make `settings.min_steps` steps in no more than `settings.epochs`."""
+def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
+    """Return whether `n_texts` texts make `settings.min_steps` steps in `settings.epochs` epochs or fewer."""
     return math.ceil(n_texts / settings.batch_size) * settings.epochs >= settings.min_steps
 
 
 def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
     """Return the plan for `n_texts` texts.
 
-    There are at least `settings.min_steps` steps, in whole epochs, and no epoch but the first that would end
-    after more than `settings.max_steps`. Where that takes more or fewer epochs than `settings.epochs`,
-    patience grows or shrinks alike: it is a part of the training.
+    There are at least `settings.min_steps` steps, in whole epochs, and no epoch after the first ends after
+    more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs.
     """
     steps = math.ceil(n_texts / settings.batch_size)
     epochs = max(settings.epochs, math.ceil(settings.min_steps / steps))
@@ -49,15 +48,15 @@ def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
 
 @dataclass
 class Standing:
-    """Where a training stands; every field survives in a checkpoint.
+    """The state of a training between two steps; every field is saved in checkpoints.
 
     Attributes:
         epoch, batch, step: epochs done, batches done in the current one, steps done in all.
-        seconds: spent so far, checkpoints and held-out part included.
-        loss, accuracy: of the last whole epoch, while training.
-        valid_loss, valid_accuracy: of the last whole epoch, on the held-out part.
-        best_loss, best_accuracy, best_epoch: of the best epoch, from 1: the highest held-out accuracy, and of
-            equal ones the lowest loss.
+        seconds: spent so far, checkpoints and validation included.
+        loss, accuracy: of the last whole epoch, on training texts.
+        valid_loss, valid_accuracy: of the last whole epoch, on validation texts.
+        best_loss, best_accuracy, best_epoch: of the best epoch, from 1: the highest validation accuracy,
+            and among equal ones the lowest loss.
     """
 
     epoch: int = 0

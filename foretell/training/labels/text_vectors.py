@@ -1,19 +1,19 @@
-"""Vectors of whole texts, made of which n-grams they hold: what labels texts that nobody has labelled.
+"""Text vectors: each text and each n-gram gets a vector, from which the unlabelled texts are labelled.
 
-Each text and each n-gram has a vector of length 1, and a text's is to lie near those of the n-grams it holds
-and away from those of others, by the cosine (Thongtan and Phienthrakul, 2019, "Sentiment Classification Using
-Document Embeddings Trained with Cosine Similarity"):
+All vectors have length 1. A text's vector is trained to have a large cosine with those of its n-grams and a
+small one with others (Thongtan and Phienthrakul, 2019, "Sentiment Classification Using Document Embeddings
+Trained with Cosine Similarity"):
 
     maximise  log σ(α cos(text, its n-gram)) + Σ over a few others of log σ(-α cos(text, other))
 
-N-grams are drawn by how much they tell of the labels, the log-count ratio that the linear model uses as well,
-so the vectors are of what the labels are about and take a fraction of the time (Zhang and Arefyev, 2022, "The
-Document Vectors Using Cosine Similarity Revisited"). Texts that share no n-gram have near vectors if others
-use their n-grams alike: that is what texts without labels give, and no sum over n-grams finds by itself.
+N-grams are sampled in proportion to the square of their log-count ratio, which the linear model uses as well.
+The vectors then represent what the labels depend on, and training takes a fraction of the time (Zhang and
+Arefyev, 2022, "The Document Vectors Using Cosine Similarity Revisited"). Texts without a common n-gram have
+similar vectors if other texts use their n-grams alike; no sum over n-grams shows this.
 
-The result does not depend on the number of cores: texts and n-grams are cut into `_PARTS` parts each, and at
-any time each part of the texts learns from one part of the n-grams that no other does (Gemulla et al., 2011,
-"Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
+The result does not depend on the number of cores. Texts and n-grams are cut into `_PARTS` parts each, and at
+any time each part of the texts is trained on one part of the n-grams that no other part uses (Gemulla et al.,
+2011, "Large-Scale Matrix Factorization with Distributed Stochastic Gradient Descent").
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ from foretell.machine import usable_processors
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import LogProbabilities, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.linear_fit import telling
+from foretell.training.labels.linear_fit import influential
 
 Array = npt.NDArray[np.float32]
 F = np.float32
 U = np.uint64
 
 ALPHA = 6.0
-"""What cosines are multiplied by: the largest log-odds."""
+"""The factor α of the cosines: the largest possible log-odds."""
 
 LEARNING_RATE = 0.1
-"""Of the first pass; it comes down to nothing in a straight line."""
+"""Learning rate of the first pass; it decreases linearly to zero."""
 
 PASSES = 12
-"""Over all texts, at most: more give no better labels."""
+"""Maximum number of passes over all texts; more gave no better labels."""
 
 WIDTH = 64
-"""Numbers in a vector: 128 give no better labels."""
+"""Dimensions of a vector; 128 gave no better labels."""
 
 NEGATIVES = 5
-"""Other n-grams for each that a text holds, drawn as often as texts draw them."""
+"""Negative samples for each n-gram of a text, drawn with the frequency of the n-grams in training."""
 
 _SMOOTHING = 2.0
-"""Counts of each label and of the others that no text has shown."""
+"""Smoothing counts of each label and of the others."""
 
-_LEAST_DRAWN = 0.004
-"""N-grams drawn less often than this tell nothing."""
+_MIN_DRAWN = 0.004
+"""N-grams with a lower sampling rate are left out: they carry no information about the labels."""
 
 _CONFIDENCE = 0.03
-"""Of the logistic regression (scikit-learn's C): a third or three times as much does as well."""
+"""C of the logistic regression (scikit-learn); a third or three times this value does as well."""
 
 _NEVER = -14.0
-"""The logit of a label that no text has."""
+"""The logit of a label without any text."""
 
 _PARTS = 8
 _TABLE = 1 << 20
@@ -143,7 +143,7 @@ def label(vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int) -> Lo
     return linear_log_probabilities(scaled @ coefficients + bias)
 
 
-def to_ngram_model(
+def to_linear_model(
     counted: CountedTexts, vectors: Vectors, targets: npt.NDArray[np.int32], n_labels: int
 ) -> LinearModel:
     """Return what the n-grams' vectors say of texts to come, which have none of their own: a linear model.
@@ -161,7 +161,7 @@ def to_ngram_model(
     scale = F(1 / max(float(sums.std()), 1e-9))
     coefficients, bias = _regression(scale * sums, targets, n_labels)
     weights = weighted @ (scale * coefficients)
-    kept = telling(weights, np.diff(counted.starts))
+    kept = influential(weights, np.diff(counted.starts))
     return LinearModel(counted.keys[kept], weights[kept], bias, counted.size, counted.longest)
 
 
@@ -191,7 +191,7 @@ def drawn(counted: CountedTexts, soft: Array) -> Array:
     others = np.diff(counted.starts)[:, None] - mass
     ratio = _log_shares(mass) - _log_shares(others)
     found = np.minimum(1.0, np.abs(ratio).max(axis=1) ** 2).astype(np.float32)
-    return np.where(found < _LEAST_DRAWN, F(0), found)
+    return np.where(found < _MIN_DRAWN, F(0), found)
 
 
 def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

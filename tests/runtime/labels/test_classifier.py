@@ -109,7 +109,7 @@ def test_calibration_divides_the_log_odds(labels_model: Callable[..., LabelsRunt
 def linear_model(runtime: LabelsRuntime, n_columns: int) -> LinearModel:
     """Return a linear model of random weights over the n-grams of one sentence."""
     ids = np.array(runtime.tokenizer.encode(SENTENCE), np.int32)
-    counted = count_ngrams(ids, np.array([0, len(ids)]), runtime.tokenizer.size, least=1)
+    counted = count_ngrams(ids, np.array([0, len(ids)]), runtime.tokenizer.size, min_texts=1)
     random = np.random.default_rng(3)
     weights = random.normal(0, 0.5, (len(counted.keys), n_columns)).astype(np.float32)
     bias = random.normal(0, 0.1, n_columns).astype(np.float32)

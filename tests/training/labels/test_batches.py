@@ -6,11 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.config import LABELS_PRESETS, with_changes
+from foretell.data.examples import Examples
 from foretell.text.padding import pad_end, pad_front
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.batches import EncodedTexts, batches, encode_texts, epoch_order
+from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order
+from foretell.training.labels.tokens import encode_examples
 
 lengths_lists = st.lists(st.integers(1, 30), min_size=1, max_size=60)
+
+
+def encode_as_read(texts, targets, n_labels, tokenizer, settings):
+    """Return texts as the network reads them."""
+    encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
+    return as_read(encoded.texts, targets, n_labels, tokenizer, settings)
 
 
 def made(lengths, *, length=None, n_labels=2):
@@ -85,7 +93,7 @@ def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
     article = with_changes(LABELS_PRESETS["article"], {"length": 3})
     tokenizer = Tokenizer.train(["a a a b b c"], "keras", lowercase=True, vocabulary=9)
     targets = np.array([0, 1], np.int32)
-    texts = encode_texts(["a b c a b", "c"], targets, 2, tokenizer, article)
+    texts = encode_as_read(["a b c a b", "c"], targets, 2, tokenizer, article)
     [(ids, _)] = batches(texts, np.arange(2), 2)
     # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
     np.testing.assert_array_equal(ids, [[6, 4, 5], [0, 1, 6]])
@@ -93,6 +101,6 @@ def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
 
 def test_a_text_without_words_is_one_unknown_word():
     tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
-    texts = encode_texts(["", "a"], np.array([0, 1], np.int32), 2, tokenizer, LABELS_PRESETS["base"])
+    texts = encode_as_read(["", "a"], np.array([0, 1], np.int32), 2, tokenizer, LABELS_PRESETS["base"])
     np.testing.assert_array_equal(texts.ids, [1, 3])
     np.testing.assert_array_equal(texts.lengths, [1, 1])

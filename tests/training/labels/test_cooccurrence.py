@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.training.labels import cooccurrence as module
-from foretell.training.labels.cooccurrence import WINDOW, word_vectors
+from foretell.training.labels.cooccurrence import WINDOW, cooccurrence_embeddings
 
 FIRST, SIZE = 2, 7
 TEXTS = st.lists(st.lists(st.integers(0, SIZE + 1), max_size=12), min_size=1, max_size=5)
@@ -55,7 +55,7 @@ def test_associations_are_positive_pointwise_mutual_information(texts: list[list
 @settings(deadline=None)
 @given(TEXTS, st.integers(1, 12))
 def test_every_word_near_another_has_a_vector_and_no_other(texts: list[list[int]], width: int) -> None:
-    vectors, known = word_vectors(*flat(texts), first=FIRST, size=SIZE, width=width, seed=1)
+    vectors, known = cooccurrence_embeddings(*flat(texts), first=FIRST, size=SIZE, width=width, seed=1)
     assert vectors.shape == (SIZE, width)
     assert np.isfinite(vectors).all()
     assert not vectors[~known].any()
@@ -72,7 +72,7 @@ def test_words_used_alike_have_vectors_alike() -> None:
         text = rng.integers(*around, size=8).tolist()
         text[rng.integers(8)] = int(rng.choice(pair))
         texts.append(text)
-    vectors, known = word_vectors(*flat(texts), first=2, size=30, width=8, seed=1)
+    vectors, known = cooccurrence_embeddings(*flat(texts), first=2, size=30, width=8, seed=1)
     assert known[[2, 3, 4, 5]].all()
     unit = vectors[2:6] / np.linalg.norm(vectors[2:6], axis=1, keepdims=True)
     alike = unit @ unit.T
@@ -81,7 +81,7 @@ def test_words_used_alike_have_vectors_alike() -> None:
 
 def test_the_same_texts_and_seed_give_the_same_vectors_of_one_spread() -> None:
     ids, starts = flat([np.random.default_rng(2).integers(2, 60, size=500).tolist()])
-    one, known = word_vectors(ids, starts, first=2, size=60, width=16, seed=3)
-    other, _ = word_vectors(ids, starts, first=2, size=60, width=16, seed=3)
+    one, known = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
+    other, _ = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
     np.testing.assert_array_equal(one, other)
     assert one[known].std() == pytest.approx(0.3, rel=1e-3)

@@ -9,7 +9,7 @@ import pytest
 
 from foretell.metrics import calibration_error, log_loss
 from foretell.ngrams.ensemble import Ensemble, log_of, softmax
-from foretell.training.labels.ensemble_fit import LINEAR, fit_ensemble
+from foretell.training.labels.ensemble_fit import EQUAL, LINEAR, Prior, fit_ensemble
 
 
 def drawn(n: int, n_labels: int, seed: int = 0, spread: float = 2.0) -> tuple[Any, Any]:
@@ -75,17 +75,25 @@ def test_a_part_that_knows_nothing_does_no_harm(seed: int) -> None:
     assert log_loss(targets, ensemble(softmax(logits), noise)) <= log_loss(targets, softmax(logits)) + 1e-4
 
 
-def test_few_texts_stay_near_half_each() -> None:
-    logits, targets = drawn(4, 2)
-    parts = [logs_of(logits), logs_of(logits[::-1])]
-    ensemble = fit_ensemble(targets, parts)
-    assert 0.1 < ensemble.network < 1
-    assert 0.1 < ensemble.linear < 1
+@pytest.mark.parametrize(("n", "prior"), [(1, EQUAL), (4, EQUAL), (12, LINEAR)])
+def test_few_texts_give_the_minimum_of_the_penalised_cross_entropy(n: int, prior: Prior) -> None:
+    logits, targets = drawn(n, 2)
+    members = [logs_of(logits), logs_of(logits[::-1])]
+    ensemble = fit_ensemble(targets, members, prior)
     assert ensemble.offsets == ()
-    # One text moves it less still.
-    one = fit_ensemble(targets[:1], [part[:1] for part in parts])
-    assert one.network == pytest.approx(0.5, abs=0.3)
-    assert one.linear == pytest.approx(0.5, abs=0.3)
+
+    def objective(network: float, linear: float) -> float:
+        mixed = softmax(network * members[0] + linear * members[1]).astype(np.float64)
+        penalty = sum(
+            strength * (weight - mean) ** 2
+            for strength, weight, mean in zip(prior.strength, (network, linear), prior.weights, strict=True)
+        )
+        return float(-np.log(mixed[np.arange(n), targets]).mean() + penalty / n)
+
+    grid = np.arange(0, 2.001, 0.02)
+    values = {(a, b): objective(a, b) for a in grid for b in grid}
+    best = min(values, key=values.__getitem__)
+    assert (ensemble.network, ensemble.linear) == pytest.approx(best, abs=0.021)
 
 
 def test_the_network_has_to_show_what_it_adds_to_the_linear_model() -> None:

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from trainers import train
 
 from foretell.artifacts.directory import read_model
 from foretell.config import LABELS_PRESETS, with_changes
@@ -14,8 +15,7 @@ from foretell.data.examples import Examples
 from foretell.errors import Interrupted, SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Said
-from foretell.training.labels import stages
-from foretell.training.labels.train import train_labels
+from foretell.training.labels import pseudo_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2}
 SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
@@ -46,7 +46,7 @@ def listening():
 @pytest.mark.parametrize("labels", [("neg", "pos"), ("a", "b", "c")])
 def test_the_answer_is_the_mixture_that_was_measured(labels, tmp_path):
     data = examples(labels=labels)
-    model = train_labels(data, SETTINGS, out=tmp_path / "m")
+    model = train(data, SETTINGS, out=tmp_path / "m")
     assert model.linear is not None
     found = model.metrics
     assert found["baseline_accuracy"] > 0.9
@@ -60,14 +60,12 @@ def test_the_answer_is_the_mixture_that_was_measured(labels, tmp_path):
 def test_unlabelled_texts_are_learned_from(labels, tmp_path):
     more, _ = some_texts(50, labels, seed=1)
     said, listener = listening()
-    with_more = train_labels(
-        examples(labels=labels), FEW, out=tmp_path / "a", unlabelled=more, listener=listener
-    )
+    with_more = train(examples(labels=labels), FEW, out=tmp_path / "a", unlabelled=more, listener=listener)
     assert "50 unlabelled texts to learn from" in said
-    assert any("the linear model has labelled them" in text for text in said)
+    assert any("pseudo-labels: the linear model labelled" in text for text in said)
     assert with_more.metrics["unlabelled_texts"] == 50
     assert with_more.tokenizer.id("s1n7") is not None
-    without = train_labels(examples(labels=labels), FEW, out=tmp_path / "b")
+    without = train(examples(labels=labels), FEW, out=tmp_path / "b")
     assert with_more.metrics["steps"] > without.metrics["steps"]
     assert with_more.metrics["linear_accuracy"] >= 0.8
 
@@ -75,9 +73,9 @@ def test_unlabelled_texts_are_learned_from(labels, tmp_path):
 def test_where_labels_are_many_the_network_learns_from_them_alone(tmp_path):
     more, _ = some_texts(50, ("neg", "pos"), seed=1)
     said, listener = listening()
-    with_more = train_labels(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
-    assert any("are enough for the network: the others teach the linear model" in text for text in said)
-    without = train_labels(examples(), SETTINGS, out=tmp_path / "b")
+    with_more = train(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
+    assert any("pseudo-labels only help with fewer" in text for text in said)
+    without = train(examples(), SETTINGS, out=tmp_path / "b")
     assert with_more.metrics["steps"] == without.metrics["steps"] == 18
     assert with_more.metrics["linear_accuracy"] >= 0.8
     assert len(with_more.linear.weights) > len(without.linear.weights)
@@ -87,11 +85,11 @@ def test_where_labels_are_many_the_network_learns_from_them_alone(tmp_path):
 def test_vectors_of_texts_help_to_label(tmp_path):
     more, _ = some_texts(50, ("neg", "pos"), seed=1)
     said, listener = listening()
-    model = train_labels(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
-    assert any("with vectors of texts it has labelled them again" in text for text in said)
+    model = train(examples(), SETTINGS, out=tmp_path / "a", unlabelled=more, listener=listener)
+    assert any("pseudo-labels with text vectors" in text for text in said)
     assert model.metrics["linear_accuracy"] > 0.9
     alone = with_changes(SETTINGS, {"text_vectors": False})
-    without = train_labels(examples(), alone, out=tmp_path / "b", unlabelled=more)
+    without = train(examples(), alone, out=tmp_path / "b", unlabelled=more)
     assert not np.array_equal(model.linear.weights, without.linear.weights)
 
 
@@ -102,48 +100,43 @@ def test_without_valid_texts_or_time_there_are_no_vectors(tmp_path, change):
     said, listener = listening()
     settings = with_changes(SETTINGS, change)
     late = time.monotonic() - 60 * settings.minutes
-    train_labels(examples(), settings, out=tmp_path / "m", unlabelled=more, listener=listener, began=late)
-    assert any("the linear model has labelled them" in text for text in said)
-    assert not any("vectors of texts" in text for text in said)
+    train(examples(), settings, out=tmp_path / "m", unlabelled=more, listener=listener, started=late)
+    assert any("pseudo-labels: the linear model labelled" in text for text in said)
+    assert not any("text vectors" in text for text in said)
 
 
 @pytest.mark.usefixtures("enough_words")
 def test_vectors_need_numba(tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "can_teach", lambda: False)
+    monkeypatch.setattr(pseudo_labels, "can_make_vectors", lambda: False)
     more, _ = some_texts(50, ("neg", "pos"), seed=1)
     said, listener = listening()
-    train_labels(examples(), SETTINGS, out=tmp_path / "m", unlabelled=more, listener=listener)
-    assert "vectors of texts would label them better; they need Numba" in said
+    train(examples(), SETTINGS, out=tmp_path / "m", unlabelled=more, listener=listener)
+    assert any("need Numba" in text for text in said)
 
 
 def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
     data, (more, _) = examples(), some_texts(5, ("neg", "pos"), seed=1)
-    said, listener = listening()
-    model = train_labels(
-        data, SETTINGS, out=tmp_path / "m", unlabelled=[*data.texts, *more], listener=listener
-    )
-    held_out = model.metrics["valid_texts"]
-    assert f"left out {held_out} unlabelled texts that are held out: they would leak" in said
+    model = train(data, SETTINGS, out=tmp_path / "m", unlabelled=[*data.texts, *more])
     assert model.metrics["unlabelled_texts"] == 5
 
 
 @pytest.fixture
 def enough_words(monkeypatch):
     """Let the few texts of a test have vectors."""
-    monkeypatch.setattr(stages, "_LEAST_WORDS", 1)
+    monkeypatch.setattr(pseudo_labels, "MIN_TOKENS", 1)
 
 
 @pytest.mark.usefixtures("enough_words")
 @pytest.mark.parametrize(("settings", "steps"), [(SETTINGS, 18), (FEW, 30)])
 def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
-    whole = train_labels(examples(), settings, out=tmp_path / "whole", unlabelled=more)
+    whole = train(examples(), settings, out=tmp_path / "whole", unlabelled=more)
     assert whole.metrics["steps"] == steps
     cut, (said, listener) = {"out": tmp_path / "cut", "unlabelled": more}, listening()
     for i, stop in enumerate([2, 16]):
         with pytest.raises(Interrupted):
-            train_labels(examples(), settings, **cut, resume=i > 0, stop_after_steps=stop)
-    resumed = train_labels(examples(), settings, **cut, resume=True, listener=listener)
+            train(examples(), settings, **cut, resume=i > 0, stop_after_steps=stop)
+    resumed = train(examples(), settings, **cut, resume=True, listener=listener)
     assert not any("vectors" in text for text in said)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
@@ -153,35 +146,35 @@ def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_p
 
 def test_the_linear_model_can_be_switched_off_and_is_still_compared_with(tmp_path):
     settings = with_changes(SETTINGS, {"linear": False})
-    model = train_labels(examples(), settings, out=tmp_path / "m")
+    model = train(examples(), settings, out=tmp_path / "m")
     assert model.linear is None
     assert model.ensemble.linear == 0
     assert model.metrics["baseline_accuracy"] > 0.9
     assert not (tmp_path / "m" / "linear.safetensors").exists()
-    silent = train_labels(examples(), settings, out=tmp_path / "n", baseline=False)
+    silent = train(examples(), settings, out=tmp_path / "n", baseline=False)
     assert "baseline_accuracy" not in silent.metrics
     with pytest.raises(SettingsError, match="unlabelled"):
-        train_labels(examples(), settings, out=tmp_path / "o", unlabelled=["a text"])
+        train(examples(), settings, out=tmp_path / "o", unlabelled=["a text"])
 
 
 def test_without_a_held_out_part_both_weigh_the_same(tmp_path):
     settings = with_changes(SETTINGS, {"valid_fraction": 0.0})
-    model = train_labels(examples(), settings, out=tmp_path / "m")
+    model = train(examples(), settings, out=tmp_path / "m")
     assert (model.ensemble.network, model.ensemble.linear) == (0.5, 0.5)
     assert read_model(tmp_path / "m").linear is not None
 
 
 def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path):
     settings = with_changes(SETTINGS, {"epochs": 10_000, "minutes": 0.25})
-    model = train_labels(examples(), settings, out=tmp_path / "m")
+    model = train(examples(), settings, out=tmp_path / "m")
     assert model.metrics["epochs"] < 10_000
     assert model.metrics["seconds"] < 25
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 
 def test_the_linear_model_is_fitted_again_to_all_texts(tmp_path):
-    before = train_labels(examples(), with_changes(SETTINGS, {"refit": False}), out=tmp_path / "a")
-    after = train_labels(examples(), with_changes(SETTINGS, {"refit": True}), out=tmp_path / "b")
+    before = train(examples(), with_changes(SETTINGS, {"refit": False}), out=tmp_path / "a")
+    after = train(examples(), with_changes(SETTINGS, {"refit": True}), out=tmp_path / "b")
     assert before.ensemble == after.ensemble
     assert before.metrics["accuracy"] == after.metrics["accuracy"]
     assert not np.array_equal(before.linear.bias, after.linear.bias)

@@ -10,12 +10,13 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+from trainers import train
+
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import RunError
 from foretell.training.events import EpochDone, Event, Said
 from foretell.training.labels import network_fit
-from foretell.training.labels.train import train_labels
 
 SMALL = with_changes(
     LABELS_PRESETS["base"],
@@ -37,7 +38,7 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
     monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
     monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
     events: list[Event] = []
-    model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
+    model = train(examples(), SMALL, out=tmp_path / "m", listener=events.append)
     done = [event for event in events if isinstance(event, EpochDone)]
     assert [event.is_best for event in done] == [False, True, False, False]
     assert model.metrics["best_epoch"] == 2
@@ -51,7 +52,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
         network_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
     )
     events: list[Event] = []
-    model = train_labels(examples(), SMALL, out=tmp_path / "m", listener=events.append)
+    model = train(examples(), SMALL, out=tmp_path / "m", listener=events.append)
     assert len([event for event in events if isinstance(event, EpochDone)]) == 2
     assert any(isinstance(event, Said) and "--learning-rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
@@ -62,5 +63,5 @@ def test_a_loss_of_nan_before_any_epoch_names_the_setting(
 ) -> None:
     monkeypatch.setattr(network_fit, "learning_rate", lambda *_: math.nan)
     with pytest.raises(RunError, match="--learning-rate"):
-        train_labels(examples(), SMALL, out=tmp_path / "m")
+        train(examples(), SMALL, out=tmp_path / "m")
     assert not (tmp_path / "m").exists()

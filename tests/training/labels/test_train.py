@@ -6,13 +6,13 @@ import random
 import keras
 import numpy as np
 import pytest
+from trainers import train
 
 from foretell.artifacts.directory import read_model
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import DataError, Interrupted, RunError
 from foretell.training.events import Checkpointed, EpochDone, Progress
-from foretell.training.labels.train import train_labels
 
 SMALL = {
     "units": 6,
@@ -59,8 +59,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_interrupted_at_three_points_is_as_if_never(case, tmp_path):
     settings, examples = CASES[case], made_up()
-    whole = train_labels(examples, settings, out=tmp_path / "whole")
-    again = train_labels(examples, settings, out=tmp_path / "again")
+    whole = train(examples, settings, out=tmp_path / "whole")
+    again = train(examples, settings, out=tmp_path / "again")
     same(whole.weights, again.weights)
 
     out, steps = tmp_path / "stopped", whole.metrics["steps"]
@@ -68,8 +68,8 @@ def test_interrupted_at_three_points_is_as_if_never(case, tmp_path):
     stops = [2, steps // settings.epochs, steps - 1]
     for i, stop in enumerate(stops):
         with pytest.raises(Interrupted, match=f"after step {stop}"):
-            train_labels(examples, settings, out=out, resume=i > 0, stop_after_steps=stop)
-    resumed = train_labels(examples, settings, out=out, resume=True)
+            train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop)
+    resumed = train(examples, settings, out=out, resume=True)
     same(whole.weights, resumed.weights)
     timing = ("seconds", "texts_per_second")
     for name in whole.metrics.keys() - set(timing):
@@ -78,17 +78,15 @@ def test_interrupted_at_three_points_is_as_if_never(case, tmp_path):
 
 def test_checkpoints_on_the_clock_change_nothing(tmp_path):
     settings, examples, events = CASES["bilstm"], made_up(), []
-    plain = train_labels(examples, settings, out=tmp_path / "plain")
-    saved = train_labels(
-        examples, settings, out=tmp_path / "saved", checkpoint_seconds=0.0, listener=events.append
-    )
+    plain = train(examples, settings, out=tmp_path / "plain")
+    saved = train(examples, settings, out=tmp_path / "saved", checkpoint_seconds=1e-9, listener=events.append)
     same(plain.weights, saved.weights)
     assert sum(isinstance(event, Checkpointed) for event in events) == saved.metrics["steps"]
 
 
 def test_article_training_is_plain_keras_on_the_same_batches(tmp_path):
     settings, examples = small("article", epochs=2), made_up()
-    model = train_labels(examples, settings, out=tmp_path / "model")
+    model = train(examples, settings, out=tmp_path / "model")
     ids = keras.utils.pad_sequences(
         model.tokenizer.encode_batch(examples.texts), maxlen=12, padding="pre", truncating="pre"
     )
@@ -126,7 +124,7 @@ def test_article_training_is_plain_keras_on_the_same_batches(tmp_path):
 def test_base_learns_and_tells(labels, tmp_path):
     settings = small("base", valid_fraction=0.2, learning_rate=1.0, min_steps=90, dropout=0.1, linear=False)
     events = []
-    model = train_labels(
+    model = train(
         made_up(120, labels), settings, out=tmp_path / "model", listener=events.append, tensorboard=tmp_path
     )
     assert model.metrics["accuracy"] > 0.9
@@ -155,59 +153,49 @@ def test_patience_stops_early(tmp_path):
     rng = random.Random(1)
     examples = Examples([f"{rng.random()} word" for _ in examples.texts], examples.labels, name="chance")
     settings = small("base", epochs=40, patience=2, valid_fraction=0.3, learning_rate=2.0)
-    model = train_labels(examples, settings, out=tmp_path / "model")
+    model = train(examples, settings, out=tmp_path / "model")
     assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
-
-
-def test_few_texts_are_passed_over_more_often():
-    from foretell.training.labels.plan import Plan, make_plan
-
-    base = LABELS_PRESETS["base"]
-    few, many = make_plan(base, 300), make_plan(base, 25_000)
-    assert many == Plan(391, base.epochs, base.patience)
-    assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
-    assert make_plan(base, 1_000_000).epochs == 1
-    assert few.steps >= base.min_steps > few.steps - few.steps_an_epoch
-    assert few.patience > base.patience
 
 
 def test_a_given_valid_set_is_watched(tmp_path):
     valid = made_up(10, seed=9)
-    model = train_labels(made_up(), small("base"), out=tmp_path / "model", valid=valid)
+    model = train(made_up(), small("base"), out=tmp_path / "model", valid=valid)
     assert (model.metrics["texts"], model.metrics["valid_texts"]) == (N_TEXTS, 10)
 
 
 def test_a_valid_set_with_another_label_is_refused(tmp_path):
     with pytest.raises(DataError, match="expected the labels bad, good, found fair"):
-        train_labels(made_up(), small("base"), out=tmp_path / "model", valid=made_up(9, ("bad", "fair")))
+        train(made_up(), small("base"), out=tmp_path / "model", valid=made_up(9, ("bad", "fair")))
 
 
 def test_only_the_same_training_is_resumed(tmp_path):
     settings, out = small("base"), tmp_path / "model"
     with pytest.raises(RunError, match="an unfinished run"):
-        train_labels(made_up(), settings, out=out, resume=True)
+        train(made_up(), settings, out=out, resume=True)
     with pytest.raises(Interrupted):
-        train_labels(made_up(), settings, out=out, stop_after_steps=2)
+        train(made_up(), settings, out=out, stop_after_steps=2)
     with pytest.raises(RunError, match=r"--resume.*--restart"):
-        train_labels(made_up(), settings, out=out)
+        train(made_up(), settings, out=out)
     with pytest.raises(RunError, match="units=6"):
-        train_labels(made_up(), small("base", units=7), out=out, resume=True)
+        train(made_up(), small("base", units=7), out=out, resume=True)
     with pytest.raises(RunError, match="the data"):
-        train_labels(made_up(seed=5), settings, out=out, resume=True)
-    train_labels(made_up(), settings, out=out, restart=True)
+        train(made_up(seed=5), settings, out=out, resume=True)
+    train(made_up(), settings, out=out, restart=True)
     assert read_model(out).job == "labels"
 
 
 def test_the_graph_is_traced_once(monkeypatch):
     from foretell.networks.labels import Pool, labels_network
     from foretell.text.tokenizer import Tokenizer
-    from foretell.training.labels.batches import batches, encode_texts, epoch_order
+    from foretell.training.labels.batches import as_read, batches, epoch_order
     from foretell.training.labels.network_fit import compile_network
+    from foretell.training.labels.tokens import encode_examples
 
     settings, examples = small("base"), made_up()
     tokenizer = Tokenizer.train(examples.texts, "words", lowercase=True, vocabulary=99)
     targets = np.array([label == "good" for label in examples.labels], np.int32)
-    texts = encode_texts(examples.texts, targets, 2, tokenizer, settings)
+    encoded = encode_examples(examples, tokenizer, ["bad", "good"])
+    texts = as_read(encoded.texts, targets, 2, tokenizer, settings)
     traces, call = [], Pool.call
     monkeypatch.setattr(Pool, "call", lambda self, inputs: traces.append(1) or call(self, inputs))
     model = labels_network(settings, tokenizer.size, 2)

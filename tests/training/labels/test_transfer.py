@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from trainers import train
 
 from foretell.artifacts.directory import read_model
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
@@ -15,7 +16,6 @@ from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.networks.labels import labels_network
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Said
-from foretell.training.labels.train import train_labels
 from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
 from foretell.training.words.train import train_words
 
@@ -70,29 +70,29 @@ def test_it_is_said_and_changes_what_is_learned(language_model, tmp_path):
     said = []
     start = read_language_model(language_model)
     options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Said) else None}
-    with_start = train_labels(examples(), LABELS, out=tmp_path / "a", **options)
-    assert any("have their vectors from" in text for text in said)
+    with_start = train(examples(), LABELS, out=tmp_path / "a", **options)
+    assert any("have their embedding from" in text for text in said)
     assert with_start.settings.units == 6
     plain = with_changes(LABELS, {"units": 6, "embedding_size": 5})
-    without = train_labels(examples(), plain, out=tmp_path / "b")
+    without = train(examples(), plain, out=tmp_path / "b")
     assert not np.allclose(with_start.weights["embedding"], without.weights["embedding"])
 
 
 def test_it_resumes_bit_for_bit_and_only_from_the_same_model(language_model, tmp_path):
     start = read_language_model(language_model)
-    whole = train_labels(examples(), LABELS, out=tmp_path / "whole", start=start)
+    whole = train(examples(), LABELS, out=tmp_path / "whole", start=start)
     with pytest.raises(Interrupted):
-        train_labels(examples(), LABELS, out=tmp_path / "cut", start=start, stop_after_steps=3)
+        train(examples(), LABELS, out=tmp_path / "cut", start=start, stop_after_steps=3)
     plain = fitting_settings(LABELS, start)
     with pytest.raises(RunError):
-        train_labels(examples(), plain, out=tmp_path / "cut", resume=True)
-    resumed = train_labels(examples(), LABELS, out=tmp_path / "cut", start=start, resume=True)
+        train(examples(), plain, out=tmp_path / "cut", resume=True)
+    resumed = train(examples(), LABELS, out=tmp_path / "cut", start=start, resume=True)
     for name, weight in whole.weights.items():
         np.testing.assert_array_equal(weight, resumed.weights[name])
 
 
 def test_a_classifier_is_refused(tmp_path):
-    train_labels(examples(), LABELS, out=tmp_path / "labels")
+    train(examples(), LABELS, out=tmp_path / "labels")
     with pytest.raises(UsageError, match="a language model"):
         read_language_model(tmp_path / "labels")
 
@@ -108,7 +108,7 @@ def test_the_articles_language_model_is_refused(tmp_path):
 
 def test_another_network_is_refused(language_model, tmp_path):
     with pytest.raises(SettingsError, match="bilstm"):
-        train_labels(
+        train(
             examples(),
             LABELS_PRESETS["article"],
             out=tmp_path / "x",

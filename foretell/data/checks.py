@@ -1,0 +1,92 @@
+"""Checks of examples before training: errors for what cannot be learned from, notes on what looks wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from foretell.data.examples import Examples
+from foretell.data.options import PYTHON, Arguments
+from foretell.errors import DataError
+
+SINGLE_TOKEN_SHARE = 0.5
+"""Share of texts with a single token above which `data_notes` warns, 0 to 1."""
+_NAMES_SHOWN = 5
+
+
+def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
+    """Check that a classifier can be trained on `examples`.
+
+    Args:
+        examples: the training texts with their labels.
+        arguments: how the caller's interface spells its arguments, for the error.
+
+    Raises:
+        DataError: no texts, fewer than two labels, or a different label for every text.
+    """
+    if not len(examples):
+        reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
+        raise DataError(
+            expected="texts with labels",
+            found=f"none ({reasons})" if reasons else "none",
+            where=examples.name,
+        )
+    names = examples.label_names
+    if len(names) < 2:
+        raise DataError(
+            expected="two labels or more",
+            found=f"only '{names[0]}', {len(examples):,} times",
+            where=examples.name,
+            fix=f"add texts with another label, or {arguments.choose('label')}",
+        )
+    if len(names) == len(examples) and len(names) > 2:
+        raise DataError(
+            expected="labels that several texts share",
+            found=f"{len(names):,} different labels for {len(examples):,} texts",
+            where=examples.name,
+            fix=arguments.choose("label"),
+        )
+
+
+def data_notes(examples: Examples) -> list[str]:
+    """Return warnings about the examples, one sentence each.
+
+    They concern labels that differ only in case or white space, and texts that consist of a single token (no
+    white space inside).
+    """
+    single = sum(len(text.split(None, 1)) == 1 for text in examples.texts)
+    return [*_similar_labels(examples.labels), *_single_tokens(single, len(examples))]
+
+
+def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
+    """Return a note on the labels in `train` that no validation text has, if there are any."""
+    counts = Counter(train)
+    missing = sorted(counts.keys() - set(valid), key=lambda label: (counts[label], label))
+    if not missing:
+        return []
+    shown = ", ".join(f"'{label}' ({counts[label]:,})" for label in missing[:_NAMES_SHOWN])
+    more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
+    labels = "1 label has" if len(missing) == 1 else f"{len(missing):,} labels have"
+    return [f"{labels} no validation text (training texts in brackets): {shown}{more}"]
+
+
+def _similar_labels(labels: Sequence[str]) -> list[str]:
+    counts = Counter(labels)
+    variants: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(counts):
+        variants[" ".join(label.casefold().split())].append(label)
+    alike = [names for names in variants.values() if len(names) > 1]
+    if not alike:
+        return []
+    shown = [" and ".join(f"'{name}' ({counts[name]:,})" for name in names) for names in alike[:_NAMES_SHOWN]]
+    more = f"; {len(alike) - _NAMES_SHOWN} more" if len(alike) > _NAMES_SHOWN else ""
+    return [f"labels that differ only in case or white space: {'; '.join(shown)}{more}"]
+
+
+def _single_tokens(single: int, texts: int) -> list[str]:
+    if not texts or single / texts <= SINGLE_TOKEN_SHARE:
+        return []
+    return [
+        f"{100 * single / texts:.0f} % of the texts consist of a single token: check that they come from the "
+        "right column (or the script has no spaces between words)"
+    ]

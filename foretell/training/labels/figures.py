@@ -1,0 +1,121 @@
+"""Step 7 of a classifier's training: the figures of the finished model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from foretell.config import LabelsSettings
+from foretell.data.split import Split
+from foretell.metrics import (
+    calibration_error,
+    coverage_curve,
+    label_figures,
+    mean_loss,
+    reliability_bins,
+)
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, Probabilities
+from foretell.training.labels.linear import LinearStep
+from foretell.training.labels.network import TrainedNetwork
+from foretell.training.labels.pseudo_labels import PseudoLabels
+from foretell.training.labels.tokens import Targets, Tokens
+
+_MAX_MISTAKES, _MAX_CHARACTERS = 10, 400
+
+
+def training_figures(
+    split: Split,
+    tokens: Tokens,
+    linear: LinearStep,
+    pseudo: PseudoLabels,
+    network: TrainedNetwork,
+    ensemble: Ensemble,
+    settings: LabelsSettings,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return what metrics.json holds, from the results of the steps.
+
+    With validation texts they are measured on these; otherwise they are those of the last epoch, on training
+    texts. `seconds` is what the whole training took.
+    """
+    standing = network.standing
+    shared = {
+        "loss": standing.loss,
+        "texts": len(split.train),
+        "unlabelled_texts": len(split.unlabelled),
+        "valid_texts": 0 if split.valid is None else len(split.valid),
+        "epochs": standing.epoch,
+        "steps": standing.step,
+        "seconds": seconds,
+        "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
+    }
+    if split.valid is None or tokens.valid is None or network.valid is None:
+        return {"accuracy": standing.accuracy, **shared, "measured_on": "training texts, while training"}
+    answers = network.valid
+    if ensemble != NETWORK_ALONE:
+        answers = ensemble(network.valid, pseudo.linear.valid)
+    return {
+        **figures(split.valid.texts, tokens.valid.targets, answers, tokens.labels),
+        **linear.figures,
+        **pseudo.linear.figures,
+        **tokens.lengths(),
+        **reliability_figures(tokens.valid.targets, network.valid, answers),
+        **shared,
+        "best_epoch": standing.best_epoch if settings.keep == "best" else standing.epoch,
+        "measured_on": f"validation texts ({split.valid.name})",
+    }
+
+
+def reliability_figures(targets: Targets, network: Probabilities, answers: Probabilities) -> dict[str, Any]:
+    """Return how reliable the answers' probabilities [text, label] are, and the network's alone."""
+    confidence, right = answers.max(axis=1), answers.argmax(axis=1) == targets
+    network_right = network.argmax(axis=1) == targets
+    return {
+        "calibration_error": calibration_error(confidence, right),
+        "reliability": reliability_bins(confidence, right),
+        "coverage": coverage_curve(confidence, right),
+        "network_calibration_error": calibration_error(network.max(axis=1), network_right),
+        "network_accuracy": float(network_right.mean()),
+    }
+
+
+def figures(
+    texts: Sequence[str], targets: Targets, probabilities: Probabilities, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures of the probabilities [text, label] of validation texts [text], ready for JSON.
+
+    Returns:
+        What `foretell.metrics.label_figures` gives; `valid_loss` in nats; `mistakes`, the wrong answers with
+        the highest probability, highest first: text (cut), label, predicted and the probability of
+        `predicted`.
+    """
+    return {
+        **label_figures(targets, probabilities.argmax(axis=1), labels),
+        "valid_loss": mean_loss(targets, probabilities),
+        "mistakes": _mistakes(texts, targets, probabilities, labels),
+    }
+
+
+def _mistakes(
+    texts: Sequence[str], targets: Targets, probabilities: Probabilities, labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    predicted, probability = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != targets)
+    most_certain = wrong[np.argsort(-probability[wrong], kind="stable")][:_MAX_MISTAKES]
+    return [
+        {
+            "text": _cut(texts[i]),
+            "label": labels[targets[i]],
+            "predicted": labels[predicted[i]],
+            "probability": float(probability[i]),
+        }
+        for i in most_certain
+    ]
+
+
+def _cut(text: str) -> str:
+    """Return the end of a long text, which is what the network reads."""
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_CHARACTERS else "… " + text[-_MAX_CHARACTERS:]

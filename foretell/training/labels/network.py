@@ -1,0 +1,188 @@
+"""Step 5 of a classifier's training: the network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretell.artifacts.weights import Weights, check_size, network_size
+from foretell.config import LabelsSettings
+from foretell.ngrams.ensemble import Probabilities
+from foretell.training.budget import Budget
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Listener, Said
+from foretell.training.interrupt import Interrupt
+from foretell.training.labels.batches import EncodedTexts, as_read
+from foretell.training.labels.cooccurrence import cooccurrence_embeddings
+from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
+from foretell.training.labels.pseudo_labels import MIN_TOKENS, PseudoLabels
+from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.transfer import LanguageModelWeights, take_over
+from foretell.training.run import Run
+
+if TYPE_CHECKING:
+    from foretell.training.labels.network_fit import Fitting
+
+# With less than this part of the time limit left for the network, a longer limit is recommended.
+_MIN_TIME_SHARE = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """The network after training.
+
+    Attributes:
+        weights: its weights, by name.
+        valid: its probabilities of the validation texts [text, label], or None.
+        standing: steps, epochs, losses and seconds at the end.
+    """
+
+    weights: Weights
+    valid: Probabilities | None
+    standing: Standing
+
+
+def train_network(
+    tokens: Tokens,
+    pseudo: PseudoLabels,
+    settings: LabelsSettings,
+    *,
+    start: LanguageModelWeights | None,
+    run: Run,
+    interrupt: Interrupt,
+    budget: Budget,
+    seconds_after: float,
+    listener: Listener,
+) -> TrainedNetwork:
+    """Train the network to the end of its plan or of its time.
+
+    Args:
+        tokens: the tokenized split.
+        pseudo: the pseudo-labels of the unlabelled texts.
+        settings: the network and its training.
+        start: a language model to start from, or None.
+        run: its latest checkpoint is continued, and new ones are written there.
+        interrupt: stops training between two steps.
+        budget: of the whole training.
+        seconds_after: seconds that the steps after this one need.
+        listener: receives progress.
+
+    Raises:
+        SettingsError: a network that is too large to be saved.
+        Interrupted: training was stopped; a checkpoint is on disk.
+        RunError: a checkpoint could not be written, or the loss is not finite.
+    """
+    from foretell.networks import weights_of
+
+    train = _training_texts(tokens, pseudo, settings, listener)
+    fitting = _prepare(tokens, train, settings, start, run, interrupt, budget, listener)
+    if len(tokens.unlabelled):
+        fitting.also_saved = pseudo.to_arrays()
+    if (checkpoint := network_checkpoint(run)) is not None:
+        fitting.restore(checkpoint)
+        run.rewind(checkpoint.step)
+        listener(Said(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
+    budget.keep(fitting.seconds_to_end() + seconds_after)
+    _warn_if_late(budget, settings, listener)
+    fitting.fit()
+    valid = None if fitting.valid is None else fitting.predict(fitting.valid)
+    return TrainedNetwork(weights=weights_of(fitting.model), valid=valid, standing=fitting.standing)
+
+
+def network_checkpoint(run: Run) -> Checkpoint | None:
+    """Return the run's latest checkpoint where it was taken during the network's training."""
+    checkpoint = run.checkpoints.latest()
+    return checkpoint if checkpoint is not None and checkpoint.state else None
+
+
+def _training_texts(
+    tokens: Tokens, pseudo: PseudoLabels, settings: LabelsSettings, listener: Listener
+) -> EncodedTexts:
+    """Return the texts that the network is trained on.
+
+    Where few texts have labels, these include the unlabelled ones with their pseudo-labels. Many labels alone
+    train it better: pseudo-labels carry only what the linear model knows, which the ensemble has anyway.
+    """
+    n, n_labels = len(tokens.train.texts), len(tokens.labels)
+    if len(tokens.unlabelled) and not enough_labels(settings, n):
+        targets = pseudo.soft.argmax(axis=1).astype(np.int32)
+        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, pseudo.soft)
+    if len(tokens.unlabelled):
+        text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
+        listener(Said(text=text))
+    return as_read(tokens.train.texts, tokens.train.targets, n_labels, tokens.tokenizer, settings)
+
+
+def _prepare(
+    tokens: Tokens,
+    train: EncodedTexts,
+    settings: LabelsSettings,
+    start: LanguageModelWeights | None,
+    run: Run,
+    interrupt: Interrupt,
+    budget: Budget,
+    listener: Listener,
+) -> Fitting:
+    """Build and compile the network, with the weights that it starts from."""
+    from foretell.networks.labels import labels_network
+    from foretell.training.labels.network_fit import Fitting, compile_network
+
+    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
+    size = network_size(settings, tokenizer)
+    check_size(settings, size, n_labels)
+    plan = make_plan(settings, len(train))
+    _report_plan(plan, settings, len(train), listener)
+    network = labels_network(settings, size, n_labels)
+    if start is not None:
+        shared = take_over(network, tokenizer, settings, start)
+        text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
+        listener(Said(text=text))
+    elif settings.cooccurrence_embeddings and network_checkpoint(run) is None:
+        initialise_embeddings(network, tokens, settings.seed, listener)
+    compile_network(network, settings, n_labels, soft=train.soft is not None)
+    valid = tokens.valid
+    return Fitting(
+        model=network,
+        settings=settings,
+        plan=plan,
+        train=train,
+        valid=None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings),
+        run=run,
+        interrupt=interrupt,
+        listener=listener,
+        budget=budget,
+    )
+
+
+def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Listener) -> None:
+    """Initialise the embeddings from co-occurrence statistics, where there are enough tokens for them.
+
+    Words that occur near no other word keep their random embedding.
+    """
+    texts = tokens.all_texts
+    if len(texts.ids) < MIN_TOKENS:
+        return
+    weights = network.get_layer("embedding").embeddings
+    first, (size, width) = tokens.tokenizer.specials, weights.shape
+    embeddings, known = cooccurrence_embeddings(
+        texts.ids, texts.starts, first=first, size=size, width=width, seed=seed
+    )
+    weights.assign(np.where(known[:, None], embeddings, weights.numpy()))
+    listener(Said(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))
+
+
+def _report_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Listener) -> None:
+    if plan.epochs > settings.epochs:
+        text = f"{n_texts:,} texts make {plan.steps_per_epoch} steps per epoch: {plan.epochs} epochs"
+        minimum = f"instead of {settings.epochs}, for at least {settings.min_steps} steps"
+        listener(Said(text=f"{text} {minimum}"))
+
+
+def _warn_if_late(budget: Budget, settings: LabelsSettings, listener: Listener) -> None:
+    if budget.left() < _MIN_TIME_SHARE * 60 * settings.minutes:
+        spent, minutes = budget.seconds(), math.ceil(budget.seconds() / 30)
+        text = f"{spent:.0f} of {60 * settings.minutes:.0f} seconds were used before the network's training"
+        listener(Said(text=f"{text}; --minutes {minutes:g} or more is recommended"))

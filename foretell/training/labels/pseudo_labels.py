@@ -1,0 +1,211 @@
+"""Step 4 of a classifier's training: soft pseudo-labels for the unlabelled texts (Lee 2013).
+
+The linear model labels them first. Where time and data allow, text vectors and the linear model label them
+again, together: the linear model has weights for the n-grams that occur with labels, and the vectors show
+which n-grams are used alike. The weights of the two are fitted on the validation texts, whose labels neither
+has seen. Only texts that were there when the vectors were made have one; for new texts, the n-grams' vectors
+make a second linear model.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.config import LabelsSettings
+from foretell.metrics import mean_accuracy
+from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.linear import LinearModel
+from foretell.training.budget import Budget
+from foretell.training.checkpoints import Checkpoints
+from foretell.training.events import Listener, Said
+from foretell.training.labels.ensemble_fit import fit_ensemble
+from foretell.training.labels.linear import (
+    LinearStep,
+    VectorModel,
+    fit_and_measure,
+    log_probabilities,
+    measure,
+)
+from foretell.training.labels.linear_fit import default_max_ngrams, select_texts
+from foretell.training.labels.tokens import Soft, Tokens
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_SOFT, _SHARES = "pseudo_labels/soft", "pseudo_labels/shares"
+
+MIN_TOKENS = 20_000
+"""Below 20,000 tokens co-occurrence counts are noise."""
+
+_MAX_TIME_SHARE, _MIN_FITS = 1 / 3, 3.0
+"""The part of the remaining time for text vectors. They need at least the time of three linear fits."""
+
+_MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
+"""Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PseudoLabels:
+    """The labels of the training texts, and the pseudo-labels of the unlabelled ones, where there are any.
+
+    Attributes:
+        soft: float32 [text, label], probabilities: training texts first, then the unlabelled ones.
+        linear: the linear model fitted to them.
+        vectors: the linear model of the text vectors, where they were made.
+    """
+
+    soft: Soft
+    linear: LinearStep
+    vectors: VectorModel | None = None
+
+    def to_arrays(self) -> Arrays:
+        """Return what took long to compute, for a checkpoint; `make_pseudo_labels` reads it."""
+        arrays: Arrays = {_SOFT: self.soft}
+        if self.vectors is not None:
+            shares = np.array([self.vectors.shares.network, self.vectors.shares.linear])
+            arrays |= {**self.vectors.model.to_arrays(), _SHARES: shares}
+        return arrays
+
+
+def make_pseudo_labels(
+    tokens: Tokens,
+    linear: LinearStep,
+    settings: LabelsSettings,
+    *,
+    budget: Budget,
+    checkpoints: Checkpoints,
+    listener: Listener,
+) -> PseudoLabels:
+    """Label the unlabelled texts, and fit the linear model to all texts.
+
+    Args:
+        tokens: the tokenized split; without unlabelled texts, nothing is done.
+        linear: the linear model of the labels.
+        settings: `text_vectors` and `seed` are read.
+        budget: of the whole training; text vectors take a third of the rest at most.
+        checkpoints: of the run; the pseudo-labels are read from the latest, or saved in a new one.
+        listener: receives what was done.
+    """
+    if linear.model is None or not len(tokens.unlabelled):
+        return PseudoLabels(soft=tokens.hard, linear=linear)
+    checkpoint = checkpoints.latest()
+    if checkpoint is not None and _SOFT in checkpoint.arrays:
+        return _restored(tokens, checkpoint.arrays)
+    pseudo = _by_linear(tokens, linear.model)
+    listener(Said(text="pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"))
+    seconds = _MAX_TIME_SHARE * budget.left()
+    if _vectors_pay(tokens, pseudo.linear, settings, seconds, listener):
+        pseudo = _with_vectors(tokens, pseudo.linear, seed=settings.seed, seconds=seconds, listener=listener)
+    checkpoints.save(0, pseudo.to_arrays(), {})
+    return pseudo
+
+
+def _by_linear(tokens: Tokens, model: LinearModel) -> PseudoLabels:
+    """Label the unlabelled texts by the linear model alone."""
+    logs = log_probabilities(model, tokens.unlabelled)
+    soft = np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)])
+    return PseudoLabels(soft=soft, linear=fit_and_measure(tokens, tokens.all_texts, soft, "linear_"))
+
+
+def can_make_vectors() -> bool:
+    """Return whether text vectors can be made here: Numba has no wheel for every machine."""
+    return find_spec("numba") is not None
+
+
+def _restored(tokens: Tokens, saved: Arrays) -> PseudoLabels:
+    vectors = None
+    if _SHARES in saved:
+        network, linear = saved[_SHARES].tolist()
+        shares = Ensemble(network=network, linear=linear)
+        vectors = VectorModel(model=LinearModel.from_arrays(saved), shares=shares)
+    soft = saved[_SOFT]
+    return _fitted(tokens, soft, vectors, fit_and_measure(tokens, tokens.all_texts, soft, "linear_"))
+
+
+def _vectors_pay(
+    tokens: Tokens, linear: LinearStep, settings: LabelsSettings, seconds: float, listener: Listener
+) -> bool:
+    """Return whether text vectors can be made: enough texts, enough time, and the library for it."""
+    if not settings.text_vectors or tokens.valid is None:
+        return False
+    if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * linear.seconds:
+        return False
+    if not can_make_vectors():
+        listener(Said(text="text vectors, which improve pseudo-labels, need Numba: pip install numba"))
+        return False
+    return True
+
+
+def _with_vectors(
+    tokens: Tokens, linear: LinearStep, *, seed: int, seconds: float, listener: Listener
+) -> PseudoLabels:
+    """Label the unlabelled texts by the linear model and text vectors together."""
+    assert linear.model is not None
+    assert tokens.valid is not None
+    soft, by_vectors, accuracy = _label_by_vectors(tokens, linear.model, seed=seed, seconds=seconds)
+    text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
+    listener(Said(text=text))
+    fitted = fit_and_measure(tokens, tokens.all_texts, soft, "linear_")
+    assert fitted.valid is not None
+    members = [log_probabilities(by_vectors, tokens.valid.texts), fitted.valid]
+    vectors = VectorModel(model=by_vectors, shares=fit_ensemble(tokens.valid.targets, members))
+    return _fitted(tokens, soft, vectors, fitted)
+
+
+def _fitted(tokens: Tokens, soft: Soft, vectors: VectorModel | None, fitted: LinearStep) -> PseudoLabels:
+    """Return the pseudo-labels with the linear model `fitted` to them, the vectors' model added to it."""
+    if vectors is not None and fitted.model is not None:
+        fitted = measure(tokens, vectors.plus(fitted.model), "linear_", seconds=fitted.seconds)
+    return PseudoLabels(soft=soft, linear=fitted, vectors=vectors)
+
+
+def _label_by_vectors(
+    tokens: Tokens, linear: LinearModel, *, seed: int, seconds: float
+) -> tuple[Soft, LinearModel, float]:
+    """Make text vectors twice, and label the unlabelled texts by them and the linear model.
+
+    In the first round the validation texts have vectors like the unlabelled ones, which shows how far the
+    vectors can be trusted. The second round makes vectors anew, of n-grams that the new labels choose. The
+    validation texts have no part in it, because its model for new texts is measured on them.
+
+    Returns:
+        the soft labels [text, label] of training and unlabelled texts; a linear model for new texts, made of
+        the n-grams' vectors; the accuracy of the first round on the validation texts.
+    """
+    from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
+
+    assert tokens.valid is not None
+    deadline = time.monotonic() + seconds
+    texts, targets = tokens.all_texts.followed_by(tokens.valid.texts), tokens.train.targets
+    hard, valid_targets, n_labels = tokens.hard, tokens.valid.targets, len(tokens.labels)
+    n, n_valid = len(hard), len(valid_targets)
+    others = slice(n, len(texts) - n_valid)
+    by_linear = log_probabilities(linear, texts.part(n, len(texts)))
+    counted = count_ngrams(
+        texts.ids,
+        texts.starts,
+        tokens.tokenizer.size,
+        min_texts=_MIN_TEXTS,
+        max_ngrams=min(_MAX_NGRAMS, default_max_ngrams(n_labels)),
+    )
+    soft = np.concatenate([hard, np.exp(by_linear).astype(np.float32)])
+
+    left = (deadline - time.monotonic()) / 2
+    by_vectors = label(make_vectors(counted, soft, seed=seed, seconds=left), targets, n_labels)[n:]
+    ensemble = fit_ensemble(valid_targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
+    soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
+    accuracy = mean_accuracy(valid_targets, soft[-n_valid:])
+
+    counted = select_texts(counted, np.arange(len(texts)) < others.stop)
+    left = deadline - time.monotonic()
+    vectors = make_vectors(counted, soft[: others.stop], seed=seed + 1, seconds=left)
+    again = np.exp(label(vectors, targets, n_labels)[others]).astype(np.float32)
+    pseudo = ensemble(again, by_linear[: len(again)])
+    by_ngrams = to_linear_model(counted, vectors, targets, n_labels)
+    return np.concatenate([hard, pseudo]), by_ngrams, accuracy

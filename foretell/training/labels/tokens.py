@@ -1,0 +1,148 @@
+"""Step 2 of a classifier's training: texts become token ids, with a vocabulary of the training texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from foretell.config import LabelsSettings
+    from foretell.data.examples import Examples
+    from foretell.data.split import Split
+    from foretell.text.tokenizer import Tokenizer
+
+Targets = npt.NDArray[np.int32]
+Soft = npt.NDArray[np.float32]
+
+# In a large corpus a word that occurs once carries no information; in a small one every word counts.
+_LARGE_CORPUS_TEXTS = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizedTexts:
+    """Texts as token ids, one text after another.
+
+    Attributes:
+        ids: int32 [token].
+        starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+    """
+
+    ids: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def part(self, first: int, last: int) -> TokenizedTexts:
+        """Return the texts from place `first` to before `last`."""
+        starts = self.starts[first : last + 1]
+        return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
+
+    def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
+        """Return these texts and then the others."""
+        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
+        return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTokens:
+    """Tokenized texts with their labels.
+
+    Attributes:
+        texts: the texts.
+        targets: int32 [text], the place of each label among the sorted labels.
+    """
+
+    texts: TokenizedTexts
+    targets: Targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What every later step reads instead of texts.
+
+    Attributes:
+        tokenizer: its vocabulary is that of the training and the unlabelled texts.
+        labels: the sorted labels.
+        train: the training texts.
+        all_texts: the training texts and then the unlabelled ones.
+        valid: the validation texts, or None.
+    """
+
+    tokenizer: Tokenizer
+    labels: list[str]
+    train: LabelledTokens
+    all_texts: TokenizedTexts
+    valid: LabelledTokens | None
+
+    @property
+    def unlabelled(self) -> TokenizedTexts:
+        """The unlabelled texts."""
+        return self.all_texts.part(len(self.train.texts), len(self.all_texts))
+
+    @property
+    def hard(self) -> Soft:
+        """The labels of the training texts as probabilities, float32 [text, label]."""
+        return one_hot(self.train.targets, len(self.labels))
+
+    def lengths(self) -> dict[str, int]:
+        """Return the tokens of the shortest and of the longest training text, unlabelled ones included."""
+        lengths = np.diff(self.all_texts.starts) - (self.tokenizer.start is not None)
+        return {"shortest_text": int(lengths.min()), "longest_text": int(lengths.max())}
+
+
+def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
+    """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split."""
+    labels = sorted(set(split.train.labels))
+    tokenizer, all_texts = tokenize([*split.train.texts, *split.unlabelled], settings)
+    train = LabelledTokens(
+        texts=all_texts.part(0, len(split.train)), targets=targets_of(split.train.labels, labels)
+    )
+    valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
+    return Tokens(tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid)
+
+
+def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:
+    """Learn the vocabulary of the texts and encode them.
+
+    With a linear model the tokenizer has `linear_vocabulary` words, of which the network reads the most
+    frequent `vocabulary`.
+    """
+    from foretell.text.tokenizer import Tokenizer
+
+    vocabulary, min_count = settings.vocabulary, settings.min_count
+    if settings.linear:
+        vocabulary = max(vocabulary, settings.linear_vocabulary)
+        min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
+    tokenizer, ids, starts = Tokenizer.train_encoded(
+        texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
+    )
+    return tokenizer, TokenizedTexts(ids=ids, starts=starts)
+
+
+def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:
+    """Encode texts with labels by an existing tokenizer."""
+    parts: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    lengths: list[int] = [0]
+    # In chunks: lists of Python integers take nine times the memory of the array.
+    for first in range(0, len(examples), 1024):
+        chunk = tokenizer.encode_batch(examples.texts[first : first + 1024])
+        lengths += map(len, chunk)
+        parts.append(np.array([token for ids in chunk for token in ids], np.int32))
+    texts = TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
+    return LabelledTokens(texts=texts, targets=targets_of(examples.labels, labels))
+
+
+def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
+    """Return the place of each name [text] among the sorted labels."""
+    place = {label: i for i, label in enumerate(labels)}
+    return np.array([place[name] for name in names], np.int32)
+
+
+def one_hot(targets: Targets, n_labels: int) -> Soft:
+    """Return the places of labels [text] as probabilities, float32 [text, label]."""
+    return np.eye(n_labels, dtype=np.float32)[targets]

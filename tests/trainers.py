@@ -1,0 +1,30 @@
+"""Trainings for tests: the options of a training as keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from foretell.artifacts.model import Model
+from foretell.config import LabelsSettings
+from foretell.data.examples import Examples
+from foretell.data.split import make_split
+from foretell.training.labels.train import train_labels
+from foretell.training.labels.transfer import LanguageModelWeights
+from foretell.training.options import TrainOptions
+
+
+def train(
+    examples: Examples,
+    settings: LabelsSettings,
+    *,
+    valid: Examples | None = None,
+    unlabelled: Sequence[str] = (),
+    start: LanguageModelWeights | None = None,
+    **options: Any,
+) -> Model:
+    """Train a classifier; `options` are the fields of `TrainOptions`."""
+    split = make_split(
+        examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
+    )
+    return train_labels(split, settings, TrainOptions(**options), start=start)
