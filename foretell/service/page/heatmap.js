@@ -5,7 +5,7 @@ import { isolated, make, visible } from "./elements.js";
 
 const MAX_STEPS = 400;
 // CSS pixels.
-const MIN_COLUMN = 44;
+const MIN_COLUMN = 50;
 const MAX_COLUMN = 150;
 const COLUMN_PADDING = 14;
 // The width of the row names. It must fit figures.css, which makes them narrower on a narrow page.

@@ -111,7 +111,8 @@ export class LabelsView {
   #showAllWords() {
     const details = this.view.querySelector("details");
     const isShown = details.open && this.explanation?.words.length;
-    details.querySelector("div").replaceChildren(...(isShown ? [allWordsTable(this.explanation)] : []));
+    details.querySelector("[data-linear]").hidden = (this.explanation?.linear_bias ?? null) === null;
+    details.querySelector(".wide").replaceChildren(...(isShown ? [allWordsTable(this.explanation)] : []));
   }
 
   #select(mark) {

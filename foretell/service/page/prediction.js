@@ -27,7 +27,7 @@ export function showPrediction(card, answer) {
   card.querySelector(".bars").replaceChildren(...rows);
   const notice = card.querySelector(".notice");
   notice.hidden = !answer.flags.length;
-  notice.textContent = `The probability is less reliable for this text: ${answer.flags.join("; ")}.`;
+  notice.textContent = `This text is unusual: ${answer.flags.join("; ")}. Its probability is less reliable.`;
 }
 
 // Shows the words with the largest effects; null, or a text without words, shows the invitation.
@@ -75,11 +75,7 @@ export function allWordsTable({ label, words, running, stride, linear_bias: line
       ...(hasLinear ? [word.linear === null ? "–" : signed(word.linear)] : []),
     ].map((text) => make("td", { class: "number" }, text))));
   const head = names.map((name, index) => make("th", { scope: "col", class: index ? "number" : null }, name));
-  const caption = make("caption", {},
-    "Effect: log-odds of ", isolated(label), " with the word, minus its log-odds without the word. " +
-    "Without it: probability of the label for the text without the word. " +
-    "Up to it: probability if the text ended after the word." +
-    (hasLinear ? " Linear model: the part of the word in the score of the linear model, in log-odds." : ""));
+  const caption = make("caption", {}, "Label: ", isolated(label));
   return make("table", {}, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 

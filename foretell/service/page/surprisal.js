@@ -55,13 +55,13 @@ function description(word) {
   const figures = word.known
     ? `: probability ${probability(word)}, surprisal ${surprisal(word).toFixed(1)} bits.`
     : ` is not in the vocabulary. Probability of any unknown word here: ${probability(word)}.`;
-  const [top] = moreProbable(word);
+  const [top] = otherWord(word);
   const other = top ? [" Most probable word here: ", wordElement(top.word), ` (${percent(top.probability)}).`] : [];
   return [name, figures, ...other];
 }
 
-// The most probable word at this place, if it is another one.
-function moreProbable({ text, top }) {
+// The most probable word at this place, if it is another one: an array of one entry or none.
+function otherWord({ text, top }) {
   return top.filter(({ word }) => word !== text).slice(0, 1);
 }
 
@@ -81,7 +81,7 @@ function tile(name, value) {
 }
 
 function row(word) {
-  const [top] = moreProbable(word);
+  const [top] = otherWord(word);
   const other = top ? [wordElement(top.word), ` ${percent(top.probability)}`] : ["–"];
   const name = make("th", { scope: "row" }, isolated(word.text));
   return make("tr", {}, name, make("td", {}, word.known ? probability(word) : "unknown word"), make("td", {}, ...other));
