@@ -180,6 +180,21 @@ def test_an_empty_text_gets_no_label(page: Page) -> None:
     expect(page.get_by_role("button", name="Cold soup")).to_be_visible()
 
 
+def test_every_number_is_explained(page: Page) -> None:
+    page.locator("#words-text").fill(TEXT)
+    page.get_by_text("What the numbers mean").click()
+    terms = page.locator("#view-words .meanings dt:visible").all_inner_texts()
+    columns = page.locator(".surprisal thead th").all_inner_texts()
+    assert set(page.locator(".tiles dt").all_inner_texts()) | {columns[1], "Surprisal"} == set(terms)
+    view(page, "Labels")
+    page.locator("#labels-text").fill(TEXT)
+    page.get_by_text("All words in a table").click()
+    columns = page.locator("#view-labels details thead th").all_inner_texts()
+    # This model has no linear model, and so no column and no explanation of one.
+    assert columns == ["Word", "Effect", "Without it", "Up to it"]
+    assert page.locator("#view-labels .meanings dt:visible").all_inner_texts() == columns[1:]
+
+
 # ---- how it works
 
 

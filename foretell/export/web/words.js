@@ -53,8 +53,8 @@ export class Words {
     const isKnown = !ids.slice(-this.window).includes(-1);
     if (ids.length >= this.window && isKnown) return ids;
     const problem = ids.length < this.window ? `${ids.length}` : "an unknown word among the last ones";
-    throw new Error(`expected ${this.window} words or more of the text that the model was trained on, found ${problem}; ` +
-      "type other words");
+    throw new Error(`expected ${this.window} words or more of the text that the model was trained on, ` +
+      `found ${problem}; type more words of that text`);
   }
 
   async #read(ids) {

@@ -81,7 +81,7 @@ export class Curve {
     ];
   }
 
-  // The position of each value of `running`. Value k is after word (k + 1) · stride; the last value is after all words.
+  // The position of each value of `running`. Value k is after word (k + 1) · stride, the last value after all words.
   #points() {
     const { running, stride, words } = this.#explanation;
     return running.map((probability, k) => {

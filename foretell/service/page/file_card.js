@@ -15,7 +15,8 @@ export class FileCard {
     [this.problem, this.form, this.column, this.below, this.progress] = [
       ".problem", ".chosen", "#file-column", "#file-below", ".progress",
     ].map((selector) => card.querySelector(selector));
-    [this.startButton, this.stopButton] = ["[type=submit]", "[data-stop]"].map((which) => this.form.querySelector(which));
+    this.startButton = this.form.querySelector("[type=submit]");
+    this.stopButton = this.form.querySelector("[data-stop]");
     this.table = new AnswersTable(card.querySelector(".answers"));
     const input = card.querySelector("[type=file]");
     input.addEventListener("change", () => {

@@ -126,8 +126,8 @@ export class LabelsView {
     const { words, running, label, stride } = this.explanation ?? {};
     if (!words || words.length < 2) return;
     if (index === null) {
-      this.detail.replaceChildren("The probability of ", isolated(label), " if the text ended after that word. Put the " +
-        "caret in a word to see its numbers.");
+      this.detail.replaceChildren("The probability of ", isolated(label), " if the text ended after that word. " +
+        "Put the caret in a word to see its numbers.");
       return;
     }
     const { text, without } = words[index];
@@ -140,7 +140,8 @@ export class LabelsView {
 function shadingKey({ label, words, linear_bias: linearBias }) {
   const read = words.filter(({ is_read: isRead }) => isRead).length;
   const others = linearBias === null ? "" : " The linear model reads all words.";
-  const limit = read < words.length ? ` The network reads only the last ${read} of ${words.length} words.${others}` : "";
+  const isCut = read < words.length;
+  const limit = isCut ? ` The network reads only the last ${read} of ${words.length} words.${others}` : "";
   return [
     "The word ", make("mark", { class: "for" }, "raises"), " or ", make("mark", { class: "against" }, "lowers"),
     " the probability of ", isolated(label), `.${limit}`,

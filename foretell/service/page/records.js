@@ -109,7 +109,7 @@ function parseQuoted(text, start) {
     const end = text.indexOf('"', offset);
     if (end < 0) {
       const line = text.slice(0, start).split("\n").length;
-      throw new Error(`expected a closing quote, found none after the opening quote in line ${line}; add it`);
+      throw new Error(`expected a closing quote, found none after the opening quote in line ${line}; add the quote`);
     }
     parts.push(text.slice(offset, end));
     if (text[end + 1] !== '"') return [parts.join('"'), end + 1];

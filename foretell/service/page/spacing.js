@@ -11,9 +11,9 @@ const MAX_WORD_LENGTH = 100;
 export function following(text, word) {
   if (word === "<eos>") return "\n";
   const last = Array.from(text.slice(-2)).at(-1);
-  const needsNoSpace = !last || /\s/u.test(last) || OPENING.has(last) || JOINING.has(last) || isOpeningQuote(text, last);
+  const isJoined = !last || /\s/u.test(last) || OPENING.has(last) || JOINING.has(last) || isOpeningQuote(text, last);
   const isClosing = CLOSING.has(word) || JOINING.has(word) || (PAIRED.has(word) && isQuoteOpen(text, word));
-  return needsNoSpace || isClosing ? word : ` ${word}`;
+  return isJoined || isClosing ? word : ` ${word}`;
 }
 
 // The word at the end of `text`, which may be unfinished; "" if the text does not end with a word.

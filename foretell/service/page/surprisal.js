@@ -84,7 +84,8 @@ function row(word) {
   const [top] = otherWord(word);
   const other = top ? [wordElement(top.word), ` ${percent(top.probability)}`] : ["–"];
   const name = make("th", { scope: "row" }, isolated(word.text));
-  return make("tr", {}, name, make("td", {}, word.known ? probability(word) : "unknown word"), make("td", {}, ...other));
+  const value = word.known ? probability(word) : "unknown word";
+  return make("tr", {}, name, make("td", {}, value), make("td", {}, ...other));
 }
 
 // A probability that is readable also when it is very small.
