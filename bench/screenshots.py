@@ -1,13 +1,13 @@
-"""Pictures of the page for docs/page.md: each view in light and dark, and on a phone.
+"""Screenshots of the page for docs/page.md: each view in light and dark, and 360 pixels wide.
 
     python -m bench.screenshots LABELS_MODEL WORDS_MODEL
 
-The pictures there are of the models that these make:
+The screenshots in docs/page/ show the models that these commands train:
 
     foretell train labels reviews --preset quick --out reviews
     foretell train words meditations --preset base --out meditations
 
-Needs Chromium (apt-get install chromium), and Pillow to make the pictures small.
+Needs Chromium (apt-get install chromium) and Pillow, which reduces the colours and so the size of the files.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from foretell.service.server import Server, bind, url
 
 OUT = Path("docs") / "page"
 KINDS = {"light": (1000, 820), "dark": (1000, 820), "phone": (360, 740)}
-# As tall as a reader wants to scroll in a document; a phone shows less of a page.
-MOST_HEIGHT = {"light": 1300, "dark": 1300, "phone": 1240}
+# Pixels. Taller screenshots are cut: a document is no place to scroll through them.
+MAX_HEIGHT = {"light": 1300, "dark": 1300, "phone": 1240}
 COLOURS = 192
 
 WORDS = "What stands in the way becomes the way. The zebra adapts and converts to its own"
@@ -44,11 +44,11 @@ UNIT = "What stands in the way becomes the way. The mind adapts and converts."
 
 
 def main(labels: str, words: str) -> None:
-    """Take every picture, and print where each is and how large."""
+    """Take all screenshots; print the path and the size of each."""
     OUT.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or sys.exit("needs Chromium: apt-get install chromium")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    with _serving(labels, words) as where, sync_playwright() as playwright:
+    with _serving(labels, words) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         for kind, (width, height) in KINDS.items():
             page = browser.new_page(
@@ -56,25 +56,25 @@ def main(labels: str, words: str) -> None:
                 color_scheme="dark" if kind == "dark" else "light",
                 reduced_motion="reduce",
             )
-            page.goto(where)
+            page.goto(address)
             page.wait_for_selector("html[data-ready]")
             for name, show in (("words", _words), ("labels", _labels), ("how", _how), ("file", _file)):
                 show(page)
-                _save(page, f"{name}-{kind}", MOST_HEIGHT[kind])
+                _save(page, f"{name}-{kind}", MAX_HEIGHT[kind])
             page.close()
         browser.close()
 
 
 def _words(page: Page) -> None:
     _go(page, "Words", "#words-text", WORDS)
-    page.wait_for_selector(".surprise tbody tr")
+    page.wait_for_selector(".surprisal tbody tr")
 
 
 def _labels(page: Page) -> None:
     _go(page, "Labels", "#labels-text", LABELS)
     page.wait_for_selector(".effects tbody tr")
     field = page.locator("#labels-text")
-    # The caret in "friendly", so that its place is told.
+    # The caret in "friendly", so that the page describes this word.
     field.evaluate(
         "(field) => { const at = field.value.indexOf('friendly') + 3; field.setSelectionRange(at, at); }"
     )
@@ -85,20 +85,20 @@ def _how(page: Page) -> None:
     model = page.locator("#view-how-it-works-model")
     model.select_option(index=1)
     page.wait_for_selector(".map tbody tr")
-    page.locator("#unit").fill(str(_swinging(page, model.input_value())))
+    page.locator("#unit").fill(str(_unit_with_both_signs(page, model.input_value())))
     page.wait_for_timeout(400)
 
 
-def _swinging(page: Page, model: str) -> int:
+def _unit_with_both_signs(page: Page, model: str) -> int:
     """Return the unit whose cell state goes furthest to both sides of zero."""
-    asked: dict[str, object] = {"model": model, "text": UNIT}
-    where = page.url.partition("#")[0] + "v1/states"
-    first = page.request.post(where, data=asked).json()
-    swings = []
+    body: dict[str, object] = {"model": model, "text": UNIT}
+    address = page.url.partition("#")[0] + "v1/states"
+    first = page.request.post(address, data=body).json()
+    ranges = []
     for unit in range(first["layers"][0]["units"]):
-        cell = page.request.post(where, data={**asked, "unit": unit}).json()["cell"]
-        swings.append((min(max(cell), -min(cell)), unit))
-    return max(swings)[1]
+        cell = page.request.post(address, data={**body, "unit": unit}).json()["cell"]
+        ranges.append((min(max(cell), -min(cell)), unit))
+    return max(ranges)[1]
 
 
 def _file(page: Page) -> None:
@@ -108,27 +108,27 @@ def _file(page: Page) -> None:
         page.locator("[type=file]").set_input_files(file)
         page.get_by_role("button", name="Classify 3").click()
         page.wait_for_selector(".texts tbody tr:nth-child(20)")
-        page.locator("#said:has-text('answered')").wait_for(state="attached")
-    page.locator("#file-order").select_option("unsure")
+        page.locator("#announcement:has-text('classified')").wait_for(state="attached")
+    page.locator("#file-order").select_option("probability")
     page.locator(".file").evaluate("(card) => card.scrollIntoView()")
 
 
 def _go(page: Page, view: str, field: str, text: str) -> None:
     page.get_by_role("link", name=view).click()
     page.locator(field).fill(text)
-    # Longer than the page waits before it asks.
+    # Longer than the page waits before its requests.
     page.wait_for_timeout(400)
     page.wait_for_selector(".view:not([hidden]) .card:not([aria-busy])")
 
 
-def _save(page: Page, name: str, most: int) -> None:
+def _save(page: Page, name: str, max_height: int) -> None:
     page.wait_for_timeout(300)
     if name.startswith("file"):
-        picture = page.locator(".file").screenshot()
+        screenshot = page.locator(".file").screenshot()
     else:
-        picture = page.screenshot(full_page=True)
-    image = Image.open(BytesIO(picture)).convert("RGB")
-    image = image.crop((0, 0, image.width, min(image.height, most)))
+        screenshot = page.screenshot(full_page=True)
+    image = Image.open(BytesIO(screenshot)).convert("RGB")
+    image = image.crop((0, 0, image.width, min(image.height, max_height)))
     path = OUT / f"{name}.png"
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path} {image.width}x{image.height} {path.stat().st_size / 1000:.0f} kB")
@@ -137,13 +137,13 @@ def _save(page: Page, name: str, most: int) -> None:
 @contextmanager
 def _serving(*models: str) -> Iterator[str]:
     service = create_service([(Path(model).name, Path(model)) for model in models], Limits())
-    listening, ready = bind("127.0.0.1", 0), threading.Event()
+    socket, ready = bind("127.0.0.1", 0), threading.Event()
     server = Server(create_app(service, access("127.0.0.1"), quiet=True), ready=ready.set)
-    thread = threading.Thread(target=server.listen, args=(listening,))
+    thread = threading.Thread(target=server.listen, args=(socket,))
     thread.start()
     try:
         ready.wait()
-        yield url(listening)
+        yield url(socket)
     finally:
         server.stop()
         thread.join()

@@ -1,4 +1,4 @@
-"""onnxruntime-web: from a registry on loopback, the cache, or by hand; only ever the pinned package."""
+"""onnxruntime-web from a registry on loopback, from the cache or from a file: only the pinned package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = {"ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thread
 
 
 def small_package() -> bytes:
-    """Return a package with the names that are wanted, and one that is not."""
+    """Return a package with the files that foretell needs and one that it does not need."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as package:
         for name in (*sorted(NAMES), "ort.all.js"):
@@ -33,7 +33,7 @@ def small_package() -> bytes:
 
 @pytest.fixture
 def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bytes:
-    """A small package, pinned in place of the real one; the cache is an empty folder."""
+    """A small package, pinned instead of the real one; the cache is an empty folder."""
     content = small_package()
     digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
     monkeypatch.setattr(browser_runtime, "INTEGRITY", f"sha512-{digest}")
@@ -43,12 +43,12 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> bytes:
 
 @pytest.fixture
 def served(package: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A registry on loopback, named by npm's own variable; the paths that it was asked for."""
-    asked: list[str] = []
+    """The paths requested from a registry on loopback, which npm's own environment variable names."""
+    requested: list[str] = []
 
     class Registry(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(package)
@@ -59,7 +59,7 @@ def served(package: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/npm")
-    yield asked
+    yield requested
     server.shutdown()
     server.server_close()
 
@@ -75,7 +75,7 @@ def test_downloaded_once_then_from_the_cache(served: list[str], tmp_path: Path) 
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [ARCHIVE]
 
 
-def test_given_by_hand(package: bytes, tmp_path: Path) -> None:
+def test_a_file_given_by_the_user_must_have_the_pinned_digest(package: bytes, tmp_path: Path) -> None:
     archive = tmp_path / "by-hand.tgz"
     archive.write_bytes(package)
     assert len(runtime_files(archive)) == 4
@@ -86,7 +86,7 @@ def test_given_by_hand(package: bytes, tmp_path: Path) -> None:
         runtime_files(tmp_path / "missing.tgz")
 
 
-def test_a_changed_package_is_not_used_nor_kept(
+def test_a_changed_package_is_neither_used_nor_cached(
     served: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(browser_runtime, "INTEGRITY", "sha512-other")
@@ -102,11 +102,11 @@ def test_offline_is_one_clear_error(package: bytes, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
     with pytest.raises(ArtifactError) as error:
         runtime_files()
-    said = str(error.value)
-    assert said.startswith("http://127.0.0.1:1/onnxruntime-web/-/")
-    assert "npm pack onnxruntime-web@" in said
-    assert "--runtime" in said
-    assert "\n" not in said
+    message = str(error.value)
+    assert message.startswith("http://127.0.0.1:1/onnxruntime-web/-/")
+    assert "npm pack onnxruntime-web@" in message
+    assert "--runtime" in message
+    assert "\n" not in message
 
 
 def test_the_registry_is_npms_or_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:

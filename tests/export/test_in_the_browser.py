@@ -1,4 +1,4 @@
-"""The exported folder in Chromium, with nothing to be had but that folder: the same numbers as foretell's."""
+"""The exported folder in Chromium, without any other server: it gives the numbers of foretell in Python."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from foretell.training.report import write_report
 
 TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
 
-ASK_LABELS = """async () => {
+CLASSIFY = """async () => {
   const texts = await (await fetch("./texts.json")).json();
   const { openHere } = await import("./runtime.js");
   const model = await openHere();
-  const found = [];
-  for (const text of texts) found.push(await model.probabilities(text));
-  return found;
+  const rows = [];
+  for (const text of texts) rows.push(await model.probabilities(text));
+  return rows;
 }"""
-ASK_WORDS = """async () => {
+PREDICT_WORDS = """async () => {
   const { openHere } = await import("./runtime.js");
   const model = await openHere();
   const text = "the mind adapts\\nwhat stands in";
@@ -47,17 +47,17 @@ ASK_WORDS = """async () => {
 
 
 class Folder(http.server.SimpleHTTPRequestHandler):
-    """A static folder, as any server would serve it; .mjs has a type of its own on few machines."""
+    """A static file server; on most machines Python does not know the media type of .mjs."""
 
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}  # noqa: RUF012
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def site(models: dict[str, Path], ort_web: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The address of a server with one exported folder for each model asked for."""
+    """A function from the name of a model to the address of its exported folder."""
     root = tmp_path_factory.mktemp("site")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Folder, directory=str(root)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -77,47 +77,47 @@ def site(models: dict[str, Path], ort_web: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page for which there is nothing but its own folder; fails where the page complains."""
+    """A page that reaches only its own folder; the test fails on script errors and on other requests."""
     context = browser.new_context()
     opened = context.new_page()
-    said: list[str] = []
-    elsewhere: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
+    errors: list[str] = []
+    other_hosts: list[str] = []
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
 
-    def only_here(route: Any) -> None:
+    def refuse_other_hosts(route: Any) -> None:
         if route.request.url.startswith("http://127.0.0.1:"):
             route.continue_()
         else:
-            elsewhere.append(route.request.url)
+            other_hosts.append(route.request.url)
             route.abort()
 
-    context.route("**/*", only_here)
+    context.route("**/*", refuse_other_hosts)
     yield opened
     context.close()
-    assert said == []
-    assert elsewhere == []
+    assert errors == []
+    assert other_hosts == []
 
 
 @pytest.mark.parametrize("name", ["labels", "labels-article"])
 def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], name: str) -> None:
     page.goto(site(name))
-    found = page.evaluate(ASK_LABELS)
+    rows = page.evaluate(CLASSIFY)
     expected = LabelsRuntime.open(models[name]).predict_proba(TEXTS)
-    for text, row, ours in zip(TEXTS, found, expected.tolist(), strict=True):
+    for text, row, ours in zip(TEXTS, rows, expected.tolist(), strict=True):
         assert row == pytest.approx(ours, abs=1e-4), text
 
 
 def test_the_same_next_words_and_the_same_continuation(site: Any, page: Any, models: dict[str, Path]) -> None:
     page.goto(site("words"))
-    found = page.evaluate(ASK_WORDS)
+    results = page.evaluate(PREDICT_WORDS)
     runtime = WordsRuntime.open(models["words"])
     text = "the mind adapts\nwhat stands in"
-    for theirs, ours in zip(found["next"], runtime.next(text, k=10), strict=True):
+    for theirs, ours in zip(results["next"], runtime.next(text, k=10), strict=True):
         assert theirs["word"] == ours.word
         assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
-    assert found["written"] == "".join(runtime.complete(text, words=12, temperature=0))
-    assert len(found["drawn"]) == 5
+    assert results["written"] == "".join(runtime.complete(text, words=12, temperature=0))
+    assert len(results["drawn"]) == 5
 
 
 def test_the_program_of_the_readme(site: Any, page: Any, models: dict[str, Path]) -> None:
@@ -133,13 +133,13 @@ def test_8_bits_in_the_browser(
 ) -> None:
     data = Examples(["the mind", "the obstacle"], ["bad", "good"])
     export_model(models["labels"], tmp_path / "out", "web", int8=True, data=data, max_loss=1, runtime=ort_web)
-    # In the place of the other graph; the rest of the folder is the same.
+    # The 8-bit graph in place of the other one: the other files are the same.
     page.route("**/model.onnx", lambda route: route.fulfill(path=tmp_path / "out" / "model.onnx"))
     page.goto(site("labels"))
-    found = page.evaluate(ASK_LABELS)
+    rows = page.evaluate(CLASSIFY)
     source = Source(models["labels"])
     answer = read_back(tmp_path / "out", source)
-    for text, row in zip(TEXTS, found, strict=True):
+    for text, row in zip(TEXTS, rows, strict=True):
         assert row == pytest.approx(answer(source.ids(text))[0].tolist(), abs=1e-3), text
 
 
@@ -157,9 +157,10 @@ def test_the_page_answers_with_the_network_off(site: Any, page: Any, models: dic
     )
     assert first.locator("span").first.text_content() == verdict.label
     assert page.locator("#answers li").count() == 3
-    # A label is text, whatever it looks like.
+    # A label with markup is shown as text.
     assert page.locator("#answers b").count() == 0
-    assert "<b>bad</b>" in page.locator("#about").text_content()
+    assert "<b>bad</b>" in page.locator("#answers").text_content()
+    assert page.locator("#answers-title").text_content() == "Probability of each label"
 
 
 HOSTILE = '</script><script>alert(1)</script><img src="http://x" onerror=alert(1)><svg/onload=alert(1)>'
@@ -178,13 +179,13 @@ def written_report(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("write", [written_explanation, written_report])
-def test_no_page_that_is_written_runs_what_is_in_it(
+def test_reports_and_explanations_do_not_run_their_content(
     page: Any, tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
     page.route("http://127.0.0.1:1/", lambda route: route.fulfill(path=write(tmp_path)))
     ran: list[str] = []
     page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
-    # What the policy has to stop is told on the console, and the page must have nothing to stop.
+    # The browser logs what the CSP blocks. The page must contain nothing to block.
     page.goto("http://127.0.0.1:1/")
     assert HOSTILE in page.locator("body").text_content()
     assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
@@ -204,11 +205,11 @@ def test_the_page_continues_a_text(site: Any, page: Any) -> None:
     assert page.locator("#answers li").count() == 8
 
 
-def test_an_article_model_says_what_it_needs(site: Any, page: Any) -> None:
+def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> None:
     page.goto(site("words-article"))
     page.wait_for_selector("html[data-ready]")
     page.fill("#text", "the mind adapts and")
     page.wait_for_selector("#answers li")
     page.fill("#text", "xyzzy the mind")
-    page.wait_for_function("document.querySelector('#about').textContent.startsWith('expected 3 words')")
+    page.wait_for_function("document.querySelector('#status').textContent.startsWith('expected 3 words')")
     assert page.locator("#answers li").count() == 0

@@ -1,4 +1,4 @@
-"""The tokenizer in JavaScript gives the ids that ours gives, on a thousand nasty texts."""
+"""The tokenizer in JavaScript gives the same ids as the one in Python, on a thousand difficult texts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str
     (folder / "given.json").write_text(json.dumps(given))
     (folder / "run.mjs").write_text(SCRIPT)
     with as_file(files("foretell.export") / "web") as scripts:
-        # Node.js takes a .js file for a module only where a package says so.
+        # Node.js treats a .js file as a module only if package.json says so.
         for name in ("tokens", "spacing"):
             (folder / f"{name}.js").write_bytes((scripts / f"{name}.js").read_bytes())
     (folder / "package.json").write_text('{"type": "module"}')
@@ -45,8 +45,8 @@ def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str
         [node, "run.mjs", str(folder), "given.json"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, list[object]] = json.loads(done.stdout)
-    return found
+    output: dict[str, list[object]] = json.loads(done.stdout)
+    return output
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
@@ -54,25 +54,25 @@ def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str
 def test_the_same_ids_for_nasty_texts(node: str, tmp_path: Path, style: Style, lowercase: bool) -> None:
     texts = nasty_texts()
     assert len(texts) == 1000
-    # All words but those of the first texts alone are known, and equal ids are equal words.
+    # Words that occur only in the first texts are unknown. Equal ids are equal words.
     tokenizer = Tokenizer.train(texts[100:], style, lowercase=lowercase, vocabulary=100_000)
     assert lowercases(tokenizer) == lowercase
-    found = in_javascript(node, tmp_path, tokenizer, texts)
+    output = in_javascript(node, tmp_path, tokenizer, texts)
     expected = [tokenizer.encode(text) for text in texts]
     wrong = [
         (text, theirs, ours)
-        for text, theirs, ours in zip(texts, found["ids"], expected, strict=True)
+        for text, theirs, ours in zip(texts, output["ids"], expected, strict=True)
         if theirs != ours
     ]
     assert not wrong, wrong[:3]
-    for ids, joined in zip(expected, found["joined"], strict=True):
+    for ids, joined in zip(expected, output["joined"], strict=True):
         spacing = Spacing(style)
         assert joined == "".join(spacing.piece(tokenizer.word(i)) for i in ids)
     assert tokenizer.size > 1000
 
 
-def test_every_letter_of_unicode_is_a_letter_there_as_here(node: str, tmp_path: Path) -> None:
-    # Alone between two letters: one word where it is a letter itself, three where it is not.
+def test_both_agree_on_every_letter_of_unicode(node: str, tmp_path: Path) -> None:
+    # Each character between two letters: one word if it is a letter, three words if not.
     texts = [
         "".join(f"x{chr(code)}x " for code in range(start, start + 4096)) for start in range(0, 0x20000, 4096)
     ]

@@ -1,4 +1,4 @@
-"""What the tests of the page share: Chromium, and a page that fails the test on any error or CSP report."""
+"""Helpers for the tests of the page: Chromium, and a page that fails its test on any script error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from service_workplace import Running
 
-# A machine that does other work, too, takes its time.
+# Milliseconds; much more than needed, for a machine that is busy with other work.
 expect.set_options(timeout=15_000)
 
 TEXT = "the mind adapts 😀 and nosuchword converts e\u0301 to the obstacle."
@@ -37,12 +37,12 @@ document.addEventListener("securitypolicyviolation", (event) => {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Debian's Chromium, or skip the test where there is none."""
-    found = shutil.which("chromium")
-    if found is None:
+    """Run Debian's Chromium, or skip the test if it is not installed."""
+    executable = shutil.which("chromium")
+    if executable is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         try:
             yield browser
         finally:
@@ -51,34 +51,34 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def opened(
-    browser: Browser, url: str, *, width: int = 1100, ready: bool = True, **how: Any
+    browser: Browser, url: str, *, width: int = 1100, ready: bool = True, **options: Any
 ) -> Iterator[Page]:
-    """Open the page; in the end no script may have failed, no rule of the CSP been broken, no dialog shown.
+    """Open the page; afterwards assert that no script failed, no CSP rule was violated, no dialog appeared.
 
     Args:
         browser: the browser.
-        url: the service's, and a view's #name.
-        width: of the window, in CSS pixels.
-        ready: wait until its models are there.
-        **how: options of a browser context.
+        url: the address of the service, with the #name of a view.
+        width: width of the window in CSS pixels.
+        ready: wait until the page has loaded the list of models.
+        **options: options of the browser context.
     """
-    wrong: list[str] = []
-    context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True, **how)
+    problems: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True, **options)
     context.set_default_timeout(15_000)
     page = context.new_page()
     page.add_init_script(_WATCH)
-    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    # What the network refuses is logged by Chromium itself; the page must cope with that.
-    page.on("console", lambda said: said.text.startswith("Failed to load") or wrong.append(said.text))
-    page.on("request", lambda sent: _is_own(sent.url, url) or wrong.append(f"elsewhere: {sent.url}"))
+    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    # Chromium logs each failed request. Tests let requests fail on purpose.
+    page.on("console", lambda m: m.text.startswith("Failed to load") or problems.append(m.text))
+    page.on("request", lambda r: _is_own(r.url, url) or problems.append(f"other host: {r.url}"))
     try:
         page.goto(url)
         if ready:
             page.wait_for_selector("html[data-ready]")
         yield page
-        wrong += page.evaluate("window.reports")
-        assert wrong == []
+        problems += page.evaluate("window.reports")
+        assert problems == []
     finally:
         context.close()
 
@@ -89,20 +89,20 @@ def view(page: Page, name: str) -> None:
     page.wait_for_selector(f"nav a[aria-current]:text-is('{name}')")
 
 
-def answer(served: Running, verb: str, **asked: Any) -> Any:
-    """Return the service's own answer to one text."""
-    return served.post(f"/v1/{verb}", asked).json()["answers"][0]
+def answer(served: Running, path: str, **body: Any) -> Any:
+    """Return the answer of the service for one text."""
+    return served.post(f"/v1/{path}", body).json()["answers"][0]
 
 
-def percent(found: dict[str, Any]) -> str:
-    """Return a probability as the page shows it."""
-    return f"{100 * found['probability']:.1f} %"
+def percent(entry: dict[str, Any]) -> str:
+    """Return the probability of an entry of an answer as the page shows it."""
+    return f"{100 * entry['probability']:.1f} %"
 
 
 def until(page: Page, script: str, argument: Any = None) -> None:
-    """Wait until a function of JavaScript gives true.
+    """Wait until a JavaScript function returns true.
 
-    Playwright's own way to wait compiles it anew inside the page, which the page's CSP forbids.
+    Playwright's `wait_for_function` compiles the function inside the page, which the CSP of the page forbids.
     """
     end = time.monotonic() + 15
     while not page.evaluate(script, argument):
@@ -110,5 +110,5 @@ def until(page: Page, script: str, argument: Any = None) -> None:
         page.wait_for_timeout(20)
 
 
-def _is_own(sent: str, url: str) -> bool:
-    return sent.startswith((url.partition("#")[0], "blob:"))
+def _is_own(requested: str, url: str) -> bool:
+    return requested.startswith((url.partition("#")[0], "blob:"))

@@ -1,7 +1,8 @@
-"""The page in a real browser: each view shows the service's numbers, and is used by keyboard alone."""
+"""The page in Chromium: each view shows the numbers of the service and works with the keyboard alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +14,8 @@ from service_workplace import Running
 
 @pytest.fixture
 def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#words") as it:
-        yield it
+    with opened(browser, f"{served.url}/#words") as page:
+        yield page
 
 
 # ---- words
@@ -29,7 +30,7 @@ def test_the_next_words_are_those_of_the_service(page: Page, served: Running) ->
     expect(rows.locator("> :first-child")).to_have_text([word for word, _ in shown])
 
 
-def test_tab_takes_the_first_word_and_escape_gives_tab_back(page: Page) -> None:
+def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
     field, title = page.locator("#words-text"), page.locator("#next-title")
     field.press_sequentially("the obst")
     expect(title).to_have_text("Endings of obst")
@@ -38,7 +39,7 @@ def test_tab_takes_the_first_word_and_escape_gives_tab_back(page: Page) -> None:
     expect(field).to_have_value("the obstacle")
     expect(field).to_be_focused()
     expect(title).to_have_text("Next word")
-    # However fast it is pressed, Tab stays in the text until Esc.
+    # Tab stays in the text until Esc, also when it is pressed before the next words arrive.
     for _ in range(3):
         field.press("Tab")
     expect(field).to_be_focused()
@@ -55,7 +56,7 @@ def test_tab_takes_the_first_word_and_escape_gives_tab_back(page: Page) -> None:
     expect(field).not_to_be_focused()
 
 
-def test_a_word_is_set_as_the_service_sets_it(page: Page) -> None:
+def test_a_word_gets_the_same_white_space_as_from_the_service(page: Page) -> None:
     cases = [
         ("the mind", ".", "."),
         ("the mind", "way", " way"),
@@ -77,22 +78,22 @@ def test_a_word_is_set_as_the_service_sets_it(page: Page) -> None:
     assert page.evaluate(script, [case[:2] for case in cases]) == [case[2] for case in cases]
 
 
-def test_continuing_writes_what_the_service_writes_and_can_be_undone(page: Page, served: Running) -> None:
+def test_a_continuation_is_that_of_the_service_and_can_be_undone(page: Page, served: Running) -> None:
     field = page.locator("#words-text")
     field.fill("the mind ")
     expect(page.locator(".choices button")).to_have_count(6)
     page.locator("#temperature").fill("0")
     page.locator("#words-count").fill("7")
     field.press("Control+Enter")
-    asked = {"model": "notes", "prompt": "the mind ", "max_tokens": 7, "temperature": 0}
-    written = served.post("/v1/completions", asked).json()["choices"][0]["text"]
-    expect(field).to_have_value("the mind " + written)
-    expect(page.locator("#said")).to_contain_text(f"Written: {written} Next: ")
+    body = {"model": "notes", "prompt": "the mind ", "max_tokens": 7, "temperature": 0}
+    added = served.post("/v1/completions", body).json()["choices"][0]["text"]
+    expect(field).to_have_value("the mind " + added)
+    expect(page.locator("#announcement")).to_contain_text(f"Added: {added} Next: ")
     page.get_by_role("button", name="Undo").click()
     expect(field).to_have_value("the mind ")
 
 
-def test_continuing_can_be_stopped(page: Page) -> None:
+def test_a_continuation_can_be_stopped(page: Page) -> None:
     field, button = page.locator("#words-text"), page.locator(".continue [type=submit]")
     page.locator("#words-count").evaluate("(field) => { field.max = field.value = 20000; }")
     field.fill("the mind ")
@@ -104,7 +105,7 @@ def test_continuing_can_be_stopped(page: Page) -> None:
     assert 2 < len(field.input_value().split()) < 15_000
 
 
-def test_each_word_is_shaded_by_its_surprise(page: Page, served: Running) -> None:
+def test_each_word_is_shaded_by_its_surprisal(page: Page, served: Running) -> None:
     field = page.locator("#words-text")
     field.fill(TEXT)
     words = [word for word in answer(served, "score", texts=TEXT, words=True)["each"] if word["text"]]
@@ -114,56 +115,62 @@ def test_each_word_is_shaded_by_its_surprise(page: Page, served: Running) -> Non
         [word["text"] for word in words if not word["known"]]
     )
     levels = marks.evaluate_all("(all) => all.map((mark) => Number(mark.style.getPropertyValue('--level')))")
-    surprises = [-word["log_probability"] for word in words]
-    assert sorted(range(len(words)), key=lambda at: (levels[at], surprises[at])) == sorted(
-        range(len(words)), key=lambda at: surprises[at]
-    )
-    least = min(words, key=lambda word: word["log_probability"])
-    expect(page.locator(".surprise tbody th").first).to_have_text(least["text"])
+    bits = [-word["log_probability"] / math.log(2) for word in words]
+    # No shade up to 1.5 bits, the darkest one from 12 bits on.
+    assert levels == pytest.approx([min(1, max(0, (each - 1.5) / 10.5)) for each in bits], abs=0.0006)
+    highest = min(words, key=lambda word: word["log_probability"])
+    expect(page.locator(".surprisal tbody th").first).to_have_text(highest["text"])
+    detail = page.locator(".surprisal [data-caret]")
     field.press("Control+Home")
-    expect(page.locator(".surprise [data-caret]")).to_contain_text("the had a chance of")
+    expect(detail).to_contain_text(f"the: probability {100 * math.exp(words[0]['log_probability']):.1f} %")
+    expect(detail).to_contain_text(f"surprisal {bits[0]:.1f} bits.")
 
 
 # ---- labels
 
 
-def test_the_verdict_and_its_reasons_are_those_of_the_service(page: Page, served: Running) -> None:
+def test_the_label_and_the_effects_are_those_of_the_service(page: Page, served: Running) -> None:
     view(page, "Labels")
     page.locator("#labels-text").fill(TEXT)
-    found = answer(served, "explain", texts=TEXT)
-    expect(page.locator(".answer")).to_have_text(f"{found['label']} {percent(found)}")
-    ranked = sorted(found["probabilities"].items(), key=lambda each: -each[1])
+    explained = answer(served, "explain", texts=TEXT)
+    expect(page.locator(".answer")).to_have_text(f"{explained['label']} {percent(explained)}")
+    ranked = sorted(explained["probabilities"].items(), key=lambda each: -each[1])
     expect(page.locator(".bars li")).to_have_text([f"{label}{100 * p:.1f} %" for label, p in ranked])
-    expect(page.locator("#view-labels .mirror mark")).to_have_text([word["text"] for word in found["words"]])
-    strongest = max(found["words"], key=lambda word: abs(word["effect"]))
-    side = "for" if strongest["effect"] > 0 else "against"
+    expect(page.locator("#view-labels .mirror mark")).to_have_text(
+        [word["text"] for word in explained["words"]]
+    )
+    largest = max(explained["words"], key=lambda word: abs(word["effect"]))
+    change = "raises" if largest["effect"] > 0 else "lowers"
     row = page.locator(".effects tbody tr").first
-    expect(row).to_have_text(f"{strongest['text']}{side}{100 * strongest['without']:.1f} %")
+    expect(row).to_have_text(f"{largest['text']}{change}{100 * largest['without']:.1f} %")
     points = page.locator(".curve .line").get_attribute("points")
     assert points is not None
     heights = [float(point.split(",")[1]) for point in points.split()]
-    assert [(190 - 26 - y) / (190 - 26 - 12) for y in heights] == pytest.approx(found["running"], abs=0.001)
-    page.get_by_text("Every word in numbers").click()
-    numbers = page.locator("details tbody tr")
-    expect(numbers).to_have_count(len(found["words"]))
-    expect(numbers.first).to_contain_text(f"{100 * found['words'][0]['without']:.1f} %")
+    assert [(190 - 26 - y) / (190 - 26 - 12) for y in heights] == pytest.approx(
+        explained["running"], abs=0.001
+    )
+    page.get_by_text("All words in a table").click()
+    rows = page.locator("details tbody tr")
+    expect(rows).to_have_count(len(explained["words"]))
+    expect(rows.first).to_contain_text(f"{100 * explained['words'][0]['without']:.1f} %")
 
 
-def test_the_caret_tells_of_its_word(page: Page, served: Running) -> None:
+def test_the_word_at_the_caret_is_described(page: Page, served: Running) -> None:
     view(page, "Labels")
     field = page.locator("#labels-text")
     field.fill(TEXT)
-    found = answer(served, "explain", texts=TEXT)
-    expect(page.locator("#view-labels .mirror mark")).to_have_count(len(found["words"]))
+    explained = answer(served, "explain", texts=TEXT)
+    expect(page.locator("#view-labels .mirror mark")).to_have_count(len(explained["words"]))
     field.press("Control+Home")
     for _ in range(len("the mi")):
         field.press("ArrowRight")
-    told = page.locator(".along [data-caret]")
-    expect(told).to_contain_text(f"Up to mind: {100 * found['running'][1]:.1f} %")
+    detail = page.locator(".along [data-caret]")
+    expect(detail).to_contain_text(f"for the text up to mind: {100 * explained['running'][1]:.1f} %.")
+    expect(detail).to_contain_text(f"without this word: {100 * explained['words'][1]['without']:.1f} %.")
     expect(page.locator(".marker circle")).to_have_count(1)
 
 
-def test_an_empty_text_has_no_verdict(page: Page) -> None:
+def test_an_empty_text_gets_no_label(page: Page) -> None:
     view(page, "Labels")
     page.get_by_role("button", name="Cold soup").click()
     expect(page.locator(".answer")).to_be_visible()
@@ -173,36 +180,51 @@ def test_an_empty_text_has_no_verdict(page: Page) -> None:
     expect(page.get_by_role("button", name="Cold soup")).to_be_visible()
 
 
+def test_every_number_is_explained(page: Page) -> None:
+    page.locator("#words-text").fill(TEXT)
+    page.get_by_text("What the numbers mean").click()
+    terms = page.locator("#view-words .meanings dt:visible").all_inner_texts()
+    columns = page.locator(".surprisal thead th").all_inner_texts()
+    assert set(page.locator(".tiles dt").all_inner_texts()) | {columns[1], "Surprisal"} == set(terms)
+    view(page, "Labels")
+    page.locator("#labels-text").fill(TEXT)
+    page.get_by_text("All words in a table").click()
+    columns = page.locator("#view-labels details thead th").all_inner_texts()
+    # This model has no linear model, and so no column and no explanation of one.
+    assert columns == ["Word", "Effect", "Without it", "Up to it"]
+    assert page.locator("#view-labels .meanings dt:visible").all_inner_texts() == columns[1:]
+
+
 # ---- how it works
 
 
 def test_the_heat_map_shows_the_gates(page: Page, served: Running) -> None:
     page.locator("#words-text").fill(TEXT)
     view(page, "How it works")
-    # The text and its model come along.
+    # The view takes the text and the model of the view before.
     expect(page.locator("#how-text")).to_have_value(TEXT)
     expect(page.locator("#view-how-it-works-model")).to_have_value("notes")
     _expect_states(page, _states(served, model="notes", text=TEXT))
     page.locator("#layer").select_option("lstm_2")
-    found = _states(served, model="notes", text=TEXT, layer="lstm_2")
-    _expect_states(page, found)
-    unit = found["liveliest"][2]
+    states = _states(served, model="notes", text=TEXT, layer="lstm_2")
+    _expect_states(page, states)
+    unit = states["liveliest"][2]
     page.get_by_role("button", name=str(unit), exact=True).click()
     expect(page.locator("#unit")).to_have_value(str(unit))
     _expect_states(page, _states(served, model="notes", text=TEXT, layer="lstm_2", unit=unit))
     page.locator("#unit").fill("1")
-    found = _states(served, model="notes", text=TEXT, layer="lstm_2", unit=1)
-    _expect_states(page, found)
+    states = _states(served, model="notes", text=TEXT, layer="lstm_2", unit=1)
+    _expect_states(page, states)
     page.locator(".map button").nth(4).click()
-    expect(page.locator(".step h4")).to_have_text(f"At “{found['steps'][4]['text']}”")
+    expect(page.locator(".step h4")).to_have_text(f"At “{states['steps'][4]['text']}”")
     figures = page.locator(".sum").first.locator("b").all_inner_texts()
-    cell, forget, before, entered, candidate = (float(each.replace("−", "-")) for each in figures)
-    assert cell == pytest.approx(found["cell"][4], abs=0.005)
-    assert before == pytest.approx(found["cell"][3], abs=0.005)
-    assert forget * before + entered * candidate == pytest.approx(cell, abs=0.02)
+    cell, forget, previous, input_gate, candidate = (float(each.replace("−", "-")) for each in figures)
+    assert cell == pytest.approx(states["cell"][4], abs=0.005)
+    assert previous == pytest.approx(states["cell"][3], abs=0.005)
+    assert forget * previous + input_gate * candidate == pytest.approx(cell, abs=0.02)
 
 
-def test_a_text_that_is_taken_away_and_written_anew_is_shown(page: Page, served: Running) -> None:
+def test_a_text_that_is_deleted_and_typed_again_is_shown(page: Page, served: Running) -> None:
     view(page, "How it works")
     page.locator("#view-how-it-works-model").select_option("notes")
     for text in ("the mind adapts", "", "the way", "", TEXT):
@@ -213,23 +235,23 @@ def test_a_text_that_is_taken_away_and_written_anew_is_shown(page: Page, served:
     expect(page.locator(".step h4")).to_have_text("At “.”")
 
 
-def _states(served: Running, **asked: Any) -> Any:
-    return served.post("/v1/states", asked).json()
+def _states(served: Running, **body: Any) -> Any:
+    return served.post("/v1/states", body).json()
 
 
-def _expect_states(page: Page, found: Any) -> None:
+def _expect_states(page: Page, states: Any) -> None:
     rows = {
-        "Forget gate": found["gates"]["forget"],
-        "Input gate": found["gates"]["input"],
-        "Candidate": found["gates"]["candidate"],
-        "Cell state": found["cell"],
-        "Output gate": found["gates"]["output"],
-        "Output": found["hidden"],
+        "Forget gate": states["gates"]["forget"],
+        "Input gate": states["gates"]["input"],
+        "Candidate": states["gates"]["candidate"],
+        "Cell state": states["cell"],
+        "Output gate": states["gates"]["output"],
+        "Hidden state": states["hidden"],
     }
-    expect(page.locator(".map thead button")).to_have_text([step["text"] for step in found["steps"]])
+    expect(page.locator(".map thead button")).to_have_text([step["text"] for step in states["steps"]])
     for name, values in rows.items():
         cells = page.locator(f".map tr:has(th:text-is('{name}')) td")
-        # Rounded by JavaScript, which may go the other way where a digit more would be a five.
+        # JavaScript and Python may round a 5 in different directions: the test compares numbers, not texts.
         expect(cells).to_have_count(len(values))
         until(
             page,

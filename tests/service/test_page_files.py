@@ -1,4 +1,4 @@
-"""A whole file on the page: read as Python reads it, answered as the service answers, downloaded safely."""
+"""Files on the page: read as Python reads them, classified by the service, safe to download."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ROWS = [
     ["3", "", "plain"],
     ["4", "=good bad", "-1"],
 ]
-PARSE = """async ([text, sign]) => (await import("/page/records.js")).parse(text, sign)"""
+PARSE = """async ([text, delimiter]) => (await import("/page/records.js")).parseRows(text, delimiter)"""
 READ = """async ([bytes, name]) => {
-  const { decoded, read, textColumn } = await import("/page/records.js");
+  const { decode, parseRecords, textColumn } = await import("/page/records.js");
   const file = new File([new Uint8Array(bytes)], name);
   try {
-    const found = read(await decoded(file), name);
-    return { ...found, text: found.names[textColumn(found)] };
+    const records = parseRecords(await decode(file), name);
+    return { ...records, text: records.names[textColumn(records)] };
   } catch (error) {
     return error.message;
   }
@@ -35,38 +35,40 @@ READ = """async ([bytes, name]) => {
 DROP = """([content, name]) => {
   const files = new DataTransfer();
   files.items.add(new File([content], name));
-  const place = document.querySelector(".drop");
-  place.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+  const area = document.querySelector(".drop");
+  area.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
 }"""
 
 
 @pytest.fixture
 def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#labels") as it:
-        yield it
+    with opened(browser, f"{served.url}/#labels") as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
 def reader(browser: Browser, served: Running) -> Iterator[Page]:
-    """One page for all tests that only read files."""
-    with opened(browser, f"{served.url}/#labels") as it:
-        yield it
+    """One page for all tests that only read files: a new page for each would take seconds."""
+    with opened(browser, f"{served.url}/#labels") as page:
+        yield page
 
 
-@pytest.mark.parametrize("sign", [",", "\t", ";", "|"])
-def test_tables_are_read_as_python_reads_them(reader: Page, sign: str) -> None:
-    letters = ["a", "é", "😀", sign, '"', "\n", "\r\n", " ", "'", "\\"]
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> None:
+    letters = ["a", "é", "😀", delimiter, '"', "\n", "\r\n", " ", "'", "\\"]
     draw = random.Random(7)
     for width in (1, 2, 5):
         rows = [
             ["".join(draw.choices(letters, k=draw.randrange(5))) for _ in range(width)] for _ in range(60)
         ]
         for end in ("\n", "\r\n"):
-            written = io.StringIO(newline="")
-            csv.writer(written, delimiter=sign, lineterminator=end, quoting=csv.QUOTE_MINIMAL).writerows(rows)
-            text = written.getvalue()
-            assert reader.evaluate(PARSE, [text, sign]) == rows
-            assert reader.evaluate(PARSE, [text.removesuffix(end), sign]) == rows
+            table = io.StringIO(newline="")
+            csv.writer(table, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_MINIMAL).writerows(
+                rows
+            )
+            text = table.getvalue()
+            assert reader.evaluate(PARSE, [text, delimiter]) == rows
+            assert reader.evaluate(PARSE, [text.removesuffix(end), delimiter]) == rows
 
 
 @pytest.mark.parametrize(
@@ -86,24 +88,24 @@ def test_tables_are_read_as_python_reads_them(reader: Page, sign: str) -> None:
         (b'"a"\n"b"\n', "a.jsonl", ["text"], [["a"], ["b"]], "text"),
     ],
 )  # fmt: skip
-def test_files_as_people_have_them(
+def test_files_of_every_format_are_read(
     reader: Page, content: bytes, name: str, names: list[str], rows: Any, text: str
 ) -> None:
-    found = reader.evaluate(READ, [list(content), name])
-    assert found["names"] == names
-    assert rows is None or found["rows"] == rows
-    assert found["text"] == text
+    records = reader.evaluate(READ, [list(content), name])
+    assert records["names"] == names
+    assert rows is None or records["rows"] == rows
+    assert records["text"] == text
 
 
-def test_the_delimiter_of_a_long_file_is_found(reader: Page) -> None:
-    """Its beginning, from which that is told, ends inside quotes."""
+def test_the_delimiter_of_a_long_file_is_guessed(reader: Page) -> None:
+    """The delimiter is guessed from the beginning of the file, which ends inside quotes here."""
     rows = [["1", "a;b\n" * 3_000], *([str(n), f"line\n{n}"] for n in range(9_000))]
-    written = io.StringIO(newline="")
-    csv.writer(written, delimiter=";").writerows([["id", "text"], *rows])
-    found = reader.evaluate(READ, [list(written.getvalue().encode()), "a.csv"])
-    assert found["names"] == ["id", "text"]
-    assert len(found["rows"]) == len(rows)
-    assert found["rows"][-1] == rows[-1]
+    table = io.StringIO(newline="")
+    csv.writer(table, delimiter=";").writerows([["id", "text"], *rows])
+    records = reader.evaluate(READ, [list(table.getvalue().encode()), "a.csv"])
+    assert records["names"] == ["id", "text"]
+    assert len(records["rows"]) == len(rows)
+    assert records["rows"][-1] == rows[-1]
 
 
 @pytest.mark.parametrize(
@@ -111,14 +113,18 @@ def test_the_delimiter_of_a_long_file_is_found(reader: Page) -> None:
     [
         (b"", "a.csv", "found none"),
         (b"text,label\n", "a.csv", "found none"),
-        (b'text,label\na,"b\nc,d\n', "a.csv", "a closing quote, found none after the one in line 2"),
+        (
+            b'text,label\na,"b\nc,d\n',
+            "a.csv",
+            "a closing quote, found none after the opening quote in line 2",
+        ),
         (b"text,label\na,b,c\n", "a.csv", "expected 2 columns in each record, found 3 in record 1"),
         (b"PK\x03\x04\x00\x00", "a.csv", "binary data"),
-        (b'{"text": "a"}\n{"text": \n', "a.jsonl", "found something else in line 2"),
-        (b"[1]\n", "a.jsonl", "found something else in line 1"),
+        (b'{"text": "a"}\n{"text": \n', "a.jsonl", "found another value in line 2"),
+        (b"[1]\n", "a.jsonl", "found another value in line 1"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_of_in_one_line(
+def test_a_file_that_cannot_be_read_gets_a_one_line_error(
     reader: Page, tmp_path: Path, content: bytes, name: str, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -129,7 +135,7 @@ def test_a_file_that_cannot_be_read_is_told_of_in_one_line(
     expect(reader.locator(".chosen")).to_be_hidden()
 
 
-def test_a_file_is_answered_summed_up_and_downloaded(page: Page, served: Running, tmp_path: Path) -> None:
+def test_a_file_is_classified_summarised_and_downloaded(page: Page, served: Running, tmp_path: Path) -> None:
     _write(tmp_path / "my texts.csv", [["n", "text", "label"], *ROWS])
     _classify(page, tmp_path / "my texts.csv", "Classify 4 texts")
     expected = served.post("/v1/classify", {"texts": [text for _, text, _ in ROWS]}).json()["answers"]
@@ -148,7 +154,7 @@ def test_a_file_is_answered_summed_up_and_downloaded(page: Page, served: Running
     table = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert table[0] == ["n", "text", "label", "foretell_label", "probability", "reason", "flags"]
     assert [row[0] for row in table[1:]] == ["1", "2", "3", "4"]
-    # What a spreadsheet would run is a text for it now; what is none stays.
+    # A cell that a spreadsheet would take for a formula gets an apostrophe; other cells are unchanged.
     assert [row[1] for row in table[1:]] == ["the mind adapts", ROWS[1][1], "", "'=good bad"]
     assert [row[2] for row in table[1:]] == ["'=1+1", "'@SUM(A1)", "plain", "'-1"]
     assert [row[3] for row in table[1:]] == [answer["label"] for answer in expected]
@@ -163,69 +169,78 @@ def test_a_file_is_answered_summed_up_and_downloaded(page: Page, served: Running
     assert records[2]["flags"] == expected[2]["flags"]
 
 
-def test_answers_are_sorted_filtered_and_left_undecided(page: Page, served: Running, tmp_path: Path) -> None:
+def test_answers_are_sorted_filtered_and_without_a_label_below_a_probability(
+    page: Page, served: Running, tmp_path: Path
+) -> None:
     texts = [text * n for text in ("good ", "bad obstacle ", "the mind way ") for n in range(1, 15)]
     _write(tmp_path / "a.csv", [["text"], *([text] for text in texts)])
     page.locator("[type=file]").set_input_files(tmp_path / "a.csv")
-    found = served.post("/v1/classify", {"texts": texts}).json()["answers"]
-    below = round(100 * sorted(answer["probability"] for answer in found)[20])
-    page.get_by_label("Leave undecided below").fill(str(below))
+    answers = served.post("/v1/classify", {"texts": texts}).json()["answers"]
+    below = round(100 * sorted(answer["probability"] for answer in answers)[20])
+    page.get_by_label("No label below a probability of").fill(str(below))
     page.get_by_role("button", name="Classify 42 texts").click()
-    page.get_by_role("button", name="Show more of 42").click()
+    page.get_by_role("button", name="Show more (20 of 42 shown)").click()
     rows = page.locator(".texts tbody tr")
     expect(rows).to_have_count(42)
-    page.get_by_label("Order").select_option("unsure")
-    chances = [float(each.removesuffix(" %")) for each in rows.locator("td:nth-child(3)").all_inner_texts()]
-    assert chances == sorted(chances)
-    page.get_by_label("Show", exact=True).select_option("undecided")
-    undecided = sum(answer["probability"] < below / 100 for answer in found)
-    assert 0 < undecided < 42
-    expect(rows).to_have_count(min(20, undecided))
-    expect(rows.first.locator("th")).to_have_text("undecided")
+    page.get_by_label("Sort by").select_option("probability")
+    probabilities = [
+        float(each.removesuffix(" %")) for each in rows.locator("td:nth-child(3)").all_inner_texts()
+    ]
+    assert probabilities == sorted(probabilities)
+    page.get_by_label("Show label").select_option("no label")
+    without_label = sum(answer["probability"] < below / 100 for answer in answers)
+    assert 0 < without_label < 42
+    expect(rows).to_have_count(min(20, without_label))
+    expect(rows.first.locator("th")).to_have_text("no label")
     expect(rows.first).to_contain_text(f"below {below / 100:g}")
 
 
-def test_a_file_can_be_stopped_and_goes_on_where_it_stopped(page: Page, served: Running) -> None:
+def test_a_file_can_be_stopped_and_continued(page: Page, served: Running) -> None:
     texts = [f"{n} mind" for n in range(1000)]
-    asked: list[str] = []
+    requested: list[str] = []
 
     def slowly(route: Route) -> None:
-        asked.extend(json.loads(route.request.post_data or "")["texts"])
+        requested.extend(json.loads(route.request.post_data or "")["texts"])
         page.wait_for_timeout(30)
         route.continue_()
 
     page.route("**/v1/classify", slowly)
     page.evaluate(DROP, ["\n".join(["text", *texts]), "dropped.csv"])
     page.get_by_role("button", name="Classify 1,000 texts").click()
-    expect(page.locator(".running")).to_contain_text("of 1,000")
+    expect(page.locator(".progress")).to_contain_text("of 1,000")
     until(page, "() => document.querySelector('progress').value > 0")
     page.get_by_role("button", name="Stop").click()
-    going_on = page.get_by_role("button", name="Go on with")
-    expect(going_on).to_be_visible()
+    continue_button = page.get_by_role("button", name="Continue with")
+    expect(continue_button).to_be_visible()
     done = int(page.locator("progress").evaluate("(bar) => bar.value"))
     assert 0 < done < 1000
     _, content = _download(page, "JSONL")
-    assert content.decode().count("not answered") == 1000 - done
-    page.unroute("**/v1/classify")
-    going_on.click()
-    expect(page.locator(".running")).to_contain_text("1,000 of 1,000")
+    reasons = [json.loads(line)["reason"] for line in content.decode().splitlines()]
+    assert reasons.count("not classified") == 1000 - done
+    requested.clear()
+    continue_button.click()
+    expect(page.locator(".progress")).to_contain_text("1,000 of 1,000 texts classified")
+    # Texts that have an answer are not sent again.
+    assert sorted(requested) == sorted(
+        text for text, reason in zip(texts, reasons, strict=True) if reason == "not classified"
+    )
     _, content = _download(page, "JSONL")
     records = [json.loads(line) for line in content.decode().splitlines()]
     expected = served.post("/v1/classify", {"texts": texts}).json()["answers"]
     assert [record["label"] for record in records] == [answer["label"] for answer in expected]
 
 
-def test_one_text_that_cannot_be_answered_holds_up_no_other(page: Page, tmp_path: Path) -> None:
+def test_a_text_that_the_service_refuses_does_not_stop_the_others(page: Page, tmp_path: Path) -> None:
     _write(tmp_path / "a.csv", [["text"], ["good way"], ["mind " * 20_001], ["bad way"]])
     _classify(page, tmp_path / "a.csv", "Classify 3 texts")
     rows = page.locator(".texts tbody tr")
     expect(rows).to_have_count(3)
     expect(rows.nth(1)).to_contain_text("expected at most 20000 words")
-    expect(rows.nth(1).locator("th")).to_have_text("undecided")
-    expect(rows.nth(2).locator("th")).not_to_have_text("undecided")
+    expect(rows.nth(1).locator("th")).to_have_text("no label")
+    expect(rows.nth(2).locator("th")).not_to_have_text("no label")
 
 
-def test_a_busy_service_is_waited_for(page: Page, tmp_path: Path) -> None:
+def test_a_request_to_a_busy_service_is_repeated(page: Page, tmp_path: Path) -> None:
     refused: list[int] = []
 
     def busy(route: Route) -> None:
@@ -255,6 +270,6 @@ def _classify(page: Page, path: Path, button: str) -> None:
 
 
 def _download(page: Page, kind: str) -> tuple[str, bytes]:
-    with page.expect_download() as waiting:
+    with page.expect_download() as download:
         page.get_by_role("button", name=f"Download {kind}").click()
-    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()

@@ -1,4 +1,4 @@
-"""Text, labels, names and answers that would be script if anybody let them: shown, never run."""
+"""Texts, labels, names and answers with markup and scripts: the page shows them and never runs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service_workplace import Running, running, write_labels
 IMAGE = "<img src=x onerror=alert(1)>"
 SCRIPT = "</script><script>alert(2)</script>"
 TEXT = f"""mind {IMAGE} {SCRIPT} "'><svg onload=alert(3)> javascript:alert(4) {{{{7}}}} ${{alert(5)}} 😀"""
-# A right-to-left override, an isolate, NUL, a control, a combining mark, a mark without width.
+# A right-to-left override, an isolate, NUL, a control character, a combining and a zero-width mark.
 ODD = "good \u202egnp.exe \u2066 way \x00 \x1b[31m e\u0301 \u200f mind"
 LABELS = tuple(sorted((IMAGE, SCRIPT, "=cmd|' /C calc'!A0", "\u202etxet")))
 SVG = "http://www.w3.org/2000/svg"
@@ -27,33 +27,33 @@ def hostile(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory)
     labels = write_labels(folder / f"{IMAGE} labels", labels=LABELS)
     again = shutil.copytree(labels, folder / "\"'&amp;")
     words = shutil.copytree(models[1], folder / f"{IMAGE} words")
-    with running(labels, again, words) as it:
-        yield it
+    with running(labels, again, words) as running_service:
+        yield running_service
 
 
 @pytest.fixture
 def page(browser: Browser, hostile: Running) -> Iterator[Page]:
-    with opened(browser, f"{hostile.url}/#labels") as it:
-        yield it
-        assert it.locator("img, iframe, script:not([src='page/page.js']), [onerror], [onload]").count() == 0
+    with opened(browser, f"{hostile.url}/#labels") as page:
+        yield page
+        assert page.locator("img, iframe, script:not([src='page/page.js']), [onerror], [onload]").count() == 0
 
 
 @pytest.mark.parametrize(
     "text",
     [TEXT, ODD, "\u202e" * 50 + "way", "\ud800 mind", IMAGE * 50, "a" * 100_000 + "!"],
-    ids=["markup", "odd", "turned", "half", "many", "endless"],
+    ids=["markup", "controls", "overrides", "surrogate", "many tags", "long word"],
 )
 def test_a_hostile_text_is_shown_in_every_view(page: Page, text: str) -> None:
     _type(page, "#labels-text", text)
     page.wait_for_selector(".effects table, .effects p")
-    page.get_by_text("Every word in numbers").click()
+    page.get_by_text("All words in a table").click()
     view(page, "How it works")
     page.wait_for_selector(".map")
     expect(page.locator("#how-text")).to_have_value(page.locator("#labels-text").input_value())
     view(page, "Words")
     _type(page, "#words-text", text)
-    page.wait_for_selector(".surprise .found:visible")
-    # The mirror shows what the field holds, mark by mark.
+    page.wait_for_selector(".surprisal .result:visible")
+    # The mirror contains the text of the field.
     until(
         page,
         """() => [...document.querySelectorAll(".editor")].every((editor) =>
@@ -86,23 +86,23 @@ def test_a_hostile_file_is_shown_and_its_answers_are_harmless(page: Page, tmp_pa
     page.get_by_role("button", name="Classify 1 text").click()
     row = page.locator(".texts tbody tr")
     expect(row).to_contain_text("<svg onload=alert(3)>")
-    with page.expect_download() as waiting:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download JSONL").click()
-    (record,) = [json.loads(line) for line in Path(waiting.value.path()).read_text("utf-8").splitlines()]
+    (record,) = [json.loads(line) for line in Path(download.value.path()).read_text("utf-8").splitlines()]
     assert list(record)[:4] == columns
     assert record["__proto__"] == "\u202e"
     assert record["label"] in LABELS
-    with page.expect_download() as waiting:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
-    assert "'=HYPERLINK(1)" in Path(waiting.value.path()).read_text("utf-8-sig")
+    assert "'=HYPERLINK(1)" in Path(download.value.path()).read_text("utf-8-sig")
 
 
 def test_hostile_answers_are_shown(page: Page) -> None:
-    found = [{"word": word, "probability": 0.2} for word in (IMAGE, SCRIPT, "\u202ea", "<eos>")]
+    words = [{"word": word, "probability": 0.2} for word in (IMAGE, SCRIPT, "\u202ea", "<eos>")]
     error = {"message": f"expected {IMAGE}", "type": "invalid_request_error", "param": None, "code": None}
 
     def answer(route: Route) -> None:
-        route.fulfill(json={"model": "m", "answers": [{"words": found}]})
+        route.fulfill(json={"model": "m", "answers": [{"words": words}]})
 
     page.route("**/v1/next", answer)
     page.route("**/v1/classify", lambda route: route.fulfill(status=422, json={"error": error}))
@@ -117,7 +117,7 @@ def test_hostile_answers_are_shown(page: Page) -> None:
     expect(page.locator("#words-text")).to_have_value(f"mind {IMAGE}")
 
 
-def test_the_policy_forbids_what_the_page_does_not_do(browser: Browser, hostile: Running) -> None:
+def test_the_csp_forbids_markup_and_scripts_from_strings(browser: Browser, hostile: Running) -> None:
     page = browser.new_page()
     page.goto(hostile.url)
     refused = page.evaluate(
@@ -128,7 +128,7 @@ def test_the_policy_forbids_what_the_page_does_not_do(browser: Browser, hostile:
             () => { document.createElement("script").text = "alert(6)"; },
             () => eval("1"),
           ];
-          // Later: while Playwright evaluates, the browser allows more.
+          // In a new task: the browser exempts the code that Playwright evaluates from the CSP.
           await new Promise((resolve) => setTimeout(resolve));
           return attempts.map((attempt) => { try { attempt(); return false; } catch { return true; } });
         }""",
@@ -144,7 +144,7 @@ def test_every_file_of_the_page_is_served_from_here(hostile: Running) -> None:
         answer = hostile.http.get(f"/page/{file.name}")
         assert answer.status_code == 200
         assert answer.content == file.read_bytes()
-        # The one address in them is the name of SVG.
+        # The only address in the files is the namespace of SVG.
         content = answer.text.replace(SVG, "")
         for forbidden in ("://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert forbidden not in content
@@ -153,7 +153,7 @@ def test_every_file_of_the_page_is_served_from_here(hostile: Running) -> None:
 
 
 def _type(page: Page, field: str, text: str) -> None:
-    """Put a text in as it is: the browser's own `fill` would refuse half a letter."""
+    """Set the text of a field. Playwright's `fill` refuses unpaired surrogates."""
     page.locator(field).evaluate(
         """(field, units) => {
           field.value = String.fromCharCode(...units);

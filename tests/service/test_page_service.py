@@ -1,4 +1,4 @@
-"""The page of services of all kinds: slow, stopped in the middle, back again, of one job, of the article."""
+"""The page with unusual services: slow, stopped, restarted, of one job only, with models of the article."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from service_workplace import Running, running, write_labels, write_words
 
 from foretell.config import preset, with_changes
 
-GONE = "No answer from the service. Is it still running?"
-STOPPED = "The service stopped in the middle of an answer."
+NO_ANSWER = "The service does not answer. Check that “foretell serve” is running, then try again."
+INCOMPLETE = "The service closed the connection before its answer was complete. Try again."
 SMALL = {"embedding_size": 6, "units": 5, "length": 30}
 
-# Answers no question for next words until `release` is called.
+# Delays all requests for next words until `release` is called.
 HOLD = """() => {
-  const fetched = window.fetch;
-  const waiting = new Promise((resolve) => { window.release = resolve; });
-  window.fetch = async (path, how) => {
-    if (path.endsWith("/next")) await waiting;
-    return fetched(path, how);
+  const originalFetch = window.fetch;
+  const released = new Promise((resolve) => { window.release = resolve; });
+  window.fetch = async (path, options) => {
+    if (path.endsWith("/next")) await released;
+    return originalFetch(path, options);
   };
 }"""
 
 
 @pytest.fixture(scope="module")
 def article(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The article's models, and the one that it hints at."""
+    """The two models of the article, and the CNN-LSTM that it recommends."""
     folder = tmp_path_factory.mktemp("article")
     words = {**vars(preset("words", "article")), "units": 8}
     labels = [
         write_labels(folder / name, **vars(with_changes(preset("labels", name), SMALL)))
         for name in ("article", "cnn-lstm")
     ]
-    with running(write_words(folder / "words", **words), *labels) as it:
-        yield it
+    with running(write_words(folder / "words", **words), *labels) as running_service:
+        yield running_service
 
 
-def test_a_slow_service_holds_up_no_typing(page: Page, served: Running) -> None:
+def test_typing_does_not_wait_for_a_slow_service(page: Page, served: Running) -> None:
     page.evaluate(HOLD)
     field = page.locator("#words-text")
     field.press_sequentially("the mind adapts")
     expect(field).to_have_value("the mind adapts")
     expect(page.locator(".next")).to_have_attribute("aria-busy", "true")
-    # What is known meanwhile is shown.
+    # Answers to other requests are shown meanwhile.
     expect(page.locator("#view-words .mirror mark")).to_have_count(3)
     page.evaluate("window.release()")
     field.press_sequentially(" ")
@@ -56,7 +56,7 @@ def test_a_slow_service_holds_up_no_typing(page: Page, served: Running) -> None:
     expect(page.locator(".next")).not_to_have_attribute("aria-busy", "true")
 
 
-def test_a_service_that_stops_in_the_middle_of_a_continuation_is_told_of(page: Page, served: Running) -> None:
+def test_a_connection_that_closes_during_a_continuation_gives_an_error(page: Page, served: Running) -> None:
     field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
     page.locator("#words-count").evaluate("(field) => { field.max = field.value = 20000; }")
     field.fill("the mind ")
@@ -64,8 +64,8 @@ def test_a_service_that_stops_in_the_middle_of_a_continuation_is_told_of(page: P
     until(page, "() => document.querySelector('#words-text').value.length > 100")
     for connection in list(served.server.server_state.connections):
         connection.loop.call_soon_threadsafe(connection.transport.abort)
-    expect(problem).to_have_text(STOPPED)
-    # What has come is kept, and can be taken back or gone on with.
+    expect(problem).to_have_text(INCOMPLETE)
+    # The words received so far stay. They can be undone or continued.
     assert len(field.input_value()) > 100
     expect(field).to_be_editable()
     expect(page.locator(".continue [type=submit]")).to_have_text("Continue")
@@ -75,13 +75,13 @@ def test_a_service_that_stops_in_the_middle_of_a_continuation_is_told_of(page: P
     expect(page.locator(".choices li")).to_have_count(6)
 
 
-def test_every_view_tells_of_a_service_that_has_stopped_and_goes_on_when_it_is_back(page: Page) -> None:
+def test_every_view_shows_an_error_while_the_service_is_down_and_works_after_it(page: Page) -> None:
     page.route("**/v1/*", lambda route: route.abort())
     for name, field in (("words", "#words-text"), ("labels", "#labels-text"), ("how-it-works", "#how-text")):
         page.evaluate("(name) => { location.hash = name; }", name)
         page.locator(field).fill("the mind ")
-        expect(page.locator(f"#view-{name} .editor .problem")).to_have_text(GONE)
-        # Nothing stays that would pass for an answer.
+        expect(page.locator(f"#view-{name} .editor .problem")).to_have_text(NO_ANSWER)
+        # No old answer is shown for the new text.
         expect(page.locator(f"#view-{name} .mirror mark")).to_have_count(0)
     page.unroute("**/v1/*")
     for name, field in (("words", "#words-text"), ("labels", "#labels-text"), ("how-it-works", "#how-text")):
@@ -91,9 +91,7 @@ def test_every_view_tells_of_a_service_that_has_stopped_and_goes_on_when_it_is_b
         expect(page.locator(f"#view-{name} .editor .problem")).to_be_hidden()
 
 
-def test_a_page_that_is_opened_while_the_service_cannot_answer_says_why(
-    browser: Browser, served: Running
-) -> None:
+def test_a_page_that_opens_while_the_service_fails_shows_the_error(browser: Browser, served: Running) -> None:
     def refuse(route: Route) -> None:
         error = {"message": "expected an answer within 30 seconds, found none", "type": "server_error"}
         route.fulfill(status=503, json={"error": error})
@@ -109,18 +107,18 @@ def test_a_page_that_is_opened_while_the_service_cannot_answer_says_why(
 
 
 def test_a_labels_model_alone(browser: Browser, models: tuple[Path, Path]) -> None:
-    with running(models[0]) as labels_alone, opened(browser, labels_alone.url) as page:
+    with running(models[0]) as labels_only, opened(browser, labels_only.url) as page:
         expect(page).to_have_title("Labels · foretell")
         page.locator("#labels-text").fill("good way")
         expect(page.locator(".answer")).to_be_visible()
         view(page, "How it works")
         expect(page.locator(".map thead button")).to_have_text(["good", "way"])
         view(page, "Words")
-        expect(page.locator("#view-words .none")).to_contain_text("foretell train words")
+        expect(page.locator("#view-words .no-model")).to_contain_text("foretell train words")
         expect(page.locator("#words-text")).to_be_hidden()
 
 
-def test_the_articles_words_model(browser: Browser, article: Running) -> None:
+def test_the_words_model_of_the_article(browser: Browser, article: Running) -> None:
     with opened(browser, f"{article.url}/#words") as page:
         field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
         field.fill("the mind ")
@@ -130,7 +128,7 @@ def test_the_articles_words_model(browser: Browser, article: Running) -> None:
         field.fill("the mind adapts and converts ")
         first = answer(article, "next", model="words", texts="the mind adapts and converts ", k=6)["words"][0]
         expect(page.locator(".choices .number").first).to_have_text(percent(first))
-        # The first three are what it reads before it can tell.
+        # The model predicts from windows of three words: the first three words have no probability.
         expect(page.locator("#view-words .mirror mark")).to_have_text(["and", "converts"])
         expect(problem).to_be_hidden()
         field.press("Control+Enter")
@@ -144,13 +142,13 @@ def test_the_articles_words_model(browser: Browser, article: Running) -> None:
 
 
 @pytest.mark.parametrize("name", ["article", "cnn-lstm"])
-def test_the_articles_labels_models(browser: Browser, article: Running, name: str) -> None:
+def test_the_labels_models_of_the_article(browser: Browser, article: Running, name: str) -> None:
     with opened(browser, f"{article.url}/#labels") as page:
         page.locator("#view-labels-model").select_option(name)
         page.locator("#labels-text").fill("the mind adapts and converts")
-        found: Any = answer(article, "explain", model=name, texts="the mind adapts and converts")
-        expect(page.locator(".answer")).to_have_text(f"{found['label']} {percent(found)}")
-        expect(page.locator("#view-labels .mirror mark")).to_have_count(len(found["words"]))
+        explained: Any = answer(article, "explain", model=name, texts="the mind adapts and converts")
+        expect(page.locator(".answer")).to_have_text(f"{explained['label']} {percent(explained)}")
+        expect(page.locator("#view-labels .mirror mark")).to_have_count(len(explained["words"]))
         view(page, "How it works")
         expect(page.locator("#view-how-it-works-model")).to_have_value(name)
         expect(page.locator(".map thead button").first).to_be_visible()

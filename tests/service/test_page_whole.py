@@ -1,4 +1,4 @@
-"""The page as a whole: for everybody, on a phone, in time, with a token, and without a model."""
+"""The page as a whole: accessibility, narrow screens, stale requests, tokens, and jobs without a model."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from service_workplace import Running, running
 
 TOKEN = b"a-token-of-some-length"
 
-# Never answers a question for next words after one text.
+# Leaves requests for the next words of one text without an answer.
 HOLD = """(text) => {
-  const fetched = window.fetch;
-  window.held = window.dropped = 0;
-  window.fetch = (path, how) => {
-    if (!path.endsWith("/next") || JSON.parse(how.body).texts !== text) return fetched(path, how);
-    window.held += 1;
-    return new Promise((_, reject) => how.signal.addEventListener("abort", () => {
-      window.dropped += 1;
-      reject(how.signal.reason);
+  const originalFetch = window.fetch;
+  window.pending = window.cancelled = 0;
+  window.fetch = (path, options) => {
+    const isHeld = path.endsWith("/next") && JSON.parse(options.body).texts === text;
+    if (!isHeld) return originalFetch(path, options);
+    window.pending += 1;
+    return new Promise((_, reject) => options.signal.addEventListener("abort", () => {
+      window.cancelled += 1;
+      reject(options.signal.reason);
     }));
   };
 }"""
 
-# The least contrast of text on the strongest shades, as WCAG 2 defines it.
+# The contrast of the text on each kind of shade at its darkest, as WCAG 2 defines contrast.
 CONTRAST = """() => {
   const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
   const colour = (css) => {
@@ -59,8 +60,8 @@ CONTRAST = """() => {
 
 @pytest.fixture
 def page(browser: Browser, served: Running) -> Iterator[Page]:
-    with opened(browser, f"{served.url}/#words") as it:
-        yield it
+    with opened(browser, f"{served.url}/#words") as page:
+        yield page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -70,13 +71,13 @@ def test_axe_finds_no_violation(browser: Browser, served: Running, tmp_path: Pat
     with opened(browser, served.url, color_scheme=scheme) as page:
         view(page, "Words")
         page.locator("#words-text").fill(TEXT)
-        page.wait_for_selector(".surprise .found:visible")
+        page.wait_for_selector(".surprisal .result:visible")
         _check_with_axe(page)
         view(page, "Labels")
         _check_with_axe(page)
         page.locator("#labels-text").fill(TEXT)
         page.wait_for_selector(".effects tbody tr")
-        page.get_by_text("Every word in numbers").click()
+        page.get_by_text("All words in a table").click()
         page.locator("[type=file]").set_input_files(file)
         page.get_by_role("button", name="Classify 3 texts").click()
         page.wait_for_selector(".texts tbody tr")
@@ -84,7 +85,7 @@ def test_axe_finds_no_violation(browser: Browser, served: Running, tmp_path: Pat
         view(page, "How it works")
         page.wait_for_selector(".map")
         _check_with_axe(page)
-        # Of the text over the shades behind it axe cannot tell.
+        # axe does not see that the shades of the mirror lie behind the text.
         contrasts = page.evaluate(CONTRAST)
         assert len(contrasts) == 5
         assert min(contrasts) >= 4.5
@@ -96,7 +97,7 @@ def test_every_view_fits_360_pixels(browser: Browser, served: Running, tmp_path:
     with opened(browser, served.url, width=360) as page:
         view(page, "Words")
         page.locator("#words-text").fill(f"{TEXT} {'endless' * 40}")
-        page.wait_for_selector(".surprise .found:visible")
+        page.wait_for_selector(".surprisal .result:visible")
         assert _width(page) == 360
         view(page, "Labels")
         page.locator("#labels-text").fill(f"{TEXT} {'endless' * 40}")
@@ -110,18 +111,18 @@ def test_every_view_fits_360_pixels(browser: Browser, served: Running, tmp_path:
         assert _width(page) == 360
 
 
-def test_a_stale_question_is_dropped(page: Page, served: Running) -> None:
+def test_a_stale_request_is_cancelled(page: Page, served: Running) -> None:
     page.wait_for_selector(".choices button")
     page.evaluate(HOLD, "the mind ")
     page.locator("#words-text").fill("the mind ")
-    until(page, "() => window.held === 1")
+    until(page, "() => window.pending === 1")
     page.locator("#words-text").fill("the way ")
     first = answer(served, "next", texts="the way ", k=6)["words"][0]
     expect(page.locator(".choices .number").first).to_have_text(percent(first))
-    assert page.evaluate("[window.held, window.dropped]") == [1, 1]
+    assert page.evaluate("[window.pending, window.cancelled]") == [1, 1]
 
 
-def test_a_view_is_told_by_its_heading_its_title_and_its_link(page: Page) -> None:
+def test_the_title_the_heading_and_the_link_name_the_view(page: Page) -> None:
     view(page, "Labels")
     page.reload()
     expect(page).to_have_title("Labels · foretell")
@@ -130,35 +131,37 @@ def test_a_view_is_told_by_its_heading_its_title_and_its_link(page: Page) -> Non
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page).to_have_title("Words · foretell")
-    expect(page.get_by_role("heading", name="What comes next?")).to_be_focused()
+    expect(page.get_by_role("heading", name="Predict the next word")).to_be_focused()
     expect(page.locator("nav [aria-current=page]")).to_have_text("Words")
     page.go_back()
-    expect(page.get_by_role("heading", name="Which label, and why?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Classify a text")).to_be_visible()
 
 
-def test_a_screen_reader_hears_the_answer_once_typing_pauses(page: Page, served: Running) -> None:
+def test_a_screen_reader_announces_the_label_after_a_pause_in_typing(page: Page, served: Running) -> None:
     view(page, "Labels")
     page.locator("#labels-text").fill(TEXT)
-    found = answer(served, "classify", texts=TEXT)
-    expect(page.locator("#said")).to_have_text(f"{found['label']}, {percent(found)}")
+    classified = answer(served, "classify", texts=TEXT)
+    expect(page.locator("#announcement")).to_have_text(f"{classified['label']}, {percent(classified)}")
 
 
-def test_a_service_that_does_not_answer_is_told_of_in_one_line(page: Page) -> None:
+def test_a_service_that_does_not_answer_gives_a_one_line_error(page: Page) -> None:
     view(page, "Labels")
     problem = page.locator("#view-labels .editor .problem")
     page.route("**/v1/*", lambda route: route.abort())
     page.locator("#labels-text").fill("the mind")
-    expect(problem).to_have_text("No answer from the service. Is it still running?")
+    expect(problem).to_have_text(
+        "The service does not answer. Check that “foretell serve” is running, then try again."
+    )
     page.unroute("**/v1/*")
     page.locator("#labels-text").fill("the mind adapts")
     expect(page.locator(".answer")).to_be_visible()
     expect(problem).to_be_hidden()
 
 
-def test_a_token_opens_the_page_and_is_kept_nowhere(browser: Browser, models: tuple[Path, Path]) -> None:
+def test_a_token_unlocks_the_page_and_is_not_stored(browser: Browser, models: tuple[Path, Path]) -> None:
     with running(*models, token=TOKEN) as locked, opened(browser, locked.url, ready=False) as page:
         field, button = page.get_by_label("Token", exact=True), page.get_by_role("button", name="Unlock")
-        expect(page.get_by_role("heading", name="This service asks for a token")).to_be_visible()
+        expect(page.get_by_role("heading", name="This service requires a token")).to_be_visible()
         _check_with_axe(page)
         field.fill("another-token-of-that-length")
         button.click()
@@ -168,16 +171,18 @@ def test_a_token_opens_the_page_and_is_kept_nowhere(browser: Browser, models: tu
         page.locator("#labels-text").fill("the mind")
         expect(page.locator(".answer")).to_be_visible()
         expect(page.locator("#problem")).to_be_hidden()
-        kept = page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])")
-        assert kept == '[{},{},""]'
+        stored = page.evaluate(
+            "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
+        )
+        assert stored == '[{},{},""]'
         assert TOKEN.decode() not in page.url
 
 
-def test_a_job_without_a_model_tells_how_to_get_one(browser: Browser, models: tuple[Path, Path]) -> None:
-    with running(models[1]) as words_alone, opened(browser, words_alone.url) as page:
+def test_a_view_without_a_model_shows_how_to_train_one(browser: Browser, models: tuple[Path, Path]) -> None:
+    with running(models[1]) as words_only, opened(browser, words_only.url) as page:
         expect(page).to_have_title("Words · foretell")
         view(page, "Labels")
-        expect(page.locator("#view-labels .none")).to_contain_text("foretell train labels")
+        expect(page.locator("#view-labels .no-model")).to_contain_text("foretell train labels")
         expect(page.locator("#labels-text")).to_be_hidden()
         _check_with_axe(page)
 
@@ -185,10 +190,10 @@ def test_a_job_without_a_model_tells_how_to_get_one(browser: Browser, models: tu
 def _check_with_axe(page: Page) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    # Colours that are on their way to others have no contrast yet.
+    # During a transition of colours, axe would measure a contrast that is not the final one.
     until(page, "() => !document.getAnimations().length && !document.querySelector('[aria-busy]')")
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 def _width(page: Page) -> int:

@@ -1,11 +1,12 @@
-// A text classifier: the label of a text and its probability. The graph holds the whole answer.
+// A text classifier: the label of a text and its probability. The ONNX graph computes the complete answer.
 
 export class Labels {
   constructor(ort, session, tokens, model) {
     Object.assign(this, { ort, session, tokens, labels: model.labels });
   }
 
-  // {label, probability, probabilities: Map of label to probability}
+  // Returns {label, probability, probabilities}: the most probable label, its probability, and a Map from each label
+  // to its probability.
   async classify(text) {
     const probabilities = await this.probabilities(text);
     const best = probabilities.indexOf(Math.max(...probabilities));
@@ -16,13 +17,13 @@ export class Labels {
     };
   }
 
-  // The probability of each label, in the order of `labels`.
+  // Returns the probability of each label, in the order of `labels`.
   async probabilities(text) {
     const ids = this.tokens.encode(text);
-    // A text without words is one step of padding.
-    const read = BigInt64Array.from(ids.length ? ids : [0], BigInt);
-    const inputs = { ids: new this.ort.Tensor("int64", read, [1, read.length]) };
-    const answer = await this.session.run(inputs);
-    return Array.from(answer.probabilities.data);
+    // A text without words becomes one padding id: the graph needs at least one step.
+    const steps = BigInt64Array.from(ids.length ? ids : [0], BigInt);
+    const inputs = { ids: new this.ort.Tensor("int64", steps, [1, steps.length]) };
+    const outputs = await this.session.run(inputs);
+    return Array.from(outputs.probabilities.data);
   }
 }

@@ -1,44 +1,49 @@
-// The page: what the model says of the text, while one types.
+// The page of an exported model: it shows the answer of the model while the user types.
 
 import { openHere } from "./runtime.js";
 
-const SHOWN = 8;
-const MOST_WORDS = 20;
-const [about, text, answers, more, button] = ["about", "text", "answers", "more", "continue"].map((id) =>
+const MAX_ROWS = 8;
+const COMPLETION = { words: 20, temperature: 0.8 };
+const [status, text, answers, more, button] = ["status", "text", "answers", "more", "continue"].map((id) =>
   document.getElementById(id),
 );
 
 try {
   const model = await openHere();
   const isLabels = Boolean(model.labels);
-  const title = isLabels ? `Labels: ${model.labels.join(", ")}` : "The likeliest next words.";
+  document.getElementById("answers-title").textContent = isLabels ? "Probability of each label" : "Next word";
+  const message = isLabels
+    ? "Type a text. The model gives it a label."
+    : "Type a text. The model shows the most probable next words.";
   more.hidden = isLabels;
   text.disabled = false;
-  const ask = async () => (isLabels ? labels(await model.classify(text.value)) : model.next(text.value, SHOWN));
-  const show = latest(ask, title);
-  text.addEventListener("input", show);
-  button.addEventListener("click", () => goOn(model, show));
-  await show();
+  const predict = async () =>
+    isLabels ? rankedLabels(await model.classify(text.value)) : model.next(text.value, MAX_ROWS);
+  const update = latestOnly(predict, message);
+  text.addEventListener("input", update);
+  button.addEventListener("click", () => continueText(model, update));
+  await update();
   document.documentElement.dataset.ready = "true";
 } catch (error) {
-  about.textContent = `The model cannot be opened: ${error.message}`;
+  status.textContent = `The model cannot be opened: ${error.message}`;
 }
 
-function labels({ probabilities }) {
+function rankedLabels({ probabilities }) {
   const rows = Array.from(probabilities, ([word, probability]) => ({ word, probability }));
-  return rows.sort((a, b) => b.probability - a.probability).slice(0, SHOWN);
+  return rows.sort((a, b) => b.probability - a.probability).slice(0, MAX_ROWS);
 }
 
-// Runs `ask` for the latest text only: one answer at a time, and none for what is no longer there.
-function latest(ask, title) {
+// Returns a function that predicts for the present text. If the text changes during a prediction, one more prediction
+// follows, for the latest text.
+function latestOnly(predict, message) {
   let running = null;
-  let again = false;
+  let isOutdated = false;
   return () => {
-    again = true;
+    isOutdated = true;
     running ??= (async () => {
-      while (again) {
-        again = false;
-        await ask().then((rows) => draw(rows, title), failed);
+      while (isOutdated) {
+        isOutdated = false;
+        await predict().then((rows) => show(rows, message), showError);
       }
       running = null;
     })();
@@ -46,12 +51,12 @@ function latest(ask, title) {
   };
 }
 
-function draw(rows, title) {
-  about.textContent = title;
+function show(rows, message) {
+  status.textContent = message;
   answers.replaceChildren(
     ...rows.map(({ word, probability }) => {
       const [item, name, meter, number] = ["li", "span", "meter", "span"].map((tag) => document.createElement(tag));
-      name.textContent = word === "<eos>" ? "end of the line" : word;
+      name.textContent = word === "<eos>" ? "end of line" : word;
       name.dir = "auto";
       meter.value = probability;
       meter.setAttribute("aria-hidden", "true");
@@ -63,18 +68,18 @@ function draw(rows, title) {
   );
 }
 
-function failed(error) {
+function showError(error) {
   answers.replaceChildren();
-  about.textContent = error.message;
+  status.textContent = error.message;
 }
 
-async function goOn(model, show) {
+async function continueText(model, update) {
   button.disabled = true;
   try {
-    for await (const piece of model.complete(text.value, { words: MOST_WORDS, temperature: 0.8 })) text.value += piece;
-    await show();
+    for await (const piece of model.complete(text.value, COMPLETION)) text.value += piece;
+    await update();
   } catch (error) {
-    failed(error);
+    showError(error);
   } finally {
     button.disabled = false;
   }

@@ -1,4 +1,4 @@
-// Words back to readable text: what white space stands before each.
+// White space between words when a text is written: the same rules as foretell in Python.
 
 const CLOSING = new Set(".,!?;:)]}…%’”»");
 const OPENING = new Set("([{“‘«#$€£¿¡");
@@ -6,30 +6,33 @@ const JOINING = new Set("-–—/_@");
 const PAIRED = new Set("\"'`");
 
 export class Spacing {
+  // `style` is the style of the tokenizer: "words", "keras" or "white-space".
   constructor(style) {
     this.style = style;
-    this.glued = true;
-    this.open = new Set();
+    // Whether the next word follows without a space.
+    this.isJoined = true;
+    // The quotes that are open in the present line.
+    this.openQuotes = new Set();
   }
 
-  // `word` with a space before it where one belongs; a line break resets the line.
+  // Returns `word` with a space before it if one is needed. A line break starts a new line.
   piece(word) {
     if (word === "\n") {
-      this.glued = true;
-      this.open.clear();
+      this.isJoined = true;
+      this.openQuotes.clear();
       return word;
     }
-    const before = this.glued;
-    this.glued = false;
-    if (this.style !== "words") return before ? word : ` ${word}`;
+    const isFirst = this.isJoined;
+    this.isJoined = false;
+    if (this.style !== "words") return isFirst ? word : ` ${word}`;
     if (PAIRED.has(word)) {
-      const closes = this.open.has(word);
-      if (closes) this.open.delete(word);
-      else this.open.add(word);
-      this.glued = !closes;
-      return closes || before ? word : ` ${word}`;
+      const isClosing = this.openQuotes.has(word);
+      if (isClosing) this.openQuotes.delete(word);
+      else this.openQuotes.add(word);
+      this.isJoined = !isClosing;
+      return isClosing || isFirst ? word : ` ${word}`;
     }
-    this.glued = OPENING.has(word) || JOINING.has(word);
-    return before || CLOSING.has(word) || JOINING.has(word) ? word : ` ${word}`;
+    this.isJoined = OPENING.has(word) || JOINING.has(word);
+    return isFirst || CLOSING.has(word) || JOINING.has(word) ? word : ` ${word}`;
   }
 }

@@ -1,17 +1,18 @@
-// Texts to word ids, exactly as foretell's tokenizer does it in Python.
+// The tokenizer: it gives the same word ids as foretell's tokenizer in Python.
 
-const UNKNOWN_OF_WHITE_SPACE = -1;
+const UNKNOWN_IN_WHITE_SPACE_STYLE = -1;
 
 export class Tokens {
-  // `vocabulary` is what tokenizer.json holds, `rules` what model.json says under "tokens".
+  // `vocabulary` is the content of tokenizer.json, `rules` the entry "tokens" of model.json.
   constructor(vocabulary, rules) {
-    // A Map, since a word may be "__proto__".
+    // A Map, because a word can be "__proto__".
     this.ids = new Map(Object.entries(vocabulary.model.vocab));
     this.rules = rules;
-    this.unknown = rules.unknown ?? UNKNOWN_OF_WHITE_SPACE;
+    this.unknown = rules.unknown ?? UNKNOWN_IN_WHITE_SPACE_STYLE;
     this.words = Array.from({ length: rules.size });
     for (const [word, id] of this.ids) if (id < rules.size) this.words[id] = word;
-    // The classes come from the regular expressions that made the model, so that no engine's Unicode matters.
+    // model.json lists the letters and the white space that Python used. JavaScript engines have other versions of
+    // Unicode.
     const { letters, spaces } = rules;
     this.patterns = {
       words: new RegExp(`<unk>|[${letters}]+(?:['’][${letters}]+)*|[^${letters}${spaces}]`, "gu"),
@@ -20,29 +21,30 @@ export class Tokens {
     };
   }
 
-  // The ids of the words of `text`, an array of numbers; -1 for an unknown word where the style has no id for it.
+  // Returns the ids of the words of `text`. An unknown word has the id -1 if the style has no id for unknown words.
   encode(text) {
     const ids = this.split(text).map((word) => this.id(word));
     return this.rules.start === null ? ids : [this.rules.start, ...ids];
   }
 
+  // Returns the words of `text`, in lower case if the tokenizer uses lower case.
   split(text) {
     const { style, lowercase } = this.rules;
-    // Half of a surrogate pair is no letter.
+    // Unpaired surrogates cannot be words: they become U+FFFD.
     let prepared = text.replace(/\p{Surrogate}/gu, "\ufffd");
     if (style === "words") prepared = prepared.normalize("NFC");
-    // Keras lowers a text as a whole, which knows the Greek final sigma.
+    // Keras converts a text as a whole, which gives the Greek final sigma. The other styles convert each letter.
     if (lowercase && style === "keras") prepared = prepared.toLowerCase();
     if (lowercase) prepared = Array.from(prepared, (letter) => letter.toLowerCase()).join("");
     return prepared.match(this.patterns[style]) ?? [];
   }
 
   id(word) {
-    const found = this.ids.get(word);
-    return found === undefined || found >= this.rules.size ? this.unknown : found;
+    const id = this.ids.get(word);
+    return id === undefined || id >= this.rules.size ? this.unknown : id;
   }
 
-  // Whether a text holds nothing but white space.
+  // Returns whether `text` contains only white space.
   isBlank(text) {
     return text.search(this.patterns["white-space"]) < 0;
   }

@@ -1,4 +1,5 @@
-// A language model: the words that may come next, and a continuation. The state lives in arrays, not in the graph.
+// A language model: the most probable next words, and continuations. The caller keeps the LSTM state: the ONNX graph
+// has it as inputs and outputs.
 
 import { Spacing } from "./spacing.js";
 
@@ -6,75 +7,81 @@ export class Words {
   constructor(ort, session, tokens, model) {
     Object.assign(this, { ort, session, tokens, states: model.states, window: model.window });
     const { pad, start, unknown } = tokens.rules;
-    this.never = [pad, start, unknown].filter((id) => id !== null);
+    // Ids that are never predicted.
+    this.excluded = [pad, start, unknown].filter((id) => id !== null);
   }
 
-  // The k likeliest next words: [{word, probability}], "<eos>" being the end of a line.
+  // Returns the k most probable next words: [{word, probability}]. "<eos>" is the end of a line.
   async next(text, k = 5) {
     const { logits } = await this.#read(this.#prompt(text));
-    const probabilities = softmax(logits);
-    const shown = probabilities.map((p, id) => [p, id]).filter(([, id]) => !this.never.includes(id));
-    shown.sort(([p, i], [q, j]) => q - p || i - j);
-    return shown.slice(0, k).map(([probability, id]) => ({ word: this.tokens.word(id), probability }));
+    const ranked = softmax(logits).map((p, id) => [p, id]).filter(([, id]) => !this.excluded.includes(id));
+    ranked.sort(([p, i], [q, j]) => q - p || i - j);
+    return ranked.slice(0, k).map(([probability, id]) => ({ word: this.tokens.word(id), probability }));
   }
 
-  // Continues `text`, piece by piece: at temperature 0 with the likeliest words, else drawn by `random`.
+  // Yields a continuation of `text`, piece by piece.
+  //   words        number of words
+  //   temperature  0 always chooses the most probable word; higher values make less probable words more frequent
+  //   random       returns a number from 0 to 1 (1 excluded)
   async *complete(text, { words = 20, temperature = 1, random = Math.random } = {}) {
     const prompt = this.#prompt(text);
     const spacing = new Spacing(this.tokens.rules.style);
     for (const id of prompt) spacing.piece(this.#written(id));
-    let spaced = this.tokens.isBlank(Array.from(text).at(-1) ?? "");
+    let endsWithSpace = this.tokens.isBlank(Array.from(text).at(-1) ?? "");
     let { logits, state } = await this.#read(prompt);
     for (let left = words; left > 0; left--) {
-      for (const id of this.never) logits[id] = -Infinity;
-      const id = temperature ? draw(softmax(logits.map((x) => x / temperature)), random) : likeliest(logits);
+      for (const id of this.excluded) logits[id] = -Infinity;
+      const id = temperature ? sample(softmax(logits.map((x) => x / temperature)), random) : argmax(logits);
       const piece = spacing.piece(this.#written(id));
-      yield spaced ? piece.replace(/^ +/u, "") : piece;
-      spaced = false;
-      if (left > 1) ({ logits, state } = await this.#follow(id, state));
+      yield endsWithSpace ? piece.replace(/^ +/u, "") : piece;
+      endsWithSpace = false;
+      if (left > 1) ({ logits, state } = await this.#step(id, state));
     }
   }
 
-  // What is read: a stream starts after the end of a line, and each line ends with one.
+  // The ids to read. As in training, there is an end of line before the text and after each complete line.
   #prompt(text) {
     const end = this.tokens.rules.end_of_line;
     if (end === null) return this.#checked(this.tokens.encode(text));
     const lines = text.split("\n");
     const last = lines.pop();
-    const whole = lines.filter((line) => !this.tokens.isBlank(line));
-    return [end, ...whole.flatMap((line) => [...this.tokens.encode(line), end]), ...this.tokens.encode(last)];
+    const complete = lines.filter((line) => !this.tokens.isBlank(line));
+    return [end, ...complete.flatMap((line) => [...this.tokens.encode(line), end]), ...this.tokens.encode(last)];
   }
 
   #checked(ids) {
-    if (ids.length < this.window || ids.slice(-this.window).includes(-1)) {
-      throw new Error(`expected ${this.window} words of the text that the model was trained on, or more`);
-    }
-    return ids;
+    const isKnown = !ids.slice(-this.window).includes(-1);
+    if (ids.length >= this.window && isKnown) return ids;
+    const problem = ids.length < this.window ? `${ids.length}` : "an unknown word among the last ones";
+    throw new Error(`expected ${this.window} words or more of the text that the model was trained on, ` +
+      `found ${problem}; type more words of that text`);
   }
 
   async #read(ids) {
-    if (!this.states) return this.#windowed(ids.slice(-this.window));
+    if (!this.states) return this.#runWindow(ids.slice(-this.window));
     const state = {};
     for (const [name, units] of Object.entries(this.states)) {
       state[name] = new this.ort.Tensor("float32", new Float32Array(units), [1, units]);
     }
-    return this.#stateful(ids, state);
+    return this.#runWithState(ids, state);
   }
 
-  async #follow(id, state) {
-    return this.states ? this.#stateful([id], state) : this.#windowed([...state.slice(1), id]);
+  async #step(id, state) {
+    return this.states ? this.#runWithState([id], state) : this.#runWindow([...state.slice(1), id]);
   }
 
-  async #stateful(ids, before) {
-    const read = new this.ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
+  async #runWithState(ids, before) {
+    const steps = new this.ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
+    // Only the last step's logits are needed.
     const skip = new this.ort.Tensor("int64", BigInt64Array.of(BigInt(ids.length - 1)), [1]);
-    const answer = await this.session.run({ ids: read, skip, ...before });
+    const outputs = await this.session.run({ ids: steps, skip, ...before });
     const state = {};
-    for (const name of Object.keys(this.states)) state[name] = answer[`${name}_out`];
-    return { logits: Array.from(answer.logits.data), state };
+    for (const name of Object.keys(this.states)) state[name] = outputs[`${name}_out`];
+    return { logits: Array.from(outputs.logits.data), state };
   }
 
-  async #windowed(window) {
+  // A model without a state reads a window of words; the window takes the place of the state.
+  async #runWindow(window) {
     const ids = new this.ort.Tensor("float32", Float32Array.from(window), [1, window.length, 1]);
     const { logits } = await this.session.run({ ids });
     return { logits: Array.from(logits.data), state: window };
@@ -86,18 +93,19 @@ export class Words {
 }
 
 function softmax(logits) {
-  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const scaled = logits.map((x) => Math.exp(x - most));
+  const max = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const scaled = logits.map((x) => Math.exp(x - max));
   const sum = scaled.reduce((a, b) => a + b, 0);
   return scaled.map((x) => x / sum);
 }
 
-function likeliest(logits) {
-  return logits.reduce((best, x, id) => (x > logits[best] ? id : best), 0);
+function argmax(values) {
+  return values.reduce((best, x, i) => (x > values[best] ? i : best), 0);
 }
 
-function draw(probabilities, random) {
+function sample(probabilities, random) {
   let left = random();
-  const found = probabilities.findIndex((p) => (left -= p) < 0);
-  return found < 0 ? likeliest(probabilities) : found;
+  const id = probabilities.findIndex((p) => (left -= p) < 0);
+  // Rounding can leave a rest.
+  return id < 0 ? argmax(probabilities) : id;
 }

@@ -1,50 +1,53 @@
-// The answers as a file: the records as they came, with what the model says of them.
+// The records of a file together with their answers, as CSV or JSON Lines.
 
 import { make } from "./elements.js";
 import { asText } from "./records.js";
 
-const ANSWERS = ["label", "probability", "reason", "flags"];
-// What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
+const ANSWER_COLUMNS = ["label", "probability", "reason", "flags"];
+// A cell that begins like this is a formula for a spreadsheet program (OWASP, "CSV Injection").
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/u;
+const PROBABILITY_DIGITS = 6;
+// Milliseconds until the memory of a download is released. Browsers do not report when a download is complete.
+const RELEASE_DELAY = 60_000;
 
-// {names, rows}: the records with their answers. A column that is called as an answer is keeps its name, and the
-// answer gets another.
-export function answered({ names, rows }, answers) {
-  const called = ANSWERS.map((name) => free(name, names));
-  return { names: [...names, ...called], rows: rows.map((row, place) => [...row, ...cells(answers[place])]) };
+// {names, rows}: the records with the columns of their answers. If the file has a column of the same name, the column
+// of the answers gets the prefix "foretell_".
+export function withAnswers({ names, rows }, answers) {
+  const added = ANSWER_COLUMNS.map((name) => unusedName(name, names));
+  return { names: [...names, ...added], rows: rows.map((row, index) => [...row, ...answerCells(answers[index])]) };
 }
 
-// CSV that is safe to open in a spreadsheet: a text that begins as a formula does gets an apostrophe in front.
-export function csv({ names, rows }) {
-  return [names, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+// CSV that is safe to open in a spreadsheet program: a text that begins like a formula gets an apostrophe in front.
+export function toCsv({ names, rows }) {
+  return [names, ...rows].map((row) => `${row.map(csvCell).join(",")}\r\n`).join("");
 }
 
-export function jsonl({ names, rows }) {
-  // Not by way of an object: it would put columns called 1, 2 first, and lose one called __proto__.
+// JSON Lines. The objects are written by hand: a JavaScript object would put columns named 1, 2 first, and would lose
+// a column named __proto__.
+export function toJsonLines({ names, rows }) {
   const field = (name, value) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`;
-  return rows.map((row) => `{${row.map((value, place) => field(names[place], value)).join(", ")}}\n`).join("");
+  return rows.map((row) => `{${row.map((value, index) => field(names[index], value)).join(", ")}}\n`).join("");
 }
 
-// Hands a file to the browser.
-export function save(content, name, type) {
+// Starts a download in the browser.
+export function saveFile(content, name, type) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  setTimeout(() => URL.revokeObjectURL(url), RELEASE_DELAY);
 }
 
-function cells(answer) {
-  if (!answer) return ["", null, "not answered", []];
+function answerCells(answer) {
+  if (!answer) return ["", null, "not classified", []];
   const { label, probability, reason, flags } = answer;
-  return [label, probability === null ? null : Number(probability.toFixed(6)), reason, flags];
+  const rounded = probability === null ? null : Number(probability.toFixed(PROBABILITY_DIGITS));
+  return [label, rounded, reason, flags];
 }
 
-function free(name, taken) {
-  let found = name;
-  while (taken.includes(found)) found = `foretell_${found}`;
-  return found;
+function unusedName(name, used) {
+  return used.includes(name) ? unusedName(`foretell_${name}`, used) : name;
 }
 
-function cell(value) {
+function csvCell(value) {
   if (typeof value === "number") return String(value);
   const text = Array.isArray(value) ? value.map(asText).join("; ") : asText(value);
   const safe = FORMULA.test(text) ? `'${text}` : text;

@@ -1,100 +1,103 @@
-// A text field whose words can be marked: behind it lies a mirror of the text, marks and all, that nobody reads.
+// A text field with marked words. A textarea cannot contain marks, so an element behind it, the mirror, repeats its
+// text with the marks. Screen readers skip the mirror.
 
+import { inCodeUnits } from "./code_points.js";
 import { make } from "./elements.js";
-import { inUnits } from "./points.js";
 
 export class Editor {
   #marks = [];
-  #before = "";
+  #lastText = "";
   #parts = [];
-  #ghost = make("span", { class: "ghost" });
+  #suggestion = make("span", { class: "ghost" });
 
-  // `changed(text)` is called when the text changes, `moved(mark)` with the mark under the caret, or null.
-  constructor(root, { changed, moved = () => {} }) {
+  // onChange: called with the text when it changes.
+  // onCaret: called with the mark at the caret, or null, when the caret moves.
+  constructor(root, { onChange, onCaret = () => {} }) {
     this.field = root.querySelector("textarea");
     this.mirror = root.querySelector(".mirror");
-    this.changed = changed;
-    this.moved = moved;
-    // In the field the line is broken as if there were no suggestion. A line that has just begun needs something
-    // in it to be as high as one.
-    this.mirror.replaceChildren(make("wbr"), this.#ghost, "\u200b");
-    this.field.addEventListener("input", () => this.#follow());
+    Object.assign(this, { onChange, onCaret });
+    // <wbr>: the lines break as in the textarea, which has no suggestion. The zero-width space gives an empty last
+    // line its height.
+    this.mirror.replaceChildren(make("wbr"), this.#suggestion, "\u200b");
+    this.field.addEventListener("input", () => this.#textChanged());
     document.addEventListener("selectionchange", () => {
-      if (document.activeElement === this.field) this.moved(this.#under());
+      if (document.activeElement === this.field) this.onCaret(this.#markAtCaret());
     });
-    this.#reflect();
+    this.#updateMirror();
   }
 
   get text() {
     return this.field.value;
   }
 
-  // Puts another text in its place, the caret at its end.
+  // Replaces the text and moves the caret to its end.
   set text(text) {
     this.field.value = text;
     this.field.setSelectionRange(text.length, text.length);
-    this.#follow();
+    this.#textChanged();
   }
 
-  get isAtEnd() {
+  get isCaretAtEnd() {
     const { selectionStart, selectionEnd, value } = this.field;
     return selectionStart === value.length && selectionEnd === value.length;
   }
 
-  // Marks words of the text: [{start, end, kind, level, ...}], in code points and in order. `level` is 0 to 1.
-  paint(marks) {
-    this.#marks = inUnits(this.text, marks);
-    this.#reflect();
-    this.moved(this.#under());
+  // Marks words: [{start, end, kind, level, ...}], in order, with offsets in code points. `kind` is a CSS class,
+  // `level` (0 to 1) the strength of the shade.
+  setMarks(marks) {
+    this.#marks = inCodeUnits(this.text, marks);
+    this.#updateMirror();
+    this.onCaret(this.#markAtCaret());
   }
 
-  // Shows a suggestion behind the end of the text.
-  suggest(ending) {
-    this.#ghost.textContent = ending;
+  // Shows a suggestion after the end of the text.
+  suggest(suggestion) {
+    this.#suggestion.textContent = suggestion;
   }
 
-  // Keeps the marks of what is still there, until they are painted anew.
-  #follow() {
-    const before = this.#before;
+  // Keeps the marks of the unchanged parts of the text until the next call of `setMarks`.
+  #textChanged() {
+    const before = this.#lastText;
     const after = this.text;
-    const [head, tail] = common(before, after, (one, other) => one === other);
-    const moved = after.length - before.length;
+    const [prefix, suffix] = commonLengths(before, after, (a, b) => a === b);
+    const shift = after.length - before.length;
     this.#marks = this.#marks.flatMap((mark) => {
-      if (mark.end <= head) return [mark];
-      if (mark.start < before.length - tail) return [];
-      return [{ ...mark, start: mark.start + moved, end: mark.end + moved }];
+      if (mark.end <= prefix) return [mark];
+      if (mark.start < before.length - suffix) return [];
+      return [{ ...mark, start: mark.start + shift, end: mark.end + shift }];
     });
-    this.#ghost.textContent = "";
-    this.#reflect();
-    this.changed(after);
+    this.#suggestion.textContent = "";
+    this.#updateMirror();
+    this.onChange(after);
   }
 
-  // Puts into the mirror what has changed: all of a long text would take longer than a key may.
-  #reflect() {
-    this.#before = this.text;
+  // Replaces only the changed parts of the mirror: to replace all of a long text takes longer than the time between
+  // two keys.
+  #updateMirror() {
+    this.#lastText = this.text;
     const before = this.#parts;
-    const after = this.#divided();
-    const [head, tail] = common(before, after, (one, other) => one.key === other.key);
-    const next = before[before.length - tail]?.node ?? this.mirror.querySelector("wbr");
-    for (const { node } of before.slice(head, before.length - tail)) node.remove();
-    after.forEach((part, at) => {
-      const isKept = at < head || at >= after.length - tail;
-      part.node = isKept ? before[at < head ? at : at - after.length + before.length].node : drawn(part);
+    const after = this.#splitAtMarks();
+    const [prefix, suffix] = commonLengths(before, after, (a, b) => a.key === b.key);
+    const next = before[before.length - suffix]?.node ?? this.mirror.querySelector("wbr");
+    for (const { node } of before.slice(prefix, before.length - suffix)) node.remove();
+    after.forEach((part, index) => {
+      const isKept = index < prefix || index >= after.length - suffix;
+      part.node = isKept ? before[index < prefix ? index : index - after.length + before.length].node : makeNode(part);
       if (!isKept) next.before(part.node);
     });
     this.#parts = after;
   }
 
-  // The text in parts, marked and not.
-  #divided() {
+  // The text as a list of parts with and without a mark.
+  #splitAtMarks() {
     const text = this.text;
     const parts = [];
-    let at = 0;
+    let position = 0;
     const add = (end, mark) => {
-      const part = text.slice(at, end);
+      const part = text.slice(position, end);
       const level = mark?.level.toFixed(3);
       if (part) parts.push({ part, mark, level, key: mark ? `${mark.kind} ${level} ${part}` : ` ${part}` });
-      at = end;
+      position = end;
     };
     for (const mark of this.#marks) {
       add(mark.start, null);
@@ -104,25 +107,25 @@ export class Editor {
     return parts;
   }
 
-  #under() {
-    const at = this.field.selectionStart;
-    return this.#marks.find((mark) => mark.start <= at && at <= mark.end) ?? null;
+  #markAtCaret() {
+    const caret = this.field.selectionStart;
+    return this.#marks.find((mark) => mark.start <= caret && caret <= mark.end) ?? null;
   }
 }
 
-// How much of the beginnings, and of the rest of the ends, of two lists or texts is the same.
-function common(before, after, isSame) {
-  const most = Math.min(before.length, after.length);
-  let head = 0;
-  while (head < most && isSame(before[head], after[head])) head++;
-  let tail = 0;
-  while (tail < most - head && isSame(before.at(-1 - tail), after.at(-1 - tail))) tail++;
-  return [head, tail];
+// The lengths of the common prefix and, of the rest, of the common suffix of two strings or arrays.
+function commonLengths(before, after, isSame) {
+  const max = Math.min(before.length, after.length);
+  let prefix = 0;
+  while (prefix < max && isSame(before[prefix], after[prefix])) prefix++;
+  let suffix = 0;
+  while (suffix < max - prefix && isSame(before.at(-1 - suffix), after.at(-1 - suffix))) suffix++;
+  return [prefix, suffix];
 }
 
-function drawn({ part, mark, level }) {
+function makeNode({ part, mark, level }) {
   if (!mark) return document.createTextNode(part);
-  const marked = make("mark", { class: mark.kind }, part);
-  marked.style.setProperty("--level", level);
-  return marked;
+  const element = make("mark", { class: mark.kind }, part);
+  element.style.setProperty("--level", level);
+  return element;
 }

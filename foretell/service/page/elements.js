@@ -1,15 +1,18 @@
-// Elements whose words come from anywhere: a string only ever becomes text, never markup.
+// Helpers that make HTML and SVG elements. Strings become text nodes, never markup.
 
-// Controls, those that would turn around what stands about them, and halves of surrogate pairs.
+// Control characters, bidirectional overrides and isolates, and unpaired surrogates.
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|[\ud800-\udfff]/gu;
+// Milliseconds without a new announcement before a screen reader gets the last one.
+const ANNOUNCEMENT_DELAY = 900;
 
-// An element with attributes and children; a child that is a string is text.
+// Creates an HTML element with attributes and children. A child that is a string becomes text. Attributes whose
+// value is null or undefined are left out.
 export function make(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
 
-// The same for SVG.
-export function draw(tag, attributes = {}, ...children) {
+// Creates an SVG element, with the same arguments as `make`.
+export function makeSvg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
@@ -21,54 +24,56 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// A text of unknown direction that cannot reorder its neighbours.
-export function apart(text) {
+// A text in a <bdi> element: a right-to-left text cannot reorder the text around it.
+export function isolated(text) {
   return make("bdi", {}, visible(text));
 }
 
-// Controls, and those that turn the writing around, made visible one for one.
+// The text with each character of INVISIBLE replaced by U+FFFD.
 export function visible(text) {
   return text.replace(INVISIBLE, "\ufffd");
 }
 
-// A word as it is shown: the end of a line has a name.
-export function word(text) {
-  return text === "<eos>" || text === "" ? make("i", {}, "end of line") : apart(text);
+// An element that shows a word of the vocabulary; "<eos>" is shown as "end of line".
+export function wordElement(word) {
+  return word === "<eos>" || word === "" ? make("i", {}, "end of line") : isolated(word);
 }
 
-// A bar, `part` of its track long; it says nothing that is not beside it in numbers.
-export function bar(part, kind = "") {
+// A bar whose filled part is `fraction` (0 to 1) of its length. Screen readers skip it: the number stands beside it.
+export function bar(fraction, kind = "") {
   const filling = make("i");
-  filling.style.setProperty("--part", String(Math.min(1, Math.max(0, part))));
+  filling.style.setProperty("--part", String(Math.min(1, Math.max(0, fraction))));
   return make("span", { class: `bar ${kind}`, "aria-hidden": "true" }, filling);
 }
 
-export function percent(part) {
-  return `${(100 * part).toFixed(1)} %`;
+// A probability from 0 to 1 as a percentage with one decimal.
+export function percent(probability) {
+  return `${(100 * probability).toFixed(1)} %`;
 }
 
-export function counted(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+// A number with its noun: "1 text", "2 texts".
+export function count(number, singular, plural = `${singular}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
 }
 
-// Shows what is found, or the invitation where nothing is.
-export function reveal(card, isFound) {
-  card.querySelector(".found").hidden = !isFound;
-  card.querySelector(".invite").hidden = isFound;
+// Shows the result of a card, or its invitation to type a text.
+export function showResult(card, hasResult) {
+  card.querySelector(".result").hidden = !hasResult;
+  card.querySelector(".invite").hidden = hasResult;
 }
 
-// Shows an error in one line; "" hides it.
-export function complain(line, message) {
-  line.textContent = visible(message);
-  line.hidden = !message;
+// Shows an error message in `element`; "" hides it.
+export function showError(element, message) {
+  element.textContent = visible(message);
+  element.hidden = !message;
 }
 
-let saying;
+let announcementTimer;
 
-// Tells a screen reader, once the typing pauses.
-export function say(message) {
-  clearTimeout(saying);
-  saying = setTimeout(() => {
-    document.getElementById("said").textContent = visible(message);
-  }, 900);
+// Lets a screen reader announce a message after a pause in typing.
+export function announce(message) {
+  clearTimeout(announcementTimer);
+  announcementTimer = setTimeout(() => {
+    document.getElementById("announcement").textContent = visible(message);
+  }, ANNOUNCEMENT_DELAY);
 }

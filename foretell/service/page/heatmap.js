@@ -1,110 +1,116 @@
-// A unit's gates and cell state as a heat map: a column for each word, in lines that fit the page.
+// The gates and the cell state of one LSTM unit as a heat map: one column per word, in as many tables as the width of
+// the page requires.
 
-import { apart, make, visible } from "./elements.js";
+import { isolated, make, visible } from "./elements.js";
 
-const MOST_STEPS = 400;
-const LEAST_WIDTH = 44;
-const MOST_WIDTH = 150;
-const PADDING = 14;
+const MAX_STEPS = 400;
+// CSS pixels.
+const MIN_COLUMN = 50;
+const MAX_COLUMN = 150;
+const COLUMN_PADDING = 14;
+// The width of the row names. It must fit figures.css, which makes them narrower on a narrow page.
 const HEAD = 104;
-const SLIM = { width: 420, head: 82 };
+const NARROW = { width: 420, head: 82 };
+const MAX_MEASURED = 40; // Characters: longer words are cut by CSS anyway.
+// Below this forget gate a division by it would show rounding errors.
+const MIN_FORGET = 1e-6;
 
 const ROWS = [
-  { name: "Forget gate", of: ({ gates }) => gates.forget },
-  { name: "Input gate", of: ({ gates }) => gates.input },
-  { name: "Candidate", of: ({ gates }) => gates.candidate, isSigned: true },
-  { name: "Cell state", of: ({ cell }) => cell, isSigned: true, kind: "cell" },
-  { name: "Output gate", of: ({ gates }) => gates.output },
-  { name: "Output", of: ({ hidden }) => hidden, isSigned: true },
+  { name: "Forget gate", values: ({ gates }) => gates.forget },
+  { name: "Input gate", values: ({ gates }) => gates.input },
+  { name: "Candidate", values: ({ gates }) => gates.candidate, isSigned: true },
+  { name: "Cell state", values: ({ cell }) => cell, isSigned: true, kind: "cell" },
+  { name: "Output gate", values: ({ gates }) => gates.output },
+  { name: "Hidden state", values: ({ hidden }) => hidden, isSigned: true },
 ];
 
 export class HeatMap {
-  #found = null;
-  #place = null;
+  #states = null;
+  #selected = null;
   #width = 0;
 
-  constructor(part) {
-    [this.maps, this.step, this.note] = [".maps", ".step", ".note"].map((which) => part.querySelector(which));
-    this.pen = document.createElement("canvas").getContext("2d");
-    new ResizeObserver(() => this.#fit()).observe(this.maps);
+  constructor(root) {
+    [this.maps, this.step, this.note] = [".maps", ".step", ".note"].map((selector) => root.querySelector(selector));
+    this.canvas = document.createElement("canvas").getContext("2d");
+    new ResizeObserver(() => this.#resize()).observe(this.maps);
     this.maps.addEventListener("click", ({ target }) => {
       const button = target.closest("button");
-      if (button) this.point(Number(button.value));
+      if (button) this.select(Number(button.value));
     });
   }
 
-  // Shows the states of a unit; null shows nothing.
-  show(found) {
-    const steps = found?.steps.length ?? 0;
-    this.#found = found;
-    this.from = Math.max(0, steps - MOST_STEPS);
-    if (!steps) this.#place = null;
-    else if (this.#place === null || this.#place >= steps) this.#place = steps - 1;
-    this.note.hidden = !this.from && !found?.backward;
+  // Shows the answer of POST /v1/states; null shows nothing. The selected word stays selected, if it is still there.
+  show(states) {
+    const steps = states?.steps.length ?? 0;
+    this.#states = states;
+    this.first = Math.max(0, steps - MAX_STEPS);
+    if (!steps) this.#selected = null;
+    else if (this.#selected === null || this.#selected >= steps) this.#selected = steps - 1;
+    this.note.hidden = !this.first && !states?.backward;
     this.note.textContent = [
-      found?.backward ? "This layer reads from the end: what it kept comes from the word to the right." : "",
-      this.from ? `The last ${MOST_STEPS} of ${steps.toLocaleString("en")} words.` : "",
+      states?.backward ? "This layer reads the text backwards: the previous word is the one to the right." : "",
+      this.first ? `Only the last ${MAX_STEPS} of ${steps.toLocaleString("en")} words are shown.` : "",
     ].join(" ");
     this.#width = 0;
-    this.#fit();
+    this.#resize();
   }
 
-  // Tells of one step, by its place.
-  point(place) {
-    if (!this.#found?.steps[place]) return;
-    this.#place = place;
-    this.#tell();
+  // Shows the equations of the word at `index`.
+  select(index) {
+    if (!this.#states?.steps[index]) return;
+    this.#selected = index;
+    this.#showStep();
   }
 
-  #tell() {
-    const place = this.#place;
+  #showStep() {
     for (const button of this.maps.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", Number(button.value) === place);
+      button.setAttribute("aria-pressed", Number(button.value) === this.#selected);
     }
-    this.step.replaceChildren(...told(this.#found, place));
+    this.step.replaceChildren(...equations(this.#states, this.#selected));
   }
 
-  #fit() {
+  #resize() {
     const width = this.maps.clientWidth;
-    if (!this.#found) this.maps.replaceChildren();
-    if (!this.#found || !width || width === this.#width) return;
+    if (!this.#states) this.maps.replaceChildren();
+    if (!this.#states || !width || width === this.#width) return;
     this.#width = width;
-    const held = this.maps.contains(document.activeElement) ? document.activeElement.value : null;
-    const most = Math.max(1, ...this.#found.cell.map(Math.abs));
-    const scales = ROWS.map(({ kind }) => (kind === "cell" ? most : 1));
-    this.maps.replaceChildren(...this.#lines(width).map((places) => table(this.#found, places, scales)));
-    this.#tell();
-    if (held !== null) this.maps.querySelector(`[value="${held}"]`)?.focus();
+    const focused = this.maps.contains(document.activeElement) ? document.activeElement.value : null;
+    const largest = Math.max(1, ...this.#states.cell.map(Math.abs));
+    const scales = ROWS.map(({ kind }) => (kind === "cell" ? largest : 1));
+    this.maps.replaceChildren(...this.#lines(width).map((indices) => table(this.#states, indices, scales)));
+    this.#showStep();
+    if (focused !== null) this.maps.querySelector(`[value="${focused}"]`)?.focus();
   }
 
-  // The places of the steps, line by line.
+  // The indices of the words, a list for each table.
   #lines(width) {
-    this.pen.font = getComputedStyle(this.maps).font;
+    this.canvas.font = getComputedStyle(this.maps).font;
     const lines = [];
-    let left = 0;
-    for (let place = this.from; place < this.#found.steps.length; place++) {
-      const { text } = this.#found.steps[place];
-      const wide = Math.min(MOST_WIDTH, Math.max(LEAST_WIDTH, this.pen.measureText(text.slice(0, 40)).width + PADDING));
-      if (!lines.length || left < wide) {
+    let free = 0;
+    for (let index = this.first; index < this.#states.steps.length; index++) {
+      const { text } = this.#states.steps[index];
+      const textWidth = this.canvas.measureText(text.slice(0, MAX_MEASURED)).width + COLUMN_PADDING;
+      const column = Math.min(MAX_COLUMN, Math.max(MIN_COLUMN, textWidth));
+      if (!lines.length || free < column) {
         lines.push([]);
-        left = width - (width < SLIM.width ? SLIM.head : HEAD);
+        free = width - (width < NARROW.width ? NARROW.head : HEAD);
       }
-      lines.at(-1).push(place);
-      left -= wide;
+      lines.at(-1).push(index);
+      free -= column;
     }
     return lines;
   }
 }
 
-function table(found, places, scales) {
-  const words = places.map((place) => {
-    const { text } = found.steps[place];
-    const how = { type: "button", value: place, title: visible(text), "aria-pressed": "false" };
-    return make("th", { scope: "col" }, make("button", how, apart(text)));
+function table(states, indices, scales) {
+  const words = indices.map((index) => {
+    const { text } = states.steps[index];
+    const attributes = { type: "button", value: index, title: visible(text), "aria-pressed": "false" };
+    return make("th", { scope: "col" }, make("button", attributes, isolated(text)));
   });
-  const rows = ROWS.map(({ name, of, isSigned, kind }, at) => make("tr", { class: kind ?? null },
+  const rows = ROWS.map(({ name, values, isSigned, kind }, row) => make("tr", { class: kind ?? null },
     make("th", { scope: "row" }, name),
-    ...places.map((place) => cell(of(found)[place], isSigned, scales[at]))));
+    ...indices.map((index) => cell(values(states)[index], isSigned, scales[row]))));
   const head = make("thead", {}, make("tr", {}, make("td"), ...words));
   return make("table", { class: "map" }, head, make("tbody", {}, ...rows));
 }
@@ -115,20 +121,22 @@ function cell(value, isSigned, scale) {
   return element;
 }
 
-// One step as an equation, in its own numbers.
-function told(found, place) {
+// The two equations of an LSTM unit with the numbers of one word.
+function equations(states, index) {
   const names = ["forget", "input", "candidate", "output"];
-  const [forget, input, candidate, output] = names.map((name) => found.gates[name][place]);
-  const [now, hidden] = [found.cell[place], found.hidden[place]];
-  // What the gates say that there was: also right where the network begins anew.
-  const before = forget > 1e-6 ? (now - input * candidate) / forget : 0;
+  const [forget, input, candidate, output] = names.map((name) => states.gates[name][index]);
+  const [cellState, hidden] = [states.cell[index], states.hidden[index]];
+  // Computed from the gates, not read from the word before: a network that reads windows starts again from zero.
+  const previous = forget > MIN_FORGET ? (cellState - input * candidate) / forget : 0;
   const line = (...parts) => make("p", { class: "sum" }, ...parts);
   const figure = (value, name) => make("span", {}, make("b", {}, short(value)), make("small", {}, name));
   return [
-    make("h4", {}, "At “", apart(found.steps[place].text), "”"),
-    line(figure(now, "cell state"), " = ", figure(forget, "forget"), " × ", figure(before, "before"), " + ",
-      figure(input, "input"), " × ", figure(candidate, "candidate")),
-    line(figure(hidden, "output"), " = ", figure(output, "output gate"), " × tanh(", figure(now, "cell state"), ")"),
+    make("h4", {}, "At “", isolated(states.steps[index].text), "”"),
+    line(figure(cellState, "cell state"), " = ", figure(forget, "forget gate"), " × ",
+      figure(previous, "previous cell state"), " + ", figure(input, "input gate"), " × ",
+      figure(candidate, "candidate")),
+    line(figure(hidden, "hidden state"), " = ", figure(output, "output gate"), " × tanh(",
+      figure(cellState, "cell state"), ")"),
   ];
 }
 

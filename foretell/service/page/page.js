@@ -1,10 +1,10 @@
-// The page: its models, the token where one is wanted, and which view is on.
+// The start of the page: loads the list of models, asks for a token if the service requires one, switches the views.
 
-import { complain } from "./elements.js";
-import { LabelsView } from "./labels.js";
-import { models, onLocked, unlock } from "./service.js";
-import { StatesView } from "./states.js";
-import { WordsView } from "./words.js";
+import { showError } from "./elements.js";
+import { LabelsView } from "./labels_view.js";
+import { fetchModels, onLocked, setToken } from "./service.js";
+import { StatesView } from "./states_view.js";
+import { WordsView } from "./words_view.js";
 
 const NAMES = ["words", "labels", "how-it-works"];
 const problem = document.getElementById("problem");
@@ -12,38 +12,44 @@ const lock = document.getElementById("lock");
 
 let views = null;
 let current = null;
-let before = null;
+// The last view that was not "how-it-works": its text and model are used there.
+let lastPredictionView = null;
 
 async function open() {
-  let found;
+  let models;
   try {
-    found = await models();
+    models = await fetchModels();
   } catch (error) {
-    // Who asks for a token says so by themselves.
-    if (error.status !== 401) complain(problem, error.message);
+    // For 401 the listener of `onLocked` shows the form for the token.
+    if (error.status !== 401) showError(problem, error.message);
     return;
   }
   lock.hidden = true;
-  complain(problem, "");
-  const part = (name) => document.getElementById(`view-${name}`);
-  const words = new WordsView(part("words"), found);
-  const labels = new LabelsView(part("labels"), found);
-  const other = () => ({ text: before?.text ?? "", model: before?.choice.current?.id });
-  views = { words, labels, "how-it-works": new StatesView(part("how-it-works"), found, other) };
-  turn(chosen() ?? found[0]?.job ?? "words");
+  showError(problem, "");
+  const source = () => ({ text: lastPredictionView?.text ?? "", model: lastPredictionView?.choice.current?.id });
+  views = {
+    words: new WordsView(section("words"), models),
+    labels: new LabelsView(section("labels"), models),
+    "how-it-works": new StatesView(section("how-it-works"), models, source),
+  };
+  showView(nameInAddress() ?? models[0]?.job ?? "words");
   document.documentElement.dataset.ready = "true";
 }
 
-function chosen() {
+function section(name) {
+  return document.getElementById(`view-${name}`);
+}
+
+function nameInAddress() {
   const name = location.hash.slice(1);
   return NAMES.includes(name) ? name : null;
 }
 
-function turn(name) {
-  if (current && current !== name && current !== "how-it-works") before = views[current];
+function showView(name) {
+  if (current && current !== name && current !== "how-it-works") lastPredictionView = views[current];
   current = name;
   for (const each of NAMES) {
-    document.getElementById(`view-${each}`).hidden = each !== name;
+    section(each).hidden = each !== name;
     const link = document.querySelector(`nav a[href="#${each}"]`);
     if (each === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -53,29 +59,30 @@ function turn(name) {
 }
 
 window.addEventListener("hashchange", () => {
-  const name = chosen();
+  const name = nameInAddress();
   if (!views || !lock.hidden || !name || name === current) return;
-  turn(name);
+  showView(name);
   scrollTo(0, 0);
   document.querySelector(`#view-${name} h2`).focus({ preventScroll: true });
 });
 
 onLocked((error) => {
-  if (!lock.hidden) complain(problem, error.message);
-  for (const name of NAMES) document.getElementById(`view-${name}`).hidden = true;
+  // The form is already there: the token that was sent is wrong.
+  if (!lock.hidden) showError(problem, error.message);
+  for (const name of NAMES) section(name).hidden = true;
   lock.hidden = false;
   document.getElementById("lock-title").focus();
 });
 
 document.getElementById("lock-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  unlock(document.getElementById("token").value.trim());
+  setToken(document.getElementById("token").value.trim());
   if (!views) {
     open();
     return;
   }
   lock.hidden = true;
-  turn(current);
+  showView(current);
 });
 
 await open();

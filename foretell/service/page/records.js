@@ -1,11 +1,13 @@
-// CSV, TSV and JSON Lines, read in the browser: rows of cells under named columns.
+// Reads CSV, TSV, JSON Lines and plain text in the browser: rows of cells under named columns.
 
-export const MOST_BYTES = 64 << 20;
+const MAX_BYTES = 64 << 20;
 
 const DELIMITERS = [",", "\t", ";", "|"];
+// Bytes or characters at the beginning of a file that are examined.
 const SAMPLE = 1 << 16;
+const SAMPLE_ROWS = 100;
 
-// The usual names of a column of texts; an earlier tier wins.
+// Usual names of a column of texts. A name of an earlier list is preferred.
 const TEXT_NAMES = [
   ["text"],
   [
@@ -19,18 +21,18 @@ const LABEL_NAMES = [
   "rating", "stars", "score", "type", "spam", "stance",
 ];
 
-// The text of a file: UTF-8, UTF-16 with its mark, else what old spreadsheets write.
-export async function decoded(file) {
-  if (file.size > MOST_BYTES) {
-    const found = Math.ceil(file.size / (1 << 20));
-    throw new Error(`expected at most ${MOST_BYTES >> 20} MiB, found ${found}; use: foretell classify MODEL FILE`);
+// The text of a file: UTF-8, UTF-16 with a byte order mark, or else Windows-1252, the encoding of old spreadsheets.
+export async function decode(file) {
+  if (file.size > MAX_BYTES) {
+    const size = Math.ceil(file.size / (1 << 20));
+    throw new Error(`expected at most ${MAX_BYTES >> 20} MiB, found ${size} MiB; use: foretell classify MODEL FILE`);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
   if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
   if (bytes.subarray(0, SAMPLE).includes(0)) {
-    throw new Error("expected CSV, TSV or JSON Lines, found binary data; export it as CSV");
+    throw new Error("expected CSV, TSV, JSON Lines or plain text, found binary data; export the file as CSV");
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -39,152 +41,160 @@ export async function decoded(file) {
   }
 }
 
-// {names, rows}: a row has as many cells as there are names, strings or what JSON has. `name` is the file's.
-export function read(text, name) {
-  const isJson = /\.(jsonl|ndjson)$/iu.test(name) || (!/\.[ct]sv$/iu.test(name) && text.trimStart().startsWith("{"));
-  const found = isJson ? readJsonLines(text) : readDelimited(text, /\.txt$/iu.test(name) ? null : delimiter(text));
-  if (!found.rows.length) throw new Error("expected records, found none in this file");
-  return found;
+// {names, rows}: each row has one cell per name, a string or a value of JSON. The extension of the file name decides
+// the format.
+export function parseRecords(text, fileName) {
+  const isJson = /\.(jsonl|ndjson)$/iu.test(fileName) ||
+    (!/\.[ct]sv$/iu.test(fileName) && text.trimStart().startsWith("{"));
+  const isPlain = /\.txt$/iu.test(fileName);
+  const records = isJson ? parseJsonLines(text) : parseTable(text, isPlain ? null : guessDelimiter(text));
+  if (!records.rows.length) {
+    throw new Error("expected at least one record, found none; write each text in a line of its own");
+  }
+  return records;
 }
 
-// A cell as a text.
+// A cell as a text; JSON for values that are not strings, "" for null.
 export function asText(cell) {
   return typeof cell === "string" ? cell : cell === null ? "" : JSON.stringify(cell);
 }
 
-// Which column holds the texts: by its name, else the longest.
+// The index of the column of texts: one with a usual name, or else the column with the longest cells.
 export function textColumn({ names, rows }) {
-  const folded = names.map(fold);
-  for (const tier of TEXT_NAMES) {
-    const found = folded.findIndex((name) => tier.includes(name));
-    if (found >= 0) return found;
+  const normalized = names.map(normalizedName);
+  for (const usual of TEXT_NAMES) {
+    const index = normalized.findIndex((name) => usual.includes(name));
+    if (index >= 0) return index;
   }
-  const sample = rows.slice(0, 100);
-  const lengths = names.map((_, place) => sample.reduce((sum, row) => sum + asText(row[place]).length, 0));
+  const sample = rows.slice(0, SAMPLE_ROWS);
+  const lengths = names.map((_, index) => sample.reduce((sum, row) => sum + asText(row[index]).length, 0));
   return lengths.indexOf(Math.max(...lengths));
 }
 
-// Rows of cells as RFC 4180 writes them, quotes and line breaks inside quotes included; `sign` is between two
-// cells, null where a line is one cell and quotes are letters.
-export function parse(text, sign) {
-  return [...rowsOf(text, sign)];
+// The rows of a table as RFC 4180 defines them, with quoted cells and line breaks inside quotes. With the delimiter
+// null, each line is one cell, and quotes are ordinary characters.
+export function parseRows(text, delimiter) {
+  return [...iterateRows(text, delimiter)];
 }
 
-function* rowsOf(text, sign) {
-  const unquoted = new RegExp(`[^${sign ?? ""}\\r\\n]*`, "uy");
+function* iterateRows(text, delimiter) {
+  const unquoted = new RegExp(`[^${delimiter ?? ""}\\r\\n]*`, "uy");
   let row = [];
-  let at = 0;
-  while (at < text.length) {
-    const isQuoted = text[at] === '"' && sign !== null;
+  let offset = 0;
+  while (offset < text.length) {
+    const isQuoted = text[offset] === '"' && delimiter !== null;
     let cell = "";
-    if (isQuoted) [cell, at] = closed(text, at);
-    unquoted.lastIndex = at;
-    const [more] = unquoted.exec(text);
-    row.push(cell + more);
-    at += more.length;
-    if (text[at] === sign) {
-      at += 1;
-      if (at < text.length) continue;
+    if (isQuoted) [cell, offset] = parseQuoted(text, offset);
+    unquoted.lastIndex = offset;
+    const [rest] = unquoted.exec(text);
+    row.push(cell + rest);
+    offset += rest.length;
+    if (text[offset] === delimiter) {
+      offset += 1;
+      if (offset < text.length) continue;
       row.push("");
     }
-    at += text.startsWith("\r\n", at) ? 2 : 1;
-    // An empty line is no record, an empty text is one.
+    offset += text.startsWith("\r\n", offset) ? 2 : 1;
+    // An empty line is no record. A line with "" is a record with an empty text.
     if (row.length > 1 || row[0] || isQuoted) yield row;
     row = [];
   }
 }
 
-// What is in quotes from `start` on, and where that ends.
-function closed(text, start) {
+// [content, end] of the quoted cell that begins at `start`.
+function parseQuoted(text, start) {
   const parts = [];
-  let from = start + 1;
+  let offset = start + 1;
   for (;;) {
-    const end = text.indexOf('"', from);
+    const end = text.indexOf('"', offset);
     if (end < 0) {
       const line = text.slice(0, start).split("\n").length;
-      throw new Error(`expected a closing quote, found none after the one in line ${line}`);
+      throw new Error(`expected a closing quote, found none after the opening quote in line ${line}; add the quote`);
     }
-    parts.push(text.slice(from, end));
+    parts.push(text.slice(offset, end));
     if (text[end + 1] !== '"') return [parts.join('"'), end + 1];
-    from = end + 2;
+    offset = end + 2;
   }
 }
 
-// The delimiter under which the beginning of a text is the most regular table.
-function delimiter(text) {
+// The delimiter for which the beginning of a text has the most rows of equal length.
+function guessDelimiter(text) {
   const end = text.length > SAMPLE ? text.lastIndexOf("\n", SAMPLE) + 1 : text.length;
-  const scores = DELIMITERS.map((sign) => {
-    const rows = untilError(rowsOf(text.slice(0, end), sign));
+  const scores = DELIMITERS.map((delimiter) => {
+    const rows = rowsUntilError(text.slice(0, end), delimiter);
     const width = rows[0]?.length ?? 1;
     return width < 2 ? 0 : rows.filter((row) => row.length === width).length / rows.length;
   });
   return scores.some(Boolean) ? DELIMITERS[scores.indexOf(Math.max(...scores))] : ",";
 }
 
-// What comes before an error: a sample may end inside quotes.
-function untilError(values) {
-  const found = [];
+// The rows of a sample. It may end inside a quoted cell; if the file is wrong, `parseRows` reports it.
+function rowsUntilError(text, delimiter) {
+  const rows = [];
   try {
-    for (const each of values) found.push(each);
+    for (const row of iterateRows(text, delimiter)) rows.push(row);
   } catch {
-    // Reading the whole text says what is wrong, if anything is.
+    return rows;
   }
-  return found;
+  return rows;
 }
 
-function readDelimited(text, sign) {
-  const rows = parse(text.replace(/^\ufeff/u, ""), sign);
+function parseTable(text, delimiter) {
+  const rows = parseRows(text.replace(/^\ufeff/u, ""), delimiter);
   const width = rows[0]?.length ?? 1;
-  const names = hasHead(rows, sign) ? distinct(rows.shift()) : numbered(width);
+  const names = hasHeader(rows, delimiter) ? distinctNames(rows.shift()) : defaultNames(width);
   const wrong = rows.findIndex((row) => row.length !== width);
   if (wrong >= 0) {
-    const found = `${rows[wrong].length} in record ${wrong + 1}`;
-    throw new Error(`expected ${width} columns in each record, found ${found}; put texts with delimiters in quotes`);
+    throw new Error(`expected ${width} columns in each record, found ${rows[wrong].length} in record ${wrong + 1}; ` +
+      "put texts that contain the delimiter in quotes");
   }
   return { names, rows };
 }
 
-// The first row names the columns: one of its names is usual, or no label of the records.
-function hasHead(rows, sign) {
-  if (sign === null || !rows.length) return false;
+// Whether the first row contains the names of the columns: one of them is a usual name, or is not a value of a record.
+function hasHeader(rows, delimiter) {
+  if (delimiter === null || !rows.length) return false;
   const [first, ...others] = rows;
-  if (first.some((name) => [...TEXT_NAMES.flat(), ...LABEL_NAMES].includes(fold(name)))) return true;
+  const usual = [...TEXT_NAMES.flat(), ...LABEL_NAMES];
+  if (first.some((name) => usual.includes(normalizedName(name)))) return true;
   if (!others.length || first.length > 2) return others.length > 0;
-  return first.length === 2 && ![0, 1].some((place) => others.some((row) => row[place] === first[place]));
+  return first.length === 2 && ![0, 1].some((index) => others.some((row) => row[index] === first[index]));
 }
 
-function numbered(width) {
-  return width === 1 ? ["text"] : Array.from({ length: width }, (_, place) => `column ${place + 1}`);
+function defaultNames(width) {
+  return width === 1 ? ["text"] : Array.from({ length: width }, (_, index) => `column ${index + 1}`);
 }
 
-// Two columns of one name get two.
-function distinct(names) {
-  return names.map((name, place) => (names.indexOf(name) < place ? `${name} (${place + 1})` : name));
+// Adds the number of the column to a name that an earlier column has.
+function distinctNames(names) {
+  return names.map((name, index) => (names.indexOf(name) < index ? `${name} (${index + 1})` : name));
 }
 
-function fold(name) {
+function normalizedName(name) {
   return name.trim().toLowerCase().replace(/[ -]/gu, "_");
 }
 
-function readJsonLines(text) {
+function parseJsonLines(text) {
   const records = [];
-  for (const [place, line] of text.replace(/^\ufeff/u, "").split(/\r?\n/u).entries()) {
-    if (line.trim()) records.push(record(line, place + 1));
+  for (const [index, line] of text.replace(/^\ufeff/u, "").split(/\r?\n/u).entries()) {
+    if (line.trim()) records.push(parseJsonLine(line, index + 1));
   }
-  const names = [...new Set(records.flatMap((each) => Object.keys(each)))];
-  return { names, rows: records.map((each) => names.map((name) => (Object.hasOwn(each, name) ? each[name] : null))) };
+  const names = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  const rows = records.map((record) => names.map((name) => (Object.hasOwn(record, name) ? record[name] : null)));
+  return { names, rows };
 }
 
-function record(line, number) {
+// One record: an object, or a string as the only column "text".
+function parseJsonLine(line, number) {
   let value = null;
   try {
     value = JSON.parse(line);
   } catch {
-    // Told of below, as all that is no object.
+    // Not JSON: `value` stays null, which the error below covers.
   }
   if (typeof value === "string") return { text: value };
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new Error(`expected a JSON object in each line, found something else in line ${number}`);
+    throw new Error(`expected a JSON object in each line, found another value in line ${number}; correct this line`);
   }
   return value;
 }

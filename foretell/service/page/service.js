@@ -1,63 +1,65 @@
-// Asking the service that this page comes from.
+// HTTP requests to the service that this page was loaded from.
 
-const GONE = "No answer from the service. Is it still running?";
-const STOPPED = "The service stopped in the middle of an answer.";
+const NO_ANSWER = "The service does not answer. Check that “foretell serve” is running, then try again.";
+const INCOMPLETE = "The service closed the connection before its answer was complete. Try again.";
 
 let token = "";
-let locked = () => {};
+let onUnauthorized = () => {};
 
-export class Refused extends Error {
-  constructor(status, problem, retryAfter) {
-    super(problem.message ?? `The service answered ${status}.`);
-    Object.assign(this, { status, code: problem.code ?? null, retryAfter });
+// An answer of the service with an HTTP status that is not 2xx.
+export class ServiceError extends Error {
+  constructor(status, { message, code = null }, retryAfter) {
+    super(message ?? `The service answered with HTTP status ${status}. Try again.`);
+    Object.assign(this, { status, code, retryAfter });
   }
 }
 
-// Calls `listener` whenever the service wants a token that it has not been given.
+// Calls `listener(error)` whenever the service answers 401: the token is missing or wrong.
 export function onLocked(listener) {
-  locked = listener;
+  onUnauthorized = listener;
 }
 
-// The token is kept in this variable only: nothing that outlives the page knows it.
-export function unlock(given) {
-  token = given;
+// Sends `value` as the token of all later requests. It is stored in this variable only, not in the browser.
+export function setToken(value) {
+  token = value;
 }
 
-export async function models() {
-  return (await (await fetched("v1/models", { method: "GET" })).json()).data;
+// The model cards of GET /v1/models.
+export async function fetchModels() {
+  return (await (await request("v1/models", { method: "GET" })).json()).data;
 }
 
-// The answer to a question, as JSON; offsets in it count code points.
-export async function ask(verb, question, signal) {
-  const answer = await posted(verb, question, signal);
-  return orTold(answer.json(), STOPPED);
+// The JSON answer of POST /v1/`path`. Its offsets count code points.
+export async function post(path, body, signal) {
+  const response = await send(path, body, signal);
+  return withMessage(response.json(), INCOMPLETE);
 }
 
-// The pieces of a continuation, as they are written.
-export async function* written(question, signal) {
-  const answer = await posted("completions", { ...question, stream: true }, signal);
-  for await (const data of events(answer.body.pipeThrough(new TextDecoderStream()))) {
+// The pieces of text of a continuation, one after another while the service writes them.
+export async function* streamCompletion(body, signal) {
+  const response = await send("completions", { ...body, stream: true }, signal);
+  for await (const data of serverSentEvents(response.body.pipeThrough(new TextDecoderStream()))) {
     if (data === "[DONE]") return;
-    const found = JSON.parse(data);
-    if (found.error) throw new Refused(500, found.error);
-    yield found.choices[0].text;
+    const event = JSON.parse(data);
+    if (event.error) throw new ServiceError(500, event.error);
+    yield event.choices[0].text;
   }
-  throw new Error(STOPPED);
+  throw new Error(INCOMPLETE);
 }
 
-async function* events(stream) {
-  let waiting = "";
+async function* serverSentEvents(stream) {
+  let incomplete = "";
   const reader = stream.getReader();
-  const next = () => orTold(reader.read(), STOPPED);
-  for (let part = await next(); !part.done; part = await next()) {
-    const whole = (waiting + part.value).split("\n\n");
-    waiting = whole.pop();
-    for (const each of whole) yield each.replace(/^data: /u, "");
+  const next = () => withMessage(reader.read(), INCOMPLETE);
+  for (let chunk = await next(); !chunk.done; chunk = await next()) {
+    const events = (incomplete + chunk.value).split("\n\n");
+    incomplete = events.pop();
+    for (const event of events) yield event.replace(/^data: /u, "");
   }
 }
 
-// What a promise gives; the browser's own word for a failure of the network is put in ours.
-async function orTold(promise, message) {
+// Awaits a promise. A network error gets `message`, because browsers word such errors differently.
+async function withMessage(promise, message) {
   try {
     return await promise;
   } catch (error) {
@@ -66,19 +68,19 @@ async function orTold(promise, message) {
   }
 }
 
-function posted(verb, question, signal) {
-  // A half of a surrogate pair is no text: it is sent as what it is shown as.
-  const body = JSON.stringify(question, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));
-  return fetched(`v1/${verb}`, { method: "POST", body, signal });
+function send(path, body, signal) {
+  // JSON cannot carry unpaired surrogates: they are sent as U+FFFD, as the page shows them.
+  const json = JSON.stringify(body, (_, value) => (typeof value === "string" ? value.toWellFormed() : value));
+  return request(`v1/${path}`, { method: "POST", body: json, signal });
 }
 
-async function fetched(path, how) {
+async function request(path, options) {
   const headers = { "Content-Type": "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
-  const answer = await orTold(fetch(path, { ...how, headers, cache: "no-store" }), GONE);
-  if (answer.ok) return answer;
-  const problem = await answer.json().then(({ error }) => error ?? {}, () => ({}));
-  const refused = new Refused(answer.status, problem, Number(answer.headers.get("Retry-After")) || 1);
-  if (refused.status === 401) locked(refused);
-  throw refused;
+  const response = await withMessage(fetch(path, { ...options, headers, cache: "no-store" }), NO_ANSWER);
+  if (response.ok) return response;
+  const body = await response.json().then(({ error }) => error ?? {}, () => ({}));
+  const error = new ServiceError(response.status, body, Number(response.headers.get("Retry-After")) || 1);
+  if (error.status === 401) onUnauthorized(error);
+  throw error;
 }

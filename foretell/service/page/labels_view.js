@@ -1,0 +1,149 @@
+// The view of a text classifier: the label while the user types, the effect of each word, and whole files.
+
+import { Curve } from "./curve.js";
+import { Editor } from "./editor.js";
+import { announce, isolated, make, percent, showError, showResult } from "./elements.js";
+import { FileCard } from "./file_card.js";
+import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
+import { ModelChoice } from "./model_choice.js";
+import { allWordsTable, showEffects, showPrediction, summary } from "./prediction.js";
+import { post } from "./service.js";
+
+// Words whose effect is a smaller part of the largest effect are not shaded.
+const MIN_LEVEL = 0.1;
+
+export class LabelsView {
+  constructor(view, models) {
+    this.view = view;
+    this.choice = new ModelChoice(view, models.filter(({ job }) => job === "labels"), () => {
+      this.file.reset();
+      this.#update();
+    });
+    [this.problem, this.key, this.example, this.prediction, this.effects, this.along] = [
+      ".editor .problem", "[data-key]", "[data-example]", ".prediction", ".word-effects", ".along",
+    ].map((selector) => view.querySelector(selector));
+    this.detail = this.along.querySelector("[data-caret]");
+    this.curve = new Curve(this.along.querySelector(".curve"), (index) => this.#describe(index));
+    this.file = new FileCard(view.querySelector(".file"), () => this.choice.current);
+    this.editor = new Editor(view.querySelector(".editor"), {
+      onChange: () => this.#update(),
+      onCaret: (mark) => this.#select(mark),
+    });
+    this.example.querySelector("button").addEventListener("click", ({ currentTarget }) => {
+      this.editor.text = currentTarget.textContent;
+      this.editor.field.focus();
+    });
+    view.querySelector("details").addEventListener("toggle", () => this.#showAllWords());
+    this.#makeRequests();
+  }
+
+  get text() {
+    return this.editor.text;
+  }
+
+  // Called when the view is shown.
+  enter() {
+    this.file.updateVisibility();
+    this.curve.resize();
+  }
+
+  // The label is requested at once. The explanation is a second request, because it takes as many predictions as the
+  // text has words, twice.
+  #makeRequests() {
+    const send = (path) => async (text, signal) =>
+      (await post(path, { model: this.choice.current.id, texts: text }, signal)).answers[0];
+    const fail = (error) => showError(this.problem, error.message);
+    this.predictionRequest = new LatestRequest({
+      delay: SHORT_DELAY,
+      isEager: true,
+      panel: this.prediction,
+      send: send("classify"),
+      show: (answer) => {
+        showPrediction(this.prediction, answer);
+        announce(summary(answer));
+      },
+      fail,
+    });
+    this.explanationRequest = new LatestRequest({
+      delay: LONG_DELAY,
+      panel: this.effects,
+      send: send("explain"),
+      show: (explanation) => this.#showExplanation(explanation),
+      fail,
+    });
+  }
+
+  #update() {
+    showError(this.problem, "");
+    if (!this.choice.current) return;
+    const hasText = Boolean(this.text.trim());
+    this.example.hidden = hasText;
+    if (hasText) {
+      this.predictionRequest.start(this.text);
+      this.explanationRequest.start(this.text);
+      return;
+    }
+    this.predictionRequest.cancel();
+    this.explanationRequest.cancel();
+    showPrediction(this.prediction, null);
+    this.#showExplanation(null);
+  }
+
+  #showExplanation(explanation) {
+    this.explanation = explanation;
+    const words = explanation?.words ?? [];
+    this.key.hidden = !words.length;
+    if (words.length) this.key.replaceChildren(...shadingKey(explanation));
+    const largest = Math.max(1, ...words.map(({ effect }) => Math.abs(effect)));
+    this.editor.setMarks(words.map(({ start, end, effect }, index) => {
+      const level = Math.abs(effect) / largest;
+      const kind = level < MIN_LEVEL ? "plain" : effect > 0 ? "for" : "against";
+      return { start, end, kind, level, index };
+    }));
+    showEffects(this.effects, explanation);
+    this.#showAllWords();
+    showResult(this.along, words.length > 1);
+    this.curve.show(words.length > 1 ? explanation : null);
+    this.#describe(null);
+  }
+
+  // The table is made only while it is open: a long text has many rows.
+  #showAllWords() {
+    const details = this.view.querySelector("details");
+    const isShown = details.open && this.explanation?.words.length;
+    details.querySelector("[data-linear]").hidden = (this.explanation?.linear_bias ?? null) === null;
+    details.querySelector(".wide").replaceChildren(...(isShown ? [allWordsTable(this.explanation)] : []));
+  }
+
+  #select(mark) {
+    const index = mark && this.explanation ? mark.index : null;
+    this.curve.select(index);
+    this.#describe(index);
+  }
+
+  // Describes the word at `index`; null describes the curve.
+  #describe(index) {
+    const { words, running, label, stride } = this.explanation ?? {};
+    if (!words || words.length < 2) return;
+    if (index === null) {
+      this.detail.replaceChildren("The probability of ", isolated(label), " if the text ended after that word. " +
+        "Put the caret in a word to see its numbers.");
+      return;
+    }
+    const { text, without } = words[index];
+    const upTo = running[Math.min(running.length - 1, Math.floor(index / stride))];
+    this.detail.replaceChildren("Probability of ", isolated(label), " for the text up to ",
+      make("b", {}, isolated(text)), `: ${percent(upTo)}. For the whole text without this word: ${percent(without)}.`);
+  }
+}
+
+function shadingKey({ label, words, linear_bias: linearBias }) {
+  const read = words.filter(({ is_read: isRead }) => isRead).length;
+  const others = linearBias === null ? "" : " The linear model reads all words.";
+  const isCut = read < words.length;
+  const limit = isCut ? ` The network reads only the last ${read} of ${words.length} words.${others}` : "";
+  return [
+    "The word ", make("mark", { class: "for" }, "raises"), " or ", make("mark", { class: "against" }, "lowers"),
+    " the probability of ", isolated(label), `.${limit}`,
+  ];
+}

@@ -1,0 +1,84 @@
+// The label of a text and the effects of its words, as bars and tables.
+
+import { bar, count, isolated, make, percent, showResult, visible } from "./elements.js";
+
+const MAX_LABELS = 8;
+const MAX_WORDS = 8;
+// Log-odds. Words with a smaller effect are not listed.
+const MIN_EFFECT = 0.05;
+
+// A label and its probability in one line.
+export function summary({ label, probability }) {
+  return `${visible(label)}, ${percent(probability)}`;
+}
+
+// Shows the label of a text and the probabilities of all labels; null shows the invitation to type.
+export function showPrediction(card, answer) {
+  showResult(card, answer !== null);
+  if (!answer) return;
+  const [label, probability] = card.querySelectorAll(".answer > *");
+  label.textContent = visible(answer.label);
+  probability.textContent = percent(answer.probability);
+  const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
+  const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
+    make("li", {}, isolated(name), bar(p), make("span", { class: "number" }, percent(p))));
+  const hidden = ranked.length - MAX_LABELS;
+  if (hidden > 0) rows.push(make("li", { class: "soft" }, `and ${count(hidden, "more label")}`));
+  card.querySelector(".bars").replaceChildren(...rows);
+  const notice = card.querySelector(".notice");
+  notice.hidden = !answer.flags.length;
+  notice.textContent = `This text is unusual: ${answer.flags.join("; ")}. Its probability is less reliable.`;
+}
+
+// Shows the words with the largest effects; null, or a text without words, shows the invitation.
+export function showEffects(card, explanation) {
+  const words = explanation?.words ?? [];
+  showResult(card, words.length > 0);
+  if (!words.length) return;
+  const ranked = words.toSorted((a, b) => Math.abs(b.effect) - Math.abs(a.effect)).slice(0, MAX_WORDS);
+  const largest = Math.max(1, Math.abs(ranked[0].effect));
+  const listed = ranked.filter(({ effect }) => Math.abs(effect) >= MIN_EFFECT);
+  card.querySelector(".effects").replaceChildren(listed.length
+    ? effectsTable(explanation, listed.map((word) => effectRow(word, largest)))
+    : make("p", { class: "soft" }, "No single word has a noticeable effect: without any one of them, the probability " +
+      "stays almost the same."));
+}
+
+function effectsTable({ label, probability }, rows) {
+  const head = ["Word", "Lowers · raises", "Without it"].map((name) => make("th", { scope: "col" }, name));
+  const caption = make("caption", {}, "The probability of ", isolated(label), ` is ${percent(probability)}. ` +
+    "The last column is the probability without the word.");
+  return make("table", { class: "effects" }, caption, make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...rows));
+}
+
+function effectRow({ text, effect, without }, largest) {
+  const isRaised = effect > 0;
+  return make("tr", {},
+    make("th", { scope: "row" }, isolated(text)),
+    make("td", { class: "side" },
+      make("span", { class: "sides" }, bar(Math.abs(effect) / largest, isRaised ? "for" : "against")),
+      make("span", { class: "visually-hidden" }, isRaised ? "raises" : "lowers")),
+    make("td", { class: "number" }, percent(without)));
+}
+
+// A table of all words with all numbers of an explanation. Without a linear model, its column is left out.
+export function allWordsTable({ label, words, running, stride, linear_bias: linearBias }) {
+  const hasLinear = linearBias !== null;
+  const names = ["Word", "Effect", "Without it", "Up to it", ...(hasLinear ? ["Linear model"] : [])];
+  const rows = words.map((word, index) => make("tr", {},
+    make("th", { scope: "row" }, isolated(word.text)),
+    ...[
+      signed(word.effect),
+      percent(word.without),
+      percent(running[Math.min(running.length - 1, Math.floor(index / stride))]),
+      ...(hasLinear ? [word.linear === null ? "–" : signed(word.linear)] : []),
+    ].map((text) => make("td", { class: "number" }, text))));
+  const head = names.map((name, index) => make("th", { scope: "col", class: index ? "number" : null }, name));
+  const caption = make("caption", {}, "Label: ", isolated(label));
+  return make("table", {}, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
+}
+
+function signed(number) {
+  return `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+}
