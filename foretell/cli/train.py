@@ -94,6 +94,7 @@ def train_words(
     _prepare(training)
     from foretell.data.corpus import open_corpus
     from foretell.data.survey import survey_corpus
+    from foretell.training.options import TrainOptions
     from foretell.training.words.train import check_valid
     from foretell.training.words.train import train_words as train
 
@@ -114,12 +115,10 @@ def train_words(
         model = train(
             corpus,
             settings,
+            TrainOptions(
+                preset=name, baseline=baseline, listener=listener, started=STARTED, **training.for_trainer()
+            ),
             valid=held_out,
-            preset=name,
-            baseline=baseline,
-            listener=listener,
-            began=STARTED,
-            **training.for_trainer(),
         )
     _finish(model, training)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import check_size, network_size
-from foretell.config import LabelsSettings, to_dict
+from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import split, text_key
 from foretell.data.survey import check_learnable
@@ -23,7 +24,8 @@ from foretell.training.events import Listener, Said, silent
 from foretell.training.interrupt import Interrupt
 from foretell.training.labels.stages import Stages
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, take_over
-from foretell.training.run import Run
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run
 
 if TYPE_CHECKING:
     from foretell.training.labels.network_fit import Fitting
@@ -88,32 +90,39 @@ def train_labels(
         ArtifactError: `out` cannot be written.
         Interrupted: training was stopped after a checkpoint.
     """
-    budget = Budget(settings.minutes, began)
     if start is not None:
         settings = fitting_settings(settings, start)
     check_learnable(examples)
     labels = sorted(set(examples.labels))
     train, held_out = _parts(examples, settings, valid, labels, listener)
     unlabelled = _usable(unlabelled, train, held_out, settings, listener)
-    request = {
-        "job": "labels",
-        "preset": preset,
-        "settings": to_dict(settings),
-        "data": _digest(examples, valid, [*unlabelled, *([] if start is None else [start.digest()])]),
-        "sources": [examples.name] if valid is None else [examples.name, valid.name],
-    }
-    options: dict[str, Any] = {"checkpoint_seconds": checkpoint_seconds, "tensorboard": tensorboard}
-    with (
-        Interrupt(stop_after_steps) as interrupt,
-        Run.open(out, request, resume=resume, restart=restart, **options) as run,
-    ):
+    request = Request(
+        job="labels",
+        settings=settings,
+        data=_digest(examples, valid, [*unlabelled, *([] if start is None else [start.digest()])]),
+        sources=[examples.name] if valid is None else [examples.name, valid.name],
+    )
+    options = TrainOptions(
+        out=Path(out),
+        preset=preset,
+        resume=resume,
+        restart=restart,
+        checkpoint_seconds=checkpoint_seconds,
+        tensorboard=tensorboard,
+        listener=listener,
+        started=time.monotonic() if began is None else began,
+        stop_after_steps=stop_after_steps,
+    )
+    with Run.open(request, options) as run:
+        interrupt, budget = run.interrupt, run.budget
         stages = Stages(train, held_out, unlabelled, labels, settings, listener)
         checkpoint = run.checkpoints.latest()
         stages.fit_linear(baseline)
         if unlabelled:
             stages.label(budget, None if checkpoint is None else dict(checkpoint.arrays))
         fitting = _prepare(stages, run, checkpoint, interrupt, budget, start)
-        fitting.fit()
+        with interrupt.deferred():
+            fitting.fit()
         of_network = None if fitting.valid is None else fitting.predict(fitting.valid)
         ensemble = stages.mix(fitting, of_network)
         if settings.refit:
