@@ -74,18 +74,15 @@ class LanguageModel:
 
         require_training()
         chosen = with_changes(_preset(preset), settings)
+        from foretell.training.options import TrainOptions
         from foretell.training.words.train import train_words
 
         home = Home(out)
         train_words(
             _corpus(source),
             chosen,
-            out=home.path,
-            preset=preset,
+            TrainOptions(out=home.path, preset=preset, resume=resume, restart=restart, listener=listener),
             valid=None if valid is None else _corpus(valid, part="test"),
-            resume=resume,
-            restart=restart,
-            listener=listener,
         )
         return cls(home, WordsRuntime.open(home.path))
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     """Return the one line and the exit code that answer `error`, raised by the command `tokens`."""
     if isinstance(error, Interrupted):
-        return f"interrupted; everything so far is saved; resume with: {resume_command(tokens)}", 130
+        return f"interrupted; resume with: {resume_command(tokens)}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", 130
     if isinstance(error, ForetellError):

@@ -47,13 +47,15 @@ def demo(*, out: Path = Path("foretell-demo")) -> None:
 def _words(out: Path) -> None:
     from foretell.data.corpus import open_corpus
     from foretell.runtime.words.predictor import WordsRuntime
+    from foretell.training.options import TrainOptions
     from foretell.training.words.train import train_words
 
     corpus = open_corpus("meditations")
     _title("1  Words", "A language model learns a page of Marcus Aurelius.")
     _say(f"   “{excerpt(' '.join(corpus), 200)}”\n")
     with view() as listener:
-        model = train_words(corpus, WORDS_PRESETS["base"], out=out, restart=True, listener=listener)
+        options = TrainOptions(out=out, restart=True, listener=listener)
+        model = train_words(corpus, WORDS_PRESETS["base"], options)
     _took(model)
     runtime = WordsRuntime.open(out)
     _say(f"\nWhat comes after “{PROMPT}”?\n")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from foretell.cli.output import duration, percent
-from foretell.training.events import Checkpointed, EpochDone, Event, Progress, Said
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 
 QUIET_SECONDS = 10.0
 
@@ -94,7 +94,7 @@ def view() -> PlainView:
 
 def describe(event: Event) -> str:
     """Return one line for an event; empty where there is nothing worth a line."""
-    if isinstance(event, Said):
+    if isinstance(event, Note):
         return event.text
     if isinstance(event, Progress):
         return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_figures(event)}"

@@ -94,6 +94,7 @@ def train_words(
     _prepare(training)
     from foretell.data.corpus import open_corpus
     from foretell.data.survey import survey_corpus
+    from foretell.training.options import TrainOptions
     from foretell.training.words.train import check_valid
     from foretell.training.words.train import train_words as train
 
@@ -114,12 +115,10 @@ def train_words(
         model = train(
             corpus,
             settings,
+            TrainOptions(
+                preset=name, baseline=baseline, listener=listener, started=STARTED, **training.for_trainer()
+            ),
             valid=held_out,
-            preset=name,
-            baseline=baseline,
-            listener=listener,
-            began=STARTED,
-            **training.for_trainer(),
         )
     _finish(model, training)
 
@@ -212,12 +211,12 @@ def _say_preset(name: str, why: str) -> None:
 
 def _once(listener: Listener, said: Iterable[str]) -> Listener:
     """Return a listener that does not repeat the notes that the survey showed."""
-    from foretell.training.events import Event, Said
+    from foretell.training.events import Event, Note
 
     known = set(said)
 
     def listen(event: Event) -> None:
-        if not (isinstance(event, Said) and event.text in known):
+        if not (isinstance(event, Note) and event.text in known):
             listener(event)
 
     return listen

@@ -1,8 +1,6 @@
-"""Adam as Keras has it, each variable updated by one pass of TensorFlow's fused kernel instead of a dozen."""
+"""Keras's Adam with TensorFlow's fused kernel: one pass over each variable instead of a dozen."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,12 +9,14 @@ import tensorflow as tf
 class Adam(keras.optimizers.Adam):  # type: ignore[misc]
     """`keras.optimizers.Adam` without AMSGrad: the same numbers but for rounding (Kingma & Ba 2015).
 
-    Large embeddings make the update a matter of memory: Keras reads and writes each of their numbers once an
-    operation. Where a gradient comes in pieces (`tf.IndexedSlices`), Keras squares each piece for the second
-    moment; here they are summed first, as the paper has it.
+    With large embeddings the update is limited by memory bandwidth: Keras reads and writes each number once
+    per operation. Where a sparse gradient (`tf.IndexedSlices`) holds a row several times, Keras squares each
+    for the second moment; here they are summed first, as in the paper.
     """
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        self, gradient: tf.Tensor | tf.IndexedSlices, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         """Update one variable; see `keras.optimizers.Optimizer.update_step`."""
         place = self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, tf.float32)

@@ -1,8 +1,9 @@
-"""A training that ends in time: how many steps there will be, as the clock tells while it goes on.
+"""The time limit of a training: the number of steps is adjusted while the training runs.
 
-Nothing is predicted from sizes: the pace of the last steps says how many more fit before the deadline. A
-machine that slows down midway gets fewer steps, and the learning rate, a function of step and steps, still
-reaches its end. While all planned steps fit, the clock has no say, and the same seed gives the same weights.
+Nothing is predicted from sizes: the pace of the last steps decides how many more fit before the deadline. A
+machine that slows down midway does fewer steps, and the learning rate, a function of step and steps, still
+reaches its end. While all planned steps fit, the clock has no effect, and the same seed gives the same
+weights.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import time
 from collections.abc import Callable
 
 SECONDS_TO_WRITE = 3.0
-"""What writing a model takes at most: its ONNX graph is run and compared."""
+"""The time reserved for writing a model: its ONNX graph is run and compared."""
 
 _UNTYPICAL = 2
-"""First steps of a process, which compile what the others only run."""
+"""The first steps of a process compile functions; they do not count for the pace."""
 
 _SMOOTHING = 0.05
-"""Weight of the newest step in the pace, so that it follows the last twenty."""
+"""Weight of the newest step in the pace, an exponential mean over about the last twenty steps."""
 
 
 class Budget:
@@ -25,26 +26,29 @@ class Budget:
 
     Args:
         minutes: for the whole command; 0: without limit.
-        began: when the command began, by `clock`; None: now.
+        started: when the command began, by `clock`; None: now.
         clock: monotonic seconds.
+
+    Attributes:
+        deadline: when the command has to end, by `clock`; None: without limit.
     """
 
     def __init__(
-        self, minutes: float, began: float | None = None, clock: Callable[[], float] = time.monotonic
+        self, minutes: float, started: float | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self.began = clock() if began is None else began
-        self.deadline = self.began + 60 * minutes if minutes else None
+        self._started = clock() if started is None else started
+        self.deadline = self._started + 60 * minutes if minutes else None
         self._reserve, self._pace, self._seen = 0.0, 0.0, 0
         self._last: float | None = None
 
     def keep(self, seconds: float) -> None:
-        """Keep so many seconds for what comes after the steps: measuring, mixing, writing."""
+        """Reserve so many seconds for what follows the steps: measuring, combining models, writing."""
         self._reserve = seconds
 
     def seconds(self) -> float:
         """Return the seconds since the command began."""
-        return self._clock() - self.began
+        return self._clock() - self._started
 
     def left(self) -> float:
         """Return the seconds that are left for steps; infinite without a limit, never below 0."""
@@ -53,7 +57,7 @@ class Budget:
         return max(0.0, self.deadline - self._reserve - self._clock())
 
     def step_done(self) -> None:
-        """Learn the pace; call after each step."""
+        """Measure the pace; call after each step."""
         now = self._clock()
         if self._last is not None and self._seen >= _UNTYPICAL:
             took = now - self._last
@@ -62,7 +66,7 @@ class Budget:
         self._last, self._seen = now, self._seen + 1
 
     def pause(self) -> None:
-        """Leave what happens until the next step (a held-out part, a checkpoint) out of the pace."""
+        """Leave the time until the next step (validation, a checkpoint) out of the pace."""
         self._last = None
 
     def steps(self, done: int, planned: int) -> int:

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a training needs to go on, on disk, whole or not at all.
+"""Checkpoints: everything that a training needs to continue, on disk, whole or not at all.
 
 A checkpoint is a folder with two files::
 
@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from foretell.errors import RunError
-
-Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _ARRAYS, _STATE, _PREFIX = "arrays.safetensors", "state.json", "checkpoint-"
 
@@ -38,9 +37,14 @@ class Checkpoint:
     """What `Checkpoints.save` wrote: the step it was taken after, its arrays and its plain values."""
 
     step: int
-    arrays: dict[str, np.ndarray[Any, Any]]
+    arrays: dict[str, npt.NDArray[np.generic]]
     state: dict[str, Any]
     path: Path
+
+    def under(self, prefix: str) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the arrays whose names begin with `prefix/`, by the rest of their names."""
+        start = f"{prefix}/"
+        return {name.removeprefix(start): v for name, v in self.arrays.items() if name.startswith(start)}
 
 
 class Checkpoints:
@@ -48,28 +52,34 @@ class Checkpoints:
 
     Args:
         folder: where they lie; made by the first `save`.
-        every: seconds between two checkpoints on the clock, 60 by default.
-        keep: how many to keep, the newest, 2 by default.
+        every: seconds between two checkpoints, 60 by default.
+        keep: how many of the newest checkpoints to keep, 2 by default.
+
+    Attributes:
+        newest_step: the step of the checkpoint that was last saved or read, or None.
     """
 
     def __init__(self, folder: Path, every: float = 60.0, keep: int = 2) -> None:
         self.folder, self.every, self.keep = folder, every, keep
+        self.newest_step: int | None = None
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """Whether `every` seconds have gone by since the last checkpoint (or since training began)."""
+        """Whether `every` seconds have passed since the last checkpoint (or since training began)."""
         return time.monotonic() - self._last >= self.every
 
-    def save(self, step: int, arrays: Arrays, state: Mapping[str, Any]) -> Path:
+    def save(
+        self, step: int, arrays: Mapping[str, npt.NDArray[np.generic]], state: Mapping[str, object]
+    ) -> Path:
         """Write one checkpoint and remove those beyond `keep`.
 
         Args:
             step: training steps done.
-            arrays: what is large, by name; any NumPy type that safetensors holds, bit for bit.
-            state: what is small: values that JSON can hold (Python's floats survive exactly).
+            arrays: arrays by name, of any NumPy type that safetensors holds; they are read back bit for bit.
+            state: plain values that JSON can hold (Python's floats are read back exactly).
 
         Raises:
-            RunError: the disk refused (full, read-only); the earlier checkpoints are as they were.
+            RunError: the disk is full or read-only; the earlier checkpoints are as they were.
         """
         number = max(self._numbers(), default=0) + 1
         final = self.folder / f"{_PREFIX}{number:08d}"
@@ -91,7 +101,7 @@ class Checkpoints:
             ) from error
         for old in sorted(self._numbers())[: -self.keep]:
             shutil.rmtree(self.folder / f"{_PREFIX}{old:08d}", ignore_errors=True)
-        self._last = time.monotonic()
+        self._last, self.newest_step = time.monotonic(), step
         return final
 
     def latest(self) -> Checkpoint | None:
@@ -102,9 +112,10 @@ class Checkpoints:
         """
         numbers = sorted(self._numbers(), reverse=True)
         for number in numbers:
-            found = _read(self.folder / f"{_PREFIX}{number:08d}")
-            if found is not None:
-                return found
+            checkpoint = _read(self.folder / f"{_PREFIX}{number:08d}")
+            if checkpoint is not None:
+                self.newest_step = checkpoint.step
+                return checkpoint
         if numbers:
             raise RunError(
                 expected="a whole checkpoint",
@@ -119,8 +130,10 @@ class Checkpoints:
         return [int(name) for name in names if name.isdecimal()]
 
 
-def _write(folder: Path, step: int, arrays: Arrays, state: Mapping[str, Any]) -> None:
-    # safetensors writes memory as it lies: anything but C order would come back scrambled.
+def _write(
+    folder: Path, step: int, arrays: Mapping[str, npt.NDArray[np.generic]], state: Mapping[str, object]
+) -> None:
+    # safetensors writes memory in its own order: another order than C would be read back wrongly.
     save_file({name: np.array(value, order="C") for name, value in arrays.items()}, folder / _ARRAYS)
     text = json.dumps(state, sort_keys=True)
     record = {

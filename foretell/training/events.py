@@ -1,4 +1,4 @@
-"""What a training says while it runs. Trainers emit these; the command line and others show them.
+"""The events of a training. Trainers emit them; the command line and notebooks show them.
 
 Training never prints: it calls one `Listener` with one event after another.
 """
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """One thing worth knowing before or during training: an encoding, a leak, a choice that was made."""
+class Note:
+    """One line about the data or a decision: an encoding, a leak, a choice that was made."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where training stands.
+    """The progress of a training.
 
     Attributes:
         step, steps: training steps done and planned, over the whole run.
@@ -29,7 +29,7 @@ class Progress:
         speed: per second, in `unit`.
         unit: "words", "texts" or "iterations".
         seconds_left: an estimate, or None.
-        best: the best held-out loss so far, or None.
+        best: the lowest validation loss so far, or None.
     """
 
     step: int
@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochDone:
-    """The end of an epoch (in the article's words loop: of 1,000 iterations)."""
+    """The end of an epoch (of 1,000 iterations with the words preset article)."""
 
     epoch: int
     epochs: int
@@ -66,7 +66,7 @@ class Checkpointed:
     step: int
 
 
-Event = Said | Progress | EpochDone | Checkpointed
+Event = Note | Progress | EpochDone | Checkpointed
 Listener = Callable[[Event], None]
 
 

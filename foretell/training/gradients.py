@@ -1,32 +1,35 @@
-"""The gradients of one step, cut to a largest norm, as an optimiser is given them."""
+"""Gradient clipping by global norm, for gradients that may be sparse."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeAlias
 
 import tensorflow as tf
 
+Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 
-def clipped(gradients: Sequence[Any], largest: float) -> list[Any]:
+
+def clipped(gradients: Sequence[Gradient], max_norm: float) -> list[Gradient]:
     """Scale gradients down to a global norm, where theirs is larger (Pascanu et al. 2013).
 
-    The gradient of an embedding comes in pieces that may name a row twice. They are summed, so that the norm
-    is that of the gradient, and stay rows: SGD leaves the others, which no step has read, alone.
+    The gradient of an embedding is sparse, and may hold a row several times. Such rows are summed, so that
+    the norm is that of the gradient. It stays sparse: SGD then changes only the rows that the step has read.
 
     Args:
         gradients: tensors, or `tf.IndexedSlices`.
-        largest: the norm.
+        max_norm: the largest global norm.
 
     Returns:
-        the same kinds, each row named once; all NaN where the norm is not finite.
+        gradients of the same kinds, each row once; all NaN where the norm is not finite.
     """
     summed = [_summed(each) if isinstance(each, tf.IndexedSlices) else each for each in gradients]
-    found: list[Any] = tf.clip_by_global_norm(summed, largest)[0]
-    return found
+    scaled: list[Gradient] = tf.clip_by_global_norm(summed, max_norm)[0]
+    return scaled
 
 
-def _summed(pieces: Any) -> Any:
-    rows, place = tf.unique(pieces.indices)
-    values = tf.math.unsorted_segment_sum(pieces.values, place, tf.size(rows))
-    return tf.IndexedSlices(values, rows, pieces.dense_shape)
+def _summed(slices: tf.IndexedSlices) -> tf.IndexedSlices:
+    """Return a gradient with each of its rows once."""
+    rows, place = tf.unique(slices.indices)
+    values = tf.math.unsorted_segment_sum(slices.values, place, tf.size(rows))
+    return tf.IndexedSlices(values, rows, slices.dense_shape)

@@ -1,4 +1,19 @@
-"""Ctrl-C, answered between two steps: the step in hand ends, a checkpoint is saved, then training stops."""
+"""Signals that stop a training: SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+
+Every stage answers the first signal within two seconds, in one of two ways:
+
+- Stages with nothing to save (reading, counting, the Kneser–Ney and linear models, writing) stop where they
+  are: the handler raises `KeyboardInterrupt` in the main thread, as Python does for Ctrl-C. What they have
+  not finished is computed again when the run is resumed.
+- The training of a network, inside `with interrupt.deferred():`, finishes its step and saves a checkpoint. It
+  asks `at(step)` after each step and calls `check()` in what takes long between two steps.
+
+A signal raises nothing in worker threads. Their long loops call `check()`, which costs some 50 ns and may be
+called from any thread; pass the bound method, `interrupt.check`.
+
+A second signal has the effect that it has without foretell: SIGTERM and SIGHUP end the process, SIGINT is
+Python's `KeyboardInterrupt`.
+"""
 
 from __future__ import annotations
 
@@ -6,77 +21,146 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
 
 from foretell.errors import Interrupted, RunError
 
+# Windows has no SIGHUP.
+_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_KILLED = 128
+"""What shells add to the number of a signal that ended a process."""
+
 
 class Interrupt:
-    """While open, the first SIGINT only sets `requested`; a second one is a KeyboardInterrupt.
+    """The signals that arrive while it is open; use it as a context manager.
+
+    >>> with Interrupt() as interrupt:
+    ...     for batch in batches:
+    ...         interrupt.check()
+
+    Off the main thread, where Python allows no signal handler, only `request` and `stop_after_steps` have an
+    effect. A signal that was ignored before (`nohup`) stays ignored.
 
     Args:
-        stop_after_steps: `at(step)` answers as if Ctrl-C were pressed once so many steps are done over the
-            whole run; None: never. Tests interrupt at set points with it.
+        stop_after_steps: `at(step)` answers as after a signal once so many steps are done over the whole run;
+            None: never. Tests interrupt at set points with it.
 
-    Off the main thread, where Python allows no signal handler, only `stop_after_steps` and `request()` work.
+    Attributes:
+        signal: the first signal that arrived, or None.
     """
 
     def __init__(self, stop_after_steps: int | None = None) -> None:
-        self.requested = False
         self.stop_after_steps = stop_after_steps
-        self._previous: Any = None
-        self._installed = False
+        self.signal: signal.Signals | None = None
+        self._deferrals = 0
+        self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
-    def request(self) -> None:
-        """Ask training to stop after the step in hand."""
-        self.requested = True
+    @property
+    def requested(self) -> bool:
+        """Whether the training has to stop."""
+        return self.signal is not None
+
+    def request(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop the training at its next `check` or `at`, from any thread."""
+        self.signal = self.signal or number
 
     def at(self, step: int) -> bool:
         """Whether training has to stop now that `step` steps are done."""
         return self.requested or (self.stop_after_steps is not None and step >= self.stop_after_steps)
 
+    def check(self) -> None:
+        """Stop here if a signal has arrived.
+
+        Raises:
+            Interrupted: one has.
+        """
+        if self.signal is not None:
+            raise Interrupted(expected="training to go on to its end", found=self.signal.name)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Only note a signal, for `at` and `check`; one that is left at the end is raised there.
+
+        Raises:
+            Interrupted: a signal arrived and the body did not stop for it.
+        """
+        self._deferrals += 1
+        try:
+            yield
+        finally:
+            self._deferrals -= 1
+        if not self._deferrals:
+            self.check()
+
+    def exit_code(self) -> int:
+        """Return the exit code of the process: 130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP."""
+        return _KILLED + (self.signal or signal.SIGINT)
+
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._handle)
-            self._installed = True
+            for number in _SIGNALS:
+                previous = signal.getsignal(number)
+                # None: the handler was not set from Python and could not be put back.
+                if previous not in (None, signal.SIG_IGN):
+                    self._previous[number] = previous
+                    signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._installed:
-            # None: the earlier handler was not set from Python and cannot be put back as it was.
-            signal.signal(signal.SIGINT, signal.SIG_DFL if self._previous is None else self._previous)
-            self._installed = False
+        self._put_back()
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self.requested:
+    def _put_back(self) -> None:
+        while self._previous:
+            signal.signal(*self._previous.popitem())
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
+            self._put_back()
+            signal.raise_signal(number)
+            return
+        self.signal = signal.Signals(number)
+        if not self._deferrals:
             raise KeyboardInterrupt
-        self.requested = True
+
+
+@contextmanager
+def nothing_to_resume() -> Iterator[None]:
+    """Raise an interruption as `KeyboardInterrupt`: for a run in a temporary directory, which is deleted.
+
+    `Interrupted` is an `Exception`, which programs that train one model after another (scikit-learn's
+    searches) take for the failure of one model.
+    """
+    try:
+        yield
+    except Interrupted as error:
+        raise KeyboardInterrupt("training was interrupted; give out= to be able to resume") from error
 
 
 def resume_command(out: Path) -> str:
-    """Return what the user types to go on: this command line with --resume, or the call from Python."""
+    """Return how to resume: this command line with --resume, or the call from Python."""
     if Path(sys.argv[0]).name in ("foretell", "__main__.py"):
         arguments = [word for word in sys.argv[1:] if word not in ("--resume", "--restart")]
         return shlex.join(["foretell", *arguments, "--resume"])
     return f"train again with resume=True and out={str(out)!r}"
 
 
-def interrupted(step: int, out: Path) -> Interrupted:
-    """Return the error to raise once the checkpoint after `step` is on disk."""
+def interrupted(step: int | None, out: Path) -> Interrupted:
+    """Return the error of an interrupted run whose newest checkpoint is of `step`; None: it has none yet."""
+    found = "an interruption before the first checkpoint"
+    if step is not None:
+        found = f"an interruption after step {step:,}; a checkpoint is saved"
     return Interrupted(
-        expected="training to go on to its end",
-        found=f"an interruption after step {step:,}; a checkpoint is saved",
-        where=str(out),
-        fix=resume_command(out),
+        expected="training to go on to its end", found=found, where=str(out), fix=resume_command(out)
     )
 
 
 def diverged(step: int, learning_rate: float, out: Path) -> RunError:
-    """Return the error of a training whose loss is no number any more, and that has nothing to keep."""
+    """Return the error of a training whose loss is not finite and that has no weights to restore."""
     return RunError(
         expected="a finite loss",
         found="NaN or infinity",

@@ -14,6 +14,9 @@ from foretell.training.events import Listener, silent
 class TrainOptions:
     """Options of a training that do not change what is learned.
 
+    >>> TrainOptions(out=Path("model"), checkpoint_seconds=30.0).preset
+    'base'
+
     Attributes:
         out: the model directory to write. The run lies beside it until the model is written.
         preset: the name of the preset that the settings came from; the model directory records it.
@@ -23,11 +26,12 @@ class TrainOptions:
         tensorboard: a directory for TensorBoard event files, or None.
         baseline: also fit a simple model to compare with, where it is not a part of the model anyway.
         listener: is called with each event of the training.
-        started: `time.monotonic()` when the command began; `settings.minutes` counts from it.
+        started: `time.monotonic()` when the command began; `settings.minutes` counts from it. By default the
+            moment when the options are made, so that each training has its own time limit.
         stop_after_steps: interrupt after this many steps, as Ctrl-C does; None: never.
 
     Raises:
-        SettingsError: `checkpoint_seconds` is not more than 0.
+        SettingsError: `checkpoint_seconds` is not more than 0, or both `resume` and `restart` are set.
     """
 
     out: Path
@@ -42,7 +46,14 @@ class TrainOptions:
     stop_after_steps: int | None = None
 
     def __post_init__(self) -> None:
+        # Written so that NaN fails too.
         if not self.checkpoint_seconds > 0:
             raise SettingsError(
                 expected="more than 0", found=str(self.checkpoint_seconds), where="checkpoint-seconds"
+            )
+        if self.resume and self.restart:
+            raise SettingsError(
+                expected="resume (continue the unfinished run) or restart (delete it)",
+                found="both",
+                where="resume, restart",
             )

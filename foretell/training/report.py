@@ -31,7 +31,7 @@ _NAMES = {
     "valid_accuracy": "Held-out accuracy",
     "valid_perplexity": "Held-out perplexity",
     "network_perplexity": "Perplexity of the network alone",
-    "baseline_perplexity": "Perplexity of a Kneser-Ney model of 1-5 grams",
+    "baseline_perplexity": "Perplexity of a Kneser–Ney model of 1-5 grams",
     "unigram_perplexity": "Perplexity of single words",
     "loss": "Loss (nats)",
     "valid_loss": "Held-out loss (nats)",

@@ -2,9 +2,10 @@
 
 It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and holds::
 
-    request.json    what was asked for: job, preset, settings, the data's digest, the command line
-    metrics.jsonl   one line for each moment that was logged
-    checkpoints/    what `--resume` goes on from
+    request.json    what was asked for: job, preset, settings, digest of the data, command line
+    metrics.jsonl   one line for each step that was logged
+    checkpoints/    what `--resume` continues from
+    cache/          the corpus as token ids; deleted at the end
 
 `Run.finish` writes the model directory and moves the run into it as `run/`.
 """
@@ -17,145 +18,135 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
-from foretell.errors import RunError
+from foretell.aliases import SETTINGS, current_names
+from foretell.artifacts.directory import check_writable, write_model
+from foretell.artifacts.manifest import RUN
+from foretell.artifacts.model import Model
+from foretell.config import Job, Settings, to_dict
+from foretell.errors import ForetellError, Interrupted, RunError
+from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
+from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.options import TrainOptions
+from foretell.training.report import write_report
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
+    import tensorflow as tf
 
-_REQUEST, _METRICS, _CHECKPOINTS, _LOCK = "request.json", "metrics.jsonl", "checkpoints", "lock"
+_REQUEST, _METRICS = "request.json", "metrics.jsonl"
+_CHECKPOINTS, _CACHE, _LOCK = "checkpoints", "cache", "lock"
 
-# What decides the result: a run goes on only where these are what they were.
+# What decides the result: a run is resumed only where these are the same.
 _DECISIVE = ("job", "preset", "settings", "data")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run was asked for. A run can be resumed only with an equal request.
+
+    Attributes:
+        job: "words" or "labels".
+        settings: every setting.
+        data: a digest of the data.
+        sources: the names of the data; they may change between a run and its resumption.
+    """
+
+    job: Job
+    settings: Settings
+    data: str
+    sources: list[str] = dataclasses.field(default_factory=list)
+
+
 class Run:
-    """One training in progress. Made by `Run.open`, `Run.start` or `Run.resume`; use it as a context manager.
+    """One training in progress. Made by `Run.open`; use it as a context manager.
+
+    While it is open, signals are handled as `foretell.training.interrupt` describes; an interruption leaves
+    it as `Interrupted`, whose `fix` is the command that resumes.
 
     Attributes:
         out: the model directory to be.
         folder: the run's own directory, beside `out`.
-        request: what was asked for, as in request.json.
-        checkpoints: the run's checkpoints.
+        options: how it is run.
+        checkpoints: its checkpoints.
+        budget: its time limit.
+        interrupt: whether it has to stop.
     """
 
-    def __init__(
-        self, out: Path, request: dict[str, Any], *, checkpoint_seconds: float = 60.0,
-        tensorboard: Path | None = None,
-    ) -> None:  # fmt: skip
-        self.out, self.folder, self.request = out, folder_of(out), request
-        self.checkpoints = Checkpoints(self.folder / _CHECKPOINTS, every=checkpoint_seconds)
+    def __init__(self, options: TrainOptions, minutes: float) -> None:
+        self.options, self.out, self.folder = options, options.out, folder_of(options.out)
+        self.checkpoints = Checkpoints(self.folder / _CHECKPOINTS, every=options.checkpoint_seconds)
+        self.budget = Budget(minutes, options.started)
+        self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = _lock(self.folder / _LOCK)
-        self._writer: Any = None
-        if tensorboard is not None:
+        self._writer: tf.summary.SummaryWriter | None = None
+        if options.tensorboard is not None:
             import tensorflow as tf
 
-            self._writer = tf.summary.create_file_writer(str(tensorboard))
+            self._writer = tf.summary.create_file_writer(str(options.tensorboard))
 
     @classmethod
-    def open(
-        cls, out: Path | str, request: dict[str, Any], *, resume: bool = False, restart: bool = False,
-        checkpoint_seconds: float = 60.0, tensorboard: Path | None = None,
-    ) -> Run:  # fmt: skip
-        """Start the run or, with `resume`, go on with the unfinished one. See `start` and `resume`."""
-        options: dict[str, Any] = {"checkpoint_seconds": checkpoint_seconds, "tensorboard": tensorboard}
-        if resume:
-            return cls.resume(out, request, **options)
-        return cls.start(out, request, restart=restart, **options)
-
-    @classmethod
-    def start(cls, out: Path | str, request: dict[str, Any], *, restart: bool = False, **options: Any) -> Run:
-        """Start a run for the model directory `out`.
+    def open(cls, request: Request, options: TrainOptions) -> Run:
+        """Start a run for the model directory `options.out` or, with `options.resume`, resume the one there.
 
         Args:
-            out: the model directory to be.
-            request: what was asked for; `job`, `preset`, `settings` and `data` (a digest of the data) decide
-                whether a later `resume` is the same training. The command line is added.
-            restart: throw away an unfinished run that is already there.
-            **options: `checkpoint_seconds` (60) and `tensorboard` (a directory for event files, or None).
+            request: what is trained. The preset's name and the command line are recorded with it.
+            options: how; `restart` deletes an unfinished run first.
 
         Raises:
-            RunError: an unfinished run is there, and `restart` is not set; or another process trains there.
+            RunError: an unfinished run is there, and neither `resume` nor `restart` is set; or there is none
+                to resume, or it had another request; or another process trains there.
             ArtifactError: `out` is something that must not be overwritten.
         """
-        from foretell.artifacts.directory import check_writable
+        full = {
+            "job": request.job,
+            "preset": options.preset,
+            "settings": to_dict(request.settings),
+            "data": request.data,
+            "sources": request.sources,
+        }
+        if options.resume:
+            _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
+        else:
+            _make_folder(full, options)
+        return cls(options, request.settings.minutes)
 
-        out = Path(out)
-        check_writable(out)
-        folder = folder_of(out)
-        _refuse_foreign(folder)
-        # A run that died before its first checkpoint has nothing to lose.
-        if is_unfinished(out) and not restart:
-            raise RunError(
-                expected="no unfinished run",
-                found="one with a checkpoint",
-                where=str(folder),
-                fix="go on with it: --resume, or throw it away: --restart",
-            )
-        if folder.exists():
-            _lock(folder / _LOCK).close()
-            shutil.rmtree(folder)
-        try:
-            folder.mkdir(parents=True)
-            full = {**request, "command_line": sys.argv, "started": time.time()}
-            (folder / _REQUEST).write_text(json.dumps(full, indent=1, default=str), encoding="utf-8")
-        except OSError as error:
-            raise RunError(
-                expected="a folder that can be written", found=str(error), where=str(folder.parent)
-            ) from error
-        return cls(out, full, **options)
+    @property
+    def cache(self) -> Path:
+        """Return where intermediate results lie that a resumed run reuses; the directory may not exist."""
+        return self.folder / _CACHE
 
-    @classmethod
-    def resume(cls, out: Path | str, request: dict[str, Any] | None = None, **options: Any) -> Run:
-        """Go on with the unfinished run of `out`.
-
-        Args:
-            out: the model directory to be.
-            request: what is asked for now, compared with what was asked for then; None compares nothing.
-            **options: as for `start`.
-
-        Raises:
-            RunError: there is no run to resume, or it was asked for with other settings or other data.
-        """
-        out = Path(out)
-        asked = read_request(out)
-        if request is not None:
-            _check_same(asked, json.loads(json.dumps(request, default=str)), folder_of(out))
-        return cls(out, asked, **options)
-
-    def log(self, **values: Any) -> None:
+    def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked for.
 
         Args:
-            **values: `step` always; of epoch, loss, accuracy, valid_loss, valid_accuracy and speed what is
-                known (None is left out). `time`, in seconds since 1970, is added.
+            step: training steps done.
+            **values: of epoch, loss, accuracy, valid_loss, valid_accuracy and speed what is known (None is
+                left out). `time`, in seconds since 1970, is added.
         """
-        line = {name: value for name, value in values.items() if value is not None}
-        line.setdefault("time", round(time.time(), 3))
+        known = {name: value for name, value in values.items() if value is not None}
+        line = {"step": step, **known, "time": round(time.time(), 3)}
         with (self.folder / _METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self._writer is not None:
-            self._log_to_tensorboard(line)
+            import tensorflow as tf
 
-    def _log_to_tensorboard(self, line: dict[str, Any]) -> None:
-        import tensorflow as tf
-
-        with self._writer.as_default():
-            for name, value in line.items():
-                if name not in ("step", "time") and isinstance(value, int | float):
-                    tf.summary.scalar(name, value, step=line["step"])
-        self._writer.flush()
+            with self._writer.as_default():
+                for name, value in known.items():
+                    tf.summary.scalar(name, value, step=step)
+            self._writer.flush()
 
     @property
     def has_tensorboard(self) -> bool:
         """Whether event files for TensorBoard were asked for."""
         return self._writer is not None
 
-    def log_graph(self, graph: Any) -> None:
+    def log_graph(self, graph: tf.Graph) -> None:
         """Write a TensorFlow graph (`concrete_function.graph`) for TensorBoard, where that was asked for."""
         if self._writer is not None:
             import tensorflow as tf
@@ -165,7 +156,7 @@ class Run:
             self._writer.flush()
 
     def rewind(self, step: int) -> None:
-        """Forget what was logged after `step`: a resumed run goes over those steps again."""
+        """Remove what was logged after `step`: a resumed run repeats those steps."""
         path = self.folder / _METRICS
         if not path.exists():
             return
@@ -174,7 +165,7 @@ class Run:
             try:
                 if json.loads(line)["step"] <= step:
                     kept.append(line + "\n")
-            # The last line may be half of one, where the process was killed.
+            # The last line may be incomplete, where the process was killed.
             except (ValueError, KeyError):
                 continue
         temporary = path.with_suffix(".tmp")
@@ -187,32 +178,51 @@ class Run:
         Raises:
             ArtifactError: the model directory could not be written; the run is still there to be resumed.
         """
-        from foretell.artifacts.directory import write_model
-        from foretell.training.report import write_report
-
         write_report(self.folder, model.metrics)
-        # The report stays in the run; a model is passed on, and must not carry its owner's texts.
+        # The report stays in the run. A model is passed on, and must not hold its owner's texts.
         figures = {name: value for name, value in model.metrics.items() if name != "mistakes"}
-        model = dataclasses.replace(model, metrics=figures)
-        # What is cached for training is as large as the corpus and of no use to a finished model.
-        shutil.rmtree(self.folder / "cache", ignore_errors=True)
-        (self.folder / _LOCK).unlink(missing_ok=True)
-        write_model(model, self.out, run=self.folder)
+        try:
+            write_model(dataclasses.replace(model, metrics=figures), self.out, run=self.folder)
+            self._clean_up()
+        except KeyboardInterrupt:
+            # Without its folder the run is finished: the signal arrived after the model was written.
+            if self.folder.exists():
+                raise
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        """Delete what only a run in progress needs; the cache is as large as the corpus."""
+        shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
+        (self.out / RUN / _LOCK).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Release the run to other processes; `finish` needs nothing more."""
+        """Release the run to other processes."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
         self._lock.close()
 
     def __enter__(self) -> Run:
+        self.interrupt.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.interrupt.__exit__(kind, error, trace)
         self.close()
+        if error is not None and self.interrupt.requested:
+            self._raise_interrupted(error)
+
+    def _raise_interrupted(self, error: BaseException) -> None:
+        """Raise what an interruption caused as `Interrupted`; other failures stay what they are."""
+        is_failure = isinstance(error, ForetellError) and not isinstance(error, Interrupted)
+        if is_failure or not isinstance(error, Exception | KeyboardInterrupt):
+            return
+        if not (isinstance(error, Interrupted) and error.fix):
+            error = interrupted(self.checkpoints.newest_step, self.out)
+        error.exit_code = self.interrupt.exit_code()
+        raise error
 
 
 def folder_of(out: Path | str) -> Path:
@@ -223,19 +233,19 @@ def folder_of(out: Path | str) -> Path:
 
 
 def is_unfinished(out: Path | str) -> bool:
-    """Whether a run of `out` is there that can be resumed."""
+    """Whether a run of `out` is there that has a checkpoint."""
     return any((folder_of(out) / _CHECKPOINTS).glob("checkpoint-*"))
 
 
-def read_request(out: Path | str) -> dict[str, Any]:
-    """Return what the unfinished run of `out` was asked for.
+def read_request(out: Path | str) -> dict[str, object]:
+    """Return what the unfinished run of `out` was asked for, as in request.json.
 
     Raises:
         RunError: there is no such run.
     """
     path = folder_of(out) / _REQUEST
     try:
-        asked: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        asked: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(
             expected="an unfinished run",
@@ -246,21 +256,48 @@ def read_request(out: Path | str) -> dict[str, Any]:
     return asked
 
 
-def _check_same(then: dict[str, Any], now: dict[str, Any], folder: Path) -> None:
+def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
+    """Make the folder of a new run."""
+    check_writable(options.out)
+    folder = folder_of(options.out)
+    _refuse_foreign(folder)
+    # Nothing is lost with a run that ended before its first checkpoint.
+    if is_unfinished(options.out) and not options.restart:
+        raise RunError(
+            expected="no unfinished run",
+            found="one with a checkpoint",
+            where=str(folder),
+            fix="continue it: --resume, or delete it: --restart",
+        )
+    if folder.exists():
+        _lock(folder / _LOCK).close()
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True)
+        full = {**request, "command_line": sys.argv, "started": time.time()}
+        (folder / _REQUEST).write_text(json.dumps(full, indent=1, default=str), encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            expected="a folder that can be written", found=str(error), where=str(folder.parent)
+        ) from error
+
+
+def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> None:
     for part in _DECISIVE:
         old, new = then.get(part), now.get(part)
-        if old == new:
-            continue
         if isinstance(old, dict) and isinstance(new, dict):
+            # A run of an earlier version has its settings under their former names.
+            old = current_names(old, SETTINGS[str(now["job"])])
             names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
             old = ", ".join(f"{name}={old.get(name)}" for name in names)
             new = ", ".join(f"{name}={new.get(name)}" for name in names)
-        raise RunError(
-            expected=f"the {part} that the run was started with ({old})",
-            found=str(new),
-            where=str(folder),
-            fix="resume with the same, or start again: --restart",
-        )
+        if old != new:
+            raise RunError(
+                expected=f"the {part} that the run was started with ({old})",
+                found=str(new),
+                where=str(folder_of(out)),
+                fix="resume with the same, or start again: --restart",
+            )
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -274,7 +311,7 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _lock(path: Path) -> Any:
+def _lock(path: Path) -> IO[str]:
     """Hold `path` for this process, until it is closed or the process ends."""
     file = path.open("w", encoding="utf-8")
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 WARM_UP = 0.05
-"""Part of all steps in which the rate climbs to its peak: at first Adam's second moments are noise."""
+"""Fraction of all steps in which the rate rises to its peak: at first Adam's second moments are noise."""
 
 FLOOR = 0.02
-"""The last rate, as a part of the peak."""
+"""The last rate, as a fraction of the peak."""
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 from foretell.cli import progress
 from foretell.cli.output import aligned, duration, excerpt, percent
 from foretell.cli.progress import LiveView, PlainView, describe, view
-from foretell.training.events import Checkpointed, EpochDone, Progress, Said
+from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 
 STEP = Progress(
     step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=1234.0, unit="words",
@@ -26,7 +26,7 @@ def test_a_line_tells_epoch_step_loss_speed_time_left_and_best() -> None:
         "epoch 1/2  step 5/10  loss 0.500  75.00 %  1,234 words/s  1 min 05 s left  best 0.250"
     )
     assert describe(EPOCH) == "epoch 1/2  step 5  loss 0.500  75.00 %  held out: loss 0.600  70.00 %  (best)"
-    assert describe(Said(text="read as cp1252")) == "read as cp1252"
+    assert describe(Note(text="read as cp1252")) == "read as cp1252"
     assert describe(Checkpointed(path=Path("x"), step=1)) == ""
 
 
@@ -53,7 +53,7 @@ def test_a_terminal_gets_a_live_view(
     with view() as show:
         show(STEP)
         show(EPOCH)
-        show(Said(text="[not] markup"))
+        show(Note(text="[not] markup"))
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "held out: loss 0.600" in captured.err

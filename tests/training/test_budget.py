@@ -81,7 +81,7 @@ def test_pauses_are_not_the_pace():
 
 def test_time_before_and_after_the_steps_counts():
     clock = Clock()
-    budget = Budget(1, began=clock.now - 30, clock=clock)
+    budget = Budget(1, started=clock.now - 30, clock=clock)
     budget.keep(10)
     assert budget.left() == 20
     assert budget.seconds() == 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from foretell.errors import RunError
 from foretell.training.checkpoints import Checkpoints
-from foretell.training.interrupt import Interrupt, interrupted
 
 
 @settings(max_examples=25, deadline=None)
@@ -25,14 +23,15 @@ from foretell.training.interrupt import Interrupt, interrupted
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path_factory, array, state) -> None:
     checkpoints = Checkpoints(tmp_path_factory.mktemp("run"))
     turned = array.T
-    checkpoints.save(7, {"a": array, "turned": turned}, state)
-    found = checkpoints.latest()
-    assert found is not None
-    assert found.step == 7
-    assert found.state == state
-    assert found.arrays["a"].tobytes() == array.tobytes()
-    assert found.arrays["a"].shape == array.shape
-    assert found.arrays["turned"].tobytes() == turned.tobytes(order="C")
+    checkpoints.save(7, {"a": array, "part/turned": turned}, state)
+    saved = checkpoints.latest()
+    assert saved is not None
+    assert saved.step == 7
+    assert saved.state == state
+    assert saved.arrays["a"].tobytes() == array.tobytes()
+    assert saved.arrays["a"].shape == array.shape
+    assert saved.under("part")["turned"].tobytes() == turned.tobytes(order="C")
+    assert list(saved.under("part")) == ["turned"]
 
 
 def test_two_are_kept(tmp_path: Path) -> None:
@@ -41,7 +40,7 @@ def test_two_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         checkpoints.save(step, {"x": np.zeros(3)}, {})
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
-    assert checkpoints.latest().step == 3
+    assert checkpoints.latest().step == checkpoints.newest_step == 3
 
 
 @pytest.mark.parametrize("name", ["arrays.safetensors", "state.json"])
@@ -87,27 +86,3 @@ def test_a_disk_that_refuses_leaves_the_earlier_one(tmp_path: Path, monkeypatch:
 def test_due_on_a_clock(tmp_path: Path) -> None:
     assert not Checkpoints(tmp_path, every=60).due()
     assert Checkpoints(tmp_path, every=0).due()
-
-
-def test_the_first_ctrl_c_asks_and_the_second_interrupts() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with Interrupt() as interrupt:
-        assert not interrupt.at(5)
-        os.kill(os.getpid(), signal.SIGINT)
-        assert interrupt.at(5)
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_stop_after_steps_counts_from_the_start_of_the_run() -> None:
-    interrupt = Interrupt(stop_after_steps=10)
-    assert [interrupt.at(step) for step in (9, 10, 11)] == [False, True, True]
-
-
-@pytest.mark.parametrize("program", ["/usr/bin/foretell", "/x/foretell/__main__.py"])
-def test_the_error_tells_the_command_that_resumes(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    monkeypatch.setattr("sys.argv", [program, "train", "words", "my notes.txt", "--out", "m", "--restart"])
-    error = interrupted(12, Path("m"))
-    assert error.exit_code == 130
-    assert error.fix == "foretell train words 'my notes.txt' --out m --resume"

@@ -1,8 +1,11 @@
-"""A run guards what is there, and goes on only as the training that it was."""
+"""A run guards what is there, and continues only as the training that it was."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,86 +15,107 @@ import pytest
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
-from foretell.errors import ArtifactError, RunError
+from foretell.errors import ArtifactError, Interrupted, RunError
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.run import Run, folder_of, is_unfinished, read_request
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run, folder_of, is_unfinished, read_request
 
-REQUEST = {"job": "words", "preset": "base", "settings": {"seed": 1, "units": 8}, "data": "abc"}
+REQUEST = Request(job="words", settings=WordsSettings(units=8), data="abc")
+
+
+def opened(out: Path, request: Request = REQUEST, **options: Any) -> Run:
+    return Run.open(request, TrainOptions(out=out, **options))
 
 
 def start_with_checkpoint(out: Path) -> None:
-    with Run.start(out, REQUEST) as run:
+    with opened(out) as run:
         run.checkpoints.save(3, {"x": np.zeros(2)}, {})
 
 
 def test_it_lies_beside_the_model_directory(tmp_path: Path) -> None:
-    with Run.start(tmp_path / "model", REQUEST) as run:
+    with opened(tmp_path / "model") as run:
         assert run.folder == tmp_path / "model.run"
-        assert read_request(tmp_path / "model")["settings"] == REQUEST["settings"]
+        assert read_request(tmp_path / "model")["settings"]["units"] == 8
         assert not (tmp_path / "model").exists()
     assert folder_of("model/") == Path.cwd() / "model.run"
 
 
-def test_an_unfinished_run_is_not_thrown_away_unasked(tmp_path: Path) -> None:
+def test_its_time_limit_counts_from_the_start_of_its_command(tmp_path: Path) -> None:
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+    for earlier in (0.0, 60.0):
+        options = TrainOptions(out=tmp_path / "m")
+        with Run.open(request, dataclasses.replace(options, started=options.started - earlier)) as run:
+            assert run.budget.left() == pytest.approx(120 - earlier, abs=5)
+            assert run.budget.seconds() == pytest.approx(earlier, abs=5)
+
+
+def test_an_unfinished_run_is_deleted_only_on_request(tmp_path: Path) -> None:
     start_with_checkpoint(tmp_path / "m")
     with pytest.raises(RunError, match=r"--resume.*--restart"):
-        Run.start(tmp_path / "m", REQUEST)
+        opened(tmp_path / "m")
     assert is_unfinished(tmp_path / "m")
-    Run.start(tmp_path / "m", REQUEST, restart=True).close()
+    opened(tmp_path / "m", restart=True).close()
     assert not is_unfinished(tmp_path / "m")
 
 
 def test_one_without_a_checkpoint_is_replaced(tmp_path: Path) -> None:
-    Run.start(tmp_path / "m", REQUEST).close()
-    Run.start(tmp_path / "m", {**REQUEST, "preset": "other"}).close()
+    opened(tmp_path / "m").close()
+    opened(tmp_path / "m", preset="other").close()
     assert read_request(tmp_path / "m")["preset"] == "other"
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("request_change", "options", "named"),
     [
-        ({"data": "xyz"}, "data"),
-        ({"settings": {"seed": 2, "units": 8}}, "seed=2"),
-        ({"preset": "x"}, "preset"),
+        ({"data": "xyz"}, {}, "data"),
+        ({"settings": WordsSettings(units=8, seed=2)}, {}, "seed=2"),
+        ({}, {"preset": "x"}, "preset"),
     ],
 )
 def test_resume_is_refused_for_another_training(
-    tmp_path: Path, change: dict[str, object], named: str
+    tmp_path: Path, request_change: dict[str, Any], options: dict[str, Any], named: str
 ) -> None:
     start_with_checkpoint(tmp_path / "m")
     with pytest.raises(RunError, match=named):
-        Run.resume(tmp_path / "m", {**REQUEST, **change})
-    with Run.resume(tmp_path / "m", REQUEST) as run:
+        opened(tmp_path / "m", dataclasses.replace(REQUEST, **request_change), resume=True, **options)
+    with opened(tmp_path / "m", dataclasses.replace(REQUEST, sources=["other name"]), resume=True) as run:
         assert run.checkpoints.latest().step == 3
 
 
-def test_resume_without_a_run_says_so(tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_has_settings_under_their_former_names(tmp_path: Path) -> None:
+    start_with_checkpoint(tmp_path / "m")
+    path = folder_of(tmp_path / "m") / "request.json"
+    asked = json.loads(path.read_text())
+    asked["settings"]["held_out"] = asked["settings"].pop("valid_fraction")
+    asked["settings"]["ngrams"] = asked["settings"].pop("kneser_ney")
+    path.write_text(json.dumps(asked))
+    opened(tmp_path / "m", resume=True).close()
+
+
+def test_resume_needs_a_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="without --resume"):
-        Run.resume(tmp_path / "m", REQUEST)
+        opened(tmp_path / "m", resume=True)
 
 
-def test_foreign_things_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "m.run").mkdir()
     (tmp_path / "m.run" / "thesis.txt").write_text("years of work")
     with pytest.raises(RunError, match="did not make"):
-        Run.start(tmp_path / "m", REQUEST, restart=True)
+        opened(tmp_path / "m", restart=True)
     assert (tmp_path / "m.run" / "thesis.txt").exists()
     (tmp_path / "n").mkdir()
     (tmp_path / "n" / "thesis.txt").write_text("years of work")
     with pytest.raises(ArtifactError):
-        Run.start(tmp_path / "n", REQUEST, restart=True)
+        opened(tmp_path / "n", restart=True)
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
-    with (
-        Run.start(tmp_path / "m", REQUEST),
-        pytest.raises(RunError, match="another process"),
-    ):
-        Run.start(tmp_path / "m", REQUEST)
+    with opened(tmp_path / "m"), pytest.raises(RunError, match="another process"):
+        opened(tmp_path / "m")
 
 
 def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
-    with Run.start(tmp_path / "m", REQUEST) as run:
+    with opened(tmp_path / "m") as run:
         for step in (1, 2, 3):
             run.log(step=step, loss=1.0 / step, valid_loss=None)
         with (run.folder / "metrics.jsonl").open("a") as file:
@@ -115,10 +139,69 @@ def small_model(metrics: dict[str, Any]) -> Model:
 
 def test_the_users_texts_stay_out_of_the_model(tmp_path: Path) -> None:
     evidence = {"text": "a secret", "label": "a", "predicted": "b", "probability": 0.9}
-    run = Run.start(tmp_path / "model", {"job": "words"})
-    with run:
+    with opened(tmp_path / "model") as run:
+        run.cache.mkdir()
+        (run.cache / "tokens.npy").write_bytes(b"a secret")
         run.finish(small_model({"accuracy": 1.0, "mistakes": [evidence]}))
     passed_on = [path for path in (tmp_path / "model").iterdir() if path.is_file()]
     assert passed_on
     assert not any(b"a secret" in path.read_bytes() for path in passed_on)
     assert "a secret" in (tmp_path / "model" / "run" / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "model" / "run" / "cache").exists()
+    assert not (tmp_path / "model" / "run" / "lock").exists()
+
+
+def broken(out: Path, error: Exception | None, *, step: int | None = None) -> None:
+    """Receive a signal in a run, after a step, and fail or not."""
+    with opened(out) as run:
+        if step is not None:
+            run.checkpoints.save(step, {}, {})
+        if error is None:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            run.interrupt.request()
+            raise error
+
+
+@pytest.mark.parametrize(("step", "found"), [(None, "before the first checkpoint"), (3, "after step 3")])
+def test_a_signal_leaves_it_as_interrupted(tmp_path: Path, step: int | None, found: str) -> None:
+    with pytest.raises(Interrupted, match=found) as caught:
+        broken(tmp_path / "m", None, step=step)
+    assert caught.value.exit_code == 143
+    assert f"resume=True and out='{tmp_path / 'm'}'" in caught.value.fix
+    opened(tmp_path / "m", resume=True).close()
+
+
+def test_what_a_signal_breaks_is_interrupted_and_what_fails_by_itself_is_not(tmp_path: Path) -> None:
+    """TensorFlow turns a KeyboardInterrupt in a Python operator into an error of its own."""
+    with pytest.raises(Interrupted):
+        broken(tmp_path / "m", ValueError("a broken operator"))
+    with pytest.raises(RunError, match="disk"):
+        broken(tmp_path / "m", RunError(expected="room", found="a full disk"))
+    with pytest.raises(ValueError, match="a bug"), opened(tmp_path / "m"):
+        raise ValueError("a bug")
+
+
+def test_a_signal_while_writing_can_be_resumed_and_one_after_it_is_too_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foretell.training import run as module
+
+    write_model = module.write_model
+
+    def interrupted_before(*args: Any, **options: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        write_model(*args, **options)
+
+    def interrupted_after(*args: Any, **options: Any) -> None:
+        write_model(*args, **options)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(module, "write_model", interrupted_before)
+    with pytest.raises(Interrupted), opened(tmp_path / "m") as run:
+        run.finish(small_model({}))
+    monkeypatch.setattr(module, "write_model", interrupted_after)
+    with opened(tmp_path / "m", resume=True) as run:
+        run.finish(small_model({}))
+    assert (tmp_path / "m" / "run" / "report.html").exists()
+    assert not run.folder.exists()

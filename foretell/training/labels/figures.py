@@ -33,12 +33,11 @@ def training_figures(
     network: TrainedNetwork,
     ensemble: Ensemble,
     settings: LabelsSettings,
-    seconds: float,
 ) -> dict[str, Any]:
     """Return what metrics.json holds, from the results of the steps.
 
     With validation texts they are measured on these; otherwise they are those of the last epoch, on training
-    texts. `seconds` is what the whole training took.
+    texts.
     """
     standing = network.standing
     shared = {
@@ -48,7 +47,6 @@ def training_figures(
         "valid_texts": 0 if split.valid is None else len(split.valid),
         "epochs": standing.epoch,
         "steps": standing.step,
-        "seconds": seconds,
         "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
     }
     if split.valid is None or tokens.valid is None or network.valid is None:

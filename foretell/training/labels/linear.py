@@ -13,7 +13,7 @@ from foretell.data.split import Split
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import Ensemble, LogProbabilities, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
-from foretell.training.events import Listener, Said
+from foretell.training.events import Note
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import (
     LabelledTokens,
@@ -24,6 +24,7 @@ from foretell.training.labels.tokens import (
     one_hot,
     tokenize,
 )
+from foretell.training.options import TrainOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,27 +61,24 @@ class VectorModel:
         return weighted_sum([self.model, fitted], [self.shares.network, self.shares.linear])
 
 
-def fit_linear(
-    tokens: Tokens, split: Split, settings: LabelsSettings, *, baseline: bool, listener: Listener
-) -> LinearStep:
+def fit_linear(tokens: Tokens, split: Split, settings: LabelsSettings, options: TrainOptions) -> LinearStep:
     """Fit the linear model to the labels.
 
     Args:
         tokens: the tokenized split.
         split: its texts; read where the network has a vocabulary of its own kind.
         settings: with `linear`, the model is a part of the classifier.
-        baseline: without `settings.linear`, fit one all the same, to compare with.
-        listener: receives the accuracy.
+        options: with `baseline`, one is fitted to compare with even without `settings.linear`.
     """
     if settings.linear:
         step = fit_and_measure(tokens, tokens.train.texts, tokens.hard, "baseline_")
-    elif baseline and split.valid is not None:
+    elif options.baseline and split.valid is not None:
         step = LinearStep(figures=_baseline_of(split, tokens))
     else:
         return LinearStep(figures={})
     if step.figures:
         accuracy = step.figures["baseline_accuracy"]
-        listener(Said(text=f"linear model of 1-3 grams: validation accuracy {accuracy:.2%}"))
+        options.listener(Note(text=f"linear model of 1-3 grams: validation accuracy {accuracy:.2%}"))
     return step
 
 

@@ -13,8 +13,7 @@ from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Probabilities
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Listener, Said
-from foretell.training.interrupt import Interrupt
+from foretell.training.events import Listener, Note
 from foretell.training.labels.batches import EncodedTexts, as_read
 from foretell.training.labels.cooccurrence import cooccurrence_embeddings
 from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
@@ -49,13 +48,10 @@ def train_network(
     tokens: Tokens,
     pseudo: PseudoLabels,
     settings: LabelsSettings,
+    run: Run,
     *,
     start: LanguageModelWeights | None,
-    run: Run,
-    interrupt: Interrupt,
-    budget: Budget,
     seconds_after: float,
-    listener: Listener,
 ) -> TrainedNetwork:
     """Train the network to the end of its plan or of its time.
 
@@ -63,12 +59,9 @@ def train_network(
         tokens: the tokenized split.
         pseudo: the pseudo-labels of the unlabelled texts.
         settings: the network and its training.
-        start: a language model to start from, or None.
         run: its latest checkpoint is continued, and new ones are written there.
-        interrupt: stops training between two steps.
-        budget: of the whole training.
+        start: a language model to start from, or None.
         seconds_after: seconds that the steps after this one need.
-        listener: receives progress.
 
     Raises:
         SettingsError: a network that is too large to be saved.
@@ -77,17 +70,19 @@ def train_network(
     """
     from foretell.networks import weights_of
 
+    listener = run.options.listener
     train = _training_texts(tokens, pseudo, settings, listener)
-    fitting = _prepare(tokens, train, settings, start, run, interrupt, budget, listener)
+    fitting = _prepare(tokens, train, settings, start, run)
     if len(tokens.unlabelled):
         fitting.also_saved = pseudo.to_arrays()
     if (checkpoint := network_checkpoint(run)) is not None:
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
-        listener(Said(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
-    budget.keep(fitting.seconds_to_end() + seconds_after)
-    _warn_if_late(budget, settings, listener)
-    fitting.fit()
+        listener(Note(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
+    run.budget.keep(fitting.seconds_to_end() + seconds_after)
+    _warn_if_late(run.budget, settings, listener)
+    with run.interrupt.deferred():
+        fitting.fit()
     valid = None if fitting.valid is None else fitting.predict(fitting.valid)
     return TrainedNetwork(weights=weights_of(fitting.model), valid=valid, standing=fitting.standing)
 
@@ -112,7 +107,7 @@ def _training_texts(
         return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, pseudo.soft)
     if len(tokens.unlabelled):
         text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
-        listener(Said(text=text))
+        listener(Note(text=text))
     return as_read(tokens.train.texts, tokens.train.targets, n_labels, tokens.tokenizer, settings)
 
 
@@ -122,15 +117,12 @@ def _prepare(
     settings: LabelsSettings,
     start: LanguageModelWeights | None,
     run: Run,
-    interrupt: Interrupt,
-    budget: Budget,
-    listener: Listener,
 ) -> Fitting:
     """Build and compile the network, with the weights that it starts from."""
     from foretell.networks.labels import labels_network
     from foretell.training.labels.network_fit import Fitting, compile_network
 
-    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
+    n_labels, tokenizer, listener = len(tokens.labels), tokens.tokenizer, run.options.listener
     size = network_size(settings, tokenizer)
     check_size(settings, size, n_labels)
     plan = make_plan(settings, len(train))
@@ -139,7 +131,7 @@ def _prepare(
     if start is not None:
         shared = take_over(network, tokenizer, settings, start)
         text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
-        listener(Said(text=text))
+        listener(Note(text=text))
     elif settings.cooccurrence_embeddings and network_checkpoint(run) is None:
         initialise_embeddings(network, tokens, settings.seed, listener)
     compile_network(network, settings, n_labels, soft=train.soft is not None)
@@ -151,9 +143,6 @@ def _prepare(
         train=train,
         valid=None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings),
         run=run,
-        interrupt=interrupt,
-        listener=listener,
-        budget=budget,
     )
 
 
@@ -171,18 +160,18 @@ def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Lis
         texts.ids, texts.starts, first=first, size=size, width=width, seed=seed
     )
     weights.assign(np.where(known[:, None], embeddings, weights.numpy()))
-    listener(Said(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))
+    listener(Note(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))
 
 
 def _report_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Listener) -> None:
     if plan.epochs > settings.epochs:
         text = f"{n_texts:,} texts make {plan.steps_per_epoch} steps per epoch: {plan.epochs} epochs"
         minimum = f"instead of {settings.epochs}, for at least {settings.min_steps} steps"
-        listener(Said(text=f"{text} {minimum}"))
+        listener(Note(text=f"{text} {minimum}"))
 
 
 def _warn_if_late(budget: Budget, settings: LabelsSettings, listener: Listener) -> None:
     if budget.left() < _MIN_TIME_SHARE * 60 * settings.minutes:
         spent, minutes = budget.seconds(), math.ceil(budget.seconds() / 30)
         text = f"{spent:.0f} of {60 * settings.minutes:.0f} seconds were used before the network's training"
-        listener(Said(text=f"{text}; --minutes {minutes:g} or more is recommended"))
+        listener(Note(text=f"{text}; --minutes {minutes:g} or more is recommended"))

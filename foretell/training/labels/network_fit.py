@@ -20,10 +20,10 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
 from foretell.ngrams.ensemble import Probabilities
-from foretell.training.budget import SECONDS_TO_WRITE, Budget
+from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
-from foretell.training.interrupt import Interrupt, diverged, interrupted
+from foretell.training.events import Checkpointed, EpochDone, Note, Progress
+from foretell.training.interrupt import diverged, interrupted
 from foretell.training.labels.batches import (
     EncodedTexts,
     batches,
@@ -78,7 +78,7 @@ class Fitting:
     Attributes:
         model: a compiled network of `labels_network`.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
-        budget: how long the steps may take.
+        run: its checkpoints, its time limit, its listener and whether it has to stop.
         also_saved: arrays of earlier steps that every checkpoint contains.
         standing: its state between two steps.
     """
@@ -89,9 +89,6 @@ class Fitting:
     train: EncodedTexts
     valid: EncodedTexts | None
     run: Run
-    interrupt: Interrupt
-    listener: Listener
-    budget: Budget = field(default_factory=lambda: Budget(0))
     also_saved: Arrays = field(default_factory=dict)
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -133,12 +130,13 @@ class Fitting:
         here, rate = self.standing, self.settings.learning_rate
         if not self._best or self.settings.keep != "best":
             raise diverged(here.step, rate, self.run.out)
-        text = f"the loss was not finite after step {here.step:,}: kept is epoch {here.best_epoch}"
-        self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
+        text = f"the loss was not finite after step {here.step:,}: restored the weights of epoch"
+        fix = f"{here.best_epoch} (best validation result); set a lower --learning-rate than {rate:g}"
+        self.run.options.listener(Note(text=f"{text} {fix}"))
 
     def steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
-        return self.budget.steps(self.standing.step, self.plan.steps)
+        return self.run.budget.steps(self.standing.step, self.plan.steps)
 
     def learning_rate(self) -> float:
         """Return the rate of the next step."""
@@ -146,7 +144,7 @@ class Fitting:
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch, mixing and writing the model will take."""
-        if self.budget.deadline is None or self.valid is None:
+        if self.run.budget.deadline is None or self.valid is None:
             return SECONDS_TO_WRITE
         few = self.valid.first(4 * self.settings.batch_size)
         self.predict(few)  # compiles
@@ -164,7 +162,7 @@ class Fitting:
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
 
     def _end_epoch(self, follow: Follow) -> None:
-        self.budget.pause()
+        self.run.budget.pause()
         here = self.standing
         here.epoch, here.batch = here.epoch + 1, 0
         is_best = self._measure()
@@ -179,7 +177,7 @@ class Fitting:
             valid_accuracy=here.valid_accuracy,
             is_best=is_best,
         )
-        self.listener(done)
+        self.run.options.listener(done)
         self.run.log(
             step=done.step,
             epoch=done.epoch,
@@ -190,7 +188,7 @@ class Fitting:
             speed=follow.speed(),
         )
         self.save()
-        if self.interrupt.at(here.step) and not self._is_over():
+        if self.run.interrupt.at(here.step) and not self._is_over():
             raise interrupted(here.step, self.run.out)
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
@@ -228,7 +226,7 @@ class Fitting:
                 }
             )
         path = self.run.checkpoints.save(self.standing.step, arrays, dataclasses.asdict(self.standing))
-        self.listener(Checkpointed(path=path, step=self.standing.step))
+        self.run.options.listener(Checkpointed(path=path, step=self.standing.step))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go back to where `checkpoint` was saved."""
@@ -306,7 +304,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         del batch
         here, fitting = self._fitting.standing, self._fitting
         here.batch, here.step = here.batch + 1, here.step + 1
-        fitting.budget.step_done()
+        fitting.run.budget.step_done()
         self._tell(logs or {})
         finite = math.isfinite((logs or {}).get("loss", 0.0))
         if not finite or here.step >= fitting.steps():
@@ -315,7 +313,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
         if here.batch == fitting.plan.steps_per_epoch:
             return
-        stop = fitting.interrupt.at(here.step)
+        stop = fitting.run.interrupt.at(here.step)
         if stop or fitting.run.checkpoints.due():
             here.seconds = self.seconds()
             fitting.save()
@@ -340,7 +338,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
         self._shown = now
         loss, accuracy = self._since_shown.move(self._texts_seen(), means)
         per_step = (now - self._began) / (here.step - self._step_before)
-        self._fitting.listener(
+        self._fitting.run.options.listener(
             Progress(
                 step=here.step,
                 steps=steps,

@@ -22,9 +22,7 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
-from foretell.training.budget import Budget
-from foretell.training.checkpoints import Checkpoints
-from foretell.training.events import Listener, Said
+from foretell.training.events import Listener, Note
 from foretell.training.labels.ensemble_fit import fit_ensemble
 from foretell.training.labels.linear import (
     LinearStep,
@@ -35,6 +33,7 @@ from foretell.training.labels.linear import (
 )
 from foretell.training.labels.linear_fit import default_max_ngrams, select_texts
 from foretell.training.labels.tokens import Soft, Tokens
+from foretell.training.run import Run
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -74,13 +73,7 @@ class PseudoLabels:
 
 
 def make_pseudo_labels(
-    tokens: Tokens,
-    linear: LinearStep,
-    settings: LabelsSettings,
-    *,
-    budget: Budget,
-    checkpoints: Checkpoints,
-    listener: Listener,
+    tokens: Tokens, linear: LinearStep, settings: LabelsSettings, run: Run
 ) -> PseudoLabels:
     """Label the unlabelled texts, and fit the linear model to all texts.
 
@@ -88,21 +81,21 @@ def make_pseudo_labels(
         tokens: the tokenized split; without unlabelled texts, nothing is done.
         linear: the linear model of the labels.
         settings: `text_vectors` and `seed` are read.
-        budget: of the whole training; text vectors take a third of the rest at most.
-        checkpoints: of the run; the pseudo-labels are read from the latest, or saved in a new one.
-        listener: receives what was done.
+        run: its latest checkpoint has the pseudo-labels, or they are saved in a new one. Text vectors take
+            at most a third of the time that is left.
     """
     if linear.model is None or not len(tokens.unlabelled):
         return PseudoLabels(soft=tokens.hard, linear=linear)
-    checkpoint = checkpoints.latest()
+    checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _SOFT in checkpoint.arrays:
         return _restored(tokens, checkpoint.arrays)
     pseudo = _by_linear(tokens, linear.model)
-    listener(Said(text="pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"))
-    seconds = _MAX_TIME_SHARE * budget.left()
-    if _vectors_pay(tokens, pseudo.linear, settings, seconds, listener):
-        pseudo = _with_vectors(tokens, pseudo.linear, seed=settings.seed, seconds=seconds, listener=listener)
-    checkpoints.save(0, pseudo.to_arrays(), {})
+    text = "pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"
+    run.options.listener(Note(text=text))
+    seconds = _MAX_TIME_SHARE * run.budget.left()
+    if _vectors_pay(tokens, pseudo.linear, settings, seconds, run.options.listener):
+        pseudo = _with_vectors(tokens, pseudo.linear, run, seed=settings.seed, seconds=seconds)
+    run.checkpoints.save(0, pseudo.to_arrays(), {})
     return pseudo
 
 
@@ -137,20 +130,18 @@ def _vectors_pay(
     if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * linear.seconds:
         return False
     if not can_make_vectors():
-        listener(Said(text="text vectors, which improve pseudo-labels, need Numba: pip install numba"))
+        listener(Note(text="text vectors, which improve pseudo-labels, need Numba: pip install numba"))
         return False
     return True
 
 
-def _with_vectors(
-    tokens: Tokens, linear: LinearStep, *, seed: int, seconds: float, listener: Listener
-) -> PseudoLabels:
+def _with_vectors(tokens: Tokens, linear: LinearStep, run: Run, *, seed: int, seconds: float) -> PseudoLabels:
     """Label the unlabelled texts by the linear model and text vectors together."""
     assert linear.model is not None
     assert tokens.valid is not None
     soft, by_vectors, accuracy = _label_by_vectors(tokens, linear.model, seed=seed, seconds=seconds)
     text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
-    listener(Said(text=text))
+    run.options.listener(Note(text=text))
     fitted = fit_and_measure(tokens, tokens.all_texts, soft, "linear_")
     assert fitted.valid is not None
     members = [log_probabilities(by_vectors, tokens.valid.texts), fitted.valid]

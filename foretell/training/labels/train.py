@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, to_dict
+from foretell.config import LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
-from foretell.training.budget import Budget
-from foretell.training.events import Listener, Said
-from foretell.training.interrupt import Interrupt
+from foretell.training.events import Listener, Note
 from foretell.training.labels.ensemble import choose_ensemble, final_linear, seconds_to_refit
 from foretell.training.labels.figures import training_figures
 from foretell.training.labels.linear import fit_linear
@@ -22,7 +19,7 @@ from foretell.training.labels.pseudo_labels import make_pseudo_labels
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
 from foretell.training.options import TrainOptions
-from foretell.training.run import Run
+from foretell.training.run import Request, Run
 
 
 def train_labels(
@@ -52,23 +49,18 @@ def train_labels(
         ArtifactError: `options.out` cannot be written.
         Interrupted: training was stopped; `options.resume` continues it.
     """
-    budget, listener = Budget(settings.minutes, options.started), options.listener
     if start is not None:
         settings = fitting_settings(settings, start)
     check_learnable(split.train)
     _check_unlabelled(split, settings)
-    _report(split, settings, listener)
-    request = _request(split, settings, options, start)
-    with Interrupt(options.stop_after_steps) as interrupt, _open_run(request, options) as run:
+    _report(split, settings, options.listener)
+    request = Request(job="labels", settings=settings, data=_digest(split, start), sources=_sources(split))
+    with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings)
-        linear = fit_linear(tokens, split, settings, baseline=options.baseline, listener=listener)
-        pseudo = make_pseudo_labels(
-            tokens, linear, settings, budget=budget, checkpoints=run.checkpoints, listener=listener
-        )
-        network = train_network(
-            tokens, pseudo, settings, start=start, run=run, interrupt=interrupt, budget=budget,
-            seconds_after=seconds_to_refit(tokens, pseudo, settings), listener=listener,
-        )  # fmt: skip
+        linear = fit_linear(tokens, split, settings, options)
+        pseudo = make_pseudo_labels(tokens, linear, settings, run)
+        seconds_after = seconds_to_refit(tokens, pseudo, settings)
+        network = train_network(tokens, pseudo, settings, run, start=start, seconds_after=seconds_after)
         ensemble = choose_ensemble(tokens, network.valid, pseudo, settings)
         model = Model(
             job="labels",
@@ -79,9 +71,10 @@ def train_labels(
             labels=tokens.labels,
             linear=final_linear(tokens, pseudo, settings),
             ensemble=ensemble,
-            metrics=training_figures(
-                split, tokens, linear, pseudo, network, ensemble, settings, budget.seconds()
-            ),
+            metrics={
+                **training_figures(split, tokens, linear, pseudo, network, ensemble, settings),
+                "seconds": run.budget.seconds(),
+            },
         )
         run.finish(model)
     return model
@@ -99,22 +92,13 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
 
 def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
     if settings.valid_fraction and split.valid is None:
-        listener(Said(text="without validation texts, the weights of the last epoch are kept"))
+        listener(Note(text="without validation texts, the weights of the last epoch are kept"))
     if split.unlabelled:
-        listener(Said(text=f"{len(split.unlabelled):,} unlabelled texts to learn from"))
+        listener(Note(text=f"{len(split.unlabelled):,} unlabelled texts to learn from"))
 
 
-def _request(
-    split: Split, settings: LabelsSettings, options: TrainOptions, start: LanguageModelWeights | None
-) -> dict[str, Any]:
-    """Return what identifies this training: a run is resumed only by the same request."""
-    return {
-        "job": "labels",
-        "preset": options.preset,
-        "settings": to_dict(settings),
-        "data": _digest(split, start),
-        "sources": [part.name for part in (split.train, split.valid) if part is not None],
-    }
+def _sources(split: Split) -> list[str]:
+    return [part.name for part in (split.train, split.valid) if part is not None]
 
 
 def _digest(split: Split, start: LanguageModelWeights | None) -> str:
@@ -136,14 +120,3 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
     yield from split.unlabelled
     if start is not None:
         yield start.digest()
-
-
-def _open_run(request: dict[str, Any], options: TrainOptions) -> Run:
-    return Run.open(
-        options.out,
-        request,
-        resume=options.resume,
-        restart=options.restart,
-        checkpoint_seconds=options.checkpoint_seconds,
-        tensorboard=options.tensorboard,
-    )

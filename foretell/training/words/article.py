@@ -1,14 +1,14 @@
-"""The article's training loop: one window of raw integers an iteration, RMSProp, 50,000 times.
+"""The article's training loop: one window of raw integers an iteration, RMSProp, 50,000 iterations.
 
-Batch size is 1, so an iteration multiplies vectors by matrices: it reads some 3.3 million weights and writes
-them again with their RMSProp slots, and memory traffic is all it costs. Three things keep that traffic small,
-none of which changes the mathematics:
+The batch size is 1, so an iteration multiplies vectors by matrices. It reads some 3.3 million weights and
+writes them with their RMSProp slots; its time is that of this memory traffic. Three things reduce it without
+changing the mathematics:
 
 * XLA compiles a loop of iterations into one program, so the weights stay where they are.
 * The tape gives the gradient with respect to the pre-activations only, a few thousand numbers. The gradient
-  of a weight matrix is a sum of three outer products (one a step), and XLA computes it inside the update: it
-  never exists in memory, where `tape.gradient(loss, kernel)` would write three matrices and add them up.
-* Summed by broadcasting, not by a matrix product, for XLA cannot fuse a matrix product into what uses it.
+  of a weight matrix is a sum of three outer products (one for each step), which XLA computes inside the
+  update. `tape.gradient(loss, kernel)` would write three matrices to memory and add them.
+* The outer products are computed by broadcasting: XLA cannot fuse a matrix product into its consumer.
 """
 
 from __future__ import annotations
@@ -17,44 +17,51 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import DataError
 from foretell.networks import set_weights, weights_of
-from foretell.networks.words import ArticleNetwork, Tensor
+from foretell.networks.words import ArticleNetwork
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
-from foretell.training.interrupt import Interrupt, interrupted
+from foretell.training.events import Checkpointed, EpochDone, Note, Progress
+from foretell.training.interrupt import interrupted
 from foretell.training.run import Run
 from foretell.training.words.data import TokenFile
-
-Array = np.ndarray[Any, Any]
+from foretell.training.words.state import TrainedNetwork
 
 DECAY, EPSILON = 0.9, 1e-10
 """TensorFlow 1's defaults of RMSPropOptimizer; its momentum, 0, is left out."""
 
 REPORT_EVERY = 1_000
-"""Iterations that one reported average covers."""
+"""Number of iterations of which the averages are reported."""
 
 CHUNK = 250
-"""Iterations in one call: about a second, so that Ctrl-C is answered; calls then cost nothing."""
+"""Iterations in one call of the compiled function at most."""
+
+_CALL_SECONDS = 0.5
+"""Calls are made this long, by the speed of the one before: a signal is answered after a call."""
+
+_FIRST_CALL = 25
+"""Iterations of the first call of a process, when the speed is not known."""
 
 
 class OffsetWalk:
-    """Where each iteration's window starts: the article's walk, with a seeded generator.
+    """The offset of each iteration's window: the article's walk, with a seeded generator.
 
     It starts at a random offset in [0, n_input + 1], both included, moves on by n_input + 1 words, and
     restarts at such a random offset when fewer than n_input + 1 words are left.
 
     Args:
-        words: how many words the text has.
+        words: number of words of the text.
         n_input: words of a window; its target is the word after it.
-        seed: of NumPy's default generator.
+        seed: seed of NumPy's default generator.
     """
 
     def __init__(self, words: int, n_input: int, seed: int) -> None:
@@ -76,11 +83,11 @@ class OffsetWalk:
         return int(self._rng.integers(0, self._stride, endpoint=True))
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs, as plain values."""
+        """Return the state for `restore`, as plain values."""
         return {"offset": self._offset, "generator": self._rng.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where another walk stood."""
+        """Continue from the state of another walk."""
         self._offset, self._rng.bit_generator.state = state["offset"], state["generator"]
 
 
@@ -97,21 +104,23 @@ class ArticleSteps:
             TensorFlow 1 starts them at one, not at zero, which makes its first steps small.
     """
 
-    def __init__(self, network: ArticleNetwork, words: Array, settings: WordsSettings) -> None:
+    def __init__(
+        self, network: ArticleNetwork, words: npt.NDArray[np.integer], settings: WordsSettings
+    ) -> None:
         self.network, self.n_input, self.rate = network, settings.window, settings.learning_rate
         self.windows = np.lib.stride_tricks.sliding_window_view(words.astype(np.int32), self.n_input + 1)
         self.slots = [tf.Variable(tf.ones_like(v)) for v in network.trainable_variables]
-        # Always CHUNK windows, and the count of those to use: another shape would compile again.
+        # Always CHUNK windows, and the number of those to use: another shape would be compiled again.
         signature = [tf.TensorSpec([CHUNK, self.n_input + 1], tf.int32), tf.TensorSpec([], tf.int32)]
         self.compiled = tf.function(self._run, jit_compile=True, input_signature=signature)
 
-    def run(self, offsets: Sequence[int]) -> tuple[Array, Array]:
+    def run(self, offsets: Sequence[int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Do one iteration at each of at most CHUNK offsets.
 
         Returns:
             loss in nats and correctness (1 or 0) of each before its update, both float32 [iteration].
         """
-        # Windows and not offsets go in: XLA compiles a slice anew for each value of where it begins.
+        # The inputs are windows, not offsets: XLA would compile a slice again for each offset.
         windows = np.zeros([CHUNK, self.n_input + 1], np.int32)
         windows[: len(offsets)] = self.windows[offsets]
         losses, right = self.compiled(windows, np.int32(len(offsets)))
@@ -132,7 +141,11 @@ class ArticleSteps:
         return losses, right
 
     def iteration(self, window: Tensor) -> tuple[Tensor, Tensor]:
-        """Learn from one window, int32 [n_input + 1]; return loss in nats and 1 or 0, before the update."""
+        """Do one iteration on a window, int32 [n_input + 1].
+
+        Returns:
+            loss in nats and correctness (1 or 0), before the update.
+        """
         n = self.n_input
         with tf.GradientTape() as tape:
             logits, trace = self.network.forward(window[:n])
@@ -148,23 +161,25 @@ class ArticleSteps:
         return loss, hit
 
 
-def _rmsprop(variable: Any, slot: Any, gradient: Tensor, rate: float) -> None:
+def _rmsprop(variable: tf.Variable, slot: tf.Variable, gradient: Tensor, rate: float) -> None:
     """Update as TensorFlow 1's RMSPropOptimizer: epsilon is inside the root."""
     slot.assign(DECAY * slot + (1 - DECAY) * gradient * gradient)
     variable.assign_sub(rate * gradient * tf.math.rsqrt(slot + EPSILON))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Recent:
     """Loss and correctness of the last REPORT_EVERY iterations, the newest last; float32 [iteration]."""
 
-    losses: Array
-    right: Array
+    losses: npt.NDArray[np.float32]
+    right: npt.NDArray[np.float32]
 
-    def add(self, losses: Array, right: Array) -> None:
-        """Take in newer iterations."""
-        self.losses = np.concatenate([self.losses, losses])[-REPORT_EVERY:]
-        self.right = np.concatenate([self.right, right])[-REPORT_EVERY:]
+    def and_then(self, losses: npt.NDArray[np.float32], right: npt.NDArray[np.float32]) -> Recent:
+        """Return the last iterations after newer ones."""
+        return Recent(
+            np.concatenate([self.losses, losses])[-REPORT_EVERY:],
+            np.concatenate([self.right, right])[-REPORT_EVERY:],
+        )
 
     def means(self) -> dict[str, float]:
         """Return the averages."""
@@ -174,54 +189,54 @@ class Recent:
         }
 
 
-def train_article(
-    run: Run,
-    tokens: TokenFile,
-    size: int,
-    settings: WordsSettings,
-    listener: Listener,
-    stop_after_steps: int | None = None,
-) -> tuple[Weights, dict[str, Any]]:
-    """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
+def train_article(run: Run, tokens: TokenFile, size: int, settings: WordsSettings) -> TrainedNetwork:
+    """Train, from the run's latest checkpoint where it has one.
 
     Args:
         run: the training.
         tokens: the text.
-        size: how many different words it has.
+        size: number of different words.
         settings: every setting.
-        listener: is told what happens.
-        stop_after_steps: stop as at Ctrl-C once so many iterations are done.
+
+    Returns:
+        the last weights; the metrics' accuracy and perplexity are averages of the last 1,000 iterations.
 
     Raises:
         DataError: too few words for the walk.
         Interrupted: after a checkpoint.
     """
-    # The walk may restart as far in as n_input + 1, and needs a window and its target from there.
-    least = 2 * (settings.window + 1)
-    if len(tokens) < least:
+    # The walk may restart n_input + 1 words in, and needs a window and its target from there.
+    min_words = 2 * (settings.window + 1)
+    if len(tokens) < min_words:
         raise DataError(
-            expected=f"at least {least} words for windows of {settings.window}",
+            expected=f"at least {min_words} words for windows of {settings.window}",
             found=f"{len(tokens)}",
             where="the corpus",
             fix="give more text",
         )
-    loop = _Loop(run, tokens.read(0, len(tokens)), size, settings, listener)
-    with Interrupt(stop_after_steps) as interrupt:
-        loop.train(interrupt, stop_after_steps)
-    return weights_of(loop.network), loop.metrics()
+    loop = ArticleLoop(run, tokens.read(0, len(tokens)), size, settings)
+    with run.interrupt.deferred():
+        loop.train()
+    return TrainedNetwork(weights_of(loop.network), loop.metrics(), None)
 
 
-class _Loop:
-    def __init__(
-        self, run: Run, words: Array, size: int, settings: WordsSettings, listener: Listener
-    ) -> None:
-        self.run, self.settings, self.listener, self.words = run, settings, listener, words
+class ArticleLoop:
+    """One training in memory; see `train_article`.
+
+    A checkpoint holds all that an iteration changes: the variables of `network`, the slots of `steps`, and
+    `walk`, `recent` and `step`.
+    """
+
+    def __init__(self, run: Run, words: npt.NDArray[np.int32], size: int, settings: WordsSettings) -> None:
+        self.run, self.settings, self.words = run, settings, words
+        self.listener = run.options.listener
         self.network = ArticleNetwork(settings, size)
         self.steps = ArticleSteps(self.network, words, settings)
         self.walk = OffsetWalk(len(words), settings.window, settings.seed)
         self.recent = Recent(np.zeros(0, np.float32), np.zeros(0, np.float32))
         self.step, seconds = 0, 0.0
         self.epochs = math.ceil(settings.iterations / REPORT_EVERY)
+        self._seconds_an_iteration = _CALL_SECONDS / _FIRST_CALL
         saved = run.checkpoints.latest()
         if saved is None:
             run.log_graph(self.steps.compiled.get_concrete_function().graph)
@@ -229,60 +244,63 @@ class _Loop:
             seconds = self._restore(saved)
         self._began = time.monotonic() - seconds
 
-    def train(self, interrupt: Interrupt, stop_after_steps: int | None) -> None:
+    def train(self) -> None:
+        """Continue to the last iteration.
+
+        Raises:
+            Interrupted: a signal, or `stop_after_steps`; a checkpoint is saved.
+        """
         last = self.settings.iterations
         while self.step < last:
-            # Up to the next report, the end, or where a test stops: whichever comes first.
-            ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, last]
-            if stop_after_steps is not None and stop_after_steps > self.step:
-                ends.append(stop_after_steps)
-            self._chunk(min(CHUNK, min(ends) - self.step))
-            reported = self.step % REPORT_EVERY == 0 or self.step == last
-            if reported:
+            self._call(self._next_count())
+            if self.step % REPORT_EVERY == 0 or self.step == last:
                 self._report()
-            if self.step < last and interrupt.at(self.step):
+            if self.step < last and self.run.interrupt.at(self.step):
                 self._save()
                 raise interrupted(self.step, self.run.out)
             if self.run.checkpoints.due() or self.step == last:
                 self._save()
 
-    def _chunk(self, count: int) -> None:
+    def _next_count(self) -> int:
+        """Return the iterations of the next call: up to the next report, the end, or a set interruption."""
+        stop = self.run.interrupt.stop_after_steps
+        ends = [self.step // REPORT_EVERY * REPORT_EVERY + REPORT_EVERY, self.settings.iterations]
+        if stop is not None and stop > self.step:
+            ends.append(stop)
+        in_time = max(1, int(_CALL_SECONDS / self._seconds_an_iteration))
+        return min(CHUNK, in_time, min(ends) - self.step)
+
+    def _call(self, count: int) -> None:
         began = time.monotonic()
         losses, right = self.steps.run([next(self.walk) for _ in range(count)])
-        self.recent.add(losses, right)
+        self.recent = self.recent.and_then(losses, right)
         self.step += count
-        each = (time.monotonic() - began) / count
-        self.listener(
-            Progress(
-                step=self.step,
-                steps=self.settings.iterations,
-                epoch=(self.step - 1) // REPORT_EVERY + 1,
-                epochs=self.epochs,
-                speed=1 / each,
-                unit="iterations",
-                seconds_left=(self.settings.iterations - self.step) * each,
-                **self.recent.means(),
-            )
+        self._seconds_an_iteration = each = (time.monotonic() - began) / count
+        progress = Progress(
+            step=self.step,
+            steps=self.settings.iterations,
+            epoch=self._epoch(),
+            epochs=self.epochs,
+            speed=1 / each,
+            unit="iterations",
+            seconds_left=(self.settings.iterations - self.step) * each,
+            **self.recent.means(),
         )
+        self.listener(progress)
+
+    def _epoch(self) -> int:
+        return (self.step - 1) // REPORT_EVERY + 1
 
     def _report(self) -> None:
-        means = self.recent.means()
-        epoch = (self.step - 1) // REPORT_EVERY + 1
-        self.run.log(step=self.step, epoch=epoch, speed=self.step / self._seconds(), **means)
-        self.listener(
-            EpochDone(
-                epoch=epoch,
-                epochs=self.epochs,
-                step=self.step,
-                loss=means["loss"],
-                accuracy=means["accuracy"],
-            )
-        )
+        loss, accuracy = (self.recent.means()[name] for name in ("loss", "accuracy"))
+        step, epoch = self.step, self._epoch()
+        self.run.log(step=step, epoch=epoch, speed=step / self._seconds(), loss=loss, accuracy=accuracy)
+        self.listener(EpochDone(epoch=epoch, epochs=self.epochs, step=step, loss=loss, accuracy=accuracy))
 
     def _seconds(self) -> float:
         return max(1e-9, time.monotonic() - self._began)
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, object]:
         """Return the figures; accuracy and perplexity are averages of the last 1,000 iterations."""
         means = self.recent.means()
         return {
@@ -299,7 +317,8 @@ class _Loop:
         }
 
     def _save(self) -> None:
-        arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
+        arrays: dict[str, npt.NDArray[np.generic]] = {}
+        arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         arrays |= {f"slots/{k}": np.array(slot.numpy()) for k, slot in enumerate(self.steps.slots)}
         arrays |= {"recent/losses": self.recent.losses, "recent/right": self.recent.right}
         state = {"walk": self.walk.state(), "seconds": self._seconds()}
@@ -307,14 +326,13 @@ class _Loop:
         self.listener(Checkpointed(path=path, step=self.step))
 
     def _restore(self, saved: Checkpoint) -> float:
-        start = "weights/"
-        weights = {n.removeprefix(start): v for n, v in saved.arrays.items() if n.startswith(start)}
-        set_weights(self.network, weights)
+        set_weights(self.network, cast(Weights, saved.under("weights")))
         for k, slot in enumerate(self.steps.slots):
             slot.assign(saved.arrays[f"slots/{k}"])
-        self.recent = Recent(saved.arrays["recent/losses"], saved.arrays["recent/right"])
+        recent = saved.under("recent")
+        self.recent = Recent(recent["losses"].astype(np.float32), recent["right"].astype(np.float32))
         self.walk.restore(saved.state["walk"])
         self.step = saved.step
         self.run.rewind(saved.step)
-        self.listener(Said(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}"))
+        self.listener(Note(text=f"resumed after iteration {saved.step:,} of {self.settings.iterations:,}"))
         return float(saved.state["seconds"])

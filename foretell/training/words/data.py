@@ -1,4 +1,4 @@
-"""A corpus as one long row of token ids on disk, and the plan of how training walks over it."""
+"""A corpus as one long row of token ids on disk, and the order in which training reads it."""
 
 from __future__ import annotations
 
@@ -6,51 +6,38 @@ import copy
 import math
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 
 from foretell.config import WordsSettings
+from foretell.data.corpus import Corpus
 from foretell.errors import DataError, RunError
 from foretell.text.line_encoder import LineEncoder
-
-if TYPE_CHECKING:
-    from foretell.text.tokenizer import Tokenizer
-
-Array = np.ndarray[Any, Any]
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Listener, Note
+from foretell.training.run import Run
 
 NONE = -1
-"""The target of a step that takes no part."""
+"""The target of a position that is left out of the loss."""
 
 _BATCH_CHARACTERS = 1 << 20
 
-MOST_HELD_OUT = 200_000
-"""More held-out words take long to measure and tell nothing more."""
-LEAST_HELD_OUT = 1_000
-"""Fewer held-out words than this say more about chance than about the model."""
-
-
-class TextCorpus(Protocol):
-    """What training needs of a corpus: lines, as often as asked, and a digest of the content."""
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the lines."""
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the content."""
+MAX_VALID = 200_000
+"""More validation words take long to measure and hardly make the perplexity more precise."""
+MIN_VALID = 1_000
+"""With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
 
 
 class TokenFile:
     """A row of token ids in a `.npy` file, read a piece at a time.
 
-    Read, not mapped: the pages of a mapped gigabyte count as this process's memory, these do not.
+    It is read, not mapped into memory: the pages of a mapped file count as memory of the process.
 
     Use it as a context manager, or `close` it; its parts share its open file.
 
@@ -77,8 +64,8 @@ class TokenFile:
         part._start, part._stop = self._start + start, self._start + stop
         return part
 
-    def read(self, start: int, count: int) -> Array:
-        """Return `count` ids from `start`, int32; beyond the end it goes on at the beginning."""
+    def read(self, start: int, count: int) -> npt.NDArray[np.int32]:
+        """Return `count` ids from `start`, int32 [id]; the first token follows the last."""
         start %= len(self)
         pieces = []
         while count > 0:
@@ -87,7 +74,7 @@ class TokenFile:
             start, count = 0, count - taken
         return np.concatenate(pieces).astype(np.int32)
 
-    def _read(self, start: int, count: int) -> Array:
+    def _read(self, start: int, count: int) -> npt.NDArray[np.unsignedinteger]:
         width = self.dtype.itemsize
         where = self._data + (self._start + start) * width
         return np.frombuffer(os.pread(self._file.fileno(), count * width, where), self.dtype)
@@ -138,22 +125,22 @@ def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
             _write_header(file, dtype, 0)
             for batch in batches_of_lines(lines):
                 ids = encoder.encode("\n".join(batch) + "\n")
-                # A tokenizer without an unknown token answers -1: such a word is left out.
+                # -1 stands for a word that a tokenizer without an unknown token does not have: left out.
                 ids = ids[ids >= 0].astype(dtype)
                 count += len(ids)
                 file.write(ids.tobytes())
-            # NumPy leaves room in the header for a longer first axis, so the true length fits in its place.
+            # NumPy's header has room for a longer first axis, so the true length fits in the same place.
             file.seek(0)
             _write_header(file, dtype, count)
         temporary.replace(path)
     except OSError as error:
         raise RunError(
-            expected="room for the corpus as numbers", found=str(error), where=str(path.parent)
+            expected="disk space for the corpus as token ids", found=str(error), where=str(path.parent)
         ) from error
     return count
 
 
-def _write_header(file: IO[bytes], dtype: np.dtype[Any], count: int) -> None:
+def _write_header(file: IO[bytes], dtype: np.dtype[np.generic], count: int) -> None:
     described = np.lib.format.dtype_to_descr(dtype)
     header = {"descr": described, "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, header)
@@ -161,11 +148,11 @@ def _write_header(file: IO[bytes], dtype: np.dtype[Any], count: int) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """How one pass walks over `tokens` tokens: streams side by side, windows one after another.
+    """The order of one pass over `tokens` tokens: streams side by side, windows one after another.
 
-    The streams start evenly apart; each is `length` tokens long and is read in windows of `window` words.
-    They form a circle (after the last token comes the first), and each pass enters it at a point of its own:
-    every token is predicted once in a pass, and no place is always the one where the state is empty.
+    The streams start evenly apart; each is `length` tokens long and is read in windows of `window` tokens.
+    They form a circle (after the last token comes the first), and each pass enters it at another token:
+    every token is predicted once in a pass, and the empty state falls on other tokens in each pass.
     """
 
     tokens: int
@@ -182,16 +169,18 @@ class Plan:
         """Windows, that is training steps, of a pass."""
         return math.ceil(self.length / self.window)
 
-    def batch(self, file: TokenFile, window: int, entry: int = 0) -> tuple[Array, Array]:
+    def batch(
+        self, file: TokenFile, window: int, entry: int = 0
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Return one window of every stream.
 
         Args:
             file: the tokens.
-            window: which, from 0.
+            window: number of the window, from 0.
             entry: the token where the first stream starts.
 
         Returns:
-            ids and targets, int32 [stream, step]; targets are NONE where a stream is over.
+            ids and targets, int32 [stream, step]; targets are NONE after the end of a stream.
         """
         ids = np.zeros([self.streams, self.window], np.int32)
         targets = np.full_like(ids, NONE)
@@ -204,14 +193,14 @@ class Plan:
                 ids[stream, :count], targets[stream, :count] = row[:-1], row[1:]
         return ids, targets
 
-    def in_order(self, values: Array) -> Array:
-        """Return the values of all windows, [stream, windows · step], as the tokens stand in the text."""
+    def in_order(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the values of all windows, [stream, windows · step], in the order of the text, [token]."""
         return values[:, : self.length].reshape(-1)[: self.tokens]
 
 
 def plan_for(tokens: int, settings: WordsSettings) -> Plan:
-    """Return the plan for a part of the corpus: fewer streams where it is short, so that each has windows to
-    carry its state through.
+    """Return the plan for `tokens` tokens: a short text has fewer streams, so that each has several windows
+    to carry its state through.
 
     Raises:
         DataError: it is shorter than one window.
@@ -227,14 +216,101 @@ def plan_for(tokens: int, settings: WordsSettings) -> Plan:
     return Plan(tokens, max(1, min(settings.streams, tokens // enough)), settings.window)
 
 
-def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
-    """Return the tokens to learn from, and those at the end that are held out; None: too few to tell.
+@dataclass(frozen=True)
+class TokenizedCorpus:
+    """A corpus as token ids, for training and for validation.
 
-    Of a large corpus MOST_HELD_OUT are held out: they tell the perplexity to within a hundredth, and to
-    measure a large vocabulary exactly on a million tokens would take longer than to learn from them.
+    Attributes:
+        tokenizer: its vocabulary is that of the training text.
+        train: the training text.
+        valid: the validation text, longer than one window; None: training has no validation.
     """
-    held_out = min(int(len(tokens) * fraction), MOST_HELD_OUT)
-    if held_out < LEAST_HELD_OUT:
+
+    tokenizer: Tokenizer
+    train: TokenFile
+    valid: TokenFile | None
+
+
+@contextmanager
+def tokenized(
+    run: Run, corpus: Corpus, valid: Corpus | None, settings: WordsSettings
+) -> Iterator[TokenizedCorpus]:
+    """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
+
+    The vocabulary is cached, then each text. An interruption repeats the part in progress, which takes about
+    a minute for a corpus of a gigabyte.
+
+    Args:
+        run: the training; it holds the cache.
+        corpus: the text.
+        valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it.
+        settings: every setting.
+
+    Raises:
+        DataError: fewer than two different words, or a validation text no longer than one window.
+        RunError: the disk is full.
+    """
+    listener = run.options.listener
+    tokenizer = _tokenizer(run.cache / "tokenizer.json", corpus, settings, listener)
+    with ExitStack() as files:
+        tokens = files.enter_context(_token_file(run.cache / "tokens.npy", corpus, tokenizer, listener))
+        if not settings.traits.carries_state:
+            yield TokenizedCorpus(tokenizer, tokens, None)
+        elif valid is None:
+            yield TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
+        else:
+            watched = files.enter_context(_token_file(run.cache / "valid.npy", valid, tokenizer, listener))
+            _check_long_enough(watched, settings, valid.name)
+            yield TokenizedCorpus(tokenizer, tokens, watched)
+
+
+def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFile | None]:
+    """Return the training tokens and, from the end, the validation tokens; None: there would be too few.
+
+    Of a large corpus MAX_VALID are used for validation: they determine the perplexity to within a hundredth,
+    and to measure a large vocabulary exactly on a million tokens would take longer than the training on them.
+    """
+    count = min(int(len(tokens) * fraction), MAX_VALID)
+    if count < MIN_VALID:
         return tokens, None
-    border = len(tokens) - held_out
+    border = len(tokens) - count
     return tokens.part(0, border), tokens.part(border, len(tokens))
+
+
+def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Listener) -> Tokenizer:
+    """Return the tokenizer at `path`; if there is none, count the words of the corpus and write it."""
+    if path.exists():
+        return Tokenizer.from_json(path.read_text(encoding="utf-8"))
+    listener(Note(text="counting the words of the corpus"))
+    tokenizer = Tokenizer.train(
+        corpus,
+        settings.tokens,
+        lowercase=settings.lowercase,
+        vocabulary=settings.vocabulary,
+        min_count=settings.min_count,
+    )
+    if tokenizer.size < 2:
+        raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(tokenizer.to_json(), encoding="utf-8")
+    temporary.replace(path)
+    return tokenizer
+
+
+def _token_file(path: Path, corpus: Corpus, tokenizer: Tokenizer, listener: Listener) -> TokenFile:
+    """Open the token file at `path`; if there is none, encode the corpus into it."""
+    if not path.exists():
+        listener(Note(text=f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} words"))
+        write_tokens(path, corpus, tokenizer)
+    return TokenFile(path)
+
+
+def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> None:
+    if len(valid) <= settings.window:
+        raise DataError(
+            expected=f"more validation words than one window ({settings.window})",
+            found=f"{len(valid):,}",
+            where=name,
+            fix="give more validation text, or a smaller --window",
+        )

@@ -1,45 +1,83 @@
-"""Counting n-grams: the Kneser-Ney model of a text, as whole as it is counted or as small as is wanted.
+"""Counting n-grams: the Kneser–Ney model of a text, whole or pruned to a number of n-grams.
 
-The baseline of an LSTM, and a part of the language model (`foretell.ngrams.kneser_ney` has the formulas
-and the paper). The discounts are three for each order, for counts of 1, of 2 and of 3 or more. The count
-of an n-gram at the highest order is how often it occurs; at a lower order, how many different words precede
-it.
+It is the baseline of an LSTM language model and can be a part of it (`foretell.ngrams.kneser_ney` has the
+formulas and the paper). There are three discounts for each order, for counts of 1, of 2 and of 3 or more. The
+count of an n-gram at the highest order is how often it occurs; at a lower order, how many different words
+precede it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
-
-Array = np.ndarray[Any, Any]
+from foretell.training.events import Listener, Note
 
 ORDER = 5
-"""The longest n-gram, in words. A sixth takes 0.3 % off the test perplexity of the Penn Treebank."""
+"""Words of the longest n-grams. Order 6 would lower the test perplexity on the Penn Treebank by 0.3 %."""
 
-MOST_WORDS = 20_000_000
-"""Training tokens that are counted at most: some 1.4 GB of memory at the peak, for English."""
+MAX_WORDS = 10_000_000
+"""Training tokens that are counted at most: some 0.8 GB of memory at the peak and 25 seconds, for English.
+An interrupted fit is repeated."""
 
-# Where a text is too small or too regular to estimate them: those of KenLM's --discount_fallback.
+# For texts that are too small or too regular to estimate discounts: those of KenLM's --discount_fallback.
 _FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 
-# Tokens that are looked up, or n-grams that are weighed, at a time.
+# Tokens, or n-grams, that are processed at a time.
 _CHUNK = 1 << 20
 
 
 class Tokens(Protocol):
-    """What is read of a token file (`data.TokenFile`)."""
+    """A text as token ids: a token file (`data.TokenFile`)."""
 
     def __len__(self) -> int:
-        """Return how many tokens there are."""
+        """Return the number of tokens."""
 
-    def read(self, start: int, count: int) -> Array:
+    def read(self, start: int, count: int) -> npt.NDArray[np.int32]:
         """Return `count` ids from `start`."""
+
+
+@dataclass(frozen=True)
+class KneserNeyFit:
+    """A Kneser–Ney model of the training text and its predictions of the validation text.
+
+    Attributes:
+        model: with `settings.kneser_ney` pruned to `settings.max_ngrams`, else whole.
+        logs: its log-probability of every validation token but the first, float64 [token - 1].
+        lengths: number of context words it used for each, int64 [token - 1].
+        figures: baseline_perplexity, of the whole model, and unigram_perplexity.
+    """
+
+    model: KneserNey
+    logs: npt.NDArray[np.float64]
+    lengths: npt.NDArray[np.int64]
+    figures: dict[str, float]
+
+
+def fit_kneser_ney(
+    train: Tokens, valid: Tokens, size: int, settings: WordsSettings, listener: Listener
+) -> KneserNeyFit:
+    """Count the n-grams of the training text and measure the model on the validation text."""
+    counted = count(train, size)
+    model = counted.model
+    logs, lengths = log_probabilities(model, valid)
+    unigram, whole = perplexity(counted.single_words(), valid), perplexity_of(logs)
+    text = f"Kneser–Ney model of {model.order}-grams: validation perplexity {whole:,.1f}"
+    if model.words < len(train):
+        text = f"{text}, from the first {model.words:,} words"
+    listener(Note(text=f"{text} (single words: {unigram:,.1f})"))
+    if settings.kneser_ney:
+        model = counted.pruned(settings.max_ngrams)
+        logs, lengths = log_probabilities(model, valid)
+    figures = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
+    return KneserNeyFit(model, logs, lengths, figures)
 
 
 @dataclass(frozen=True)
@@ -52,67 +90,73 @@ class Counted:
     """
 
     model: KneserNey
-    occurrences: tuple[Array, ...]
+    occurrences: tuple[npt.NDArray[np.int32], ...]
 
     def single_words(self) -> KneserNey:
         """Return the model of order 1: what `count` gives with it, without counting again."""
         keys, size = self.model.levels[0].keys, self.model.size
         return KneserNey((_smooth(keys, self.occurrences[0], 1, size),), size, self.model.words)
 
-    def pruned(self, most: int) -> KneserNey:
-        """Return a model of about the `most` n-grams that tell most; single words always stay.
+    def pruned(self, max_ngrams: int) -> KneserNey:
+        """Return a model of about `max_ngrams` n-grams of two or more words; single words are always kept.
 
-        An n-gram tells as much as the log-likelihood of the text would lose with it left to the order below:
-        its occurrences times log(p_k / (g p_{k-1})), the weighted difference of Seymore and Rosenfeld
-        ("Scalable Backoff Language Models", ICSLP 1996, section 3.2). What begins a longer n-gram that stays,
-        stays. The probabilities still sum to 1.
+        Those are kept without which the log-likelihood of the text would decrease most. The decrease is the
+        occurrences times log(p_k / (g p_{k-1})), the weighted difference of Seymore and Rosenfeld ("Scalable
+        Backoff Language Models", ICSLP 1996, section 3.2). An n-gram with which a kept n-gram begins is kept
+        too. The probabilities still sum to 1.
         """
         levels, size = self.model.levels, self.model.size
-        if len(self.model) - len(levels[0].keys) <= most:
+        if len(self.model) - len(levels[0].keys) <= max_ngrams:
             return self.model
         gains = _gains(levels, self.occurrences, size)
         for shorter, level, gain in reversed(list(zip(gains, levels[1:], gains[1:], strict=False))):
             np.maximum.at(shorter, level.keys // size, gain)
         of_all = np.concatenate(gains[1:])
-        of_all.partition(len(of_all) - most)
-        least = of_all[len(of_all) - most]
-        kept = [np.ones(len(gains[0]), bool), *(gain >= least for gain in gains[1:])]
+        of_all.partition(len(of_all) - max_ngrams)
+        threshold = of_all[len(of_all) - max_ngrams]
+        kept = [np.ones(len(gains[0]), bool), *(gain >= threshold for gain in gains[1:])]
         return KneserNey(tuple(_kept(levels, kept, size)), size, self.model.words)
 
 
-def count(train: Array | Tokens, size: int, *, order: int = ORDER, most_words: int = MOST_WORDS) -> Counted:
+def count(
+    train: npt.NDArray[np.integer] | Tokens, size: int, *, order: int = ORDER, max_words: int = MAX_WORDS
+) -> Counted:
     """Count the n-grams of `train` and smooth them.
 
     Args:
         train: int [token], or a token file.
-        size: how many ids there are, from 0, those that never occur included.
-        order: the longest n-gram, in words; the whole text where that is shorter.
-        most_words: of a longer text, only so many tokens from its start are counted.
+        size: number of ids, from 0, those that never occur included.
+        order: words of the longest n-gram; no longer than the text.
+        max_words: of a longer text, only this many tokens from its start are counted.
 
     Raises:
         DataError: no token to count, or an id out of range.
-        SettingsError: `order` or `most_words` is below 1.
+        SettingsError: `order` or `max_words` is below 1.
     """
-    for name, value in (("order", order), ("most_words", most_words)):
+    for name, value in (("order", order), ("max_words", max_words)):
         if value < 1:
-            raise SettingsError(expected="at least 1", found=str(value), where=f"the n-gram model's {name}")
+            raise SettingsError(
+                expected="at least 1", found=str(value), where=f"the Kneser–Ney model's {name}"
+            )
     if len(train) == 0:
-        raise DataError(expected="words to count", found="none", where="the n-gram model's training text")
-    ids = _read(train, 0, min(len(train), most_words), size)
+        raise DataError(expected="words to count", found="none", where="Kneser–Ney model, training")
+    ids = _read(train, 0, min(len(train), max_words), size)
     levels, occurrences = _levels(ids, size, min(order, len(ids)))
     return Counted(KneserNey(tuple(levels), size, len(ids)), tuple(occurrences))
 
 
-def log_probabilities(model: KneserNey, text: Array | Tokens) -> tuple[Array, Array]:
-    """Return how likely every token but the first is after those before it, which is context only.
+def log_probabilities(
+    model: KneserNey, text: npt.NDArray[np.integer] | Tokens
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the log-probability of every token but the first, which is context only.
 
     Args:
-        model: an n-gram model.
+        model: a Kneser–Ney model.
         text: int [token], or a token file.
 
     Returns:
-        float64 [token - 1], natural logarithms; and int64 [token - 1], the lengths of the contexts that told
-        them (`KneserNey.probabilities`).
+        float64 [token - 1], natural logarithms; and int64 [token - 1], the number of context words that each
+        depends on (`KneserNey.probabilities`).
 
     Raises:
         DataError: fewer than two tokens, or an id that is not below the model's size.
@@ -122,54 +166,58 @@ def log_probabilities(model: KneserNey, text: Array | Tokens) -> tuple[Array, Ar
         raise DataError(
             expected="at least two words to measure on",
             found=str(n),
-            where="the n-gram model's held-out text",
+            where="Kneser–Ney model, validation",
         )
     logs, lengths = np.empty(n - 1), np.empty(n - 1, np.int64)
     for start in range(1, n, _CHUNK):
         stop = min(start + _CHUNK, n)
         before = min(start, max(1, model.order - 1))
         ids = _read(text, start - before, stop - start + before, model.size)
-        probabilities, found = model.probabilities(ids)
+        probabilities, contexts = model.probabilities(ids)
         logs[start - 1 : stop - 1] = np.log(probabilities[before:])
-        lengths[start - 1 : stop - 1] = found[before:]
+        lengths[start - 1 : stop - 1] = contexts[before:]
     return logs, lengths
 
 
-def perplexity(model: KneserNey, text: Array | Tokens) -> float:
+def perplexity(model: KneserNey, text: npt.NDArray[np.integer] | Tokens) -> float:
     """Return the perplexity per token. Arguments and errors: `log_probabilities`."""
     return perplexity_of(log_probabilities(model, text)[0])
 
 
-def _levels(ids: Array, size: int, order: int) -> tuple[list[Level], list[Array]]:
+def _levels(
+    ids: npt.NDArray[np.integer], size: int, order: int
+) -> tuple[list[Level], list[npt.NDArray[np.int32]]]:
     """Return the levels of orders 1 to `order`, which is at most the number of tokens, and occurrences."""
     levels: list[Level] = []
-    occurrences: list[Array] = []
+    occurrences: list[npt.NDArray[np.int32]] = []
     grams = _empty_grams(len(ids))
     contexts = 1
     for k in range(1, order + 1):
         keys, counts = grams.keys, grams.counts
         grams, continuations = _lengthen(grams, ids[k - 1 :], size)
         if k > 1:
-            # Only the longer n-grams tell after how many words the shorter ones were seen.
+            # The counts of the shorter n-grams are numbers of words before them: they need the longer ones.
             levels.append(_smooth(keys, continuations, contexts, size))
             occurrences.append(counts)
             contexts = len(keys)
     keys, counts = grams.keys, grams.counts
-    del grams  # a number and a place for each word: the last step needs that room
+    del grams  # frees two integers for each word before the step that needs most memory
     levels.append(_smooth(keys, counts, contexts, size))
     return levels, [*occurrences, counts]
 
 
-def _gains(levels: tuple[Level, ...], occurrences: tuple[Array, ...], size: int) -> list[Array]:
-    """Return for each order what each n-gram tells (`Counted.pruned`), float32 [n-gram]; 0 at order 1."""
+def _gains(
+    levels: tuple[Level, ...], occurrences: tuple[npt.NDArray[np.int32], ...], size: int
+) -> list[npt.NDArray[np.float32]]:
+    """Return the gain of each n-gram of each order (`Counted.pruned`), float32 [n-gram]; 0 at order 1."""
     below = levels[0].probabilities + levels[0].backoffs[0] / np.float32(size)
     gains = [np.zeros(len(below), np.float32)]
-    # The number, one order below, of each n-gram without its first word: there, for nothing is pruned yet.
+    # The number, one order below, of each n-gram without its first word. All exist: nothing is pruned yet.
     tails = np.zeros(len(below), np.int32)
     for shorter, level, n in zip(levels, levels[1:], occurrences[1:], strict=False):
         here = np.empty(len(level.keys), np.int32)
         gain, probabilities = np.empty(len(here), np.float32), np.empty(len(here), np.float32)
-        # A part at a time: whole, the numbers on the way would take more memory than the model.
+        # In chunks: the intermediate arrays of a whole order would take more memory than the model.
         for start in range(0, len(here), _CHUNK):
             part = slice(start, start + _CHUNK)
             contexts, words = np.divmod(level.keys[part], size)
@@ -182,8 +230,8 @@ def _gains(levels: tuple[Level, ...], occurrences: tuple[Array, ...], size: int)
     return gains
 
 
-def _kept(levels: tuple[Level, ...], kept: list[Array], size: int) -> list[Level]:
-    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; empty ones are left out."""
+def _kept(levels: tuple[Level, ...], kept: list[npt.NDArray[np.bool_]], size: int) -> list[Level]:
+    """Return the levels with the n-grams that are `kept`, bool [n-gram] for each; without empty levels."""
     smaller = [levels[0]]
     for level, is_kept, shorter in zip(levels[1:], kept[1:], kept, strict=False):
         contexts, words = np.divmod(level.keys[is_kept], size)
@@ -208,10 +256,10 @@ class _Grams:
         places: int32 [place], the places in the order of their n-grams.
     """
 
-    keys: Array
-    counts: Array
-    numbers: Array
-    places: Array
+    keys: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int32]
+    numbers: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
 
 
 def _empty_grams(words: int) -> _Grams:
@@ -222,23 +270,25 @@ def _empty_grams(words: int) -> _Grams:
     )
 
 
-def _lengthen(grams: _Grams, last: Array, size: int) -> tuple[_Grams, Array]:
+def _lengthen(
+    grams: _Grams, last: npt.NDArray[np.integer], size: int
+) -> tuple[_Grams, npt.NDArray[np.int32]]:
     """Return the n-grams that are one word longer, and how many of those end in each of `grams`.
 
     Args:
         grams: those of the order below.
         last: int [place], the last word of the longer n-gram that starts there; one place fewer than before.
-        size: how many ids there are.
+        size: number of ids.
 
     Returns:
-        the longer n-grams; int32 [n-gram of `grams`], which is how many different words precede it.
+        the longer n-grams; int32 [n-gram of `grams`], the number of different words that precede it.
     """
     places = grams.places[grams.places < len(last)]
     keys = grams.numbers[places].astype(np.int64)
     keys *= size
     keys += last[places]
-    # They lie in the order of their contexts already, which a stable sort (Timsort) makes use of: several
-    # times as fast as sorting them as they come. Words alone are mostly below 65,536: NumPy's radix sort.
+    # They are already in the order of their contexts, which a stable sort (Timsort) makes use of: several
+    # times as fast as on another order. Ids of single words are mostly below 65,536: NumPy's radix sort.
     small = np.uint16 if int(keys.max()) < 1 << 16 else np.int64
     order = np.argsort(keys.astype(small, copy=False), kind="stable")
     keys = keys[order]
@@ -257,20 +307,20 @@ def _lengthen(grams: _Grams, last: Array, size: int) -> tuple[_Grams, Array]:
     return _Grams(keys, counts, numbers, places), continuations
 
 
-def _smooth(keys: Array, counts: Array, contexts: int, size: int) -> Level:
+def _smooth(keys: npt.NDArray[np.int64], counts: npt.NDArray[np.int32], contexts: int, size: int) -> Level:
     """Return the level of some n-grams.
 
     Args:
         keys: int64 [n-gram], as in `Level`.
         counts: int32 [n-gram], how often each occurs (highest order) or how many different words precede it.
-        contexts: how many n-grams the order below has.
-        size: how many ids there are.
+        contexts: number of n-grams of the order below.
+        size: number of ids.
     """
     taken = np.array([0.0, *_discounts(counts)], np.float32)[np.minimum(counts, 3)]
     context = (keys // size).astype(np.int32)
     totals = np.bincount(context, counts, contexts).astype(np.float32)
     backoffs = np.bincount(context, taken, contexts).astype(np.float32)
-    # At the end of the text a context has no word after it, at the start an n-gram none before it.
+    # The last context of the text has no word after it, the first n-gram none before it.
     backoffs[totals == 0] = 1.0
     totals[totals == 0] = 1.0
     backoffs /= totals
@@ -280,30 +330,32 @@ def _smooth(keys: Array, counts: Array, contexts: int, size: int) -> Level:
     return Level(keys, probabilities, backoffs)
 
 
-def _discounts(counts: Array) -> tuple[float, float, float]:
+def _discounts(counts: npt.NDArray[np.int32]) -> tuple[float, float, float]:
     """Return the discounts for counts of 1, 2 and 3 or more (Chen & Goodman 1998, section 3).
 
-    With n_i for how many of `counts` are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y n_{i+1} / n_i.
-    One that is undefined, would leave unseen words nothing (D_i <= 0) or takes more than there is (D_i > i)
-    falls back.
+    With n_i, the number of `counts` that are i, and Y = n_1 / (n_1 + 2 n_2): D_i = i - (i + 1) Y n_{i+1} /
+    n_i. One that is undefined, leaves no probability for unseen words (D_i <= 0) or exceeds the count
+    (D_i > i) is replaced by its fallback.
     """
     n = np.bincount(np.minimum(counts, 5), minlength=6)
-    found = list(_FALLBACK_DISCOUNTS)
+    discounts = list(_FALLBACK_DISCOUNTS)
     for i in (1, 2, 3):
         if n[1] > 0 and n[i] > 0 and n[i + 1] > 0:
             discount = i - (i + 1) * n[1] / (n[1] + 2 * n[2]) * n[i + 1] / n[i]
             if 0 < discount <= i:
-                found[i - 1] = float(discount)
-    return found[0], found[1], found[2]
+                discounts[i - 1] = float(discount)
+    return discounts[0], discounts[1], discounts[2]
 
 
-def _read(tokens: Array | Tokens, start: int, count: int, size: int) -> Array:
-    """Return `count` ids from `start`, checked: an id out of range would be taken for another n-gram."""
+def _read(
+    tokens: npt.NDArray[np.integer] | Tokens, start: int, count: int, size: int
+) -> npt.NDArray[np.integer]:
+    """Return `count` ids from `start`, checked: an id out of range would give the key of another n-gram."""
     ids = tokens[start : start + count] if isinstance(tokens, np.ndarray) else tokens.read(start, count)
     if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= size):
         raise DataError(
             expected=f"ids from 0 to {size - 1:,}",
             found=f"{int(ids.min())} to {int(ids.max()):,}",
-            where="the n-gram model",
+            where="Kneser–Ney model",
         )
     return ids

@@ -1,383 +1,306 @@
-"""The training loop of the `lstm` language model: windows with carried state, held-out loss, best weights.
+"""The training loop of the `lstm` language model: windows with carried state, validation, best weights.
 
-Everything random depends on the seed and the step alone, never on how the step was reached, so a checkpoint
-need only hold numbers that the steps have made: weights, the optimiser's moments, the carried state, sums.
+What changes while it runs is in one place, `foretell.training.words.state`, apart from the variables of the
+network and the optimizer; a checkpoint holds all of it. Everything random depends on the seed and the step
+alone, never on how the step was reached, so a resumed run computes the same bits.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
+from foretell.errors import Interrupted
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
-from foretell.training.budget import SECONDS_TO_WRITE, Budget
+from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Checkpointed, EpochDone, Listener, Progress, Said
-from foretell.training.interrupt import Interrupt, diverged, interrupted
+from foretell.training.events import Checkpointed, EpochDone, Note, Progress
+from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
-from foretell.training.words.data import TokenFile, plan_for
-from foretell.training.words.step import Steps, seed_of, softmax_words
-
-Floats = np.ndarray[Any, Any]
+from foretell.training.words.data import TokenizedCorpus, plan_for
+from foretell.training.words.state import Meter, State, TrainedNetwork
+from foretell.training.words.step import Predictions, Steps, predict, seed_of, softmax_words
 
 _LOG_LINES = 200
+"""Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
+
 _SHOW_SECONDS = 0.25
-_MOST_TRAINING_TOKENS_SCORED = 100_000
+"""Seconds between two `Progress` events."""
 
-_TOKENS_TRIED = 20_000
+_MAX_TRAINING_TOKENS_MEASURED = 100_000
+"""Without validation, the figures are those of so many training tokens."""
 
-
-@dataclass
-class Meter:
-    """A running mean of loss and accuracy."""
-
-    loss: float = 0.0
-    accuracy: float = 0.0
-    steps: int = 0
-
-    def add(self, loss: float, accuracy: float) -> None:
-        """Take one more step into the mean."""
-        self.loss += loss
-        self.accuracy += accuracy
-        self.steps += 1
-
-    def means(self) -> dict[str, float]:
-        """Return the mean loss and accuracy so far."""
-        count = max(1, self.steps)
-        return {"loss": self.loss / count, "accuracy": self.accuracy / count}
+_PROBE_TOKENS = 20_000
+"""Tokens of the evaluation that is timed where there is a time limit."""
 
 
-@dataclass
-class Position:
-    """Where training stands: what a checkpoint holds beside the arrays."""
+def train_lstm(run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> TrainedNetwork:
+    """Train, from the run's latest checkpoint where it has one.
 
-    step: int = 0
-    seconds: float = 0.0
-    best: float | None = None
-    epochs_without_best: int = 0
-    stopped: bool = False
-    train_loss: float = math.nan
-    train_accuracy: float = math.nan
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What training leaves.
-
-    Attributes:
-        weights: the best ones, where a part was held out, else the last.
-        metrics: the figures.
-        held_out_logs: what they give the held-out text, see `Loop.predictions`; None: nothing was held out.
-    """
-
-    weights: Weights
-    metrics: dict[str, Any]
-    held_out_logs: Floats | None
-
-
-def train_lstm(
-    run: Run,
-    tokens: TokenFile,
-    held_out: TokenFile | None,
-    size: int,
-    settings: WordsSettings,
-    listener: Listener,
-    stop_after_steps: int | None = None,
-    budget: Budget | None = None,
-) -> Trained:
-    """Train, from the run's latest checkpoint where it has one, and return the weights and the figures.
+    A step or a window of validation is at most a second of work; between two of them an interruption saves a
+    checkpoint and stops. The figures at the end are measured again where they were interrupted.
 
     Args:
         run: the training.
-        tokens: the text to learn from.
-        held_out: the text to watch training by, more than a window of it; None: the last step is kept.
-        size: how many ids there are.
+        corpus: the text; without validation the weights of the last step are kept.
         settings: every setting.
-        listener: is told what happens.
-        stop_after_steps: stop as at Ctrl-C once so many steps are done.
-        budget: the time that training may take; None: as much as it takes.
 
     Raises:
         DataError: fewer tokens than one window.
+        RunError: the loss is not finite before the end of the first epoch.
         Interrupted: after a checkpoint.
     """
-    loop = Loop(run, tokens, held_out, size, settings, listener, budget)
-    loop.budget.keep(loop.seconds_to_end())
-    with Interrupt(stop_after_steps) as interrupt:
-        loop.train(interrupt)
-    return loop.measure()
+    loop = Loop(run, corpus, settings)
+    run.budget.keep(loop.seconds_to_end())
+    with run.interrupt.deferred():
+        loop.train()
+        return loop.measure()
 
 
 class Loop:
-    """One training in memory. See `train_lstm`."""
+    """One training in memory; see `train_lstm`."""
 
-    def __init__(
-        self,
-        run: Run,
-        tokens: TokenFile,
-        held_out: TokenFile | None,
-        size: int,
-        settings: WordsSettings,
-        listener: Listener,
-        budget: Budget | None = None,
-    ) -> None:
-        self.budget = Budget(0) if budget is None else budget
-        self.run, self.settings, self.listener = run, settings, listener
-        self.tokens, self.held_out = tokens, held_out
-        self.plan = plan_for(len(self.tokens), settings)
-        # A small corpus is passed over several times in each epoch: else there are too few steps to learn.
-        passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
-        self.epoch_steps = passes * self.plan.windows
+    def __init__(self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> None:
+        self.run, self.corpus, self.settings = run, corpus, settings
+        self.listener = run.options.listener
+        self.plan = plan_for(len(corpus.train), settings)
+        # An epoch of a small corpus is several passes: with fewer steps it is not learned.
+        self.passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
+        self.epoch_steps = self.passes * self.plan.windows
+        self.words_a_step = self.plan.tokens / self.plan.windows
         self.total = self.epoch_steps * settings.epochs
         saved = run.checkpoints.latest()
-        # A run goes on as it began, be the probe of another opinion now.
+        size = corpus.tokenizer.size
+        # A resumed run keeps its precision, whatever the measurement gives on this machine now.
         wanted = settings.precision if saved is None else saved.state["precision"]
         rows = self.plan.streams * settings.window
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
-        self.states = self.network.first_states(self.plan.streams)
-        self.best_weights: dict[str, np.ndarray[Any, Any]] = {}
-        self.at, self.epoch, self.logged = Position(), Meter(), Meter()
-        self._say(passes)
+        self.state = State(self.network.first_states(self.plan.streams))
+        for text in self._notes():
+            self.listener(Note(text=text))
         if saved is not None:
             self._restore(saved)
-        self._began = time.monotonic() - self.at.seconds
-        self._shown, self._shown_step = time.monotonic(), self.at.step
+        self._began = time.monotonic() - self.state.at.seconds
+        self._shown, self._shown_step = time.monotonic(), self.state.at.step
+
+    def _notes(self) -> list[str]:
+        """Return what is unusual about this training."""
+        settings, notes = self.settings, []
+        if self.corpus.valid is None and settings.valid_fraction > 0:
+            notes.append("too little text for validation: the weights of the last step are kept")
+        if self.plan.streams < settings.streams or self.passes > 1:
+            text = f"a small corpus: {self.plan.streams} streams instead of {settings.streams}"
+            notes.append(f"{text}, {self.passes} passes over it in each epoch")
+        if self.steps.sampled:
+            text = f"sampled softmax: {settings.negatives:,} of {self.network.size:,} words in a step"
+            notes.append(f"{text}; validation figures use all words")
+        if self.network.precision == "mixed_bfloat16":
+            notes.append("matrix products of training are computed in bfloat16, validation in float32")
+        return notes
 
     def steps_in_all(self) -> int:
-        """Return how many steps there will be: those planned, or those that fit in the budget."""
-        return self.budget.steps(self.at.step, self.total)
-
-    def _say(self, passes: int) -> None:
-        if self.held_out is None and self.settings.valid_fraction > 0:
-            text = "too little text to hold a part out: training stops after its last step, not at its best"
-            self.listener(Said(text=text))
-        if self.plan.streams < self.settings.streams or passes > 1:
-            text = f"a small corpus: {self.plan.streams} streams instead of {self.settings.streams}"
-            self.listener(Said(text=f"{text}, {passes} passes over it in each epoch"))
-        if self.steps.sampled:
-            text = (
-                f"the softmax is sampled: {self.settings.negatives:,} of {self.network.size:,} words a step"
-            )
-            self.listener(Said(text=f"{text}; held-out figures are exact"))
-        if self.network.precision == "mixed_bfloat16":
-            text = "training multiplies in bfloat16; held-out figures are in float32"
-            self.listener(Said(text=text))
-
-    def train(self, interrupt: Interrupt) -> None:
-        """Go on to the last step, or to where the held-out loss has not improved for `patience` epochs."""
-        log_every = max(1, self.total // _LOG_LINES)
-        while self.at.step < self.steps_in_all() and not self.at.stopped:
-            self._step()
-            if not math.isfinite(self.epoch.loss):
-                self._diverged()
-                break
-            if self.at.step % log_every == 0:
-                self._log(**self.logged.means())
-                self.logged = Meter()
-            self._show()
-            in_all = self.steps_in_all()
-            ended = self.at.step % self.epoch_steps == 0 or self.at.step >= in_all
-            if ended:
-                self.budget.pause()
-                self._end_epoch()
-            if self.at.step < in_all and not self.at.stopped and interrupt.at(self.at.step):
-                self._save()
-                raise interrupted(self.at.step, self.run.out)
-            if ended or self.run.checkpoints.due():
-                self._save()
-
-    def _diverged(self) -> None:
-        """Stop where the loss is no number any more: go on with the best weights, if there are any."""
-        rate = self.settings.learning_rate
-        if not self.best_weights:
-            raise diverged(self.at.step, rate, self.run.out)
-        text = f"the loss was not finite after step {self.at.step:,}: the best epoch before that is kept"
-        self.listener(Said(text=f"{text}; a lower --learning-rate than {rate:g} would have gone on"))
-
-    def _step(self) -> None:
-        step = self.at.step
-        pass_number, window = divmod(step, self.plan.windows)
-        if window == 0:
-            self.states = self.network.first_states(self.plan.streams)
-        # Each pass enters the corpus elsewhere, so that windows and empty states fall on other words.
-        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
-        ids, targets = self.plan.batch(self.tokens, window, entry)
-        rate = tf.constant(learning_rate(step, self.steps_in_all(), self.settings.learning_rate), tf.float32)
-        seed = seed_of(self.settings, step)
-        loss, accuracy, self.states = self.steps.train(ids, targets, self.states, seed, rate)
-        if step == 0 and self.run.has_tensorboard:
-            self.run.log_graph(
-                self.steps.train.get_concrete_function(ids, targets, self.states, seed, rate).graph
-            )
-        for meter in (self.epoch, self.logged):
-            meter.add(float(loss), float(accuracy))
-        self.at.step += 1
-        self.budget.step_done()
-
-    def _end_epoch(self) -> None:
-        means = self.epoch.means()
-        self.at.train_loss, self.at.train_accuracy = means["loss"], means["accuracy"]
-        valid: dict[str, float] = {}
-        is_best = False
-        if self.held_out is not None:
-            loss, accuracy = self.evaluate(self.held_out)
-            valid = {"valid_loss": loss, "valid_accuracy": accuracy}
-            is_best = self._compare(loss)
-        epoch = math.ceil(self.at.step / self.epoch_steps)
-        self._log(**means, **valid)
-        self.listener(
-            EpochDone(
-                epoch=epoch,
-                epochs=self.settings.epochs,
-                step=self.at.step,
-                **means,
-                **valid,
-                is_best=is_best,
-            )
-        )
-        self.epoch = Meter()
-
-    def _compare(self, loss: float) -> bool:
-        # Nothing is less than NaN: an epoch of such a loss is never the best, be it the first.
-        if loss < (math.inf if self.at.best is None else self.at.best):
-            self.at.best, self.at.epochs_without_best = loss, 0
-            self.best_weights = weights_of(self.network)
-            return True
-        self.at.epochs_without_best += 1
-        self.at.stopped = self.at.epochs_without_best == self.settings.patience
-        return False
+        """Return the number of steps: those planned, or those that fit in the time limit."""
+        return self.run.budget.steps(self.state.at.step, self.total)
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch and writing the model will take."""
-        if self.budget.deadline is None or self.held_out is None:
+        valid = self.corpus.valid
+        if self.run.budget.deadline is None or valid is None:
             return SECONDS_TO_WRITE
-        few = self.held_out.part(0, min(len(self.held_out), _TOKENS_TRIED))
-        self.evaluate(few)  # compiles
+        few = valid.part(0, min(len(valid), _PROBE_TOKENS))
+        predict(self.steps, few, self.run.interrupt.check)  # compiles
         began = time.monotonic()
-        self.evaluate(few)
-        took = (time.monotonic() - began) * len(self.held_out) / len(few)
+        predict(self.steps, few, self.run.interrupt.check)
+        taken = (time.monotonic() - began) * len(valid) / len(few)
         # Measured once for the epoch, and once for the figures.
-        return SECONDS_TO_WRITE + 2 * took
+        return SECONDS_TO_WRITE + 2 * taken
 
-    def evaluate(self, tokens: TokenFile) -> tuple[float, float]:
-        """Return exact loss (nats a token) and accuracy."""
-        logs, right = self.predictions(tokens)
-        return -float(logs.mean()), float(right.mean())
+    def train(self) -> None:
+        """Continue to the last step, or until validation has not improved for `patience` epochs.
 
-    def predictions(self, tokens: TokenFile) -> tuple[Floats, Floats]:
-        """Predict every token but the first.
-
-        Returns:
-            their log-probabilities, and 1 for those that were the likeliest; float32 [token - 1] both.
+        Raises:
+            Interrupted: a signal, or `stop_after_steps`; a checkpoint is saved.
         """
-        plan = dataclasses.replace(plan_for(len(tokens), self.settings), tokens=len(tokens) - 1)
-        states = self.network.first_states(plan.streams)
-        windows = []
-        for window in range(plan.windows):
-            *found, states = self.steps.evaluate(*plan.batch(tokens, window), states)
-            windows.append([each.numpy() for each in found])
-        losses, right = (np.concatenate(each, axis=1) for each in zip(*windows, strict=True))
-        return -plan.in_order(losses), plan.in_order(right)
+        try:
+            if self.state.at.unmeasured:
+                self._end_epoch()
+                self._save()
+            while self._is_training():
+                self._advance()
+        except Interrupted:
+            self._save()
+            raise interrupted(self.state.at.step, self.run.out) from None
 
-    def measure(self) -> Trained:
-        """Take the best weights and return them with the figures of the model."""
-        if self.best_weights:
-            set_weights(self.network, self.best_weights)
-        scored = self.held_out
-        if scored is None:
-            scored = self.tokens.part(0, min(len(self.tokens), _MOST_TRAINING_TOKENS_SCORED))
-        logs, right = self.predictions(scored)
-        perplexity = perplexity_of(logs)
+    def _is_training(self) -> bool:
+        return self.state.at.step < self.steps_in_all() and not self.state.at.stopped
+
+    def _advance(self) -> None:
+        """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
+        at = self.state.at
+        self._step()
+        if not math.isfinite(self.state.epoch.loss):
+            self._diverged()
+            return
+        if at.step % max(1, self.total // _LOG_LINES) == 0:
+            self._log(**self.state.logged.means())
+            self.state.logged = Meter()
+        self._show()
+        ended = at.step % self.epoch_steps == 0 or at.step >= self.steps_in_all()
+        if ended:
+            self.run.budget.pause()
+            self._end_epoch()
+        if self._is_training() and self.run.interrupt.at(at.step):
+            raise interrupted(at.step, self.run.out)
+        if ended or self.run.checkpoints.due():
+            self._save()
+
+    def _diverged(self) -> None:
+        """Stop where the loss is not finite: with the best weights, if there are any."""
+        step, rate = self.state.at.step, self.settings.learning_rate
+        if not self.state.best_weights:
+            raise diverged(step, rate, self.run.out)
+        text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
+        self.listener(Note(text=f"{text}; set a lower --learning-rate than {rate:g}"))
+        self.state.at.stopped = True
+
+    def _step(self) -> None:
+        step, state = self.state.at.step, self.state
+        pass_number, window = divmod(step, self.plan.windows)
+        if window == 0:
+            state.carried = self.network.first_states(self.plan.streams)
+        # Each pass enters the corpus at another token, so that windows and empty states differ.
+        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
+        ids, targets = self.plan.batch(self.corpus.train, window, entry)
+        rate = tf.constant(learning_rate(step, self.steps_in_all(), self.settings.learning_rate), tf.float32)
+        inputs = (ids, targets, state.carried, seed_of(self.settings, step), rate)
+        if step == 0 and self.run.has_tensorboard:
+            self.run.log_graph(self.steps.train.get_concrete_function(*inputs).graph)
+        loss, accuracy, state.carried = self.steps.train(*inputs)
+        for meter in (state.epoch, state.logged):
+            meter.add(float(loss), float(accuracy))
+        state.at.step += 1
+        self.run.budget.step_done()
+
+    def _end_epoch(self) -> None:
+        at, means = self.state.at, self.state.epoch.means()
+        valid: dict[str, float] = {}
+        is_best = False
+        if self.corpus.valid is not None:
+            at.unmeasured = True
+            loss, accuracy = self.evaluate()
+            at.unmeasured = False
+            valid = {"valid_loss": loss, "valid_accuracy": accuracy}
+            is_best = self._compare(loss)
+        at.train_loss, at.train_accuracy = means["loss"], means["accuracy"]
+        self._log(**means, **valid)
+        epoch = math.ceil(at.step / self.epoch_steps)
+        done = EpochDone(
+            epoch=epoch, epochs=self.settings.epochs, step=at.step, is_best=is_best, **means, **valid
+        )
+        self.listener(done)
+        self.state.epoch = Meter()
+
+    def evaluate(self) -> tuple[float, float]:
+        """Return loss (nats a token) and accuracy on the validation text."""
+        return self._predictions().loss_and_accuracy()
+
+    def _predictions(self) -> Predictions:
+        """Predict the validation text; without one, a part of the training text."""
+        tokens = self.corpus.valid
+        if tokens is None:
+            tokens = self.corpus.train
+            tokens = tokens.part(0, min(len(tokens), _MAX_TRAINING_TOKENS_MEASURED))
+        return predict(self.steps, tokens, self.run.interrupt.check)
+
+    def _compare(self, loss: float) -> bool:
+        """Keep the weights and return True where the validation loss is the lowest so far."""
+        at = self.state.at
+        # Nothing is less than NaN: an epoch with such a loss is never the best, not even the first.
+        if loss < (math.inf if at.best is None else at.best):
+            at.best, at.epochs_without_best = loss, 0
+            self.state.best_weights = weights_of(self.network)
+            return True
+        at.epochs_without_best += 1
+        at.stopped = at.epochs_without_best == self.settings.patience
+        return False
+
+    def measure(self) -> TrainedNetwork:
+        """Restore the best weights and return them with their figures."""
+        if self.state.best_weights:
+            set_weights(self.network, self.state.best_weights)
+        has_valid, at = self.corpus.valid is not None, self.state.at
+        predictions = self._predictions()
+        perplexity = perplexity_of(predictions.logs)
         seconds = time.monotonic() - self._began
-        words = round(self.at.step * self.plan.tokens / self.plan.windows)
-        metrics = {
-            "accuracy": float(right.mean()),
+        metrics: dict[str, object] = {
+            "accuracy": float(predictions.right.mean()),
             "perplexity": perplexity,
-            "valid_perplexity": None if self.held_out is None else perplexity,
-            "measured_on": "training text" if self.held_out is None else "held-out text",
-            "measured_words": len(logs),
-            "train_loss": self.at.train_loss,
-            "train_accuracy": self.at.train_accuracy,
-            "steps": self.at.step,
+            "valid_perplexity": perplexity if has_valid else None,
+            "measured_on": "validation text" if has_valid else "training text",
+            "measured_words": len(predictions.logs),
+            "train_loss": at.train_loss,
+            "train_accuracy": at.train_accuracy,
+            "steps": at.step,
             "words": self.plan.tokens,
             "vocabulary": self.network.size,
             "precision": self.network.precision,
-            "seconds": seconds,
-            "words_per_second": words / seconds,
+            "seconds": self.run.budget.seconds(),
+            "words_per_second": round(at.step * self.words_a_step) / seconds,
         }
-        return Trained(weights_of(self.network), metrics, None if self.held_out is None else logs)
+        return TrainedNetwork(weights_of(self.network), metrics, predictions.logs if has_valid else None)
 
     def _log(self, **values: float) -> None:
-        epoch = (self.at.step - 1) // self.epoch_steps + 1
-        self.run.log(step=self.at.step, epoch=epoch, speed=self._speed(), **values)
-
-    def _speed(self) -> float:
-        words = self.at.step * self.plan.tokens / self.plan.windows
-        return words / max(1e-9, time.monotonic() - self._began)
+        at = self.state.at
+        speed = at.step * self.words_a_step / max(1e-9, time.monotonic() - self._began)
+        self.run.log(step=at.step, epoch=(at.step - 1) // self.epoch_steps + 1, speed=speed, **values)
 
     def _show(self) -> None:
-        now = time.monotonic()
+        now, at = time.monotonic(), self.state.at
         if now - self._shown < _SHOW_SECONDS:
             return
-        a_step = (now - self._shown) / (self.at.step - self._shown_step)
-        self._shown, self._shown_step = now, self.at.step
-        means = (self.logged if self.logged.steps else self.epoch).means()
-        self.listener(
-            Progress(
-                step=self.at.step,
-                steps=self.steps_in_all(),
-                epoch=(self.at.step - 1) // self.epoch_steps + 1,
-                epochs=self.settings.epochs,
-                speed=self.plan.tokens / self.plan.windows / a_step,
-                unit="words",
-                seconds_left=(self.steps_in_all() - self.at.step) * a_step,
-                best=self.at.best,
-                **means,
-            )
+        a_step = (now - self._shown) / (at.step - self._shown_step)
+        self._shown, self._shown_step = now, at.step
+        means = (self.state.logged if self.state.logged.steps else self.state.epoch).means()
+        progress = Progress(
+            step=at.step,
+            steps=self.steps_in_all(),
+            epoch=(at.step - 1) // self.epoch_steps + 1,
+            epochs=self.settings.epochs,
+            speed=self.words_a_step / a_step,
+            unit="words",
+            seconds_left=(self.steps_in_all() - at.step) * a_step,
+            best=at.best,
+            **means,
         )
+        self.listener(progress)
 
     def _save(self) -> None:
-        self.at.seconds = time.monotonic() - self._began
-        arrays = {f"weights/{name}": value for name, value in weights_of(self.network).items()}
-        arrays |= {f"best/{name}": value for name, value in self.best_weights.items()}
-        arrays |= {
-            f"optimizer/{k}": np.array(v.numpy()) for k, v in enumerate(self.steps.optimizer.variables)
-        }
-        arrays |= {f"states/{k}": np.array(v.numpy()) for k, v in enumerate(self.states)}
-        parts = {part: dataclasses.asdict(getattr(self, part)) for part in ("at", "epoch", "logged")}
-        state = {**parts, "precision": self.network.precision}
-        path = self.run.checkpoints.save(self.at.step, arrays, state)
-        self.listener(Checkpointed(path=path, step=self.at.step))
+        state = self.state
+        state.at.seconds = time.monotonic() - self._began
+        arrays = state.arrays()
+        arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
+        for k, variable in enumerate(self.steps.optimizer.variables):
+            arrays[f"optimizer/{k}"] = np.array(variable.numpy())
+        values = {**state.values(), "precision": self.network.precision}
+        path = self.run.checkpoints.save(state.at.step, arrays, values)
+        self.listener(Checkpointed(path=path, step=state.at.step))
 
     def _restore(self, saved: Checkpoint) -> None:
-        def under(prefix: str) -> dict[str, np.ndarray[Any, Any]]:
-            start = f"{prefix}/"
-            return {name.removeprefix(start): v for name, v in saved.arrays.items() if name.startswith(start)}
-
-        set_weights(self.network, under("weights"))
-        self.best_weights = under("best")
-        for name, value in under("optimizer").items():
+        set_weights(self.network, cast(Weights, saved.under("weights")))
+        for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
-        self.states = [tf.constant(value) for _, value in sorted(under("states").items(), key=_number)]
-        self.at = Position(**saved.state["at"])
-        self.epoch, self.logged = Meter(**saved.state["epoch"]), Meter(**saved.state["logged"])
+        self.state = State.from_checkpoint(saved)
         self.run.rewind(saved.step)
-        self.listener(Said(text=f"resumed after step {saved.step:,} of {self.total:,}"))
-
-
-def _number(item: tuple[str, Any]) -> int:
-    return int(item[0])
+        self.listener(Note(text=f"resumed after step {saved.step:,} of {self.total:,}"))

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.config import WordsSettings
-from foretell.networks.words import LstmNetwork, States, Tensor
+from foretell.networks.words import LstmNetwork, States
 from foretell.training.adam import Adam
 from foretell.training.gradients import clipped
-from foretell.training.words.data import NONE
+from foretell.training.words.data import NONE, TokenFile, plan_for
 
-_MOST_LOGITS = 1 << 25
+_MAX_LOGITS = 1 << 25
+"""The most logits that evaluation computes at a time: 128 MB."""
 
-# Their logits take a pass over all output weights, of which a step with a sampled softmax reads few.
-_STREAMS_TOLD = 8
+_SAMPLED_STREAMS = 8
+"""With a sampled softmax the training accuracy is that of so many streams: their logits need all output
+weights, of which the step itself reads few."""
+
+# What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
+_SEED_STRIDE = 2_000
 
 
 class Steps:
@@ -44,18 +54,18 @@ class Steps:
     def _train(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor
     ) -> tuple[Tensor, Tensor, States]:
-        """Learn from one window of every stream.
+        """Do one training step on a window of every stream.
 
         Args:
-            ids, targets: int32 [stream, step]; a target of NONE takes no part.
+            ids, targets: int32 [stream, step]; targets of NONE are left out of the loss.
             states: carried from the window before; no gradient goes back through them (truncated
                 backpropagation, Williams & Peng 1990).
             seed: int32 [2], the run's seed and the step: all randomness of the step comes from it.
             rate: float, the learning rate.
 
         Returns:
-            mean loss in nats; accuracy (where the softmax is sampled, of the last word of a few streams: the
-            others' logits are never computed); the states after the window.
+            mean loss in nats; accuracy (with a sampled softmax, that of the last word of a few streams, since
+            the other logits are not computed); the states after the window.
         """
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
@@ -65,8 +75,8 @@ class Steps:
             weights = tf.cast(wanted != NONE, tf.float32)
             if self.sampled:
                 each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
-                told = slice(_STREAMS_TOLD)
-                accuracy = _accuracy(self.network.logits(hidden[told, -1]), targets[told, -1])
+                few = slice(_SAMPLED_STREAMS)
+                accuracy = _accuracy(self.network.logits(hidden[few, -1]), targets[few, -1])
             else:
                 logits = self.network.logits(rows, training=True)
                 each = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -76,7 +86,7 @@ class Steps:
             loss = tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.optimizer.learning_rate.assign(rate)
-        # One bad window must not undo an hour.
+        # A single window with a huge gradient must not undo an hour of training.
         self.optimizer.apply(clipped(gradients, self.settings.clip_norm), variables)
         return loss, accuracy, states
 
@@ -84,15 +94,15 @@ class Steps:
         """Score one window of every stream, over the whole vocabulary.
 
         Returns:
-            loss in nats, [stream, step]; 1 where the likeliest word was the right one, [stream, step]; both 0
-            for a target of NONE; the states after the window.
+            loss in nats, [stream, step]; 1 where the likeliest word is the target, [stream, step]; both 0 for
+            a target of NONE; the states after the window.
         """
         hidden, states = self.network.hidden(ids, states)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])
         wanted = tf.reshape(targets, [-1])
         losses, right = [], []
-        # A million words for a thousand rows would be 4 GB of logits: a few rows at a time.
-        slice_rows = max(1, _MOST_LOGITS // self.network.size)
+        # The logits of a million words for a thousand rows would take 4 GB: a few rows at a time.
+        slice_rows = max(1, _MAX_LOGITS // self.network.size)
         for first in range(0, rows.shape[0], slice_rows):
             logits = self.network.logits(rows[first : first + slice_rows])
             words = wanted[first : first + slice_rows]
@@ -104,8 +114,47 @@ class Steps:
         return tf.reshape(tf.concat(losses, 0), shape), tf.reshape(tf.concat(right, 0), shape), states
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """What a network predicts for every token of a text but the first.
+
+    Attributes:
+        logs: log-probabilities in nats, float32 [token - 1].
+        right: 1 where the token was the likeliest, else 0; float32 [token - 1].
+    """
+
+    logs: npt.NDArray[np.float32]
+    right: npt.NDArray[np.float32]
+
+    def loss_and_accuracy(self) -> tuple[float, float]:
+        """Return the mean loss in nats and the accuracy, 0 to 1."""
+        return -float(self.logs.mean()), float(self.right.mean())
+
+
+def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predictions:
+    """Predict every token but the first with the whole softmax.
+
+    Args:
+        steps: the network's functions.
+        tokens: the text, more than one window of it.
+        check: is called before each window; an exception ends the work.
+    """
+    settings = steps.settings
+    plan = dataclasses.replace(plan_for(len(tokens), settings), tokens=len(tokens) - 1)
+    states = steps.network.first_states(plan.streams)
+    losses, right = [], []
+    for window in range(plan.windows):
+        check()
+        loss, hit, states = steps.evaluate(*plan.batch(tokens, window), states)
+        losses.append(loss.numpy())
+        right.append(hit.numpy())
+    return Predictions(
+        -plan.in_order(np.concatenate(losses, axis=1)), plan.in_order(np.concatenate(right, axis=1))
+    )
+
+
 def softmax_words(settings: WordsSettings, size: int) -> int:
-    """Return how many words a training step's softmax is over: those sampled, or all `size`."""
+    """Return the number of words in the softmax of a training step: the sampled ones, or all `size`."""
     return min(settings.negatives or size, size)
 
 
@@ -119,13 +168,13 @@ def sampled_loss(
     word stands for 1 / (negatives · P) words, so log(negatives · P), its expected count, is taken from its
     logit; then the mean of the sum over the draws is the true sum over the vocabulary without the target
     (importance sampling, Bengio & Senécal 2008; shared draws, Jozefowicz et al. 2016). The target itself is
-    always there.
+    always included.
 
     Args:
         network: gives the logits.
         hidden: float [row, embedding].
         targets: int [row].
-        negatives: how many words to draw.
+        negatives: number of words to draw.
         seed: int32 [2].
 
     Returns:
@@ -152,8 +201,6 @@ def _accuracy(logits: Tensor, targets: Tensor) -> Tensor:
     return tf.reduce_sum(_right(logits, targets) * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
 
 
-def seed_of(settings: WordsSettings, step: int) -> Any:
-    """Return the seed of one training step, int32 [2]: the run's seed and a number that no other step has."""
-    # Dropout's places and the sampled words are told apart by adding less than this stride.
-    stride = 2_000
-    return tf.constant([(settings.seed + step // 1_000_000) % (2**31), step % 1_000_000 * stride])
+def seed_of(settings: WordsSettings, step: int) -> Tensor:
+    """Return the seed of one training step, int32 [2]: the run's seed and a number of this step alone."""
+    return tf.constant([(settings.seed + step // 1_000_000) % (2**31), step % 1_000_000 * _SEED_STRIDE])

@@ -14,7 +14,7 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.events import Said
+from foretell.training.events import Note
 from foretell.training.labels import pseudo_labels
 
 SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2}
@@ -40,7 +40,7 @@ def examples(n=60, labels=("neg", "pos"), seed=0):
 
 def listening():
     said = []
-    return said, lambda event: said.append(event.text) if isinstance(event, Said) else None
+    return said, lambda event: said.append(event.text) if isinstance(event, Note) else None
 
 
 @pytest.mark.parametrize("labels", [("neg", "pos"), ("a", "b", "c")])

@@ -15,7 +15,7 @@ from trainers import train
 from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import RunError
-from foretell.training.events import EpochDone, Event, Said
+from foretell.training.events import EpochDone, Event, Note
 from foretell.training.labels import network_fit
 
 SMALL = with_changes(
@@ -54,7 +54,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     events: list[Event] = []
     model = train(examples(), SMALL, out=tmp_path / "m", listener=events.append)
     assert len([event for event in events if isinstance(event, EpochDone)]) == 2
-    assert any(isinstance(event, Said) and "--learning-rate" in event.text for event in events)
+    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
 
 

@@ -13,13 +13,12 @@ from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
-from foretell.training.budget import Budget
-from foretell.training.checkpoints import Checkpoints
-from foretell.training.events import silent
 from foretell.training.labels import pseudo_labels as module
 from foretell.training.labels.linear import LinearStep, fit_and_measure, fit_linear
 from foretell.training.labels.pseudo_labels import PseudoLabels, can_make_vectors, make_pseudo_labels
 from foretell.training.labels.tokens import Tokens, tokenize_split
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run, is_unfinished
 
 SETTINGS = LABELS_PRESETS["base"]
 N_LABELLED, N_VALID = 60, 60
@@ -40,13 +39,13 @@ def two_topics(seed: int) -> tuple[Split, list[str]]:
 
 def tokens_and_linear(split: Split) -> tuple[Tokens, LinearStep]:
     tokens = tokenize_split(split, SETTINGS)
-    return tokens, fit_linear(tokens, split, SETTINGS, baseline=True, listener=silent)
+    return tokens, fit_linear(tokens, split, SETTINGS, TrainOptions(out=Path("unused")))
 
 
 def make(tokens: Tokens, linear: LinearStep, folder: Path) -> PseudoLabels:
-    return make_pseudo_labels(
-        tokens, linear, SETTINGS, budget=Budget(0), checkpoints=Checkpoints(folder), listener=silent
-    )
+    options = TrainOptions(out=folder / "model", resume=is_unfinished(folder / "model"))
+    with Run.open(Request(job="labels", settings=SETTINGS, data="made up"), options) as run:
+        return make_pseudo_labels(tokens, linear, SETTINGS, run)
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +118,7 @@ def test_without_unlabelled_texts_the_labels_stay_as_they_are(tmp_path: Path) ->
     pseudo = make(tokens, linear, tmp_path)
     np.testing.assert_array_equal(pseudo.soft, tokens.hard)
     assert pseudo.linear is linear
-    assert Checkpoints(tmp_path).latest() is None
+    assert not is_unfinished(tmp_path / "model")
 
 
 def test_the_linear_model_alone_is_fitted_to_its_pseudo_labels(

@@ -15,7 +15,7 @@ from foretell.data.examples import Examples
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.networks.labels import labels_network
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Said
+from foretell.training.events import Note
 from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
 from foretell.training.words.train import train_words
 
@@ -69,7 +69,7 @@ def test_words_in_common_keep_their_vectors_and_the_lstm_is_taken_over(language_
 def test_it_is_said_and_changes_what_is_learned(language_model, tmp_path):
     said = []
     start = read_language_model(language_model)
-    options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Said) else None}
+    options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Note) else None}
     with_start = train(examples(), LABELS, out=tmp_path / "a", **options)
     assert any("have their embedding from" in text for text in said)
     assert with_start.settings.units == 6

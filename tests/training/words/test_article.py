@@ -20,7 +20,7 @@ from foretell.networks.words import ArticleNetwork
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event
 from foretell.training.words.article import ArticleSteps, OffsetWalk
-from foretell.training.words.train import train_words
+from tests.training.words.small import trained
 
 TINY = with_changes(WORDS_PRESETS["article"], {"units": 8, "iterations": 600})
 
@@ -107,18 +107,18 @@ def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
     corpus = open_corpus("meditations")
     events: list[Event] = []
     options = {"preset": "article", "listener": events.append, "tensorboard": tmp_path / "board"}
-    whole = train_words(corpus, TINY, out=tmp_path / "whole", **options)
+    whole = trained(corpus, TINY, tmp_path / "whole", **options)
     for stop in (100, 250, 471):
         with pytest.raises(Interrupted, match=f"step {stop}"):
-            train_words(
+            trained(
                 corpus,
                 TINY,
-                out=tmp_path / "parts",
+                tmp_path / "parts",
                 preset="article",
                 resume=stop > 100,
                 stop_after_steps=stop,
             )
-    parts = train_words(corpus, TINY, out=tmp_path / "parts", preset="article", resume=True)
+    parts = trained(corpus, TINY, tmp_path / "parts", preset="article", resume=True)
     for name, value in whole.weights.items():
         assert value.tobytes() == parts.weights[name].tobytes(), name
     assert parts.metrics["accuracy"] == whole.metrics["accuracy"]
@@ -142,4 +142,4 @@ def check_board(folder: Path, accuracy: float) -> None:
 
 def test_too_few_words(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least 8 words"):
-        train_words(Corpus.from_texts(["one two three four"]), TINY, out=tmp_path / "m", preset="article")
+        trained(Corpus.from_texts(["one two three four"]), TINY, tmp_path / "m", preset="article")

@@ -1,4 +1,4 @@
-"""The n-gram model, against the definition of Kneser-Ney written out with dictionaries; pruning it."""
+"""The n-gram model, against the definition of Kneser–Ney written out with dictionaries; pruning it."""
 
 import io
 import math
@@ -19,13 +19,13 @@ from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.words import kneser_ney_fit
 from foretell.training.words.data import TokenFile
-from foretell.training.words.kneser_ney_fit import MOST_WORDS, ORDER, count, log_probabilities, perplexity
+from foretell.training.words.kneser_ney_fit import MAX_WORDS, ORDER, count, log_probabilities, perplexity
 
 FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 class Reference:
-    """Modified Kneser-Ney as Chen & Goodman write it, one probability at a time."""
+    """Modified Kneser–Ney as Chen & Goodman write it, one probability at a time."""
 
     def __init__(self, ids, size, order):
         self.size, self.order = size, min(order, len(ids))
@@ -79,9 +79,9 @@ class Measured(NamedTuple):
     words: int
 
 
-def measured(train, held_out, size, *, order=ORDER, most_words=MOST_WORDS):
-    model = count(train, size, order=order, most_words=most_words).model
-    unigrams = count(train, size, order=1, most_words=most_words).model
+def measured(train, held_out, size, *, order=ORDER, max_words=MAX_WORDS):
+    model = count(train, size, order=order, max_words=max_words).model
+    unigrams = count(train, size, order=1, max_words=max_words).model
     return Measured(perplexity(unigrams, held_out), perplexity(model, held_out), model.order, model.words)
 
 
@@ -163,7 +163,7 @@ def test_a_token_file_gives_what_the_array_gives(tmp_path):
 def test_of_a_text_above_the_cap_the_first_words_are_counted_and_told():
     rng = np.random.default_rng(3)
     text = rng.integers(0, 20, 3_000).astype(np.int32)
-    capped = measured(text[:2_000], text[2_000:], 20, most_words=500)
+    capped = measured(text[:2_000], text[2_000:], 20, max_words=500)
     assert capped.words == 500
     assert capped == measured(text[:500], text[2_000:], 20)
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_measured_is_said(train, held_out, message):
         measured(np.array(train, np.int32), np.array(held_out, np.int32), 5)
 
 
-@pytest.mark.parametrize("name", ["order", "most_words"])
+@pytest.mark.parametrize("name", ["order", "max_words"])
 def test_a_setting_below_1_is_refused(name):
     text = np.array([1, 2, 3], np.int32)
     with pytest.raises(SettingsError, match=f"{name}: expected at least 1, found 0"):
@@ -332,7 +332,7 @@ def test_arrays_that_are_no_model_are_refused(name, change, message):
 
 
 def test_the_penn_treebank_has_the_published_perplexity():
-    """Published for Kneser-Ney 5-grams: 141 (Mikolov et al. 2011; Zaremba et al. 2014)."""
+    """Published for Kneser–Ney 5-grams: 141 (Mikolov et al. 2011; Zaremba et al. 2014)."""
     archive = FULL_SETS / "ptb.zip"
     if not archive.is_file():
         pytest.skip("needs ptb.zip: set FORETELL_DATA to the folder that holds it")
