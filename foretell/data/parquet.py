@@ -1,0 +1,65 @@
+"""Parquet files, batch by batch, through pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from foretell.data.columns import Columns, choose_columns
+from foretell.data.records import Record, text_of
+from foretell.data.source import Source
+from foretell.errors import DataError, MissingExtraError
+
+_BATCH = 1024
+_SAMPLE_ROWS = 100
+
+
+def parquet_records(source: Source) -> Iterator[Record]:
+    """Read the records of a Parquet file.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DataError: not a Parquet file, a damaged one, or no clear columns.
+    """
+    columns: Columns | None = None
+    for names, rows in _batches(source.bytes(), source.name):
+        if columns is None:
+            sample = [[text_of(value) for value in row.values()] for row in rows[:_SAMPLE_ROWS]]
+            columns = choose_columns(names, sample, source.options, source.name)
+            source.note_columns(columns)
+        for row in rows:
+            yield columns.record(row, source.name)
+
+
+def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
+    """Return the names of the columns and the rows of each batch."""
+    pa, pq = _pyarrow(where)
+    try:
+        table = pq.ParquetFile(file)
+        names = list(table.schema_arrow.names)
+        for batch in table.iter_batches(batch_size=_BATCH):
+            # A value that Python cannot represent, such as damaged UTF-8, is a ValueError.
+            yield names, batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            expected="a whole Parquet file",
+            found=f"a damaged one ({str(error).strip().splitlines()[0]:.80})",
+            where=where,
+            fix="copy or write it again",
+        ) from error
+
+
+def _pyarrow(where: str) -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError(
+            expected="pyarrow, to read Parquet",
+            found="that it is not installed",
+            where=where,
+            fix="pip install 'foretell[train]'",
+        ) from error
+    return pa, pq
