@@ -17,7 +17,8 @@ from foretell.data.columns import choose_columns
 from foretell.data.decode import note
 from foretell.data.options import Part, ReadOptions
 from foretell.data.records import Record, text_of
-from foretell.errors import DataError, MissingExtraError
+from foretell.errors import DataError
+from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
@@ -172,15 +173,9 @@ def _arrow(table: Any) -> _Frame:
 
 
 def _arrow_stream(source: Any) -> _Frame:
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise MissingExtraError(
-            expected="pyarrow, to read an Arrow stream",
-            found="that it is not installed",
-            where=type(source).__name__,
-            fix="pip install 'foretell[train]'",
-        ) from error
+    require(("pyarrow",), "an Arrow stream", TO_TRAIN)
+    import pyarrow as pa
+
     return dataclasses.replace(_arrow(pa.RecordBatchReader.from_stream(source)), name=type(source).__name__)
 
 

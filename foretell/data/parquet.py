@@ -8,7 +8,8 @@ from typing import IO, Any
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import Record, text_of
 from foretell.data.source import Source
-from foretell.errors import DataError, MissingExtraError
+from foretell.errors import DataError
+from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
@@ -33,7 +34,10 @@ def parquet_records(source: Source) -> Iterator[Record]:
 
 def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
     """Return the names of the columns and the rows of each batch."""
-    pa, pq = _pyarrow(where)
+    require(("pyarrow",), "Parquet", TO_TRAIN)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         table = pq.ParquetFile(file)
         names = list(table.schema_arrow.names)
@@ -49,17 +53,3 @@ def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict
             where=where,
             fix="copy or write it again",
         ) from error
-
-
-def _pyarrow(where: str) -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError(
-            expected="pyarrow, to read Parquet",
-            found="that it is not installed",
-            where=where,
-            fix="pip install 'foretell[train]'",
-        ) from error
-    return pa, pq

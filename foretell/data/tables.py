@@ -38,8 +38,11 @@ class Table:
     label: int | None
 
     def records(self, rows: Iterator[list[str]]) -> Iterator[Record]:
-        """Return the record of each row, which has a cell for each column."""
-        names, text, label = self.header.names, self.text, self.label
+        """Return the record of each row, which has a cell for each column.
+
+        Of columns with the same name all but the first have a number in `fields`: "n", "n (2)".
+        """
+        names, text, label = _unique(self.header.names), self.text, self.label
         for row in rows:
             yield Record(
                 text_of(row[text]),
@@ -84,6 +87,14 @@ def find_header(rows: Sequence[list[str]], options: ReadOptions) -> Header:
         if first[1 - place] in labels:
             return Header(numbered, 0)
     return Header(first, 1)
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    unique: list[str] = []
+    for name in names:
+        numbered = (f"{name} ({number})" for number in itertools.count(2))
+        unique.append(next(each for each in itertools.chain([name], numbered) if each not in unique))
+    return unique
 
 
 def row_records(rows: Iterator[tuple[int, list[str]]], source: Source, unit: str) -> Iterator[Record]:

@@ -10,7 +10,8 @@ from foretell.data.records import Record, text_of
 from foretell.data.signatures import kind_of
 from foretell.data.source import Source
 from foretell.data.tables import row_records
-from foretell.errors import DataError, MissingExtraError
+from foretell.errors import DataError
+from foretell.machine import TO_READ_EXCEL, require
 
 
 def workbook_records(source: Source) -> Iterator[Record]:
@@ -23,7 +24,8 @@ def workbook_records(source: Source) -> Iterator[Record]:
         MissingExtraError: python-calamine is not installed.
         DataError: not a spreadsheet, a damaged or encrypted one, or one without records; no clear columns.
     """
-    calamine = _calamine(source.name)
+    require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
+    calamine: Any = importlib.import_module("python_calamine")
     start = source.start
     try:
         workbook = calamine.CalamineWorkbook.from_filelike(source.bytes())
@@ -84,15 +86,3 @@ def _unreadable(error: BaseException, start: bytes, where: str) -> DataError:
         where=where,
         fix="rename it to .csv or .tsv if it is a table" if kind is None else "save it again, or as CSV",
     )
-
-
-def _calamine(where: str) -> Any:
-    try:
-        return importlib.import_module("python_calamine")
-    except ImportError as error:
-        raise MissingExtraError(
-            expected="python-calamine, to read spreadsheets",
-            found="that it is not installed",
-            where=where,
-            fix="pip install 'foretell[excel]'",
-        ) from error

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spreadsheets import write_ods, write_xlsx
 
 from foretell.data.decode import open_text
 from foretell.data.signatures import OLE, is_spreadsheet, kind_of
 from foretell.errors import DataError
+from tests.data.spreadsheets import write_ods, write_xlsx
 
 
 def zipped(*names: str) -> bytes:

@@ -44,6 +44,12 @@ def test_rows_become_records_with_all_their_cells() -> None:
     assert here.notes == ["a.xlsx: texts from the column 'text', labels from 'stars'"]
 
 
+def test_no_column_is_lost_where_several_have_the_same_name() -> None:
+    rows = [["text", "n", "n", "", "n (2)", ""], list("abcdef")]
+    [record] = row_records(iter(enumerate(rows, start=1)), source(), "row")
+    assert record.fields == {"text": "a", "n": "b", "n (2)": "c", "": "d", "n (2) (2)": "e", " (2)": "f"}
+
+
 def test_a_row_of_another_width_is_an_error_with_its_number() -> None:
     rows = [(1, ["id", "text"]), (4, ["1", "a"]), (7, ["2"])]
     found = row_records(iter(rows), source(), "row")

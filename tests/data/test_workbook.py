@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from spreadsheets import write_ods, write_xlsx
 
 from foretell.data.examples import Record, iter_records, read_examples
 from foretell.errors import DataError, MissingExtraError
+from tests.data.spreadsheets import write_ods, write_xlsx
 
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
 EXPECTED = [
@@ -35,7 +35,7 @@ def test_an_opendocument_spreadsheet(tmp_path: Path, name: str) -> None:
 
 
 def test_an_excel_workbook_of_before_2007() -> None:
-    found = list(iter_records(Path(__file__).parent / "files" / "reviews.xls", need_label=True))
+    found = list(iter_records(Path(__file__).parents[1] / "fixtures" / "reviews.xls", need_label=True))
     assert [(record.text, record.label, record.fields["stars"]) for record in found] == [
         ("très bon", "pos", "5"),
         ("dull", "neg", "1.5"),
@@ -105,7 +105,7 @@ def test_a_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: float) -> None
 
 @pytest.mark.parametrize("kept", [600, 3000, 5000])
 def test_an_old_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: int) -> None:
-    data = (Path(__file__).parent / "files" / "reviews.xls").read_bytes()
+    data = (Path(__file__).parents[1] / "fixtures" / "reviews.xls").read_bytes()
     (tmp_path / "a.xls").write_bytes(data[:kept])
     with pytest.raises(DataError, match="that cannot be read as one"):
         list(iter_records(tmp_path / "a.xls"))
