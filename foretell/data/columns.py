@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from foretell.data.options import Arguments, ReadOptions
 from foretell.data.records import Record, is_nested, label_of, text_of
@@ -45,7 +45,7 @@ class Columns:
         labels = f", labels from '{self.label}'" if self.label is not None else ""
         return f"{where}: texts from the column '{self.text}'{labels}"
 
-    def record(self, row: Mapping[str, Any], where: str) -> Record:
+    def record(self, row: Mapping[str, object], where: str) -> Record:
         """Return the record of a mapping from column to value.
 
         Raises:

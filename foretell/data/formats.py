@@ -32,7 +32,7 @@ class Format:
     Attributes:
         name: by which the user can ask for it.
         read: reads the records of a source, in constant memory where the format allows.
-        recognise: whether a source without a telling name has this format.
+        recognise: whether a source has this format, by its beginning.
         endings: of file names in this format (before .gz).
     """
 

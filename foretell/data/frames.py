@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from foretell.data.columns import choose_columns
 from foretell.data.decode import note
 from foretell.data.options import Part, ReadOptions
-from foretell.data.records import Record, text_of
+from foretell.data.records import Record, text_of, values_of
 from foretell.errors import DataError
 from foretell.machine import TO_TRAIN, require
 
@@ -38,7 +38,7 @@ class _Frame:
 
     name: str
     columns: list[str]
-    rows: Iterator[tuple[Any, ...]]
+    rows: Iterator[tuple[object, ...]]
 
 
 def has_columns(source: Any) -> bool:
@@ -136,19 +136,21 @@ def _lazy_frame(frame: Any) -> _Frame:
     return _data_frame(frame.collect())
 
 
-def _mapping(columns: Mapping[Any, Any]) -> _Frame:
-    lengths = {len(column) if _is_column(column) else None for column in columns.values()}
+def _mapping(columns: Mapping[object, object]) -> _Frame:
+    lengths = {_length(column) for column in columns.values()}
     if len(lengths) != 1 or None in lengths:
         raise DataError(
             expected="a dictionary of columns of one length, each a list or an array",
             found=f"{columns!r:.80}",
         )
-    rows = zip(*columns.values(), strict=True)
+    rows = zip(*map(values_of, columns.values()), strict=True)
     return _Frame(type(columns).__name__, [str(key) for key in columns], rows)
 
 
-def _is_column(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping))
+def _length(column: object) -> int | None:
+    if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Sized):
+        return None
+    return len(column)
 
 
 def _data_frame(frame: Any) -> _Frame:
@@ -158,7 +160,7 @@ def _data_frame(frame: Any) -> _Frame:
     return _Frame(type(frame).__name__, [str(key) for key in keys], rows)
 
 
-def _rows_of_columns(frame: Any, keys: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+def _rows_of_columns(frame: Any, keys: Sequence[object]) -> Iterator[tuple[object, ...]]:
     yield from zip(*(frame[key] for key in keys), strict=True)
 
 
@@ -191,7 +193,7 @@ def _dataset(dataset: Any) -> _Frame:
         if hasattr(feature, "int2str")
     }
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[tuple[object, ...]]:
         for batch in itertools.chain([first] if first else [], batches):
             yield from zip(*(_decoded(batch[column], names.get(column)) for column in columns), strict=True)
 

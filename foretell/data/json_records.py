@@ -9,7 +9,6 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import Record, is_nested, text_of
@@ -23,7 +22,7 @@ MAX_VALUE = 1 << 26
 _CUT = 16
 _SPACE = re.compile(r"[ \t\r\n]*")
 
-Numbered = tuple[int, Any]
+Numbered = tuple[int, object]
 
 
 def json_records(source: Source) -> Iterator[Record]:
@@ -82,7 +81,7 @@ def _rows(values: Iterator[Numbered], name: str, unit: str) -> Iterator[tuple[in
         yield number, [text_of(cell) for cell in value]
 
 
-def _wrong_value(value: Any, expected: str, where: str) -> DataError:
+def _wrong_value(value: object, expected: str, where: str) -> DataError:
     for kind, name in ((list, "a list"), (dict, "an object"), (str, "a string")):
         if isinstance(value, kind):
             return DataError(expected=expected, found=name, where=where)
@@ -172,7 +171,7 @@ class _ArrayReader:
             )
         self._at += 1
 
-    def value(self, number: int) -> Any:
+    def value(self, number: int) -> object:
         """Read the value of an item.
 
         Raises:

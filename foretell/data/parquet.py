@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import Record, text_of
@@ -32,7 +32,7 @@ def parquet_records(source: Source) -> Iterator[Record]:
             yield columns.record(row, source.name)
 
 
-def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, Any]]]]:
+def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, object]]]]:
     """Return the names of the columns and the rows of each batch."""
     require(("pyarrow",), "Parquet", TO_TRAIN)
     import pyarrow as pa

@@ -25,7 +25,7 @@ class Record:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value stands for no value: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
@@ -40,12 +40,17 @@ def _is_nan(value: Any) -> bool:
         return False
 
 
-def is_nested(value: Any) -> bool:
+def is_nested(value: object) -> bool:
     """Whether a value is a collection or raw bytes, not a single value."""
     return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
 
 
-def text_of(value: Any) -> str:
+def values_of(column: Any) -> Any:
+    """Return the values of a column; of an Arrow array as Python objects, not as its own scalars."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else column
+
+
+def text_of(value: object) -> str:
     """Return a value as text: "" where it is missing, half surrogate pairs (from JSON) as U+FFFD."""
     # Most values are strings, and this runs for every cell.
     if type(value) is not str and is_missing(value):

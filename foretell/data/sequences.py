@@ -7,7 +7,7 @@ from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.options import ReadOptions
-from foretell.data.records import Record, is_missing, is_nested, label_of, text_of
+from foretell.data.records import Record, is_missing, is_nested, label_of, text_of, values_of
 from foretell.errors import DataError
 
 
@@ -25,9 +25,9 @@ def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
     """
     may_miss = _is_series(source)
     if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
-        items: Iterable[Any] = _zipped(*map(_values, source))
+        items: Iterable[object] = _zipped(*map(values_of, source))
     else:
-        items = _values(source)
+        items = values_of(source)
     if not isinstance(items, Iterable):
         raise DataError(
             expected="a path, a DataFrame, or records one can iterate over", found=type(source).__name__
@@ -51,26 +51,21 @@ def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
             raise DataError(expected=expected, found=f"{item!r:.40}", where=where)
 
 
-def _is_series(value: Any) -> bool:
+def _is_series(value: object) -> bool:
     return hasattr(value, "dtype") or hasattr(value, "to_pylist")
 
 
-def _is_column(value: Any) -> bool:
+def _is_column(value: object) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, (str, tuple, Mapping, Record))
 
 
-def _values(column: Any) -> Any:
-    # An Arrow array gives its own scalars when iterated over.
-    return column.to_pylist() if hasattr(column, "to_pylist") else column
-
-
-def _zipped(texts: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
+def _zipped(texts: Any, labels: Any) -> Iterator[tuple[object, object]]:
     if len(texts) != len(labels):
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=str(len(labels)))
     return zip(texts, labels, strict=True)
 
 
-def _pair(text: Any, label: Any) -> Record:
+def _pair(text: object, label: object) -> Record:
     record_label = label_of(label)
     clean = text_of(text)
     return Record(clean, record_label, {"text": clean, "label": record_label or ""})

@@ -48,6 +48,34 @@ def read_unlabelled(
     return texts
 
 
+def unlabelled_texts(
+    source: Any,
+    *,
+    text: str | None = None,
+    notes: list[str] | None = None,
+    arguments: Arguments = PYTHON,
+) -> list[str]:
+    """Return texts without their labels from what Python code has: strings in a list are texts, not paths.
+
+    Args:
+        source: a `Path`, a string that names a file or a named set, as for `read_unlabelled`; or a table, a
+            Series or an iterable of texts, as for `iter_records`.
+        text: the text column; None: chosen where it is clear.
+        notes: a list to which notes are added.
+        arguments: how the caller's interface spells its arguments, for errors.
+
+    Raises:
+        DataError: no texts, something that is no text, or a source that cannot be read.
+    """
+    if isinstance(source, str | Path):
+        return read_unlabelled(source, text=text, notes=notes, arguments=arguments)
+    records = iter_records(source, text=text, part="train", notes=notes, arguments=arguments)
+    texts = [record.text for record in records if record.text.strip()]
+    if not texts:
+        raise DataError(expected="texts without labels", found="none that is not empty", where="unlabelled")
+    return texts
+
+
 def _texts(source: str | Path, text: str | None, notes: list[str] | None, arguments: Arguments) -> list[str]:
     if source == "imdb":
         parts = (named.imdb(part, notes=notes) for part in ("unsup", "train"))
@@ -71,7 +99,7 @@ class LabelledRows:
     notes: tuple[str, ...] = ()
 
 
-def labelled_rows(labels: Iterable[Any]) -> LabelledRows:
+def labelled_rows(labels: Iterable[object]) -> LabelledRows:
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
@@ -103,7 +131,7 @@ def labelled_rows(labels: Iterable[Any]) -> LabelledRows:
     )
 
 
-def separate_unlabelled(texts: Sequence[str], labels: Iterable[Any]) -> tuple[Examples, list[str]]:
+def separate_unlabelled(texts: Sequence[str], labels: Iterable[object]) -> tuple[Examples, list[str]]:
     """Separate the texts with a label from those without one, as `labelled_rows` does.
 
     Args:
@@ -125,15 +153,15 @@ def separate_unlabelled(texts: Sequence[str], labels: Iterable[Any]) -> tuple[Ex
     return examples, [texts[place] for place in split.unlabelled]
 
 
-def _is_empty(label: Any) -> bool:
+def _is_empty(label: object) -> bool:
     return is_missing(label) or (isinstance(label, str) and not label.strip())
 
 
-def _is_minus_one(label: Any) -> bool:
+def _is_minus_one(label: object) -> bool:
     # NumPy's numbers are registered as numbers.Real.
     return isinstance(label, numbers.Real) and label == -1
 
 
-def _name(label: Any) -> str:
+def _name(label: object) -> str:
     """Return a label as text; NumPy's numbers as Python writes them."""
     return str(label.item() if hasattr(label, "item") else label)

@@ -66,7 +66,7 @@ def _rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     """Return a cell as the spreadsheet shows it in its plainest format: a whole number without a fraction."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
 

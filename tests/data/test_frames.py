@@ -62,6 +62,7 @@ TABLES: dict[str, Callable[[], Any]] = {
     "Dataset that returns arrays": lambda: datasets.Dataset.from_dict(COLUMNS).with_format("numpy"),
     "Dataset, iterable": lambda: datasets.Dataset.from_dict(COLUMNS).to_iterable_dataset(),
     "dictionary of lists": lambda: COLUMNS,
+    "dictionary of Arrow arrays": lambda: {name: pa.array(cells) for name, cells in COLUMNS.items()},
     "dictionary of arrays": lambda: {name: np.array(cells, object) for name, cells in COLUMNS.items()},
 }
 

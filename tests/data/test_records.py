@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from foretell.data.records import is_missing, is_nested, label_of, text_of
+from foretell.data.records import is_missing, is_nested, label_of, text_of, values_of
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT])
@@ -46,3 +47,9 @@ def test_texts(value: Any, text: str) -> None:
 def test_collections_and_bytes_are_nested() -> None:
     assert all(map(is_nested, ([], (), {}, {1}, b"", bytearray())))
     assert not any(map(is_nested, ("", 1, None, np.str_("a"))))
+
+
+def test_the_values_of_an_arrow_array_are_python_objects() -> None:
+    assert values_of(pa.array(["a", None])) == ["a", None]
+    column = ["a"]
+    assert values_of(column) is column

@@ -13,7 +13,12 @@ import pytest
 from foretell.data import named
 from foretell.data.examples import read_examples
 from foretell.data.options import Arguments
-from foretell.data.unlabelled import labelled_rows, read_unlabelled, separate_unlabelled
+from foretell.data.unlabelled import (
+    labelled_rows,
+    read_unlabelled,
+    separate_unlabelled,
+    unlabelled_texts,
+)
 from foretell.errors import DataError, ForetellError
 
 
@@ -117,3 +122,14 @@ def test_texts_with_a_label_are_separated_from_those_without() -> None:
     assert len(examples.notes) == 1
     with pytest.raises(DataError, match="expected 2 labels, one for each text, found 1"):
         separate_unlabelled(["a", "b"], [1])
+
+
+def test_strings_in_a_list_are_texts(folder: Path) -> None:
+    assert unlabelled_texts(["a.csv", "", "b"]) == ["a.csv", "b"]
+    assert unlabelled_texts(pd.Series(["a", None, "b"])) == ["a", "b"]
+    assert unlabelled_texts(pd.DataFrame({"body": ["a", "b"], "label": [1, 2]})) == ["a", "b"]
+    assert unlabelled_texts(folder / "plain.txt") == ["one line", "another line"]
+    with pytest.raises(DataError, match="unlabelled: expected texts without labels"):
+        unlabelled_texts([""])
+    with pytest.raises(DataError, match="record 2: expected a text, found 3"):
+        unlabelled_texts(["a", 3])
