@@ -13,10 +13,8 @@ from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
 from foretell.data.delimited import csv_records
 from foretell.data.formats import Format, format_named, format_of
-from foretell.data.frames import frame_records, has_columns
 from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
 from foretell.data.records import Record
-from foretell.data.sequences import sequence_records
 from foretell.data.source import Source
 from foretell.errors import DataError
 
@@ -98,9 +96,7 @@ def iter_records(
     notes = [] if notes is None else notes
     options = ReadOptions(text=text, label=label, need_label=need_label, part=part, arguments=arguments)
     if not isinstance(source, (str, Path)):
-        if has_columns(source):
-            return frame_records(source, options, notes)
-        return sequence_records(source, options)
+        return _python_records(source, options, notes)
     if str(source) in named.NAMED_EXAMPLES and format is None:
         return _named_records(str(source), part or "train", notes)
     if str(source) in named.NAMED and format is None:
@@ -157,9 +153,19 @@ def read_examples(
     return Examples(texts, labels, notes, name, dict(dropped))
 
 
+def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
+    # A prediction from a file starts faster without these imports.
+    from foretell.data.frames import frame_records, has_columns
+    from foretell.data.sequences import sequence_records
+
+    return frame_records(source, options, notes) if has_columns(source) else sequence_records(source, options)
+
+
 def _name(source: Any) -> str:
     if isinstance(source, (str, Path)):
         return "standard input" if str(source) == STDIN else Path(source).name or str(source)
+    from foretell.data.frames import has_columns
+
     return type(source).__name__ if has_columns(source) else "examples"
 
 
