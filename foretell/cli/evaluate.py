@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from foretell.cli.models import open_model
+from foretell.cli.options import labelled_arguments
 from foretell.cli.output import aligned, as_json, percent
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _labels(opened: Model, data: str, text: str | None, label: str | None) -> di
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.evaluation import classification_report
 
-    examples = read_examples(data, text=text, label=label, part="test")
+    examples = read_examples(data, text=text, label=label, part="test", arguments=labelled_arguments())
     for note in examples.notes:
         print(note, file=sys.stderr)
     runtime = LabelsRuntime.from_model(opened)

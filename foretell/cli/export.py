@@ -74,8 +74,9 @@ def _data(job: str, data: str) -> Any:
 
         return open_corpus(data)
     from foretell.data.examples import read_examples
+    from foretell.data.options import Arguments
 
-    examples = read_examples(data, part="test")
+    examples = read_examples(data, part="test", arguments=Arguments(text=None, label=None, format=None))
     for note in examples.notes:
         print(note, file=sys.stderr)
     return examples

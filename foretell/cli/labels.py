@@ -92,8 +92,10 @@ def _texts(arguments: Iterable[str], column: str | None, format: InputFormat | N
 
 def _records(source: str, column: str | None, format: InputFormat | None) -> Iterator[Record]:
     from foretell.data.examples import iter_records
+    from foretell.data.options import Arguments
 
-    return iter_records(source, text=column, format=format)
+    arguments = Arguments(text="--text {}", label=None, format="--input {}")
+    return iter_records(source, text=column, format=format, arguments=arguments)
 
 
 def _is_source(argument: str) -> bool:

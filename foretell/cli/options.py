@@ -21,6 +21,8 @@ from foretell.errors import UsageError
 if TYPE_CHECKING:
     from cyclopts import App
 
+    from foretell.data.options import Arguments
+
 PREFIX = "FORETELL_"
 SETTINGS = Group("Settings (the preset's value where not given)", sort_key=10)
 
@@ -54,6 +56,13 @@ def whole_number(hint: Any, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=whole_number)]
+
+
+def labelled_arguments() -> Arguments:
+    """Return how the commands that read labelled texts spell their arguments, for errors."""
+    from foretell.data.options import Arguments
+
+    return Arguments(text="--text {}", label="--label {}", format=None)
 
 
 def given(options: Any) -> dict[str, Any]:

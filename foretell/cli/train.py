@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.options import LabelsOptions, WordsOptions, given
+from foretell.cli.options import LabelsOptions, WordsOptions, given, labelled_arguments
 from foretell.cli.output import aligned, as_json, duration
 from foretell.cli.progress import view
 from foretell.cli.tensorflow import load_tensorflow
@@ -159,15 +159,17 @@ def train_labels(
     from foretell.data.survey import survey_examples
     from foretell.data.unlabelled import read_unlabelled
 
-    examples = read_examples(data, text=text, label=label)
-    held_out = None if valid is None else read_examples(valid, text=text, label=label, part="test")
-    check_learnable(examples)
+    how: dict[str, Any] = {"text": text, "label": label, "arguments": labelled_arguments()}
+    examples = read_examples(data, **how)
+    held_out = None if valid is None else read_examples(valid, part="test", **how)
+    check_learnable(examples, how["arguments"])
+    more = read_unlabelled(unlabelled, text=text, arguments=how["arguments"]) if unlabelled else ()
     split = make_split(
         examples,
         valid=held_out,
         fraction=settings.valid_fraction,
         seed=settings.seed,
-        unlabelled=read_unlabelled(unlabelled, text=text) if unlabelled else (),
+        unlabelled=more,
     )
     _show(survey_examples(examples, split))
     if training.preset is None and changes.get("minutes"):

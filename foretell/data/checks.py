@@ -32,19 +32,21 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
             where=examples.name,
         )
     names = examples.label_names
+    # Where the labels are no column of a table, there is none to choose.
+    choose = "" if arguments.label is None else arguments.choose("label")
     if len(names) < 2:
         raise DataError(
             expected="two labels or more",
             found=f"only '{names[0]}', {len(examples):,} times",
             where=examples.name,
-            fix=f"add texts with another label, or {arguments.choose('label')}",
+            fix="add texts with another label" + (f", or {choose}" if choose else ""),
         )
     if len(names) == len(examples) and len(names) > 2:
         raise DataError(
             expected="labels that several texts share",
             found=f"{len(names):,} different labels for {len(examples):,} texts",
             where=examples.name,
-            fix=arguments.choose("label"),
+            fix=choose,
         )
 
 

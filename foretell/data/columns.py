@@ -1,14 +1,19 @@
-"""Which column is the text and which the label: found where it is clear, asked for where it is not."""
+"""Which column is the text and which the label: chosen where it is clear, an error where it is not."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from foretell.data.options import Arguments, ReadOptions
+from foretell.data.records import Record, is_nested, label_of, text_of
 from foretell.errors import DataError
 
-# In tiers: a name of an earlier tier wins; two of one tier are not clear.
+Role = Literal["text", "label"]
+
+# In tiers: a name of an earlier tier wins; with two names of one tier it is not clear.
 TEXT_NAMES: tuple[frozenset[str], ...] = (
     frozenset({"text"}),
     frozenset({
@@ -30,15 +35,28 @@ LABEL_NAMES: tuple[frozenset[str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the text column and of the label column, if there is one."""
+    """The names of the text column and of the label column, which may be missing."""
 
     text: str
     label: str | None
 
-    def said(self, where: str) -> str:
-        """Return the note that tells what was chosen."""
+    def note(self, where: str) -> str:
+        """Return the note on which columns were chosen."""
         labels = f", labels from '{self.label}'" if self.label is not None else ""
         return f"{where}: texts from the column '{self.text}'{labels}"
+
+    def record(self, row: Mapping[str, object], where: str) -> Record:
+        """Return the record of a mapping from column to value.
+
+        Raises:
+            DataError: the text or the label is a list or an object.
+        """
+        text = row.get(self.text)
+        label = None if self.label is None else row.get(self.label)
+        if is_nested(text) or is_nested(label):
+            name, value = (self.text, text) if is_nested(text) else (self.label, label)
+            raise DataError(expected=f"one value in '{name}'", found=f"a {type(value).__name__}", where=where)
+        return Record(text_of(text), label_of(label), {str(key): text_of(cell) for key, cell in row.items()})
 
 
 def is_known(name: str) -> bool:
@@ -47,67 +65,61 @@ def is_known(name: str) -> bool:
 
 
 def choose_columns(
-    names: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    text: str | None,
-    label: str | None,
-    need_label: bool,
-    where: str,
+    names: Sequence[str], rows: Sequence[Sequence[str]], options: ReadOptions, where: str
 ) -> Columns:
     """Choose the text and label columns.
 
     Args:
         names: the names of all columns.
-        rows: a few rows, to tell texts from labels where two columns have unusual names; may be empty.
-        text: the text column as the user named it, or None.
-        label: likewise the label column.
-        need_label: whether a label column must be found.
+        rows: a few rows, to distinguish texts from labels where two columns have unusual names; may be empty.
+        options: the columns that the caller named, and whether a label column is needed.
         where: the source, for the error.
 
     Raises:
-        DataError: a named column is not there, or it is not clear which is meant; lists the columns.
+        DataError: a named column does not exist, or the choice is not clear; lists the columns.
     """
-    chosen_text = _named(names, text, "--text", where) if text is not None else None
-    chosen_label = _named(names, label, "--label", where) if label is not None else None
-    if chosen_label is None:
-        chosen_label = _usual(names, LABEL_NAMES, "label", chosen_text, need_label, where)
-    if chosen_text is None:
-        chosen_text = _usual(names, TEXT_NAMES, "text", chosen_label, True, where)
-    others = [name for name in names if name not in (chosen_text, chosen_label)]
-    if chosen_text is None and len(names) == 2 and len(others) == 2:
-        chosen_text, chosen_label = _by_content(names, rows)
-    elif chosen_text is None and len(others) == 1:
-        chosen_text = others[0]
-    elif chosen_label is None and need_label and len(others) == 1:
-        chosen_label = others[0]
-    if chosen_text is None:
-        raise _unclear(names, "text", where)
-    if chosen_label is None and need_label:
-        raise _unclear(names, "label", where)
-    return Columns(chosen_text, chosen_label)
+    arguments = options.arguments
+    text = None if options.text is None else _named(names, options.text, "text", arguments, where)
+    label = None if options.label is None else _named(names, options.label, "label", arguments, where)
+    if label is None:
+        label = _usual(names, "label", text, options.need_label, arguments, where)
+    if text is None:
+        text = _usual(names, "text", label, True, arguments, where)
+    others = [name for name in names if name not in (text, label)]
+    if text is None and len(names) == 2 and len(others) == 2:
+        text, label = _by_content(names, rows)
+    elif text is None and len(others) == 1:
+        text = others[0]
+    elif label is None and options.need_label and len(others) == 1:
+        label = others[0]
+    if text is None:
+        raise _unclear(names, "text", arguments, where)
+    if label is None and options.need_label:
+        raise _unclear(names, "label", arguments, where)
+    return Columns(text, label)
 
 
 def by_length(rows: Sequence[Sequence[str]]) -> int | None:
     """Return which of two columns, 0 or 1, holds the texts, or None where that is not clear.
 
-    Texts are longer than labels, and repeat less.
+    Texts are longer than labels and repeat less. Rows that do not have two cells are not counted.
     """
-    if not rows:
+    pairs = [row for row in rows if len(row) == 2]
+    if not pairs:
         return None
-    lengths = [sum(len(row[i]) for row in rows) for i in (0, 1)]
-    kinds = [len({row[i] for row in rows}) for i in (0, 1)]
+    lengths = [sum(len(row[i]) for row in pairs) for i in (0, 1)]
+    kinds = [len({row[i] for row in pairs}) for i in (0, 1)]
     longer = int(lengths[1] > lengths[0])
     clear = lengths[longer] > 2 * lengths[1 - longer] and kinds[longer] >= kinds[1 - longer]
     return longer if clear else None
 
 
 def _by_content(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str | None, str | None]:
-    place = by_length([row for row in rows if len(row) == 2])
+    place = by_length(rows)
     return (None, None) if place is None else (names[place], names[1 - place])
 
 
-def _named(names: Sequence[str], wanted: str, flag: str, where: str) -> str:
+def _named(names: Sequence[str], wanted: str, role: Role, arguments: Arguments, where: str) -> str:
     if wanted in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
@@ -118,35 +130,34 @@ def _named(names: Sequence[str], wanted: str, flag: str, where: str) -> str:
         expected=f"a column named '{wanted}'",
         found=_listed(names),
         where=where,
-        fix=f"did you mean {flag} {near[0]}?" if near else f"name one of them with {flag} COLUMN",
+        fix=f"did you mean {arguments.spell(role, near[0])}?" if near else _one_of(role, arguments),
     )
 
 
+def _one_of(role: Role, arguments: Arguments) -> str:
+    return f"name one of them with {arguments.spell(role, 'COLUMN')}"
+
+
 def _usual(
-    names: Sequence[str],
-    tiers: tuple[frozenset[str], ...],
-    what: str,
-    taken: str | None,
-    needed: bool,
-    where: str,
+    names: Sequence[str], role: Role, taken: str | None, needed: bool, arguments: Arguments, where: str
 ) -> str | None:
-    for tier in tiers:
+    for tier in TEXT_NAMES if role == "text" else LABEL_NAMES:
         matches = [name for name in names if _fold(name) in tier and name != taken]
         if len(matches) == 1:
             return matches[0]
         if len(matches) > 1:
             if not needed:
                 return None
-            raise _unclear(names, what, where)
+            raise _unclear(names, role, arguments, where)
     return None
 
 
-def _unclear(names: Sequence[str], what: str, where: str) -> DataError:
+def _unclear(names: Sequence[str], role: Role, arguments: Arguments, where: str) -> DataError:
     return DataError(
-        expected=f"one column that is clearly the {what}",
+        expected=f"one column that is clearly the {role}",
         found=_listed(names),
         where=where,
-        fix=f"name it with --{what} COLUMN",
+        fix=arguments.choose(role),
     )
 
 

@@ -1,4 +1,4 @@
-"""A corpus: plain text from files, folders, standard input or Python, read line by line, more than once."""
+"""A corpus: plain text from files, folders, standard input or Python, which can be read several times."""
 
 from __future__ import annotations
 
@@ -9,27 +9,32 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
+from foretell.data.frames import frame_records, has_columns
+from foretell.data.options import PYTHON, Arguments, ReadOptions
 from foretell.data.records import text_of
 from foretell.errors import DataError
 
 MAX_LINE = 1 << 20
-"""Characters after which a line is cut at white space, so that one endless line needs little memory."""
+"""Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
 _ENDINGS = (".txt", ".text", ".gz")
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 class Corpus:
-    """Lines of text that can be read again and again, each time in constant memory.
+    """Lines of text that can be read several times, each time in constant memory.
 
-    Iterating gives the lines in order, without line ends; empty lines are left out.
+    Iterating gives the lines in order, without line ends and without empty lines.
+
+    >>> list(Corpus.from_texts(["The obstacle", "is the way"]))
+    ['The obstacle', 'is the way']
 
     Attributes:
-        name: what to call it.
-        notes: what was guessed or left out, each worth saying once; complete after the first pass.
+        name: for messages.
+        notes: what was guessed or left out, one sentence each; complete after the first pass.
     """
 
     def __init__(self, name: str, read: Callable[[], Iterator[str]], notes: list[str]) -> None:
@@ -39,14 +44,31 @@ class Corpus:
         self._digest: str | None = None
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str], name: str = "texts") -> Corpus:
-        """Make a corpus of texts. A list is kept; any other iterable is written to a temporary file.
+    def from_texts(
+        cls,
+        texts: Any,
+        name: str = "texts",
+        *,
+        text: str | None = None,
+        arguments: Arguments = PYTHON,
+    ) -> Corpus:
+        """Make a corpus of texts. A list is kept; anything else is written to a temporary file.
+
+        Args:
+            texts: one text, an iterable of texts, or a table that `frame_records` reads.
+            name: for messages.
+            text: the text column of a table; None: chosen where it is clear.
+            arguments: how the caller's interface spells its arguments, for errors.
 
         Raises:
-            DataError: something that is not a string, or no text at all.
+            DataError: something that is not a string, no text at all, or no clear column.
         """
+        notes: list[str] = []
         if isinstance(texts, str):
             texts = [texts]
+        elif has_columns(texts):
+            options = ReadOptions(text=text, part="train", arguments=arguments)
+            texts = (record.text for record in frame_records(texts, options, notes))
         if isinstance(texts, (list, tuple)):
             kept = [_checked(text, number) for number, text in enumerate(texts, start=1)]
             if not any(text.strip() for text in kept):
@@ -56,7 +78,7 @@ class Corpus:
         spool.write_texts(texts)
         if spool.path.stat().st_size == 0:
             raise DataError(expected="texts", found="an iterable without any", where=name)
-        return spool.corpus(name, [])
+        return spool.corpus(name, notes)
 
     def __iter__(self) -> Iterator[str]:
         return self._read()
@@ -78,10 +100,11 @@ def open_corpus(
     """Open a corpus.
 
     Args:
-        sources: one source or several, read one after another. A source is a file, a folder (every .txt and
-            .gz below it, in order of their paths), "-" for standard input, or a named corpus: "meditations",
-            or "imdb". A file of that name is meant by "./imdb". For texts in memory see `Corpus.from_texts`.
-        part: of "imdb": train, its training and its unlabelled reviews, or test, its test reviews.
+        sources: one source or several, which are read in this order. A source is a file, a folder (every .txt
+            and .gz below it, in the order of their paths), "-" for standard input, or a named corpus:
+            "meditations" or "imdb". A file of such a name is written "./imdb". For texts in memory see
+            `Corpus.from_texts`.
+        part: of "imdb": "train" (its training and its unlabelled reviews) or "test" (its test reviews).
 
     Raises:
         DataError: a source is missing, cannot be read, is empty or holds no text. While iterating: bytes that
@@ -116,7 +139,7 @@ def _open_one(source: str | Path, notes: list[str], part: str) -> Corpus:
     for file in files if path.is_file() else files[:1]:
         open_bytes(file).close()
     if path.suffix.lower() in _TABLES:
-        note(notes, f"{path.name}: read as plain text, column names and all")
+        note(notes, f"{path.name}: read as plain text, including the column names")
     return Corpus(path.name or str(path), lambda: _read_files(files, notes, path.is_dir()), notes)
 
 
@@ -167,7 +190,7 @@ def _read_files(files: list[Path], notes: list[str], several: bool) -> Iterator[
 
 
 def read_lines(source: TextSource) -> Iterator[str]:
-    """Read the lines of a source that are not empty; those longer than `MAX_LINE` are cut at white space."""
+    """Read the lines of a source without empty ones; a line longer than `MAX_LINE` is cut at white space."""
     rest = ""
     while chunk := source.stream.read(MAX_LINE):
         *lines, rest = (rest + chunk).split("\n")
@@ -187,7 +210,7 @@ def _cut(line: str) -> Iterator[str]:
 
 
 def _pieces(line: str) -> list[str]:
-    """Cut a line into pieces of at most `MAX_LINE`, from its start: alike, however it is read."""
+    """Cut a line into pieces of at most `MAX_LINE`, from its start: the same ones however it was read."""
     pieces = []
     start = 0
     while len(line) - start > MAX_LINE:

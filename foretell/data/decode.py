@@ -1,7 +1,7 @@
 """Bytes into text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard input.
 
-Everything streams: a file of any size is read in constant memory. Whatever has to be guessed is written to a
-list of notes, so that the reader can be told; what cannot be decoded is an error with its byte position.
+Everything streams: a file of any size is read in constant memory. A guess is added to a list of notes for the
+user. What cannot be decoded is an error with its byte position.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
+from foretell.data.signatures import kind_of
 from foretell.errors import DataError
 
 STDIN = "-"
 _CHUNK = 1 << 16
 _SAMPLE = 1 << 18
-_LEAST_TO_GUESS = 8
+# Fewer bytes outside ASCII fit many encodings; the byte position is then worth more than a guess.
+_MIN_BYTES_TO_GUESS = 8
 
 # The longer marks first: UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
@@ -32,48 +34,41 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_BINARY = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", "unpack it, or export it as CSV"),
-    (b"PAR1", "a Parquet file", "give its name the ending .parquet, or convert it to text"),
-    (b"%PDF-", "a PDF document", "export its text first"),
-    (b"\x89PNG", "a PNG image", "give a file of text"),
-    (b"\xff\xd8\xff", "a JPEG image", "give a file of text"),
-    (b"BZh", "a bzip2 file", "unpack it first"),
-    (b"\xfd7zXZ", "an xz file", "unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "unpack it first"),
-    (b"SQLite format 3", "an SQLite database", "export its text first"),
-)
 
 
 def note(notes: list[str], text: str) -> None:
-    """Add `text` to `notes` unless it was said already (a corpus is read more than once)."""
+    """Add `text` to `notes` unless it is there already (a corpus is read more than once)."""
     if text not in notes:
         notes.append(text)
 
 
 def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
-    """Return `path` as a `Path` that exists; `known` are names that are offered too where it does not.
+    """Return `path` as a `Path` that exists.
+
+    Args:
+        path: the path, which may begin with ~.
+        known: names to suggest, besides those of the files nearby, where nothing is there.
 
     Raises:
-        DataError: nothing is there; the nearest names beside it are offered.
+        DataError: nothing is there; suggests the most similar name.
     """
-    found = Path(path).expanduser()
+    resolved = Path(path).expanduser()
     try:
-        if found.exists():
-            return found
+        if resolved.exists():
+            return resolved
     except OSError as error:
         raise _unreadable(f"{path!s:.100}", error) from error
     fix = "check the path"
     siblings = list(known)
     with contextlib.suppress(OSError):
-        siblings += [entry.name for entry in found.parent.iterdir()]
-    if near := difflib.get_close_matches(found.name, siblings, n=1):
-        fix = f"did you mean {near[0] if near[0] in known else found.parent / near[0]}?"
+        siblings += [entry.name for entry in resolved.parent.iterdir()]
+    if near := difflib.get_close_matches(resolved.name, siblings, n=1):
+        fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
     raise DataError(expected="a file or folder that exists", found="nothing", where=str(path), fix=fix)
 
 
 def open_bytes(path: str | Path) -> io.BufferedReader:
-    """Open a file, or standard input for "-", as bytes with `.peek`; gzip is undone, by content not by name.
+    """Open a file, or standard input for "-", as bytes with `.peek`; gzip is decompressed whatever the name.
 
     Raises:
         DataError: the file is missing, is a folder, may not be read, or is empty.
@@ -96,14 +91,14 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     if not start:
         if str(path) != STDIN:
             raw.close()
-        raise DataError(expected="text", found="nothing: it is empty", where=_place(path))
+        raise DataError(expected="text", found="nothing: it is empty", where=place(path))
     if start.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(_GzipRaw(raw, _place(path)), _CHUNK)
+        return io.BufferedReader(_GzipRaw(raw, place(path)), _CHUNK)
     return raw
 
 
 def read_bytes(source: str | Path) -> bytes:
-    """Read all of a file, or of standard input for "-", with gzip undone.
+    """Read all of a file, or of standard input for "-"; gzip is decompressed.
 
     Raises:
         DataError: as `open_bytes`, or a damaged gzip file.
@@ -120,8 +115,8 @@ class TextSource:
     """One open source of text.
 
     Attributes:
-        name: what to call it in messages.
-        notes: what was guessed; grows while the text is read: the first letter outside ASCII decides.
+        name: for messages.
+        notes: grows while the text is read: the first character outside ASCII decides the encoding.
         stream: the text, as a file. Reading it raises DataError for bytes that cannot be decoded.
     """
 
@@ -168,12 +163,12 @@ def open_text(
     Raises:
         DataError: as `open_bytes`; while reading, also bytes that cannot be decoded, with their position.
     """
-    said = [] if notes is None else notes
-    return TextSource(open_bytes(path), _place(path), said, newline, keep_open=str(path) == STDIN)
+    notes = [] if notes is None else notes
+    return TextSource(open_bytes(path), place(path), notes, newline, keep_open=str(path) == STDIN)
 
 
 class _GzipRaw(io.RawIOBase):
-    """The content of a gzip file; its damage is a DataError."""
+    """The content of a gzip file; damage raises DataError."""
 
     def __init__(self, packed: io.BufferedReader, name: str) -> None:
         self._packed, self._name = packed, name
@@ -186,9 +181,11 @@ class _GzipRaw(io.RawIOBase):
         try:
             data = self._content.read1(len(buffer))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            found = "one that ends too early" if isinstance(error, EOFError) else "damaged data"
             raise DataError(
-                expected="a whole gzip file", found=found, where=self._name, fix="copy or download it again"
+                expected="a whole gzip file",
+                found="one that ends too early" if isinstance(error, EOFError) else "damaged data",
+                where=self._name,
+                fix="copy or download it again",
             ) from error
         buffer[: len(data)] = data
         return len(data)
@@ -196,7 +193,7 @@ class _GzipRaw(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._content.close()
-            if self._name != _place(STDIN):
+            if self._name != place(STDIN):
                 self._packed.close()
         super().close()
 
@@ -204,8 +201,8 @@ class _GzipRaw(io.RawIOBase):
 class _Utf8Reader(io.BufferedIOBase):
     """Bytes of any encoding in, checked UTF-8 out.
 
-    While everything is ASCII nothing needs to be decided; the first chunk with anything else decides. So an
-    old encoding is recognised even where its first accent comes after a gigabyte.
+    The first chunk that is not ASCII decides the encoding. So an old encoding is recognised even where its
+    first accent comes after a gigabyte.
     """
 
     def __init__(self, raw: io.BufferedReader, name: str, notes: list[str]) -> None:
@@ -252,16 +249,8 @@ class _Utf8Reader(io.BufferedIOBase):
         return chunk
 
     def _refuse_binary(self, chunk: bytes) -> None:
-        for magic, what, fix in _BINARY:
-            if chunk.startswith(magic):
-                raise DataError(expected="text", found=what, where=self._name, fix=fix)
-        if chunk[257:262] == b"ustar":
-            raise DataError(
-                expected="text",
-                found="a tar archive",
-                where=self._name,
-                fix="unpack it, then give the folder",
-            )
+        if kind := kind_of(chunk):
+            raise DataError(expected="text", found=kind.name, where=self._name, fix=kind.advice)
 
     def _use(self, encoding: str) -> None:
         self._encoding = encoding
@@ -322,13 +311,12 @@ def guess_encoding(sample: bytes) -> str | None:
     decoded = sample.decode("utf-8", "replace")
     damaged = decoded.count("�")
     whole = sum(1 for character in decoded if character > "\x7f") - damaged
-    # Valid multi-byte sequences hardly ever arise by chance: with more of them than bad bytes it is UTF-8.
+    # Valid multi-byte sequences rarely arise by chance: with more of them than bad bytes it is UTF-8.
     if whole > damaged or b"\0" in sample:
         return None
     if _decodes(sample, "cp1252") and _looks_western(sample.decode("cp1252")):
         return "cp1252"
-    # So few letters fit many encodings; a position is then worth more than a guess.
-    if sum(byte > 0x7F for byte in sample) < _LEAST_TO_GUESS:
+    if sum(byte > 0x7F for byte in sample) < _MIN_BYTES_TO_GUESS:
         return None
     best = from_bytes(sample).best()
     if best is None:
@@ -371,11 +359,12 @@ def _utf16_without_mark(chunk: bytes) -> str | None:
 def _standard_input() -> io.BufferedReader:
     stream: Any = getattr(sys.stdin, "buffer", None)
     if stream is None:
-        raise DataError(expected="bytes on standard input", found="none", where=_place(STDIN))
+        raise DataError(expected="bytes on standard input", found="none", where=place(STDIN))
     return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
-def _place(path: str | Path) -> str:
+def place(path: str | Path) -> str:
+    """Return the name of a source for messages."""
     return "standard input" if str(path) == STDIN else str(path)
 
 

@@ -1,4 +1,4 @@
-"""CSV and TSV as people have it: any usual delimiter, quoted newlines, with a header or without."""
+"""CSV and TSV: any usual delimiter, quoted newlines, with a header or without."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from foretell.data.columns import by_length, choose_columns, is_known
-from foretell.data.decode import TextSource, note
-from foretell.data.records import Record, label_of, text_of
+from foretell.data.records import Record
+from foretell.data.source import Source
+from foretell.data.tables import Header, find_table, width_error
 from foretell.errors import DataError
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SAMPLE_CHARACTERS = 1 << 17
-# Larger fields are almost always an unclosed quote that swallows the rest of the file.
+# A larger field is almost always the rest of the file after a quote that is never closed.
 _FIELD_LIMIT = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a file writes its fields.
+    """How the fields of a file are delimited and quoted.
 
     Attributes:
         delimiter: between two fields.
-        quotes: "double" (a quote inside is doubled), "backslash" (or it is escaped) or "none".
+        quotes: "double" (a quote inside a field is doubled), "backslash" (doubled or escaped) or "none".
     """
 
     delimiter: str
@@ -42,7 +42,7 @@ class Dialect:
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[Dialect, list[list[str]]]:
-    """Find the dialect under which `lines` make the most regular table.
+    """Find the dialect in which `lines` make the most regular table.
 
     Args:
         lines: the first lines of the file, with their line ends.
@@ -50,7 +50,7 @@ def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[
         prefer: the delimiter to try first ("\\t" for .tsv).
 
     Returns:
-        The dialect and the rows that it finds in `lines`.
+        The dialect, and the rows of `lines` in it.
     """
     order = sorted(DELIMITERS, key=lambda delimiter: delimiter != prefer)
     fallback = Dialect(prefer or ",", "double")
@@ -58,7 +58,7 @@ def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[
     ways = [("double", order)]
     if any('\\"' in line for line in lines):
         ways.append(("backslash", order))
-    # Only tab-separated text is commonly written without any quoting.
+    # Of these delimiters only the tab is commonly used without any quoting.
     ways.append(("none", ["\t"]))
     for quotes, delimiters in ways:
         for delimiter in delimiters:
@@ -69,7 +69,7 @@ def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[
                 score = 0.0
             if score > best_score:
                 best, best_score = (dialect, rows), score
-        # Another way of quoting is taken only where this one does not give a table.
+        # The next way of quoting is tried only where this one gives no regular table.
         if best_score == 1.0:
             break
     return best
@@ -99,72 +99,31 @@ def _regularity(rows: list[list[str]]) -> float:
     return sum(len(row) == width for row in rows) / len(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    names: list[str]
-    rows_to_skip: int
+def tsv_records(source: Source) -> Iterator[Record]:
+    """Read the records of a TSV file; as `csv_records`, with a preference for tabs."""
+    return csv_records(source, prefer="\t")
 
 
-def _header(rows: list[list[str]], asked: list[str]) -> _Header:
-    """Tell a header from a first record: by its names, else by whether its label is seen again."""
-    first = [cell.strip() for cell in rows[0]]
-    numbered = [str(i + 1) for i in range(len(first))]
-    there = {cell.casefold() for cell in first}
-    all_there = all(name.casefold() in there for name in asked)
-    if asked and not all_there and all(name in numbered for name in asked):
-        return _Header(numbered, 0)
-    if any(name.casefold() in there for name in asked) or any(is_known(cell) for cell in first):
-        return _Header(first, 1)
-    if len(first) == 1:
-        return _Header(numbered, 0)
-    if len(first) == 2 and len(rows) > 2 and (place := by_length(rows[1:])) is not None:
-        labels = [row[1 - place] for row in rows[1:] if len(row) == 2]
-        if first[1 - place] in labels:
-            return _Header(numbered, 0)
-    return _Header(first, 1)
-
-
-def delimited_records(
-    source: TextSource,
-    *,
-    text: str | None,
-    label: str | None,
-    need_label: bool,
-    prefer: str | None,
-    lines: Iterator[str] | None = None,
-) -> Iterator[Record]:
-    """Read the records of a CSV or TSV file one by one.
+def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
+    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", ….
 
     Args:
-        source: the open file, with newline="".
-        text, label, need_label: as `choose_columns`. Without a header the columns are called "1", "2", ….
+        source: the opened file.
         prefer: the delimiter to try first.
-        lines: the lines to read in place of the source's stream (where some were read already).
 
     Raises:
         DataError: no clear columns, a row of another width, or broken quoting (with the line).
     """
-    stream = iter(source.stream) if lines is None else lines
-    sample = _take(stream)
-    head = next(stream, None)
+    lines = source.lines()
+    sample = _take(lines)
+    head = next(lines, None)
     dialect, rows = sniff(sample, whole=head is None, prefer=prefer)
-    where = source.name
     if not rows:
-        _refuse(dialect, sample, where)
-    header = _header(rows, [name for name in (text, label) if name is not None])
-    columns = choose_columns(
-        header.names, rows[header.rows_to_skip :], text=text, label=label, need_label=need_label, where=where
-    )
-    _tell(source, dialect, header, columns.said(_short(where)), told=text is not None)
-    place = header.names.index(columns.text)
-    label_place = None if columns.label is None else header.names.index(columns.label)
+        _refuse(dialect, sample, source.name)
+    _add_notes(dialect, source)
+    table = find_table(rows, source)
     unread = [] if head is None else [head]
-    for row in _rows(dialect, itertools.chain(sample, unread, stream), header, where):
-        yield Record(
-            text_of(row[place]),
-            None if label_place is None else label_of(row[label_place]),
-            dict(zip(header.names, row, strict=True)),
-        )
+    return table.records(_rows(dialect, itertools.chain(sample, unread, lines), table.header, source.name))
 
 
 def _take(stream: Iterator[str]) -> list[str]:
@@ -176,24 +135,19 @@ def _take(stream: Iterator[str]) -> list[str]:
     return sample
 
 
-def _tell(source: TextSource, dialect: Dialect, header: _Header, columns: str, *, told: bool) -> None:
-    name = _short(source.name)
+def _add_notes(dialect: Dialect, source: Source) -> None:
     if dialect.delimiter not in ",\t":
-        note(source.notes, f"{name}: fields are separated by a {DELIMITERS[dialect.delimiter]}")
+        source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
     if dialect.quotes != "double":
         how = "quotes are plain characters" if dialect.quotes == "none" else "quotes are escaped by \\"
-        note(source.notes, f"{name}: {how}")
-    if header.rows_to_skip == 0:
-        note(source.notes, f"{name}: no header; the columns are called 1, 2, …")
-    if not told:
-        note(source.notes, columns)
+        source.add_note(how)
 
 
-def _rows(dialect: Dialect, lines: Iterator[str], header: _Header, where: str) -> Iterator[list[str]]:
+def _rows(dialect: Dialect, lines: Iterator[str], header: Header, where: str) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
     width = len(header.names)
     reader = dialect.reader(lines)
-    start, skip = 1, header.rows_to_skip
+    start, skip = 1, header.rows
     while True:
         try:
             row = next(reader, None)
@@ -209,17 +163,13 @@ def _rows(dialect: Dialect, lines: Iterator[str], header: _Header, where: str) -
         elif len(row) == width:
             yield row
         else:
-            raise DataError(
-                expected=f"{width} column{'s' if width > 1 else ''} as in the first row",
-                found=str(len(row)),
-                where=f"{where}, line {here}",
-                fix=f"quote fields that hold a {DELIMITERS[dialect.delimiter]}",
-            )
+            fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
+            raise width_error(width, len(row), f"{where}, line {here}", fix)
 
 
 def _refuse(dialect: Dialect, lines: list[str], where: str) -> NoReturn:
-    """Raise the error of lines that hold no record: of the first one's quoting, or that they are empty."""
-    for _ in _rows(dialect, iter(lines), _Header([], 0), where):
+    """Raise the error of lines without a record: that of the quoting of the first, or that all are empty."""
+    for _ in _rows(dialect, iter(lines), Header([], 0), where):
         pass
     raise DataError(expected="records", found="nothing but empty lines", where=where)
 
@@ -230,20 +180,14 @@ def _line_number(reader: Any) -> int:
 
 
 def _broken(error: csv.Error, where: str, line: int) -> DataError:
-    message = str(error)
-    if "unexpected end" in message or "field larger" in message:
-        found = "a quote that is never closed"
-    elif "expected after" in message:
-        found = "text after a closing quote"
-    else:
-        found = message
+    problem = str(error)
+    if "unexpected end" in problem or "field larger" in problem:
+        problem = "a quote that is never closed"
+    elif "expected after" in problem:
+        problem = "text after a closing quote"
     return DataError(
         expected="fields quoted as in CSV",
-        found=found,
+        found=problem,
         where=f"{where}, record beginning on line {line}",
         fix='double each quote inside a field ("")',
     )
-
-
-def _short(where: str) -> str:
-    return where.replace("\\", "/").rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""Named sets: fetched from their publishers, checked by hash, kept in a cache.
+"""Named data sets: downloaded from their publishers, verified by hash, and cached.
 
 `imdb` is the Large Movie Review Dataset (Maas et al., 2011, "Learning Word Vectors for Sentiment Analysis"):
 25,000 training, 25,000 test and 50,000 unlabelled reviews. It comes from, in this order: the cache; the
@@ -24,9 +24,9 @@ from foretell.errors import DataError
 ImdbPart = Literal["train", "test", "unsup"]
 
 NAMED = frozenset({"imdb", "meditations"})
-"""Corpora that `words` can learn from by name."""
+"""Named corpora, for language models."""
 NAMED_EXAMPLES = frozenset({"imdb", "reviews"})
-"""Examples that `labels` can learn from by name."""
+"""Named sets of examples, for classifiers."""
 
 IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -56,7 +56,7 @@ class Reviews:
 
 
 def cache_folder() -> Path:
-    """Return the folder for fetched sets: FORETELL_CACHE if set, else the platform's own place for caches."""
+    """Return the folder for downloaded sets: FORETELL_CACHE if set, else the platform's folder for caches."""
     import platformdirs
 
     set_by_user = os.environ.get("FORETELL_CACHE")
@@ -65,8 +65,8 @@ def cache_folder() -> Path:
 
 @contextlib.contextmanager
 def sample(name: str) -> Iterator[Path]:
-    """Give the path of a file that ships with the package, such as "meditations.txt"."""
-    # Some of these modules are slow to import, and most predictions need none of them.
+    """Return the path of a file that ships with the package, such as "meditations.txt"."""
+    # A slow import that predictions do not need.
     import importlib.resources
 
     file = importlib.resources.files("foretell") / "samples" / name
@@ -81,16 +81,16 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
 
     Args:
         part: "train" (25,000), "test" (25,000) or "unsup" (50,000, without labels).
-        notes: a list to which is added where the reviews came from, if not from the cache.
+        notes: a list to which a note is added on where the reviews came from, if not from the cache.
 
     Raises:
         DataError: no cache, no local archive and no network; or reviews that are not the published ones.
     """
     content = _cached(part)
     if content is None:
-        said = [] if notes is None else notes
-        contents = _from_archive(said)
-        _fill_cache(contents, said)
+        notes = [] if notes is None else notes
+        contents = _from_archive(notes)
+        _fill_cache(contents, notes)
         content = contents[part]
     return _parse(content)
 
@@ -120,7 +120,7 @@ def _fill_cache(contents: dict[ImdbPart, bytes], notes: list[str]) -> None:
         for part, content in contents.items():
             _write_whole(_cache_file(part), zlib.compress(content, 1))
     except OSError as error:
-        # The reviews are at hand all the same; the next call will read the archive again.
+        # Not an error: the reviews have been read; the next call will read the archive again.
         note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
 
 
@@ -141,7 +141,7 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
     if local is not None and local.is_file():
         note(notes, f"imdb: read from {local}")
         return read_imdb_archive(local)
-    note(notes, f"imdb: fetched from {IMDB_URL}")
+    note(notes, f"imdb: downloaded from {IMDB_URL}")
     downloaded = _download()
     try:
         return read_imdb_archive(downloaded)
@@ -166,16 +166,16 @@ def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
             expected="the 100,000 published reviews",
             found=f"{count:,} reviews whose SHA-256 is {digest[:12]}…",
             where=str(path),
-            fix="remove that file, and it is fetched from its publisher",
+            fix="remove the file; it is then downloaded from its publisher",
         )
     return contents
 
 
 def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
-    """Collect the reviews of an archive without checking them; as `read_imdb_archive` otherwise."""
+    """Read the reviews of an archive without verifying them; otherwise as `read_imdb_archive`."""
     import tarfile
 
-    found: dict[str, bytes] = {}
+    reviews: dict[str, bytes] = {}
     try:
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:
@@ -185,24 +185,24 @@ def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
                     len(pieces) == 3 and pieces[1] in ("neg", "pos", "unsup") and name.endswith(".txt")
                 )
                 if is_review and (file := archive.extractfile(member)) is not None:
-                    found[name] = file.read()
-                # The archive keeps every member it has seen, which is of no use in one pass.
+                    reviews[name] = file.read()
+                # The archive keeps a list of all members, which one pass does not need.
                 archive.members = []  # type: ignore[attr-defined]
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(
             expected="the archive of the movie reviews", found=f"damage ({error})", where=str(path),
-            fix="remove that file, and it is fetched from its publisher",
+            fix="remove the file; it is then downloaded from its publisher",
         ) from error  # fmt: skip
     parts: dict[ImdbPart, list[bytes]] = {part: [] for part in _PARTS}
-    for name in sorted(found):
+    for name in sorted(reviews):
         split, kind, _ = name.split("/")
         part: ImdbPart = "unsup" if kind == "unsup" else ("train" if split == "train" else "test")
-        parts[part] += (name.encode(), b"\0", found[name], b"\0")
+        parts[part] += (name.encode(), b"\0", reviews[name], b"\0")
     return {part: b"".join(pieces) for part, pieces in parts.items()}
 
 
 def _download() -> Path:
-    """Fetch the archive to a temporary name in the cache; it has the published hash."""
+    """Download the archive to a temporary file in the cache, and verify its hash."""
     import urllib.request
 
     folder = cache_folder()

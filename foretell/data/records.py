@@ -1,4 +1,4 @@
-"""What one record is, and what its parts may be."""
+"""One record: a text, its label and the other columns, whatever types the source had for them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One text, as it was found.
+    """One text of a source.
 
     Attributes:
         text: the text; empty where the source had none.
-        label: its label, or None where there is none (or an empty one, or NaN).
-        fields: every column of the record by name, the text and the label among them.
+        label: its label; None where the source had none, an empty one or NaN.
+        fields: every column of the record by name, including the text and the label.
     """
 
     text: str
@@ -25,8 +25,8 @@ class Record:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a value means "nothing here": None, NaN, pandas' NA and NaT."""
+def is_missing(value: object) -> bool:
+    """Whether a value stands for no value: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
     # NumPy's floats are not all Python floats.
@@ -40,16 +40,22 @@ def _is_nan(value: Any) -> bool:
         return False
 
 
-def is_nested(value: Any) -> bool:
-    """Whether a value is not one value but several, or raw bytes."""
+def is_nested(value: object) -> bool:
+    """Whether a value is a collection or raw bytes, not a single value."""
     return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
 
 
-def text_of(value: Any) -> str:
+def values_of(column: Any) -> Any:
+    """Return the values of a column; of an Arrow array as Python objects, not as its own scalars."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else column
+
+
+def text_of(value: object) -> str:
     """Return a value as text: "" where it is missing, half surrogate pairs (from JSON) as U+FFFD."""
-    if is_missing(value):
+    # Most values are strings, and this runs for every cell.
+    if type(value) is not str and is_missing(value):
         return ""
-    text = value if type(value) is str else str(value)
+    text: str = value if type(value) is str else str(value)
     if text.isascii():
         return text
     try:
@@ -64,9 +70,10 @@ def label_of(value: Any) -> str | None:
 
     A whole float is written as an integer: pandas makes 1.0 of 1 as soon as a column has a gap.
     """
-    if is_missing(value):
-        return None
-    if not isinstance(value, (int, str)) and hasattr(value, "is_integer") and value.is_integer():
-        value = int(value)
+    if type(value) is not str:
+        if is_missing(value):
+            return None
+        if not isinstance(value, int) and hasattr(value, "is_integer") and value.is_integer():
+            value = int(value)
     label = text_of(value).strip()
     return None if label.casefold() in _MISSING_LABELS else label

@@ -33,6 +33,8 @@ def test_the_error_names_the_argument_of_the_interface() -> None:
         check_learnable(examples)
     with pytest.raises(DataError, match=r"name it with --label COLUMN$"):
         check_learnable(examples, Arguments(label="--label {}"))
+    with pytest.raises(DataError, match=r"; add texts with another label$"):
+        check_learnable(examples, Arguments(label=None))
 
 
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:

@@ -7,6 +7,7 @@ import io
 import tracemalloc
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from foretell.data.corpus import MAX_LINE, Corpus, open_corpus
@@ -119,3 +120,17 @@ def test_bad_corpora_are_each_told(tmp_path: Path) -> None:
 def test_a_table_read_as_text_is_said_aloud(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\nx,y\n")
     assert "plain text" in open_corpus(tmp_path / "a.csv").notes[0]
+
+
+def test_a_column_of_a_table_is_a_corpus() -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "body": ["one\ntwo", None, "three"]})
+    corpus = Corpus.from_texts(frame, "notes")
+    assert list(corpus) == list(corpus) == ["one", "two", "three"]
+    assert corpus.notes == ["DataFrame: texts from the column 'body'"]
+    assert list(Corpus.from_texts(frame, text="id")) == ["1", "2", "3"]
+    with pytest.raises(DataError, match=r"name one of them with text='COLUMN'$"):
+        Corpus.from_texts(frame, text="x")
+
+
+def test_a_series_is_a_corpus() -> None:
+    assert list(Corpus.from_texts(pd.Series(["one", "two"]))) == ["one", "two"]

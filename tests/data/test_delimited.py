@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -130,6 +131,22 @@ def test_records_without_text_or_label_are_dropped_and_counted(tmp_path: Path) -
         "a.csv: dropped 1 record with an empty text",
         "a.csv: dropped 2 records with no label (empty or NaN)",
     ]
+
+
+def test_a_quote_in_a_ragged_table_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="clearly the text, found the columns t, c"):
+        records(tmp_path, 't\tc\nn "\nn')
+    with pytest.raises(DataError, match=r"line 2: expected 2 columns as in the first row, found 1"):
+        records(tmp_path, 't\tc\nn "\nn', text="t")
+
+
+@given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
+def test_any_text_is_records_or_a_typed_error(
+    tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
+) -> None:
+    with contextlib.suppress(DataError):
+        for record in records(tmp_path_factory.getbasetemp(), data, need_label=need_label):
+            assert record.text in record.fields.values()
 
 
 def test_a_quote_that_is_never_closed_in_the_first_record_is_told(tmp_path: Path) -> None:

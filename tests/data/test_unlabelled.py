@@ -1,14 +1,24 @@
-"""Texts without labels: any format, whole texts, and never a test set."""
+"""Texts without labels: read from any format, never from a test set; or separated from labelled ones."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from foretell.data import named
-from foretell.data.unlabelled import read_unlabelled
+from foretell.data.examples import read_examples
+from foretell.data.options import Arguments
+from foretell.data.unlabelled import (
+    labelled_rows,
+    read_unlabelled,
+    separate_unlabelled,
+    unlabelled_texts,
+)
 from foretell.errors import DataError, ForetellError
 
 
@@ -37,8 +47,10 @@ def test_several_sources_in_their_order(folder: Path) -> None:
 
 def test_the_column_is_chosen(folder: Path) -> None:
     assert read_unlabelled(folder / "rows.jsonl", text="body") == ["from json"]
-    with pytest.raises(DataError, match="body, note"):
+    with pytest.raises(DataError, match=r"body, note; name one of them with text='COLUMN'$"):
         read_unlabelled(folder / "rows.jsonl", text="nosuch")
+    with pytest.raises(DataError, match=r"name one of them with --text COLUMN$"):
+        read_unlabelled(folder / "rows.jsonl", text="nosuch", arguments=Arguments(text="--text {}"))
 
 
 def test_nothing_to_read_is_an_error(folder: Path) -> None:
@@ -55,3 +67,69 @@ def test_imdb_means_its_unlabelled_and_training_reviews(monkeypatch: pytest.Monk
     parts = {part: named.Reviews([f"a {part} review"], ["pos"]) for part in ("test", "train", "unsup")}
     monkeypatch.setattr(named, "imdb", lambda part, **_: parts[part])
     assert read_unlabelled("imdb") == ["a unsup review", "a train review"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "labelled"),
+    [
+        ([0, -1, 1, -1], (0, 2)),
+        (np.array([0, -1, 1]), (0, 2)),
+        (np.array([0.0, -1.0, np.nan, 1.0]), (0, 3)),
+        (pd.Series([1, None, -1, 2], dtype="Int64", index=[9, 8, 7, 6]), (0, 3)),
+        (pd.Categorical(["a", None, "b"]), (0, 2)),
+        (["a", None, "", " ", float("nan"), "b", -1], (0, 5)),
+        (np.array(["a", None, "b"], dtype=object), (0, 2)),
+        ([True, False], (0, 1)),
+        ([None, None], ()),
+        ([-1, -1], ()),
+        ([], ()),
+    ],
+)
+def test_rows_without_a_label(labels: Any, labelled: tuple[int, ...]) -> None:
+    rows = labelled_rows(labels)
+    assert rows.labelled == labelled
+    assert sorted([*rows.labelled, *rows.unlabelled]) == list(range(len(labels)))
+
+
+def test_minus_one_is_noted_as_unlabelled() -> None:
+    assert labelled_rows([0, -1, 1, -1]).notes == (
+        "2 texts count as unlabelled (label -1); give the labels as strings if -1 is one of them",
+    )
+    assert labelled_rows([0, 1, None]).notes == ()
+
+
+@pytest.mark.parametrize("labels", [[-1, 1, 1, -1], np.array([-1.0, 1.0]), [-1, "spam", None]])
+def test_minus_one_with_one_other_label_is_a_label(labels: Any) -> None:
+    rows = labelled_rows(labels)
+    assert [list(labels)[place] for place in rows.labelled] == [each for each in labels if each is not None]
+    assert rows.notes == ("-1 counts as a label, because only one other label occurs",)
+
+
+def test_the_string_minus_one_is_a_label() -> None:
+    rows = labelled_rows(np.array(["0", "-1", "1"]))
+    assert rows.labelled == (0, 1, 2)
+    assert rows.notes[0].startswith("the string '-1' counts as a label")
+
+
+def test_minus_one_in_a_file_is_a_label(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\na,-1\nb,0\nc,1\nd,\n")
+    assert read_examples(tmp_path / "a.csv").labels == ["-1", "0", "1"]
+
+
+def test_texts_with_a_label_are_separated_from_those_without() -> None:
+    examples, unlabelled = separate_unlabelled(["a", "b", "c", "d"], np.array([2, -1, 10, -1]))
+    assert (examples.texts, examples.labels, unlabelled) == (["a", "c"], ["2", "10"], ["b", "d"])
+    assert len(examples.notes) == 1
+    with pytest.raises(DataError, match="expected 2 labels, one for each text, found 1"):
+        separate_unlabelled(["a", "b"], [1])
+
+
+def test_strings_in_a_list_are_texts(folder: Path) -> None:
+    assert unlabelled_texts(["a.csv", "", "b"]) == ["a.csv", "b"]
+    assert unlabelled_texts(pd.Series(["a", None, "b"])) == ["a", "b"]
+    assert unlabelled_texts(pd.DataFrame({"body": ["a", "b"], "label": [1, 2]})) == ["a", "b"]
+    assert unlabelled_texts(folder / "plain.txt") == ["one line", "another line"]
+    with pytest.raises(DataError, match="unlabelled: expected texts without labels"):
+        unlabelled_texts([""])
+    with pytest.raises(DataError, match="record 2: expected a text, found 3"):
+        unlabelled_texts(["a", 3])

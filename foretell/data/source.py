@@ -1,0 +1,131 @@
+"""A file, or standard input, as the readers of the formats see it: bytes, lines, and what to read of them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+from foretell.data.columns import Columns
+from foretell.data.decode import STDIN, TextSource, note, open_bytes, place
+from foretell.data.options import ReadOptions
+from foretell.errors import DataError
+
+_START = 1 << 12
+_PEEKED = 1 << 16
+_CHUNK = 1 << 16
+
+
+class Source:
+    """A file or standard input that is being read; a context manager, which closes what was opened.
+
+    Nothing is opened before it is needed. A source is read once, as bytes or as text.
+
+    Attributes:
+        path: the path, or "-" for standard input.
+        name: the path for messages.
+        short: the last part of the name, for notes.
+        options: what to read.
+        notes: notes for the user, to which a reader adds.
+    """
+
+    def __init__(self, path: str | Path, options: ReadOptions, notes: list[str]) -> None:
+        self.path = path
+        self.name = place(path)
+        self.short = self.name.replace("\\", "/").rsplit("/", 1)[-1]
+        self.options = options
+        self.notes = notes
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first bytes, up to 4 KiB; none of a folder."""
+        return b"" if self.is_folder else self._raw.peek(_START)[:_START]
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether the path is a folder."""
+        return isinstance(self.path, Path) and self.path.is_dir()
+
+    @cached_property
+    def first_line(self) -> str:
+        """The first line with its line end, up to 64 Ki characters of it.
+
+        Raises:
+            DataError: no text.
+        """
+        line = self._text.stream.readline(_PEEKED)
+        if not line:
+            raise DataError(expected="records", found="nothing: it is empty", where=self.name)
+        return line
+
+    @cached_property
+    def second_line(self) -> str:
+        """What follows `first_line`, up to the next line end or 64 Ki characters; "" at the end."""
+        return self._text.stream.readline(_PEEKED) if self.first_line else ""
+
+    def bytes(self) -> IO[bytes]:
+        """Return a file of bytes that can seek; what cannot is copied to a temporary file first."""
+        raw: IO[bytes] = self._raw
+        if raw.seekable():
+            return raw
+        copy = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the source
+        while chunk := raw.read(_CHUNK):
+            copy.write(chunk)
+        copy.seek(0)
+        return copy
+
+    def lines(self) -> Iterator[str]:
+        """Return the lines of text as they are, with their line ends."""
+        peeked = self._peeked()
+        if not peeked.endswith("\n"):
+            peeked += self._text.stream.readline()
+        return itertools.chain(io.StringIO(peeked, newline=""), self._text.stream)
+
+    def plain_lines(self) -> Iterator[str]:
+        """Return the lines of text without their line ends."""
+        return (line.rstrip("\r\n") for line in self.lines())
+
+    def chunks(self) -> Iterator[str]:
+        """Return the text in pieces of about 64 Ki characters."""
+        return itertools.chain([self._peeked()], iter(lambda: self._text.stream.read(_CHUNK), ""))
+
+    def add_note(self, text: str) -> None:
+        """Add a note for the user, which begins with the source's short name."""
+        note(self.notes, f"{self.short}: {text}")
+
+    def note_columns(self, columns: Columns) -> None:
+        """Add the note on which columns were chosen, unless the user named the text column."""
+        if self.options.text is None:
+            note(self.notes, columns.note(self.short))
+
+    def _peeked(self) -> str:
+        # A cached property is stored under its name once it has been read.
+        second: str = vars(self).get("second_line", "")
+        return self.first_line + second
+
+    @cached_property
+    def _raw(self) -> io.BufferedReader:
+        raw = open_bytes(self.path)
+        if str(self.path) != STDIN:
+            self._open.enter_context(raw)
+        return raw
+
+    @cached_property
+    def _text(self) -> TextSource:
+        # CSV has line ends inside a field that must stay as they are.
+        keep_open = str(self.path) == STDIN
+        return self._open.enter_context(
+            TextSource(self._raw, self.name, self.notes, newline="", keep_open=keep_open)
+        )

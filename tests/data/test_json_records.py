@@ -1,0 +1,168 @@
+"""JSON Lines and JSON arrays, of objects, strings and lists."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.data import json_records, source
+from foretell.data.examples import Record, iter_records, read_examples
+from foretell.errors import DataError
+
+ROWS = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
+OBJECTS = [{"id": i, "body": text, "label": label} for i, (text, label) in enumerate(ROWS)]
+
+
+def records(folder: Path, data: str | bytes, name: str = "a.json", **options: Any) -> list[Record]:
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    return list(iter_records(folder / name, **options))
+
+
+def pairs(found: list[Record]) -> list[tuple[str, str | None]]:
+    return [(record.text, record.label) for record in found]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
+    found = records(tmp_path, gzip.compress(lines.encode()), "a.jsonl.gz", need_label=True)
+    assert pairs(found) == ROWS
+    assert found[0].fields["id"] == "0"
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "unnamed", "a.json.gz"])
+def test_an_array_of_objects(tmp_path: Path, name: str, indent: int | None) -> None:
+    data = json.dumps(OBJECTS, indent=indent).encode("utf-16" if name == "unnamed" else "utf-8")
+    found = records(tmp_path, gzip.compress(data) if name.endswith(".gz") else data, name, need_label=True)
+    assert pairs(found) == ROWS
+
+
+def test_an_array_of_strings_is_texts_without_labels(tmp_path: Path) -> None:
+    assert pairs(records(tmp_path, '["a", "b\\n", ""]')) == [("a", None), ("b\n", None), ("", None)]
+    with pytest.raises(DataError, match="clearly the label, found the column text"):
+        records(tmp_path, '["a", "b"]', need_label=True)
+
+
+@pytest.mark.parametrize("header", [[], [["stars", "body"]]])
+@pytest.mark.parametrize("separator", [", ", "\n"])
+def test_lists_are_the_rows_of_a_table(tmp_path: Path, header: list[Any], separator: str) -> None:
+    rows = [*header, [5, "a rather long text"], [1, "another long text"], [5, "and one more text"]]
+    data = separator.join(json.dumps(row) for row in rows)
+    found = records(tmp_path, data if separator == "\n" else f"[{data}]", need_label=True)
+    assert pairs(found) == [
+        ("a rather long text", "5"),
+        ("another long text", "1"),
+        ("and one more text", "5"),
+    ]
+
+
+def test_a_line_of_text_in_brackets_is_no_array(tmp_path: Path) -> None:
+    for line in ("[laughs] no", "[1] a footnote", '["quoted"] text', "[[wiki]] link"):
+        assert pairs(records(tmp_path, f"{line}\nnext\n", "a.txt")) == [(line, None), ("next", None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ('{"text": "a"}\n{"text": ', r"a\.json, line 2: expected one JSON value on the line"),
+        ('{\n"text": "a"}', r"line 1: expected one JSON .*; write one object a line \(jq -c \.\)"),
+        ('{"text": ["a"]}', "line 1: expected one value in 'text', found a list"),
+        ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
+        ('{"text": "a"}\n[1]', "line 2: expected an object or a string, found a list"),
+        ("[1, 2]", "item 1: expected an object or a string, found the value 1"),
+        ('["a", null]', "item 2: expected an object or a string, found the value None"),
+        ('[["a", "x"], "b"]', "item 2: expected a list of single values, as the first one, found a string"),
+        ('[["text", "label"], ["b"]]', "item 2: expected 2 columns as in the first row, found 1"),
+        ("[\n{}\n]", "clearly the text, found no columns"),
+        ("[]", "expected records, found none"),
+        ("[", "line 1: expected valid JSON in item 1, found the end of the file"),
+        ('[{"text": "a"}', "line 1: expected ',' in the JSON array, found the end of the file"),
+        ('[{"text": "a"}\n\n{"text": "b"}]', "line 3: expected ',' in the JSON array, found '{'"),
+        ('[{"text": "a"},\n{"text": b}]', "line 2: expected valid JSON in item 2.*at 'b}]'"),
+        ('[{"text": "a"},\n]', "line 2: expected valid JSON in item 2"),
+        ('[{"text": "a"}] {"text": "b"}', "expected one JSON array, found '{' after its end"),
+        ('[{"text": "a', "item 1, found an error .unterminated string starting at. at 'a'"),
+        ("[" * 100_000, "valid JSON in item 1"),
+    ],
+)
+def test_what_is_not_json_is_an_error_with_its_place(tmp_path: Path, data: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        records(tmp_path, data)
+
+
+def test_labels_may_be_numbers_truths_or_nothing(tmp_path: Path) -> None:
+    values = ["1", "2.0", "true", "null", "NaN", '" a "']
+    for data in ("".join, lambda lines: f"[{','.join(lines)}]"):
+        found = records(tmp_path, data([f'{{"text": "t", "label": {value}}}\n' for value in values]))
+        assert [record.label for record in found] == ["1", "2", "True", None, None, "a"]
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path) -> None:
+    assert records(tmp_path, '{"text": "a \\ud83d b"}\n')[0].text == "a � b"
+    assert records(tmp_path, '["a \\ud83d b"]\n')[0].text == "a � b"
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["n", "m"]), st.integers() | st.floats(allow_nan=False))),
+    st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
+    st.integers(1, 40),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+)
+def test_an_array_is_the_same_however_it_is_cut_into_chunks(
+    tmp_path_factory: pytest.TempPathFactory,
+    more: list[dict[str, Any]],
+    texts: list[str],
+    size: int,
+    indent: int | None,
+    ascii_only: bool,
+) -> None:
+    rows = [{"text": text, "more": str(more)} for text in texts]
+    data = json.dumps(rows, indent=indent, ensure_ascii=ascii_only)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source, "_PEEKED", size)
+        patch.setattr(source, "_CHUNK", size)
+        found = records(tmp_path_factory.getbasetemp(), data, "chunks.json")
+    assert [record.text for record in found] == texts
+
+
+def test_a_long_array_on_one_line_is_read_in_constant_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    with path.open("w") as file:
+        for number in range(40_000):
+            file.write(f'{"," if number else "["}{{"text": "{number} {"word " * 60}", "label": "pos"}}')
+        file.write("]")
+    tracemalloc.start()
+    count = sum(1 for _ in iter_records(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 40_000
+    assert peak < path.stat().st_size / 8
+
+
+def test_a_string_that_is_never_closed_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_records, "MAX_VALUE", 1 << 17)
+    path = tmp_path / "a.json"
+    path.write_text('["' + "x" * (1 << 22))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="valid JSON in item 1, found an error"):
+        list(iter_records(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 22
+
+
+def test_examples_of_an_array(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(OBJECTS))
+    examples = read_examples(tmp_path / "a.json")
+    assert (examples.texts, examples.labels) == ([text for text, _ in ROWS], [label for _, label in ROWS])
+    assert examples.notes == ["a.json: texts from the column 'body', labels from 'label'"]
