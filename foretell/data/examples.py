@@ -34,6 +34,7 @@ class Examples:
         notes: what was chosen, dropped or guessed while reading, one sentence each.
         name: for messages.
         dropped: the number of records that were dropped, by reason.
+        weights: how much each text counts in training; None: 1 each.
     """
 
     texts: list[str]
@@ -41,6 +42,7 @@ class Examples:
     notes: list[str] = field(default_factory=list)
     name: str = "examples"
     dropped: dict[str, int] = field(default_factory=dict)
+    weights: list[float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -59,8 +61,12 @@ class Examples:
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
         chosen = list(places)
-        texts = [self.texts[place] for place in chosen]
-        return Examples(texts, [self.labels[place] for place in chosen], [], name or self.name)
+        return Examples(
+            [self.texts[place] for place in chosen],
+            [self.labels[place] for place in chosen],
+            name=name or self.name,
+            weights=None if self.weights is None else [self.weights[place] for place in chosen],
+        )
 
 
 def iter_records(

@@ -17,7 +17,7 @@ from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Probabilities
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.tokens import Targets, TokenizedTexts
+from foretell.training.labels.tokens import Targets, TokenizedTexts, Weights
 
 # Batches of similar length are made within pools of this many batches: large enough for little padding, small
 # enough that batches differ from epoch to epoch.
@@ -36,6 +36,7 @@ class EncodedTexts:
         length: steps of every batch where texts are padded in front; None: padded at the end, to the longest
             text of the batch.
         soft: float32 [text, label], probabilities to learn instead of `targets`; None: learn `targets`.
+        weights: float32 [text], how much each text counts in the loss; None: 1 each.
     """
 
     ids: npt.NDArray[np.int32]
@@ -44,6 +45,7 @@ class EncodedTexts:
     n_labels: int
     length: int | None
     soft: npt.NDArray[np.float32] | None = None
+    weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -60,6 +62,7 @@ class EncodedTexts:
             starts=starts - starts[0],
             targets=self.targets[first:last],
             soft=None if self.soft is None else self.soft[first:last],
+            weights=None if self.weights is None else self.weights[first:last],
         )
 
     @property
@@ -78,6 +81,7 @@ def as_read(
     tokenizer: Tokenizer,
     settings: LabelsSettings,
     soft: npt.NDArray[np.float32] | None = None,
+    weights: Weights | None = None,
 ) -> EncodedTexts:
     """Return texts as the network reads them.
 
@@ -91,6 +95,7 @@ def as_read(
         tokenizer: the tokenizer of the ids.
         settings: network, length and vocabulary are read.
         soft: probabilities to learn instead of `targets`, [text, label], or None.
+        weights: how much each text counts, [text]; only their proportions have an effect. None: 1 each.
     """
     ids, starts = texts.ids, texts.starts
     unknown = tokenizer.unknown if tokenizer.unknown is not None else 1
@@ -108,6 +113,8 @@ def as_read(
         n_labels=n_labels,
         length=settings.length if settings.traits.pads_front else None,
         soft=soft,
+        # With a mean of 1 the learning rate keeps its meaning.
+        weights=None if weights is None else (weights / weights.mean()).astype(np.float32),
     )
 
 
@@ -134,7 +141,8 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
     """Return a tf.data.Dataset of (ids, targets), from batch `first` of `order` on.
 
     ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch],
-    or float32 [batch, label] where they are soft.
+    or float32 [batch, label] where they are soft. With `texts.weights` there is a third part, float32
+    [batch].
     """
     import tensorflow as tf
 
@@ -143,9 +151,9 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
     if texts.soft is not None:
         learned = texts.soft[:, 1] if binary else texts.soft
     flat, starts, targets = (tf.constant(values) for values in (texts.ids, texts.starts, learned))
-    length = texts.length
+    length, weights = texts.length, texts.weights
 
-    def gather(places: Any) -> tuple[Any, Any]:
+    def gather(places: Any) -> tuple[Any, ...]:
         start, end = tf.gather(starts, places), tf.gather(starts, places + 1)
         if length is None:
             at = start[:, None] + tf.range(tf.reduce_max(end - start))
@@ -154,7 +162,8 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
         inside = (at >= start[:, None]) & (at < end[:, None])
         ids = tf.where(inside, tf.gather(flat, tf.where(inside, at, 0)), 0)
         target = tf.gather(targets, places)
-        return ids, tf.cast(target, tf.float32)[:, None] if binary else target
+        target = tf.cast(target, tf.float32)[:, None] if binary else target
+        return (ids, target) if weights is None else (ids, target, tf.gather(weights, places))
 
     # There is nothing to tune, and the tuning thread can delay the end of an epoch by a minute.
     untuned = tf.data.Options()
@@ -180,7 +189,7 @@ def make_predictor(model: Any, length: int | None) -> Predictor:
     def predict(texts: EncodedTexts, batch_size: int) -> Probabilities:
         # By length, so that a batch holds little padding.
         order = np.argsort(texts.lengths, kind="stable")
-        sorted_rows = np.concatenate([forward(ids).numpy() for ids, _ in batches(texts, order, batch_size)])
+        sorted_rows = np.concatenate([forward(ids).numpy() for ids, *_ in batches(texts, order, batch_size)])
         if texts.n_labels == 2:
             sorted_rows = np.concatenate([1 - sorted_rows, sorted_rows], axis=1)
         probabilities: Probabilities = np.empty_like(sorted_rows)

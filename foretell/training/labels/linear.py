@@ -92,7 +92,8 @@ def fit_and_measure(tokens: Tokens, texts: TokenizedTexts, soft: Soft, prefix: s
         prefix: of the names of the figures.
     """
     began = time.monotonic()
-    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size)
+    weights = tokens.weights_of(len(texts))
+    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
     return measure(tokens, model, prefix, seconds=time.monotonic() - began)
 
 
@@ -117,7 +118,12 @@ def refit_linear(tokens: Tokens, soft: Soft, vectors: VectorModel | None) -> Lin
     assert tokens.valid is not None
     texts = tokens.all_texts.part(0, len(soft)).followed_by(tokens.valid.texts)
     targets = np.concatenate([soft, one_hot(tokens.valid.targets, len(tokens.labels))])
-    model = fit_ngrams(texts.ids, texts.starts, targets, tokens.tokenizer.size)
+    weights = tokens.weights_of(len(soft))
+    if weights is not None and tokens.valid.weights is not None:
+        weights = np.concatenate([weights, tokens.valid.weights])
+    elif weights is not None:
+        weights = np.concatenate([weights, np.ones(len(tokens.valid.targets))])
+    model = fit_ngrams(texts.ids, texts.starts, targets, tokens.tokenizer.size, weights)
     return model if vectors is None else vectors.plus(model)
 
 
@@ -130,7 +136,7 @@ def _baseline_of(split: Split, tokens: Tokens) -> dict[str, Any]:
     """Return the figures of a linear model with a vocabulary of its own, whatever the network reads."""
     assert split.valid is not None
     tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
-    model = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokenizer.size)
+    model = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokenizer.size, tokens.train.weights)
     valid = encode_examples(split.valid, tokenizer, tokens.labels)
     return _figures(log_probabilities(model, valid.texts), valid, "baseline_")
 

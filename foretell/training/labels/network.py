@@ -104,11 +104,13 @@ def _training_texts(
     n, n_labels = len(tokens.train.texts), len(tokens.labels)
     if len(tokens.unlabelled) and not enough_labels(settings, n):
         targets = pseudo.soft.argmax(axis=1).astype(np.int32)
-        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, pseudo.soft)
+        weights = tokens.weights_of(len(tokens.all_texts))
+        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, pseudo.soft, weights)
     if len(tokens.unlabelled):
         text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
         listener(Note(text=text))
-    return as_read(tokens.train.texts, tokens.train.targets, n_labels, tokens.tokenizer, settings)
+    train = tokens.train
+    return as_read(train.texts, train.targets, n_labels, tokens.tokenizer, settings, weights=train.weights)
 
 
 def _prepare(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Targets = npt.NDArray[np.int32]
 Soft = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
 
 # In a large corpus a word that occurs once carries no information; in a small one every word counts.
 _LARGE_CORPUS_TEXTS = 5_000
@@ -55,10 +56,12 @@ class LabelledTokens:
     Attributes:
         texts: the texts.
         targets: int32 [text], the place of each label among the sorted labels.
+        weights: float64 [text], how much each text counts; None: 1 each.
     """
 
     texts: TokenizedTexts
     targets: Targets
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,15 @@ class Tokens:
         """The labels of the training texts as probabilities, float32 [text, label]."""
         return one_hot(self.train.targets, len(self.labels))
 
+    def weights_of(self, n_texts: int) -> Weights | None:
+        """Return how much each of the first texts of `all_texts` counts, [text]; None: 1 each.
+
+        Unlabelled texts always count 1.
+        """
+        if self.train.weights is None:
+            return None
+        return np.concatenate([self.train.weights, np.ones(n_texts - len(self.train.weights))])
+
     def lengths(self) -> dict[str, int]:
         """Return the tokens of the shortest and of the longest training text, unlabelled ones included."""
         lengths = np.diff(self.all_texts.starts) - (self.tokenizer.start is not None)
@@ -100,7 +112,9 @@ def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
     labels = sorted(set(split.train.labels))
     tokenizer, all_texts = tokenize([*split.train.texts, *split.unlabelled], settings)
     train = LabelledTokens(
-        texts=all_texts.part(0, len(split.train)), targets=targets_of(split.train.labels, labels)
+        texts=all_texts.part(0, len(split.train)),
+        targets=targets_of(split.train.labels, labels),
+        weights=_weights(split.train),
     )
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
     return Tokens(tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid)
@@ -134,7 +148,12 @@ def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[s
         lengths += map(len, chunk)
         parts.append(np.array([token for ids in chunk for token in ids], np.int32))
     texts = TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
-    return LabelledTokens(texts=texts, targets=targets_of(examples.labels, labels))
+    targets = targets_of(examples.labels, labels)
+    return LabelledTokens(texts=texts, targets=targets, weights=_weights(examples))
+
+
+def _weights(examples: Examples) -> Weights | None:
+    return None if examples.weights is None else np.array(examples.weights, np.float64)
 
 
 def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:

@@ -117,6 +117,7 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
             yield f"{len(part)} examples"
             yield from part.texts
             yield from part.labels
+            yield from map(repr, part.weights or ())
     yield from split.unlabelled
     if start is not None:
         yield start.digest()
