@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
-from foretell.errors import DataError
+from foretell.data.estimator_inputs import (
+    labels_of,
+    more_texts,
+    text_chunks,
+    texts_of,
+    training_data,
+    validation_data,
+)
+from foretell.data.examples import read_examples
+from foretell.display import Report, card
+from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
+from foretell.runtime.labels.evaluation import evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
 
 if TYPE_CHECKING:
-    from foretell.data.examples import Examples
+    from foretell.language_model import LanguageModel
+    from foretell.training.events import Listener
+    from foretell.training.labels.transfer import LanguageModelWeights
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
 
 SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
-TEXTS_AT_ONCE = 256
+_LABELS_SHOWN = 12
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -79,6 +93,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         text_vectors: bool | None = None,
         min_steps: int | None = None,
         max_steps: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.preset = preset
         self.seed = seed
@@ -112,33 +127,93 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.text_vectors = text_vectors
         self.min_steps = min_steps
         self.max_steps = max_steps
+        self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803
+    def fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any = None,
+        *,
+        unlabelled: Any = None,
+        valid: Any = None,
+        start: str | Path | LanguageModel | None = None,
+        sample_weight: Any = None,
+        text: str | None = None,
+        label: str | None = None,
+        out: str | Path | None = None,
+        resume: bool = False,
+        restart: bool = False,
+        checkpoint_seconds: float = 60.0,
+        tensorboard: str | Path | None = None,
+        baseline: bool = True,
+        listener: Listener | None = None,
+    ) -> Self:
         """Learn from texts and their labels.
 
         Args:
-            X: texts, [text]: a list, an array, a column of a DataFrame, an iterator; or, without `y`, a file,
-                a folder, a named set or a DataFrame that holds the labels too.
-            y: the label of each text, [text]: strings, integers or booleans.
+            X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
+                folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
+            y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or the
+                number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators; if only one
+                other label occurs, -1 is a label.
+            unlabelled: more texts of the same kind without labels: a list, a table, or files.
+            valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
+                `valid_fraction` of the training texts, or the validation split of a DatasetDict.
+            start: a language model (or its model directory) to start from.
+            sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
+            text: the name of the text column of `X`; None: chosen where it is clear.
+            label: the name of the label column of `X`; None: chosen where it is clear.
+            out: the model directory to write; None: a temporary one, deleted with this object.
+            resume: continue the unfinished training of `out`.
+            restart: delete the unfinished training of `out` and begin again.
+            checkpoint_seconds: seconds between two checkpoints.
+            tensorboard: a directory for TensorBoard event files.
+            baseline: fit a linear model to compare with, even where it is no part of the classifier.
+            listener: is called with each event of the training (`foretell.training.events`).
 
         Raises:
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset, or a parameter out of range.
             DataError: texts or labels that cannot be learned from.
+            RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
+            Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
         """
         from foretell.machine import require_training
 
         require_training()
-        settings = self._settings()
-        examples, classes = _examples(X, y)
+        settings, started = self._settings(), time.monotonic()
         from foretell.data.split import make_split
+        from foretell.training.events import Note
+        from foretell.training.interrupt import nothing_to_resume
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
-        home = Home()
-        split = make_split(examples, fraction=settings.valid_fraction, seed=settings.seed)
-        train_labels(split, settings, TrainOptions(out=home.path, preset=self.preset))
-        self._open(home, classes)
+        data = training_data(X, y, sample_weight, text, label)
+        split = make_split(
+            data.examples,
+            valid=validation_data(valid, X, y, text, label),
+            fraction=settings.valid_fraction,
+            seed=settings.seed,
+            unlabelled=[*data.unlabelled, *more_texts(unlabelled, text)],
+        )
+        home = Home(out)
+        with shown(self.verbose, listener) as show:
+            for note in (*data.notes, *split.notes):
+                show(Note(text=note))
+            options = TrainOptions(
+                out=home.path,
+                preset=self.preset,
+                resume=resume,
+                restart=restart,
+                checkpoint_seconds=checkpoint_seconds,
+                tensorboard=None if tensorboard is None else Path(tensorboard),
+                baseline=baseline,
+                listener=show,
+                started=started,
+            )
+            with nothing_to_resume() if out is None else nullcontext():
+                train_labels(split, settings, options, start=_language_model(start))
+        self._open(home, data.classes)
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
@@ -150,8 +225,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "classes_")
         if isinstance(X, Iterator):
-            return (label for rows in _chunks(X) for label in self._labels_of(rows).tolist())
-        labels = self._labels_of(_texts(X))
+            return (label for rows in text_chunks(X) for label in self._labels_of(rows).tolist())
+        labels = self._labels_of(texts_of(X))
         return labels.tolist() if isinstance(X, list | tuple) else labels
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
@@ -163,8 +238,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "classes_")
         if isinstance(X, Iterator):
-            return (row for rows in _chunks(X) for row in self._probabilities(rows))
-        return self._probabilities(_texts(X))
+            return (row for rows in text_chunks(X) for row in self._probabilities(rows))
+        return self._probabilities(texts_of(X))
 
     def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
@@ -188,7 +263,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "classes_")
         lazy = isinstance(X, Iterator)
-        texts = (text for chunk in _chunks(X) for text in chunk) if lazy else _texts(X)
+        texts = (text for chunk in text_chunks(X) for text in chunk) if lazy else texts_of(X)
         verdicts = map(self._with_classes, self._runtime.classify(texts, abstain_below=abstain_below))
         return verdicts if lazy else list(verdicts)
 
@@ -220,8 +295,89 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, str):
             return self._explanation(X)
         if isinstance(X, Iterator):
-            return (self._explanation(text) for rows in _chunks(X) for text in rows)
-        return [self._explanation(text) for text in _texts(X)]
+            return (self._explanation(text) for rows in text_chunks(X) for text in rows)
+        return [self._explanation(text) for text in texts_of(X)]
+
+    def report(self) -> Report:
+        """Return the report of the training: figures, curves, calibration and the worst mistakes, as HTML.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ArtifactError: the model was saved without its report.
+        """
+        check_is_fitted(self, "classes_")
+        return Report.read(self._home.path)
+
+    def evaluate(
+        self,
+        X: Any,  # noqa: N803
+        y: Any = None,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+    ) -> dict[str, Any]:
+        """Return figures on texts that were not used in training.
+
+        Args:
+            X, y, text, label: as for `fit`; of a DatasetDict or a named set, the test part.
+
+        Returns:
+            `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
+            `confusion`, `calibration_error`, `log_loss` (nats) and `coverage`: what `foretell evaluate
+            --json` prints.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            DataError: no labels, or texts that cannot be read.
+        """
+        check_is_fitted(self, "classes_")
+        if y is None:
+            examples = read_examples(X, text=text, label=label, part="test")
+            texts, labels = examples.texts, examples.labels
+        else:
+            texts, labels = texts_of(X), labels_of(y)
+        return evaluation_report(labels, self._runtime.predict_proba(texts), self._runtime.labels)
+
+    def export(
+        self,
+        format: Literal["onnx", "web", "keras", "litert"],
+        path: str | Path,
+        *,
+        int8: bool = False,
+        data: Any = None,
+        max_loss: float = 0.01,
+        runtime: str | Path | None = None,
+    ) -> None:
+        """Write the model in another program's format, compared with foretell's answers before it is written.
+
+        Args:
+            format: "onnx" (ONNX Runtime, any language), "web" (a static page that runs in the browser),
+                "keras" or "litert" (TensorFlow Lite).
+            path: the directory to write; an older export there is replaced.
+            int8: store the weights in 8 bits: a quarter of the size. Needs `data`.
+            data: labelled texts, as `fit` takes them without `y`, to compare the answers on.
+            max_loss: the largest loss of accuracy in 8 bits that is accepted, 0 to 1.
+            runtime: the npm package onnxruntime-web as a file, for "web"; None: from the cache or the
+                registry.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            MissingExtraError: a package that the format needs is not installed.
+            ForetellError: the answers differ, or it cannot be written.
+        """
+        check_is_fitted(self, "classes_")
+        from foretell.export.model_export import export_model
+
+        examples = None if data is None else read_examples(data, part="test")
+        export_model(
+            self._home.path,
+            path,
+            format,
+            int8=int8,
+            data=examples,
+            max_loss=max_loss,
+            runtime=None if runtime is None else Path(runtime),
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
@@ -289,6 +445,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = {str(label): label for label in self.classes_.tolist()}
         return dataclasses.replace(found, label=labels[found.label])
 
+    def _repr_html_(self) -> str:
+        """Return a summary for notebooks; scikit-learn's own before `fit`."""
+        if not hasattr(self, "classes_"):
+            unfitted: str = super()._repr_html_inner()
+            return unfitted
+        names = [str(name) for name in self.classes_.tolist()]
+        rows = [("labels", ", ".join(names[:_LABELS_SHOWN]) + (" …" if len(names) > _LABELS_SHOWN else ""))]
+        rows += [
+            (name.replace("_", " "), f"{self.metrics_[name]:.2%}")
+            for name in ("accuracy", "macro_f1", "baseline_accuracy")
+            if isinstance(self.metrics_.get(name), float)
+        ]
+        rows += [("measured on", str(self.metrics_.get("measured_on", "–"))), ("files", str(self._home.path))]
+        return card(f"TextClassifier, preset {self.preset}", rows)
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_runtime", None)
@@ -306,75 +477,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _examples(source: Any, y: Any) -> tuple[Examples, npt.NDArray[Any]]:
-    """Return the examples with labels as strings, and the labels themselves, sorted."""
-    from foretell.data.examples import Examples, read_examples
+def _language_model(start: str | Path | LanguageModel | None) -> LanguageModelWeights | None:
+    from foretell.training.labels.transfer import read_language_model
 
-    if y is None:
-        if not isinstance(source, str | Path) and not hasattr(source, "columns"):
-            raise DataError(
-                expected="a label for each text", found="none: y is None",
-                fix="this estimator requires y to be passed: fit(texts, labels)",
-            )  # fmt: skip
-        examples = read_examples(source)
-        return examples, np.unique(np.array(examples.labels, dtype=str))
-    texts, labels = _texts(source), _label_array(y)
-    if len(texts) != len(labels):
-        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(labels)}")
-    classes = np.unique(labels)
-    names = [str(label) for label in classes.tolist()]
-    if len(set(names)) != len(names):
-        raise DataError(expected="labels that differ as text", found=", ".join(names)[:100])
-    return Examples(texts, [str(label) for label in labels.tolist()], [], "examples"), classes
-
-
-def _label_array(y: Any) -> npt.NDArray[Any]:
-    """Return labels as an array [text] of one type."""
-    labels = np.asarray(list(y) if isinstance(y, Iterator) else y)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(
-            expected="one label for each text", found=f"an array of shape {labels.shape}", where="y"
-        )
-    for place, label in enumerate(labels.tolist()):
-        # NaN is the one value that differs from itself.
-        if label is None or label != label:
-            raise DataError(expected="a label", found=f"{label}", where=f"y[{place}]", fix="drop this text")
-    check_classification_targets(labels)
-    return labels
-
-
-def _texts(source: Any) -> list[str]:
-    """Return texts as a list of strings, whatever holds them."""
-    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
-        raise DataError(
-            expected="several texts",
-            found=f"one {type(source).__name__}",
-            where="X",
-            fix="give a list: [text]",
-        )
-    if hasattr(source, "columns"):
-        source = cast(Any, source).to_numpy()
-    if isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] == 1:
-        source = source[:, 0]
-    texts = list(source)
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(expected="a text", found=f"{text!r:.60}", where=f"X[{place}]")
-    return texts
-
-
-def _chunks(texts: Iterator[Any]) -> Iterator[list[str]]:
-    """Read an iterator in chunks: small ones first, so that the first answers come at once."""
-    size, chunk = 1, []
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == size:
-            yield _texts(chunk)
-            size, chunk = min(2 * size, TEXTS_AT_ONCE), []
-    if chunk:
-        yield _texts(chunk)
+    if start is None:
+        return None
+    return read_language_model(start if isinstance(start, str | Path) else start._home.path)
 
 
 def _python(value: Any) -> Any:

@@ -1,11 +1,12 @@
 """TextClassifier: a scikit-learn estimator in every way that texts allow."""
 
-# ruff: noqa: N803, N806  (scikit-learn calls its data X)
+# ruff: noqa: N803  (scikit-learn calls its data X)
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import pickle
 import warnings
 from collections.abc import Iterator
@@ -21,18 +22,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 import foretell
 from foretell import TextClassifier
-from foretell.artifacts.directory import write_model
-from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, to_dict
-from foretell.data.checks import check_learnable
-from foretell.data.split import Split
-from foretell.errors import DataError, SettingsError
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.options import TrainOptions
+from foretell.config import LabelsSettings
+from foretell.errors import ArtifactError, DataError, RunError, SettingsError, UsageError
+from foretell.training.events import EpochDone, Event
 
 TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 8, "learning_rate": 0.05}
 TEXTS = [f"{word} thing number {n}" for n in range(12) for word in ("good", "awful")]
@@ -51,7 +46,7 @@ def fitted() -> TextClassifier:
 def test_every_setting_is_a_parameter() -> None:
     names = [f.name for f in dataclasses.fields(LabelsSettings)]
     parameters = inspect.signature(TextClassifier).parameters
-    assert sorted(parameters) == sorted(["preset", *names])
+    assert sorted(parameters) == sorted(["preset", "verbose", *names])
     assert all(parameters[name].default is None for name in names)
 
 
@@ -222,8 +217,7 @@ def test_clone_is_not_fitted(fitted: TextClassifier) -> None:
         (["a", "b"], None, "y"),
         ("a text", ["x"], "several texts"),
         ([1, 2], ["x", "y"], r"X\[0\]"),
-        (["a", "b"], ["x", None], r"y\[1\]"),
-        (["a", "b", "c"], [0.0, float("nan"), 1.0], r"y\[1\]"),
+        (["a", "b"], ["x", None], "two labels or more, found only 'x'"),
         (["a", "b"], [["x", "y"], ["x", "y"]], "shape"),
         (["a", "b", "c"], [0.5, 1.5, 2.25], "Unknown label type"),
     ],
@@ -251,96 +245,136 @@ def test_what_is_not_text_is_refused(fitted: TextClassifier) -> None:
 
 def test_check_estimator_as_far_as_scikit_learn_tests_text() -> None:
     with warnings.catch_warnings():
-        # scikit-learn runs few of its checks on estimators that take no numbers; the next test runs them all.
+        # Few checks run on estimators that take no numbers; tests/test_estimator_checks.py runs all of them.
         warnings.simplefilter("ignore", SkipTestWarning)
         check_estimator(TextClassifier())
 
 
-class NumbersAsText(TextClassifier):
-    """A TextClassifier that reads a row of numbers as words, so that all of scikit-learn's checks can run."""
-
-    def __init__(self, preset: str = "base", *, seed: int | None = None) -> None:
-        super().__init__(preset, seed=seed, **TINY)
-
-    def fit(self, X: Any, y: Any = None) -> NumbersAsText:
-        X, y = validate_data(self, X, y, dtype="float64")
-        super().fit(_rows_as_texts(X), y)
-        return self
-
-    def predict(self, X: Any) -> Any:
-        return np.array(super().predict(self._texts(X)))
-
-    def predict_proba(self, X: Any) -> Any:
-        return super().predict_proba(self._texts(X))
-
-    def _texts(self, X: Any) -> list[str]:
-        check_is_fitted(self)
-        return _rows_as_texts(validate_data(self, X, reset=False, dtype="float64"))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = True
-        tags.input_tags.string = False
-        return tags
+def test_rows_without_a_label_are_unlabelled_texts() -> None:
+    semi = tiny().fit(TEXTS, [label if i < 12 else None for i, label in enumerate(LABELS)])
+    assert semi.metrics_["unlabelled_texts"] == 12
+    assert semi.metrics_["texts"] + semi.metrics_["valid_texts"] == 12
+    numbers = tiny().fit(TEXTS, [-1 if i >= 12 else i % 2 for i in range(len(LABELS))])
+    assert numbers.classes_.tolist() == [0, 1]
+    assert numbers.metrics_["unlabelled_texts"] == 12
+    more = tiny().fit(TEXTS[:12], LABELS[:12], unlabelled=TEXTS[12:])
+    np.testing.assert_array_equal(more.predict_proba(TEXTS), semi.predict_proba(TEXTS))
+    two = tiny().fit(TEXTS, [1 if label == "positive" else -1 for label in LABELS])
+    assert two.classes_.tolist() == [-1, 1]
 
 
-def _rows_as_texts(rows: Any) -> list[str]:
-    return [" ".join(f"c{column}v{round(float(v))}" for column, v in enumerate(row)) for row in rows]
+def test_unlabelled_rows_work_in_a_pipeline_and_in_cross_validation() -> None:
+    same = FunctionTransformer(lambda X: X)
+    y = [label if i % 3 else -1 for i, label in enumerate([0, 1] * 12)]
+    pipeline = Pipeline([("same", same), ("label", tiny())]).fit(TEXTS, y)
+    assert pipeline["label"].metrics_["unlabelled_texts"] == 8
+
+    def accuracy(model: Any, X: list[str], y: list[int]) -> float:
+        # Rows without a label cannot be right.
+        labelled = [(text, label) for text, label in zip(X, y, strict=True) if label != -1]
+        return float(model.score(*map(list, zip(*labelled, strict=True))))
+
+    scores = cross_val_score(pipeline, TEXTS, y, cv=2, scoring=accuracy)
+    assert (scores > 0.5).all()
 
 
-EXPECTED_FAILURES = {
-    "check_classifiers_one_label": "one label only is an error here: there is nothing to learn",
-    "check_fit2d_1sample": "likewise one text, with its one label; the error says so in other words",
-}
+def test_a_validation_set_is_validated_on_and_not_learned_from() -> None:
+    clf = tiny().fit(TEXTS, LABELS, valid=(TEXTS[:6], LABELS[:6]))
+    assert (clf.metrics_["texts"], clf.metrics_["valid_texts"]) == (18, 6)
+    frame = pd.DataFrame({"text": TEXTS[:6], "label": LABELS[:6]})
+    same = tiny().fit(TEXTS, LABELS, valid=frame)
+    assert same.metrics_["valid_loss"] == clf.metrics_["valid_loss"]
 
 
-def count_words(split: Split, settings: LabelsSettings, options: TrainOptions) -> None:
-    """Stand in for the trainer: a real model directory in milliseconds, its weights counted (naive Bayes).
+def test_sample_weights_are_used() -> None:
+    conflicting = [*TEXTS, *TEXTS]
+    labels = [*LABELS, *("negative" if label == "positive" else "positive" for label in LABELS)]
+    weights = [1.0] * len(TEXTS) + [0.01] * len(TEXTS)
+    clf = tiny(valid_fraction=0.0).fit(conflicting, labels, sample_weight=weights)
+    assert clf.score(TEXTS, LABELS) == 1
+    with pytest.raises(DataError, match="sample_weight: expected 24 weights"):
+        tiny().fit(TEXTS, LABELS, sample_weight=[1.0])
+    with pytest.raises(DataError, match="at least 0"):
+        tiny().fit(TEXTS, LABELS, sample_weight=[-1.0] * len(TEXTS))
 
-    With its input and output gates open and its forget gate shut, an LSTM's output is tanh(tanh(x)); the mean
-    of that over a text is a vote of its words.
-    """
-    examples = split.train
-    check_learnable(examples)
-    labels = sorted(set(examples.labels))
-    tokenizer = Tokenizer.train(examples.texts, "words", lowercase=True, vocabulary=30_000, min_count=1)
-    counts = np.ones((tokenizer.size, len(labels)))
-    for text, label in zip(examples.texts, examples.labels, strict=True):
-        np.add.at(counts, (tokenizer.encode(text), labels.index(label)), 1.0)
-    odds = np.log(counts / counts.sum(axis=0))
-    n, wide = (
-        len(labels),
-        LabelsSettings(**{**to_dict(settings), "units": len(labels), "embedding_size": len(labels)}),
+
+def test_out_resume_and_listener_are_those_of_the_command_line(tmp_path: Path) -> None:
+    events: list[Event] = []
+    clf = tiny().fit(TEXTS, LABELS, out=tmp_path / "m", tensorboard=tmp_path / "tb", listener=events.append)
+    assert any(isinstance(event, EpochDone) for event in events)
+    assert (tmp_path / "m" / "run" / "report.html").exists()
+    assert list((tmp_path / "tb").glob("events.out.tfevents*"))
+    assert foretell.load(tmp_path / "m").predict(TEXTS[:4]) == clf.predict(TEXTS[:4])
+    with pytest.raises(RunError, match="resume"):
+        tiny().fit(TEXTS, LABELS, out=tmp_path / "n", resume=True)
+
+
+def test_it_starts_from_a_language_model(tmp_path: Path) -> None:
+    sizes = {"units": 4, "embedding_size": 8}
+    lm = foretell.LanguageModel.train(
+        TEXTS * 30, out=tmp_path / "lm", epochs=1, min_steps=2, min_count=1, **sizes
     )
-    shut, opened = np.full(n, -30.0), np.full(n, 30.0)
-    forward = {
-        "kernel": np.concatenate([np.zeros((n, n)), np.zeros((n, n)), np.eye(n), np.zeros((n, n))], axis=1),
-        "recurrent_kernel": np.zeros((n, 4 * n)),
-        "bias": np.concatenate([opened, shut, np.zeros(n), opened]),
-    }
-    mean = np.zeros((6 * n, n))
-    mean[2 * n : 3 * n] = 40 * np.eye(n)
-    outputs = mean if n > 2 else mean @ np.array([[-1.0], [1.0]])
-    weights = {"embedding": odds - odds.mean(axis=1, keepdims=True), "output/kernel": outputs}
-    weights["output/bias"] = np.zeros(outputs.shape[1])
-    for direction in ("forward", "backward"):
-        weights |= {f"lstm_{direction}/{name}": value for name, value in forward.items()}
-    arrays = {name: value.astype(np.float32) for name, value in weights.items()}
-    write_model(
-        Model(
-            job="labels",
-            preset=options.preset,
-            settings=wide,
-            tokenizer=tokenizer,
-            weights=arrays,
-            labels=labels,
-        ),
-        options.out,
-    )
+    notes: list[str] = []
+    for start in (lm, tmp_path / "lm"):
+        tiny().fit(
+            TEXTS, LABELS, start=start, listener=lambda event: notes.append(getattr(event, "text", ""))
+        )
+    assert sum("have their embedding from" in note for note in notes) == 2
 
 
-def test_check_estimator_on_numbers_written_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from foretell.training.labels import train
+def test_the_report_is_html_that_can_be_saved(fitted: TextClassifier, tmp_path: Path) -> None:
+    report = fitted.report()
+    assert report.html.startswith("<!doctype html>")
+    assert "sandbox" in report._repr_html_()
+    report.save(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
+    fitted.save(tmp_path / "copy")
+    with pytest.raises(ArtifactError, match="a saved copy of a model has none"):
+        foretell.load(tmp_path / "copy").report()
 
-    monkeypatch.setattr(train, "train_labels", count_words)
-    check_estimator(NumbersAsText(), expected_failed_checks=EXPECTED_FAILURES, on_skip=None)
+
+def test_evaluate_gives_the_figures_of_the_command_line(
+    fitted: TextClassifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from foretell.cli import main
+
+    data = tmp_path / "data.csv"
+    pd.DataFrame({"text": TEXTS, "label": LABELS}).to_csv(data, index=False)
+    fitted.save(tmp_path / "m")
+    report = fitted.evaluate(TEXTS, LABELS)
+    assert report["accuracy"] == fitted.score(TEXTS, LABELS)
+    assert fitted.evaluate(data) == report
+    assert main(["evaluate", str(tmp_path / "m"), str(data), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(report))
+
+
+def test_export_writes_what_the_command_line_writes(fitted: TextClassifier, tmp_path: Path) -> None:
+    fitted.export("onnx", tmp_path / "onnx")
+    assert (tmp_path / "onnx" / "model.onnx").exists()
+    with pytest.raises(UsageError):
+        fitted.export("onnx", tmp_path / "int8", int8=True)
+
+
+def test_notebooks_show_a_summary(fitted: TextClassifier) -> None:
+    html = fitted._repr_html_()
+    assert "negative, positive" in html
+    assert f"{fitted.metrics_['accuracy']:.2%}" in html
+    assert "<script" not in html
+    assert "TextClassifier" in tiny()._repr_html_()
+    hostile = tiny().fit(TEXTS, ["<script>" if label == "positive" else "&" for label in LABELS])
+    assert "<script>" not in hostile._repr_html_()
+
+
+def test_verbose_shows_progress_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    tiny().fit(TEXTS, LABELS)
+    assert capsys.readouterr().err == ""
+    tiny(verbose=1).fit(TEXTS, LABELS)
+    shown = capsys.readouterr().err
+    assert "epoch 1/" in shown
+    assert "validation: loss" in shown
+
+
+def test_a_second_fit_has_its_own_time_limit() -> None:
+    for _ in range(2):
+        clf = tiny(minutes=5.0).fit(TEXTS, LABELS)
+        assert clf.metrics_["seconds"] < 60

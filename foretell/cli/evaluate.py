@@ -65,22 +65,15 @@ def _corpus(data: str) -> Iterable[str]:
 
 
 def _labels(opened: Model, data: str, text: str | None, label: str | None) -> dict[str, Any]:
-    import numpy as np
-
     from foretell.data.examples import read_examples
-    from foretell.metrics import coverage_curve
     from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.labels.evaluation import classification_report
+    from foretell.runtime.labels.evaluation import evaluation_report
 
     examples = read_examples(data, text=text, label=label, part="test", arguments=labelled_arguments())
     for note in examples.notes:
         print(note, file=sys.stderr)
     runtime = LabelsRuntime.from_model(opened)
-    probabilities = runtime.predict_proba(examples.texts)
-    predicted = [runtime.labels[best] for best in probabilities.argmax(axis=1)]
-    report = classification_report(examples.labels, predicted, probabilities, runtime.labels)
-    correct = np.array(predicted) == np.array(examples.labels)
-    return {**report, "coverage": coverage_curve(probabilities.max(axis=1), correct)}
+    return evaluation_report(examples.labels, runtime.predict_proba(examples.texts), runtime.labels)
 
 
 def labels_text(report: dict[str, Any]) -> str:

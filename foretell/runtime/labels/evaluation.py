@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.errors import DataError
-from foretell.metrics import calibration_error, label_figures, log_loss
+from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
 
 
 def classification_report(
@@ -43,6 +43,25 @@ def classification_report(
         report["calibration_error"] = calibration_error(probabilities.max(axis=1), true_ids == predicted_ids)
         report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
     return report
+
+
+def evaluation_report(
+    labels: Sequence[str], probabilities: NDArray[np.floating], names: Sequence[str]
+) -> dict[str, Any]:
+    """Return the figures of a classifier on labelled texts: `classification_report`, and `coverage`.
+
+    Args:
+        labels: the true label of each text.
+        probabilities: [text, label], columns in the order of `names`.
+        names: the model's labels.
+
+    Raises:
+        DataError: no texts, or sequences of different lengths.
+    """
+    predicted = [names[best] for best in probabilities.argmax(axis=1)]
+    report = classification_report(labels, predicted, probabilities, names)
+    correct = np.array(predicted) == np.array(labels)
+    return {**report, "coverage": coverage_curve(probabilities.max(axis=1), correct)}
 
 
 def _check(

@@ -1,0 +1,215 @@
+"""X, y and sample_weight as scikit-learn passes them, as examples whose labels are strings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.data.examples import Examples, read_examples
+from foretell.data.frames import has_columns, has_part
+from foretell.data.unlabelled import labelled_rows, unlabelled_texts
+from foretell.errors import DataError
+
+TEXTS_AT_ONCE = 256
+"""Maximum number of texts of an iterator that are read before their answers are given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatorData:
+    """The arguments of `fit`.
+
+    Attributes:
+        examples: the texts with a label; labels are strings.
+        classes: the labels with their own type, sorted, [label].
+        unlabelled: the texts without a label.
+        notes: how rows without a label were recognised, one sentence each.
+    """
+
+    examples: Examples
+    classes: npt.NDArray[Any]
+    unlabelled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def estimator_data(x: object, y: object, sample_weight: object = None) -> EstimatorData:
+    """Check texts, labels and weights, and separate the texts without a label.
+
+    Args:
+        x: the texts, [text]: a list, an array, a Series, a table with one column, or an iterator.
+        y: the label of each, [text]: strings, numbers or booleans. None, NaN and the number -1 mean: no
+            label (`labelled_rows` has the rule).
+        sample_weight: how much each text counts, [text], at least 0; None: 1 each.
+
+    Raises:
+        DataError: something that is not a text or a label, or lengths that differ.
+    """
+    texts, values = texts_of(x), _label_values(y)
+    if len(texts) != len(values):
+        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(values)}")
+    rows = labelled_rows(values)
+    labels = _typed([values[place] for place in rows.labelled])
+    classes = np.unique(labels)
+    names = [str(label) for label in classes.tolist()]
+    if len(set(names)) != len(names):
+        raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
+    weights = weights_of(sample_weight, len(texts))
+    examples = Examples(
+        [texts[place] for place in rows.labelled],
+        [str(label) for label in labels.tolist()],
+        weights=None if weights is None else [weights[place] for place in rows.labelled],
+    )
+    unlabelled = tuple(texts[place] for place in rows.unlabelled)
+    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
+
+
+def training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None) -> EstimatorData:
+    """Return what `fit` was given as examples."""
+    if y is not None:
+        return estimator_data(x, y, sample_weight)
+    if not isinstance(x, str | Path) and not has_columns(x):
+        raise DataError(
+            expected="a label for each text", found="none: y is None",
+            fix="this estimator requires y to be passed: fit(texts, labels)",
+        )  # fmt: skip
+    examples = read_examples(x, text=text, label=label)
+    weights = weights_of(sample_weight, len(examples))
+    if weights is not None:
+        if examples.dropped:
+            raise DataError(
+                expected="one weight for each text",
+                found=f"{sum(examples.dropped.values())} records without a text or a label",
+                where="sample_weight",
+                fix="remove these records, or give X and y",
+            )
+        examples = dataclasses.replace(examples, weights=weights)
+    classes = np.unique(np.array(examples.labels, dtype=str))
+    return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
+
+
+def validation_data(valid: Any, x: Any, y: Any, text: str | None, label: str | None) -> Examples | None:
+    """Return the validation set that was given; None: there is none."""
+    if valid is None:
+        if y is None and has_part(x, "valid"):
+            return read_examples(x, text=text, label=label, part="valid")
+        return None
+    if isinstance(valid, tuple) and len(valid) == 2:
+        texts, labels = texts_of(valid[0], where="valid"), labels_of(valid[1])
+        return Examples(texts, labels, name="validation set")
+    return read_examples(valid, text=text, label=label, part="valid")
+
+
+def more_texts(unlabelled: Any, text: str | None) -> list[str]:
+    if unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled)):
+        return []
+    return unlabelled_texts(unlabelled, text=text)
+
+
+def texts_of(source: Any, *, where: str = "X") -> list[str]:
+    """Return texts as a list of strings, whatever contains them.
+
+    Raises:
+        DataError: a single string, or something that is not a text.
+    """
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+        raise DataError(
+            expected="several texts",
+            found=f"one {type(source).__name__}",
+            where=where,
+            fix="give a list: [text]",
+        )
+    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
+        source = source.to_numpy()
+    if isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] == 1:
+        source = source[:, 0]
+    texts: list[str] = list(source)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]")
+    return texts
+
+
+def labels_of(y: object) -> list[str]:
+    """Return the labels of test or validation texts as strings, [text].
+
+    Raises:
+        DataError: not one label for each text.
+    """
+    return [str(label) for label in _typed(_label_values(y)).tolist()]
+
+
+def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
+    """Return sample weights as floats, [text]; None where there are none.
+
+    Raises:
+        DataError: not one finite weight of at least 0 for each text, or all of them 0.
+    """
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_texts, float(weights))
+    if weights.shape != (n_texts,):
+        raise DataError(
+            expected=f"{n_texts} weights, one for each text",
+            found=f"an array of shape {weights.shape}",
+            where="sample_weight",
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise DataError(
+            expected="finite weights of at least 0, not all of them 0",
+            found="others",
+            where="sample_weight",
+        )
+    listed: list[float] = weights.tolist()
+    return listed
+
+
+def _label_values(y: object) -> list[Any]:
+    """Return the labels as a list, [text], each with its own type."""
+    if isinstance(y, Iterator):
+        y = list(y)
+    shape = np.shape(y) if hasattr(y, "shape") else None
+    if shape is not None and len(shape) == 2 and shape[1] == 1:
+        y = np.asarray(y)[:, 0]
+    elif shape is not None and len(shape) != 1:
+        raise DataError(expected="one label for each text", found=f"an array of shape {shape}", where="y")
+    if isinstance(y, str | bytes) or not isinstance(y, Iterable):
+        raise DataError(expected="one label for each text", found=f"one {type(y).__name__}", where="y")
+    return list(y)
+
+
+def _typed(values: list[Any]) -> npt.NDArray[Any]:
+    """Return labels as an array [text] of one type.
+
+    Raises:
+        DataError: labels that are sequences themselves.
+        ValueError: scikit-learn's error for targets that are no classes.
+    """
+    from sklearn.utils.multiclass import check_classification_targets
+
+    labels = np.asarray(values)
+    if labels.ndim != 1:
+        raise DataError(
+            expected="one label for each text", found=f"an array of shape {labels.shape}", where="y"
+        )
+    if len(labels):
+        check_classification_targets(labels)
+    return labels
+
+
+def text_chunks(texts: Iterator[Any]) -> Iterator[list[str]]:
+    """Read an iterator in chunks: small ones first, so that the first answers come at once."""
+    size, chunk = 1, []
+    for text in texts:
+        chunk.append(text)
+        if len(chunk) == size:
+            yield texts_of(chunk)
+            size, chunk = min(2 * size, TEXTS_AT_ONCE), []
+    if chunk:
+        yield texts_of(chunk)
