@@ -83,7 +83,7 @@ def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace
 def test_columns_are_named_as_on_the_web_page() -> None:
     page = resources.files("foretell.service.page")
     scripts = [each.read_text() for each in page.iterdir() if each.name.endswith(".js")]
-    matches = [match for script in scripts if (match := re.search(r"const ANSWERS = \[(.*?)\]", script))]
+    matches = [match for script in scripts if (match := re.search(r"const ANSWER\w* = \[(.*?)\]", script))]
     (names,) = (match[1] for match in matches)
     assert re.findall(r'"(\w+)"', names) == [part for part in ANSWER if part != "probabilities"]
     assert sum("`foretell_${" in script for script in scripts) == 1

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_workplace import Run
 
-from foretell.cli import main
-from foretell.training.labels import train as labels_trainer
+from foretell.cli import main, train_labels
+from foretell.cli.training import Training
+from foretell.training.options import TrainOptions
 
 
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,26 +30,24 @@ def test_main_reads_the_process_arguments(
     assert "--presets" in capsys.readouterr().err
 
 
-def test_a_second_command_in_a_process_has_the_whole_of_its_minutes(
+def test_each_command_of_a_process_has_its_own_start(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budgets = []
-    real = labels_trainer.Budget
+    started = []
+    real = Training.options
 
-    def budget(minutes: float, started: float | None) -> object:
-        assert started is not None
-        budgets.append(time.monotonic() - started)
-        return real(minutes, started)
+    def options(self: Training, **how: Any) -> TrainOptions:
+        started.append(how["started"])
+        return real(self, **how)
 
-    monkeypatch.setattr(labels_trainer, "Budget", budget)
+    monkeypatch.setattr(Training, "options", options)
+    monkeypatch.setattr(train_labels, "check_possible", lambda _: None)
     for name in ("first", "second"):
-        out = tmp_path / name
-        answer = run("train", "labels", "reviews.csv", "--out", str(out), "--minutes", "0.5")
+        before = time.monotonic()
+        answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / name), "--minutes", "0.5")
         assert answer.code == 0, answer.err
-        assert (out / "config.json").is_file()
-    assert len(budgets) == 2
-    # Reading 40 texts: the first training, which takes seconds, is no part of the second command.
-    assert budgets[1] < 1
+        # --minutes counts from the start of this command, whatever the process did before.
+        assert before <= started.pop() <= before + 0.5
 
 
 def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
