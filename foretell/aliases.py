@@ -23,6 +23,11 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 """By job: old name of a setting to its name. The flags follow: `--held-out` is `--valid-fraction`."""
 
+FLAGS: dict[str, dict[str, str]] = {
+    "classify": {"input": "input-format"},
+}
+"""By command: old name of an option that is no setting to its name, both without the leading hyphens."""
+
 METRICS: dict[str, str] = {
     "held_out_texts": "valid_texts",
     "kept_epoch": "best_epoch",
@@ -48,3 +53,15 @@ def current_names(values: Mapping[str, Any], table: Mapping[str, str]) -> dict[s
     """
     renamed = {table[name]: value for name, value in values.items() if name in table}
     return {**renamed, **{name: value for name, value in values.items() if name not in table}}
+
+
+def old_options(command: str) -> dict[str, str]:
+    """Return the old option names of a command: old name to current name, without the leading hyphens.
+
+    Args:
+        command: the words of the command, such as "classify" or "train words".
+    """
+    job = command.removeprefix("train ") if command.startswith("train ") else ""
+    settings = SETTINGS.get(job, {})
+    flags = {old.replace("_", "-"): new.replace("_", "-") for old, new in settings.items()}
+    return {**flags, **FLAGS.get(command, {})}

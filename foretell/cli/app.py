@@ -1,225 +1,310 @@
-"""Every verb of `foretell`: its one line of help, its examples, and where its code is.
+"""Every command of `foretell`: its help, its examples, and the function that runs it.
 
-The code of a verb is imported only when it runs: `foretell --help` loads none of it.
+The module of a command is imported only when the command runs: `foretell --help` loads none of them.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from cyclopts import App, Group
 
-from foretell.cli.options import from_environment, from_toml
+from foretell.cli.help import HelpFormatter, examples_text, paragraphs
+from foretell.cli.option_sources import from_environment, from_toml
 
-LEARN = Group("Learn", sort_key=1)
-PREDICT = Group("Predict", sort_key=2)
-LOOK = Group("Look", sort_key=3)
+TRAIN = Group("Train", sort_key=1)
+LABELS = Group("Predict with a model for labels", sort_key=2)
+WORDS = Group("Predict with a model for words", sort_key=3)
+USE = Group("Use any model", sort_key=4)
+LOOK = Group("Look up", sort_key=5)
 
 
-class Verb(NamedTuple):
-    """One verb.
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command.
 
     Attributes:
         code: "module:function" under foretell.cli.
-        help: one line for the list of verbs, and the first of its own help.
-        more: what else there is to know.
-        examples: shell commands that work as they stand; a test runs each.
+        arguments: what follows the command, as the usage line shows it.
+        help: one sentence, verb first, for the list of commands and for the command's own help.
+        more: paragraphs for the command's own help.
+        examples: shell commands that work as they are; a test runs each.
+        group: of the list of commands.
     """
 
     code: str
     help: str
-    more: str
     examples: tuple[str, ...]
-    group: Group | None = None
+    arguments: str = ""
+    more: tuple[str, ...] = ()
+    group: Group = TRAIN
 
 
 _ORDER = (
-    "An option comes from its flag, else from FORETELL_ and its name (FORETELL_UNITS=64), else from the TOML "
-    "file of --config (units = 64), else from the preset."
+    "An option has its value from its flag (--units 64), else from an environment variable "
+    "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset."
 )
-_CTRL_C = "Ctrl-C saves a checkpoint and prints the command that resumes."
-_FILES = "An argument that names a file is read, - is standard input, anything else is a text itself."
+_CTRL_C = (
+    "Ctrl-C saves a checkpoint and prints the command that resumes. The figures and the path of the report "
+    "go to stderr; with --format jsonl or csv, the figures also go to stdout."
+)
+_DATA = (
+    "DATA is a file (.csv, .tsv, .jsonl, .parquet, fastText lines, or .gz of one), a folder with one "
+    "folder for each label, - for standard input, or the named set imdb."
+)
+_TEXTS = (
+    "TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one "
+    "text for each record (a row of a table, a line of plain text). - is standard input. --literal takes "
+    "every argument as a text."
+)
+_ONE_TEXT = (
+    "TEXT is a text or a file: an argument that names an existing file is read, whole. - is standard input. "
+    "--literal takes the argument as a text."
+)
 
-TRAIN: dict[str, Verb] = {
-    "words": Verb(
-        "train:train_words",
-        "Train a language model: the next word, a continuation, how likely a text is.",
-        f"{_ORDER} {_CTRL_C}",
-        (
+COMMANDS: dict[str, Command] = {
+    "train words": Command(
+        code="train_words:train_words",
+        arguments="TEXT... --out DIR",
+        help="Train a language model on plain text.",
+        more=(
+            "It predicts the next word, continues texts, and measures how probable a text is.",
+            "TEXT is a file, a folder (every .txt and .gz in it), - for standard input, or a named corpus: "
+            "meditations or imdb.",
+            _ORDER,
+            _CTRL_C,
+        ),
+        examples=(
             "foretell train words notes.txt --out notes-model",
             "foretell train words meditations --out meditations-model --units 64 --seed 7",
             "gzip -dc notes.txt.gz | foretell train words - --out notes-model --json",
         ),
     ),
-    "labels": Verb(
-        "train:train_labels",
-        "Train a text classifier from texts with labels.",
-        "DATA is a .csv, .tsv, .jsonl, .parquet or fastText file (or .gz of one), or a folder with a folder "
-        f"per label. {_ORDER} {_CTRL_C}",
-        (
+    "train labels": Command(
+        code="train_labels:train_labels",
+        arguments="DATA --out DIR",
+        help="Train a text classifier on texts with labels.",
+        more=(_DATA, _ORDER, _CTRL_C),
+        examples=(
             "foretell train labels reviews.csv --out reviews-model",
             "foretell train labels tickets.csv --text body --label team --out tickets-model",
             "foretell train labels reviews.csv --out reviews-model --config settings.toml --epochs 2",
             "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
         ),
     ),
-}
-
-VERBS: dict[str, Verb] = {
-    "demo": Verb(
-        "demo:demo",
-        "Do both jobs on text that ships with foretell, in under two minutes.",
-        "",
-        ("foretell demo --out demo-models",),
-        LEARN,
+    "demo": Command(
+        code="demo:demo",
+        help="Train a small model for each job on the sample texts, and predict with it.",
+        more=("Takes less than two minutes on two processor cores.",),
+        examples=("foretell demo --out demo-models",),
     ),
-    "evaluate": Verb(
-        "evaluate:evaluate",
-        "Measure a model on data it has not seen: accuracy, F1, confusion, calibration, or perplexity.",
-        "DATA is what train takes; imdb means its test part.",
-        (
-            "foretell evaluate reviews-model reviews.csv",
-            "foretell evaluate notes-model notes.txt --json",
+    "classify": Command(
+        code="classify:classify",
+        arguments="MODEL [TEXT...]",
+        help="Predict the label of each text, with its probability.",
+        more=(
+            "There is one answer for each text, in the order of the texts, and each is written as soon as "
+            "it is known. In jsonl and csv an answer keeps the other columns of its record; where a column "
+            "has the name of a part of the answer (label, probability, …), the part is called "
+            "foretell_label and so on.",
+            _TEXTS,
         ),
-        PREDICT,
+        examples=(
+            'foretell classify reviews-model "Well worth the money."',
+            "foretell classify reviews-model reviews.csv --format csv --abstain-below 0.8",
+            "cat notes.txt | foretell classify reviews-model - --format jsonl",
+        ),
+        group=LABELS,
     ),
-    "next": Verb(
-        "words:next_words",
-        "The next words, with their probabilities.",
-        "",
-        (
+    "explain": Command(
+        code="explain:explain",
+        arguments="MODEL [TEXT...]",
+        help="Show the effect of each word on the predicted label.",
+        more=(
+            "The effect of a word (leave-one-out) is the change of the label's log-odds when the word is "
+            "left out of the text, in nats.",
+            _TEXTS,
+            "jsonl is one object for each text, csv one row for each word, in the order of the text.",
+        ),
+        examples=(
+            'foretell explain reviews-model "Cold soup, rude waiter, lovely wine."',
+            'foretell explain reviews-model "Well worth the money." --html explanation.html',
+            "cat notes.txt | foretell explain reviews-model - --json",
+        ),
+        group=LABELS,
+    ),
+    "next": Command(
+        code="next_words:next_words",
+        arguments="MODEL TEXT",
+        help="List the most probable next words of a text.",
+        more=(_ONE_TEXT,),
+        examples=(
             'foretell next notes-model "What stands in the"',
             'foretell next notes-model "the" -k 3 --format jsonl',
             'foretell next notes-model "the obsta" --unfinished',
         ),
-        PREDICT,
+        group=WORDS,
     ),
-    "complete": Verb(
-        "words:complete",
-        "Continue a text, word by word.",
-        "",
-        (
+    "complete": Command(
+        code="complete:complete",
+        arguments="MODEL TEXT",
+        help="Continue a text, word by word.",
+        more=(
+            _ONE_TEXT,
+            "jsonl is one object for each continuation, with the log-probability of each word; csv is one "
+            "row for each word.",
+        ),
+        examples=(
             'foretell complete notes-model "The mind" --words 20',
             'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9 --seed 1',
             'foretell complete notes-model "The mind" --words 5 --beams 4',
             'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
             'foretell complete notes-model "the obsta" --unfinished',
         ),
-        PREDICT,
+        group=WORDS,
     ),
-    "score": Verb(
-        "words:score",
-        "How likely a text is: log-probability, perplexity, unknown words, bits per character.",
-        "FILE is a text file of any size, .gz of one, or - for standard input.",
-        (
+    "score": Command(
+        code="score:score",
+        arguments="MODEL TEXT",
+        help="Measure how probable a text is: perplexity, bits per character, unknown words.",
+        more=(_ONE_TEXT, "A file may be of any size, and compressed (.gz)."),
+        examples=(
             "foretell score notes-model notes.txt",
+            'foretell score notes-model "What stands in the way becomes the way ."',
             "echo 'the mind' | foretell score notes-model - --format jsonl",
         ),
-        PREDICT,
+        group=WORDS,
     ),
-    "classify": Verb(
-        "labels:classify",
-        "The label of each text, with its probability: one answer per record, always.",
-        _FILES,
-        (
-            'foretell classify reviews-model "Well worth the money."',
-            "foretell classify reviews-model reviews.csv --format csv --abstain-below 0.8",
-            "cat notes.txt | foretell classify reviews-model - --format jsonl",
+    "evaluate": Command(
+        code="evaluate:evaluate",
+        arguments="MODEL DATA",
+        help="Measure a model on test data: accuracy, F1, confusion and calibration, or perplexity.",
+        more=(
+            "A model for labels takes DATA as train labels does, a model for words plain text as train "
+            "words does. Of imdb, and of a folder with train and test, it reads the test part.",
+            "jsonl is one object with every figure; csv is one row for each label.",
         ),
-        PREDICT,
+        examples=(
+            "foretell evaluate reviews-model reviews.csv",
+            "foretell evaluate notes-model notes.txt --json",
+        ),
+        group=USE,
     ),
-    "serve": Verb(
-        "serve:serve",
-        "Serve models over HTTP: OpenAI's completions, labels, explanations, and a page to try them on.",
-        "It listens on this machine only, unless --host and --token-file say otherwise. "
-        "Ctrl-C answers what was accepted, and ends.",
-        (
+    "serve": Command(
+        code="serve:serve",
+        arguments="MODEL...",
+        help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), and a web page.",
+        more=(
+            "It listens on this machine only; for other addresses give --host and --token-file. Ctrl-C "
+            "answers the requests that were accepted, then stops.",
+        ),
+        examples=(
             "foretell serve reviews-model notes-model",
             "foretell serve sentiment=reviews-model --port 9000",
         ),
-        PREDICT,
+        group=USE,
     ),
-    "export": Verb(
-        "export:export",
-        "Write a model as a folder that runs without foretell: ONNX, Keras, LiteRT, or in the browser.",
-        "The folder holds the tokens, the labels and a README with code for Python and JavaScript.",
-        (
+    "export": Command(
+        code="export:export",
+        arguments="MODEL",
+        help="Write a model for use without foretell: ONNX, Keras, LiteRT, or the browser.",
+        more=(
+            "The exported folder holds the model, its tokenizer and labels, and a README with code for "
+            "Python and JavaScript. The exported model is compared with the original on 200 texts before "
+            "the folder gets its name.",
+        ),
+        examples=(
             "foretell export reviews-model",
-            "foretell export reviews-model --format onnx --int8 --data reviews.csv --max-loss 0.02",
-            "foretell export notes-model --format keras --out notes-keras",
+            "foretell export reviews-model --to onnx --int8 --data reviews.csv --max-loss 0.02",
+            "foretell export notes-model --to keras --out notes-keras",
         ),
-        PREDICT,
+        group=USE,
     ),
-    "explain": Verb(
-        "explain:explain",
-        "What each word did to the label of a text.",
-        "The effect of a word is the change of the label's log-odds when it is taken out of the text.",
-        (
-            'foretell explain reviews-model "Cold soup, rude waiter, lovely wine."',
-            'foretell explain reviews-model "Well worth the money." --html explanation.html',
-            "cat notes.txt | foretell explain reviews-model - --json",
+    "info": Command(
+        code="info:info",
+        arguments="[MODEL]",
+        help="Show a model directory, the presets, or every setting.",
+        examples=(
+            "foretell info reviews-model",
+            "foretell info --presets",
+            "foretell info --settings --format jsonl",
         ),
-        PREDICT,
+        group=LOOK,
     ),
-    "info": Verb(
-        "info:info",
-        "What is in a model directory, or with --presets every preset.",
-        "",
-        ("foretell info reviews-model", "foretell info --presets"),
-        LOOK,
-    ),
-    "doctor": Verb(
-        "doctor:doctor",
-        "What is installed, what is missing and how to get it.",
-        "",
-        ("foretell doctor",),
-        LOOK,
+    "doctor": Command(
+        code="doctor:doctor",
+        help="List what is installed, what is missing and how to install it.",
+        more=("The exit code is 1 where a package that predictions need is missing or too old.",),
+        examples=("foretell doctor",),
+        group=LOOK,
     ),
 }
+"""Every command by its words, as they follow `foretell`."""
+
+_WIDTH = 80
 
 
-def epilogue(verb: Verb) -> str:
-    """Return what stands below the options of a verb's help: notes, then examples."""
-    lines = [verb.more, ""] if verb.more else []
-    return "\n".join([*lines, "Examples:", *(f"  {example}" for example in verb.examples)])
+def make_app(*, all_options: bool = False) -> App:
+    """Return the command line as a cyclopts app.
+
+    Args:
+        all_options: whether help shows the less common options too.
+    """
+    app = App(
+        name="foretell",
+        help=(
+            "Train LSTM models on your own text, on your own machine, and predict with them.\n\n"
+            "There are two jobs. words: a language model, trained on plain text. labels: a text classifier, "
+            "trained on texts with labels."
+        ),
+        help_format="plaintext",
+        help_formatter=HelpFormatter(all_options=all_options),
+        help_epilogue=paragraphs(
+            "Start with: foretell demo. Every command has --help, with examples. --debug shows the "
+            "traceback of an error.",
+            _WIDTH,
+        ),
+        version=_version,
+        version_flags=("--version",),
+        config=(from_environment, from_toml),
+        group_commands=LOOK,
+        group_parameters=Group("Options", sort_key=0),
+    )
+    train = App(
+        name="train",
+        help="Train a model: words on plain text, or labels on texts with labels.",
+        help_epilogue=_epilogue((), [COMMANDS[f"train {job}"].examples[0] for job in ("words", "labels")]),
+        group=TRAIN,
+        group_commands=TRAIN,
+    )
+    app.command(train)
+    for words, command in COMMANDS.items():
+        _add(train if words.startswith("train ") else app, words, command)
+    app.register_install_completion_command(help="Install completion for your shell.", group=LOOK)
+    return app
+
+
+def _add(parent: App, words: str, command: Command) -> None:
+    parent.command(
+        f"foretell.cli.{command.code}",
+        name=words.split()[-1],
+        help="\n\n".join((command.help, *command.more[:1])),
+        usage=f"{' '.join(filter(None, ('foretell', words, command.arguments, '[OPTIONS]')))}",
+        help_epilogue=_epilogue(command.more[1:], command.examples, rare=words.startswith("train ")),
+        group=command.group,
+    )
+
+
+def _epilogue(notes: tuple[str, ...], examples: list[str] | tuple[str, ...], *, rare: bool = False) -> str:
+    """Return what follows the options: notes, examples, and where to find more."""
+    blocks = [paragraphs(note, _WIDTH) for note in notes]
+    blocks.append(examples_text(examples, _WIDTH))
+    if rare:
+        blocks.append("--help-all shows every option.")
+    return "\n\n".join(blocks)
 
 
 def _version() -> str:
     from importlib.metadata import version
 
     return version("foretell")
-
-
-def _add(parent: App, name: str, verb: Verb) -> None:
-    group: dict[str, Any] = {} if verb.group is None else {"group": verb.group}
-    parent.command(
-        f"foretell.cli.{verb.code}",
-        name=name,
-        help=verb.help,
-        help_epilogue=epilogue(verb),
-        sort_key=None,
-        **group,
-    )
-
-
-app = App(
-    name="foretell",
-    help="Train LSTM models of text on your own words, on your own machine; predict in under a millisecond.",
-    help_format="plaintext",
-    help_epilogue="Start with: foretell demo. Each verb has its own --help, with examples; --debug shows "
-    "where an error comes from.",
-    version=_version,
-    config=(from_environment, from_toml),
-)
-_train = App(
-    name="train",
-    help="Train a model: words from plain text, labels from texts with labels.",
-    help_epilogue="\n".join(["Examples:", *(f"  {verb.examples[0]}" for verb in TRAIN.values())]),
-    group=LEARN,
-)
-app.command(_train)
-for _name, _verb in TRAIN.items():
-    _add(_train, _name, _verb)
-for _name, _verb in VERBS.items():
-    _add(app, _name, _verb)
-app.register_install_completion_command(help="Install completion for the shell that you are in.", group=LOOK)

@@ -1,21 +1,32 @@
-"""The verb `evaluate`: how good a model is on data it has not seen."""
+"""The command `evaluate`: the figures of a model on test data."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from foretell.cli.counter import Advance, counted, counter
+from foretell.cli.data_size import bytes_of, utf8_bytes
+from foretell.cli.inputs import show_notes
 from foretell.cli.models import open_model
-from foretell.cli.options import labelled_arguments
-from foretell.cli.output import aligned, as_json, percent
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
+from foretell.cli.output import Format, Writer, aligned, listed, percent
+from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
+    import numpy as np
+    import numpy.typing as npt
 
-MOST_LABELS_SHOWN = 12
+    from foretell.artifacts.model import Model
+    from foretell.runtime.labels.classifier import LabelsRuntime
+
+MAX_CONFUSION = 12
+"""Labels up to which the confusion matrix is shown."""
+
+_PER_LABEL = ("precision", "recall", "f1", "support")
 
 
 def evaluate(
@@ -23,35 +34,43 @@ def evaluate(
     data: Annotated[str, Parameter(name="DATA")],
     /,
     *,
-    text: str | None = None,
-    label: str | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    reading: LabelledInput = ANY_RECORDS,
+    output: Output = AS_TEXT,
 ) -> None:
-    """Measure a model.
+    """Measure a model on test data.
 
     Args:
-        model: a model directory.
-        data: texts with labels for a classifier, plain text for a language model, or imdb: its test part.
-        text: the column that holds the texts, where that is not clear.
-        label: the column that holds the labels, where that is not clear.
-        json: print one JSON object instead.
+        model: Model directory.
+        data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
     """
     opened = open_model(model)
+    format = output.chosen()
     if opened.job == "words":
-        report = _words(opened, data)
-        shown = aligned((name.replace("_", " "), value) for name, value in report.items())
-    else:
-        report = _labels(opened, data, text, label)
-        shown = labels_text(report)
-    print(as_json(report) if json else shown)
+        report = words_report(opened, data, reading)
+        rows = listed((name.replace("_", " "), value) for name, value in report.items())
+        Writer(format, list(report)).write(report, rows)
+        return
+    write_labels_report(labels_report(opened, data, reading), format)
 
 
-def _words(opened: Model, data: str) -> dict[str, Any]:
-    import dataclasses
+def words_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, Any]:
+    """Return the score of a language model on plain text.
 
+    Raises:
+        UsageError: an option for records, which plain text does not have.
+    """
     from foretell.runtime.words.predictor import WordsRuntime
 
-    return dataclasses.asdict(WordsRuntime.from_model(opened).score(_corpus(data)))
+    if reading != ANY_RECORDS:
+        raise UsageError(
+            expected="plain text for a model for words",
+            found="an option for records (--text, --label or --input-format)",
+            fix="leave it out",
+        )
+    runtime = WordsRuntime.from_model(opened)
+    with counter("evaluating", bytes_of([data])) as advance:
+        score = runtime.score(counted(_corpus(data), advance, lambda line: utf8_bytes(line) + 1))
+    return dataclasses.asdict(score)
 
 
 def _corpus(data: str) -> Iterable[str]:
@@ -64,20 +83,46 @@ def _corpus(data: str) -> Iterable[str]:
     return open_corpus(data)
 
 
-def _labels(opened: Model, data: str, text: str | None, label: str | None) -> dict[str, Any]:
-    from foretell.data.examples import read_examples
+def labels_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, Any]:
+    """Return the classification report of a classifier, with its coverage curve."""
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.evaluation import evaluation_report
 
-    examples = read_examples(data, text=text, label=label, part="test", arguments=labelled_arguments())
-    for note in examples.notes:
-        print(note, file=sys.stderr)
+    examples = reading.read(data, part="test")
+    show_notes(examples.notes)
     runtime = LabelsRuntime.from_model(opened)
-    return evaluation_report(examples.labels, runtime.predict_proba(examples.texts), runtime.labels)
+    with counter("evaluating", len(examples)) as advance:
+        probabilities = _predict(runtime, examples.texts, advance)
+    return evaluation_report(examples.labels, probabilities, runtime.labels)
+
+
+def _predict(
+    runtime: LabelsRuntime, texts: Sequence[str], advance: Advance | None
+) -> npt.NDArray[np.float32]:
+    """Return the probability of each label for each text, [text, label]."""
+    import numpy as np
+
+    if advance is None:
+        return runtime.predict_proba(texts)
+    rows = []
+    for verdict in runtime.classify(texts):
+        rows.append(list(verdict.probabilities.values()))
+        advance(1)
+    return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
+
+
+def write_labels_report(report: dict[str, Any], format: Format) -> None:
+    """Write a classification report: text and jsonl all of it, csv one row for each label."""
+    writer = Writer(format, ("label", *_PER_LABEL))
+    if format in ("text", "jsonl"):
+        writer.write(report, labels_text(report))
+        return
+    for label, row in report["labels"].items():
+        writer.write({"label": label, **row}, "")
 
 
 def labels_text(report: dict[str, Any]) -> str:
-    """Return a classification report as people read it."""
+    """Return a classification report for people."""
     head = [
         ("texts", report["texts"]),
         ("accuracy", percent(report["accuracy"])),
@@ -85,8 +130,8 @@ def labels_text(report: dict[str, Any]) -> str:
     ]
     if "calibration_error" in report:
         head.append(("calibration error", percent(report["calibration_error"])))
-    blocks = [aligned(head), aligned(_per_label(report["labels"]))]
-    if len(report["confusion"]["names"]) <= MOST_LABELS_SHOWN:
+    blocks = [listed(head), aligned(_per_label(report["labels"]))]
+    if len(report["confusion"]["names"]) <= MAX_CONFUSION:
         blocks.append(aligned(_confusion(report["confusion"])))
     if "coverage" in report:
         blocks.append(aligned(_coverage(report["coverage"])))
@@ -94,8 +139,8 @@ def labels_text(report: dict[str, Any]) -> str:
 
 
 def _per_label(labels: dict[str, dict[str, Any]]) -> list[tuple[object, ...]]:
-    columns = ("precision", "recall", "f1", "support")
-    return [("label", *columns), *((name, *(row[c] for c in columns)) for name, row in labels.items())]
+    rows = ((name, *(row[column] for column in _PER_LABEL)) for name, row in labels.items())
+    return [("label", *_PER_LABEL), *rows]
 
 
 def _confusion(confusion: dict[str, Any]) -> list[tuple[object, ...]]:
@@ -107,4 +152,4 @@ def _confusion(confusion: dict[str, Any]) -> list[tuple[object, ...]]:
 def _coverage(rows: list[dict[str, float]]) -> list[tuple[object, ...]]:
     # The threshold is what --abstain-below takes, digit for digit.
     shown = ((row["threshold"], percent(row["coverage"]), percent(row["accuracy"])) for row in rows)
-    return [("abstain below", "texts answered", "accuracy"), *shown]
+    return [("abstain below", "texts with a label", "accuracy"), *shown]

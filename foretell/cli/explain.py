@@ -1,142 +1,182 @@
-"""The verb `explain`: what each word of a text did to its label."""
+"""The command `explain`: the effect of each word of a text on its predicted label."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from foretell.cli.inputs import STDIN, Notes, names_source, read_records
 from foretell.cli.models import open_labels
-from foretell.cli.options import Whole
-from foretell.cli.output import Format, Writer, aligned, as_json, percent
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
+from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, percent, show, visible
+from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.runtime.labels.explanation import Explanation
+    from foretell.data.examples import Record
+    from foretell.runtime.labels.explanation import Explanation, Word
 
 BARS = "▁▂▃▄▅▆▇█"
-BARS_WIDE = 60
+MAX_BARS = 60
+COLUMNS = ("record", "word", "start", "end", "effect", "without", "linear", "running")
 
 
 def explain(
     model: str,
-    text: str,
+    texts: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=(), show_default=False)] = (),
     /,
     *,
-    k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 10,
-    html: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    format: Format = "text",
+    reading: TextInput = ANY_TEXTS,
+    literal: Literally = False,
+    k: Annotated[Whole, Parameter(name=["-k", "--count"], group=OUTPUT)] = 10,
+    html: Annotated[Path | None, Parameter(group=OUTPUT, metavar="FILE")] = None,
+    output: Output = AS_TEXT,
 ) -> None:
-    """Print what each word did to the label.
+    """Write the effect of each word on the label of a text.
 
     Args:
-        model: a model directory for labels.
-        text: the text, or - for standard input, read as one text.
-        k: how many words to show, those with the largest effects first; jsonl and csv have all, in order.
-        html: also write a page to this file.
-        json: print one JSON object instead.
-        format: text, jsonl or csv: one line a word.
+        model: Model directory for labels.
+        texts: Texts, files, folders, or - for standard input; without any, standard input.
+        literal: Take every argument as a text, also where a file has this name.
+        k: Number of words in the table, those with the largest effects. jsonl and csv hold every word.
+        html: Also write the explanation of one text to this file, as a page.
     """
-    from foretell.runtime.labels.explanation_html import write_html
-
+    if not texts and sys.stdin.isatty():
+        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
     runtime = open_labels(model)
-    found = runtime.explain(_read() if text == "-" else text)
+    notes = Notes()
+    records = read_records(texts or (STDIN,), reading, literal=literal, notes=notes)
     if html is not None:
-        write_html(found, html)
-    if json:
-        print(as_json(dataclasses.asdict(found)))
-    elif format != "text":
-        _write_words(found, format)
-    elif sys.stdout.isatty():
-        _show_coloured(found, k)
-    else:
-        print(_verdict(found))
-        print(_table(found, k))
+        records = _only(records)
+    has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
+    shown = _Shown(output.chosen(), k, has_title=has_title)
+    for record in records:
+        explanation = runtime.explain(record.text)
+        if html is not None:
+            from foretell.runtime.labels.explanation_html import write_html
+
+            write_html(explanation, html)
+        notes.show_new()
+        shown.write(explanation)
+    notes.show_new()
 
 
-def _read() -> str:
-    from foretell.data.decode import open_text
+def _only(records: Iterator[Record]) -> Iterator[Record]:
+    """Return the one record there is.
 
-    with open_text("-") as source:
-        text = source.stream.read().removesuffix("\n")
-    for note in source.notes:
-        print(note, file=sys.stderr)
-    return text
-
-
-def _write_words(found: Explanation, format: Format) -> None:
-    columns = ["word", "start", "end", "effect", "without", "linear", "running"]
-    writer = Writer(format, columns)
-    for i, word in enumerate(found.words):
-        point, between = divmod(i + 1, found.stride)
-        is_last = i + 1 == len(found.words)
-        record: dict[str, Any] = dataclasses.asdict(word)
-        record["word"] = record.pop("text")
-        record["running"] = found.running[-1] if is_last else None if between else found.running[point - 1]
-        writer.write({key: _short(value) for key, value in record.items()}, "")
+    Raises:
+        UsageError: there are more.
+    """
+    first = list(itertools.islice(records, 2))
+    if len(first) > 1:
+        raise UsageError(
+            expected="one text with --html, which writes one page",
+            found="more than one",
+            fix="give one text, or use --format jsonl",
+        )
+    return iter(first)
 
 
-def _short(value: Any) -> Any:
-    return round(value, 6) if isinstance(value, float) else value
+class _Shown:
+    """Writes explanations in one output format."""
+
+    def __init__(self, format: Format, k: int, *, has_title: bool) -> None:
+        self._format, self._k, self._has_title = format, k, has_title
+        self._writer = Writer(format, COLUMNS)
+        self._count = 0
+
+    def write(self, explanation: Explanation) -> None:
+        self._count += 1
+        if self._format == "jsonl":
+            self._writer.write(dataclasses.asdict(explanation), "")
+        elif self._format != "text":
+            for row in word_rows(explanation, self._count):
+                self._writer.write(row, "")
+        else:
+            self._show(explanation)
+
+    def _show(self, explanation: Explanation) -> None:
+        if self._count > 1:
+            show("")
+        if sys.stdout.isatty():
+            _show_coloured(explanation, self._k)
+            return
+        if self._has_title:
+            show(excerpt(explanation.text))
+        show(_head(explanation))
+        show(_table(explanation, self._k))
 
 
-def _verdict(found: Explanation) -> str:
-    from foretell.runtime.labels.explanation_html import visible
+def word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
+    """Yield one row for each word of an explanation, in the order of the text.
 
-    lines = [f"{visible(str(found.label))}  {found.probability:.4f}"]
-    if len(found.running) > 1:
-        lines.append(f"along the text  {_bars(found.running)}")
+    Args:
+        explanation: of one text.
+        number: the number of its record, from 1.
+    """
+    last = len(explanation.words) - 1
+    for i, word in enumerate(explanation.words):
+        point, between = divmod(i + 1, explanation.stride)
+        running = None if between else explanation.running[point - 1]
+        row: dict[str, Any] = dataclasses.asdict(word)
+        row |= {"record": number, "word": row.pop("text"), "running": running}
+        if i == last:
+            row["running"] = explanation.running[-1]
+        yield {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _head(explanation: Explanation) -> str:
+    lines = [f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"]
+    if len(explanation.running) > 1:
+        lines.append(f"probability along the text  {_bars(explanation.running)}")
     return "\n".join(lines)
 
 
 def _bars(running: tuple[float, ...]) -> str:
-    """Return the running verdict as a line of bars, a few words to each bar of a long text."""
-    n = min(len(running), BARS_WIDE)
+    """Return the running probability as a line of bars; one bar covers several words of a long text."""
+    n = min(len(running), MAX_BARS)
     picked = [running[(i + 1) * len(running) // n - 1] for i in range(n)]
     return "".join(BARS[min(int(p * len(BARS)), len(BARS) - 1)] for p in picked)
 
 
-def _table(found: Explanation, k: int) -> str:
+def _table(explanation: Explanation, k: int) -> str:
     """Return the words with the largest effects as aligned columns."""
-    from foretell.runtime.labels.explanation_html import by_strength, visible
+    from foretell.runtime.labels.explanation_html import by_strength
 
-    linear = found.linear_bias is not None
-    head = ["word", " effect", "without it", *(["linear part"] if linear else [])]
-    rows = [
-        [
-            visible(word.text),
-            f"{word.effect:+7.3f}",
-            percent(word.without),
-            *([f"{word.linear:+11.3f}"] if linear else []),
-        ]
-        for word in by_strength(found)[:k]
-    ]
+    has_linear = explanation.linear_bias is not None
+    head = ["word", " effect", "without it", *(["linear part"] if has_linear else [])]
+    rows = [_cells(word, has_linear=has_linear) for word in by_strength(explanation)[:k]]
     return aligned([head, *rows]) if rows else "no words"
 
 
-def _show_coloured(found: Explanation, k: int) -> None:
-    """Print for a terminal: the text itself is coloured, then the table."""
+def _cells(word: Word, *, has_linear: bool) -> list[str]:
+    cells = [word.text, f"{word.effect:+7.3f}", percent(word.without)]
+    return [*cells, f"{word.linear:+11.3f}"] if has_linear else cells
+
+
+def _show_coloured(explanation: Explanation, k: int) -> None:
+    """Print for a terminal: the text with its words coloured by their effect, then the table."""
     from rich.console import Console
     from rich.text import Text
 
-    from foretell.runtime.labels.explanation_html import LEVELS, level, strongest_effect, visible
+    from foretell.runtime.labels.explanation_html import LEVELS, level, strongest_effect
 
-    shown, at, strongest = Text(), 0, strongest_effect(found)
-    for word in found.words:
-        shown.append(visible(found.text[at : word.start]))
+    coloured, at, strongest = Text(), 0, strongest_effect(explanation)
+    for word in explanation.words:
+        coloured.append(visible(explanation.text[at : word.start]))
         strength = level(word, strongest)
         colour = "green" if word.effect > 0 else "red"
-        # Not by colour alone: what speaks against is underlined.
+        # Not by colour alone: words against the label are underlined.
         style = f"{colour}{' bold' if 2 * strength > LEVELS else ''}{'' if word.effect > 0 else ' underline'}"
-        shown.append(visible(word.text), style if strength else "" if word.is_read else "dim")
+        coloured.append(visible(word.text), style if strength else "" if word.is_read else "dim")
         at = word.end
-    shown.append(visible(found.text[at:]))
+    coloured.append(visible(explanation.text[at:]))
     console = Console(highlight=False)
-    console.print(Text(_verdict(found), "bold"))
-    console.print()
-    console.print(shown)
-    console.print()
-    console.print(Text(_table(found, k)))
+    console.print(Text(_head(explanation), "bold"), end="\n\n")
+    console.print(coloured, end="\n\n")
+    console.print(Text(_table(explanation, k)))

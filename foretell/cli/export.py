@@ -1,105 +1,133 @@
-"""The verb `export`: a model as a folder for another program."""
+"""The command `export`: a model as a folder for another program."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from foretell.cli.inputs import show_notes
 from foretell.cli.models import open_model
-from foretell.cli.output import as_json, percent
+from foretell.cli.options import ANY_RECORDS, INPUT, OUTPUT, LabelledInput, Output, Switch
+from foretell.cli.output import Format, Writer, megabytes, note, percent
 from foretell.cli.tensorflow import load_tensorflow
 
 if TYPE_CHECKING:
     from foretell.export.model_export import Exported
 
-ExportFormat = Literal["onnx", "keras", "litert", "web"]
+Target = Literal["onnx", "keras", "litert", "web"]
+# Before --to there was --format onnx.
+_FormatOrTarget = Literal["text", "jsonl", "csv", "csv-raw", "onnx", "keras", "litert", "web"]
+
+MODEL = Group("Exported model", sort_key=1)
+
+
+@Parameter(name="*", group=MODEL)
+@dataclass(frozen=True, kw_only=True)
+class Exporting:
+    """What is written.
+
+    Attributes:
+        to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the browser),
+            keras, or litert (TensorFlow Lite).
+        out: Folder to write. Without it, the name of the model with the format.
+        int8: Store the weights in 8 bits: a quarter of the size, and a small loss of accuracy, which is
+            measured on --data.
+        max_loss: Fail where --int8 loses more accuracy than this, 0 to 1.
+        runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
+            downloaded once.
+    """
+
+    to: Target = "onnx"
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    int8: Switch = False
+    max_loss: float = 0.01
+    runtime: Annotated[Path | None, Parameter(metavar="FILE")] = None
+
+
+_AS_ONNX = Exporting()
 
 
 def export(
     model: str,
     /,
     *,
-    format: ExportFormat = "onnx",
-    out: Path | None = None,
-    int8: Annotated[bool, Parameter(negative=())] = False,
-    data: str | None = None,
-    max_loss: float = 0.01,
-    runtime: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    how: Exporting = _AS_ONNX,
+    data: Annotated[str | None, Parameter(group=INPUT)] = None,
+    reading: LabelledInput = ANY_RECORDS,
+    format: Annotated[
+        _FormatOrTarget, Parameter(group=OUTPUT, metavar="text|jsonl|csv|csv-raw", show_choices=False)
+    ] = "text",
+    json: Annotated[Switch, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """Write a model as a folder that runs without foretell, and check that it answers the same.
+    """Write a model as a folder that runs without foretell, and check that it gives the same answers.
 
     Args:
-        model: a model directory.
-        format: onnx (ONNX Runtime, any language), web (a static folder that runs in the browser), keras, or
-            litert (TensorFlow Lite).
-        out: the folder to write; by default the model's name and the format's.
-        int8: keep the weights in 8 bits: a quarter of the size, at a small loss that is measured on --data.
-        data: labelled texts for a classifier, plain text for a language model.
-        max_loss: the most accuracy that --int8 may lose, 0 to 1.
-        runtime: for web, the npm package onnxruntime-web as a file; by default it is downloaded once.
-        json: print one JSON object.
+        model: Model directory.
+        data: Texts with labels for a model for labels, plain text for a model for words.
+        format: Write text (for people), jsonl (one JSON object), csv or csv-raw to stdout.
+        json: Short for --format jsonl.
     """
     opened = open_model(model)
     from foretell.export.model_export import export_model
 
-    target = out or Path(f"{Path(model).resolve().name}-{format}")
-    given = None if data is None else _data(opened.job, data)
-    if format == "litert" or (format == "keras" and not int8):
-        # What is not installed is told by the export, with the command that installs it.
+    to = how.to if format in ("text", "jsonl", "csv", "csv-raw") else cast(Target, format)
+    output = Output(format="text" if format == to else cast(Format, format), json=json).chosen()
+    target = how.out or Path(f"{Path(model).resolve().name}-{to}")
+    examples = None if data is None else _data(opened.job, data, reading)
+    if to == "litert" or (to == "keras" and not how.int8):
+        # Where it is not installed, the export raises the error with the command that installs it.
         with suppress(ImportError):
             load_tensorflow()
-    done = export_model(model, target, format, int8=int8, data=given, max_loss=max_loss, runtime=runtime)
-    print(as_json(_record(done)) if json else _line(done))
-    if not done.whole:
-        print(_network_alone(done), file=sys.stderr)
+    exported = export_model(
+        model, target, to, int8=how.int8, data=examples, max_loss=how.max_loss, runtime=how.runtime
+    )
+    record = _record(exported)
+    Writer(output, list(record)).write(record, _line(exported))
+    if not exported.whole:
+        note(_network_alone(exported))
 
 
-def _network_alone(done: Exported) -> str:
-    if done.job == "words":
-        return "exports hold the network alone, without the n-gram model that foretell mixes in"
+def _network_alone(exported: Exported) -> str:
+    if exported.job == "words":
+        return "the export holds the network alone, without the Kneser-Ney model that foretell interpolates"
     return (
-        "this format holds the network alone, without the linear model that foretell mixes in; "
+        "the export holds the network alone, without the n-gram linear model of the ensemble; "
         "onnx, keras and web hold both"
     )
 
 
-def _data(job: str, data: str) -> Any:
+def _data(job: str, data: str, reading: LabelledInput) -> Any:
     if job == "words":
         from foretell.data.corpus import open_corpus
 
         return open_corpus(data)
-    from foretell.data.examples import read_examples
-    from foretell.data.options import Arguments
-
-    examples = read_examples(data, part="test", arguments=Arguments(text=None, label=None, format=None))
-    for note in examples.notes:
-        print(note, file=sys.stderr)
+    examples = reading.read(data, part="test")
+    show_notes(examples.notes)
     return examples
 
 
-def _record(done: Exported) -> dict[str, Any]:
-    loss = done.loss
+def _record(exported: Exported) -> dict[str, object]:
+    loss = exported.loss
     return {
-        "out": str(done.path),
-        "format": done.format,
-        "bytes": done.size,
-        "whole": done.whole,
-        "difference": done.difference,
+        "out": str(exported.path),
+        "format": exported.format,
+        "bytes": exported.size,
+        "whole": exported.whole,
+        "difference": exported.difference,
         "accuracy": None if loss is None else loss.before,
         "accuracy_int8": None if loss is None else loss.after,
         "measured_on": None if loss is None else loss.count,
     }
 
 
-def _line(done: Exported) -> str:
-    shown = f"{done.path}: {done.size / 1e6:,.1f} MB; "
-    if done.loss is not None:
-        loss = done.loss
+def _line(exported: Exported) -> str:
+    shown = f"{exported.path}: {megabytes(exported.size)}; "
+    if exported.loss is not None:
+        loss = exported.loss
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
         return f"{shown}accuracy {percent(loss.after)} in 8 bits, {before}"
-    return f"{shown}its answers differ by {done.difference:.1g} at most on 200 texts"
+    return f"{shown}its probabilities differ by at most {exported.difference:.1g} on 200 texts"

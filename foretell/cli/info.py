@@ -1,72 +1,149 @@
-"""The verb `info`: what is in a model directory, or what the presets are."""
+"""The command `info`: a model directory, the presets, or every setting."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from foretell.cli.models import open_model
-from foretell.cli.output import aligned
-from foretell.cli.train import figures
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, Settings, to_dict
+from foretell.cli.options import AS_TEXT, Output, Switch
+from foretell.cli.output import Format, Writer, aligned, figures, listed, megabytes, show
+from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
+from foretell.config import Job, to_dict
 from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
+
+JOBS: tuple[Job, ...] = ("words", "labels")
 
 
 def info(
     model: Annotated[str | None, Parameter(name="MODEL")] = None,
     /,
     *,
-    presets: Annotated[bool, Parameter(negative=())] = False,
+    presets: Switch = False,
+    settings: Switch = False,
+    output: Output = AS_TEXT,
 ) -> None:
-    """Show a model directory, or the presets.
+    """Show a model directory, the presets, or every setting.
 
     Args:
-        model: a model directory.
-        presets: show every preset, each setting with its value.
+        model: Model directory.
+        presets: Show the value of each setting in each preset.
+        settings: Show every setting of both jobs, with its range, its values in the presets, and what it
+            does.
     """
-    if presets:
-        print(f"{presets_text('words', WORDS_PRESETS)}\n\n{presets_text('labels', LABELS_PRESETS)}")
-    elif model is None:
-        raise UsageError(expected="a model directory or --presets", found="nothing", where="MODEL")
+    format = output.chosen()
+    if [model is not None, presets, settings].count(True) != 1:
+        raise UsageError(
+            expected="one of: a model directory, --presets, --settings",
+            found="none of them" if model is None and not presets and not settings else "several of them",
+            where="MODEL",
+        )
+    if model is not None:
+        _write_model(open_model(model), format)
+    elif format != "text":
+        _write_settings(format)
+    elif presets:
+        show("\n\n".join(presets_text(job) for job in JOBS))
     else:
-        print(model_text(model))
+        show("\n\n".join(settings_text(job) for job in JOBS))
 
 
-def presets_text(job: str, presets: dict[str, Any]) -> str:
-    """Return a table of a job's presets: a row for each setting, a column for each preset."""
-    kind: type[Settings] = type(next(iter(presets.values())))
-    rows: list[tuple[object, ...]] = [(job, *presets, "")]
-    for f in dataclasses.fields(kind):
-        values = (_plain(getattr(settings, f.name)) for settings in presets.values())
-        rows.append((f.name.replace("_", "-"), *values, f.metadata["help"]))
-    return aligned(rows)
+def presets_text(job: Job) -> str:
+    """Return a table of the presets of a job: a row for each setting, a column for each preset."""
+    infos = setting_infos(job)
+    rows = [(each.flag.removeprefix("--"), *map(plain, each.presets.values())) for each in infos]
+    return aligned([(job, *infos[0].presets), *rows])
 
 
-def model_text(model: str) -> str:
-    """Return what is in a model directory: its job, figures, labels, settings and size."""
-    opened = open_model(model)
-    files = [path for path in Path(model).iterdir() if path.is_file()]
-    size = sum(path.stat().st_size for path in files)
+def settings_text(job: Job) -> str:
+    """Return every setting of a job, with what it does, its range and its values in the presets."""
+    from foretell.cli.help import two_columns
+
+    lines = [f"{job}: options of foretell train {job}"]
+    purpose = None
+    for each in setting_infos(job):
+        if each.purpose != purpose:
+            purpose = each.purpose
+            lines += ["", purpose.capitalize()]
+        lines += two_columns([(_with_values(each), each.flag_help())], _width())
+    return "\n".join(lines)
+
+
+def _with_values(setting: SettingInfo) -> str:
+    if setting.type == "bool":
+        return f"--[no-]{setting.flag.removeprefix('--')}"
+    values = "|".join(setting.choices) or {"int": "N", "float": "X"}[setting.type]
+    return f"{setting.flag} {values}"
+
+
+def _width() -> int:
+    import shutil
+
+    from foretell.cli.help import MAX_WIDTH
+
+    return min(shutil.get_terminal_size().columns, MAX_WIDTH)
+
+
+def _write_settings(format: Format) -> None:
+    infos = [each for job in JOBS for each in setting_infos(job)]
+    names = list(dict.fromkeys(name for each in infos for name in each.presets))
+    columns = [f.name for f in dataclasses.fields(SettingInfo) if f.name not in ("choices", "presets")]
+    writer = Writer(format, [*columns, "choices", *names])
+    for each in infos:
+        record = dataclasses.asdict(each)
+        if format != "jsonl":
+            record |= record.pop("presets")
+        writer.write(record, "")
+
+
+def _write_model(opened: Model, format: Format) -> None:
+    if format == "text":
+        show(model_text(opened))
+        return
+    record = model_record(opened)
+    columns = [name for name, value in record.items() if not isinstance(value, dict)]
+    Writer(format, columns).write(record, "")
+
+
+def model_record(opened: Model) -> dict[str, object]:
+    """Return what is in a model directory: its job, vocabulary, size, labels, figures and settings."""
+    return {
+        "path": str(opened.directory),
+        "job": opened.job,
+        "preset": opened.preset,
+        "foretell": opened.written_by,
+        "vocabulary": opened.tokenizer.size,
+        "bytes": _size(opened.directory),
+        "labels": list(opened.labels or ()),
+        "metrics": opened.metrics,
+        "settings": to_dict(opened.settings),
+    }
+
+
+def model_text(opened: Model) -> str:
+    """Return what is in a model directory, for people."""
+    record = model_record(opened)
     head: list[tuple[str, object]] = [
         ("job", opened.job),
         ("preset", opened.preset),
-        ("made by", f"foretell {opened.written_by or '?'}"),
-        ("vocabulary", f"{opened.tokenizer.size:,}"),
-        ("files", f"{size / 1e6:.1f} MB, every one as it was written"),
+        ("made by", f"foretell {record['foretell'] or '(unknown version)'}"),
+        ("vocabulary", f"{opened.tokenizer.size:,} words"),
+        ("files", f"{megabytes(_size(opened.directory))}, verified"),
     ]
     if opened.labels:
         head.append(("labels", ", ".join(opened.labels)))
-    settings = [(name.replace("_", "-"), _plain(value)) for name, value in to_dict(opened.settings).items()]
-    blocks = [("", head), ("figures", figures(opened.metrics)), ("settings", settings)]
-    return "\n\n".join(
-        f"{title}\n{aligned(rows, indent=2)}" if title else aligned(rows) for title, rows in blocks if rows
-    )
+    settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]
+    blocks = [listed(head), f"settings\n{listed(settings, indent=2)}"]
+    if rows := figures(opened.metrics):
+        blocks.insert(1, f"figures\n{listed(rows, indent=2)}")
+    return "\n\n".join(blocks)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else f"{value}"
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.iterdir() if file.is_file())

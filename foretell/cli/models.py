@@ -1,4 +1,4 @@
-"""Opening what a verb is given: a verified model for the right job."""
+"""Model directories that commands are given: verified, and for the right job."""
 
 from __future__ import annotations
 
@@ -20,17 +20,25 @@ def open_model(model: str) -> Model:
 
 
 def open_words(model: str) -> WordsRuntime:
-    """Open a model directory that must be for words."""
+    """Open a model directory that must be for words.
+
+    Raises:
+        UsageError: it is for labels.
+    """
     opened = open_model(model)
     if opened.job != "words":
-        raise _wrong_job("words", "labels", model, "foretell classify")
+        raise _wrong_job("words", "labels", model, "foretell classify or explain")
     from foretell.runtime.words.predictor import WordsRuntime
 
     return WordsRuntime.from_model(opened)
 
 
 def open_labels(model: str) -> LabelsRuntime:
-    """Open a model directory that must be for labels."""
+    """Open a model directory that must be for labels.
+
+    Raises:
+        UsageError: it is for words.
+    """
     opened = open_model(model)
     if opened.job != "labels":
         raise _wrong_job("labels", "words", model, "foretell next, complete or score")
@@ -39,7 +47,10 @@ def open_labels(model: str) -> LabelsRuntime:
     return LabelsRuntime.from_model(opened)
 
 
-def _wrong_job(wanted: str, found: str, model: str, verbs: str) -> UsageError:
+def _wrong_job(expected: str, found: str, model: str, commands: str) -> UsageError:
     return UsageError(
-        expected=f"a model for {wanted}", found=f"one for {found}", where=model, fix=f"use {verbs} with it"
+        expected=f"a model for {expected}",
+        found=f"one for {found}",
+        where=model,
+        fix=f"use {commands} with it",
     )

@@ -1,52 +1,42 @@
-"""Where the value of an option comes from: its flag, FORETELL_*, the --config file, its default.
-
-Every field of `WordsSettings` and `LabelsSettings` becomes a flag here, so that a setting is declared once.
-"""
+"""Options that several commands share: input, output, numbers and switches."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import os
-import tomllib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Argument, ArgumentCollection, Group, Parameter, Token
+from cyclopts import Group, Parameter, Token
 
-from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.cli.output import Format
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from foretell.data.examples import Examples
+    from foretell.data.options import Arguments, Part
 
-    from foretell.data.options import Arguments
+INPUT = Group("Input", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
 
-PREFIX = "FORETELL_"
-SETTINGS = Group("Settings (the preset's value where not given)", sort_key=10)
-
-
-def options_of(settings: type[Settings]) -> Any:
-    """Return a dataclass with the fields of `settings`, each a flag that is None where not given."""
-    hints = get_type_hints(settings)
-    fields = [
-        (f.name, Annotated[hints[f.name] | None, _flag(f, hints[f.name])], dataclasses.field(default=None))
-        for f in dataclasses.fields(settings)
-    ]
-    # Without a module of our own, the class would count as one of Python's, which have no flags.
-    options = dataclasses.make_dataclass(
-        f"{settings.__name__}Options", fields, namespace={"__module__": __name__}, frozen=True, kw_only=True
-    )
-    return Parameter(name="*")(options)
+RARE = " (more)"
+"""How the name of a group ends whose options only `--help-all` shows."""
 
 
-def _flag(f: dataclasses.Field[Any], hint: Any) -> Parameter:
-    converter = whole_number if hint is int else None
-    return Parameter(help=f.metadata["help"], group=SETTINGS, show_default=False, converter=converter)
+def rare(group: Group) -> Group:
+    """Return the group for the less common options of `group`; `--help-all` lists them after the others."""
+    return Group(group.name + RARE, sort_key=group.sort_key)
 
 
-def whole_number(hint: Any, tokens: Sequence[Token]) -> int:
+InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel", "fasttext"]
+
+Switch = Annotated[bool, Parameter(negative=())]
+"""A flag without a value and without a `--no-` form."""
+
+Literally = Annotated[bool, Parameter(name="--literal", negative=(), group=INPUT)]
+"""The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
+
+
+def whole_number(hint: object, tokens: Sequence[Token]) -> int:
     """Convert an option to an int; cyclopts alone would round 1.5."""
     del hint
     try:
@@ -58,84 +48,100 @@ def whole_number(hint: Any, tokens: Sequence[Token]) -> int:
 Whole = Annotated[int, Parameter(converter=whole_number)]
 
 
-def labelled_arguments() -> Arguments:
-    """Return how the commands that read labelled texts spell their arguments, for errors."""
-    from foretell.data.options import Arguments
+@Parameter(name="*", group=OUTPUT)
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How the answer is written to stdout.
 
-    return Arguments(text="--text {}", label="--label {}", format=None)
-
-
-def given(options: Any) -> dict[str, Any]:
-    """Return the settings that were given: those fields of an options dataclass that are not None."""
-    if options is None:
-        return {}
-    return {name: value for name, value in vars(options).items() if value is not None}
-
-
-if TYPE_CHECKING:
-    WordsOptions = Any
-    LabelsOptions = Any
-else:
-    WordsOptions = options_of(WordsSettings)
-    LabelsOptions = options_of(LabelsSettings)
-
-
-def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Give every option without a value the one of its FORETELL_* variable: FORETELL_UNITS is --units."""
-    del app, commands
-    for argument in _options(arguments):
-        name = PREFIX + argument.name.lstrip("-").upper().replace("-", "_")
-        if not argument.tokens and name in os.environ:
-            argument.append(Token(keyword=name, value=os.environ[name], source="environment"))
-
-
-def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Give every option without a value the one of the file that --config names.
-
-    Keys are the flags' names, with - or _.
-
-    Raises:
-        UsageError: no such file, not TOML, or a key that is no option of this command.
+    Attributes:
+        format: Write text (for people), jsonl (one JSON object a line), csv, or csv-raw. csv puts an
+            apostrophe before texts that a spreadsheet would run as a formula; csv-raw does not.
+        json: Short for --format jsonl.
     """
-    del app
-    known = {argument.name.lstrip("-"): argument for argument in _options(arguments)}
-    path = _config_path(known.get("config"))
-    if path is None:
-        return
-    for key, value in _read_toml(path).items():
-        name = key.replace("_", "-")
-        if name not in known or name == "config":
-            raise _unknown_key(key, path, " ".join(commands), sorted(known.keys() - {"config"}))
-        if isinstance(value, dict | list):
-            raise UsageError(expected="one value", found=f"{value!r}", where=f"{path}, {key}")
-        if not known[name].tokens:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            known[name].append(Token(keyword=f"{path}, {key}", value=text, source=str(path)))
+
+    format: Format = "text"
+    json: Switch = False
+
+    def chosen(self) -> Format:
+        """Return the format that was asked for.
+
+        Raises:
+            UsageError: --json and another --format than jsonl.
+        """
+        if not self.json:
+            return self.format
+        if self.format not in ("text", "jsonl"):
+            raise UsageError(
+                expected="one output format",
+                found=f"--json and --format {self.format}",
+                fix="leave one of them out",
+            )
+        return "jsonl"
 
 
-def _options(arguments: ArgumentCollection) -> Iterator[Argument]:
-    """The options: not the positional arguments, nor the dataclass that holds the settings' flags."""
-    return (
-        a for a in arguments if a.parse and a.index is None and a.name.startswith("--") and not a.children
-    )
+AS_TEXT = Output()
 
 
-def _config_path(argument: Argument | None) -> Path | None:
-    return Path(argument.tokens[-1].value) if argument is not None and argument.tokens else None
+@Parameter(name="*", group=INPUT)
+@dataclass(frozen=True, kw_only=True)
+class TextInput:
+    """Which texts a source of records holds.
+
+    Attributes:
+        text: Name the column with the texts, where it is not clear.
+        input_format: Name the format of the data, where its name does not show it.
+    """
+
+    text: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+    input_format: InputFormat | None = None
+
+    def arguments(self) -> Arguments:
+        """Return how a command with these options spells them, for errors."""
+        from foretell.data.options import Arguments
+
+        return Arguments(text="--text {}", label=None, format="--input-format {}")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(expected="a TOML file", found=str(error), where=str(path)) from error
-    except OSError as error:
-        raise UsageError(
-            expected="a TOML file", found=error.strerror or str(error), where=str(path), fix="check --config"
-        ) from error
+@Parameter(name="*", group=INPUT)
+@dataclass(frozen=True, kw_only=True)
+class LabelledInput(TextInput):
+    """Which texts and labels a source of records holds.
+
+    Attributes:
+        text: Name the column with the texts, where it is not clear.
+        input_format: Name the format of the data, where its name does not show it.
+        label: Name the column with the labels, where it is not clear.
+    """
+
+    label: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+
+    def arguments(self) -> Arguments:
+        """Return how a command with these options spells them, for errors."""
+        from foretell.data.options import Arguments
+
+        return Arguments(text="--text {}", label="--label {}", format="--input-format {}")
+
+    def read(self, source: str, *, part: Part) -> Examples:
+        """Read the texts and labels of a source.
+
+        Args:
+            source: a file, a folder, "-" for standard input, or a named set.
+            part: of a source that is divided into parts.
+
+        Raises:
+            DataError: the source cannot be read, or its columns are not clear.
+        """
+        from foretell.data.examples import read_examples
+
+        return read_examples(
+            source,
+            text=self.text,
+            label=self.label,
+            format=self.input_format,
+            part=part,
+            arguments=self.arguments(),
+        )
 
 
-def _unknown_key(key: str, path: Path, command: str, known: list[str]) -> UsageError:
-    near = difflib.get_close_matches(key.replace("_", "-"), known, n=1)
-    fix = f"did you mean {near[0]}?" if near else f"see foretell {command} --help"
-    return UsageError(expected=f"an option of foretell {command}", found=f"'{key}'", where=str(path), fix=fix)
+ANY_TEXTS = TextInput()
+ANY_RECORDS = LabelledInput()

@@ -1,70 +1,120 @@
-"""How answers are written to stdout: aligned text for people, JSON lines and CSV for programs."""
+"""Everything that the command line writes: text for people, JSON Lines and CSV for programs.
+
+Texts, labels and file names may hold terminal control sequences. Nothing here sends one to a terminal: text
+for people is always sanitised, JSON escapes them, and CSV is sanitised where stdout is a terminal.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
+# The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _AS_TEXT = "'"
 
 _ROW_END = "\r\n"
 
+# Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
+# lone surrogates, which no terminal can show.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-def as_json(value: Any) -> str:
-    """Return `value` as JSON on one line, letters as they are."""
-    return json.dumps(value, ensure_ascii=False, default=float)
+
+def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
+    """Write text for people to stdout, sanitised."""
+    print(visible(text), end=end, flush=flush)
+
+
+def note(text: str, *, end: str = "\n") -> None:
+    """Write text for people to stderr, sanitised, at once."""
+    print(visible(text), end=end, file=sys.stderr, flush=True)
+
+
+def visible(text: str) -> str:
+    """Return `text` with each control character replaced by one that can be seen; newline and tab stay."""
+    return _UNSAFE.sub(_picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    # U+2400 and following are pictures of the C0 controls: ␛ for escape.
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def on_one_line(text: str) -> str:
+    """Return `text` sanitised, with every run of white space as one space."""
+    return visible(" ".join(text.split()))
+
+
+def as_json(value: object) -> str:
+    """Return `value` as JSON on one line: letters as they are, control characters escaped."""
+    line = json.dumps(value, ensure_ascii=False, default=float)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+def write_object(value: object) -> None:
+    """Write one JSON object as a line of stdout."""
+    print(as_json(value))
 
 
 class _Rows:
     """Takes rows of CSV from Python's writer, which quotes a lone \\r only where a row ends with one."""
 
+    def __init__(self, *, sanitised: bool) -> None:
+        self._sanitised = sanitised
+
     def write(self, row: str) -> None:
-        sys.stdout.write(row.removesuffix(_ROW_END) + "\n")
+        row = row.removesuffix(_ROW_END)
+        sys.stdout.write((visible(row) if self._sanitised else row) + "\n")
 
 
 class Writer:
-    """Writes one record after another to stdout, each at once, so that a pipe sees it.
+    """Writes records to stdout, one after another, in one output format.
+
+    >>> writer = Writer("csv", ["word", "probability"])
+    word,probability
+    >>> writer.write({"word": "the", "probability": 0.5}, "the  0.5000")
+    the,0.5
 
     Args:
-        format: text writes the line it is given, jsonl the whole record, csv and csv-raw the record's
-            `columns`. In csv a text that a spreadsheet would run as a formula gets an apostrophe in front, as
+        format: text writes the line for people, jsonl the whole record, csv and csv-raw the `columns` of the
+            record. csv puts an apostrophe before a text that a spreadsheet would run as a formula, as
             spreadsheets mark a text; csv-raw leaves every text as it is.
-        columns: the keys of a record that are columns of CSV.
+        columns: the keys of a record that are columns of CSV, in order.
     """
 
     def __init__(self, format: Format, columns: Sequence[str]) -> None:
         self._format, self._columns = format, columns
-        self._csv = csv.writer(_Rows(), lineterminator=_ROW_END)
+        self._csv = csv.writer(_Rows(sanitised=sys.stdout.isatty()), lineterminator=_ROW_END)
         if format in ("csv", "csv-raw"):
-            self._csv.writerow(columns)
+            self._csv.writerow([self._cell(column) for column in columns])
 
-    def write(self, record: dict[str, Any], text: str) -> None:
-        """Write `record`; `text` is what a person reads instead."""
+    def write(self, record: Mapping[str, object], text: str) -> None:
+        """Write `record`, or `text`, which shows it to people; several lines for several values."""
         if self._format == "jsonl":
-            print(as_json(record))
+            write_object(record)
         elif self._format in ("csv", "csv-raw"):
-            self._csv.writerow([self._field(record[column]) for column in self._columns])
+            self._csv.writerow([self._cell(record.get(column, "")) for column in self._columns])
         else:
-            print(text)
+            show(text)
 
-    def _field(self, value: Any) -> Any:
+    def _cell(self, value: object) -> object:
         """Return a value as one cell of a table."""
-        cell = "; ".join(value) if isinstance(value, list) else value
+        cell = "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
         # Numbers stay what they are: -1.5 is no formula.
-        dangerous = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
-        return _AS_TEXT + cell if dangerous else cell
+        is_formula = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
+        return f"{_AS_TEXT}{cell}" if is_formula else cell
 
 
 def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
     """Return rows as columns of equal width: text to the left, numbers to the right."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[_shown(value) for value in row] for row in rows]
     if not cells:
         return ""
     widths = [max(len(row[i]) if i < len(row) else 0 for row in cells) for i in range(max(map(len, cells)))]
@@ -73,6 +123,13 @@ def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:
         for row in cells
     )
     return "\n".join(" " * indent + line.rstrip() for line in lines)
+
+
+def listed(rows: Iterable[tuple[str, object]], *, indent: int = 0) -> str:
+    """Return names and values, one pair a line, the values in one column."""
+    pairs = [(_shown(name), _shown(value)) for name, value in rows]
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(f"{' ' * indent}{name:<{width}}  {value}".rstrip() for name, value in pairs)
 
 
 def excerpt(text: str, width: int = 70) -> str:
@@ -86,6 +143,11 @@ def percent(part: float) -> str:
     return f"{100 * part:.2f} %"
 
 
+def megabytes(size: int) -> str:
+    """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
+
+
 def duration(seconds: float) -> str:
     """Return seconds as "7 s", "3 min 05 s" or "2 h 10 min"."""
     whole = round(seconds)
@@ -96,12 +158,24 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _cell(value: object) -> str:
+def figures(metrics: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return the metrics of a training that are single values, as rows to show."""
+    rows: list[tuple[str, object]] = []
+    for name, value in metrics.items():
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            continue
+        shown = duration(value) if name == "seconds" and not isinstance(value, str) else value
+        rows.append((name.replace("_", " "), shown))
+    return rows
+
+
+def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    cell = str(value)
+    return on_one_line(cell) if "\n" in cell or _UNSAFE.search(cell) else cell
 
 
 def _is_number(cell: str) -> bool:

@@ -1,28 +1,31 @@
-"""What a training shows while it runs: a live line on a terminal, plain lines elsewhere, all on stderr."""
+"""The progress of a training, on stderr: a moving line on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING
 
-from foretell.cli.output import duration, percent
+from foretell.cli.output import duration, note, percent, visible
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 
-QUIET_SECONDS = 10.0
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+MIN_SECONDS = 10.0
+"""Between two lines about steps, where there is no terminal."""
 
 
 class PlainView:
-    """A listener that prints what is said, each end of an epoch, and how far it is every ten seconds."""
+    """A listener that writes notes, the end of each epoch, and every ten seconds the current step."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+    def __init__(self) -> None:
         self._shown = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Progress) and time.monotonic() - self._shown < QUIET_SECONDS:
+        if isinstance(event, Progress) and time.monotonic() - self._shown < MIN_SECONDS:
             return
         line = describe(event)
         if line:
@@ -30,7 +33,7 @@ class PlainView:
             self._print(line)
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        note(line)
 
     def __enter__(self) -> PlainView:
         return self
@@ -42,14 +45,15 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """A listener that keeps one moving line at the bottom of a terminal, and prints the rest above it."""
+    """A listener that keeps one moving line at the bottom of a terminal and writes the rest above it."""
 
     def __init__(self) -> None:
         super().__init__()
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bars
 
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
@@ -57,7 +61,7 @@ class LiveView(PlainView):
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
-        self._task: Any = None
+        self._task: TaskID | None = None
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -75,7 +79,7 @@ class LiveView(PlainView):
         )
 
     def _print(self, line: str) -> None:
-        self._bars.console.print(line, markup=False, soft_wrap=True)
+        self._bars.console.print(visible(line), markup=False, soft_wrap=True)
 
     def __enter__(self) -> LiveView:
         self._bars.start()
@@ -93,7 +97,7 @@ def view() -> PlainView:
 
 
 def describe(event: Event) -> str:
-    """Return one line for an event; empty where there is nothing worth a line."""
+    """Return one line for an event; "" where there is nothing to show."""
     if isinstance(event, Note):
         return event.text
     if isinstance(event, Progress):
@@ -117,7 +121,7 @@ def _epoch(event: EpochDone) -> str:
     line = f"epoch {event.epoch}/{event.epochs}  step {event.step:,}  loss {event.loss:.3f}"
     line += f"  {percent(event.accuracy)}"
     if event.valid_loss is not None:
-        line += f"  held out: loss {event.valid_loss:.3f}"
+        line += f"  validation: loss {event.valid_loss:.3f}"
     if event.valid_accuracy is not None:
         line += f"  {percent(event.valid_accuracy)}"
     return line + ("  (best)" if event.is_best else "")

@@ -1,15 +1,15 @@
-"""The verb `serve`: models over HTTP."""
+"""The command `serve`: models over HTTP."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.options import Whole
+from foretell.cli.options import Switch, Whole
+from foretell.cli.output import note
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:
@@ -18,34 +18,35 @@ if TYPE_CHECKING:
 PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 
 
-@Parameter(name="*", group=Group("Access", sort_key=1))
-@dataclass(kw_only=True)
+@Parameter(name="*", group=Group("Access", sort_key=5))
+@dataclass(frozen=True, kw_only=True)
 class AccessOptions:
-    """Who may ask.
+    """Who may send requests.
 
     Attributes:
-        token_file: a file with the token that requests must carry as Authorization: Bearer TOKEN.
-        allow_host: another name that the service is called by; may be given several times.
-        allow_origin: an origin whose pages may read answers (CORS), such as https://example.org.
+        token_file: Require the token in this file, as Authorization: Bearer TOKEN.
+        allow_host: Also accept requests to this host name. May be given several times.
+        allow_origin: Let pages of this origin read answers (CORS), such as https://example.org. May be given
+            several times.
     """
 
-    token_file: Path | None = None
-    allow_host: Annotated[tuple[str, ...], Parameter(negative=())] = ()
-    allow_origin: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    token_file: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    allow_host: Annotated[tuple[str, ...], Parameter(negative=(), metavar="NAME", show_default=False)] = ()
+    allow_origin: Annotated[tuple[str, ...], Parameter(negative=(), metavar="URL", show_default=False)] = ()
 
 
-@Parameter(name="*", group=Group("Limits", sort_key=2))
-@dataclass(kw_only=True)
+@Parameter(name="*", group=Group("Limits", sort_key=6))
+@dataclass(frozen=True, kw_only=True)
 class LimitOptions:
-    """What may be asked.
+    """What a request may ask for.
 
     Attributes:
-        limit_body: most bytes of a request.
-        limit_texts: most texts of a request.
-        limit_words: most words of a text or a continuation.
-        limit_queue: most texts that wait for an answer, of all requests together.
-        limit_seconds: most seconds for an answer.
-        limit_wait: most milliseconds that a text waits for others to share a batch with; 0: none.
+        limit_body: Maximum bytes of a request.
+        limit_texts: Maximum texts of a request.
+        limit_words: Maximum words of a text or a continuation.
+        limit_queue: Maximum texts that wait for an answer, of all requests together.
+        limit_seconds: Maximum seconds for an answer.
+        limit_wait: Maximum milliseconds that a text waits for others to share its batch (0: none).
     """
 
     limit_body: Whole = 4 << 20
@@ -56,23 +57,27 @@ class LimitOptions:
     limit_wait: float = 2.0
 
 
+_OPEN = AccessOptions()
+_USUAL = LimitOptions()
+
+
 def serve(
-    models: Annotated[tuple[str, ...], Parameter(name="MODEL", negative=())] = (),
+    models: Annotated[tuple[str, ...], Parameter(name="MODEL", negative=(), show_default=False)] = (),
     /,
     *,
-    host: str = "127.0.0.1",
+    host: Annotated[str, Parameter(metavar="ADDRESS")] = "127.0.0.1",
     port: Whole = 8000,
-    quiet: Annotated[bool, Parameter(negative=())] = False,
-    who: AccessOptions | None = None,
-    how_much: LimitOptions | None = None,
+    quiet: Switch = False,
+    who: AccessOptions = _OPEN,
+    how_much: LimitOptions = _USUAL,
 ) -> None:
     """Serve models over HTTP until Ctrl-C.
 
     Args:
-        models: model directories, each named as the directory is, or NAME=DIRECTORY.
-        host: the address to listen on; any but this machine's own needs --token-file.
-        port: the port; 0 takes one that is free, and says which.
-        quiet: log only what went wrong.
+        models: Model directories. A model has the name of its directory, or the one given as NAME=DIRECTORY.
+        host: Listen on this address. Any but 127.0.0.1 needs --token-file.
+        port: Listen on this port (0: a free one, which is printed).
+        quiet: Log failures only.
     """
     require(PACKAGES, "serving", TO_SERVE)
     from foretell.service.app import create_app, create_service
@@ -81,17 +86,16 @@ def serve(
     from foretell.service.models import named_places
     from foretell.service.server import Server, bind, url
 
-    given = asdict(how_much or LimitOptions())
-    limits = Limits(**{name.removeprefix("limit_"): value for name, value in given.items()})
+    limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     places = named_places(models)
-    allowed = _access(host, who or AccessOptions())
+    allowed = _access(host, who)
     with bind(host, port) as listening:
         service = create_service(places, limits)
         log_to_stderr()
         names = ", ".join(f"{served.name} ({served.loaded.card.job})" for served in service.models)
 
         def ready() -> None:
-            print(f"serving {names} at {url(listening)}; Ctrl-C stops", file=sys.stderr, flush=True)
+            note(f"serving {names} at {url(listening)}; Ctrl-C stops")
 
         Server(create_app(service, allowed, quiet=quiet), ready=ready).listen(listening)
 

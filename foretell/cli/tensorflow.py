@@ -1,4 +1,4 @@
-"""TensorFlow, for the verbs that need it: loaded late, and without a word of its own on the terminal."""
+"""TensorFlow for the commands that need it: imported late, and without its own messages on the terminal."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import sys
 from importlib import import_module
 
+from foretell.cli.output import note
+
 
 def load_tensorflow() -> None:
-    """Import TensorFlow, which takes seconds, and keep its notes about this machine from the user's terminal.
+    """Import TensorFlow and Keras, which takes seconds, and drop what they write to stderr meanwhile.
 
-    It writes them while it is loaded, from C++ and whatever the log level: only its stderr can be shut.
+    TensorFlow writes about the machine from C++, whatever the log level: only closing its stderr helps.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if sys.stderr.isatty():
-        print("loading TensorFlow …", end="\r", file=sys.stderr, flush=True)
+        note("loading TensorFlow …", end="\r")
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

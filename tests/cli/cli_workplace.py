@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 TINY = {
     "FORETELL_UNITS": "8",
@@ -22,7 +24,7 @@ NOTES = [
 
 @dataclass
 class Answer:
-    """What one command answered."""
+    """The exit code and the output of one command."""
 
     code: int
     out: str
@@ -30,6 +32,12 @@ class Answer:
 
 
 Run = Callable[..., Answer]
+
+
+def settings_of(model: Path) -> dict[str, object]:
+    """Return the settings that a model directory records."""
+    settings: dict[str, object] = json.loads((model / "config.json").read_text())["settings"]
+    return settings
 
 
 def reviews() -> Iterator[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from cli_workplace import Run
 
-from foretell.cli import describe, main, resume_command
+from foretell.cli.failures import describe, help_command, resume_command
 from foretell.errors import Interrupted
 
 WRONG_USAGE = [
@@ -24,6 +22,12 @@ WRONG_USAGE = [
     "complete notes-model the --temperature -1",
     "complete notes-model the --words 0",
     "info",
+    "info reviews-model --presets",
+    "classify reviews-model good --json --format csv",
+    "evaluate notes-model notes.txt --label team",
+    "export reviews-model --to pickle",
+    "score",
+    "explain notes-model good",
     "train words notes.txt",
     "train words notes.txt --out x --preset huge",
     "train words notes.txt --out x --units 0",
@@ -38,6 +42,9 @@ FAILED = [
     ("next missing-model the", "missing-model"),
     ("next . the", "did not write"),
     ("score notes-model missing.txt", "missing.txt"),
+    ("next notes-model missing.txt", "missing.txt"),
+    ("complete notes-model missing.gz", "missing.gz"),
+    ("explain reviews-model review.csv", "did you mean reviews.csv?"),
     ("classify reviews-model missing.csv", "missing.csv"),
     ("classify reviews-model tickets.csv --text nosuch", "body, team, subject"),
     ("evaluate reviews-model missing.csv", "missing.csv"),
@@ -76,17 +83,6 @@ def test_a_damaged_model_is_refused(run: Run, tmp_path: Path) -> None:
     assert "model.onnx" in answer.err
 
 
-def test_debug_shows_the_traceback_and_the_line(run: Run) -> None:
-    answer = run("next", "missing-model", "the", "--debug")
-    assert answer.code == 1
-    assert "Traceback" in answer.err
-    assert answer.err.splitlines()[-1].startswith("foretell: missing-model")
-
-
-def test_a_text_after_two_dashes_is_no_option(run: Run) -> None:
-    assert "--debug" in run("classify", "reviews-model", "--", "--debug").out
-
-
 def test_a_missing_extra_gives_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from foretell import machine
 
@@ -113,33 +109,49 @@ def test_an_interruption_gives_the_command_that_resumes() -> None:
     assert describe(KeyboardInterrupt(), [])[1] == 130
 
 
+def test_a_signal_has_its_own_exit_code() -> None:
+    error = Interrupted(expected="a", found="b")
+    error.exit_code = 143
+    assert describe(error, ["train"])[1] == 143
+
+
+def test_a_wrong_option_names_the_help_that_there_is() -> None:
+    assert help_command(["train", "labels", "--no"]) == "foretell train labels --help"
+    assert help_command(["train", "lables"]) == "foretell --help"
+    assert help_command(["nxt"]) == "foretell --help"
+    assert help_command(["next", "m"]) == "foretell next --help"
+
+
+def test_errors_name_only_options_that_the_command_has(run: Run, workplace: Path) -> None:
+    unclear = workplace / "unclear.csv"
+    unclear.write_text("a,b,c\n1,2,3\n4,5,6\n")
+    labels = run("evaluate", "reviews-model", "unclear.csv")
+    assert "--text COLUMN" in labels.err or "--label COLUMN" in labels.err
+    for command in ("evaluate", "export", "train labels"):
+        text = run(*command.split(), "--help").out
+        assert "--text" in text
+        assert "--label" in text
+        assert "--input-format" in text
+
+
+def test_control_sequences_never_reach_the_terminal(run: Run) -> None:
+    for argv in (
+        ["next", "missing\x1b]0;x\x07", "the"],
+        ["classify", "reviews-model", "--\x1b[31m"],
+        ["train", "words", "no\x1b[31m.txt", "--out", "x"],
+        ["next", "missing\x9b31m", "the", "--debug"],
+    ):
+        answer = run(*argv)
+        assert answer.code in (1, 2)
+        assert not set("\x1b\x07\x9b") & set(answer.err)
+        assert "\u241b" in answer.err or "\ufffd" in answer.err
+
+
 def test_a_full_disk_is_one_line() -> None:
     line, code = describe(OSError(28, "No space left on device", "model.onnx"), [])
     assert code == 1
     assert line.startswith("model.onnx: expected")
     assert "No space left on device" in line
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_standard_output_fails() -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "foretell", "info", "--presets"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    assert done.returncode == 1
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_main_reads_the_process_arguments(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["foretell", "info"])
-    assert main() == 2
-    assert "--presets" in capsys.readouterr().err
 
 
 def _is_one_line(text: str) -> bool:

@@ -18,7 +18,7 @@ import pytest
 from cli_workplace import Run
 
 from foretell import machine
-from foretell.cli.app import VERBS
+from foretell.cli.app import COMMANDS
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def served(workplace: Path, *arguments: str) -> Iterator[tuple[str, subprocess.P
 
 
 @pytest.mark.parametrize(
-    ("example", "stop"), list(zip(VERBS["serve"].examples, [signal.SIGTERM, signal.SIGINT], strict=True))
+    ("example", "stop"), list(zip(COMMANDS["serve"].examples, [signal.SIGTERM, signal.SIGINT], strict=True))
 )
 def test_each_example_serves_and_stops_when_asked(workplace: Path, example: str, stop: int) -> None:
     words = shlex.split(example)[2:]

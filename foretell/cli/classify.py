@@ -1,0 +1,152 @@
+"""The command `classify`: the label of each text."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from foretell.cli.counter import counter
+from foretell.cli.data_size import size_of_records
+from foretell.cli.inputs import STDIN, Notes, read_records
+from foretell.cli.models import open_labels
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
+from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
+from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from foretell.data.examples import Record
+    from foretell.runtime.labels.classifier import Verdict
+
+ANSWER = ("label", "probability", "probabilities", "reason", "flags")
+"""The parts of an answer, in the order in which they are written; csv has no column of `probabilities`."""
+
+
+def classify(
+    model: str,
+    texts: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=(), show_default=False)] = (),
+    /,
+    *,
+    reading: TextInput = ANY_TEXTS,
+    literal: Literally = False,
+    keep_columns: Annotated[bool, Parameter(group=OUTPUT)] = True,
+    abstain_below: Annotated[float | None, Parameter(group=OUTPUT, metavar="P")] = None,
+    output: Output = AS_TEXT,
+) -> None:
+    """Write the label of each text, with its probability.
+
+    Args:
+        model: Model directory for labels.
+        texts: Texts, files, folders, or - for standard input; without any, standard input.
+        literal: Take every argument as a text, also where a file has this name.
+        keep_columns: Keep the other columns of each record in jsonl and csv.
+        abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate shows how
+            much accuracy that gains.
+    """
+    if not texts and sys.stdin.isatty():
+        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
+    runtime = open_labels(model)
+    arguments = texts or (STDIN,)
+    size = size_of_records(arguments, literal=literal)
+    answers = _Answers(output.chosen(), runtime.labels, keep_columns=keep_columns)
+    waiting: deque[Record] = deque()
+    notes = Notes()
+
+    def read() -> Iterator[str]:
+        for record in read_records(arguments, reading, literal=literal, notes=notes):
+            waiting.append(record)
+            yield record.text
+            # The next record may take a while to come: what is answered must not wait for it in a buffer.
+            sys.stdout.flush()
+
+    with counter("classifying", size.total, streams=True) as advance:
+        for verdict in runtime.classify(read(), abstain_below=abstain_below):
+            notes.show_new()
+            record = waiting.popleft()
+            answers.write(record, verdict)
+            if advance is not None:
+                advance(size.of(record))
+    answers.finish()
+    notes.show_new()
+
+
+class _Answers:
+    """Writes one answer for each record, all under the names that the first record leaves free."""
+
+    def __init__(self, format: Format, labels: list[str], *, keep_columns: bool) -> None:
+        self._format = format
+        self._keep_columns = keep_columns
+        self._width = max(len(on_one_line(label)) for label in labels)
+        self._writer: Writer | None = None
+        self._columns: frozenset[str] = frozenset()
+        self._names: dict[str, str] = {}
+        self._has_dropped = False
+
+    def write(self, record: Record, verdict: Verdict) -> None:
+        kept = record.fields if self._keep_columns else {"text": record.text}
+        writer = self._writer or self._open(kept)
+        if self._format == "text":
+            writer.write({}, _line(verdict, excerpt(record.text), self._width))
+            return
+        answer = {self._names[part]: value for part, value in _parts(verdict).items()}
+        writer.write({**self._fitting(kept), **answer}, "")
+
+    def finish(self) -> None:
+        """Write the header of a table without records."""
+        if self._writer is None:
+            self._open({"text": ""})
+
+    def _open(self, columns: Mapping[str, str]) -> Writer:
+        self._columns = frozenset(columns)
+        self._names = free_names(columns)
+        answers = (self._names[part] for part in ANSWER if part != "probabilities")
+        self._writer = Writer(self._format, [*columns, *answers])
+        return self._writer
+
+    def _fitting(self, columns: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the columns that can be written: jsonl takes new ones, unless a part of the answer has "
+        "the name."""
+        if self._columns.issuperset(columns):
+            return columns
+        taken = set(self._names.values())
+        fitting = {
+            name: value
+            for name, value in columns.items()
+            if name in self._columns or (self._format == "jsonl" and name not in taken)
+        }
+        if len(fitting) < len(columns) and not self._has_dropped:
+            self._has_dropped = True
+            left_out = ", ".join(f"'{name}'" for name in columns if name not in fitting)
+            note(f"left out columns that the first record does not have: {left_out}")
+        return fitting
+
+
+def free_names(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return a name for each part of the answer: where a column has it, `foretell_` is put in front."""
+    names = {}
+    for part in ANSWER:
+        name = part
+        while name in columns:
+            name = f"foretell_{name}"
+        names[part] = name
+    return names
+
+
+def _parts(verdict: Verdict) -> dict[str, object]:
+    return {
+        "label": verdict.label,
+        "probability": round(float(verdict.probability), 6),
+        "probabilities": {name: round(float(p), 6) for name, p in verdict.probabilities.items()},
+        "reason": verdict.reason,
+        "flags": list(verdict.flags),
+    }
+
+
+def _line(verdict: Verdict, beginning: str, width: int) -> str:
+    """Return a verdict for people; the column of labels is `width` wide."""
+    notes = "; ".join(filter(None, (verdict.reason, *verdict.flags)))
+    line = f"{on_one_line(str(verdict.label)):<{width}}  {verdict.probability:.4f}  {beginning}"
+    return f"{line.rstrip()}  [{notes}]" if notes else line

@@ -1,0 +1,41 @@
+"""The command `next`: the most probable next words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from foretell.cli.inputs import read_text
+from foretell.cli.models import open_words
+from foretell.cli.options import AS_TEXT, Literally, Output, Switch, Whole
+from foretell.cli.output import Writer, on_one_line
+
+
+def next_words(
+    model: str,
+    text: str,
+    /,
+    *,
+    k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
+    unfinished: Switch = False,
+    literal: Literally = False,
+    output: Output = AS_TEXT,
+) -> None:
+    """Write the most probable next words.
+
+    Args:
+        model: Model directory for words.
+        text: The text so far: a text, a file, or - for standard input.
+        k: Number of words.
+        unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
+            Their probabilities are relative to one another.
+        literal: Take the argument as a text, also where a file has this name.
+    """
+    candidates = open_words(model).next(read_text(text, literal=literal), k=k, unfinished=unfinished)
+    writer = Writer(output.chosen(), ["word", "probability"])
+    shown = [on_one_line(candidate.word) for candidate in candidates]
+    width = max(map(len, shown), default=0)
+    for word, candidate in zip(shown, candidates, strict=True):
+        record = {"word": candidate.word, "probability": round(float(candidate.probability), 6)}
+        writer.write(record, f"{word:<{width}}  {candidate.probability:.4f}")

@@ -1,0 +1,103 @@
+"""Where an option has its value from: its flag, else FORETELL_*, else the --config file, else its default."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import Argument, ArgumentCollection, Token
+
+from foretell.aliases import old_options
+from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+PREFIX = "FORETELL_"
+
+# FORETELL_DATA is the folder of the full data sets, not the value of --data.
+_RESERVED = frozenset({"FORETELL_DATA"})
+
+
+def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units.
+
+    The variable of an old name counts where that of the current name is not set.
+    """
+    del app
+    old_names = _old_names(commands)
+    for argument in _options(arguments):
+        name = argument.name.lstrip("-")
+        variables = [_variable(each) for each in (name, *old_names.get(name, ()))]
+        there = next((each for each in variables if each in os.environ and each not in _RESERVED), None)
+        if there is not None and not argument.tokens:
+            argument.append(Token(keyword=there, value=os.environ[there], source="environment"))
+
+
+def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Give every option without a value that of the file which --config names.
+
+    Keys are the names of the flags, with - or _; old names are accepted.
+
+    Raises:
+        UsageError: no such file, not TOML, or a key that is no option of this command.
+    """
+    del app
+    known = {argument.name.lstrip("-"): argument for argument in _options(arguments)}
+    config = known.pop("config", None)
+    if config is None or not config.tokens:
+        return
+    path = Path(config.tokens[-1].value)
+    command = " ".join(commands)
+    renamed = old_options(command)
+    values = {key.replace("_", "-"): (key, value) for key, value in _read_toml(path).items()}
+    for name, (key, value) in values.items():
+        current = renamed.get(name, name)
+        if current not in known:
+            raise _unknown_key(key, path, command, sorted(known))
+        if isinstance(value, dict | list):
+            raise UsageError(expected="one value", found=f"{value!r}", where=f"{path}, {key}")
+        is_overridden = current != name and current in values
+        if not known[current].tokens and not is_overridden:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            known[current].append(Token(keyword=f"{path}, {key}", value=text, source=str(path)))
+
+
+def _variable(option: str) -> str:
+    return PREFIX + option.upper().replace("-", "_")
+
+
+def _old_names(commands: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the current names that have old ones: current name to its old names."""
+    names: dict[str, list[str]] = {}
+    for old, current in old_options(" ".join(commands)).items():
+        names.setdefault(current, []).append(old)
+    return names
+
+
+def _options(arguments: ArgumentCollection) -> Iterator[Argument]:
+    """The options: not the positional arguments, nor the dataclasses that hold the flags."""
+    return (
+        a for a in arguments if a.parse and a.index is None and a.name.startswith("--") and not a.children
+    )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(expected="a TOML file", found=str(error), where=str(path)) from error
+    except OSError as error:
+        raise UsageError(
+            expected="a TOML file", found=error.strerror or str(error), where=str(path), fix="check --config"
+        ) from error
+
+
+def _unknown_key(key: str, path: Path, command: str, known: list[str]) -> UsageError:
+    near = difflib.get_close_matches(key.replace("_", "-"), known, n=1)
+    fix = f"did you mean {near[0]}?" if near else f"see foretell {command} --help-all"
+    return UsageError(expected=f"an option of foretell {command}", found=f"'{key}'", where=str(path), fix=fix)

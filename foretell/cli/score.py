@@ -1,0 +1,32 @@
+"""The command `score`: how probable a text is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from foretell.cli.counter import counted, counter
+from foretell.cli.data_size import bytes_of, utf8_bytes
+from foretell.cli.inputs import names_source, open_lines
+from foretell.cli.models import open_words
+from foretell.cli.options import AS_TEXT, Literally, Output
+from foretell.cli.output import Writer, listed
+
+
+def score(model: str, text: str, /, *, literal: Literally = False, output: Output = AS_TEXT) -> None:
+    """Write how probable a text is.
+
+    Args:
+        model: Model directory for words.
+        text: A text, a file (also .gz), or - for standard input.
+        literal: Take the argument as a text, also where a file has this name.
+    """
+    runtime = open_words(model)
+    is_file = names_source(text, literal=literal, folders=False)
+    with (
+        open_lines(text, literal=literal) as lines,
+        counter("scoring", bytes_of([text]) if is_file else None) as advance,
+    ):
+        result = runtime.score(counted(lines, advance, lambda line: utf8_bytes(line) + 1))
+    record = dataclasses.asdict(result)
+    rows = ((name.replace("_", " "), value) for name, value in record.items())
+    Writer(output.chosen(), list(record)).write(record, listed(rows))

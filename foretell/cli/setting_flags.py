@@ -1,0 +1,157 @@
+"""Every setting of a job as a flag, with a help text made of its metadata and of the presets' values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+
+from cyclopts import Group, Parameter
+
+from foretell.cli.options import rare, whole_number
+from foretell.config import (
+    DEFAULT_PRESET,
+    LABELS_PRESETS,
+    WORDS_PRESETS,
+    Job,
+    LabelsSettings,
+    Purpose,
+    Settings,
+    WordsSettings,
+)
+
+_KINDS: dict[Job, type[Settings]] = {"words": WordsSettings, "labels": LabelsSettings}
+_PRESETS: dict[Job, dict[str, Any]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
+# The presets that most people use come first.
+_FIRST = ("quick", DEFAULT_PRESET, "best")
+
+PURPOSES: tuple[Purpose, ...] = ("time", "text", "model", "learning", "validation", "ensemble")
+_GROUPS = {purpose: Group(purpose.capitalize(), sort_key=10 + i) for i, purpose in enumerate(PURPOSES)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingInfo:
+    """One setting of one job, as help texts and `foretell info --settings` show it.
+
+    Attributes:
+        job, name: of the setting; `name` as Python, TOML and config.json spell it.
+        purpose: the group that shows it.
+        common: whether `--help` shows it; `--help-all` shows every one.
+        help: one sentence.
+        type: "int", "float", "bool" or "choice".
+        choices: the allowed values of a choice, else none.
+        low, high: the inclusive range of a number; None: no bound.
+        presets: preset to value.
+    """
+
+    job: Job
+    name: str
+    purpose: Purpose
+    common: bool
+    help: str
+    type: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+    presets: dict[str, bool | int | float | str]
+
+    @property
+    def flag(self) -> str:
+        """The option of `foretell train`."""
+        return f"--{self.name.replace('_', '-')}"
+
+    def range(self) -> str:
+        """Return the range in words, or "" where every value is allowed."""
+        if self.choices or self.low is None:
+            return ""
+        return (
+            f"{plain(self.low)} or more" if self.high is None else f"{plain(self.low)} to {plain(self.high)}"
+        )
+
+    def preset_values(self) -> str:
+        """Return the values of the presets: "quick 1.5 · base 15", or "default 1" where all have one "
+        "value."""
+        names: dict[str, list[str]] = {}
+        for name, value in self.presets.items():
+            names.setdefault(plain(value), []).append(name)
+        if len(names) == 1:
+            return f"default {next(iter(names))}"
+        return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())
+
+    def flag_help(self) -> str:
+        """Return the help text of the flag: the sentence, the range and the values of the presets."""
+        return f"{self.help} [{'; '.join(filter(None, (self.range(), self.preset_values())))}]"
+
+
+def setting_infos(job: Job) -> tuple[SettingInfo, ...]:
+    """Return every setting of a job, in the order of their purposes, the common ones of each first."""
+    hints = get_type_hints(_KINDS[job])
+    infos = [_info(job, f, hints[f.name]) for f in dataclasses.fields(_KINDS[job])]
+    return tuple(sorted(infos, key=lambda info: (PURPOSES.index(info.purpose), not info.common)))
+
+
+def plain(value: bool | int | float | str) -> str:
+    """Return a value as one types it after a flag; on or off for a switch."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _info(job: Job, f: dataclasses.Field[Any], hint: type) -> SettingInfo:
+    presets = _PRESETS[job]
+    order = [name for name in _FIRST if name in presets]
+    order += [name for name in presets if name not in order]
+    choices: Sequence[str] = get_args(hint)
+    return SettingInfo(
+        job=job,
+        name=f.name,
+        purpose=f.metadata["purpose"],
+        common=f.metadata["common"],
+        help=f.metadata["help"],
+        type="choice" if choices else hint.__name__,
+        choices=tuple(choices),
+        low=f.metadata["low"],
+        high=f.metadata["high"],
+        presets={name: getattr(presets[name], f.name) for name in order},
+    )
+
+
+def _options_of(job: Job) -> Any:
+    """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
+    hints = get_type_hints(_KINDS[job])
+    fields = [
+        (info.name, Annotated[hints[info.name] | None, _flag(info)], dataclasses.field(default=None))
+        for info in setting_infos(job)
+    ]
+    # Without a module of our own, the class would count as one of Python's, which have no flags.
+    options = dataclasses.make_dataclass(
+        f"{job.capitalize()}Options", fields, namespace={"__module__": __name__}, frozen=True, kw_only=True
+    )
+    return Parameter(name="*")(options)
+
+
+def _flag(info: SettingInfo) -> Parameter:
+    metavar = {"int": "N", "float": "X"}.get(info.type)
+    return Parameter(
+        help=info.flag_help(),
+        group=_GROUPS[info.purpose] if info.common else rare(_GROUPS[info.purpose]),
+        show_default=False,
+        metavar=metavar,
+        converter=whole_number if info.type == "int" else None,
+    )
+
+
+if TYPE_CHECKING:
+    WordsOptions = Any
+    LabelsOptions = Any
+else:
+    WordsOptions = _options_of("words")
+    LabelsOptions = _options_of("labels")
+
+
+def given(options: object) -> dict[str, Any]:
+    """Return the settings that were given: the fields of an options dataclass that are not None."""
+    if options is None:
+        return {}
+    return {name: value for name, value in vars(options).items() if value is not None}

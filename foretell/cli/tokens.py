@@ -1,0 +1,69 @@
+"""The arguments of the process before they are parsed: options of every command, old names, and "-"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from foretell.aliases import old_options
+
+
+class StandardInput(str):
+    """The argument "-". cyclopts takes what starts with a hyphen for an option."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: object) -> bool:
+        """Return False: it is no option."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        tokens: the command and its arguments, under current names; without arguments "--help".
+        debug: whether --debug was given.
+        all_options: whether --help-all was given; `tokens` then hold "--help".
+    """
+
+    tokens: tuple[str, ...]
+    debug: bool = False
+    all_options: bool = False
+
+
+def read_tokens(argv: Iterable[str]) -> Request:
+    """Return the request that `argv` makes. What stands after "--" is text and stays as it is."""
+    tokens = list(argv) or ["--help"]
+    end = tokens.index("--") if "--" in tokens else len(tokens)
+    options = [token for token in tokens[:end] if token not in ("--debug", "--help-all")]
+    all_options = "--help-all" in tokens[:end]
+    if all_options:
+        options.append("--help")
+    renamed = _renamed(options, old_options(command_of(options)))
+    return Request(
+        tokens=tuple(StandardInput(token) if token == "-" else token for token in renamed + tokens[end:]),
+        debug="--debug" in tokens[:end],
+        all_options=all_options,
+    )
+
+
+def command_of(tokens: Sequence[str]) -> str:
+    """Return the words that name the command: "train words" of `train words notes.txt`, or ""."""
+    words = [token for token in tokens[: 2 if tokens[:1] == ["train"] else 1] if not token.startswith("-")]
+    return " ".join(words)
+
+
+def _renamed(options: Iterable[str], table: dict[str, str]) -> list[str]:
+    """Return the options with old flags under their current names, `--no-` and `=value` kept."""
+    return [_renamed_flag(option, table) if option.startswith("--") else option for option in options]
+
+
+def _renamed_flag(option: str, table: dict[str, str]) -> str:
+    flag, equals, value = option.partition("=")
+    negated = flag.startswith("--no-")
+    name = flag.removeprefix("--no-" if negated else "--").replace("_", "-")
+    if name not in table:
+        return option
+    return f"{'--no-' if negated else '--'}{table[name]}{equals}{value}"

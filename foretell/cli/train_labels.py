@@ -1,0 +1,109 @@
+"""The command `train labels`: a text classifier from texts with labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+from cyclopts import Parameter
+
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
+from foretell.cli.progress import view
+from foretell.cli.setting_flags import LabelsOptions, given
+from foretell.cli.tensorflow import load_tensorflow
+from foretell.cli.training import (
+    DATA,
+    Started,
+    Training,
+    check_possible,
+    finish,
+    show_preset,
+    show_survey,
+)
+from foretell.config import DEFAULT_PRESET, LabelsSettings, labels_preset_for, preset, with_changes
+
+if TYPE_CHECKING:
+    from foretell.data.split import Split
+
+
+@Parameter(name="*", group=DATA)
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Data beside DATA.
+
+    Attributes:
+        valid: Validate on this data instead of on a part of DATA.
+        unlabelled: Also learn from these texts without labels: a file, a folder, or imdb. May be given
+            several times.
+        from_: Start from this model directory for words, made by foretell train words.
+        baseline: Also fit an n-gram linear model, to compare with.
+    """
+
+    valid: Annotated[str | None, Parameter(metavar="DATA")] = None
+    unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
+    from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
+    baseline: bool = True
+
+
+_NOTHING_MORE = Sources()
+
+
+def train_labels(
+    data: Annotated[str, Parameter(name="DATA")],
+    /,
+    *,
+    training: Training,
+    more: Sources = _NOTHING_MORE,
+    reading: LabelledInput = ANY_RECORDS,
+    output: Output = AS_TEXT,
+    options: LabelsOptions = None,
+    started: Started,
+) -> None:
+    """Train a text classifier.
+
+    Args:
+        data: File or folder of texts with labels, - for standard input, or a named set: imdb.
+    """
+    changes = given(options)
+    minutes = changes.get("minutes")
+    name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
+    settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
+    check_possible(training)
+    split = _read(data, more, reading, settings)
+    if training.preset is None and minutes:
+        show_preset(name, f"{settings.minutes:g} minutes")
+    load_tensorflow()
+    from foretell.training.labels.train import train_labels as train
+    from foretell.training.labels.transfer import read_language_model
+
+    start = None if more.from_ is None else read_language_model(more.from_)
+    with view() as listener:
+        how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
+        model = train(split, settings, how, start=start)
+    finish(model, training, output)
+
+
+def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSettings) -> Split:
+    """Read the data of a training, split it, and show the survey of it.
+
+    Raises:
+        DataError: the data cannot be read, or there is nothing to learn from it.
+    """
+    from foretell.data.checks import check_learnable
+    from foretell.data.split import make_split
+    from foretell.data.survey import survey_examples
+    from foretell.data.unlabelled import read_unlabelled
+
+    arguments = reading.arguments()
+    examples = reading.read(data, part="train")
+    valid = None if more.valid is None else reading.read(more.valid, part="test")
+    check_learnable(examples, arguments)
+    unlabelled: list[str] = []
+    if more.unlabelled:
+        unlabelled = read_unlabelled(more.unlabelled, text=reading.text, arguments=arguments)
+    split = make_split(
+        examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
+    )
+    show_survey(survey_examples(examples, split))
+    return split

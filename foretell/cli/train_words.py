@@ -1,0 +1,79 @@
+"""The command `train words`: a language model from plain text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+from cyclopts import Parameter
+
+from foretell.cli.options import AS_TEXT, Output
+from foretell.cli.progress import view
+from foretell.cli.setting_flags import WordsOptions, given
+from foretell.cli.tensorflow import load_tensorflow
+from foretell.cli.training import (
+    DATA,
+    Started,
+    Training,
+    check_possible,
+    finish,
+    show_preset,
+    show_survey,
+    without_notes,
+)
+from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes, words_preset_for
+
+if TYPE_CHECKING:
+    from foretell.data.corpus import Corpus
+
+
+def train_words(
+    sources: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=())],
+    /,
+    *,
+    training: Training,
+    valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
+    baseline: Annotated[bool, Parameter(group=DATA)] = True,
+    output: Output = AS_TEXT,
+    options: WordsOptions = None,
+    started: Started,
+) -> None:
+    """Train a language model.
+
+    Args:
+        sources: Files, folders, - for standard input, or a named corpus: meditations, imdb.
+        valid: Validate on this text instead of on a part of TEXT. May be given several times.
+        baseline: Also measure a Kneser-Ney model, to compare with.
+    """
+    changes = given(options)
+    name = training.preset or DEFAULT_PRESET
+    settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
+    check_possible(training)
+    corpus, valid_corpus = _read(settings, sources, valid)
+    from foretell.data.survey import survey_corpus
+    from foretell.training.words.train import train_words as train
+
+    surveys = [survey_corpus(each) for each in (corpus, valid_corpus) if each is not None]
+    for survey in surveys:
+        show_survey(survey)
+    if training.preset is None and changes.get("minutes"):
+        words = surveys[0].words
+        name = words_preset_for(settings.minutes, words)
+        settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
+        show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
+    load_tensorflow()
+    with view() as shown:
+        listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
+        how = training.options(preset=name, baseline=baseline, listener=listener, started=started)
+        model = train(corpus, settings, how, valid=valid_corpus)
+    finish(model, training, output)
+
+
+def _read(
+    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...]
+) -> tuple[Corpus, Corpus | None]:
+    """Return the corpus and the validation text of the user's own, if any."""
+    from foretell.data.corpus import open_corpus
+    from foretell.training.words.train import check_valid
+
+    check_valid(settings, valid or None)
+    return open_corpus(sources), open_corpus(valid, part="test") if valid else None

@@ -1,0 +1,236 @@
+"""classify: one answer for each record, always, with the columns of the record."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_workplace import Run
+
+from foretell.cli.classify import ANSWER, free_names
+
+
+def test_classify_answers_each_record_once_newlines_inside_and_all(run: Run) -> None:
+    text = run("classify", "reviews-model", "reviews.csv").out.splitlines()
+    rows = [
+        json.loads(line)
+        for line in run("classify", "reviews-model", "reviews.csv", "--format", "jsonl").out.splitlines()
+    ]
+    table = list(
+        csv.DictReader(io.StringIO(run("classify", "reviews-model", "reviews.csv", "--format", "csv").out))
+    )
+    assert len(text) == len(rows) == len(table) == 40
+    assert "\n" in rows[0]["text"]
+    assert rows[0]["text"] == table[0]["text"]
+    assert sum(rows[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_classify_takes_texts_files_and_several_of_them(run: Run) -> None:
+    # Neither a text longer than a file's name nor an empty one, which would name this folder, is a file.
+    answer = run("classify", "reviews-model", "good", "reviews.csv", "bad", "a long review " * 30, "")
+    assert len(answer.out.splitlines()) == 44
+
+
+def test_classify_reads_standard_input(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    for arguments in (["-"], []):
+        stdin = io.TextIOWrapper(io.BytesIO(b"good\n\nbad"), encoding="utf-8")
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert len(run("classify", "reviews-model", *arguments).out.splitlines()) == 3
+
+
+def rows_of(run: Run, format: str, *argv: str) -> list[dict[str, Any]]:
+    answer = run("classify", "reviews-model", *argv, "--format", format)
+    assert answer.code == 0, answer.err
+    if format == "jsonl":
+        return [json.loads(line) for line in answer.out.splitlines()]
+    return list(csv.DictReader(io.StringIO(answer.out, newline="")))
+
+
+def test_an_answer_keeps_the_columns_of_its_record(run: Run, workplace: Path) -> None:
+    with (workplace / "tickets.csv").open(newline="") as file:
+        records = list(csv.DictReader(file))
+    for format in ("jsonl", "csv"):
+        rows = rows_of(run, format, "tickets.csv", "--text", "body")
+        assert [{name: row[name] for name in records[0]} for row in rows] == records
+        extra = ["probabilities"] if format == "jsonl" else []
+        assert list(rows[0]) == ["body", "team", "subject", "label", "probability", *extra, "reason", "flags"]
+    alone = rows_of(run, "csv", "tickets.csv", "--text", "body", "--no-keep-columns")
+    assert list(alone[0]) == ["text", "label", "probability", "reason", "flags"]
+    assert [row["text"] for row in alone] == [record["body"] for record in records]
+
+
+def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace: Path) -> None:
+    with (workplace / "reviews.csv").open(newline="") as file:
+        truth = [row["label"] for row in csv.DictReader(file)]
+    for format in ("jsonl", "csv"):
+        rows = rows_of(run, format, "reviews.csv")
+        assert [row["label"] for row in rows] == truth
+        assert {row["foretell_label"] for row in rows} == {"negative", "positive"}
+    names = free_names({"label": "", "foretell_label": "", "flags": ""})
+    assert (names["label"], names["flags"], names["reason"]) == (
+        "foretell_foretell_label", "foretell_flags", "reason"
+    )  # fmt: skip
+
+
+def test_columns_are_named_as_on_the_web_page() -> None:
+    page = resources.files("foretell.service.page")
+    scripts = [each.read_text() for each in page.iterdir() if each.name.endswith(".js")]
+    matches = [match for script in scripts if (match := re.search(r"const ANSWER\w* = \[(.*?)\]", script))]
+    (names,) = (match[1] for match in matches)
+    assert re.findall(r'"(\w+)"', names) == [part for part in ANSWER if part != "probabilities"]
+    assert sum("`foretell_${" in script for script in scripts) == 1
+
+
+def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "mixed.jsonl"
+    records = [{"text": "good", "a": 1}, {"text": "bad", "b": 2}, {"text": "dull", "label": "mine", "a": 3}]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    first, second, third = rows_of(run, "jsonl", str(source))
+    assert str(first["a"]) == "1"
+    assert str(second["b"]) == "2"
+    # The name of an answer means the same in every line.
+    assert third["label"] in ("negative", "positive")
+    table = run("classify", "reviews-model", str(source), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(table.out)))
+    assert [row["a"] for row in rows] == ["1", "", "3"]
+    assert list(rows[0]) == ["text", "a", "label", "probability", "reason", "flags"]
+    assert "left out columns that the first record does not have: 'b'" in table.err
+
+
+def test_the_format_of_the_input_can_be_named(run: Run, workplace: Path) -> None:
+    (workplace / "records.data").write_text('{"body": "good"}\n{"body": "bad"}\n')
+    for flag in ("--input-format", "--input"):
+        rows = rows_of(run, "jsonl", "records.data", flag, "jsonl", "--text", "body")
+        assert [row["body"] for row in rows] == ["good", "bad"]
+    wrong = run("classify", "reviews-model", "records.data", "--input-format", "docx")
+    assert (wrong.code, wrong.out) == (2, "")
+
+
+def test_labels_and_texts_bring_no_control_sequence(run: Run) -> None:
+    text = "good \x1b]0;x\x07 thing"
+    out = run("classify", "reviews-model", text).out
+    assert not set("\x1b\x07") & set(out)
+    assert "good \u241b]0;x\u2407 thing" in out
+    (row,) = rows_of(run, "jsonl", text)
+    assert row["text"] == text
+
+
+def test_an_answer_comes_before_the_next_text_is_asked_for(workplace: Path) -> None:
+    command = [sys.executable, "-m", "foretell", "classify", "reviews-model", "--format", "jsonl"]
+    with subprocess.Popen(command, cwd=workplace, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"good thing\n")
+        process.stdin.flush()
+        # Blocks for ever where the answer waits in a buffer.
+        assert json.loads(process.stdout.readline())["text"] == "good thing"
+        process.stdin.write(b"bad thing\nthe last one")
+        process.stdin.close()
+        assert len(process.stdout.read().splitlines()) == 2
+    assert process.returncode == 0
+
+
+FORMATS = ("text", "jsonl", "csv")
+
+
+def answers(run: Run, *argv: str) -> dict[str, list[Any]]:
+    """Return the answers alone in each format: lines of text, records, rows."""
+    command = ("classify", "reviews-model", *argv, "--no-keep-columns")
+    text, jsonl, table = (run(*command, "--format", name).out for name in FORMATS)
+    records = [json.loads(line) for line in jsonl.splitlines()]
+    return {"text": text.splitlines(), "jsonl": records, "csv": list(csv.DictReader(io.StringIO(table)))}
+
+
+def test_classify_abstains_below_a_probability_in_every_format(run: Run) -> None:
+    found = answers(run, "reviews.csv", "--abstain-below", "1")
+    always = answers(run, "reviews.csv")
+    assert len(found["text"]) == len(found["jsonl"]) == len(found["csv"]) == 40
+    for line, record, row in zip(*found.values(), strict=True):
+        assert line.startswith(" ")
+        assert line.endswith("  [below 1]")
+        assert (record["label"], record["reason"]) == (row["label"], row["reason"]) == ("", "below 1")
+        assert float(row["probability"]) == record["probability"] == max(record["probabilities"].values())
+    for line, record, row in zip(*always.values(), strict=True):
+        assert line.split()[0] == record["label"] == row["label"] != ""
+        assert record["reason"] == row["reason"] == ""
+    assert answers(run, "reviews.csv", "--abstain-below", "0")["csv"] == always["csv"]
+
+
+def test_classify_flags_odd_texts_in_every_format(run: Run) -> None:
+    odd = ["", "good xyzzy quux", "good thing number " * 30]
+    found = answers(run, "good thing, number 3 with a second line", *odd)
+    assert [record["flags"] for record in found["jsonl"]] == [
+        [],
+        ["empty"],
+        ["mostly unknown words", "far shorter than any seen in training"],
+        ["far longer than any seen in training"],
+    ]
+    for line, record, row in zip(*found.values(), strict=True):
+        assert row["flags"] == "; ".join(record["flags"])
+        assert line.endswith(f"  [{row['flags']}]") == bool(row["flags"])
+
+
+def test_classify_refuses_a_threshold_that_is_no_probability(run: Run) -> None:
+    for value in ("80", "-0.5", "nan", "much"):
+        answer = run("classify", "reviews-model", "good", f"--abstain-below={value}", "--format", "csv")
+        assert (answer.code, answer.out) == (2, "")
+        assert "--abstain-below" in answer.err or "abstain-below" in answer.err
+
+
+def test_classify_writes_both(run: Run) -> None:
+    texts = ["=good thing", "-bad thing"]
+    for format, mark in (("csv", "'"), ("csv-raw", "")):
+        answer = run("classify", "reviews-model", "--format", format, "--", *texts)
+        assert answer.code == 0, answer.err
+        rows = list(csv.DictReader(io.StringIO(answer.out)))
+        assert [row["text"] for row in rows] == [mark + text for text in texts]
+        assert rows[0]["flags"] == "far shorter than any seen in training"
+
+
+# A child is said to have had at least the memory of the process that started it, and a test's is large.
+MEASURED = """
+import os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+sys.stderr.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's peak memory")
+def test_a_pipe_is_answered_in_order_and_in_constant_memory(workplace: Path, tmp_path: Path) -> None:
+    classify = ["-m", "foretell", "classify", "reviews-model", "-", "--format", "jsonl"]
+    command = [sys.executable, "-c", MEASURED, sys.executable, *classify]
+    source, answers = tmp_path / "big.jsonl", tmp_path / "out.jsonl"
+    peaks = []
+    for count in (3_000, 12_000):
+        texts = (f"good thing, number {number} " + "bad and good " * 40 for number in range(count))
+        source.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        with source.open("rb") as asked, answers.open("wb") as answered:
+            done = subprocess.run(
+                command, cwd=workplace, stdin=asked, stdout=answered, stderr=subprocess.PIPE, check=True
+            )
+        peaks.append(int(done.stderr) / 1024)
+        with answers.open() as lines:
+            assert [int(json.loads(line)["text"].split()[3]) for line in lines] == list(range(count))
+    # 9,000 more texts are 5 MB; held with their answers as objects they would be several times that.
+    assert peaks[1] - peaks[0] < 5, peaks
+
+
+def test_what_came_before_a_broken_record_is_answered(run: Run, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    lines = [json.dumps({"text": f"good thing, number {number}"}) for number in range(2_000)]
+    broken.write_text("\n".join([*lines, "{broken"]) + "\n")
+    answer = run("classify", "reviews-model", str(broken), "--format", "jsonl")
+    assert answer.code == 1
+    assert "line 2001" in answer.err
+    # All but the last, unfinished chunk.
+    assert len(answer.out.splitlines()) >= 1_500

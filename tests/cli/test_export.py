@@ -1,0 +1,115 @@
+"""export: what it writes, for people and for programs, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_workplace import Run
+
+from foretell.artifacts.directory import read_model, write_model
+from foretell.ngrams.interpolation import Interpolation
+from foretell.training.words import kneser_ney_fit
+
+
+def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "reviews-onnx"
+    answer = run("export", "reviews-model", "--out", str(out))
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith(f"{out}: ")
+    assert "on 200 texts" in answer.out
+    assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {p.name for p in out.iterdir()}
+
+
+def test_export_keeps_tensorflow_quiet(workplace: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "foretell", "export", "reviews-model", "--to", "keras"]
+    # As in a terminal of its own: other tests may have set this.
+    alone = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        cwd=workplace, env=alone, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith(f"{tmp_path / 'out'}: ")
+    assert done.stderr == ""
+
+
+def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:
+    for model, data in (("reviews-model", "reviews.csv"), ("notes-model", "notes.txt")):
+        out = str(tmp_path / model)
+        answer = run("export", model, "--int8", "--data", data, "--max-loss", "1", "--json", "--out", out)
+        assert answer.code == 0, answer.err
+        found = json.loads(answer.out)
+        assert found["format"] == "onnx"
+        assert 0 <= found["accuracy_int8"] <= 1
+        assert found["measured_on"] >= 40
+        assert found["difference"] is None
+
+
+def test_the_old_flag_of_the_target_still_works(run: Run, tmp_path: Path) -> None:
+    for number, options in enumerate((["--format", "onnx"], ["--to", "onnx", "--format", "text"])):
+        answer = run("export", "reviews-model", "--out", str(tmp_path / str(number)), *options)
+        assert answer.code == 0, answer.err
+        assert answer.out.startswith(f"{tmp_path / str(number)}: ")
+    answer = run("export", "reviews-model", "--format", "onnx", "--json", "--out", str(tmp_path / "3"))
+    assert json.loads(answer.out)["format"] == "onnx"
+
+
+def test_columns_of_the_data_can_be_named(run: Run, workplace: Path, tmp_path: Path) -> None:
+    (workplace / "named.csv").write_text("a,b,c\ngood,positive,1\nbad,negative,2\n")
+    options = ("--int8", "--max-loss", "1", "--data", "named.csv", "--format", "csv")
+    answer = run(
+        "export", "reviews-model", *options, "--text", "a", "--label", "b", "--out", str(tmp_path / "x")
+    )
+    assert answer.code == 0, answer.err
+    (row,) = csv.DictReader(io.StringIO(answer.out))
+    assert row["measured_on"] == "2"
+
+
+def test_the_folder_of_data_sets_is_not_the_data_of_an_export(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORETELL_DATA", "/nowhere")
+    assert run("export", "reviews-model", "--out", str(tmp_path / "x")).code == 0
+
+
+def test_an_export_without_the_kneser_ney_model_is_noted(run: Run, workplace: Path, tmp_path: Path) -> None:
+    model = read_model(workplace / "notes-model")
+    ids = np.array(model.tokenizer.encode((workplace / "notes.txt").read_text()), np.int32)
+    parts = {
+        "kneser_ney": kneser_ney_fit.count(ids, model.tokenizer.size).model,
+        "interpolation": Interpolation((0.5,) * 5),
+    }
+    write_model(dataclasses.replace(model, **parts), tmp_path / "mixed")
+    answer = run("export", str(tmp_path / "mixed"), "--out", str(tmp_path / "out"))
+    assert answer.code == 0, answer.err
+    assert answer.err == (
+        "the export holds the network alone, without the Kneser-Ney model that foretell interpolates\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--int8"], 2, "--data"),
+        (["--to", "pickle"], 2, "pickle"),
+        (["--format", "pickle"], 2, "pickle"),
+        (["--json", "--format", "csv"], 2, "--json"),
+        (["--to", "web", "--runtime", "missing.tgz"], 1, "missing.tgz"),
+        (["--int8", "--data", "missing.csv"], 1, "missing.csv"),
+    ],
+)
+def test_export_refuses(run: Run, tmp_path: Path, options: list[str], code: int, says: str) -> None:
+    answer = run("export", "reviews-model", "--out", str(tmp_path / "out"), *options)
+    assert answer.code == code
+    assert answer.out == ""
+    assert says in answer.err
+    assert answer.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

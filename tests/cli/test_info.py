@@ -1,0 +1,87 @@
+"""info: a model, the presets and the settings, for people and for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+
+from cli_workplace import Run
+
+from foretell.config import LABELS_PRESETS, WORDS_PRESETS, LabelsSettings, WordsSettings
+
+
+def test_info_shows_a_model(run: Run) -> None:
+    out = run("info", "reviews-model").out
+    assert "labels      negative, positive\n" in out
+    assert "figures\n" in out
+    assert "  units                    8\n" in out
+
+
+def test_a_model_for_programs(run: Run) -> None:
+    answer = run("info", "reviews-model", "--json")
+    assert answer.code == 0
+    (line,) = answer.out.splitlines()
+    record = json.loads(line)
+    assert (record["job"], record["preset"]) == ("labels", "base")
+    assert record["labels"] == ["negative", "positive"]
+    assert record["settings"]["units"] == 8
+    assert record["metrics"]["accuracy"] >= 0
+    assert record["bytes"] > 1000
+    (row,) = csv.DictReader(io.StringIO(run("info", "reviews-model", "--format", "csv").out))
+    assert (row["job"], row["labels"]) == ("labels", "negative; positive")
+
+
+def test_every_setting_of_both_jobs_is_listed_with_range_and_presets(run: Run) -> None:
+    records = [json.loads(line) for line in run("info", "--settings", "--format", "jsonl").out.splitlines()]
+    for job, kind, presets in (
+        ("words", WordsSettings, WORDS_PRESETS),
+        ("labels", LabelsSettings, LABELS_PRESETS),
+    ):
+        of_job = {record["name"]: record for record in records if record["job"] == job}
+        assert set(of_job) == {f.name for f in dataclasses.fields(kind)}
+        for f in dataclasses.fields(kind):
+            record = of_job[f.name]
+            assert record["help"] == f.metadata["help"]
+            assert (record["low"], record["high"]) == (f.metadata["low"], f.metadata["high"])
+            assert record["presets"] == {name: getattr(preset, f.name) for name, preset in presets.items()}
+    assert len(records) == len(dataclasses.fields(WordsSettings)) + len(dataclasses.fields(LabelsSettings))
+    rows = list(csv.DictReader(io.StringIO(run("info", "--settings", "--format", "csv").out)))
+    assert len(rows) == len(records)
+    minutes = next(row for row in rows if (row["job"], row["name"]) == ("labels", "minutes"))
+    assert (minutes["quick"], minutes["base"], minutes["best"]) == ("1.5", "15.0", "60.0")
+
+
+def test_settings_for_people_show_each_flag_once_a_job(run: Run) -> None:
+    out = run("info", "--settings").out
+    words, labels = out.split("labels: options of foretell train labels")
+    for text, kind in ((words, WordsSettings), (labels, LabelsSettings)):
+        for f in dataclasses.fields(kind):
+            flag = f.name.replace("_", "-")
+            assert (
+                len(
+                    [
+                        line
+                        for line in text.splitlines()
+                        if line.split()[:1] in ([f"--{flag}"], [f"--[no-]{flag}"])
+                    ]
+                )
+                == 1
+            )
+    assert "[0 or more; quick 1.5 · base 15 · best 60 · article, cnn-lstm 0]" in " ".join(labels.split())
+
+
+def test_presets_are_one_table_for_each_job(run: Run) -> None:
+    words, labels = run("info", "--presets").out.split("\n\n")
+    assert words.splitlines()[0].split() == ["words", "base", "best", "article"]
+    assert labels.splitlines()[0].split() == ["labels", "quick", "base", "best", "article", "cnn-lstm"]
+    rows = {line.split()[0]: line.split()[1:] for line in labels.splitlines()[1:]}
+    assert rows["units"] == ["32", "64", "128", "100", "100"]
+    assert rows["linear"] == ["on", "on", "on", "off", "off"]
+
+
+def test_one_thing_at_a_time(run: Run) -> None:
+    for argv in ((), ("reviews-model", "--presets"), ("--presets", "--settings")):
+        answer = run("info", *argv)
+        assert (answer.code, answer.out) == (2, "")

@@ -1,0 +1,45 @@
+"""score: files, standard input and texts, in every format."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+from cli_workplace import NOTES, Run
+
+
+def test_score_counts_the_file(run: Run) -> None:
+    record = json.loads(run("score", "notes-model", "notes.txt", "--format", "jsonl").out)
+    assert record["perplexity"] > 1
+    assert record["unknown"] == 0
+    zipped = json.loads(run("score", "notes-model", "notes.txt.gz", "--format", "jsonl").out)
+    assert zipped == record
+
+
+def score(run: Run, *argv: str) -> dict[str, float]:
+    answer = run("score", "notes-model", *argv, "--format", "jsonl")
+    assert answer.code == 0, answer.err
+    record: dict[str, float] = json.loads(answer.out)
+    return record
+
+
+def test_a_literal_text_has_the_score_of_a_file_with_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(NOTES)
+    literal = score(run, text)
+    assert literal["words"] == 12 + 9
+    stdin = io.TextIOWrapper(io.BytesIO(text.encode() + b"\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert score(run, "-") == literal
+
+
+def test_the_name_of_a_file_can_be_scored_as_a_text(run: Run) -> None:
+    assert score(run, "notes.txt", "--literal")["tokens"] < 10 < score(run, "notes.txt")["tokens"]
+
+
+def test_score_for_people_is_one_figure_a_line(run: Run) -> None:
+    lines = run("score", "notes-model", "notes.txt").out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "tokens", "words", "characters", "unknown", "log probability", "perplexity", "bits per character"
+    ]  # fmt: skip

@@ -1,0 +1,61 @@
+"""train labels: what is shown, what is left behind, and the data it learns from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cli_workplace import Run, settings_of
+
+
+def test_labels_with_json_print_one_object(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--json")
+    assert answer.code == 0, answer.err
+    assert len(answer.out.splitlines()) == 1
+    assert 0 <= json.loads(answer.out)["accuracy"] <= 1
+    assert "negative 20, positive 20" in answer.err
+    assert "report.html" in answer.err
+    assert (tmp_path / "m" / "run" / "report.html").is_file()
+
+
+def test_valid_data_of_ones_own(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "labels", "reviews.csv", "--valid", "reviews.csv", "--out", str(tmp_path / "m"))
+    assert answer.code in (0, 1), answer.err
+    assert "leak" in answer.err or "reviews.csv" in answer.err
+
+
+def test_minutes_choose_a_preset_and_say_so(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--minutes", "2")
+    assert answer.code == 0, answer.err
+    assert "--preset quick, for 2 minutes\n" in answer.err
+    assert settings_of(tmp_path / "m")["patience"] == 3
+    chosen = run(
+        "train", "labels", "reviews.csv", "--out", str(tmp_path / "n"), "--minutes", "2", "--preset", "base"
+    )
+    assert "--preset quick" not in chosen.err
+
+
+def test_figures_as_csv_are_one_row(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--format", "csv")
+    assert answer.code == 0, answer.err
+    header, row = answer.out.splitlines()
+    assert header.startswith("job,preset,out,")
+    assert row.startswith("labels,base,")
+
+
+def test_the_format_of_the_data_can_be_named(run: Run, workplace: Path, tmp_path: Path) -> None:
+    lines = [json.dumps({"text": f"good {i}" if i % 2 else f"bad {i}", "label": i % 2}) for i in range(40)]
+    (workplace / "labelled.data").write_text("\n".join(lines) + "\n")
+    command = ("train", "labels", "labelled.data", "--input-format", "jsonl", "--json")
+    answer = run(*command, "--out", str(tmp_path / "m"))
+    assert answer.code == 0, answer.err
+    assert "0 20, 1 20" in answer.err
+
+
+def test_texts_without_labels_and_a_language_model_can_be_given(run: Run, tmp_path: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("".join(f"a good and bad thing, number {number}\n" for number in range(20)))
+    options = ("--unlabelled", str(more), "--from", "notes-model", "--no-baseline", "--json")
+    answer = run("train", "labels", "reviews.csv", *options, "--out", str(tmp_path / "m"))
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["unlabelled_texts"] == 20
