@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,15 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Progress, silent
+from foretell.wording import duration, percent, visible
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 MIN_SECONDS = 10.0
 """Seconds between two lines about steps, where there is no terminal."""
-
-# Control characters, which a terminal would obey; newline and tab are harmless.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @contextmanager
@@ -73,8 +70,7 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """A listener that keeps one progress bar at the bottom of a terminal or cell and writes the rest above
-    it."""
+    """A listener that keeps a progress bar at the bottom of a terminal or cell, the rest above it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,37 +130,11 @@ def describe(event: Event) -> str:
     return "" if isinstance(event, Checkpointed) else event.text
 
 
-def visible(text: str) -> str:
-    """Return `text` with each control character replaced by one that can be seen; newline and tab stay."""
-    return _UNSAFE.sub(_picture, text)
-
-
-def percent(part: float) -> str:
-    """Return 0.8505 as "85.05 %"."""
-    return f"{100 * part:.2f} %"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "7 s", "3 min 05 s" or "2 h 10 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def _in_notebook() -> bool:
     # A kernel's shell has this method's class; a plain Python process has imported no IPython.
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return type(shell).__name__ == "ZMQInteractiveShell"
-
-
-def _picture(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    # U+2400 and following are pictures of the C0 controls: ␛ for escape.
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
 def _figures(event: Progress) -> str:

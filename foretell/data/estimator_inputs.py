@@ -78,15 +78,15 @@ def training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: s
             fix="this estimator requires y to be passed: fit(texts, labels)",
         )  # fmt: skip
     examples = read_examples(x, text=text, label=label)
+    if sample_weight is not None and examples.dropped:
+        raise DataError(
+            expected="one weight for each text",
+            found=f"{sum(examples.dropped.values())} records without a text or a label",
+            where="sample_weight",
+            fix="remove these records, or give X and y",
+        )
     weights = weights_of(sample_weight, len(examples))
     if weights is not None:
-        if examples.dropped:
-            raise DataError(
-                expected="one weight for each text",
-                found=f"{sum(examples.dropped.values())} records without a text or a label",
-                where="sample_weight",
-                fix="remove these records, or give X and y",
-            )
         examples = dataclasses.replace(examples, weights=weights)
     classes = np.unique(np.array(examples.labels, dtype=str))
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))

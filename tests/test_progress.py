@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from foretell.cli import progress
-from foretell.cli.progress import LiveView, PlainView, describe, view
+from foretell import progress
+from foretell.progress import LiveView, PlainView, describe, view
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 
 STEP = Progress(
