@@ -141,11 +141,6 @@ class Run:
                     tf.summary.scalar(name, value, step=step)
             self._writer.flush()
 
-    @property
-    def has_tensorboard(self) -> bool:
-        """Whether event files for TensorBoard were asked for."""
-        return self._writer is not None
-
     def log_graph(self, graph: tf.Graph) -> None:
         """Write a TensorFlow graph (`concrete_function.graph`) for TensorBoard, where that was asked for."""
         if self._writer is not None:
