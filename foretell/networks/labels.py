@@ -67,7 +67,7 @@ def _cnn_lstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model
             expected=f"at least kernel-size + pool-size - 1 = {min_length}",
             found=str(settings.length),
             where="length",
-            fix=f"set --length {min_length} or more",
+            fix=f"set a length of {min_length} or more",
         )
     layers = keras.layers
     return keras.Sequential(

@@ -165,5 +165,5 @@ def diverged(step: int, learning_rate: float, out: Path) -> RunError:
         expected="a finite loss",
         found="NaN or infinity",
         where=f"step {step:,} of {out}",
-        fix=f"set a lower --learning-rate than {learning_rate:g}, and --restart",
+        fix=f"restart with a lower learning rate than {learning_rate:g}",
     )

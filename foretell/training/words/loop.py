@@ -183,7 +183,7 @@ class Loop:
         if not self.state.best_weights:
             raise diverged(step, rate, self.run.out)
         text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
-        self.listener(Note(text=f"{text}; set a lower --learning-rate than {rate:g}"))
+        self.listener(Note(text=f"{text}; set a lower learning rate than {rate:g}"))
         self.state.at.stopped = True
 
     def _step(self) -> None:

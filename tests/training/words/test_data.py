@@ -61,7 +61,7 @@ def test_streams_are_fewer_where_text_is_short() -> None:
     assert plan_for(100_000, SMALL).streams == 4
     assert plan_for(90, SMALL).streams == 2
     assert plan_for(11, SMALL).streams == 1
-    with pytest.raises(DataError, match="--window"):
+    with pytest.raises(DataError, match="smaller window"):
         plan_for(10, SMALL)
 
 

@@ -47,7 +47,7 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None
     for stop in (3, 77, 120):
         with pytest.raises(Interrupted):
             trained(corpus, chosen, tmp_path / "parts", resume=stop > 3, stop_after_steps=stop)
-    with pytest.raises(RunError, match="--resume"):
+    with pytest.raises(RunError, match="resume"):
         trained(corpus, chosen, tmp_path / "parts")
     parts = trained(corpus, chosen, tmp_path / "parts", resume=True)
     for name, value in whole.weights.items():
@@ -208,8 +208,8 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
 
     monkeypatch.setattr(loop, "learning_rate", rate)
     model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
-    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
+    assert any(isinstance(event, Note) and "lower learning rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
     monkeypatch.setattr(loop, "learning_rate", lambda *_: math.nan)
-    with pytest.raises(RunError, match="--learning-rate"):
+    with pytest.raises(RunError, match="lower learning rate"):
         trained(noisy_corpus(), chosen, tmp_path / "n")
