@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -27,11 +26,12 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
-from foretell.display import Report, card
+from foretell.display import card
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.summary import Report, report_for
 
 if TYPE_CHECKING:
     from foretell.language_model import LanguageModel
@@ -211,7 +211,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 listener=show,
                 started=started,
             )
-            with nothing_to_resume() if out is None else nullcontext():
+            with nothing_to_resume(is_temporary=out is None):
                 train_labels(split, settings, options, start=_language_model(start))
         self._open(home, data.classes)
         return self
@@ -303,10 +303,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             NotFittedError: `fit` was not called.
-            ArtifactError: the model was saved without its report.
         """
         check_is_fitted(self, "classes_")
-        return Report.read(self._home.path)
+        return report_for(self._runtime.model)
 
     def evaluate(
         self,

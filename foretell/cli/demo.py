@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.output import aligned, excerpt, percent, show
-from foretell.cli.progress import view
+from foretell.cli.output import aligned, excerpt, show
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS
+from foretell.progress import view
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

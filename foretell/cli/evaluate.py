@@ -13,8 +13,9 @@ from foretell.cli.data_size import bytes_of, utf8_bytes
 from foretell.cli.inputs import show_notes
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
-from foretell.cli.output import Format, Writer, aligned, listed, percent
+from foretell.cli.output import Format, Writer, aligned, listed
 from foretell.errors import UsageError
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     import numpy as np

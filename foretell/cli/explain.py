@@ -14,8 +14,9 @@ from cyclopts import Parameter
 from foretell.cli.inputs import STDIN, Notes, names_source, read_records
 from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
-from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, percent, show, visible
+from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, show
 from foretell.errors import UsageError
+from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from foretell.readable import UNSAFE, duration, visible
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
 
@@ -20,10 +21,6 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _AS_TEXT = "'"
 
 _ROW_END = "\r\n"
-
-# Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
-# lone surrogates, which no terminal can show.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
@@ -36,17 +33,6 @@ def note(text: str, *, end: str = "\n") -> None:
     print(visible(text), end=end, file=sys.stderr, flush=True)
 
 
-def visible(text: str) -> str:
-    """Return `text` with each control character replaced by one that can be seen; newline and tab stay."""
-    return _UNSAFE.sub(_picture, text)
-
-
-def _picture(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    # U+2400 and following are pictures of the C0 controls: ␛ for escape.
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
-
-
 def on_one_line(text: str) -> str:
     """Return `text` sanitised, with every run of white space as one space."""
     return visible(" ".join(text.split()))
@@ -55,7 +41,7 @@ def on_one_line(text: str) -> str:
 def as_json(value: object) -> str:
     """Return `value` as JSON on one line: letters as they are, control characters escaped."""
     line = json.dumps(value, ensure_ascii=False, default=float)
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
 def write_object(value: object) -> None:
@@ -138,24 +124,9 @@ def excerpt(text: str, width: int = 70) -> str:
     return line if len(line) <= width and len(text) <= 4 * width else f"{line[: width - 1].rstrip()}…"
 
 
-def percent(part: float) -> str:
-    """Return 0.8505 as "85.05 %"."""
-    return f"{100 * part:.2f} %"
-
-
 def megabytes(size: int) -> str:
     """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as "7 s", "3 min 05 s" or "2 h 10 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def figures(metrics: Mapping[str, Any]) -> list[tuple[str, object]]:
@@ -175,7 +146,7 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     cell = str(value)
-    return on_one_line(cell) if "\n" in cell or _UNSAFE.search(cell) else cell
+    return on_one_line(cell) if "\n" in cell or UNSAFE.search(cell) else cell
 
 
 def _is_number(cell: str) -> bool:

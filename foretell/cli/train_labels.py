@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 from cyclopts import Parameter
 
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
-from foretell.cli.progress import view
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
@@ -22,6 +21,7 @@ from foretell.cli.training import (
     show_survey,
 )
 from foretell.config import DEFAULT_PRESET, LabelsSettings, labels_preset_for, preset, with_changes
+from foretell.progress import view
 
 if TYPE_CHECKING:
     from foretell.data.split import Split

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 from cyclopts import Parameter
 
 from foretell.cli.options import AS_TEXT, Output
-from foretell.cli.progress import view
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
@@ -21,6 +20,7 @@ from foretell.cli.training import (
     without_notes,
 )
 from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes, words_preset_for
+from foretell.progress import view
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import Output, Switch, rare
-from foretell.cli.output import Writer, figures, listed, note, percent
+from foretell.cli.output import Writer, figures, listed, note
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

@@ -20,7 +20,8 @@ from pathlib import Path
 from foretell.artifacts.manifest import RUN
 from foretell.training.curves import Record, draw_curves, draw_reliability, finite
 
-_REPORT, _REQUEST, _METRICS = "report.html", "request.json", "metrics.jsonl"
+REPORT = "report.html"
+_REQUEST, _METRICS = "request.json", "metrics.jsonl"
 
 _MAX_MISTAKES = 12
 _MAX_LABELS = 16
@@ -78,7 +79,7 @@ def write_report(run_dir: Path, metrics: Mapping[str, object]) -> Path:
     Returns:
         The path of the report.
     """
-    path = run_dir / _REPORT
+    path = run_dir / REPORT
     page = _page(run_dir.name.removesuffix(".run"), _request(run_dir), _records(run_dir), metrics)
     # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
     path.write_bytes(page.encode("utf-8", "replace"))
@@ -90,7 +91,7 @@ def report_of(model_dir: Path, metrics: Mapping[str, object]) -> str:
 
     A model that was saved again has no run; its report is made of `metrics` and has no curves.
     """
-    path = model_dir / RUN / _REPORT
+    path = model_dir / RUN / REPORT
     try:
         return path.read_text(encoding="utf-8")
     except OSError:
@@ -220,13 +221,18 @@ def _tables(metrics: Mapping[str, object]) -> str:
 
 
 def _figures(metrics: Mapping[str, object]) -> str:
+    rows = figure_rows(metrics)
+    return _rows(rows, "All figures") if rows else ""
+
+
+def figure_rows(metrics: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the figures among the metrics of a training as name and value, the most important first."""
     order = [key for key in _NAMES if key in metrics] + [key for key in metrics if key not in _NAMES]
-    rows = [
+    return [
         (_NAMES.get(key) or key.replace("_", " ").capitalize(), shown)
         for key in order
         if (shown := _shown(key, metrics[key])) is not None
     ]
-    return _rows(rows, "All figures") if rows else ""
 
 
 def _shown(key: str, value: object) -> str | None:

@@ -13,17 +13,15 @@ from foretell.cli.output import (
     Writer,
     aligned,
     as_json,
-    duration,
     excerpt,
     figures,
     listed,
     megabytes,
     note,
     on_one_line,
-    percent,
     show,
-    visible,
 )
+from foretell.readable import duration, percent, visible
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
 

@@ -1,0 +1,38 @@
+"""Figures and texts in a form for people."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
+# lone surrogates, which no terminal can show.
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def percent(part: float) -> str:
+    """Return 0.8505 as "85.05 %"."""
+    return f"{100 * part:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as "7 s", "3 min 05 s" or "2 h 10 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def visible(text: str) -> str:
+    """Return `text` with each control character replaced by one that can be seen; newline and tab stay.
+
+    Texts, labels and file names may hold control sequences of terminals.
+    """
+    return UNSAFE.sub(_picture, text)
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    # U+2400 and following are pictures of the C0 controls: ␛ for escape.
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"

@@ -1,0 +1,114 @@
+"""The progress of a training: plain lines, a moving bar on a terminal, one output in a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foretell import progress
+from foretell.progress import LiveView, PlainView, describe, shown, view
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
+
+STEP = Progress(
+    step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=1234.0, unit="words",
+    seconds_left=65.0, best=0.25,
+)  # fmt: skip
+EPOCH = EpochDone(
+    epoch=1, epochs=2, step=5, loss=0.5, accuracy=0.75, valid_loss=0.6, valid_accuracy=0.7, is_best=True
+)
+
+
+def test_a_line_shows_epoch_step_loss_speed_time_left_and_best() -> None:
+    assert describe(STEP) == (
+        "epoch 1/2  step 5/10  loss 0.500  75.00 %  1,234 words/s  1 min 05 s left  best 0.250"
+    )
+    assert (
+        describe(EPOCH) == "epoch 1/2  step 5  loss 0.500  75.00 %  validation: loss 0.600  70.00 %  (best)"
+    )
+    assert describe(Note(text="read as cp1252")) == "read as cp1252"
+    assert describe(Checkpointed(path=Path("x"), step=1)) == ""
+
+
+def test_plain_lines_show_a_step_only_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with PlainView() as show:
+        show(STEP)
+        assert capsys.readouterr().err == ""
+        now = 11.0
+        show(STEP)
+        show(STEP)
+        show(EPOCH)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_terminal_gets_a_live_view(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(view(), LiveView)
+    with view() as show:
+        show(STEP)
+        show(EPOCH)
+        show(Note(text="[not] markup \x1b]0;x\x07"))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "validation: loss 0.600" in captured.err
+    assert "[not] markup \u241b]0;x\u2407" in captured.err
+
+
+def test_elsewhere_plain_lines() -> None:
+    assert type(view()) is PlainView
+
+
+def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    events: list[Event] = []
+    with shown(0, events.append) as show:
+        show(EPOCH)
+    assert events == [EPOCH]
+    assert capsys.readouterr() == ("", "")
+    with shown(1, events.append) as show:
+        show(EPOCH)
+    assert events == [EPOCH, EPOCH]
+    assert "epoch 1/2" in capsys.readouterr().err
+    with shown(0) as show:
+        show(EPOCH)
+
+
+CELL = """
+from foretell.progress import NotebookView, shown, view
+from foretell.training.events import EpochDone, Note, Progress
+
+assert type(view()) is NotebookView
+with shown(1) as show:
+    show(Note(text="<b>a note</b>"))
+    show(Progress(step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=12.0, unit="words"))
+    show(EpochDone(epoch=1, epochs=2, step=10, loss=0.4, accuracy=0.8))
+"""
+
+
+def test_a_notebook_shows_lines_and_a_bar_in_one_output() -> None:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    updates: list[str] = []
+
+    class Client(nbclient.NotebookClient):  # type: ignore[misc]
+        def process_message(self, msg: Any, *args: Any) -> Any:
+            if msg["msg_type"] == "update_display_data":
+                updates.append(msg["content"]["data"]["text/html"])
+            return super().process_message(msg, *args)
+
+    Client(notebook, timeout=120, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    final = output["data"]["text/html"]
+    assert "&lt;b&gt;a note&lt;/b&gt;" in final
+    assert "epoch 1/2  step 10" in final
+    # While it runs, the bar is below the note; at the end it is gone.
+    assert "50 %" in updates[1]
+    assert updates[1].index("a note") < updates[1].index("50 %")
+    assert "50 %" not in final
