@@ -62,7 +62,7 @@ def keras_passes(shape: tuple[int, int, int, int], *, kernel: bool) -> Callable[
     os.environ["FORETELL_LSTM_KERNEL"] = str(int(kernel))
     import tensorflow as tf
 
-    from foretell.networks.fast_lstm import FastLSTM
+    from foretell.networks.lstm_layer import FastLSTM
 
     batch, steps, inputs, units = shape
     layer = FastLSTM(units, return_sequences=True)

@@ -1,13 +1,13 @@
-"""HTML for notebooks: whole pages in a frame, and small tables. Nothing runs or is loaded."""
+"""HTML for notebooks: whole pages in a frame, and small tables. It has no scripts and loads nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
-from foretell.errors import ArtifactError
+from foretell.readable import visible
+
+_CELL = "text-align:left;vertical-align:top"
 
 
 def frame(page: str, height: int = 480) -> str:
@@ -19,56 +19,19 @@ def frame(page: str, height: int = 480) -> str:
     """
     return (
         f'<iframe sandbox="" srcdoc="{escape(page)}" width="100%" height="{height}" '
-        'style="border: 0" title="foretell"></iframe>'
+        'style="border:0" title="foretell"></iframe>'
     )
 
 
 def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
     """Return a title and a table of names and values; all of it is escaped."""
     body = "".join(
-        f'<tr><th style="text-align: left">{escape(name)}</th>'
-        f'<td style="text-align: left"><bdi>{escape(value)}</bdi></td></tr>'
+        f'<tr><th style="{_CELL}">{_text(name)}</th><td style="{_CELL}">{_text(value)}</td></tr>'
         for name, value in rows
     )
-    return f"<div><strong><bdi>{escape(title)}</bdi></strong><table>{body}</table></div>"
+    return f"<div><strong>{_text(title)}</strong><table>{body}</table></div>"
 
 
-@dataclass(frozen=True)
-class Report:
-    """The report of a training as one HTML page; a notebook shows it.
-
-    >>> clf.report().save("report.html")
-
-    Attributes:
-        html: the page. It loads nothing and runs no scripts. It quotes validation texts.
-    """
-
-    html: str
-
-    @classmethod
-    def read(cls, model: Path) -> Report:
-        """Return the report of a model directory.
-
-        Raises:
-            ArtifactError: it has none; `save` leaves it out, because it quotes texts.
-        """
-        page = model / "run" / "report.html"
-        try:
-            return cls(page.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ArtifactError(
-                expected="the report of the training",
-                found=error.strerror or str(error),
-                where=str(page),
-                fix="train with out=, which keeps it; a saved copy of a model has none",
-            ) from error
-
-    def save(self, path: str | Path) -> None:
-        """Write the page to a file; an older one is replaced."""
-        Path(path).write_text(self.html, encoding="utf-8")
-
-    def _repr_html_(self) -> str:
-        return frame(self.html, height=720)
-
-    def __repr__(self) -> str:
-        return f"Report({len(self.html):,} characters of HTML; .save('report.html') writes it to a file)"
+def _text(value: str) -> str:
+    """Escape a text and isolate it: a right-to-left text must not reorder the text around it."""
+    return f"<bdi>{escape(visible(value))}</bdi>"

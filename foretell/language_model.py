@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, WordsSettings, preset, to_dict, with_changes
+from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
+from foretell.config import preset as preset_named
+from foretell.machine import require_training
+from foretell.progress import shown
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
-from foretell.training.events import Listener, silent
+from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
+    from foretell.export.model_export import Exported, Format
     from foretell.runtime.words.scoring import Score
+    from foretell.training.events import Listener
 
-__all__ = ["Candidate", "Continuation", "LanguageModel", "Writing", "Written"]
+__all__ = ["Candidate", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
 
 
 class LanguageModel:
-    """A language model. Make one with `LanguageModel.train` or `LanguageModel.load`.
+    """A language model. `LanguageModel.train` and `LanguageModel.load` make one.
 
-    One text at a time or many give the same numbers: a string gets one answer, a list gets a list, any other
-    iterable an iterator that answers while it reads.
+    A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads it
+    lazily. One text at a time and several give the same numbers.
+
+    >>> lm = LanguageModel.train("notes.txt", out="notes-model", verbose=1)
+    >>> lm.next("What stands in the", k=3)
+    >>> lm.complete("The mind", words=20, temperature=0.8)
 
     Attributes:
-        settings: every setting it was trained with.
+        settings: every setting of its training.
         metrics: the figures of its training.
     """
 
@@ -40,50 +51,75 @@ class LanguageModel:
     @classmethod
     def train(
         cls,
-        source: str | Path | Corpus | Iterable[str],
+        source: object,
+        *,
         preset: str = DEFAULT_PRESET,
         out: str | Path | None = None,
-        *,
-        valid: str | Path | Corpus | Iterable[str] | None = None,
+        valid: object = None,
+        text: str | None = None,
         resume: bool = False,
         restart: bool = False,
-        listener: Listener = silent,
+        tensorboard: str | Path | None = None,
+        checkpoint_seconds: float = 60.0,
+        baseline: bool = True,
+        verbose: int = 0,
+        listener: Listener | None = None,
         **settings: Any,
     ) -> LanguageModel:
         """Train a language model. Needs the extra `foretell[train]`.
 
         Args:
-            source: a file, a folder, a named corpus ("meditations", "imdb"), or a list or iterator of texts.
+            source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list of
+                `Path`s; or texts in memory: a list or an iterator of strings, a column or a whole table of
+                pandas, polars, Arrow or Hugging Face datasets.
             preset: the configuration to start from.
-            out: the model directory to write; None trains in a temporary one, kept as long as the model.
-            valid: held-out text of your own to watch training by, given as `source` is ("imdb": its test
-                reviews), instead of a part of `source`.
-            resume: go on with the unfinished training of `out`.
-            restart: throw the unfinished training of `out` away.
-            listener: is told what happens, see `foretell.training.events`.
-            **settings: fields of `WordsSettings` to change, such as `units=64`.
+            out: the model directory to write. With None it is a temporary one, deleted with the object.
+            valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
+                fraction `valid_fraction` of it.
+            text: the text column of a table; None: chosen where it is clear.
+            resume: continue the unfinished training of `out`.
+            restart: delete the unfinished training of `out` and begin again.
+            tensorboard: a directory for TensorBoard event files.
+            checkpoint_seconds: seconds between two checkpoints.
+            baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
+            verbose: 0, the default, shows nothing; 1 shows the progress, with a bar in terminals and
+                notebooks.
+            listener: is called with each event of the training, see `foretell.training.events`.
+            **settings: fields of `WordsSettings` to change, such as `units=64` or `minutes=5`.
 
         Raises:
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
-            DataError: the corpus or `valid` cannot be read, or is too short.
-            UsageError: `valid` for the article's network, which holds nothing out.
+            DataError: the text or `valid` cannot be read, or is too short.
+            UsageError: `valid` or `minutes` for the article's network, which has neither.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
+            Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
+            KeyboardInterrupt: the same without `out`.
         """
-        from foretell.machine import require_training
-
+        started = time.monotonic()
         require_training()
-        chosen = with_changes(_preset(preset), settings)
+        chosen = with_changes(cast(WordsSettings, preset_named("words", preset)), settings)
+        from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
-        from foretell.training.words.train import train_words
+        from foretell.training.words.train import check_valid, train_words
 
+        check_valid(chosen, valid)
         home = Home(out)
-        train_words(
-            _corpus(source),
-            chosen,
-            TrainOptions(out=home.path, preset=preset, resume=resume, restart=restart, listener=listener),
-            valid=None if valid is None else _corpus(valid, part="test"),
-        )
+        corpus = _corpus(source, text)
+        valid_corpus = None if valid is None else _corpus(valid, text, part="test")
+        with shown(verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
+            options = TrainOptions(
+                out=home.path,
+                preset=preset,
+                resume=resume,
+                restart=restart,
+                checkpoint_seconds=checkpoint_seconds,
+                tensorboard=None if tensorboard is None else Path(tensorboard),
+                baseline=baseline,
+                listener=show,
+                started=started,
+            )
+            train_words(corpus, chosen, options, valid=valid_corpus)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod
@@ -229,26 +265,95 @@ class LanguageModel:
                 return self._runtime.score(read_lines(source))
         return self._runtime.score([text] if isinstance(text, str) else text)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def evaluate(self, data: object, *, text: str | None = None) -> dict[str, float]:
+        """Return the figures of `foretell evaluate`: perplexity, bits per character and counts.
+
+        Args:
+            data: text that was not used in training, of the kinds that `train` takes; "imdb" means its test
+                reviews.
+            text: the text column of a table; None: chosen where it is clear.
+
+        Raises:
+            DataError: it cannot be read, or nothing in it can be predicted.
+        """
+        return asdict(self._runtime.score(_corpus(data, text, part="test")))
+
+    def report(self) -> Report:
+        """Return the report of the training: curves, figures and settings as an HTML page.
+
+        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
+        a copy.
+        """
+        return report_for(self._runtime.model)
+
+    def export(
+        self,
+        format: Format = "onnx",
+        path: str | Path | None = None,
+        *,
+        int8: bool = False,
+        data: object = None,
+        max_loss: float = 0.01,
+        runtime: str | Path | None = None,
+    ) -> Exported:
+        """Write the model as a folder for another program, and compare its answers with this model's.
+
+        Exports of a language model hold the network without the Kneser–Ney model.
+
+        Args:
+            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser),
+                "keras" or "litert" (TensorFlow Lite).
+            path: the folder to write; None: the name of the model directory and of the format.
+            int8: store the weights in 8 bits, a quarter of the size.
+            data: text on which the loss of `int8` is measured, of the kinds that `train` takes.
+            max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
+            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
+
+        Raises:
+            UsageError: no such format, or 8 bits without data.
+            SettingsError: `max_loss` out of range.
+            MissingExtraError: what the format needs is not installed.
+            ArtifactError: the copy answers differently or loses too much; nothing is written.
+        """
+        from foretell.export.model_export import export_model
+
+        return export_model(
+            self._home.path,
+            f"{self._home.path.name}-{format}" if path is None else path,
+            format,
+            int8=int8,
+            data=None if data is None else _corpus(data, None, part="test"),
+            max_loss=max_loss,
+            runtime=None if runtime is None else Path(runtime),
+        )
+
+    def __reduce__(self) -> tuple[Callable[[Home], LanguageModel], tuple[Home]]:
         return _reopened, (self._home,)
 
     def __repr__(self) -> str:
         return f"<LanguageModel: {self._runtime.tokenizer.size:,} words, {self.settings['network']} network>"
+
+    def _repr_html_(self) -> str:
+        model, settings = self._runtime.model, self.settings
+        layers = "1 layer" if settings["layers"] == 1 else f"{settings['layers']} layers"
+        facts = [
+            ("network", f"{settings['network']}: {layers} of {settings['units']} units"),
+            ("vocabulary", f"{model.tokenizer.size:,} words"),
+        ]
+        if model.kneser_ney is not None:
+            facts.append(("Kneser–Ney model", f"{len(model.kneser_ney):,} n-grams"))
+        return summary_html("LanguageModel", model, facts)
 
 
 def _reopened(home: Home) -> LanguageModel:
     return LanguageModel(home, WordsRuntime.open(home.path))
 
 
-def _preset(name: str) -> WordsSettings:
-    return cast(WordsSettings, preset("words", name))
-
-
-def _corpus(
-    source: str | Path | Corpus | Iterable[str], *, part: Literal["train", "test"] = "train"
-) -> Corpus:
+def _corpus(source: object, text: str | None, *, part: Literal["train", "test"] = "train") -> Corpus:
+    """Open what a caller gave as text."""
     from foretell.data.corpus import Corpus, open_corpus
 
-    if isinstance(source, str | Path | Corpus):
-        return open_corpus(source, part=part)
-    return Corpus.from_texts(source)
+    are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
+    if isinstance(source, str | Path | Corpus) or are_paths:
+        return open_corpus(cast("str | Path | Corpus | list[Path]", source), part=part)
+    return Corpus.from_texts(source, text=text, part=part)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -27,13 +26,14 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
-from foretell.display import Report, card
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
+    from foretell.export.model_export import Exported, Format
     from foretell.language_model import LanguageModel
     from foretell.training.events import Listener
     from foretell.training.labels.transfer import LanguageModelWeights
@@ -211,7 +211,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 listener=show,
                 started=started,
             )
-            with nothing_to_resume() if out is None else nullcontext():
+            with nothing_to_resume(is_temporary=out is None):
                 train_labels(split, settings, options, start=_language_model(start))
         self._open(home, data.classes)
         return self
@@ -301,12 +301,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def report(self) -> Report:
         """Return the report of the training: figures, curves, calibration and the worst mistakes, as HTML.
 
+        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
+        a copy. It quotes validation texts.
+
         Raises:
             NotFittedError: `fit` was not called.
-            ArtifactError: the model was saved without its report.
         """
         check_is_fitted(self, "classes_")
-        return Report.read(self._home.path)
+        return report_for(self._runtime.model)
 
     def evaluate(
         self,
@@ -340,41 +342,41 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def export(
         self,
-        format: Literal["onnx", "web", "keras", "litert"],
-        path: str | Path,
+        format: Format = "onnx",
+        path: str | Path | None = None,
         *,
         int8: bool = False,
         data: Any = None,
         max_loss: float = 0.01,
         runtime: str | Path | None = None,
-    ) -> None:
-        """Write the model in another program's format, compared with foretell's answers before it is written.
+    ) -> Exported:
+        """Write the model as a folder for another program, and compare its answers with this model's.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language), "web" (a static page that runs in the browser),
+            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser),
                 "keras" or "litert" (TensorFlow Lite).
-            path: the directory to write; an older export there is replaced.
-            int8: store the weights in 8 bits: a quarter of the size. Needs `data`.
+            path: the folder to write; None: the name of the model directory and of the format.
+            int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
             data: labelled texts, as `fit` takes them without `y`, to compare the answers on.
-            max_loss: the largest loss of accuracy in 8 bits that is accepted, 0 to 1.
-            runtime: the npm package onnxruntime-web as a file, for "web"; None: from the cache or the
-                registry.
+            max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
+            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
 
         Raises:
             NotFittedError: `fit` was not called.
-            MissingExtraError: a package that the format needs is not installed.
-            ForetellError: the answers differ, or it cannot be written.
+            UsageError: no such format, or 8 bits without data.
+            SettingsError: `max_loss` out of range.
+            MissingExtraError: what the format needs is not installed.
+            ArtifactError: the copy answers differently or loses too much; nothing is written.
         """
         check_is_fitted(self, "classes_")
         from foretell.export.model_export import export_model
 
-        examples = None if data is None else read_examples(data, part="test")
-        export_model(
+        return export_model(
             self._home.path,
-            path,
+            f"{self._home.path.name}-{format}" if path is None else path,
             format,
             int8=int8,
-            data=examples,
+            data=None if data is None else read_examples(data, part="test"),
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
@@ -446,19 +448,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return dataclasses.replace(found, label=labels[found.label])
 
     def _repr_html_(self) -> str:
-        """Return a summary for notebooks; scikit-learn's own before `fit`."""
+        """Return a summary for notebooks; before `fit`, scikit-learn's own."""
         if not hasattr(self, "classes_"):
             unfitted: str = super()._repr_html_inner()
             return unfitted
         names = [str(name) for name in self.classes_.tolist()]
-        rows = [("labels", ", ".join(names[:_LABELS_SHOWN]) + (" …" if len(names) > _LABELS_SHOWN else ""))]
-        rows += [
-            (name.replace("_", " "), f"{self.metrics_[name]:.2%}")
-            for name in ("accuracy", "macro_f1", "baseline_accuracy")
-            if isinstance(self.metrics_.get(name), float)
-        ]
-        rows += [("measured on", str(self.metrics_.get("measured_on", "–"))), ("files", str(self._home.path))]
-        return card(f"TextClassifier, preset {self.preset}", rows)
+        shown_names = ", ".join(names[:_LABELS_SHOWN]) + (" …" if len(names) > _LABELS_SHOWN else "")
+        facts = [("labels", shown_names), ("measured on", str(self.metrics_.get("measured_on", "–")))]
+        return summary_html("TextClassifier", self._runtime.model, facts)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

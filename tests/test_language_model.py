@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import tracemalloc
 from pathlib import Path
 
@@ -10,7 +12,16 @@ import pytest
 
 import foretell
 from foretell import LanguageModel
-from foretell.errors import ArtifactError, DataError, MissingExtraError, SettingsError, UsageError
+from foretell.errors import (
+    ArtifactError,
+    DataError,
+    Interrupted,
+    MissingExtraError,
+    RunError,
+    SettingsError,
+    UsageError,
+)
+from foretell.training.events import Checkpointed, Event
 
 LINES = ["The mind adapts and converts the obstacle .", "What stands in the way becomes the way ."] * 15
 TINY = {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4, "streams": 2, "window": 5}
@@ -129,16 +140,136 @@ def test_out_names_the_directory(tmp_path: Path) -> None:
     assert LanguageModel.load(tmp_path / "m").next("the") == made.next("the")
 
 
-def test_valid_is_text_of_ones_own_to_watch_training_by(tmp_path: Path) -> None:
-    held_out = [" ".join(LINES[k].split()[::-1]) for k in range(6)]
-    made = LanguageModel.train(LINES, valid=held_out, **TINY)
-    assert made.metrics["measured_words"] == sum(len(line.split()) + 1 for line in held_out) - 1
-    file = tmp_path / "held-out.txt"
-    file.write_text("\n".join(held_out))
+def test_validation_text_can_be_given(tmp_path: Path) -> None:
+    valid = [" ".join(LINES[k].split()[::-1]) for k in range(6)]
+    made = LanguageModel.train(LINES, valid=valid, **TINY)
+    assert made.metrics["measured_words"] == sum(len(line.split()) + 1 for line in valid) - 1
+    file = tmp_path / "valid.txt"
+    file.write_text("\n".join(valid))
     again = LanguageModel.train(LINES, valid=file, **TINY)
     assert again.metrics["valid_perplexity"] == made.metrics["valid_perplexity"]
-    with pytest.raises(UsageError, match="article"):
-        LanguageModel.train(LINES, preset="article", valid=held_out)
+    with pytest.raises(UsageError, match=r"valid: .* the preset base"):
+        LanguageModel.train(LINES, preset="article", valid=valid)
+
+
+def sources(folder: Path) -> dict[str, object]:
+    """The same text in every form that `train` takes."""
+    import datasets
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    halves = [folder / "a.txt", folder / "b.txt"]
+    for path, lines in zip(halves, (LINES[:10], LINES[10:]), strict=True):
+        path.write_text("\n".join(lines) + "\n")
+    frame = pd.DataFrame({"number": range(len(LINES)), "text": LINES})
+    return {
+        "list": LINES,
+        "iterator": iter(LINES),
+        "folder": folder,
+        "paths": halves,
+        "pandas column": frame["text"],
+        "pandas table": frame,
+        "polars column": pl.from_pandas(frame)["text"],
+        "arrow table": pa.Table.from_pandas(frame),
+        "hugging face": datasets.Dataset.from_pandas(frame),
+    }
+
+
+def test_every_kind_of_text_gives_the_same_model(model: LanguageModel, tmp_path: Path) -> None:
+    for name, source in sources(tmp_path).items():
+        evaluated = model.evaluate(source)
+        assert evaluated == model.evaluate(LINES), name
+    frame = sources(tmp_path)["pandas table"]
+    made = LanguageModel.train(frame, text="text", **TINY)
+    assert made.metrics["perplexity"] == model.metrics["perplexity"]
+    with pytest.raises(DataError, match="text='"):
+        LanguageModel.train(frame, text="words", **TINY)
+
+
+def test_what_is_evaluated_is_what_the_command_line_prints(model: LanguageModel) -> None:
+    figures = model.evaluate(LINES)
+    assert figures["perplexity"] == model.score(LINES).perplexity
+    assert set(figures) >= {"tokens", "words", "unknown", "bits_per_character"}
+
+
+def test_the_options_of_the_command_line_have_an_effect(tmp_path: Path) -> None:
+    events: list[Event] = []
+    out = tmp_path / "m"
+    made = LanguageModel.train(
+        LINES, out=out, tensorboard=tmp_path / "board", checkpoint_seconds=1e-3, baseline=False,
+        listener=events.append, **{**TINY, "epochs": 3},
+    )  # fmt: skip
+    assert list((tmp_path / "board").glob("events.out.tfevents.*"))
+    assert sum(isinstance(event, Checkpointed) for event in events) == made.metrics["steps"]
+    assert "baseline_perplexity" not in made.metrics
+    with pytest.raises(SettingsError, match="checkpoint-seconds"):
+        LanguageModel.train(LINES, out=out, checkpoint_seconds=0, **TINY)
+    with pytest.raises(RunError, match="resume"):
+        LanguageModel.train(LINES, out=out, resume=True, **TINY)
+
+
+def interrupting(event: Event) -> None:
+    if isinstance(event, Checkpointed):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel) -> None:
+    out = tmp_path / "m"
+    how = {"checkpoint_seconds": 1e-3, **TINY}
+    with pytest.raises(Interrupted, match=f"resume=True and out='{out}'"):
+        LanguageModel.train(LINES, out=out, listener=interrupting, **how)
+    with pytest.raises(RunError, match="continue it with resume, or delete it with restart"):
+        LanguageModel.train(LINES, out=out, **how)
+    resumed = LanguageModel.train(LINES, out=out, resume=True, **how)
+    assert resumed.next("the") == model.next("the")
+    with pytest.raises(KeyboardInterrupt, match="out="):
+        LanguageModel.train(LINES, listener=interrupting, **how)
+
+
+def test_each_training_has_a_time_limit_of_its_own() -> None:
+    """Six seconds each; together they take longer than one of them may."""
+    for _ in range(2):
+        made = LanguageModel.train(LINES, **{**TINY, "epochs": 100_000, "patience": 0, "minutes": 0.1})
+        assert made.metrics["steps"] > 100
+
+
+def test_progress_is_shown_with_verbose_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    LanguageModel.train(LINES, **TINY)
+    assert capsys.readouterr() == ("", "")
+    LanguageModel.train(LINES, verbose=1, **TINY)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "epoch 1/1" in captured.err
+
+
+def test_it_has_a_report(model: LanguageModel, tmp_path: Path) -> None:
+    report = model.report()
+    assert report.path == model._home.path / "run" / "report.html"
+    assert "Perplexity" in report.html
+    report.save(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
+    model.save(tmp_path / "m")
+    without_run = LanguageModel.load(tmp_path / "m").report()
+    assert without_run.path is None
+    assert "Perplexity" in without_run.html
+
+
+def test_it_is_exported(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = model.export("onnx", tmp_path / "copy")
+    assert (tmp_path / "copy" / "model.onnx").exists()
+    assert exported.difference is not None
+    monkeypatch.chdir(tmp_path)
+    assert model.export(int8=True, data=LINES, max_loss=1.0).path == Path("model-onnx")
+    with pytest.raises(UsageError, match="one of onnx"):
+        model.export("pickle")  # type: ignore[arg-type]
+
+
+def test_notebooks_show_a_summary(model: LanguageModel) -> None:
+    html = model._repr_html_()
+    assert "LanguageModel" in html
+    assert "lstm: 1 layer of 8 units" in html
+    assert str(model._home.path) in html
 
 
 def test_save_refuses_what_is_not_ours(model: LanguageModel, tmp_path: Path) -> None:

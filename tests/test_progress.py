@@ -1,14 +1,15 @@
-"""What a training shows: plain lines away from a terminal, a moving line on one."""
+"""The progress of a training: plain lines, a moving bar on a terminal, one output in a notebook."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from foretell import progress
-from foretell.progress import LiveView, PlainView, describe, view
-from foretell.training.events import Checkpointed, EpochDone, Note, Progress
+from foretell.progress import LiveView, PlainView, describe, shown, view
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 
 STEP = Progress(
     step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=1234.0, unit="words",
@@ -63,3 +64,51 @@ def test_a_terminal_gets_a_live_view(
 
 def test_elsewhere_plain_lines() -> None:
     assert type(view()) is PlainView
+
+
+def test_nothing_is_shown_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    events: list[Event] = []
+    with shown(0, events.append) as show:
+        show(EPOCH)
+    assert events == [EPOCH]
+    assert capsys.readouterr() == ("", "")
+    with shown(1, events.append) as show:
+        show(EPOCH)
+    assert events == [EPOCH, EPOCH]
+    assert "epoch 1/2" in capsys.readouterr().err
+    with shown(0) as show:
+        show(EPOCH)
+
+
+CELL = """
+from foretell.progress import NotebookView, shown, view
+from foretell.training.events import EpochDone, Note, Progress
+
+assert type(view()) is NotebookView
+with shown(1) as show:
+    show(Note(text="<b>a note</b>"))
+    show(Progress(step=5, steps=10, epoch=1, epochs=2, loss=0.5, accuracy=0.75, speed=12.0, unit="words"))
+    show(EpochDone(epoch=1, epochs=2, step=10, loss=0.4, accuracy=0.8))
+"""
+
+
+def test_a_notebook_shows_lines_and_a_bar_in_one_output() -> None:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    updates: list[str] = []
+
+    class Client(nbclient.NotebookClient):  # type: ignore[misc]
+        def process_message(self, msg: Any, *args: Any) -> Any:
+            if msg["msg_type"] == "update_display_data":
+                updates.append(msg["content"]["data"]["text/html"])
+            return super().process_message(msg, *args)
+
+    Client(notebook, timeout=120, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    final = output["data"]["text/html"]
+    assert "&lt;b&gt;a note&lt;/b&gt;" in final
+    assert "epoch 1/2  step 10" in final
+    # While it runs, the bar is below the note; at the end it is gone.
+    assert "50 %" in updates[1]
+    assert updates[1].index("a note") < updates[1].index("50 %")
+    assert "50 %" not in final

@@ -26,7 +26,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import foretell
 from foretell import TextClassifier
 from foretell.config import LabelsSettings
-from foretell.errors import ArtifactError, DataError, RunError, SettingsError, UsageError
+from foretell.errors import DataError, RunError, SettingsError, UsageError
 from foretell.training.events import EpochDone, Event
 
 TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 8, "learning_rate": 0.05}
@@ -328,9 +328,11 @@ def test_the_report_is_html_that_can_be_saved(fitted: TextClassifier, tmp_path: 
     assert "sandbox" in report._repr_html_()
     report.save(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == report.html
+    assert report.path == fitted._home.path / "run" / "report.html"
     fitted.save(tmp_path / "copy")
-    with pytest.raises(ArtifactError, match="a saved copy of a model has none"):
-        foretell.load(tmp_path / "copy").report()
+    of_copy = foretell.load(tmp_path / "copy").report()
+    assert of_copy.path is None
+    assert "Accuracy" in of_copy.html
 
 
 def test_evaluate_gives_the_figures_of_the_command_line(

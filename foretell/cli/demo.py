@@ -14,7 +14,7 @@ from foretell.cli.output import aligned, excerpt, show
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS
 from foretell.progress import view
-from foretell.wording import percent
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

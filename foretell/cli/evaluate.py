@@ -15,7 +15,7 @@ from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
 from foretell.cli.output import Format, Writer, aligned, listed
 from foretell.errors import UsageError
-from foretell.wording import percent
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     import numpy as np

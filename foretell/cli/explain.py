@@ -16,7 +16,7 @@ from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
 from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, show
 from foretell.errors import UsageError
-from foretell.wording import percent, visible
+from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record

@@ -14,7 +14,7 @@ from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, INPUT, OUTPUT, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, megabytes, note
 from foretell.cli.tensorflow import load_tensorflow
-from foretell.wording import percent
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.export.model_export import Exported

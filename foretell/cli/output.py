@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from foretell.wording import UNSAFE, duration, visible
+from foretell.readable import UNSAFE, duration, visible
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
 

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.options import Output, Switch, rare
 from foretell.cli.output import Writer, figures, listed, note
-from foretell.wording import percent
+from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

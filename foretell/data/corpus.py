@@ -14,7 +14,7 @@ from typing import Any, Literal
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
 from foretell.data.frames import frame_records, has_columns
-from foretell.data.options import PYTHON, Arguments, ReadOptions
+from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
 from foretell.data.records import text_of
 from foretell.errors import DataError
 
@@ -50,6 +50,7 @@ class Corpus:
         name: str = "texts",
         *,
         text: str | None = None,
+        part: Part = "train",
         arguments: Arguments = PYTHON,
     ) -> Corpus:
         """Make a corpus of texts. A list is kept; anything else is written to a temporary file.
@@ -58,6 +59,7 @@ class Corpus:
             texts: one text, an iterable of texts, or a table that `frame_records` reads.
             name: for messages.
             text: the text column of a table; None: chosen where it is clear.
+            part: the split of a DatasetDict.
             arguments: how the caller's interface spells its arguments, for errors.
 
         Raises:
@@ -67,7 +69,7 @@ class Corpus:
         if isinstance(texts, str):
             texts = [texts]
         elif has_columns(texts):
-            options = ReadOptions(text=text, part="train", arguments=arguments)
+            options = ReadOptions(text=text, part=part, arguments=arguments)
             texts = (record.text for record in frame_records(texts, options, notes))
         if isinstance(texts, (list, tuple)):
             kept = [_checked(text, number) for number, text in enumerate(texts, start=1)]

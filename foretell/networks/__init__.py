@@ -1,38 +1,73 @@
-"""Every network, in one place: `words.py` and `labels.py`; here, what they share: the names of their weights.
+"""Every network, in one place.
 
-This module imports neither Keras nor TensorFlow; the two others do.
+lstm_layer.py     the LSTM: its equations, and the layer `FastLSTM`
+lstm_cell.py      the LSTM cell and its recurrence over the steps, compiled for the CPU
+lstm_kernel.py    the recurrence on all cores: threads and memory
+words.py          the language models: `LstmNetwork`, and the article's `ArticleNetwork`
+labels.py         the text classifiers: bidirectional LSTM, CNN and LSTM, and the article's
+products.py       matrix products in float32 or bfloat16
+
+This module has the names of their weights, and imports neither Keras nor TensorFlow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from foretell.errors import ArtifactError
 
+
+class Variable(Protocol):
+    """A weight of a network: a variable of Keras or TensorFlow."""
+
+    @property
+    def name(self) -> str:
+        """The name; Keras's variables have a `path` too."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """The lengths of the axes."""
+
+    def numpy(self) -> npt.NDArray[np.float32]:
+        """Return the values."""
+
+    def assign(self, value: npt.NDArray[np.float32]) -> object:
+        """Set the values."""
+
+
+class Network(Protocol):
+    """A network: a Keras model, `LstmNetwork` or `ArticleNetwork`."""
+
+    @property
+    def trainable_variables(self) -> Sequence[Variable]:
+        """The weights, in a fixed order."""
+
+
 _RENAMED = {
     "embedding/embeddings": "embedding",
-    # keras.layers.Bidirectional(LSTM(name="lstm")) names its two layers so.
+    # The names that keras.layers.Bidirectional(LSTM(name="lstm")) gives its two layers.
     "forward_lstm": "lstm_forward",
     "backward_lstm": "lstm_backward",
 }
 
 
-def weights_of(model: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """Return copies of a network's trainable weights by the names that the model directory uses.
+def weights_of(model: Network) -> dict[str, npt.NDArray[np.float32]]:
+    """Return copies of a network's weights by their names in the model directory.
 
-    Names are `layer/weight` (`lstm_1/kernel`, `output/bias`); an embedding is only `embedding`.
+    Names are `layer/weight` (`lstm_1/kernel`, `output/bias`); that of an embedding is `embedding`.
     """
     return {_name(variable): np.array(variable.numpy()) for variable in model.trainable_variables}
 
 
-def set_weights(model: Any, weights: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Give a network the weights that `weights_of` returned for one of the same settings.
+def set_weights(model: Network, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
+    """Set a network's weights to those that `weights_of` returned for a network with the same settings.
 
     Raises:
-        ArtifactError: a weight is missing, is one too many, or has another shape.
+        ArtifactError: a weight is missing, does not belong to the network, or has another shape.
     """
     variables = {_name(variable): variable for variable in model.trainable_variables}
     if set(variables) != set(weights):
@@ -46,8 +81,8 @@ def set_weights(model: Any, weights: Mapping[str, np.ndarray[Any, Any]]) -> None
         variable.assign(weights[name])
 
 
-def _name(variable: Any) -> str:
-    """`words/lstm_1/lstm_cell/kernel` (Keras) and `lstm_1/kernel:0` (TensorFlow) are both `lstm_1/kernel`."""
+def _name(variable: Variable) -> str:
+    """Return `lstm_1/kernel` for Keras's `words/lstm_1/lstm_cell/kernel`, TensorFlow's `lstm_1/kernel:0`."""
     path: str = getattr(variable, "path", variable.name).removesuffix(":0")
     parts = [_RENAMED.get(part, part) for part in path.split("/") if part != "lstm_cell"]
     name = "/".join(parts[-2:])

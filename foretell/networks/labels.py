@@ -1,7 +1,7 @@
 """The text classifiers as Keras models. Axes: batch, step (a word's place in its text), label.
 
-The weights' names are the layers' names; what `foretell.artifacts.onnx_graph` builds from them computes the
-same.
+The layers' names are the names of the weights. `foretell.artifacts.onnx_graph` builds the same networks from
+them.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError
-from foretell.networks.fast_lstm import FastLSTM
+from foretell.networks.lstm_layer import FastLSTM
 
 
 def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     """Return an untrained classifier; its initial weights depend on `settings.seed` alone.
 
     Args:
-        settings: `network` chooses what is built: "article", "cnn-lstm" or "bilstm".
+        settings: `network` is "article", "cnn-lstm" or "bilstm".
         size: number of word ids, 0 (padding) included.
         n_labels: number of labels, at least 2.
 
@@ -60,14 +60,14 @@ def _article(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
 
 
 def _cnn_lstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
-    """The article's closing hint: a convolution finds phrases, the LSTM reads a fourth as many steps."""
-    shortest = settings.kernel_size + settings.pool_size - 1
-    if settings.length < shortest:
+    """A convolution and pooling before the LSTM, as the article suggests: the LSTM reads fewer steps."""
+    min_length = settings.kernel_size + settings.pool_size - 1
+    if settings.length < min_length:
         raise SettingsError(
-            expected=f"at least kernel-size + pool-size - 1 = {shortest}",
+            expected=f"at least kernel-size + pool-size - 1 = {min_length}",
             found=str(settings.length),
             where="length",
-            fix=f"set --length {shortest} or more",
+            fix=f"set a length of {min_length} or more",
         )
     layers = keras.layers
     return keras.Sequential(
@@ -96,12 +96,11 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     words = layers.Dropout(settings.dropout)(words)
     forward = FastLSTM(settings.units, return_sequences=True, name="lstm_forward")
     backward = FastLSTM(settings.units, return_sequences=True, name="lstm_backward")
-    # An LSTM without a mask is faster. Padding comes after all the words of either reading, where it cannot
-    # change what they gave, and the pooling leaves it out.
+    # The LSTMs have no mask, which is faster. Padding follows the words in both directions, so it cannot
+    # change their outputs, and the pooling leaves it out.
     read_forward = forward(words)  # [batch, step, unit]
-    read_backward = backward(
-        ReverseWords(name="reverse")([words, ids])
-    )  # [batch, step, unit], last word first
+    reversed_words = ReverseWords(name="reverse")([words, ids])
+    read_backward = backward(reversed_words)  # [batch, step, unit], last word first
     pooled = Pool(name="pool")([read_forward, read_backward, ids])  # [batch, 6 * unit]
     pooled = layers.Dropout(settings.dropout)(pooled)
     return keras.Model(ids, _output(n_labels)(pooled), name="bilstm")
@@ -122,53 +121,57 @@ def _output(n_labels: int) -> keras.layers.Dense:
     return keras.layers.Dense(n_labels, activation="softmax", name="output")
 
 
-def _lengths(ids: Any) -> Any:
-    """Return how many steps of ids [batch, step] are words: int32 [batch], at least 1."""
+def _lengths(ids: Tensor) -> Tensor:
+    """Return the number of words of each text of ids [batch, step]: int32 [batch], at least 1."""
     return tf.maximum(tf.math.count_nonzero(ids, axis=1, dtype=tf.int32), 1)
 
 
-class ReverseWords(keras.layers.Layer):  # type: ignore[misc]
-    """Turns the words of each text around and leaves its padding at the end."""
+# The lengths of a tensor's axes; None: it varies.
+_Shape = tuple[int | None, ...]
 
-    def call(self, inputs: list[Any]) -> Any:
+
+class ReverseWords(keras.layers.Layer):  # type: ignore[misc]
+    """Reverses the words of each text and leaves its padding at the end."""
+
+    def call(self, inputs: list[Tensor]) -> Tensor:
         """Take values [batch, step, channel] and ids [batch, step]; return values like those."""
         values, ids = inputs
         return tf.reverse_sequence(values, _lengths(ids), seq_axis=1, batch_axis=0)
 
-    def compute_output_shape(self, input_shape: list[Any]) -> Any:
+    def compute_output_shape(self, input_shape: list[_Shape]) -> _Shape:
         """Return the shape of the values."""
         return input_shape[0]
 
 
 class Pool(keras.layers.Layer):  # type: ignore[misc]
-    """Pools what both directions read, over the words of each text and not over its padding.
+    """Pools the outputs of both directions over the words of each text, without its padding.
 
-    The parts lie in the order max, mean, last; each holds the forward direction, then the backward one.
-    "last" is what a direction gave at the last word that it read.
+    The parts are in the order max, mean, last; each holds the forward direction, then the backward one.
+    "last" is the output at the last word that a direction reads.
     """
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: list[Tensor]) -> Tensor:
         """Take forward and backward [batch, step, unit] and ids [batch, step]; return [batch, 6 * unit]."""
         forward, backward, ids = inputs
         both = tf.concat([forward, backward], axis=-1)  # [batch, step, 2 * unit]
         lengths = _lengths(ids)  # [batch]
-        is_word = tf.sequence_mask(lengths, tf.shape(ids)[1], dtype=both.dtype)[
-            :, :, None
-        ]  # [batch, step, 1]
-        # LSTM outputs lie between -1 and 1: 2 below them loses to every word.
+        mask = tf.sequence_mask(lengths, tf.shape(ids)[1], dtype=both.dtype)
+        is_word = mask[:, :, None]  # [batch, step, 1]
+        # LSTM outputs lie between -1 and 1: padding, 2 below them, is never the maximum.
         largest = tf.reduce_max(both - 2.0 * (1.0 - is_word), axis=1)
         mean = tf.reduce_sum(both * is_word, axis=1) / tf.cast(lengths, both.dtype)[:, None]
         last = tf.gather(both, lengths - 1, axis=1, batch_dims=1)
         return tf.concat([largest, mean, last], axis=-1)
 
-    def compute_output_shape(self, input_shape: list[Any]) -> Any:
+    def compute_output_shape(self, input_shape: list[_Shape]) -> _Shape:
         """Return [batch, 6 * unit]."""
-        return (input_shape[0][0], 6 * input_shape[0][2])
+        batch, _, units = input_shape[0]
+        return (batch, None if units is None else 6 * units)
 
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed what Keras draws its layers' seeds from, and leave the caller's random states as they were."""
+    """Seed the generators that Keras draws its layers' seeds from; restore the caller's states afterwards."""
     python, numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:

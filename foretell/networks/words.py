@@ -1,60 +1,52 @@
-"""The two language models: `LstmNetwork` (preset base) and `ArticleNetwork` (preset article).
+"""The two language models: `LstmNetwork` (presets base and best) and `ArticleNetwork` (preset article).
 
-Both are trained by explicit loops (`foretell.training.words.loop`, `.article`), so both are plain
-classes that show every shape, not `keras.Model`s that hide the state.
+Both are trained by explicit loops (`foretell.training.words.loop` and `.article`). They are plain classes,
+not Keras models, because the loops carry the LSTM state themselves.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.config import WordsSettings
-from foretell.networks.fast_lstm import FastLSTM
+from foretell.networks.lstm_layer import FastLSTM
 from foretell.networks.products import Precision, product
 
-Tensor = Any
-States = list[Tensor]
+States = Sequence[Tensor]
+"""The LSTM state between two windows: h_1, c_1, h_2, c_2, …, each [stream, unit]."""
 
-# What is added to a step's seed for its masks of words and of states; the other masks add less.
-_OF_WORDS, _OF_STATES = 100, 200
-
-
-def words_network(settings: WordsSettings, size: int) -> LstmNetwork | ArticleNetwork:
-    """Return the network that `settings.network` names, with its first weights drawn from `settings.seed`.
-
-    Args:
-        settings: the shape of the network.
-        size: ids of the tokenizer, special ones included.
-    """
-    if settings.network == "article":
-        return ArticleNetwork(settings, size)
-    return LstmNetwork(settings, size)
+# Added to a step's seed for the dropout of whole words and of states; the other dropouts add smaller numbers.
+_WORDS_SEED, _STATES_SEED = 100, 200
 
 
 class LstmNetwork:
-    """Embedding, LSTM layers, and the embedding again as output layer (tied: Press & Wolf 2017).
+    """Embedding, LSTM layers, and the embedding again as output layer (tied weights: Press & Wolf 2017).
 
     Axes: stream (texts read side by side), step (words of one window), word (every id), embedding, unit.
-    State: a flat list h_1, c_1, h_2, c_2, …, each [stream, unit], that goes in and comes out, so that a
-    window begins where the one before it ended.
+
+    >>> network = LstmNetwork(settings, size=20_000)
+    >>> hidden, states = network.hidden(ids, network.first_states(16))
+    >>> logits = network.logits(hidden[:, -1])  # [stream, word]
 
     Args:
         settings: embedding_size, units, layers, seed and the three dropouts are read.
-        size: how many ids there are.
+        size: number of ids.
         precision: of the large products in training.
     """
 
     def __init__(self, settings: WordsSettings, size: int, precision: Precision = "float32") -> None:
         self.settings, self.size, self.precision = settings, size, precision
         seed, width, units = settings.seed * 100, settings.embedding_size, settings.units
-        # Small, because the same numbers are output weights: logits then start near zero.
+        # Small, because these are the output weights too: the first logits are then close to zero.
         small = keras.initializers.RandomUniform(-0.05, 0.05, seed=seed)
         self.embedding = keras.layers.Embedding(size, width, embeddings_initializer=small, name="embedding")
         self.embedding.build(None)
@@ -81,7 +73,7 @@ class LstmNetwork:
             self.bias = keras.Variable(np.zeros(size, "float32"), name="bias")
 
     @property
-    def trainable_variables(self) -> list[Any]:
+    def trainable_variables(self) -> list[keras.Variable]:
         """Every weight, in a fixed order."""
         layers = [self.embedding, *self.lstms, *([self.projection] if self.projection else [])]
         return [variable for layer in layers for variable in layer.trainable_variables] + [self.bias]
@@ -95,19 +87,19 @@ class LstmNetwork:
 
         Args:
             ids: int [stream, step].
-            states: what the window before it left, or `first_states`.
+            states: those after the window before, or `first_states`.
             seed: int32 [2], the seed of this step's dropout; None: no dropout, as when predicting.
 
         Returns:
-            hidden, float [stream, step, embedding], to be multiplied by the embedding; and the new states.
+            hidden, float [stream, step, embedding], for `logits`; and the new states.
         """
         x = self._drop_words(self.embedding(ids), ids, seed)  # [stream, step, embedding]
         x = self._drop(x, seed, 0)
-        after: States = []
+        after: list[Tensor] = []
         for k, lstm in enumerate(self.lstms):
             if seed is not None and self.settings.recurrent_dropout:
                 state = lstm.cell.seed_generator.state
-                state.assign(tf.cast(seed + tf.constant([0, _OF_STATES + k]), state.dtype))
+                state.assign(tf.cast(seed + tf.constant([0, _STATES_SEED + k]), state.dtype))
             # [stream, step, unit], [stream, unit], [stream, unit]
             x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2], training=seed is not None)
             x = self._drop(x, seed, k + 1)
@@ -132,22 +124,22 @@ class LstmNetwork:
         weights = tf.gather(self.embedding.embeddings.value, ids)
         return tf.reduce_sum(hidden * weights, axis=1) + tf.gather(self.bias.value, ids)
 
-    # The masks depend on the step's seed alone: a resumed run drops what the first would have dropped.
+    # The dropout masks depend on the step's seed alone, so that a resumed run draws the same ones.
 
     def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
-        """Drop numbers on their way up, others in each step (Zaremba et al. 2014, section 3.1)."""
+        """Apply dropout between layers, with another mask in each step (Zaremba et al. 2014, section 3.1)."""
         rate = self.settings.dropout
         if seed is None or rate == 0.0:
             return x
         return tf.nn.experimental.stateless_dropout(x, rate, seed + tf.constant([0, place]), rng_alg="philox")
 
     def _drop_words(self, x: Tensor, ids: Tensor, seed: Tensor | None) -> Tensor:
-        """Drop whole words, wherever they stand (embedding dropout, Gal & Ghahramani 2016)."""
+        """Drop whole words at every position (embedding dropout, Gal & Ghahramani 2016)."""
         rate = self.settings.word_dropout
         if seed is None or rate == 0.0:
             return x
         each = tf.nn.experimental.stateless_dropout(
-            tf.ones([self.size]), rate, seed + tf.constant([0, _OF_WORDS]), rng_alg="philox"
+            tf.ones([self.size]), rate, seed + tf.constant([0, _WORDS_SEED]), rng_alg="philox"
         )
         return x * tf.gather(each, ids)[:, :, None]
 
@@ -161,14 +153,14 @@ class ArticleNetwork:
 
     Args:
         settings: units, layers and seed are read.
-        size: how many words there are.
+        size: number of words.
     """
 
     def __init__(self, settings: WordsSettings, size: int) -> None:
         self.settings, self.size, self.units = settings, size, settings.units
         # NumPy's generator gives the same numbers on every machine; TensorFlow's may not.
         rng = np.random.default_rng(settings.seed)
-        self.cells: list[tuple[Any, Any]] = []
+        self.cells: list[tuple[tf.Variable, tf.Variable]] = []
         for k in range(settings.layers):
             rows, columns = (1 if k == 0 else self.units) + self.units, 4 * self.units
             limit = np.sqrt(6 / (rows + columns))
@@ -178,7 +170,7 @@ class ArticleNetwork:
         self.dense_bias = _variable(rng.normal(size=size), "dense/bias")
 
     @property
-    def trainable_variables(self) -> list[Any]:
+    def trainable_variables(self) -> list[tf.Variable]:
         """Every weight, in the order of the layers: kernel, bias, kernel, bias, …"""
         return [*(v for cell in self.cells for v in cell), self.dense_kernel, self.dense_bias]
 
@@ -189,9 +181,8 @@ class ArticleNetwork:
             ids: int [step], the words' integers.
 
         Returns:
-            logits, float [1, word]; and for each layer, dense last, what its weights were multiplied by,
-            [step, in], and its pre-activations, a list of [1, out] by step. The gradient of the weights is
-            made from these two.
+            logits, float [1, word]; and for each layer, dense last, its inputs, [step, in], and its
+            pre-activations, a list of [1, out] by step. The gradient of the weights is computed from these.
         """
         seen = tf.cast(ids, tf.float32)
         xs = [seen[t][None, None] for t in range(ids.shape[0])]  # each [1, 1]: batch, value
@@ -215,5 +206,5 @@ class ArticleNetwork:
         return logits, trace
 
 
-def _variable(values: Any, name: str) -> Any:
+def _variable(values: npt.ArrayLike, name: str) -> tf.Variable:
     return tf.Variable(np.asarray(values, "float32"), name=name)

@@ -121,7 +121,7 @@ class Checkpoints:
                 expected="a whole checkpoint",
                 found=f"{len(numbers)} damaged",
                 where=str(self.folder),
-                fix="start again with --restart",
+                fix="restart the training",
             )
         return None
 

@@ -1,4 +1,4 @@
-"""The charts of a run as SVG, without script or fonts: loss and accuracy by step, and reliability."""
+"""The charts of a run as SVG, without script or fonts: loss and accuracy by step, and calibration."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 
 Point = tuple[float, float]
 Bin = dict[str, float]
+Record = dict[str, Any]
+"""A line of metrics.jsonl: `step`, a number, and whatever else was logged."""
 
-_MOST_POINTS = 240
-_LARGEST = 1e30
+_MAX_POINTS = 240
+_MAX_VALUE = 1e30
 
 # Chart geometry, in the units of the view box.
 _WIDTH, _HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 100, 16, 34
-# The reliability plot has its shares of texts below, and no names at its right.
+# The reliability diagram has its shares of texts below, and no names at its right.
 _TALL, _PLOT, _SHARES, _MARGIN = 390, 256, 354, 20
 
-# Of the normal distribution: 95 % lie within so many standard deviations.
+# 95 % of a normal distribution lie within this many standard deviations.
 _Z = 1.96
 
 
-def draw_curves(records: list[dict[str, Any]]) -> str:
-    """Return the charts of loss and accuracy as HTML, or a line that says there are none.
+def draw_curves(records: list[Record]) -> str:
+    """Return the charts of loss and accuracy as HTML, or a sentence if there are none.
 
     Args:
-        records: one dictionary a logged step, in the order of the steps; read are step, loss, accuracy,
-            valid_loss and valid_accuracy. What is missing or not finite is left out.
+        records: the logged lines in the order of their steps; step, loss, accuracy, valid_loss and
+            valid_accuracy are read. What is missing or not finite is left out.
     """
     charts = [
         _chart(title, _curve(records, key), _curve(records, f"valid_{key}"), percent=key == "accuracy")
@@ -35,24 +37,24 @@ def draw_curves(records: list[dict[str, Any]]) -> str:
     ]
     drawn = "".join(chart for chart in charts if chart)
     if not drawn:
-        return '<h2>Curves</h2><p class="soft">The run logged no figures, so there is nothing to draw.</p>'
+        return '<h2>Curves</h2><p class="soft">The run logged no figures: there is nothing to draw.</p>'
     return f'<h2>Curves</h2><div class="charts">{drawn}</div>'
 
 
-def _curve(records: list[dict[str, Any]], key: str) -> list[Point]:
-    """Return [step, value] for what can be drawn; many points become the means of neighbours."""
+def _curve(records: list[Record], key: str) -> list[Point]:
+    """Return [step, value] for what can be drawn; many points are averaged in groups of neighbours."""
     pairs = [(float(r["step"]), finite(r.get(key))) for r in records if r["step"] >= 0]
     points = [(step, value) for step, value in pairs if value is not None]
-    if len(points) <= _MOST_POINTS:
+    if len(points) <= _MAX_POINTS:
         return points
-    size = math.ceil(len(points) / _MOST_POINTS)
+    size = math.ceil(len(points) / _MAX_POINTS)
     groups = [points[i : i + size] for i in range(0, len(points), size)]
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
 def _ticks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers that cover `low` to `high`."""
-    # A flat curve still needs a scale, and one that is flat but for rounding is flat.
+    # A flat curve needs a scale too, also one that differs only by rounding.
     size = max(abs(low), abs(high), 1.0)
     if high - low < 1e-9 * size:
         high = low + size
@@ -63,9 +65,9 @@ def _ticks(low: float, high: float, about: int) -> list[float]:
     return [round(i * gap, 12) for i in range(first, last + 1)]
 
 
-def _chart(title: str, train: list[Point], held: list[Point], *, percent: bool) -> str:
+def _chart(title: str, train: list[Point], valid: list[Point], *, percent: bool) -> str:
     """Draw the two curves over the steps, each named at its right end."""
-    every = train + held
+    every = train + valid
     if not every:
         return ""
     rows = _ticks(min(y for _, y in every), max(y for _, y in every), 4)
@@ -87,7 +89,7 @@ def _chart(title: str, train: list[Point], held: list[Point], *, percent: bool) 
         f'<text x="{x_of(column):.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{_short(column)}</text>'
         for column in columns
     ]
-    series = [("train", "training", train), ("held", "held out", held)]
+    series = [("train", "training", train), ("valid", "validation", valid)]
     drawn = [(css, label, [(x_of(x), y_of(y)) for x, y in data], data) for css, label, data in series if data]
     parts += _series(drawn, percent)
     summary = ", ".join(f"{label} {_value(data[-1][1], percent)}" for _, label, _, data in drawn)
@@ -133,10 +135,10 @@ def _short(value: float) -> str:
 
 
 def draw_reliability(bins: object) -> str:
-    """Return the reliability plot as HTML: how sure the model was against how often it was right.
+    """Return the reliability diagram as HTML: accuracy by confidence, the probability of the predicted label.
 
-    A point for each bin of confidence, with the interval that chance gives it (Wilson 1927, 95 %), and below
-    it the share of texts in that bin. On the dashed line a probability means what it says.
+    It has a point for each bin of confidence, with its 95 % interval (Wilson 1927), and below it the share of
+    texts in that bin. On the dashed line accuracy and confidence are equal.
 
     Args:
         bins: what `foretell.metrics.reliability_bins` gives; anything else is not drawn ("").
@@ -156,13 +158,13 @@ def draw_reliability(bins: object) -> str:
         *_shares(rows, x_of),
         *_reliability(rows, x_of, y_of),
     ]
-    said = ", ".join(f"{row['confidence']:.0%} sure, {row['accuracy']:.0%} right" for row in rows)
+    summary = ", ".join(f"confidence {row['confidence']:.0%}, accuracy {row['accuracy']:.0%}" for row in rows)
     return (
-        '<figure class="card"><h3>Is it right as often as it is sure?</h3>'
-        f'<svg viewBox="0 0 {_WIDTH} {_TALL}" role="img" aria-label="Reliability: {said}">'
+        '<figure class="card"><h3>Reliability diagram</h3>'
+        f'<svg viewBox="0 0 {_WIDTH} {_TALL}" role="img" aria-label="Reliability diagram: {summary}">'
         f"{''.join(parts)}</svg>"
-        "<figcaption>across: how sure the model was · up: how often it was right, with what chance allows "
-        "(95 %) · dashed: as sure as right · bars: share of the held-out texts</figcaption></figure>"
+        "<figcaption>horizontal: confidence · vertical: accuracy, with its 95 % interval · dashed: perfect "
+        "calibration · bars: share of the validation texts</figcaption></figure>"
     )
 
 
@@ -172,8 +174,8 @@ def _usable_bins(bins: object) -> list[Bin]:
     keys = ("low", "high", "texts", "confidence", "accuracy")
     rows: list[Bin] = []
     for each in bins:
-        found = {key: finite(each.get(key)) for key in keys} if isinstance(each, dict) else {}
-        row = {key: value for key, value in found.items() if value is not None}
+        values = {key: finite(each.get(key)) for key in keys} if isinstance(each, dict) else {}
+        row = {key: value for key, value in values.items() if value is not None}
         shares = [row[key] for key in keys if key != "texts" and key in row]
         if len(row) == len(keys) and all(0 <= share <= 1 for share in shares) and row["texts"] > 0:
             rows.append(row)
@@ -207,9 +209,9 @@ def _axes(
 
 
 def _shares(rows: list[Bin], x_of: Callable[[float], float]) -> list[str]:
-    """Draw the share of texts in each bin as bars; the highest is the scale and has its share written."""
-    total, most = sum(row["texts"] for row in rows), max(row["texts"] for row in rows)
-    y_of = _scale((0.0, most), (_SHARES, _PLOT + 40))
+    """Draw the share of texts in each bin as bars; the highest is the scale and has a number."""
+    total, highest = sum(row["texts"] for row in rows), max(row["texts"] for row in rows)
+    y_of = _scale((0.0, highest), (_SHARES, _PLOT + 40))
     right = _WIDTH - _MARGIN
     parts = [f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{_SHARES}" y2="{_SHARES}"/>']
     for row in rows:
@@ -218,10 +220,10 @@ def _shares(rows: list[Bin], x_of: Callable[[float], float]) -> list[str]:
             f'<rect class="share" x="{x:.1f}" y="{top:.1f}" width="{end - x:.1f}" '
             f'height="{_SHARES - top:.1f}"/>'
         )
-        if row["texts"] == most:
+        if row["texts"] == highest:
             parts.append(
                 f'<text x="{(x + end) / 2:.1f}" y="{top - 6:.1f}" text-anchor="middle">'
-                f"{100 * most / total:.0f} %</text>"
+                f"{100 * highest / total:.0f} %</text>"
             )
     return parts
 
@@ -234,19 +236,19 @@ def _reliability(
     parts = ['<g class="train">']
     for row, (x, _) in zip(rows, points, strict=True):
         low, high = (min(y_of(end), float(_PLOT)) for end in _interval(row["accuracy"], row["texts"]))
-        parts.append(f'<line class="chance" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
+        parts.append(f'<line class="interval" x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>')
     parts.append(f'<polyline class="curve" points="{line}"/>')
     for row, (x, y) in zip(rows, points, strict=True):
-        told = (
-            f"{_value(row['confidence'], True)} sure, {_value(row['accuracy'], True)} right: "
+        title = (
+            f"confidence {_value(row['confidence'], True)}, accuracy {_value(row['accuracy'], True)}: "
             f"{row['texts']:.0f} texts"
         )
-        parts.append(f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{told}</title></circle>')
+        parts.append(f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{title}</title></circle>')
     return [*parts, "</g>"]
 
 
 def _interval(part: float, n: float) -> Point:
-    """Return the 95 % interval of a share that was seen in `n` cases (Wilson 1927)."""
+    """Return the 95 % interval of a proportion of `n` cases (Wilson 1927)."""
     spread = _Z * math.sqrt(part * (1 - part) / n + _Z**2 / (4 * n**2))
     middle, divisor = part + _Z**2 / (2 * n), 1 + _Z**2 / n
     return (middle - spread) / divisor, (middle + spread) / divisor
@@ -254,6 +256,6 @@ def _interval(part: float, n: float) -> Point:
 
 def finite(value: object) -> float | None:
     """Return `value` where it is a number that can be shown and drawn: not NaN, not beyond ±1e30."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_VALUE:
         return None
     return float(value)

@@ -129,15 +129,17 @@ class Interrupt:
 
 
 @contextmanager
-def nothing_to_resume() -> Iterator[None]:
-    """Raise an interruption as `KeyboardInterrupt`: for a run in a temporary directory, which is deleted.
+def nothing_to_resume(*, is_temporary: bool) -> Iterator[None]:
+    """Raise an interruption as `KeyboardInterrupt` where the run is in a temporary directory.
 
-    `Interrupted` is an `Exception`, which programs that train one model after another (scikit-learn's
-    searches) take for the failure of one model.
+    It cannot be resumed. And programs that train one model after another (scikit-learn's searches) take
+    `Interrupted`, an `Exception`, for the failure of one model, and train the next one.
     """
     try:
         yield
     except Interrupted as error:
+        if not is_temporary:
+            raise
         raise KeyboardInterrupt("training was interrupted; give out= to be able to resume") from error
 
 
@@ -165,5 +167,5 @@ def diverged(step: int, learning_rate: float, out: Path) -> RunError:
         expected="a finite loss",
         found="NaN or infinity",
         where=f"step {step:,} of {out}",
-        fix=f"set a lower --learning-rate than {learning_rate:g}, and --restart",
+        fix=f"restart with a lower learning rate than {learning_rate:g}",
     )

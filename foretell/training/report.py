@@ -1,8 +1,8 @@
-"""The report of a run: one HTML file with everything in it, readable for as long as there are browsers.
+"""The report of a run: one self-contained HTML file.
 
-It holds no script, loads nothing and allows neither (its Content-Security-Policy names the hash of its own
-style sheet and forbids the rest), so it can be opened, mailed or put on a server whatever texts are in it.
-Whatever is missing is left out; a run that logged nothing still gets a page that says so.
+It holds no script, loads nothing and allows neither (its Content-Security-Policy allows only its own style
+sheet, by its hash), so it can be opened, mailed or put on a server whatever texts are in it. Missing data is
+left out; a run that logged nothing gets a page without curves.
 """
 
 from __future__ import annotations
@@ -12,36 +12,39 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from foretell.training.curves import draw_curves, draw_reliability, finite
+from foretell.artifacts.manifest import RUN
+from foretell.training.curves import Record, draw_curves, draw_reliability, finite
 
-_MOST_MISTAKES = 12
-_MOST_LABELS = 16
-_LONGEST_TEXT = 700
+REPORT = "report.html"
+_REQUEST, _METRICS = "request.json", "metrics.jsonl"
+
+_MAX_MISTAKES = 12
+_MAX_LABELS = 16
+_MAX_CHARACTERS = 700
 
 _NAMES = {
     "accuracy": "Accuracy",
     "perplexity": "Perplexity",
     "macro_f1": "Macro F1",
-    "valid_accuracy": "Held-out accuracy",
-    "valid_perplexity": "Held-out perplexity",
-    "network_perplexity": "Perplexity of the network alone",
-    "baseline_perplexity": "Perplexity of a Kneser–Ney model of 1-5 grams",
-    "unigram_perplexity": "Perplexity of single words",
+    "valid_accuracy": "Validation accuracy",
+    "valid_perplexity": "Validation perplexity",
+    "network_perplexity": "Perplexity, network alone",
+    "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
+    "unigram_perplexity": "Perplexity, single words",
     "loss": "Loss (nats)",
-    "valid_loss": "Held-out loss (nats)",
+    "valid_loss": "Validation loss (nats)",
     "log_loss": "Log loss (nats)",
-    "network_accuracy": "Accuracy of the network alone",
-    "linear_accuracy": "Accuracy of the linear model in it",
-    "baseline_accuracy": "Accuracy of a linear model",
-    "baseline_log_loss": "Log loss of a linear model (nats)",
+    "network_accuracy": "Accuracy, network alone",
+    "linear_accuracy": "Accuracy, linear model in the ensemble",
+    "baseline_accuracy": "Accuracy, linear model",
+    "baseline_log_loss": "Log loss, linear model (nats)",
     "calibration_error": "Calibration error",
-    "network_calibration_error": "Calibration error of the network alone",
+    "network_calibration_error": "Calibration error, network alone",
     "bits_per_character": "Bits per character",
     "texts": "Texts",
     "shortest_text": "Shortest text (words)",
@@ -49,7 +52,7 @@ _NAMES = {
     "words": "Words",
     "steps": "Steps",
     "epochs": "Epochs",
-    "seconds": "Training time",
+    "seconds": "Time",
     "words_per_second": "Words per second",
     "texts_per_second": "Texts per second",
     "iterations_per_second": "Iterations per second",
@@ -62,40 +65,52 @@ _PERCENT = {
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
 
 
-def write_report(run_dir: Path, metrics: dict[str, Any]) -> Path:
+def write_report(run_dir: Path, metrics: Mapping[str, object]) -> Path:
     """Write `report.html` into the folder of a run.
 
     Args:
-        run_dir: holds `metrics.jsonl` (lines with step, and what was known of loss, accuracy, valid_loss and
-            valid_accuracy) and `request.json`; either may be missing or damaged.
-        metrics: the final figures. Shown specially where they are there: `confusion` (`names`, `counts`
-            [true, predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
+        run_dir: holds `metrics.jsonl` (lines with step, and of loss, accuracy, valid_loss and valid_accuracy
+            what is known) and `request.json`; either may be missing or damaged.
+        metrics: the final figures. Some have a section of their own: `confusion` (`names`, `counts` [true,
+            predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
             predicted, probability), `reliability` and `coverage` (as `foretell.metrics` gives them). Every
             other number gets a row.
 
     Returns:
         The path of the report.
     """
-    path = run_dir / "report.html"
+    path = run_dir / REPORT
     page = _page(run_dir.name.removesuffix(".run"), _request(run_dir), _records(run_dir), metrics)
-    # A text can hold half of a surrogate pair, which UTF-8 cannot.
+    # A text can hold half of a surrogate pair, which UTF-8 cannot encode.
     path.write_bytes(page.encode("utf-8", "replace"))
     return path
 
 
-def _request(run_dir: Path) -> dict[str, Any]:
+def report_of(model_dir: Path, metrics: Mapping[str, object]) -> str:
+    """Return the report of a model directory, as HTML: that of its run.
+
+    A model that was saved again has no run; its report is made of `metrics` and has no curves.
+    """
+    path = model_dir / RUN / REPORT
     try:
-        request = json.loads((run_dir / "request.json").read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return _page(model_dir.name, {}, [], metrics)
+
+
+def _request(run_dir: Path) -> Mapping[str, object]:
+    try:
+        request = json.loads((run_dir / _REQUEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return request if isinstance(request, dict) else {}
 
 
-def _records(run_dir: Path) -> list[dict[str, Any]]:
-    """Return the logged lines by step; what a resumed run went over again counts once, the last time."""
-    records: list[dict[str, Any]] = []
+def _records(run_dir: Path) -> list[Record]:
+    """Return the logged lines by step. Of a step that a resumed run has repeated, the last line counts."""
+    records: list[Record] = []
     try:
-        lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (run_dir / _METRICS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return records
     for line in lines:
@@ -115,20 +130,22 @@ def _records(run_dir: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _text(value: object, longest: int = _LONGEST_TEXT) -> str:
+def _text(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
     """Escape for HTML; control characters become visible, and a long text is cut."""
     shown = "".join(c if c >= " " or c == "\n" else "\ufffd" for c in str(value))
-    if len(shown) > longest:
-        shown = shown[:longest].rstrip() + " …"
+    if len(shown) > max_characters:
+        shown = shown[:max_characters].rstrip() + " …"
     return escape(shown)
 
 
-def _isolated(value: object, longest: int = _LONGEST_TEXT) -> str:
-    """Escape a text of the user's; one that runs from right to left must not turn its surroundings around."""
-    return f"<bdi>{_text(value, longest)}</bdi>"
+def _isolated(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
+    """Escape a text of the user's, isolated: a right-to-left text must not reorder the text around it."""
+    return f"<bdi>{_text(value, max_characters)}</bdi>"
 
 
-def _page(name: str, request: dict[str, Any], records: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
+def _page(
+    name: str, request: Mapping[str, object], records: list[Record], metrics: Mapping[str, object]
+) -> str:
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     parts = [
@@ -136,9 +153,9 @@ def _page(name: str, request: dict[str, Any], records: list[dict[str, Any]], met
         _tiles(metrics),
         draw_curves(records),
         _tables(metrics),
-        _trust(metrics),
+        _calibration(metrics),
         _mistakes(metrics.get("mistakes")),
-        _asked(request),
+        _settings(request),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -147,12 +164,12 @@ def _page(name: str, request: dict[str, Any], records: list[dict[str, Any]], met
         '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
         f"<title>{_text(name)} · foretell</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in parts if part)
-        + '\n<footer class="soft">Written by foretell at the end of training. The curves are those of '
+        + '\n<footer class="soft">Written by foretell at the end of training. The data of the curves is '
         "<code>metrics.jsonl</code> beside this file.</footer>\n</main>\n</body>\n</html>\n"
     )
 
 
-def _heading(name: str, request: dict[str, Any], records: list[dict[str, Any]]) -> str:
+def _heading(name: str, request: Mapping[str, object], records: list[Record]) -> str:
     facts = [str(request[key]) for key in ("job", "preset") if request.get(key)]
     started = finite(request.get("started"))
     if started is not None and 0 <= started < 1e11:
@@ -162,12 +179,12 @@ def _heading(name: str, request: dict[str, Any], records: list[dict[str, Any]]) 
     return f'<header><h1>{_isolated(name)}</h1><p class="soft">{_text(" · ".join(facts))}</p></header>'
 
 
-def _tiles(metrics: dict[str, Any]) -> str:
-    keys = [key for key in _NAMES if finite(metrics.get(key)) is not None]
-    # _NAMES begins with what is most telling; time is always worth a tile.
-    first = [key for key in keys if key != "seconds"][:3] + [key for key in keys if key == "seconds"]
+def _tiles(metrics: Mapping[str, object]) -> str:
+    figures = {key: value for key in _NAMES if (value := finite(metrics.get(key))) is not None}
+    # _NAMES begins with the most important figures; the time always has a tile.
+    first = [key for key in figures if key != "seconds"][:3] + [key for key in figures if key == "seconds"]
     tiles = "".join(
-        f'<div class="tile"><b>{_figure(key, metrics[key])}</b><span>{_NAMES[key]}</span></div>'
+        f'<div class="tile"><b>{_figure(key, figures[key])}</b><span>{_NAMES[key]}</span></div>'
         for key in first
     )
     return f'<section class="tiles">{tiles}</section>' if tiles else ""
@@ -197,24 +214,29 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def _tables(metrics: dict[str, Any]) -> str:
+def _tables(metrics: Mapping[str, object]) -> str:
     cards = [_figures(metrics), _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
     shown = "".join(f'<div class="card wide">{card}</div>' for card in cards if card)
     return f'<h2>Figures</h2><div class="pair">{shown}</div>' if shown else ""
 
 
-def _figures(metrics: dict[str, Any]) -> str:
+def _figures(metrics: Mapping[str, object]) -> str:
+    rows = figure_rows(metrics)
+    return _rows(rows, "All figures") if rows else ""
+
+
+def figure_rows(metrics: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the figures among the metrics of a training as name and value, the most important first."""
     order = [key for key in _NAMES if key in metrics] + [key for key in metrics if key not in _NAMES]
-    rows = [
+    return [
         (_NAMES.get(key) or key.replace("_", " ").capitalize(), shown)
         for key in order
         if (shown := _shown(key, metrics[key])) is not None
     ]
-    return _rows(rows, "All figures") if rows else ""
 
 
 def _shown(key: str, value: object) -> str | None:
-    """Return how a figure reads, or None where it is not one (a table, a list, a yes or no)."""
+    """Return a figure as text, or None where it is not one (a table, a list, a Boolean)."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _figure(key, value)
     return value if isinstance(value, str) else None
@@ -223,8 +245,8 @@ def _shown(key: str, value: object) -> str | None:
 def _rows(rows: Iterable[tuple[str, str]], title: str = "", caption: str = "") -> str:
     body = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows)
     above = f"<h3>{title}</h3>" if title else ""
-    told = f"<caption>{caption}</caption>" if caption else ""
-    return f"{above}<table>{told}<tbody>{body}</tbody></table>"
+    below = f"<caption>{caption}</caption>" if caption else ""
+    return f"{above}<table>{below}<tbody>{body}</tbody></table>"
 
 
 def _confusion(confusion: object) -> str:
@@ -233,7 +255,7 @@ def _confusion(confusion: object) -> str:
     names, counts = confusion.get("names"), confusion.get("counts")
     if not isinstance(names, list) or not isinstance(counts, list) or not _is_square(counts, len(names)):
         return ""
-    if len(names) > _MOST_LABELS:
+    if len(names) > _MAX_LABELS:
         return _most_confused(names, counts)
     head = "".join(f'<th scope="col">{_isolated(name, 40)}</th>' for name in names)
     body = "".join(
@@ -241,12 +263,12 @@ def _confusion(confusion: object) -> str:
         for i, name in enumerate(names)
     )
     return (
-        '<h3>Confusion matrix</h3><table class="matrix"><caption>rows: the true label · columns: what the '
-        f"model said</caption><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        '<h3>Confusion matrix</h3><table class="matrix"><caption>rows: true label · columns: predicted '
+        f"label</caption><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
 
-def _is_square(counts: list[Any], size: int) -> bool:
+def _is_square(counts: list[object], size: int) -> bool:
     rows = (row for row in counts if isinstance(row, list) and len(row) == size)
     numbers = [row for row in rows if all(finite(n) is not None for n in row)]
     return 0 < size == len(counts) == len(numbers)
@@ -261,11 +283,11 @@ def _cells(i: int, row: Sequence[float]) -> str:
     )
 
 
-def _most_confused(names: list[Any], counts: list[list[float]]) -> str:
+def _most_confused(names: list[object], counts: list[list[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
-    rows = [(f"{names[i]} → {names[j]}", _count(n)) for n, i, j in pairs[:_MOST_LABELS]]
-    return _rows(rows, "Most confused: the true label → what the model said") if rows else ""
+    rows = [(f"{names[i]} → {names[j]}", _count(n)) for n, i, j in pairs[:_MAX_LABELS]]
+    return _rows(rows, "Most frequent confusions: true label → predicted label") if rows else ""
 
 
 def _per_label(labels: object) -> str:
@@ -293,25 +315,25 @@ def _cell(value: object) -> str:
     return _count(number) if isinstance(value, int) else f"{number:.3f}"
 
 
-def _trust(metrics: dict[str, Any]) -> str:
-    """Return what the probabilities are worth: the reliability plot, and accuracy against coverage."""
+def _calibration(metrics: Mapping[str, object]) -> str:
+    """Return the reliability diagram, the calibration error, and accuracy by coverage."""
     plot = draw_reliability(metrics.get("reliability"))
-    table = _calibration(metrics) + _coverage(metrics.get("coverage"))
+    table = _calibration_error(metrics) + _coverage(metrics.get("coverage"))
     if not plot or not table:
         return ""
     return (
-        '<h2>How far to trust a probability</h2><p class="soft">Measured on the held-out texts, by which '
-        "training also chose what to keep and what each part weighs: on other texts expect a little less. "
-        "<code>foretell evaluate</code> measures any.</p>"
+        '<h2>Calibration</h2><p class="soft">Measured on the validation texts, on which the best epoch and '
+        "the ensemble weights were chosen, so these figures are optimistic. "
+        "<code>foretell evaluate</code> measures on other texts.</p>"
         f'<div class="pair">{plot}<div class="card wide">{table}</div></div>'
     )
 
 
-def _calibration(metrics: dict[str, Any]) -> str:
+def _calibration_error(metrics: Mapping[str, object]) -> str:
     before, after = (finite(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
-    named = [("The network alone, uncalibrated", None if before == after else before), ("The answers", after)]
+    named = [("Network alone", None if before == after else before), ("Model", after)]
     rows = [(name, _figure("calibration_error", each)) for name, each in named if each is not None]
-    caption = "the mean gap between how sure and how often right"
+    caption = "mean difference between confidence and accuracy, in 15 bins"
     return _rows(rows, "Expected calibration error", caption) if rows else ""
 
 
@@ -325,9 +347,9 @@ def _coverage(coverage: object) -> str:
         if all(finite(row.get(key)) is not None for key in keys)
     )
     return (
-        "<h3>If it may abstain</h3><table><caption>with <code>classify --abstain-below</code>, "
-        "answers less sure than this have no label</caption><thead><tr><th>Abstain below</th>"
-        f"<th>Texts answered</th><th>Accuracy</th></tr></thead><tbody>{body}</tbody></table>"
+        "<h3>Abstaining</h3><table><caption>with <code>classify --abstain-below</code>, a text gets no label "
+        "if its highest probability is below the threshold</caption><thead><tr><th>Threshold</th>"
+        f"<th>Texts with a label</th><th>Accuracy</th></tr></thead><tbody>{body}</tbody></table>"
         if body
         else ""
     )
@@ -336,20 +358,20 @@ def _coverage(coverage: object) -> str:
 def _mistakes(mistakes: object) -> str:
     if not isinstance(mistakes, list):
         return ""
-    cards = "".join(_mistake(mistake) for mistake in mistakes[:_MOST_MISTAKES] if isinstance(mistake, dict))
+    cards = "".join(_mistake(mistake) for mistake in mistakes[:_MAX_MISTAKES] if isinstance(mistake, dict))
     if not cards:
         return ""
     return (
-        '<h2>The most telling mistakes</h2><p class="soft">Held-out texts that the model was wrong '
-        "about, the surest first. A wrong label in the data looks like this too.</p>"
+        '<h2>Most confident mistakes</h2><p class="soft">Validation texts with a wrong prediction, the most '
+        "probable first. Some of them may have a wrong label in the data.</p>"
         f'<div class="mistakes">{cards}</div>'
     )
 
 
-def _mistake(mistake: dict[str, Any]) -> str:
+def _mistake(mistake: Mapping[str, object]) -> str:
     probability = finite(mistake.get("probability"))
     share = min(1.0, max(0.0, probability or 0.0))
-    sure = "" if probability is None else f" with {100 * share:.1f} %"
+    shown = "" if probability is None else f" ({100 * share:.1f} %)"
     bar = (
         '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="all" width="100" height="6"/>'
@@ -357,12 +379,13 @@ def _mistake(mistake: dict[str, Any]) -> str:
     )
     return (
         f'<div class="card"><blockquote dir="auto">{_text(mistake.get("text", ""))}</blockquote>'
-        f'<p class="verdict">said <b>{_isolated(mistake.get("predicted", "–"), 60)}</b>{sure}, '
-        f"is <b>{_isolated(mistake.get('label', '–'), 60)}</b></p>{'' if probability is None else bar}</div>"
+        f'<p class="verdict">predicted <b>{_isolated(mistake.get("predicted", "–"), 60)}</b>{shown}, '
+        f"true label <b>{_isolated(mistake.get('label', '–'), 60)}</b></p>"
+        f"{'' if probability is None else bar}</div>"
     )
 
 
-def _asked(request: dict[str, Any]) -> str:
+def _settings(request: Mapping[str, object]) -> str:
     settings, command = request.get("settings"), request.get("command_line")
     parts = []
     if isinstance(command, list) and command:
@@ -371,4 +394,4 @@ def _asked(request: dict[str, Any]) -> str:
     if isinstance(settings, dict) and settings:
         table = _rows((str(name).replace("_", " "), str(value)) for name, value in settings.items())
         parts.append(f"<details><summary>All settings</summary>{table}</details>")
-    return f'<h2>What was asked for</h2><div class="card">{"".join(parts)}</div>' if parts else ""
+    return f'<h2>Command and settings</h2><div class="card">{"".join(parts)}</div>' if parts else ""

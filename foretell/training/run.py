@@ -4,7 +4,7 @@ It lies beside the model directory that it will become part of, `<out>.run/` for
 
     request.json    what was asked for: job, preset, settings, digest of the data, command line
     metrics.jsonl   one line for each step that was logged
-    checkpoints/    what `--resume` continues from
+    checkpoints/    what a resumed run continues from
     cache/          the corpus as token ids; deleted at the end
 
 `Run.finish` writes the model directory and moves the run into it as `run/`.
@@ -141,11 +141,6 @@ class Run:
                     tf.summary.scalar(name, value, step=step)
             self._writer.flush()
 
-    @property
-    def has_tensorboard(self) -> bool:
-        """Whether event files for TensorBoard were asked for."""
-        return self._writer is not None
-
     def log_graph(self, graph: tf.Graph) -> None:
         """Write a TensorFlow graph (`concrete_function.graph`) for TensorBoard, where that was asked for."""
         if self._writer is not None:
@@ -251,7 +246,7 @@ def read_request(out: Path | str) -> dict[str, object]:
             expected="an unfinished run",
             found="none",
             where=str(path.parent),
-            fix="train without --resume",
+            fix="train without resume",
         ) from error
     return asked
 
@@ -267,7 +262,7 @@ def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
             expected="no unfinished run",
             found="one with a checkpoint",
             where=str(folder),
-            fix="continue it: --resume, or delete it: --restart",
+            fix="continue it with resume, or delete it with restart",
         )
     if folder.exists():
         _lock(folder / _LOCK).close()
@@ -296,7 +291,7 @@ def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> N
                 expected=f"the {part} that the run was started with ({old})",
                 found=str(new),
                 where=str(folder_of(out)),
-                fix="resume with the same, or start again: --restart",
+                fix="resume with the same, or begin again with restart",
             )
 
 
@@ -307,7 +302,7 @@ def _refuse_foreign(folder: Path) -> None:
             expected="a free name for the run",
             found="a folder or file that foretell did not make",
             where=str(folder),
-            fix="choose another --out",
+            fix="choose another out",
         )
 
 
@@ -327,6 +322,6 @@ def _lock(path: Path) -> IO[str]:
             expected="one training at a time",
             found="another process that trains there",
             where=str(path.parent),
-            fix="wait for it, or choose another --out",
+            fix="wait for it, or choose another out",
         ) from error
     return file

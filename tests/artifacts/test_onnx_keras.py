@@ -124,10 +124,10 @@ def test_our_labels_networks(make_model, name):
 @pytest.mark.parametrize("name", ["words-1", "words-3-projected"])
 def test_our_words_network(make_model, name):
     from foretell.networks import set_weights
-    from foretell.networks.words import words_network
+    from foretell.networks.words import LstmNetwork
 
     model = make_model(name)
-    network = words_network(model.settings, model.tokenizer.size)
+    network = LstmNetwork(model.settings, model.tokenizer.size)
     set_weights(network, model.weights)
     inputs = onnx_graph.random_inputs(model.settings, model.weights)
     layers = range(1, model.settings.layers + 1)
@@ -141,10 +141,10 @@ def test_our_words_network(make_model, name):
 
 def test_our_article_words_network(make_model):
     from foretell.networks import set_weights
-    from foretell.networks.words import words_network
+    from foretell.networks.words import ArticleNetwork
 
     model = make_model("words-article")
-    network = words_network(model.settings, model.tokenizer.size)
+    network = ArticleNetwork(model.settings, model.tokenizer.size)
     set_weights(network, model.weights)
     inputs = onnx_graph.random_inputs(model.settings, model.weights)
     found = onnx_output(model.settings, model.weights, inputs, "logits")

@@ -21,7 +21,7 @@ from foretell.cli.output import (
     on_one_line,
     show,
 )
-from foretell.wording import duration, percent, visible
+from foretell.readable import duration, percent, visible
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
 

@@ -60,7 +60,7 @@ def test_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert "first.txt and 1 more" in answer.err
     for says, options in {
         "exists": ("--valid", str(tmp_path / "missing.txt")),
-        "--valid: expected no validation text": ("--valid", str(first), "--preset", "article"),
+        "valid: expected no validation text": ("--valid", str(first), "--preset", "article"),
     }.items():
         refused = run("train", "words", "notes.txt", "--out", str(tmp_path / "n"), *options)
         assert refused.code in (1, 2)

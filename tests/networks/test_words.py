@@ -10,15 +10,14 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from foretell.config import WORDS_PRESETS, WordsSettings, with_changes
-from foretell.errors import ArtifactError
 from foretell.networks import set_weights, weights_of
-from foretell.networks.words import ArticleNetwork, LstmNetwork, words_network
+from foretell.networks.words import ArticleNetwork, LstmNetwork
 
 SMALL = WordsSettings(embedding_size=4, units=6, layers=2, dropout=0.5)
 
 
 def test_names_and_shapes_of_the_lstm_network() -> None:
-    shapes = {name: value.shape for name, value in weights_of(words_network(SMALL, 9)).items()}
+    shapes = {name: value.shape for name, value in weights_of(LstmNetwork(SMALL, 9)).items()}
     assert shapes == {
         "embedding": (9, 4),
         "lstm_1/kernel": (4, 24),
@@ -31,7 +30,7 @@ def test_names_and_shapes_of_the_lstm_network() -> None:
         "projection/bias": (4,),
         "output/bias": (9,),
     }
-    assert "projection/kernel" not in weights_of(words_network(with_changes(SMALL, {"units": 4}), 9))
+    assert "projection/kernel" not in weights_of(LstmNetwork(with_changes(SMALL, {"units": 4}), 9))
 
 
 def test_mixed_precision_is_for_training_alone() -> None:
@@ -45,7 +44,7 @@ def test_mixed_precision_is_for_training_alone() -> None:
 
 
 def test_names_and_shapes_of_the_article_network() -> None:
-    shapes = {n: v.shape for n, v in weights_of(words_network(WORDS_PRESETS["article"], 69)).items()}
+    shapes = {n: v.shape for n, v in weights_of(ArticleNetwork(WORDS_PRESETS["article"], 69)).items()}
     assert shapes == {
         "lstm_1/kernel": (513, 2048),
         "lstm_1/bias": (2048,),
@@ -149,14 +148,3 @@ def test_the_same_seed_draws_the_same_weights() -> None:
     other = weights_of(LstmNetwork(with_changes(SMALL, {"seed": 2}), 9))
     assert all((one[name] == same[name]).all() for name in one)
     assert (one["lstm_1/kernel"] != other["lstm_1/kernel"]).any()
-
-
-@pytest.mark.parametrize("settings", [SMALL, with_changes(WORDS_PRESETS["article"], {"units": 5})])
-def test_set_weights_undoes_weights_of(settings: WordsSettings) -> None:
-    network, other = words_network(settings, 9), words_network(with_changes(settings, {"seed": 5}), 9)
-    set_weights(other, weights_of(network))
-    assert all((weights_of(other)[n] == v).all() for n, v in weights_of(network).items())
-    with pytest.raises(ArtifactError, match="shape"):
-        set_weights(words_network(settings, 8), weights_of(network))
-    with pytest.raises(ArtifactError, match="the weights"):
-        set_weights(network, {})

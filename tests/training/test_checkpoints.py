@@ -65,7 +65,7 @@ def test_a_damaged_newest_one_is_passed_over(tmp_path: Path, name: str, damage: 
 def test_only_damaged_ones_are_an_error_that_says_so(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     (checkpoints.save(1, {"x": np.zeros(3)}, {}) / "state.json").unlink()
-    with pytest.raises(RunError, match="--restart"):
+    with pytest.raises(RunError, match="restart"):
         checkpoints.latest()
 
 

@@ -124,5 +124,7 @@ def test_the_error_names_the_command_that_resumes(monkeypatch: pytest.MonkeyPatc
 
 def test_a_temporary_run_ends_with_a_keyboard_interrupt() -> None:
     """scikit-learn's searches would take an `Exception` for the failure of one model, and go on."""
-    with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume():
+    with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume(is_temporary=True):
+        raise interrupted(3, Path("m"))
+    with pytest.raises(Interrupted, match="resume=True"), nothing_to_resume(is_temporary=False):
         raise interrupted(3, Path("m"))

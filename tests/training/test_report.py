@@ -11,14 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.metrics import reliability_bins
 from foretell.training.curves import draw_reliability
-from foretell.training.report import write_report
+from foretell.training.report import report_of, write_report
 
 VOID = {"meta"}
 
@@ -106,7 +104,7 @@ def test_a_labels_run_shows_curves_figures_confusion_and_mistakes(tmp_path: Path
     ):
         assert shown in text
     assert [len(points) for points in curve_points(page, "train")] == [4, 4]
-    assert [len(points) for points in curve_points(page, "held")] == [2, 2]
+    assert [len(points) for points in curve_points(page, "valid")] == [2, 2]
 
 
 RELIABILITY = [
@@ -120,7 +118,7 @@ COVERAGE = [
 ]
 
 
-def test_what_the_probabilities_are_worth(tmp_path: Path) -> None:
+def test_calibration(tmp_path: Path) -> None:
     metrics = {
         **LABELS_METRICS,
         "reliability": RELIABILITY,
@@ -132,10 +130,10 @@ def test_what_the_probabilities_are_worth(tmp_path: Path) -> None:
     text = Page(html).text
     for shown in ("0.81 %", "3.12 %", "0.9321", "50.0 %", "98.75 %", "60 %"):
         assert shown in text
-    (points,) = re.findall(r'<polyline class="curve" points="([^"]*)"', html.split("How far to trust")[1])
+    (points,) = re.findall(r'<polyline class="curve" points="([^"]*)"', html.split("Calibration</h2>")[1])
     places = [tuple(map(float, point.split(","))) for point in points.split()]
     assert places == sorted(places)
-    # On the dashed line a probability means what it says: the second point is above it, the others are not.
+    # On the dashed line accuracy equals confidence: the second point is above it, the others are not.
     ideal = re.search(r'class="ideal" x1="([^"]+)" y1="([^"]+)" x2="([^"]+)" y2="([^"]+)"', html)
     assert ideal is not None
     x1, y1, x2, y2 = map(float, ideal.groups())
@@ -146,23 +144,10 @@ def test_what_the_probabilities_are_worth(tmp_path: Path) -> None:
     assert heights[1] / heights[2] == pytest.approx(1 / 6, abs=0.01)
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(2, 5), st.integers(1, 60), st.integers(0, 10_000))
-def test_the_reliability_of_any_answers_is_drawn_inside_the_chart(n_labels: int, n: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    confidence = rng.uniform(1 / n_labels, 1, n).astype(np.float32)
-    html = draw_reliability(reliability_bins(confidence, rng.random(n) < 0.7))
-    Page(html)
-    for x in re.findall(r' (?:x|x1|x2|cx)="([^"]+)"', html):
-        assert 0 <= float(x) <= 560
-    for y in re.findall(r' (?:y|y1|y2|cy)="([^"]+)"', html):
-        assert 0 <= float(y) <= 390
-
-
-def test_without_bins_there_is_no_reliability_plot(tmp_path: Path) -> None:
+def test_without_bins_there_is_no_reliability_diagram(tmp_path: Path) -> None:
     for bins in ([], None, "x", [{}], [{**RELIABILITY[0], "texts": 0}], [{**RELIABILITY[0], "accuracy": 2}]):
         assert draw_reliability(bins) == ""
-    assert "trust" not in Page(report(tmp_path, LABELS_METRICS, LINES)).text
+    assert "Abstaining" not in Page(report(tmp_path, LABELS_METRICS, LINES)).text
 
 
 def test_a_words_run_shows_perplexity(tmp_path: Path) -> None:
@@ -171,7 +156,7 @@ def test_a_words_run_shows_perplexity(tmp_path: Path) -> None:
     )
     assert "1.234" in page.text
     assert "88.25" in page.text
-    assert "Held-out perplexity" in page.text
+    assert "Validation perplexity" in page.text
 
 
 def test_nothing_is_needed(tmp_path: Path) -> None:
@@ -257,7 +242,7 @@ def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
     assert [len(points) for points in curve_points(html, "train")] == [2]
 
 
-def test_what_a_resumed_run_went_over_again_is_drawn_once(tmp_path: Path) -> None:
+def test_what_a_resumed_run_repeated_is_drawn_once(tmp_path: Path) -> None:
     lines = [{"step": step, "loss": 1.0} for step in (10, 20, 30, 20, 30, 40)]
     html = report(tmp_path, {}, lines)
     assert [len(points) for points in curve_points(html, "train")] == [4]
@@ -266,7 +251,7 @@ def test_what_a_resumed_run_went_over_again_is_drawn_once(tmp_path: Path) -> Non
 def test_two_lines_of_one_step_are_one_moment(tmp_path: Path) -> None:
     html = report(tmp_path, {}, [{"step": 10, "loss": 1.0}, {"step": 10, "valid_loss": 2.0}])
     assert [len(points) for points in curve_points(html, "train")] == [1]
-    assert [len(points) for points in curve_points(html, "held")] == [1]
+    assert [len(points) for points in curve_points(html, "valid")] == [1]
 
 
 def test_a_long_run_stays_a_small_file(tmp_path: Path) -> None:
@@ -303,9 +288,20 @@ def test_any_figures_give_a_whole_page_inside_the_chart(
 ) -> None:
     html = report(tmp_path_factory.mktemp("run"), {}, lines)
     Page(html)
-    for series in ("train", "held"):
+    for series in ("train", "valid"):
         for points in curve_points(html, series):
             for point in points:
                 x, y = map(float, point.split(","))
                 assert 0 <= x <= 560
                 assert 0 <= y <= 300
+
+
+def test_a_model_without_its_run_has_a_report_of_its_figures(tmp_path: Path) -> None:
+    report(tmp_path, LABELS_METRICS, LINES)
+    (tmp_path / "model" / "run").mkdir(parents=True)
+    (tmp_path / "report.html").rename(tmp_path / "model" / "run" / "report.html")
+    assert curve_points(report_of(tmp_path / "model", {}), "train")
+    (tmp_path / "model" / "run" / "report.html").unlink()
+    page = report_of(tmp_path / "model", LABELS_METRICS)
+    assert "87.50 %" in Page(page).text
+    assert not curve_points(page, "train")

@@ -51,7 +51,7 @@ def test_its_time_limit_counts_from_the_start_of_its_command(tmp_path: Path) -> 
 
 def test_an_unfinished_run_is_deleted_only_on_request(tmp_path: Path) -> None:
     start_with_checkpoint(tmp_path / "m")
-    with pytest.raises(RunError, match=r"--resume.*--restart"):
+    with pytest.raises(RunError, match=r"resume.*restart"):
         opened(tmp_path / "m")
     assert is_unfinished(tmp_path / "m")
     opened(tmp_path / "m", restart=True).close()
@@ -93,7 +93,7 @@ def test_a_run_of_an_earlier_version_has_settings_under_their_former_names(tmp_p
 
 
 def test_resume_needs_a_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="without --resume"):
+    with pytest.raises(RunError, match="without resume"):
         opened(tmp_path / "m", resume=True)
 
 

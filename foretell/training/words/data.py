@@ -210,7 +210,7 @@ def plan_for(tokens: int, settings: WordsSettings) -> Plan:
             expected=f"more words than one window ({settings.window})",
             found=f"{tokens:,}",
             where="the corpus",
-            fix="give more text, or a smaller --window",
+            fix="give more text, or a smaller window",
         )
     enough = 4 * settings.window
     return Plan(tokens, max(1, min(settings.streams, tokens // enough)), settings.window)
@@ -312,5 +312,5 @@ def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> 
             expected=f"more validation words than one window ({settings.window})",
             found=f"{len(valid):,}",
             where=name,
-            fix="give more validation text, or a smaller --window",
+            fix="give more validation text, or a smaller window",
         )

@@ -12,14 +12,16 @@ import time
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import Interrupted
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
-from foretell.networks.words import LstmNetwork
+from foretell.networks.words import LstmNetwork, States
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
@@ -61,6 +63,8 @@ def train_lstm(run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> Tr
         Interrupted: after a checkpoint.
     """
     loop = Loop(run, corpus, settings)
+    # Compiling takes a second or two, and has nothing to save.
+    loop.compile()
     run.budget.keep(loop.seconds_to_end())
     with run.interrupt.deferred():
         loop.train()
@@ -113,6 +117,13 @@ class Loop:
     def steps_in_all(self) -> int:
         """Return the number of steps: those planned, or those that fit in the time limit."""
         return self.run.budget.steps(self.state.at.step, self.total)
+
+    def compile(self) -> None:
+        """Compile the training step, and log its graph for TensorBoard at the start of a run."""
+        if self._is_training():
+            graph = self.steps.train.get_concrete_function(*self._inputs()).graph
+            if self.state.at.step == 0:
+                self.run.log_graph(graph)
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch and writing the model will take."""
@@ -172,26 +183,27 @@ class Loop:
         if not self.state.best_weights:
             raise diverged(step, rate, self.run.out)
         text = f"the loss was not finite after step {step:,}: restored the weights of the best epoch"
-        self.listener(Note(text=f"{text}; set a lower --learning-rate than {rate:g}"))
+        self.listener(Note(text=f"{text}; set a lower learning rate than {rate:g}"))
         self.state.at.stopped = True
 
     def _step(self) -> None:
-        step, state = self.state.at.step, self.state
-        pass_number, window = divmod(step, self.plan.windows)
-        if window == 0:
-            state.carried = self.network.first_states(self.plan.streams)
-        # Each pass enters the corpus at another token, so that windows and empty states differ.
-        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
-        ids, targets = self.plan.batch(self.corpus.train, window, entry)
-        rate = tf.constant(learning_rate(step, self.steps_in_all(), self.settings.learning_rate), tf.float32)
-        inputs = (ids, targets, state.carried, seed_of(self.settings, step), rate)
-        if step == 0 and self.run.has_tensorboard:
-            self.run.log_graph(self.steps.train.get_concrete_function(*inputs).graph)
-        loss, accuracy, state.carried = self.steps.train(*inputs)
+        state = self.state
+        loss, accuracy, state.carried = self.steps.train(*self._inputs())
         for meter in (state.epoch, state.logged):
             meter.add(float(loss), float(accuracy))
         state.at.step += 1
         self.run.budget.step_done()
+
+    def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor]:
+        """Return the inputs of the next step; see `Steps`."""
+        step = self.state.at.step
+        pass_number, window = divmod(step, self.plan.windows)
+        carried = self.state.carried if window else self.network.first_states(self.plan.streams)
+        # Each pass enters the corpus at another token, so that windows and empty states differ.
+        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
+        ids, targets = self.plan.batch(self.corpus.train, window, entry)
+        rate = learning_rate(step, self.steps_in_all(), self.settings.learning_rate)
+        return ids, targets, carried, seed_of(self.settings, step), tf.constant(rate, tf.float32)
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch.means()

@@ -77,15 +77,15 @@ def check_valid(settings: WordsSettings, valid: object) -> None:
         raise UsageError(
             expected="no validation text, since the article's network has no validation",
             found="some",
-            where="--valid",
-            fix="leave it out, and measure the model by foretell evaluate; or train with --preset base",
+            where="valid",
+            fix="leave it out and evaluate the model on it, or choose the preset base",
         )
     if settings.minutes and not settings.traits.carries_state:
         raise UsageError(
             expected="no time limit, since the article's network does a set number of iterations",
             found=f"{settings.minutes:g}",
-            where="--minutes",
-            fix=f"set --iterations below {settings.iterations:,}; or train with --preset base",
+            where="minutes",
+            fix=f"set iterations below {settings.iterations:,}, or choose the preset base",
         )
 
 

@@ -62,6 +62,6 @@ def test_a_loss_of_nan_before_any_epoch_names_the_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network_fit, "learning_rate", lambda *_: math.nan)
-    with pytest.raises(RunError, match="--learning-rate"):
+    with pytest.raises(RunError, match="lower learning rate"):
         train(examples(), SMALL, out=tmp_path / "m")
     assert not (tmp_path / "m").exists()

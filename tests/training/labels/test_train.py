@@ -174,7 +174,7 @@ def test_only_the_same_training_is_resumed(tmp_path):
         train(made_up(), settings, out=out, resume=True)
     with pytest.raises(Interrupted):
         train(made_up(), settings, out=out, stop_after_steps=2)
-    with pytest.raises(RunError, match=r"--resume.*--restart"):
+    with pytest.raises(RunError, match=r"resume.*restart"):
         train(made_up(), settings, out=out)
     with pytest.raises(RunError, match="units=6"):
         train(made_up(), small("base", units=7), out=out, resume=True)

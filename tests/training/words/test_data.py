@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.config import with_changes
+from foretell.data.corpus import Corpus
 from foretell.errors import DataError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run
 from foretell.training.words.data import (
     NONE,
     Plan,
     TokenFile,
     plan_for,
     split_tokens,
+    tokenized,
     write_tokens,
 )
-from tests.training.words.small import SMALL
+from tests.training.words.small import SMALL, noisy_corpus
 
 
 def test_tokens_are_written_as_a_numpy_file(tmp_path: Path) -> None:
@@ -56,25 +61,63 @@ def test_streams_are_fewer_where_text_is_short() -> None:
     assert plan_for(100_000, SMALL).streams == 4
     assert plan_for(90, SMALL).streams == 2
     assert plan_for(11, SMALL).streams == 1
-    with pytest.raises(DataError, match="--window"):
+    with pytest.raises(DataError, match="smaller window"):
         plan_for(10, SMALL)
 
 
-@pytest.mark.parametrize(("tokens", "held_out"), [(3_000, 0), (10_000, 3_000)])
-def test_the_end_is_held_out_unless_it_is_too_short_to_tell(tmp_path, tokens, held_out) -> None:
+@pytest.mark.parametrize(("tokens", "n_valid"), [(3_000, 0), (10_000, 3_000)])
+def test_the_end_is_for_validation_unless_the_text_is_short(tmp_path, tokens, n_valid) -> None:
     np.save(tmp_path / "t.npy", np.arange(tokens, dtype=np.uint16))
     with TokenFile(tmp_path / "t.npy") as file:
         train, valid = split_tokens(file, 0.3)
-        assert len(train) == tokens - held_out
-        assert (valid is None) == (held_out == 0)
+        assert len(train) == tokens - n_valid
+        assert (valid is None) == (n_valid == 0)
         if valid is not None:
-            assert len(valid) == held_out
-            assert valid.read(0, 1).tolist() == [tokens - held_out]
+            assert len(valid) == n_valid
+            assert valid.read(0, 1).tolist() == [tokens - n_valid]
 
 
-def test_of_a_large_corpus_no_more_is_held_out_than_tells(tmp_path: Path) -> None:
+def test_validation_has_a_maximum(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.zeros(10_000_000, np.uint16))
     with TokenFile(tmp_path / "t.npy") as file:
-        train, held_out = split_tokens(file, 0.05)
-        assert held_out is not None
-        assert (len(train), len(held_out)) == (9_800_000, 200_000)
+        train, valid = split_tokens(file, 0.05)
+        assert valid is not None
+        assert (len(train), len(valid)) == (9_800_000, 200_000)
+
+
+class CountedCorpus(Corpus):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def __iter__(self):
+        type(self).reads += 1
+        return super().__iter__()
+
+
+def test_what_is_cached_is_not_read_again(tmp_path: Path) -> None:
+    lines = list(noisy_corpus())
+    corpus = CountedCorpus("lines", lambda: iter(lines), [])
+    request = Request(job="words", settings=SMALL, data="")
+    with Run.open(request, TrainOptions(out=tmp_path / "m")) as run:
+        found = []
+        for _ in range(2):
+            with tokenized(run, corpus, None, SMALL) as tokens:
+                assert tokens.valid is not None
+                found.append((tokens.tokenizer.to_json(), len(tokens.train), len(tokens.valid)))
+        assert found[0] == found[1]
+        assert CountedCorpus.reads == 2
+        (run.cache / "tokens.npy").unlink()
+        with tokenized(run, corpus, None, SMALL):
+            assert CountedCorpus.reads == 3
+
+
+def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
+    settings = with_changes(SMALL, {"tokens": "white-space"})
+    request = Request(job="words", settings=settings, data="")
+    with (
+        Run.open(request, TrainOptions(out=tmp_path / "m")) as run,
+        pytest.raises(DataError, match="different words"),
+        tokenized(run, Corpus.from_texts(["same same"], name="x"), None, settings),
+    ):
+        pass

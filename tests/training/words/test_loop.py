@@ -18,10 +18,16 @@ from foretell.config import WORDS_PRESETS, with_changes
 from foretell.data.corpus import open_corpus
 from foretell.errors import Interrupted, RunError
 from foretell.networks import weights_of
+from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.words import loop
 from foretell.training.words.loop import Loop
 from tests.training.words.small import SMALL, noisy_corpus, trained
+
+
+def lines_of(out: Path) -> list[tuple[int, float, float | None]]:
+    lines = map(json.loads, (out / "run" / "metrics.jsonl").read_text().splitlines())
+    return [(line["step"], line["loss"], line.get("valid_loss")) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -41,18 +47,52 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None
     for stop in (3, 77, 120):
         with pytest.raises(Interrupted):
             trained(corpus, chosen, tmp_path / "parts", resume=stop > 3, stop_after_steps=stop)
-    with pytest.raises(RunError, match="--resume"):
+    with pytest.raises(RunError, match="resume"):
         trained(corpus, chosen, tmp_path / "parts")
     parts = trained(corpus, chosen, tmp_path / "parts", resume=True)
     for name, value in whole.weights.items():
         assert value.tobytes() == parts.weights[name].tobytes(), name
     same = ("perplexity", "valid_perplexity", "accuracy", "train_loss", "steps")
     assert {k: whole.metrics[k] for k in same} == {k: parts.metrics[k] for k in same}
-    logs = [
-        (tmp_path / part / "run" / "metrics.jsonl").read_text().splitlines() for part in ("whole", "parts")
-    ]
-    losses = [[(json.loads(line)["step"], json.loads(line)["loss"]) for line in log] for log in logs]
-    assert losses[0] == losses[1]
+    assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "parts")
+
+
+def test_it_resumes_bit_for_bit_from_an_interrupted_validation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(noisy_corpus(), SMALL, tmp_path / "whole")
+    evaluate = Loop.evaluate
+
+    def interrupted(self: Loop) -> tuple[float, float]:
+        self.run.interrupt.request()
+        return evaluate(self)
+
+    for resume in (False, True):
+        with monkeypatch.context() as patch:
+            patch.setattr(Loop, "evaluate", interrupted)
+            with pytest.raises(Interrupted, match=f"after step {whole.metrics['steps'] // 2};"):
+                trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=resume)
+    parts = trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=True)
+    for name, value in whole.weights.items():
+        assert value.tobytes() == parts.weights[name].tobytes(), name
+    assert whole.metrics["valid_perplexity"] == parts.metrics["valid_perplexity"]
+    assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "parts")
+
+
+def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
+    """Its position has no `unmeasured`; the end of its epoch is not measured a second time."""
+    whole = trained(noisy_corpus(), SMALL, tmp_path / "whole")
+    half = whole.metrics["steps"] // 2
+    with pytest.raises(Interrupted):
+        trained(noisy_corpus(), SMALL, tmp_path / "parts", stop_after_steps=half)
+    checkpoints = Checkpoints(tmp_path / "parts.run" / "checkpoints")
+    saved = checkpoints.latest()
+    assert saved is not None
+    del saved.state["at"]["unmeasured"]
+    checkpoints.save(saved.step, saved.arrays, saved.state)
+    parts = trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=True)
+    for name, value in whole.weights.items():
+        assert value.tobytes() == parts.weights[name].tobytes(), name
 
 
 def test_a_run_keeps_the_precision_that_it_began_with(
@@ -168,8 +208,8 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
 
     monkeypatch.setattr(loop, "learning_rate", rate)
     model = trained(noisy_corpus(), chosen, tmp_path / "m", listener=events.append)
-    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
+    assert any(isinstance(event, Note) and "lower learning rate" in event.text for event in events)
     assert all(np.isfinite(weight).all() for weight in model.weights.values())
     monkeypatch.setattr(loop, "learning_rate", lambda *_: math.nan)
-    with pytest.raises(RunError, match="--learning-rate"):
+    with pytest.raises(RunError, match="lower learning rate"):
         trained(noisy_corpus(), chosen, tmp_path / "n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,10 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
+from foretell.config import with_changes
 from foretell.networks.words import LstmNetwork
-from foretell.training.words.data import NONE
-from foretell.training.words.step import Steps, sampled_loss, seed_of
+from foretell.training.words.data import NONE, TokenFile
+from foretell.training.words.step import Steps, predict, sampled_loss, seed_of, softmax_words
 from tests.training.words.small import SMALL
 
 
@@ -40,3 +43,35 @@ def test_pads_take_no_part_in_the_loss() -> None:
     by_hand = [[-float(chosen[0, 2]), 0, 0], [-float(chosen[k, k + 1]) for k in (3, 4, 5)]]
     np.testing.assert_allclose(losses, by_hand, rtol=1e-5)
     assert right.numpy()[0, 1:].tolist() == [0, 0]
+
+
+def test_every_token_but_the_first_is_predicted_in_the_order_of_the_text(tmp_path: Path) -> None:
+    network = LstmNetwork(SMALL, 9)
+    ids = np.random.default_rng(0).integers(0, 9, 150).astype(np.uint16)
+    np.save(tmp_path / "t.npy", ids)
+    checked = []
+    with TokenFile(tmp_path / "t.npy") as file:
+        predictions = predict(Steps(network, SMALL), file, lambda: checked.append(1))
+    # Three streams of 50, 50 and 49 words, in windows of 10; each stream begins with an empty state.
+    assert len(checked) == 5
+    expected = []
+    for first in (0, 50, 100):
+        stream = ids[first : first + 51].astype(np.int32)
+        hidden, _ = network.hidden(stream[None, :-1], network.first_states(1))
+        logs = tf.nn.log_softmax(network.logits(hidden[0])).numpy()
+        expected += logs[np.arange(len(stream) - 1), stream[1:]].tolist()
+    np.testing.assert_allclose(predictions.logs, expected, rtol=1e-4)
+    loss, accuracy = predictions.loss_and_accuracy()
+    assert loss == pytest.approx(-np.mean(expected), rel=1e-4)
+    assert accuracy == predictions.right.mean()
+
+
+def test_the_softmax_is_over_the_sampled_words_or_all() -> None:
+    assert softmax_words(with_changes(SMALL, {"negatives": 100}), 5_000) == 100
+    assert softmax_words(with_changes(SMALL, {"negatives": 100}), 50) == 50
+    assert softmax_words(with_changes(SMALL, {"negatives": 0}), 5_000) == 5_000
+
+
+def test_no_two_steps_have_one_seed() -> None:
+    seeds = {tuple(seed_of(SMALL, step).numpy().tolist()) for step in (0, 1, 999_999, 1_000_000, 1_000_001)}
+    assert len(seeds) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_validation_corpus_is_measured_and_resumes_bit_for_bit(tmp_path: Path)
 
 def test_a_validation_corpus_that_cannot_be_used(tmp_path: Path) -> None:
     corpus, out = noisy_corpus(), tmp_path / "m"
-    with pytest.raises(UsageError, match="foretell evaluate"):
+    with pytest.raises(UsageError, match="the preset base"):
         trained(corpus, WORDS_PRESETS["article"], out, valid=corpus)
     short = Corpus.from_texts(["w1 w2 w3"], name="short.txt")
     with pytest.raises(DataError, match=r"short\.txt: expected more validation words than one window \(10\)"):
@@ -53,7 +54,7 @@ def test_a_validation_corpus_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_a_corpus_shorter_than_a_window(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--window"):
+    with pytest.raises(DataError, match="smaller window"):
         trained(Corpus.from_texts(["three short words"]), WORDS_PRESETS["base"], tmp_path / "m")
 
 
@@ -85,7 +86,7 @@ def test_a_kneser_ney_model_becomes_a_part_of_the_language_model(tmp_path: Path)
     assert 0 < figures["network_accuracy"] < 1
     assert any("mean weight of the Kneser–Ney model" in text for text in said)
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
-    assert "A Kneser–Ney model of" in card
+    assert re.search("A Kneser.Ney model of", card)
     assert "`ngrams.safetensors` holds the n-gram model" in card
 
     alone = trained(phrases(), with_changes(interpolating, {"kneser_ney": False}), tmp_path / "a")

@@ -1,20 +1,36 @@
-"""`FastLSTM`: Keras's LSTM layer, computed by our kernel where that can be, by Keras where it cannot.
+"""The LSTM layer of every network but the article's language model: `FastLSTM`.
 
-The same weights, the same random numbers, the same mathematics: a model does not know which of the two
-computed it, but for rounding.
+A layer reads a sequence x_1, x_2, … and carries two vectors from step to step: the hidden state h, which is
+its output, and the cell state c. At each step, with σ the logistic function and ⊙ the elementwise product::
+
+    i = σ(x W_i + h U_i + b_i)           input gate
+    f = σ(x W_f + h U_f + b_f)           forget gate
+    g = tanh(x W_g + h U_g + b_g)        candidate
+    o = σ(x W_o + h U_o + b_o)           output gate
+    c ← f ⊙ c + i ⊙ g
+    h ← o ⊙ tanh(c)
+
+(Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). W is `kernel`, U `recurrent_kernel`, b `bias`,
+each with the four gates side by side. `foretell.artifacts.reference.lstm` is the same in ten lines of NumPy.
+
+`FastLSTM` has the weights, the random numbers and, but for rounding, the results of `keras.layers.LSTM`. It
+computes the recurrence (h U, the gates and the states) in `lstm_kernel.py` if possible, otherwise in Keras.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import Tensor
 
 from foretell.networks.products import Precision, product
 
@@ -23,15 +39,13 @@ try:
 except ImportError:  # Numba has no wheel for every machine
     lstm_kernel = None  # type: ignore[assignment]
 
-Tensor = Any
-
-# Forward passes of one layer that may wait for their backward pass; older ones, of predictions for which
-# none comes, give their memory back.
-_MOST_OPEN_PASSES = 4
+# Maximum number of forward passes of one layer that wait for their backward pass. Older ones are of
+# predictions, which have none: their memory is released.
+_MAX_OPEN_PASSES = 4
 
 
 def kernel_is_usable() -> bool:
-    """Return whether `FastLSTM` uses the kernel here: Numba is installed, no GPU would do better."""
+    """Whether `FastLSTM` uses the kernel on this machine: Numba is installed and there is no GPU."""
     switched_off = os.environ.get("FORETELL_LSTM_KERNEL", "1") == "0"
     return lstm_kernel is not None and not switched_off and not tf.config.list_physical_devices("GPU")
 
@@ -39,23 +53,43 @@ def kernel_is_usable() -> bool:
 class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     """An LSTM layer whose loop over the steps is one compiled kernel.
 
-    Takes what `keras.layers.LSTM` takes, and the precision of the large products in training: that of all
-    inputs with the kernel, and those that make the gradients; what a step gives the next is float32. Masked,
-    stateful, reversed or unrolled layers, other activations, layers without bias and other types than float32
-    are computed by Keras.
+    Masked, stateful, reversed or unrolled layers, other activations, layers without bias and other types than
+    float32 are computed by Keras.
+
+    >>> FastLSTM(64, return_sequences=True)(embedded)  # [batch, step, embedding] to [batch, step, 64]
+
+    Args:
+        *args, **kwargs: as for `keras.layers.LSTM`.
+        precision: of the large products in training: the inputs with the kernel, and the gradients of the
+            weights. The recurrence is always float32.
     """
 
     def __init__(self, *args: Any, precision: Precision = "float32", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._precision = precision
-        # What runs outside TensorFlow cannot be compiled by XLA.
+        # XLA cannot compile the kernel, which is a Python function for TensorFlow.
         self.supports_jit = False
         self._passes = _Passes() if kernel_is_usable() and self._is_plain() else None
 
-    def inner_loop(self, sequences: Tensor, initial_state: Any, mask: Tensor, training: bool = False) -> Any:
-        """Run all steps; see `keras.layers.RNN.inner_loop`."""
+    def inner_loop(
+        self, sequences: Tensor, initial_state: Sequence[Tensor], mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Run all steps; see `keras.layers.RNN.inner_loop`.
+
+        Args:
+            sequences: [batch, step, input].
+            initial_state: h and c, [batch, unit] each.
+            mask: [batch, step] or None.
+            training: whether dropout is applied.
+
+        Returns:
+            the last h; h of all steps, [batch, step, unit]; and the last h and c.
+        """
         if self._passes is None or mask is not None or sequences.dtype != tf.float32:
-            return super().inner_loop(sequences, initial_state, mask=mask, training=training)
+            by_keras: tuple[Tensor, Tensor, list[Tensor]] = super().inner_loop(
+                sequences, initial_state, mask=mask, training=training
+            )
+            return by_keras
         h, c = initial_state
         precision = self._precision if training else "float32"
         inputs = self._inputs(sequences, precision, training)
@@ -74,10 +108,10 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
             and not (self.go_backwards or self.unroll or self.stateful)
         )
 
-    # Masks are drawn as Keras draws them: one mask, or with its `implementation=1` one for each gate.
+    # Masks are drawn as in Keras: one mask, or with its `implementation=1` one for each gate.
 
     def _inputs(self, x: Tensor, precision: Precision, training: bool) -> Tensor:
-        """Return what inputs give the pre-activations, [batch, step, 4 · unit]: all steps in one product."""
+        """Return x W + b of all steps in one product, [batch, step, 4 · unit]."""
         cell = self.cell
         kernel, bias = cell.kernel.value, cell.bias.value
         masks = cell.get_dropout_mask(x[:, 0]) if training and cell.dropout else None
@@ -89,7 +123,7 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         return tf.concat([product(x * mask[:, None], k, precision) for mask, k in by_gate], axis=2) + bias
 
     def _masks(self, h: Tensor, training: bool) -> Tensor:
-        """Return what hidden states are multiplied by: [group, batch, unit]."""
+        """Return the dropout masks of the hidden states, [group, batch, unit]."""
         cell = self.cell
         masks = cell.get_recurrent_dropout_mask(h) if training and cell.recurrent_dropout else None
         if masks is None:
@@ -97,8 +131,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         return tf.stack(masks) if cell.implementation == 1 else masks[None]
 
 
+_F = npt.NDArray[np.float32]
+
+
 class _Passes:
-    """The kernel as a differentiable TensorFlow operator; keeps each forward pass for its backward pass."""
+    """The kernel as a differentiable TensorFlow operator. It keeps forward passes for the backward pass."""
 
     def __init__(self) -> None:
         self._buffers = lstm_kernel.Buffers()
@@ -108,10 +145,10 @@ class _Passes:
     def lstm(
         self, inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor, masks: Tensor, precision: Precision
     ) -> tuple[Tensor, Tensor]:
-        """Return hidden [batch, step, unit] and the last cell state [batch, unit]."""
+        """Return the hidden states [batch, step, unit] and the last cell state [batch, unit]."""
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def run(inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> Any:
+        def run(inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> object:
             hidden, last_c, number = tf.numpy_function(
                 self._forward, [inputs, recurrent, h, c, masks], [tf.float32, tf.float32, tf.int64]
             )
@@ -119,27 +156,27 @@ class _Passes:
             last_c.set_shape(c.shape)
 
             def gradient(d_hidden: Tensor, d_c: Tensor) -> list[Tensor]:
-                found = tf.numpy_function(self._backward, [d_hidden, d_c, number], [tf.float32] * 3)
-                for one, like in zip(found, (inputs, h, c), strict=True):
-                    one.set_shape(like.shape)
-                d_inputs, d_h, d_c = found
+                gradients = tf.numpy_function(self._backward, [d_hidden, d_c, number], [tf.float32] * 3)
+                for gradient, like in zip(gradients, (inputs, h, c), strict=True):
+                    gradient.set_shape(like.shape)
+                d_inputs, d_h, d_c = gradients
                 read = tf.concat([h[:, None], hidden[:, :-1]], axis=1)  # [batch, step, unit]
                 return [d_inputs, _of_recurrent(read, masks, d_inputs, precision), d_h, d_c]
 
             return (hidden, last_c), gradient
 
-        found: tuple[Tensor, Tensor] = run(inputs, recurrent, h, c)
-        return found
+        outputs: tuple[Tensor, Tensor] = run(inputs, recurrent, h, c)
+        return outputs
 
-    def _forward(self, inputs: Any, recurrent: Any, h: Any, c: Any, masks: Any) -> tuple[Any, Any, np.int64]:
+    def _forward(self, inputs: _F, recurrent: _F, h: _F, c: _F, masks: _F) -> tuple[_F, _F, np.int64]:
         hidden, c, done = lstm_kernel.forward(inputs, recurrent, h, c, masks, self._buffers)
         number = next(self._numbers)
         self._open[number] = done
-        if len(self._open) > _MOST_OPEN_PASSES:
+        if len(self._open) > _MAX_OPEN_PASSES:
             self._open.pop(next(iter(self._open))).release(self._buffers)
         return hidden, c, np.int64(number)
 
-    def _backward(self, d_hidden: Any, d_c: Any, number: np.int64) -> Any:
+    def _backward(self, d_hidden: _F, d_c: _F, number: np.int64) -> tuple[_F, _F, _F]:
         done = self._open.pop(int(number))
         return lstm_kernel.backward(d_hidden, np.zeros_like(d_c), d_c, done, self._buffers)
 
@@ -148,8 +185,8 @@ def _of_recurrent(read: Tensor, masks: Tensor, d_inputs: Tensor, precision: Prec
     """Return the gradient of the recurrent kernel, [unit, 4 · unit]."""
     groups, units = masks.shape[0], read.shape[2]
     rows = tf.reshape(d_inputs, [-1, 4 * units])  # [batch · step, 4 · unit]
-    found = []
+    parts = []
     for mask, of_group in zip(tf.unstack(masks), tf.split(rows, groups, axis=1), strict=True):
         masked = tf.reshape(read * mask[:, None], [-1, units])  # [batch · step, unit]
-        found.append(product(masked, of_group, precision, transpose_a=True))
-    return tf.concat(found, axis=1)
+        parts.append(product(masked, of_group, precision, transpose_a=True))
+    return tf.concat(parts, axis=1)

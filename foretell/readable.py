@@ -1,17 +1,12 @@
-"""Text for people: control characters made visible, percentages, durations."""
+"""Figures and texts in a form for people."""
 
 from __future__ import annotations
 
 import re
 
+# Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
+# lone surrogates, which no terminal can show.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters except tab and newline, the embeddings and isolates that reverse the text around them,
-and lone surrogates, which no terminal can show."""
-
-
-def visible(text: str) -> str:
-    """Return `text` with each control character replaced by one that can be seen; newline and tab stay."""
-    return UNSAFE.sub(_picture, text)
 
 
 def percent(part: float) -> str:
@@ -27,6 +22,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def visible(text: str) -> str:
+    """Return `text` with each control character replaced by one that can be seen; newline and tab stay.
+
+    Texts, labels and file names may hold control sequences of terminals.
+    """
+    return UNSAFE.sub(_picture, text)
 
 
 def _picture(match: re.Match[str]) -> str:

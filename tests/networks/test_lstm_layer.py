@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import sys
 from unittest import mock
@@ -14,10 +13,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.networks import fast_lstm, lstm_kernel
-from foretell.networks.fast_lstm import FastLSTM
+from foretell.networks import lstm_kernel, lstm_layer
+from foretell.networks.lstm_layer import FastLSTM
 
-pytestmark = pytest.mark.skipif(not fast_lstm.kernel_is_usable(), reason="there is no kernel here")
+pytestmark = pytest.mark.skipif(not lstm_layer.kernel_is_usable(), reason="there is no kernel here")
 
 
 def outcome(kind, shape, *, units=17, training=True, states=False, **options):
@@ -85,22 +84,10 @@ def test_any_size(batch, steps, inputs, units):
 def test_any_blocks(batch, steps, inputs, units, most, with_masks):
     masks = {"dropout": 0.2, "recurrent_dropout": 0.2} if with_masks else {}
     with (
-        mock.patch.object(lstm_kernel, "_MOST_MULTIPLICATIONS", most),
-        mock.patch.object(lstm_kernel, "_NARROWEST", 3),
+        mock.patch.object(lstm_kernel, "_MAX_MULTIPLICATIONS", most),
+        mock.patch.object(lstm_kernel, "_MIN_WIDTH", 3),
     ):
         assert_like_keras((batch, steps, inputs), units=units, return_sequences=True, **masks)
-
-
-@settings(deadline=None)
-@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 60), st.integers(1, 70))
-def test_blocks_are_the_columns_side_by_side_then_zeros(matrices, inner, columns, rows):
-    whole = np.random.default_rng(0).normal(size=(matrices, inner, columns)).astype(np.float32)
-    with mock.patch.object(lstm_kernel, "_MOST_MULTIPLICATIONS", 20_000):
-        blocks = lstm_kernel._columns(whole, rows)
-    beside = np.concatenate([blocks[:, b] for b in range(blocks.shape[1])], axis=2)
-    np.testing.assert_array_equal(beside[:, :, :columns], whole)
-    assert not beside[:, :, columns:].any()
-    assert blocks.shape[1] == 1 or rows * inner * blocks.shape[3] <= 20_000
 
 
 def test_a_masked_layer_is_keras_own():
@@ -130,9 +117,9 @@ def test_two_passes_may_be_open_at_once():
 
 def test_passes_without_a_backward_pass_do_not_pile_up():
     layer = FastLSTM(4)
-    for _ in range(2 * fast_lstm._MOST_OPEN_PASSES):
+    for _ in range(2 * lstm_layer._MAX_OPEN_PASSES):
         layer(tf.zeros((2, 3, 2)))
-    assert len(layer._passes._open) == fast_lstm._MOST_OPEN_PASSES
+    assert len(layer._passes._open) == lstm_layer._MAX_OPEN_PASSES
 
 
 def test_the_same_step_gives_the_same_bits():
@@ -157,37 +144,13 @@ def test_mixed_precision_rounds_and_no_more(options):
     np.testing.assert_array_equal(*predicted)
 
 
-def test_tiny_gradients_are_zero_and_not_denormal():
-    rng = np.random.default_rng(0)
-    inputs, zeros = np.full((4, 300, 20), -3, np.float32), np.zeros((4, 5), np.float32)
-    recurrent = rng.normal(size=(5, 20)).astype("f") * 1e-3
-    buffers, masks = lstm_kernel.Buffers(), np.ones((1, 4, 5), np.float32)
-    _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
-    none = np.zeros((4, 0, 5), np.float32)
-    gradients = lstm_kernel.backward(none, zeros + 1, zeros, done, buffers)
-    for gradient in gradients:
-        small = np.abs(gradient[gradient != 0])
-        assert (small > np.finfo(np.float32).tiny).all()
-
-
-def test_buffers_are_used_again_and_bounded():
-    buffers = lstm_kernel.Buffers()
-    array = buffers.take(2, 3)
-    buffers.give(array)
-    assert buffers.take(2, 3) is array
-    for k in range(500):
-        buffers.give(np.empty(k, np.float32))
-    gc.collect()
-    assert sum(len(free) for free in buffers._free.values()) <= 64
-
-
 @pytest.mark.parametrize(
     "how", ["import sys; sys.modules['numba'] = None", "import os; os.environ['FORETELL_LSTM_KERNEL'] = '0'"]
 )
 def test_without_the_kernel_keras_computes(how):
     code = f"{how}\n" + (
         "import numpy as np\n"
-        "from foretell.networks.fast_lstm import FastLSTM, kernel_is_usable\n"
+        "from foretell.networks.lstm_layer import FastLSTM, kernel_is_usable\n"
         "assert not kernel_is_usable()\n"
         "print(FastLSTM(3)(np.ones((2, 4, 2), 'float32')).shape)\n"
     )

@@ -1,0 +1,225 @@
+"""The LSTM cell and its recurrence over the steps of a sequence, compiled for the CPU with Numba.
+
+`_cell_forward` and `_cell_backward` are the LSTM cell, `forward_steps` and `backward_steps` run it. The
+mathematics is that of `keras.layers.LSTMCell`, with the gates in its order i, f, g, o (`lstm_layer` has the
+equations).
+
+Axes: group (of gates with one dropout mask), row (texts of the batch that one thread processes), step, unit;
+block (of columns of a matrix, see `lstm_kernel`).
+
+Dropout masks are the same in all steps of a sequence (Gal & Ghahramani 2016), for the factors of the product.
+One mask for all four gates makes one group; a mask for each gate (Keras's `implementation=1`, which its
+`recurrent_dropout` selects) makes four.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
+from numba import njit, types
+
+F = np.float32
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
+
+
+def _arrays(read: str, written: str) -> Any:
+    """Return the signature of a function of float32 arrays; the digits are their numbers of axes.
+
+    It is declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
+    each combination would be compiled again.
+    """
+    return types.void(
+        *(types.Array(types.float32, int(axes), "C", readonly=True) for axes in read),
+        *(types.Array(types.float32, int(axes), "C") for axes in written),
+    )
+
+
+@njit(inline="always", **_OPTIONS)
+def _tanh(x):  # type: ignore[no-untyped-def]
+    """Return tanh(x) within 3e-7: Eigen's rational approximation, which becomes vector instructions."""
+    x = F(7.9053111) if x > F(7.9053111) else x
+    x = F(-7.9053111) if x < F(-7.9053111) else x
+    s = x * x
+    p = F(-2.76076847742355e-16)
+    p = p * s + F(2.00018790482477e-13)
+    p = p * s + F(-8.60467152213735e-11)
+    p = p * s + F(5.12229709037114e-08)
+    p = p * s + F(1.48572235717979e-05)
+    p = p * s + F(6.37261928875436e-04)
+    p = p * s + F(4.89352455891786e-03)
+    q = F(1.19825839466702e-06)
+    q = q * s + F(1.18534705686654e-04)
+    q = q * s + F(2.26843463243900e-03)
+    q = q * s + F(4.89352518554385e-03)
+    return x * p / q
+
+
+@njit(inline="always", **_OPTIONS)
+def _sigmoid(x):  # type: ignore[no-untyped-def]
+    return F(0.5) * _tanh(F(0.5) * x) + F(0.5)
+
+
+@njit(inline="always", **_OPTIONS)
+def _flushed(x):  # type: ignore[no-untyped-def]
+    """Return x, or 0 where it is so small that a product with it could be denormal.
+
+    Gradients vanish over the steps, and arithmetic with denormal numbers takes ten times as long.
+    """
+    return F(0) if abs(x) < F(1e-25) else x
+
+
+@njit(inline="always", **_OPTIONS)
+def _gate(gates, k, t, r, units):  # type: ignore[no-untyped-def]
+    """Return gate k (0 to 3: i, f, g, o) of row r at step t, a view [unit]."""
+    groups = gates.shape[0]
+    first = k % (4 // groups) * units
+    return gates[k * groups // 4, t, r, first : first + units]
+
+
+@njit(**_OPTIONS)
+def _put_together(products, whole):  # type: ignore[no-untyped-def]
+    """Write the blocks [block, row, column] of a product side by side into `whole`, without their padding."""
+    width = products.shape[2]
+    for r in range(whole.shape[0]):
+        for b in range(products.shape[0]):
+            block, part = products[b, r], whole[r, b * width : (b + 1) * width]
+            for j in range(part.shape[0]):
+                part[j] = block[j]
+
+
+@njit(inline="always", **_OPTIONS)
+def _multiply(rows, blocks, products, result):  # type: ignore[no-untyped-def]
+    """Write rows [row, inner] times a matrix to `result`, [row, column].
+
+    Args:
+        rows: [row, inner].
+        blocks: the matrix, cut by `lstm_kernel`: [block, inner, column].
+        products: memory for the blocks' products, [block, row, column].
+        result: out, [row, column].
+    """
+    if blocks.shape[0] == 1:
+        np.dot(rows, blocks[0], result)
+    else:
+        for b in range(blocks.shape[0]):
+            np.dot(rows, blocks[b], products[b])
+        _put_together(products, result)
+
+
+@njit(inline="always", **_OPTIONS)
+def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-untyped-def]
+    """Compute one LSTM cell for one row.
+
+    Args:
+        i, f, g, o: in, the recurrent part of the pre-activations; out, the gates; [unit] each.
+        inputs: the part of the inputs, bias included: [4 · unit].
+        before: the cell state before the step, [unit].
+        after, h: out, the cell state and the hidden state after it, [unit].
+    """
+    units = len(h)
+    for j in range(units):
+        i[j] = _sigmoid(i[j] + inputs[j])
+    for j in range(units):
+        f[j] = _sigmoid(f[j] + inputs[units + j])
+    for j in range(units):
+        g[j] = _tanh(g[j] + inputs[2 * units + j])
+    for j in range(units):
+        o[j] = _sigmoid(o[j] + inputs[3 * units + j])
+    for j in range(units):
+        after[j] = f[j] * before[j] + i[j] * g[j]
+    for j in range(units):
+        h[j] = o[j] * _tanh(after[j])
+
+
+@njit(inline="always", **_OPTIONS)
+def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-untyped-def]
+    """Compute the gradients of one LSTM cell for one row.
+
+    Args:
+        i, f, g, o: in, the gates; out, the gradients of their pre-activations; [unit] each.
+        before, after: the cell states before and after the step, [unit].
+        d_h: the gradient of the hidden state after the step, [unit].
+        d_c: in, the gradient of the cell state after the step; out, of the one before; [unit].
+    """
+    for j in range(len(d_h)):
+        squashed = _tanh(after[j])
+        d = d_c[j] + d_h[j] * o[j] * (F(1) - squashed * squashed)
+        d_i = _flushed(d * g[j] * i[j] * (F(1) - i[j]))
+        d_f = _flushed(d * before[j] * f[j] * (F(1) - f[j]))
+        d_g = _flushed(d * i[j] * (F(1) - g[j] * g[j]))
+        d_o = _flushed(d_h[j] * squashed * o[j] * (F(1) - o[j]))
+        d_c[j] = _flushed(d * f[j])
+        i[j], f[j], g[j], o[j] = d_i, d_f, d_g, d_o
+
+
+@njit(_arrays("343", "4323"), **_OPTIONS)
+def forward_steps(inputs, blocks, masks, gates, cells, h, hidden):  # type: ignore[no-untyped-def]
+    """Run all steps; leave the gates and cells for `backward_steps`.
+
+    Args:
+        inputs: the inputs' part of the pre-activations, bias included: [row, step, 4 · unit].
+        blocks: the recurrent kernel, cut by `lstm_kernel`: [group, block, unit, column].
+        masks: [group, row, unit].
+        gates: out, [group, step, row, 4 / group · unit].
+        cells: in and out, [step + 1, row, unit]; the first is the state before.
+        h: in and out, [row, unit]: the state before, then the last.
+        hidden: out, [row, step, unit].
+    """
+    rows, steps, units = hidden.shape
+    read = np.empty((rows, units), np.float32)
+    products = np.empty((blocks.shape[1], rows, blocks.shape[3]), np.float32)
+    for t in range(steps):
+        for group in range(gates.shape[0]):
+            for r in range(rows):
+                read_r, h_r, mask_r = read[r], h[r], masks[group, r]
+                for j in range(units):
+                    read_r[j] = h_r[j] * mask_r[j]
+            _multiply(read, blocks[group], products, gates[group, t])
+        for r in range(rows):
+            i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
+            g, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
+            h_r, kept = h[r], hidden[r, t]
+            _cell_forward(i, f, g, o, inputs[r, t], cells[t, r], cells[t + 1, r], h_r)
+            for j in range(units):
+                kept[j] = h_r[j]
+
+
+@njit(_arrays("3433", "2243"), **_OPTIONS)
+def backward_steps(d_hidden, transposed, masks, cells, d_h, d_c, gates, d_inputs):  # type: ignore[no-untyped-def]
+    """Go back through all steps.
+
+    Args:
+        d_hidden: [row, step, unit], or no step at all where only the last hidden state was used.
+        transposed: the recurrent kernel, transposed and cut by `lstm_kernel`:
+            [group, block, 4 / group · unit, column].
+        masks, cells: as `forward_steps` left them.
+        d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
+        gates: as `forward_steps` left them; becomes the gradient of the pre-activations.
+        d_inputs: out, the same gradient as [row, step, 4 · unit].
+    """
+    (rows, steps), units = d_inputs.shape[:2], d_h.shape[1]
+    products = np.empty((transposed.shape[1], rows, transposed.shape[3]), np.float32)
+    part = np.empty((rows, units), np.float32)
+    for t in range(steps - 1, -1, -1):
+        for r in range(rows):
+            i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
+            g, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
+            dh, dc = d_h[r], d_c[r]
+            if d_hidden.shape[1] > 0:
+                given = d_hidden[r, t]
+                for j in range(units):
+                    dh[j] += given[j]
+            _cell_backward(i, f, g, o, cells[t, r], cells[t + 1, r], dh, dc)
+            for k in range(4):
+                pre, kept = _gate(gates, k, t, r, units), d_inputs[r, t, k * units : (k + 1) * units]
+                for j in range(units):
+                    kept[j] = pre[j]
+        d_h[:] = F(0)
+        for group in range(gates.shape[0]):
+            _multiply(gates[group, t], transposed[group], products, part)
+            for r in range(rows):
+                part_r, mask_r, dh = part[r], masks[group, r], d_h[r]
+                for j in range(units):
+                    dh[j] += part_r[j] * mask_r[j]
