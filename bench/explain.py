@@ -138,7 +138,7 @@ def ways(folder: Path) -> None:
     results = Results("explain_ways", columns)
     for name in ("quick", "base", "best"):
         together, one_by_one = (random_model(name, folder / name) for _ in range(2))
-        one_by_one._side_by_side = None
+        one_by_one._network._variants = None
         runtimes = {"side by side": together, "one after another": one_by_one}
         for n_words in WORDS:
             text = zipf_text(n_words, words=VOCABULARY)

@@ -142,14 +142,14 @@ def _ways(folder: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
 
 def _in_8_bits(folder: Path, data: Path, texts: list[str]) -> dict[str, Callable[[], object]]:
     """Return how `export --int8`'s model answers the ids, in batches like foretell's own."""
-    from foretell.runtime.labels.classifier import BATCH as ROWS
     from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.session import open_session
+    from foretell.runtime.labels.network import BATCH as ROWS
+    from foretell.runtime.session import Session
     from foretell.text.padding import pad_end
 
     out = folder.with_name(f"{folder.name}-int8")
     run_foretell("export", folder, "--int8", "--data", data, "--max-loss", "1", "--out", out)
-    runtime, session = LabelsRuntime.open(folder), open_session(out / "model.onnx")
+    runtime, session = LabelsRuntime.open(folder), Session(out / "model.onnx")
     ids = sorted(runtime.tokenizer.encode_batch(texts), key=len)
     batches = [pad_end(ids[i : i + ROWS], len(ids[-1]))[0] for i in range(0, len(ids), ROWS)]
     answer = runtime._threads.map

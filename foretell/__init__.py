@@ -14,13 +14,15 @@ Names are imported on first use, so `import foretell` costs a few milliseconds a
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from foretell import errors
     from foretell.language_model import LanguageModel
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
     from foretell.text_classifier import TextClassifier
 
     __version__: str
@@ -39,16 +41,16 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
     """
-    from foretell.artifacts.directory import open_verified
+    from foretell.runtime.open import open_model
 
-    model = open_verified(path)
-    if model.job == "words":
+    runtime = open_model(path)
+    if runtime.model.job == "words":
         from foretell.language_model import LanguageModel
 
-        return LanguageModel.from_model(model)
+        return LanguageModel.from_runtime(cast("WordsRuntime", runtime))
     from foretell.text_classifier import TextClassifier
 
-    return TextClassifier.from_model(model)
+    return TextClassifier.from_runtime(cast("LabelsRuntime", runtime))
 
 
 def __getattr__(name: str) -> Any:

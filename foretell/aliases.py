@@ -40,6 +40,9 @@ CONFIG: dict[str, dict[str, str]] = {
 }
 """By job: old key of config.json to its key."""
 
+FILES: dict[str, str] = {"ngrams.safetensors": "kneser_ney.safetensors"}
+"""Old name of a file of the model directory to its name."""
+
 INTERPOLATION: dict[str, str] = {"ngram_shares": "kneser_ney_weights"}
 """Old key of `interpolation` in config.json to its key."""
 

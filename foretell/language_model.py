@@ -8,8 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-from foretell.artifacts.directory import open_verified
-from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
 from foretell.config import preset as preset_named
@@ -134,12 +132,12 @@ class LanguageModel:
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for labels.
         """
-        return cls.from_model(open_verified(path), threads=threads)
+        return cls.from_runtime(WordsRuntime.open(path, threads=threads))
 
     @classmethod
-    def from_model(cls, model: Model, *, threads: int | None = None) -> LanguageModel:
-        """Open a model that `open_verified` returned; see `load`."""
-        return cls(Home(model.directory), WordsRuntime.from_model(model, threads=threads))
+    def from_runtime(cls, runtime: WordsRuntime) -> LanguageModel:
+        """Return the language model of an open runtime."""
+        return cls(Home(runtime.path), runtime)
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from foretell.artifacts.directory import open_verified
-from foretell.artifacts.model import Model
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
 from foretell.data.estimator_inputs import (
@@ -405,14 +403,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ArtifactError: it cannot be trusted (each reason has its own subclass).
             UsageError: it is for words.
         """
-        return cls.from_model(open_verified(path), threads=threads)
+        return cls.from_runtime(LabelsRuntime.open(path, threads=threads))
 
     @classmethod
-    def from_model(cls, model: Model, *, threads: int | None = None) -> Self:
-        """Open a model that `open_verified` returned; see `load`."""
-        runtime = LabelsRuntime.from_model(model, threads=threads)
-        made = cls(preset=model.preset, **to_dict(model.settings))
-        made._open(Home(model.directory), np.array(runtime.labels), runtime)
+    def from_runtime(cls, runtime: LabelsRuntime) -> Self:
+        """Return the classifier of an open runtime."""
+        made = cls(preset=runtime.model.preset, **to_dict(runtime.model.settings))
+        made._open(Home(runtime.path), np.array(runtime.labels), runtime)
         return made
 
     def _settings(self) -> LabelsSettings:

@@ -1,20 +1,20 @@
-"""The model directory: written whole or not at all, verified before it is used.
+"""The model directory: written completely or not at all, and verified before it is used.
 
-Hugging Face's shape. Nothing in it can execute: JSON, Markdown, safetensors and an ONNX graph of standard
-operators.
+Its files have the names that Hugging Face uses. None can execute code: JSON, Markdown, safetensors and an
+ONNX graph of standard operators.
 
-=================== ===================================================================================
-config.json         format version, job, preset, every setting, labels, ensemble or interpolation weights
-tokenizer.json      the tokenizer
-model.safetensors   the weights of the network: the source of model.onnx
-linear.safetensors  the n-gram linear model of a classifier, where it has one
-ngrams.safetensors  the Kneser–Ney model of a language model, where it has one
-model.onnx          the network for prediction, derived from the weights and compared with a reference
-metrics.json        the figures of the training
-README.md           a model card
-manifest.json       size and SHA-256 of each of the above
-run/                the training's log and report; not in the manifest, nothing reads it to predict
-=================== ===================================================================================
+====================== ===================================================================================
+config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights
+tokenizer.json         the tokenizer
+model.safetensors      the weights of the network: the source of model.onnx
+linear.safetensors     the n-gram linear model of a classifier, where it has one
+kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
+model.onnx             the network for prediction, derived from the weights and compared with a reference
+metrics.json           figures of the training
+README.md              a model card
+manifest.json          size and SHA-256 of each of the above
+run/                   log and report of the training; not in the manifest, and not needed for prediction
+====================== ===================================================================================
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from foretell.aliases import CONFIG, METRICS, current_names
+from foretell.aliases import CONFIG, FILES, METRICS, current_names
+from foretell.arrays import Array
 from foretell.artifacts import manifest, replacement
 from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
@@ -47,20 +48,20 @@ from foretell.text.tokenizer import Tokenizer
 Part = TypeVar("Part")
 
 # The parts that only some models have.
-_PARTS = (manifest.LINEAR, manifest.NGRAMS)
+_PARTS = (manifest.LINEAR, manifest.KNESER_NEY)
 _READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS)
 
-# File managers and sync tools drop these into any folder; they hold nothing of the user's.
+# File managers and sync tools create these in any folder; they contain no data of the user.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_writable(path: str | Path) -> None:
     """Check, before training, that a model directory may be written at `path`.
 
-    Nothing there, an empty directory and an older model of foretell's may be replaced.
+    An empty directory and a model directory may be replaced.
 
     Raises:
-        ArtifactError: something is there that is not foretell's, or the place cannot be written to.
+        ArtifactError: `path` is something else, or its directory is not writable.
     """
     target = Path(path).resolve()
     fix = "choose another --out"
@@ -80,21 +81,21 @@ def check_writable(path: str | Path) -> None:
 
 
 def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> None:
-    """Write `model` as a model directory at `path`, whole or not at all.
+    """Write `model` as a model directory at `path`, completely or not at all.
 
-    The ONNX graph is derived from the weights and compared with a reference before anything is replaced. Old
-    directory or new one: there is no moment when `path` is neither (see `replacement` for file systems
-    that cannot exchange two names).
+    The ONNX graph is derived from the weights and compared with a reference before anything is replaced. At
+    every moment `path` is either the old directory or the new one (see `replacement` for file systems that
+    cannot exchange two names).
 
     Args:
-        model: what to write.
+        model: the model with its weights.
         path: the directory; an older model there is replaced.
         run: a directory that becomes run/ in it, by renaming.
 
     Raises:
-        ArtifactError: the weights are not this network's or not finite, the graph differs from the
-            reference, something foreign is at `path`, or the disk does not take it (full, not writable).
-            What was at `path` is still whole.
+        ArtifactError: the weights are not those of the network or not finite, the graph differs from the
+            reference, `path` is not a model directory, or it cannot be written (disk full, no permission).
+            The old directory at `path` is unchanged.
         MissingExtraError: onnx is not installed.
     """
     target = Path(path).resolve()
@@ -105,10 +106,10 @@ def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> N
 
 
 def write_files(contents: dict[str, bytes], path: str | Path) -> None:
-    """Write the files of a model directory, name to content, whole or not at all.
+    """Write the files of a model directory, name to content, completely or not at all.
 
     Raises:
-        ArtifactError: something foreign is at `path`, or the disk does not take it; what was there is whole.
+        ArtifactError: `path` is not a model directory, or cannot be written; it is unchanged.
     """
     target = Path(path).resolve()
     try:
@@ -123,7 +124,7 @@ def write_files(contents: dict[str, bytes], path: str | Path) -> None:
             expected="to write the model",
             found=error.strerror or str(error),
             where=str(target),
-            fix="free some space or choose another place; what was there is still whole",
+            fix="free some space or choose another directory; the old model there is unchanged",
         ) from error
 
 
@@ -134,7 +135,7 @@ def open_verified(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
         ArtifactError: it cannot be read, or its parts do not fit each other.
     """
-    return _read(Path(path), _verified(Path(path), _READ))
+    return _read(Path(path), *_verified(Path(path), _READ))
 
 
 def read_model(path: str | Path) -> Model:
@@ -144,18 +145,33 @@ def read_model(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
         ArtifactError: it cannot be read, or its weights are not those of its network.
     """
-    contents = _verified(Path(path), (*_READ, manifest.WEIGHTS))
-    model = _read(Path(path), contents)
+    contents, entries = _verified(Path(path), (*_READ, manifest.WEIGHTS))
+    model = _read(Path(path), contents, entries)
+    return replace(model, weights=_weights(model, contents[manifest.WEIGHTS]))
+
+
+def read_weights_of(model: Model) -> Weights:
+    """Return the weights of a model that was opened before.
+
+    Raises:
+        MissingFileError, ChangedFileError: the file is gone, or is no longer the one of this model.
+        OSError: it cannot be read.
+    """
+    content = manifest.read_verified(model.directory, manifest.WEIGHTS, model.files[manifest.WEIGHTS])
+    return _weights(model, content)
+
+
+def _weights(model: Model, content: bytes) -> Weights:
     try:
-        weights: Weights = load_safetensors(contents[manifest.WEIGHTS])
+        weights: Weights = load_safetensors(content)
     except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
         raise _unreadable(model.directory / manifest.WEIGHTS, error) from error
     check_weights(weights, _shapes(model.settings, model.tokenizer, model.labels))
-    return replace(model, weights=weights)
+    return weights
 
 
 def _take_in(run: Path, target: Path) -> None:
-    # After the model is in place: a crash before this leaves the run where --resume looks for it.
+    # After the model: if the process ends before this, --resume still finds the run in its place.
     try:
         shutil.move(run, target / manifest.RUN)
         replacement.sync_directory(target)
@@ -164,13 +180,13 @@ def _take_in(run: Path, target: Path) -> None:
             expected="to move the run into the model",
             found=error.strerror or str(error),
             where=str(run),
-            fix="the model itself is written and whole: move it by hand, or delete it",
+            fix="the model itself is complete: move or delete the run by hand",
         ) from error
 
 
 def _contents(model: Model, name: str) -> dict[str, bytes]:
-    """Return every file of the directory, name to content, in the order they are written."""
-    # Reading a model needs neither onnx nor the card.
+    """Return every file of the directory, name to content, in the order of writing."""
+    # Imported here: reading a model needs neither onnx nor the card.
     from foretell.artifacts import card, onnx_graph
 
     weights = model.require_weights()
@@ -193,12 +209,12 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     if model.linear is not None:
         contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
     if model.kneser_ney is not None:
-        contents[manifest.NGRAMS] = save_safetensors(model.kneser_ney.to_arrays())
+        contents[manifest.KNESER_NEY] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
 
 
-def _config(model: Model, version: str) -> dict[str, Any]:
+def _config(model: Model, version: str) -> dict[str, object]:
     """Return what config.json holds."""
     interpolation = None if model.interpolation is None else model.interpolation.to_dict()
     return {
@@ -216,23 +232,26 @@ def _config(model: Model, version: str) -> dict[str, Any]:
     }
 
 
-def _verified(path: Path, read: tuple[str, ...]) -> dict[str, bytes]:
-    """Verify every file of the directory; return the contents of those in `read`."""
+def _verified(path: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], dict[str, manifest.Entry]]:
+    """Verify every file of the directory; return the contents of some of them, and every manifest entry."""
     try:
         entries = manifest.read_manifest(path)
-        wanted = [name for name in (*read, *_PARTS) if name in entries]
-        contents = {name: manifest.read_verified(path, name, entries[name]) for name in wanted}
-        for name in entries.keys() - contents.keys():
-            manifest.verify(path, name, entries[name])
+        contents = {}
+        for name, entry in entries.items():
+            current = FILES.get(name, name)
+            if current in (*names, *_PARTS):
+                contents[current] = manifest.read_verified(path, name, entry)
+            else:
+                manifest.verify(path, name, entry)
     except OSError as error:
         raise ArtifactError(
             expected="a readable model", found=error.strerror or str(error), where=str(path)
         ) from error
-    return contents
+    return contents, entries
 
 
-def _read(path: Path, contents: dict[str, bytes]) -> Model:
-    """Return the model that these files, name to content, hold, without its weights."""
+def _read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.Entry]) -> Model:
+    """Return the model of these files, name to content, without its weights."""
     try:
         config = json.loads(contents[manifest.CONFIG])
         job = config["job"]
@@ -245,11 +264,12 @@ def _read(path: Path, contents: dict[str, bytes]) -> Model:
             settings=from_dict(job, config["settings"]),
             labels=config["labels"],
             linear=_part(LinearModel.from_arrays, path / manifest.LINEAR, contents),
-            kneser_ney=_part(KneserNey.from_arrays, path / manifest.NGRAMS, contents),
+            kneser_ney=_part(KneserNey.from_arrays, path / manifest.KNESER_NEY, contents),
             tokenizer=Tokenizer.from_json(contents[manifest.TOKENIZER].decode()),
             metrics=current_names(json.loads(contents[manifest.METRICS]), METRICS),
             path=path,
             written_by=str(config.get("foretell", "")),
+            files=entries,
         )
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise _unreadable(path / manifest.CONFIG, error) from error
@@ -258,7 +278,7 @@ def _read(path: Path, contents: dict[str, bytes]) -> Model:
     return model
 
 
-def _combined(model: Model, config: dict[str, Any]) -> Model:
+def _combined(model: Model, config: Mapping[str, object]) -> Model:
     """Return the model with the weights that config.json gives for its ensemble or interpolation."""
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
@@ -270,8 +290,8 @@ def _combined(model: Model, config: dict[str, Any]) -> Model:
         raise wrong_weights(kind, str(error)[:200], model.path) from error
 
 
-def _part(read: Callable[[Any], Part], path: Path, contents: dict[str, bytes]) -> Part | None:
-    """Read a part that only some models have."""
+def _part(read: Callable[[dict[str, Array]], Part], path: Path, contents: dict[str, bytes]) -> Part | None:
+    """Return a part that only some models have; None where there is no such file."""
     if path.name not in contents:
         return None
     try:
@@ -282,37 +302,36 @@ def _part(read: Callable[[Any], Part], path: Path, contents: dict[str, bytes]) -
 
 def _unreadable(path: Path, error: Exception) -> ChangedFileError:
     return ChangedFileError(
-        expected="what foretell writes", found=str(error)[:200], where=str(path), fix="train the model again"
+        expected="a file of foretell",
+        found=str(error)[:200],
+        where=str(path),
+        fix="train the model again",
     )
 
 
 def _check_ours(target: Path) -> None:
-    fix = "choose another --out, or move it away"
+    expected, fix = "a model directory, or no such path", "choose another --out, or move it away"
     if not target.is_dir():
-        raise ArtifactError(
-            expected="a foretell model, or nothing", found="a file", where=str(target), fix=fix
-        )
+        raise ArtifactError(expected=expected, found="a file", where=str(target), fix=fix)
     names = {entry.name for entry in target.iterdir()} - _LITTER
-    foreign = sorted(names - {*manifest.FILES, *_PARTS, manifest.MANIFEST, manifest.RUN})
+    foreign = sorted(names - {*manifest.FILES, *_PARTS, *FILES, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
-        found = (
-            f"{foreign[0]} in it, which is not foretell's" if foreign else "a directory of another program"
-        )
-        raise ArtifactError(expected="a foretell model, or nothing", found=found, where=str(target), fix=fix)
+        found = f"another file in it: {foreign[0]}" if foreign else "a directory of another program"
+        raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)
 
 
 def _shapes(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> dict[str, tuple[int, ...]]:
     return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    # What UTF-8 cannot hold (half of a surrogate pair) is written as JSON's own escape.
+    # A lone surrogate, which UTF-8 cannot encode, is written as a JSON escape.
     return text.encode(errors="backslashreplace") + b"\n"
 
 
-def _plain(value: Any) -> Any:
-    """Turn NumPy's values into Python's, and NaN and infinity, which JSON has not, into None."""
+def _plain(value: object) -> object:
+    """Return NumPy's values as Python's; NaN and infinity, which JSON does not have, as None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

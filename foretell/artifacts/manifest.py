@@ -1,4 +1,4 @@
-"""The manifest: the size and SHA-256 of each file of a model directory, checked before anything is used."""
+"""The manifest: the size and SHA-256 of each file of a model directory, verified before the file is used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
 
@@ -23,10 +22,10 @@ RUN = "run"
 FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
 LINEAR = "linear.safetensors"
 """The n-gram linear model: only where a classifier has one."""
-NGRAMS = "ngrams.safetensors"
+KNESER_NEY = "kneser_ney.safetensors"
 """The Kneser–Ney model: only where a language model has one."""
 
-# A name, never a path: nothing outside the directory can be meant.
+# A name, never a path, so that no file outside the directory is read.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_AGAIN = "copy the model again, or train it again"
@@ -34,7 +33,7 @@ _COPY_AGAIN = "copy the model again, or train it again"
 
 @dataclass(frozen=True)
 class Entry:
-    """What the manifest says of one file."""
+    """Size in bytes and SHA-256 of one file."""
 
     size: int
     sha256: str
@@ -50,18 +49,18 @@ def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a directory says that foretell wrote it, whole or not."""
+    """Return whether foretell wrote this directory, complete or not."""
     return any("foretell" in (_object(path / name) or {}) for name in (CONFIG, MANIFEST))
 
 
 def read_manifest(path: Path) -> dict[str, Entry]:
-    """Read which files the model directory `path` must hold.
+    """Return the entry of each file of the model directory `path`.
 
     Raises:
-        NotAModelError: the path is no directory, or not foretell's.
-        NewerFormatError: a newer foretell wrote it.
-        MissingFileError: the manifest is not there.
-        ChangedFileError: the manifest is not one, names a file outside, or leaves one out.
+        NotAModelError: the path is no directory, or not a model directory.
+        NewerFormatError: a newer version of foretell wrote it.
+        MissingFileError: the manifest is missing.
+        ChangedFileError: the manifest is invalid, names a file outside the directory, or lacks one.
     """
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
@@ -86,7 +85,7 @@ def read_manifest(path: Path) -> dict[str, Entry]:
 
 
 def verify(path: Path, name: str, entry: Entry) -> None:
-    """Check one file against the manifest without holding it in memory.
+    """Check one file against the manifest, without reading it into memory.
 
     Raises:
         MissingFileError, ChangedFileError
@@ -101,7 +100,7 @@ def verify(path: Path, name: str, entry: Entry) -> None:
 
 
 def read_verified(path: Path, name: str, entry: Entry) -> bytes:
-    """Return the content of one file, checked against the manifest.
+    """Return the content of one file, after a check against the manifest.
 
     Raises:
         MissingFileError, ChangedFileError
@@ -162,8 +161,8 @@ def _changed(path: Path, expected: str, found: str) -> ChangedFileError:
     return ChangedFileError(expected=expected, found=found, where=str(path), fix=_COPY_AGAIN)
 
 
-def _object(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, or None where there is none."""
+def _object(path: Path) -> dict[str, object] | None:
+    """Return the JSON object in a file; None where the file has none."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Model:
         metrics: figures of the training: whatever JSON can hold, and NumPy's numbers.
         path: the model directory it was read from; None for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
+        files: size and SHA-256 of each file of the directory when it was read.
     """
 
     job: Job
@@ -52,6 +54,7 @@ class Model:
     metrics: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     written_by: str = ""
+    files: Mapping[str, manifest.Entry] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:

@@ -1,6 +1,6 @@
-"""The ONNX graph of each network, made straight from its weights with true LSTM operators.
+"""The ONNX graph of each network, built from its weights with LSTM operators.
 
-Needs `onnx` to build and ONNX Runtime to check; TensorFlow has no part in it.
+Building needs `onnx`, checking ONNX Runtime; neither needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.artifacts import reference
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, Settings, WordsSettings
@@ -24,7 +25,7 @@ _TOLERANCE = 1e-4
 
 
 def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
-    """Build the graph of the network that `settings` name.
+    """Build the graph of a network.
 
     ======================== ======================================= ================================
     network                  inputs                                  outputs
@@ -75,7 +76,7 @@ def check_onnx(serialised: bytes, settings: Settings, weights: Weights, *, seed:
             )
 
 
-def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
+def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dict[str, Array]:
     """Return inputs of three rows with random ids, for `check_onnx`."""
     rng = np.random.default_rng(seed)
     rows = 3
@@ -83,9 +84,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dic
         if not settings.traits.carries_state:
             size = weights["dense/bias"].shape[0]
             return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
-        inputs: dict[str, npt.NDArray[Any]] = {
-            "ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))
-        }
+        inputs: dict[str, Array] = {"ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))}
         for k in range(1, settings.layers + 1):
             for state in ("h", "c"):
                 inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(np.float32)
@@ -101,7 +100,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dic
 
 
 class _Graph:
-    """Collects nodes and weights; each method adds one operator and returns its output's name."""
+    """Collects nodes and weights. Each method adds one operator and returns the name of its output."""
 
     def __init__(self, weights: Weights) -> None:
         try:
@@ -111,19 +110,19 @@ class _Graph:
                 expected="onnx, to save a model", found="no such package", fix="pip install 'foretell[train]'"
             ) from error
         self.onnx, self.weights = onnx, weights
-        self._nodes: list[Any] = []
-        self._initializers: dict[str, Any] = {}
-        self._inputs: list[Any] = []
-        self._outputs: list[Any] = []
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
 
     def op(self, kind: str, *inputs: str, n_outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node; its outputs' names, or the one name where there is one output."""
+        """Add a node; return the names of its outputs, or the name of its only output."""
         names = [f"{kind.lower()}_{len(self._nodes)}_{i}" for i in range(n_outputs)]
         self._nodes.append(self.onnx.helper.make_node(kind, list(inputs), names, **attributes))
         return names[0] if n_outputs == 1 else names
 
-    def constant(self, name: str, value: npt.NDArray[Any]) -> str:
-        """Add an array; a name that is there already is used again."""
+    def constant(self, name: str, value: Array) -> str:
+        """Add an array, unless there is one of this name already."""
         if name not in self._initializers:
             array = np.ascontiguousarray(value)
             self._initializers[name] = self.onnx.numpy_helper.from_array(array, name)
@@ -134,22 +133,22 @@ class _Graph:
         return self.constant(name, self.weights[name])
 
     def ints(self, *values: int) -> str:
-        """Add a vector of int64."""
+        """Add an array of int64."""
         return self.constant(f"ints_{'_'.join(map(str, values))}", np.array(values, np.int64))
 
-    def input(self, name: str, dtype: Any, axes: list[str | int]) -> str:
+    def input(self, name: str, dtype: npt.DTypeLike, axes: list[str | int]) -> str:
         """Declare an input."""
         kind = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         self._inputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
         return name
 
-    def optional_input(self, name: str, default: npt.NDArray[Any]) -> str:
-        """Declare an input that need not be given."""
+    def optional_input(self, name: str, default: Array) -> str:
+        """Declare an input with a default."""
         self.input(name, default.dtype, list(default.shape))
         return self.constant(name, default)
 
     def output(self, name: str, value: str, axes: list[str | int]) -> None:
-        """Declare an output and what it is."""
+        """Declare an output and its value."""
         self._nodes.append(self.onnx.helper.make_node("Identity", [value], [name]))
         kind = self.onnx.TensorProto.FLOAT
         self._outputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
@@ -159,20 +158,20 @@ class _Graph:
         return str(self.op("Gemm", x, self.weight(f"{name}/kernel"), self.weight(f"{name}/bias")))
 
     def embed(self, ids: str) -> str:
-        """ids [batch, step] to [step, batch, embedding], as an LSTM takes them."""
-        # Ids are turned around rather than embeddings: there are fewer of them.
+        """ids [batch, step] to [step, batch, embedding], the order of axes of the LSTM operator."""
+        # Transposing ids is faster than transposing embeddings.
         return str(self.op("Gather", self.weight("embedding"), self.op("Transpose", ids, perm=[1, 0])))
 
     def lstm(
         self,
         x: str,
         name: str,
-        layers: list[tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]],
+        layers: list[tuple[Array, Array, Array]],
         *,
         lengths: str = "",
         state: tuple[str, str] = ("", ""),
     ) -> tuple[str, str, str]:
-        """Add an LSTM of one direction, or of two where there are two `layers` (Keras's gate order).
+        """Add an LSTM of one direction, or of two where there are two `layers`, in Keras's order of gates.
 
         x is [step, batch, in], state [direction, batch, units]; the outputs are [step, direction, batch,
         units] and the last h and c, each [direction, batch, units].
@@ -194,14 +193,14 @@ class _Graph:
         )
         return outputs[0], outputs[1], outputs[2]
 
-    def layer(self, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    def layer(self, name: str) -> tuple[Array, Array, Array]:
         """Return a Keras LSTM layer's three weights."""
         parts = ("kernel", "recurrent_kernel", "bias")
         kernel, recurrent_kernel, bias = (self.weights[f"{name}/{part}"] for part in parts)
         return kernel, recurrent_kernel, bias
 
     def model(self) -> onnx.ModelProto:
-        """Return the finished model, checked for form."""
+        """Return the model after a check of its form."""
         graph = self.onnx.helper.make_graph(
             self._nodes, "foretell", self._inputs, self._outputs, list(self._initializers.values())
         )
@@ -213,7 +212,7 @@ class _Graph:
         return made
 
 
-def _gates(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _gates(array: Array) -> Array:
     """Reorder the last axis from Keras's gates i, f, c, o to ONNX's i, o, f, c."""
     i, f, c, o = np.split(array, 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1)
@@ -241,11 +240,11 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
         y, h, c = graph.lstm(x, f"lstm_{k}", [graph.layer(f"lstm_{k}")], state=(h, c))
         x = graph.op("Squeeze", y, graph.ints(1))
         lasts += [(f"h_{k}_out", h), (f"c_{k}_out", c)]
-    # The output layer takes most of the time, and of a prompt only the last word's logits are wanted.
+    # The output layer takes most of the time, and for a prompt only the logits of the last word are needed.
     skip = graph.optional_input("skip", np.zeros(1, np.int64))
     x = graph.op("Slice", x, skip, graph.ints(np.iinfo(np.int64).max), graph.ints(0))
     x = graph.op("Transpose", x, perm=[1, 0, 2])
-    # Gemm takes the embedding as it lies: one copy in the file serves both ends of the network.
+    # Gemm can transpose the embedding, so that the file has one copy for input and output.
     flat = graph.op("Reshape", x, graph.ints(-1, units))
     if "projection/kernel" in graph.weights:
         flat = graph.dense(flat, "projection")
@@ -278,15 +277,15 @@ def _bilstm(graph: _Graph) -> str:
     # [step, direction, batch, units] to [batch, step, both directions' units]
     y = graph.op("Reshape", graph.op("Transpose", y, perm=[2, 0, 1, 3]), graph.ints(0, 0, 2 * units))
     last = graph.op("Reshape", graph.op("Transpose", h, perm=[1, 0, 2]), graph.ints(0, 2 * units))
-    # An LSTM's outputs lie between -1 and 1, and ONNX Runtime gives 0 after the end of a text (`check_onnx`
-    # makes sure of it): 0 adds nothing to the sum, and 1 below it never wins.
+    # An LSTM's outputs are between -1 and 1, and ONNX Runtime's are 0 after the end of a text (`check_onnx`
+    # verifies it): 0 does not change the sum, and 0 - 1 is never the maximum.
     one = graph.constant("one float", np.array(1, np.float32))
     is_word = graph.op("Cast", _mask(graph, ids, lengths), to=graph.onnx.TensorProto.FLOAT)
     below = graph.op("Sub", is_word, one)
     longest = graph.op("ReduceMax", graph.op("Add", y, below), axes=[1], keepdims=0)
     total = graph.op("ReduceSum", y, graph.ints(1), keepdims=0)
     counts = graph.op("Cast", graph.op("Unsqueeze", lengths, graph.ints(1)), to=graph.onnx.TensorProto.FLOAT)
-    # A text of no steps should never come; if it does, it must not answer NaN.
+    # The runtime never passes a text without steps; another program that does must not get NaN.
     mean = graph.op("Div", total, graph.op("Max", counts, one))
     return str(graph.op("Concat", longest, mean, last, axis=1))
 
@@ -304,8 +303,8 @@ def _probabilities(graph: _Graph, features: str) -> None:
     logits = graph.dense(features, "output")
     n_outputs = graph.weights["output/bias"].shape[0]
     if n_outputs == 1:
-        # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)], without ONNX Runtime's fast sigmoid, which
-        # answers 0 for small probabilities.
+        # A softmax over [0, x] is [1 - sigmoid(x), sigmoid(x)]. ONNX Runtime's own sigmoid is approximate,
+        # and 0 for small probabilities.
         logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=1)
     probabilities = graph.op("Softmax", logits, axis=1)
     graph.output("probabilities", probabilities, ["batch", max(2, n_outputs)])

@@ -1,19 +1,19 @@
-"""A model directory that travels with a Python object: copied whole, packed to be pickled, gone with it."""
+"""The model directory of a Python object: copied, pickled and deleted with it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import check_writable, write_files
 
 
 def pack(path: Path) -> dict[str, bytes]:
-    """Return every file of a model directory but run/, verified, name to content.
+    """Return the verified files of a model directory without run/, name to content.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
@@ -24,20 +24,20 @@ def pack(path: Path) -> dict[str, bytes]:
 
 
 def unpack(files: dict[str, bytes], path: str | Path) -> None:
-    """Write what `pack` returned as a model directory at `path`, whole or not at all.
+    """Write the files of `pack` as a model directory at `path`, completely or not at all.
 
     Raises:
-        ArtifactError: something foreign is at `path`, or it cannot be written. What was there is still whole.
+        ArtifactError: `path` is not a model directory, or cannot be written; it is unchanged.
     """
     check_writable(path)
     write_files(files, path)
 
 
 class Home:
-    """Where a model in memory has its files: a directory that the user named, or a temporary one.
+    """The model directory of a model in memory: one that the user named, or a temporary one.
 
-    A temporary directory is deleted with the last reference to its `Home`. Pickled, a `Home` is the files
-    themselves, and opens in a temporary directory.
+    A temporary directory is deleted with the last reference to its `Home` in the process that made it; a
+    forked child does not delete it. Pickled, a `Home` contains the files, and opens in a temporary directory.
 
     Attributes:
         path: the model directory.
@@ -51,15 +51,21 @@ class Home:
             return
         folder = tempfile.mkdtemp(prefix="foretell-")
         self.path = Path(folder) / "model"
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, _delete, folder, os.getpid())
 
     def save(self, path: str | Path) -> None:
         """Copy the model directory to `path`, without run/."""
         unpack(pack(self.path), path)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, dict[str, bytes]]:
         return {"files": pack(self.path)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, dict[str, bytes]]) -> None:
         Home.__init__(self)
         unpack(state["files"], self.path)
+
+
+def _delete(folder: str, pid: int) -> None:
+    # A forked child has the object, too, and ends while its parent still uses the files.
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)

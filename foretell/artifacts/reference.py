@@ -1,25 +1,21 @@
-"""A slow LSTM in plain NumPy: what the derived ONNX graph is checked against, and the shortest way to read
-what each network computes. Everything here is float64.
+"""Every network in plain NumPy and float64: the reference for the ONNX graph, and its shortest definition.
 
 Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and Cummins 2000.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, Settings, WordsSettings
 
-Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 
 def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
-    """Compute a network's outputs from its inputs, both named and shaped as `onnx_graph.build_onnx` says."""
+    """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.build_onnx`."""
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
         return (_words if settings.traits.carries_state else _article_words)(settings, exact, inputs)
@@ -54,10 +50,10 @@ def lstm(
 
 
 def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
-    """Turn BasicLSTMCell's weights into Keras's: (kernel, recurrent_kernel, bias) with gates i, f, c, o.
+    """Convert BasicLSTMCell's weights to Keras's: (kernel, recurrent_kernel, bias) with gates i, f, c, o.
 
-    Its kernel [in + units, 4 * units] stands on input and state together, its gates are i, j, f, o with j the
-    candidate c, and 1 is added to the forget gate when it runs.
+    Its kernel [in + units, 4 * units] multiplies input and state together, its gates are i, j, f, o with j
+    the candidate c, and the cell adds 1 to the forget gate.
     """
     units = bias.shape[0] // 4
     i, j, f, o = np.split(kernel, 4, axis=1)
@@ -96,7 +92,7 @@ def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Ar
 
 
 def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
-    """Return [text, 6 * units]: over each text's own steps, max, mean and last of both directions."""
+    """Return [text, 6 * units]: max, mean and last of both directions over the steps of each text."""
     rows = []
     zeros = np.zeros((1, settings.units))
     for ids, length in zip(inputs["ids"], inputs["lengths"], strict=True):
@@ -135,6 +131,6 @@ def _probabilities(logits: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    # tanh does not overflow, 1 / (1 + exp(-x)) does.
+    # 1 / (1 + exp(-x)) overflows, tanh does not.
     half: Array = 0.5 * (1 + np.tanh(0.5 * x))
     return half

@@ -1,8 +1,8 @@
-"""Putting a finished directory in the place of another, so that a reader sees the old one or the new one.
+"""Replace a directory by a finished one, so that a reader sees the old one or the new one.
 
-The new directory is written beside the old one, synced, and then takes its name in one system call:
+The new directory is written beside the old one and synced. Then one system call exchanges their names:
 `renameat2(RENAME_EXCHANGE)` on Linux, `renamex_np(RENAME_SWAP)` on macOS. Where neither exists (Windows, some
-network file systems) two renames do it, and only a crash between them leaves the old one under its temporary
+network file systems) two renames are needed, and a crash between them leaves the old one under a temporary
 name.
 """
 
@@ -29,9 +29,9 @@ _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno
 
 @contextlib.contextmanager
 def new_directory(target: Path) -> Iterator[Path]:
-    """Give an empty directory beside `target`; remove what is left of it at the end, whatever happens.
+    """Yield an empty directory beside `target`, and delete it at the end if it is still there.
 
-    Also removes such directories that a killed process left there more than a day ago.
+    Directories that a killed process left there more than a day ago are deleted too.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(target)
@@ -44,7 +44,7 @@ def new_directory(target: Path) -> Iterator[Path]:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a new file and wait until it is on the disk."""
+    """Write a new file and wait until it is on disk."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()
@@ -52,14 +52,14 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
+    """Wait until the entries of a directory are on disk."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems sync no directories.
+        # Some network file systems cannot sync directories.
         if error.errno != errno.EINVAL:
             raise
     finally:
@@ -70,23 +70,23 @@ def take_place(new: Path, target: Path) -> None:
     """Give `new` the name `target`; a directory that had this name then has the name `new`.
 
     Raises:
-        OSError: it cannot be done, and `target` is what it was.
+        OSError: the renaming failed; `target` is unchanged.
     """
     try:
-        # Succeeds where nothing is there, or an empty directory.
+        # Succeeds where `target` does not exist or is an empty directory.
         new.rename(target)
     except OSError:
         if not target.is_dir():
             raise
         if not _exchange(new, target):
             _exchange_in_two_steps(new, target)
-    # Both are whole on the disk by now: a failure here only leaves open which of them a power cut would show.
+    # Both are complete on disk by now. If this fails, a power cut may leave either of them under the name.
     with contextlib.suppress(OSError):
         sync_directory(target.parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one system call; False where the system cannot."""
+    """Exchange two names in one system call; return False where the system has none."""
     libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
     one_name, other_name = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
@@ -115,7 +115,7 @@ def _exchange_in_two_steps(new: Path, target: Path) -> None:
 
 
 def _prefix(target: Path) -> str:
-    # Cut, so that a long name does not become too long for the file system.
+    # Cut, because file systems limit the length of names.
     return f".{target.name[:40]}."
 
 

@@ -1,7 +1,7 @@
-"""The names and shapes of every network's weights: what model.safetensors holds.
+"""The names and shapes of every network's weights in model.safetensors.
 
-All are float32. Keras's LSTM layers keep their gates in the order i, f, c, o; TensorFlow 1's BasicLSTMCell,
-which the article's words use, keeps i, j, f, o in one kernel over input and state.
+All are float32. Keras's LSTM layers have their gates in the order i, f, c, o. TensorFlow 1's BasicLSTMCell,
+which the article's language model uses, has i, j, f, o in one kernel over input and state.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Float32s
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError, SettingsError
 from foretell.text.tokenizer import Tokenizer
 
-Weights = dict[str, npt.NDArray[np.float32]]
+Weights = dict[str, Float32s]
 Shapes = dict[str, tuple[int, ...]]
 
-# One protocol buffer, which an ONNX file is, holds 2 GiB at most.
-_MOST_BYTES = 2**31 - 2**24
+# An ONNX file is one protocol buffer, of 2 GiB at most.
+_MAX_BYTES = 2**31 - 2**24
 
 
 def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
-    """Return the shape of each weight of the network that `settings` name.
+    """Return the shape of each weight of a network.
 
     Args:
         settings: of either job.
-        size: how many word ids the network knows.
-        n_labels: the number of labels; words have none.
+        size: number of token ids that the network has; see `network_size`.
+        n_labels: number of labels; 0 for words.
     """
     if isinstance(settings, WordsSettings):
         return _words(settings, size) if settings.traits.carries_state else _article_words(settings, size)
@@ -37,9 +37,9 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
 
 
 def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
-    """Return how many word ids the network knows: the first of the tokenizer's, which are the most frequent.
+    """Return how many token ids the network has: the first of the tokenizer's, of the most frequent words.
 
-    The linear model of a classifier may know more.
+    The linear model of a classifier may have more.
     """
     if isinstance(settings, LabelsSettings):
         return min(tokenizer.size, tokenizer.specials + settings.vocabulary)
@@ -47,15 +47,15 @@ def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
 
 
 def check_size(settings: Settings, size: int, n_labels: int = 0) -> None:
-    """Refuse, before any training, a network whose weights cannot be saved.
+    """Check, before training, that the weights can be saved.
 
     Raises:
         SettingsError: the weights are larger than one ONNX file may be (2 GiB).
     """
     n_bytes = 4 * sum(math.prod(shape) for shape in weight_shapes(settings, size, n_labels).values())
-    if n_bytes > _MOST_BYTES:
+    if n_bytes > _MAX_BYTES:
         raise SettingsError(
-            expected=f"weights of at most {_MOST_BYTES / 1e9:.1f} GB",
+            expected=f"weights of at most {_MAX_BYTES / 1e9:.1f} GB",
             found=f"{n_bytes / 1e9:.1f} GB ({size:,} words, {settings.units:,} units)",
             where="vocabulary",
             fix="set a smaller --vocabulary or fewer --units",
@@ -95,7 +95,7 @@ def _article_words(settings: WordsSettings, size: int) -> Shapes:
     units = settings.units
     shapes: Shapes = {}
     for k in range(1, settings.layers + 1):
-        # Each step of the first layer reads one number: the word's raw integer.
+        # The first layer's input at each step is one number: the word's raw integer.
         shapes[f"lstm_{k}/kernel"] = ((1 if k == 1 else units) + units, 4 * units)
         shapes[f"lstm_{k}/bias"] = (4 * units,)
     return {**shapes, "dense/kernel": (units, size), "dense/bias": (size,)}

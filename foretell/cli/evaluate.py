@@ -68,7 +68,7 @@ def words_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, 
             found="an option for records (--text, --label or --input-format)",
             fix="leave it out",
         )
-    runtime = WordsRuntime.from_model(opened)
+    runtime = WordsRuntime(opened)
     with counter("evaluating", bytes_of([data])) as advance:
         score = runtime.score(counted(_corpus(data), advance, lambda line: utf8_bytes(line) + 1))
     return dataclasses.asdict(score)
@@ -91,7 +91,7 @@ def labels_report(opened: Model, data: str, reading: LabelledInput) -> dict[str,
 
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
-    runtime = LabelsRuntime.from_model(opened)
+    runtime = LabelsRuntime(opened)
     with counter("evaluating", len(examples)) as advance:
         probabilities = _predict(runtime, examples.texts, advance)
     return evaluation_report(examples.labels, probabilities, runtime.labels)

@@ -17,7 +17,7 @@ from foretell.export.directory import Files
 from foretell.export.readme import readme
 from foretell.export.source import Source
 from foretell.machine import TO_TRAIN, require
-from foretell.runtime.session import open_session
+from foretell.runtime.session import Session
 
 Format = Literal["onnx", "keras", "litert", "web"]
 
@@ -202,7 +202,7 @@ def _checked_loss(source: Source, answer: Answer, data: Any, max_loss: float) ->
     if source.job == "labels":
         loss = check.labels_loss(source, answer, data.texts, data.labels)
     else:
-        before = onnx_format.answer_of(open_session(source.opened.onnx_path), source)
+        before = onnx_format.answer_of(Session(source.opened.onnx_path), source)
         loss = check.words_loss(source, before, answer, data)
     if loss.lost > max_loss:
         raise ArtifactError(

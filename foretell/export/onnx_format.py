@@ -15,7 +15,7 @@ from foretell.errors import ArtifactError, MissingExtraError
 from foretell.export.check import Answer
 from foretell.export.source import Rows, Source
 from foretell.export.whole_graph import whole_graph
-from foretell.runtime.session import Session, open_session
+from foretell.runtime.session import Session
 
 ONNX = "model.onnx"
 
@@ -80,7 +80,7 @@ def read_back(folder: Path, source: Source) -> Answer:
     Raises:
         ArtifactError: ONNX Runtime cannot open it.
     """
-    return answer_of(open_session(folder / ONNX), source)
+    return answer_of(Session(folder / ONNX), source)
 
 
 def answer_of(session: Session, source: Source) -> Answer:

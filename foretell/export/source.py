@@ -16,6 +16,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import token_rules
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.open import open_model
 from foretell.runtime.words.predictor import WordsRuntime
 
 Rows = NDArray[np.floating]
@@ -49,7 +50,7 @@ class Source:
         self.job = self.opened.job
         self.settings: Any = self.opened.settings
         self.labels = list(self.opened.labels or ())
-        self._runtime = (LabelsRuntime if self.job == "labels" else WordsRuntime).from_model(self.opened)
+        self._runtime = open_model(opened)
         self.ensemble = self.opened.ensemble
 
     @property

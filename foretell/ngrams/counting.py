@@ -1,4 +1,4 @@
-"""Which texts contain which n-grams. Whether a text contains an n-gram counts, not how often."""
+"""Which texts contain which n-grams. An n-gram counts once per text, however often it occurs there."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from foretell.arrays import Integers, NgramKeys, TokenIds
 from foretell.errors import SettingsError
-from foretell.ngrams.keys import FIRST_WORD, KEY_BITS, LONGEST, Keys, keys_fit
-
-Ids = npt.NDArray[np.int32]
+from foretell.ngrams.keys import FIRST_WORD, KEY_BITS, LONGEST, keys_fit
 
 # Parts of a count that are sorted in parallel; a fixed number, so that every machine gives the same result.
 _PARTS = 4
@@ -21,7 +19,7 @@ _PARTS = 4
 
 @dataclass(frozen=True, eq=False)
 class CountedTexts:
-    """Which texts hold which n-grams: a sparse matrix of zeros and ones, feature by feature.
+    """Which texts contain which n-grams: a sparse matrix of zeros and ones, feature by feature.
 
     Attributes:
         keys: int64 [feature], ascending.
@@ -33,9 +31,9 @@ class CountedTexts:
         min_texts: n-grams of two or more words in fewer texts were left out.
     """
 
-    keys: Keys
-    starts: Keys
-    texts: Ids
+    keys: NgramKeys
+    starts: Integers
+    texts: Integers
     n_texts: int
     size: int
     longest: int
@@ -48,14 +46,16 @@ class CountedTexts:
 
 
 class _Features(NamedTuple):
-    keys: Keys
-    counts: Keys
-    texts: Ids
+    """Distinct values, the number of texts that contain each, and these texts, value by value."""
+
+    keys: NgramKeys
+    counts: Integers
+    texts: Integers
 
 
 def count_ngrams(
-    ids: Ids,
-    starts: npt.NDArray[np.integer],
+    ids: TokenIds,
+    starts: Integers,
     size: int,
     *,
     longest: int = LONGEST,
@@ -64,8 +64,8 @@ def count_ngrams(
 ) -> CountedTexts:
     """Find the n-grams of texts that lie one after another.
 
-    An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length is looked
-    for only where the one before it was found.
+    An n-gram can be in `min_texts` texts only if both n-grams one word shorter are, so each length is
+    searched only at the positions where the length before it was found.
 
     Args:
         ids: int32 [word].
@@ -73,7 +73,7 @@ def count_ngrams(
         size: ids from 0 to size - 1 are known.
         longest: words of the longest n-grams.
         min_texts: leave out n-grams of two or more words that are in fewer texts. Single words all stay: the
-            tokenizer has chosen them.
+            tokenizer has selected them.
         max_ngrams: keep this many n-grams, those in most texts (of equals, those with the smaller key); None:
             all.
 
@@ -89,79 +89,92 @@ def count_ngrams(
         )
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
     at = np.flatnonzero((ids >= FIRST_WORD) & (ids < size)).astype(np.int32)
-    # The n-gram that begins at a place is told by the rank of the one a word shorter, and its last word.
-    rank, shorter = np.zeros(len(ids), np.int32), np.full(1, -1, np.int64)
-    found: list[_Features] = []
+    # An n-gram is identified by the rank of its first n - 1 words, among those at the same position, and its
+    # last word: numbers small enough to be sorted together with their positions.
+    rank: Integers = np.zeros(len(ids), np.int32)
+    shorter = np.full(1, -1, np.int64)
+    by_length: list[_Features] = []
     for n in range(1, longest + 1):
-        told = rank[at].astype(np.int64) * size + ids[at + (n - 1)]
-        features, rank = _distinct(told, at, text_of, min_texts if n > 1 else 1)
+        values = rank[at].astype(np.int64) * size + ids[at + (n - 1)]
+        features, rank = _distinct(values, at, text_of, min_texts if n > 1 else 1)
         head, last = np.divmod(features.keys, size)
         features = features._replace(keys=size * (shorter[head] + 1) + last)
-        found.append(features)
+        by_length.append(features)
         if n == longest:
             break
         common, shorter = np.append(features.counts >= min_texts, False), features.keys
         at = at[at < len(ids) - n]
         at = at[common[rank[at]] & common[rank[at + 1]] & (text_of[at] == text_of[at + n])]
-    return _most_frequent(found, len(starts) - 1, size, longest, min_texts, max_ngrams)
+    features = _most_frequent(_joined(by_length), max_ngrams)
+    entries = np.concatenate([[0], np.cumsum(features.counts)])
+    return CountedTexts(features.keys, entries, features.texts, len(starts) - 1, size, longest, min_texts)
 
 
-def _distinct(told: Keys, at: Ids, text_of: Ids, min_texts: int) -> tuple[_Features, Ids]:
-    """Find the distinct values of `told` that are in `min_texts` texts or more.
+def _distinct(
+    values: NgramKeys, at: Integers, text_of: Integers, min_texts: int
+) -> tuple[_Features, Integers]:
+    """Find the distinct values that occur in `min_texts` texts or more.
 
     Args:
-        told: int64 [occurrence], what tells the n-grams apart.
-        at: int32 [occurrence], ascending, its place among the ids.
-        text_of: int32 [place].
-        min_texts: leave out what fewer texts hold.
+        values: int64 [occurrence], one number for each different n-gram.
+        at: int32 [occurrence], ascending, its position among the ids.
+        text_of: int32 [position].
+        min_texts: leave out values in fewer texts.
 
     Returns:
-        The features by value; int32 [place], the rank of the feature there, -1 where there is none.
+        The features by value; int32 [position], the rank of the feature there, -1 where there is none.
     """
     rank = np.full(len(text_of), -1, np.int32)
-    # Value and place share one number; a sort of such numbers is several times faster than an argsort.
+    # Value and position share one number; a sort of such numbers is several times faster than an argsort.
     bits = len(text_of).bit_length()
-    cuts = _cuts(told, 1 << (KEY_BITS - bits))
-
-    def part(cut: tuple[int, int]) -> tuple[_Features, Ids, Ids]:
-        inside = np.flatnonzero((told >= cut[0]) & (told < cut[1]))
-        packed = ((told[inside] - cut[0]) << bits) | at[inside]
-        packed.sort()
-        values, place = packed >> bits, (packed & ((1 << bits) - 1)).astype(np.int32)
-        text = text_of[place]
-        first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
-        distinct = np.append(True, text[1:] != text[:-1])
-        distinct[first] = True
-        counts = np.add.reduceat(distinct, first, dtype=np.int64)
-        kept, repeats = counts >= min_texts, np.diff(np.append(first, len(values)))
-        entries = text[distinct & np.repeat(kept, repeats)]
-        local = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
-        return (
-            _Features(values[first[kept]] + cut[0], counts[kept], entries),
-            place,
-            np.repeat(local, repeats),
-        )
-
-    found: list[_Features] = []
+    parts: list[_Features] = []
     with ThreadPoolExecutor(_PARTS) as threads:
         n_features = 0
-        for features, place, local in threads.map(part, cuts):
-            rank[place] = np.where(local >= 0, local + n_features, -1)
+        ranges = _ranges(values, 1 << (KEY_BITS - bits))
+        for features, positions, local in threads.map(
+            lambda bounds: _distinct_between(bounds, values, at, text_of, min_texts, bits), ranges
+        ):
+            rank[positions] = np.where(local >= 0, local + n_features, -1)
             n_features += len(features.keys)
-            found.append(features)
-    return _joined(found), rank
+            parts.append(features)
+    return _joined(parts), rank
 
 
-def _cuts(told: Keys, widest: int) -> list[tuple[int, int]]:
-    """Cut the range of `told` into about `_PARTS` of equal use, none wider than `widest`, none empty."""
-    if not len(told):
+def _distinct_between(
+    bounds: tuple[int, int], values: NgramKeys, at: Integers, text_of: Integers, min_texts: int, bits: int
+) -> tuple[_Features, Integers, Integers]:
+    """Do `_distinct` for the values from the lower bound to below the upper one.
+
+    Returns:
+        The features; the positions of the values in their order; and the rank of each, -1 for those left out.
+    """
+    low, high = bounds
+    inside = np.flatnonzero((values >= low) & (values < high))
+    packed = ((values[inside] - low) << bits) | at[inside]
+    packed.sort()
+    ordered, positions = packed >> bits, (packed & ((1 << bits) - 1)).astype(np.int32)
+    text = text_of[positions]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    is_new_text = np.append(True, text[1:] != text[:-1])
+    is_new_text[first] = True
+    counts = np.add.reduceat(is_new_text, first, dtype=np.int64)
+    kept, repeats = counts >= min_texts, np.diff(np.append(first, len(ordered)))
+    entries = text[is_new_text & np.repeat(kept, repeats)]
+    local = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+    features = _Features(ordered[first[kept]] + low, counts[kept], entries)
+    return features, positions, np.repeat(local, repeats)
+
+
+def _ranges(values: NgramKeys, widest: int) -> list[tuple[int, int]]:
+    """Cut the range of `values` into about `_PARTS` parts of equal use, none empty or above `widest`."""
+    if not len(values):
         return []
-    sample = np.sort(told[:: len(told) // 4096 + 1])
-    end = int(told.max()) + 1
+    sample = np.sort(values[:: len(values) // 4096 + 1])
+    end = int(values.max()) + 1
     inner = sample[np.arange(1, _PARTS) * len(sample) // _PARTS]
     bounds = np.unique(np.concatenate([[0, end], inner, np.arange(0, end, min(widest, end))]))
-    cuts = [(int(low), int(high)) for low, high in itertools.pairwise(bounds)]
-    return [(low, high) for low, high in cuts if ((told >= low) & (told < high)).any()]
+    ranges = [(int(low), int(high)) for low, high in itertools.pairwise(bounds)]
+    return [(low, high) for low, high in ranges if ((values >= low) & (values < high)).any()]
 
 
 def _joined(parts: list[_Features]) -> _Features:
@@ -170,14 +183,11 @@ def _joined(parts: list[_Features]) -> _Features:
     return _Features(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
-def _most_frequent(
-    found: list[_Features], n_texts: int, size: int, longest: int, min_texts: int, max_ngrams: int | None
-) -> CountedTexts:
-    keys, counts, texts = _joined(found)
-    if max_ngrams is not None and len(keys) > max_ngrams:
-        # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
-        kept = np.zeros(len(keys), bool)
-        kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
-        keys, counts, texts = keys[kept], counts[kept], texts[np.repeat(kept, counts)]
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    return CountedTexts(keys, starts, texts, n_texts, size, longest, min_texts)
+def _most_frequent(features: _Features, max_ngrams: int | None) -> _Features:
+    keys, counts, texts = features
+    if max_ngrams is None or len(keys) <= max_ngrams:
+        return features
+    # The smaller keys are the shorter n-grams, so every n-gram keeps those that it is made of.
+    kept = np.zeros(len(keys), bool)
+    kept[np.argsort(-counts, kind="stable")[:max_ngrams]] = True
+    return _Features(keys[kept], counts[kept], texts[np.repeat(kept, counts)])

@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Probabilities = npt.NDArray[np.float32]
-LogProbabilities = npt.NDArray[np.float64]
+from foretell.arrays import Floats, Logits, LogProbabilities, Probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class Ensemble:
             network: the network's probabilities, [text, label]; may be None where its weight is 0.
             linear: the linear model's log-probabilities, [text, label]; may be None where its weight is 0.
         """
-        logits: LogProbabilities | float = np.array(self.offsets) if self.offsets else 0.0
+        logits: Logits | float = np.array(self.offsets) if self.offsets else 0.0
         if self.network:
             assert network is not None
             logits = logits + self.network * log_of(network)
@@ -82,27 +80,27 @@ NETWORK_ALONE = Ensemble()
 
 
 def log_of(probabilities: Probabilities) -> LogProbabilities:
-    """Return the logarithms in float64; 0, which a float32 can round to, counts as the smallest number."""
+    """Return the logarithms in float64. 0, to which a float32 can round, counts as the smallest float32."""
     smallest = np.finfo(np.float32).tiny
     logs: LogProbabilities = np.log(np.maximum(probabilities.astype(np.float64), smallest))
     return logs
 
 
-def linear_log_probabilities(scores: npt.NDArray[np.floating]) -> LogProbabilities:
-    """Turn a linear model's scores into log-probabilities [text, label].
+def linear_log_probabilities(scores: Floats) -> LogProbabilities:
+    """Return the log-probabilities [text, label] of a linear model's scores, in float64.
 
     Args:
         scores: [text, 1], the log-odds of the second of two labels, or [text, label], the logits of a
             softmax.
     """
-    logits: LogProbabilities = scores.astype(np.float64)
+    logits: Logits = scores.astype(np.float64)
     if scores.shape[1] == 1:
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     logs: LogProbabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
     return logs
 
 
-def softmax(logits: npt.NDArray[np.floating]) -> Probabilities:
+def softmax(logits: Logits) -> Probabilities:
     """Return probabilities over the last axis."""
     scaled = np.exp(logits - logits.max(axis=-1, keepdims=True))
     scaled /= scaled.sum(axis=-1, keepdims=True)

@@ -13,12 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from foretell.aliases import INTERPOLATION, current_names
-
-Floats = NDArray[np.floating]
-Integers = NDArray[np.integer]
+from foretell.arrays import Float32s, Integers, LogProbabilities
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,9 @@ class Interpolation:
 
     weights: tuple[float, ...]
 
-    def logs(self, network: Floats, kneser_ney: Floats, lengths: Integers) -> Floats:
+    def logs(
+        self, network: LogProbabilities, kneser_ney: LogProbabilities, lengths: Integers
+    ) -> LogProbabilities:
         """Return log-probabilities [prediction] of the interpolation.
 
         Args:
@@ -41,10 +40,10 @@ class Interpolation:
         """
         weights = np.array(self.weights)[lengths]
         with np.errstate(divide="ignore"):  # a weight of 0 or 1 leaves one of the models out
-            logs: Floats = np.logaddexp(np.log1p(-weights) + network, np.log(weights) + kneser_ney)
+            logs: LogProbabilities = np.logaddexp(np.log1p(-weights) + network, np.log(weights) + kneser_ney)
         return logs
 
-    def distribution(self, network: Floats, kneser_ney: Floats, length: int) -> Floats:
+    def distribution(self, network: Float32s, kneser_ney: Float32s, length: int) -> Float32s:
         """Return the probabilities [word] of the interpolation at one place; both arrays are overwritten.
 
         Args:

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-Keys = npt.NDArray[np.int64]
+from foretell.arrays import Integers, NgramKeys
 
 LONGEST = 3
 """Words of the longest n-grams."""
@@ -24,13 +23,20 @@ FIRST_WORD = 2
 """Ids of the style "words" below this one are the padding and the unknown word."""
 
 KEY_BITS = 63
-"""Bits of an int64 without its sign: room for a key, or for a key and what is packed with it for one sort."""
+"""Bits of an int64 without its sign: room for a key, or for a key and values packed with it to be sorted."""
 
 
 def ngram_keys(
-    ids: Keys, starts: npt.NDArray[np.integer], size: int, longest: int
-) -> Iterator[tuple[Keys, npt.NDArray[np.integer]]]:
-    """Yield the keys of all n-grams of one length, and the places where they begin; the shortest first."""
+    ids: NgramKeys, starts: Integers, size: int, longest: int
+) -> Iterator[tuple[NgramKeys, Integers]]:
+    """Yield, for each length from 1, the keys of all n-grams and the positions of their first words.
+
+    Args:
+        ids: int64 [word], texts one after another.
+        starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+        size: ids from 0 to size - 1 are known.
+        longest: words of the longest n-grams.
+    """
     known = (ids >= FIRST_WORD) & (ids < size)
     ends = np.repeat(starts[1:], np.diff(starts))
     keys, at = ids[known], np.flatnonzero(known)

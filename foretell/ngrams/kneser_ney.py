@@ -1,4 +1,4 @@
-"""The n-gram model of a language model: how often which word followed which few, smoothed by Kneser and Ney.
+"""The Kneser–Ney model of a language model: word probabilities from counts of the n-grams before them.
 
 Interpolated modified Kneser-Ney smoothing: S. F. Chen and J. Goodman, "An Empirical Study of Smoothing
 Techniques for Language Modeling", TR-10-98, Harvard University, 1998, section 3. For the word w after the
@@ -6,8 +6,8 @@ context h, the k - 1 words before it, where h' is h without its first word::
 
     p_k(w | h) = a_k(h w)  +  g(h) p_{k-1}(w | h')
 
-a_k is the discounted relative frequency of w after h, 0 where it was never seen there, and g(h) the share
-that the discounts took from h. Below order 1 stands the uniform distribution over all ids: so no id has a
+a_k is the discounted relative frequency of w after h (0 where it was never counted there), and g(h) the
+probability that the discounts took from h. Order 0 is the uniform distribution over all ids: so no id has a
 probability of 0, and over all ids the probabilities sum to 1. `training.words.kneser_ney_fit` counts.
 
 A text is one row of ids, as the network reads it: an end of line is a word like any other, and contexts reach
@@ -19,13 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from foretell.arrays import Array, Float32s, Float64s, Integers, NgramKeys, TokenIds
 from foretell.errors import ArtifactError
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -36,22 +34,22 @@ class Level:
         keys: int64 [n-gram], ascending: the number of the context, an n-gram of the order below, times how
             many ids there are, plus the last word. At order 1 the context is the empty one, number 0.
         probabilities: float32 [n-gram], a(h w).
-        backoffs: float32 [context], g(h), the weight of the order below; 1 where the context tells nothing.
+        backoffs: float32 [context], g(h), the weight of the order below; 1 where the context was not counted.
     """
 
-    keys: Array
-    probabilities: Array
-    backoffs: Array
+    keys: NgramKeys
+    probabilities: Float32s
+    backoffs: Float32s
 
 
 @dataclass(frozen=True)
 class KneserNey:
-    """An n-gram model.
+    """A Kneser–Ney model.
 
     Attributes:
-        levels: one for each order, from 1.
-        size: how many ids there are, from 0.
-        words: how many training tokens were counted.
+        levels: the n-grams of each order, from 1.
+        size: number of ids, from 0.
+        words: number of training tokens that were counted.
     """
 
     levels: tuple[Level, ...]
@@ -59,67 +57,68 @@ class KneserNey:
     words: int
 
     def __len__(self) -> int:
-        """How many n-grams it holds."""
+        """Number of n-grams of all orders."""
         return sum(len(level.keys) for level in self.levels)
 
     @property
     def order(self) -> int:
-        """The longest n-gram, in words."""
+        """Words of the longest n-grams."""
         return len(self.levels)
 
-    def probabilities(self, ids: Array) -> tuple[Array, Array]:
-        """Return how likely each token of a text is after those before it.
+    def probabilities(self, ids: TokenIds) -> tuple[Float64s, Integers]:
+        """Return the probability of each token of a text after the tokens before it.
 
         Args:
             ids: int [token], each from 0 to size - 1.
 
         Returns:
-            float64 [token]; and int [token], how many words the longest context has that tells something,
-            from 0 to order - 1.
+            float64 [token]; and int [token], words of the longest context that was counted, from 0 to
+            order - 1.
         """
-        found = np.full(len(ids), 1.0 / self.size)
+        probabilities = np.full(len(ids), 1.0 / self.size)
         lengths = np.zeros(len(ids), np.int64)
         contexts = np.zeros(len(ids), np.int64)
         for length, level in enumerate(self.levels):
             here = np.flatnonzero(contexts >= 0)
-            grams, probabilities = _look_up(level, contexts[here] * self.size + ids[here])
+            grams, discounted = _look_up(level, contexts[here] * self.size + ids[here])
             backoffs = level.backoffs[contexts[here]]
-            found[here] = probabilities + backoffs * found[here]
+            probabilities[here] = discounted + backoffs * probabilities[here]
             lengths[here[backoffs < 1]] = length
             # An n-gram is the context, one order up, of the token after it.
             contexts[:] = -1
             before_end = here < len(ids) - 1
             contexts[here[before_end] + 1] = grams[before_end]
-        return found, lengths
+        return probabilities, lengths
 
-    def distribution(self, before: Array) -> tuple[Array, int]:
-        """Return how likely each id is as the next one, float32 [id], and the length of its context.
+    def distribution(self, before: TokenIds) -> tuple[Float32s, int]:
+        """Return the probability of each id as the next one, float32 [id], and the length of the context.
 
         Args:
-            before: int [token], the text so far, of which the last `order - 1` tokens count; may be empty.
+            before: int [token], the text so far, of which the last `order - 1` tokens are the context; may be
+                empty.
         """
-        found, longest = self._of_single_words.copy(), 0
+        probabilities, longest = self._unigram_distribution.copy(), 0
         for length in range(1, min(self.order, len(before) + 1)):
             context = self._number(before[len(before) - length :])
             level = self.levels[length]
             if context is None or level.backoffs[context] >= 1:
                 continue
             longest = length
-            found *= level.backoffs[context]
+            probabilities *= level.backoffs[context]
             first, last = np.searchsorted(level.keys, (context * self.size, (context + 1) * self.size))
-            found[level.keys[first:last] - context * self.size] += level.probabilities[first:last]
-        return found, longest
+            probabilities[level.keys[first:last] - context * self.size] += level.probabilities[first:last]
+        return probabilities, longest
 
     @cached_property
-    def _of_single_words(self) -> Array:
-        """What order 1 gives each id, float32 [id]."""
+    def _unigram_distribution(self) -> Float32s:
+        """The probability of each id without a context, float32 [id]."""
         level = self.levels[0]
-        found = np.full(self.size, level.backoffs[0] / self.size, np.float32)
-        found[level.keys] += level.probabilities
-        return found
+        probabilities = np.full(self.size, level.backoffs[0] / self.size, np.float32)
+        probabilities[level.keys] += level.probabilities
+        return probabilities
 
-    def _number(self, gram: Array) -> int | None:
-        """Return the number of an n-gram, int [word], among those of its order; None: it is not there."""
+    def _number(self, gram: TokenIds) -> int | None:
+        """Return the number of an n-gram, int [word], among those of its order; None: it was not counted."""
         number = 0
         for level, word in zip(self.levels, gram.tolist(), strict=False):
             key = number * self.size + word
@@ -138,10 +137,10 @@ class KneserNey:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> KneserNey:
-        """Rebuild what `to_arrays` gave.
+        """Rebuild what `to_arrays` returned.
 
         Raises:
-            ArtifactError: an array is missing, has another type or shape, or numbers that cannot be.
+            ArtifactError: an array is missing, has another type or shape, or a number out of its range.
         """
         size, words = (int(_array(arrays, f"ngrams/{name}", np.int64, 1)[0]) for name in ("size", "words"))
         levels: list[Level] = []
@@ -183,9 +182,9 @@ def _wrong(where: str, expected: str, found: str) -> ArtifactError:
     return ArtifactError(expected=expected, found=found, where=where, fix="train the model again")
 
 
-def _look_up(level: Level, keys: Array) -> tuple[Array, Array]:
-    """Return the number of each n-gram, int64, -1 where it is not there, and its probability, 0 there."""
-    # In ascending order the search walks through memory once; at random it would wait for memory each time.
+def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
+    """Return the number of each n-gram, int64, -1 where it was not counted, and its probability, 0 there."""
+    # In ascending order the search reads memory once from start to end; in random order it misses the cache.
     order = np.argsort(keys)
     ascending = keys[order]
     at = np.minimum(np.searchsorted(level.keys, ascending), len(level.keys) - 1)

@@ -5,18 +5,15 @@ NumPy only, so that prediction imports nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.errors import ArtifactError
-from foretell.ngrams.counting import Ids
-from foretell.ngrams.keys import KEY_BITS, LONGEST, Keys, end_of_keys, keys_fit, ngram_keys
-
-Scores = npt.NDArray[np.float32]
+from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
 _KEYS_AT_ONCE = 1 << 19
@@ -31,23 +28,23 @@ class LinearModel:
         weights: float32 [feature, column].
         bias: float32 [column]. Two labels have one column, the log-odds of the second; more labels have one
             each, the logits of a softmax.
-        size: ids from 0 to size - 1 are known; an n-gram with any other is left out.
+        size: ids from 0 to size - 1 are known; an n-gram with any other id is left out.
         longest: words of the longest n-grams.
     """
 
-    keys: Keys
-    weights: Scores
-    bias: Scores
+    keys: NgramKeys
+    weights: Float32s
+    bias: Float32s
     size: int
     longest: int = LONGEST
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def scores(self, ids: Sequence[Sequence[int] | Ids]) -> Scores:
-        """Return float32 [text, column]: the bias and the weights of the text's distinct n-grams, summed.
+    def scores(self, ids: Sequence[Sequence[int] | TokenIds]) -> Float32s:
+        """Return float32 [text, column]: the bias plus the weights of the text's distinct n-grams.
 
-        A text has the same row whatever else is in the batch.
+        The row of a text does not depend on the other texts of the batch.
 
         Args:
             ids: the ids of each text, unpadded or padded.
@@ -57,8 +54,8 @@ class LinearModel:
         flat = np.concatenate([np.asarray(text, np.int64) for text in ids]) if ids else np.zeros(0, np.int64)
         return self.scores_of_flat(flat, starts)
 
-    def scores_of_flat(self, ids: npt.NDArray[np.integer], starts: npt.NDArray[np.integer]) -> Scores:
-        """Return what `scores` does for texts that lie one after another.
+    def scores_of_flat(self, ids: TokenIds, starts: Integers) -> Float32s:
+        """Return `scores` of texts that lie one after another.
 
         Args:
             ids: [word].
@@ -71,25 +68,24 @@ class LinearModel:
             )
         return result
 
-    def contributions(self, ids: Sequence[int] | Ids) -> list[tuple[int, int, Scores]]:
-        """Return (start, stop, weight [column]) for each place of each known n-gram in one text.
+    def contributions(self, ids: Sequence[int] | TokenIds) -> list[tuple[int, int, Float32s]]:
+        """Return (start, stop, weight [column]) for each occurrence of each known n-gram in one text.
 
-        The n-gram is ids[start:stop]; places are in order. An n-gram that occurs again has its weight at each
-        of its places, although `scores` counts it once.
+        The n-gram is ids[start:stop]; occurrences are in order. Each occurrence of a repeated n-gram has the
+        whole weight, although `scores` adds it once.
         """
         flat = np.asarray(ids, np.int64)
-        found: list[tuple[int, int, Scores]] = []
-        for n, (keys, at) in enumerate(
-            ngram_keys(flat, np.array([0, len(flat)]), self.size, self.longest), 1
-        ):
-            places, hits = self._look_up(keys)
-            found += [
-                (int(start), int(start) + n, self.weights[place])
-                for start, place in zip(at[hits], places[hits], strict=True)
+        occurrences: list[tuple[int, int, Float32s]] = []
+        by_length = ngram_keys(flat, np.array([0, len(flat)]), self.size, self.longest)
+        for n, (keys, at) in enumerate(by_length, 1):
+            features, is_known = self._look_up(keys)
+            occurrences += [
+                (int(start), int(start) + n, self.weights[feature])
+                for start, feature in zip(at[is_known], features[is_known], strict=True)
             ]
-        return sorted(found, key=lambda each: each[:2])
+        return sorted(occurrences, key=lambda each: each[:2])
 
-    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+    def to_arrays(self) -> dict[str, Array]:
         """Return the model as named arrays, ready for safetensors; `from_arrays` takes them back."""
         return {
             "linear/keys": self.keys,
@@ -100,8 +96,8 @@ class LinearModel:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> LinearModel:
-        """Rebuild what `to_arrays` gave; other arrays among them are ignored.
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> LinearModel:
+        """Rebuild what `to_arrays` returned; other arrays are ignored.
 
         Raises:
             ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
@@ -123,66 +119,63 @@ class LinearModel:
             raise _wrong("linear/keys", "distinct keys of n-grams, ascending", "others")
         return cls(keys, weights, bias, size, longest)
 
-    def _chunks(self, starts: npt.NDArray[np.integer]) -> Iterator[tuple[int, int]]:
-        # A text's place in its chunk shares one number with the key.
-        most_texts = 1 << min(KEY_BITS - end_of_keys(self.size, self.longest).bit_length(), 30)
-        most_words = max(_KEYS_AT_ONCE // self.longest, 1)
+    def _chunks(self, starts: Integers) -> Iterator[tuple[int, int]]:
+        """Yield (first, last) of texts whose keys one sort can handle."""
+        # A text's number in its chunk shares one int64 with the key.
+        max_texts = 1 << min(KEY_BITS - end_of_keys(self.size, self.longest).bit_length(), 30)
+        max_words = max(_KEYS_AT_ONCE // self.longest, 1)
         first, n_texts = 0, len(starts) - 1
         while first < n_texts:
-            fitting = int(np.searchsorted(starts, starts[first] + most_words, side="right")) - 1
-            last = min(max(fitting, first + 1), first + most_texts, n_texts)
+            fitting = int(np.searchsorted(starts, starts[first] + max_words, side="right")) - 1
+            last = min(max(fitting, first + 1), first + max_texts, n_texts)
             yield first, last
             first = last
 
-    def _chunk_scores(self, ids: npt.NDArray[np.integer], starts: npt.NDArray[np.integer]) -> Scores:
+    def _chunk_scores(self, ids: TokenIds, starts: Integers) -> Float32s:
         n_texts = len(starts) - 1
         bits = (n_texts - 1).bit_length()
-        found = list(ngram_keys(ids.astype(np.int64), starts, self.size, self.longest))
-        packed = np.concatenate([keys for keys, _ in found])
+        by_length = list(ngram_keys(ids.astype(np.int64), starts, self.size, self.longest))
+        packed = np.concatenate([keys for keys, _ in by_length])
         if bits:
             text_of = np.repeat(np.arange(n_texts), np.diff(starts))
-            packed = (packed << bits) | np.concatenate([text_of[at] for _, at in found])
+            packed = (packed << bits) | np.concatenate([text_of[at] for _, at in by_length])
         packed.sort()
         if len(packed):
             packed = packed[np.concatenate(([True], packed[1:] != packed[:-1]))]
-        places, hits = self._look_up(packed >> bits)
-        places, texts = places[hits], packed[hits] & ((1 << bits) - 1)
-        # bincount adds in float64, in the order of the keys: the batch has no say in a text's sum.
-        sums = [np.bincount(texts, column.take(places), n_texts) for column in self.weights.T]
+        features, is_known = self._look_up(packed >> bits)
+        features, texts = features[is_known], packed[is_known] & ((1 << bits) - 1)
+        # bincount adds in float64, in the order of the keys: a text's sum does not depend on its batch.
+        sums = [np.bincount(texts, column.take(features), n_texts) for column in self.weights.T]
         return (np.stack(sums, axis=1) + self.bias).astype(np.float32)
 
-    def _look_up(self, keys: Keys) -> tuple[Keys, npt.NDArray[np.bool_]]:
-        """Return each key's place among the features, and whether it is one of them."""
+    def _look_up(self, keys: NgramKeys) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        """Return the feature of each key, and whether the model has it."""
         if not len(self.keys):
             return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        places = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
-        return places, self.keys[places] == keys
+        features = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
+        return features, self.keys[features] == keys
 
 
 def weighted_sum(models: Sequence[LinearModel], weights: Sequence[float]) -> LinearModel:
-    """Return the model whose scores are the weighted sum of the scores of some models.
+    """Return the model whose scores are the weighted sum of the scores of several models.
 
     Args:
         models: of the same ids and columns.
         weights: one for each model.
     """
     first = models[0]
-    heard = [(model, weight) for model, weight in zip(models, weights, strict=True) if weight]
-    keys = np.unique(np.concatenate([np.zeros(0, np.int64), *(model.keys for model, _ in heard)]))
+    weighted = [(model, weight) for model, weight in zip(models, weights, strict=True) if weight]
+    keys = np.unique(np.concatenate([np.zeros(0, np.int64), *(model.keys for model, _ in weighted)]))
     sums, bias = np.zeros((len(keys), len(first.bias)), np.float32), np.zeros_like(first.bias)
-    for model, weight in heard:
+    for model, weight in weighted:
         sums[np.searchsorted(keys, model.keys)] += np.float32(weight) * model.weights
         bias += np.float32(weight) * model.bias
     return LinearModel(keys, sums, bias, first.size, max(model.longest for model in models))
 
 
 def _array(
-    arrays: dict[str, npt.NDArray[np.generic]],
-    name: str,
-    kind: type[np.generic],
-    dimensions: int,
-    length: int = -1,
-) -> npt.NDArray[Any]:
+    arrays: Mapping[str, Array], name: str, kind: type[np.generic], dimensions: int, length: int = -1
+) -> Array:
     array = arrays.get(name)
     expected = f"{kind.__name__} of {dimensions} dimensions"
     if array is None:

@@ -1,54 +1,127 @@
-"""Opening a model's ONNX graph with ONNX Runtime."""
+"""ONNX Runtime sessions and thread pools that also work in a forked child."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import onnxruntime
-from numpy.typing import NDArray
 
+from foretell.arrays import Array
+from foretell.artifacts import manifest
+from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError, SettingsError
 from foretell.machine import usable_processors
 
-Array = NDArray[Any]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-# More would wait for memory more than they compute.
-MOST_THREADS = 4
+# Memory bandwidth limits more threads than this.
+MAX_THREADS = 4
 ERRORS_ONLY = 3
 
 
-class Session(Protocol):
-    """The part of `onnxruntime.InferenceSession` that is used here."""
+class GraphValue(Protocol):
+    """An input or output of a graph."""
 
-    def run(self, outputs: list[str] | None, inputs: dict[str, Array], options: Any = None) -> list[Array]:
-        """Run the graph and return the named outputs (None: all)."""
-
-    def get_inputs(self) -> list[Any]:
-        """Return the graph's inputs, each with a name, type and shape."""
-
-    def get_outputs(self) -> list[Any]:
-        """Return the graph's outputs, each with a name, type and shape."""
+    name: str
+    type: str
+    shape: list[str | int]
 
 
-def open_session(path: Path) -> Session:
-    """Open a graph for prediction on the processor.
+class Session:
+    """An ONNX graph opened for prediction on the processor.
 
     Each `run` uses the thread that calls it and no other; several may run at once. An LSTM's small steps gain
-    little from more threads and lose much on busy processors, so work is shared out in whole batches.
+    little from more threads and lose much on busy processors, so work is distributed in whole batches.
+
+    A forked child opens the graph again at its first `run`: another thread of the parent may have held one of
+    ONNX Runtime's locks at the moment of the fork. Where the file has changed or is gone by then, the child
+    uses the session that it inherited.
 
     Args:
         path: the ONNX file, already verified.
+        entry: its size and SHA-256; None: a child opens whatever is at `path`.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph.
     """
+
+    def __init__(self, path: Path, entry: manifest.Entry | None = None) -> None:
+        self._path, self._entry = path, entry
+        self._session = _open(path)
+        self._pid = os.getpid()
+
+    @classmethod
+    def of_model(cls, model: Model) -> Session:
+        """Open the graph of a model that was read from a directory."""
+        return cls(model.onnx_path, model.files.get(manifest.ONNX))
+
+    def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
+        """Run the graph and return the named outputs (None: all)."""
+        if os.getpid() != self._pid:
+            self._open_again()
+        results: list[Array] = self._session.run(outputs, inputs)
+        return results
+
+    def get_inputs(self) -> list[GraphValue]:
+        """Return the graph's inputs."""
+        inputs: list[GraphValue] = self._session.get_inputs()
+        return inputs
+
+    def get_outputs(self) -> list[GraphValue]:
+        """Return the graph's outputs."""
+        outputs: list[GraphValue] = self._session.get_outputs()
+        return outputs
+
+    def _open_again(self) -> None:
+        with suppress(ArtifactError, OSError):
+            if self._entry is not None:
+                manifest.verify(self._path.parent, self._path.name, self._entry)
+            self._session = _open(self._path)
+        self._pid = os.getpid()
+
+
+class Threads:
+    """A pool of threads that a forked child, which inherits none of them, makes again.
+
+    Args:
+        count: how many threads.
+        name: prefix of their names.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self.count = count
+        self._name = name
+        self._pid = 0
+        self._pool: ThreadPoolExecutor
+
+    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Return `work` of each item, in order, computed by several threads."""
+        return self._executor().map(work, items)
+
+    def submit(self, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Start `work` of one item on another thread."""
+        return self._executor().submit(work, item)
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if os.getpid() != self._pid:
+            self._pool = ThreadPoolExecutor(self.count, thread_name_prefix=self._name)
+            self._pid = os.getpid()
+        return self._pool
+
+
+def _open(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:
-        session: Session = onnxruntime.InferenceSession(
+        return onnxruntime.InferenceSession(
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's exceptions share no public base class.
@@ -58,17 +131,16 @@ def open_session(path: Path) -> Session:
             where=str(path),
             fix="upgrade onnxruntime, or train the model again",
         ) from error
-    return session
 
 
 def check_threads(threads: int | None) -> int:
-    """Return how many threads to share work out to; None: the processors this process may use, at most 4.
+    """Return the number of threads; None: the processors that this process may use, at most 4.
 
     Raises:
         SettingsError: `threads` below 1.
     """
     if threads is None:
-        return min(usable_processors(), MOST_THREADS)
+        return min(usable_processors(), MAX_THREADS)
     if threads < 1:
         raise SettingsError(expected="at least 1", found=repr(threads), where="threads")
     return threads

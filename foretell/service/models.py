@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.errors import ForetellError, MissingFileError, UsageError
 from foretell.runtime.gates import layer_units
-from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.open import open_model
 from foretell.service.batching import Batcher, Line
 from foretell.service.failures import Refusal
 from foretell.service.limits import Limits
@@ -49,13 +48,8 @@ class Loaded:
     def __init__(self, path: Path, name: str) -> None:
         # The fingerprint first: a change in between is then seen as one.
         self.fingerprint = fingerprint(path)
-        model = open_verified(path)
-        self.runtime: LabelsRuntime | WordsRuntime
-        if model.job == "labels":
-            self.runtime = LabelsRuntime.from_model(model)
-        else:
-            self.runtime = WordsRuntime.from_model(model)
-        self.card = _card(model, name)
+        self.runtime = open_model(path)
+        self.card = _card(self.runtime.model, name)
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._weights: Model | None = None
 

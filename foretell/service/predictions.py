@@ -93,7 +93,7 @@ async def states(asked: schemas.StatesRequest, request: Request) -> schemas.Stat
     units = next(layer.units for layer in card.layers if layer.name == name)
     if asked.unit is not None and asked.unit >= units:
         raise invalid(f"expected a unit from 0 to {units - 1}, found {asked.unit}", param="unit")
-    liveliest = found.liveliest(MOST_LIVELY)
+    liveliest = found.most_active(MOST_LIVELY)
     unit = asked.unit if asked.unit is not None else (liveliest or [0])[0]
     _count(service, served, "states", 1)
     return schemas.StatesAnswer(

@@ -1,16 +1,15 @@
-"""Texts of different lengths as one array: filled up with 0 in front, or at the end."""
+"""Padding: texts of different lengths as one array, with 0 in front or at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ids = npt.NDArray[np.int64]
+from foretell.arrays import Integers, TokenIds
 
 
-def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> Ids:
+def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> TokenIds:
     """Return ids [text, length]: each text's last `length` ids, with 0 before them as Keras pads."""
     padded = np.zeros((len(ids_list), length), np.int64)
     for row, ids in zip(padded, ids_list, strict=True):
@@ -20,18 +19,16 @@ def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> Ids:
     return padded
 
 
-def pad_end(
-    ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1
-) -> tuple[Ids, npt.NDArray[np.int32]]:
-    """Return (ids [text, step], lengths [text]): each text's last `length` ids, then 0.
+def pad_end(ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1) -> tuple[TokenIds, Integers]:
+    """Return (ids int64 [text, step], lengths int32 [text]): each text's last `length` ids, then 0.
 
-    `step` is the longest of these texts, at most `length`, so a batch costs no more than it must.
+    There are as many steps as the longest of these texts has ids, at most `length`.
 
     Args:
         ids_list: the ids of each text.
-        length: most ids of a text to keep, the last ones.
-        empty: the one id that stands for a text without any: an LSTM cannot pool over nothing. 1 is the
-            unknown word of the style "words".
+        length: ids of a text to keep, at most: its last ones.
+        empty: the id that replaces a text without ids: pooling needs at least one step. 1 is the unknown word
+            of the style "words".
     """
     kept = [list(ids[-length:]) or [empty] for ids in ids_list]
     lengths = np.array([len(ids) for ids in kept], np.int32)

@@ -1,15 +1,16 @@
-"""Words back to readable text: what white space stands before each."""
+"""Words back to text: the white space before each word."""
 
 from __future__ import annotations
 
 
 class Spacing:
-    """Sets words one after another: each `piece` is the word with the white space that belongs before it.
+    """Joins words to text: each `piece` is a word with the white space before it.
 
-    A stream may be continued: give the words that are already written to `piece` first and drop the results.
+    To continue a text, pass its words to `piece` first and ignore the results.
 
     Args:
-        style: the tokenizer's style; only "words" sets punctuation, the others put a space between all words.
+        style: the tokenizer's style. "words" has spaces as English punctuation has them, the other styles a
+            space between all words.
     """
 
     _CLOSING = frozenset(".,!?;:)]}…%’”»")
@@ -23,7 +24,7 @@ class Spacing:
         self._open: set[str] = set()
 
     def piece(self, word: str) -> str:
-        """Return `word` with a space before it where one belongs; a line break resets the line."""
+        """Return `word` with the space before it, if any; a line break starts a new line."""
         if word == "\n":
             self._glued, self._open = True, set()
             return word

@@ -1,15 +1,15 @@
-"""The tokenizer: text to word ids and back, in the three styles that the presets use.
+"""The tokenizer: text to token ids and back, in the three styles that the presets use.
 
 =========== ======================================= ============================================== ==========
 style       words                                   special ids                                    words from
 =========== ======================================= ============================================== ==========
-white-space what `str.split` gives                  none; a word it does not know encodes to -1    0
+white-space the words of `str.split`                none; an unknown word encodes to -1            0
 keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
 words       Unicode words and single punctuation    0 pad · 1 unknown · 2 end of line              3
 =========== ======================================= ============================================== ==========
 
-Words are ordered by frequency, ties by the alphabet, so the same texts always give the same ids. One
-Hugging Face `tokenizers.Tokenizer` splits in training and in prediction alike, and is all that is saved.
+Words are ordered by frequency, then alphabetically, so the same texts always give the same ids. Training and
+prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as tokenizer.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
@@ -30,12 +30,13 @@ from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.text.spacing import Spacing
 
 Style = Literal["white-space", "keras", "words"]
-Ids = npt.NDArray[np.int64]
+Span = tuple[int, int, int]
+"""A token and where it is in the text: (id, start, end), in code points."""
 
 UNKNOWN = "<unk>"
 
-# No text can produce these in the style that owns them, so none can clash with a word: white-space words hold
-# no space, Keras's filters remove < and >, and the pattern of "words" takes <pad> apart into three tokens.
+# No text can contain these as words of their style: white-space words have no space, Keras's filters remove
+# < and >, and the pattern of "words" splits <pad> into three tokens.
 _SPECIALS: dict[str, list[str]] = {
     "white-space": [],
     "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
@@ -49,27 +50,25 @@ _WHITE_SPACE = r"[\s\x1c-\x1f]+"
 # The first branch keeps the Penn Treebank's literal <unk> in one piece.
 _WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
 
-# Counting stops growing here, so that a gigabyte of text fits in memory: words seen once are forgotten, which
-# can only cost a word that would have been at the far end of the vocabulary.
-_MOST_COUNTED = 4_000_000
+# At this many different words those counted once are dropped, so that the counts of a gigabyte of text fit in
+# memory. Only a word at the end of the vocabulary can be lost.
+_MAX_COUNTED = 4_000_000
 
-# Texts after which a dictionary of all words has paid for itself.
-_ASKED_BEFORE_DICTIONARY = 100
+# Texts after which building a dictionary of all words saves time.
+_TEXTS_BEFORE_DICTIONARY = 100
 
-# An encoding holds far more than the ids that are kept of it, so only this many texts have one at a time.
+# An encoding takes far more memory than the ids that are kept, so only this many texts have one at a time.
 _ENCODED_AT_ONCE = 1024
 
-# What the patterns above find in ASCII, for Python's `re`, which is there three times as fast as the Rust
-# library's engine with its trip back to Python.
+# The patterns above for ASCII text and Python's `re`, which is three times as fast there as the Rust library.
 _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
     "keras": re.compile(_KERAS_FILTERS.replace("[", "[^", 1)),
     "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
 }
 
-# Beyond ASCII, for texts of such characters alone, in which both engines, and every edition of Unicode, find
-# the same words and the same lower case: Latin letters, curly quotes, dashes, the euro. Keras splits at ASCII
-# only.
+# The same for texts of these characters, in which both engines and every Unicode version split and lower-case
+# alike: Latin letters, curly quotes, dashes, the euro sign. Keras splits at ASCII characters only.
 _PLAIN_WORDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     "keras": (re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*"), _ASCII_WORDS["keras"]),
     "words": (
@@ -89,13 +88,13 @@ class Tokenizer:
 
     Attributes:
         style: "white-space", "keras" or "words".
-        size: how many ids there are, specials included; ids run from 0 to size - 1.
+        size: number of ids, specials included; ids run from 0 to size - 1.
         specials: how many of the first ids are no words.
-        pad: the id that fills up a batch, or None ("white-space").
-        start: the id that `encode` puts first ("keras"), or None.
-        unknown: the id of every word not in the vocabulary, or None ("white-space", where it is -1).
-        end_of_line: the id that ends a line of a language model's corpus ("words"), or None; `encode` never
-            gives it.
+        pad: the id of padding; None for "white-space".
+        start: the id that `encode` puts first; None but for "keras".
+        unknown: the id of every word not in the vocabulary; None for "white-space", where it is -1.
+        end_of_line: the id of the end of a line in a language model's corpus; None but for "words". `encode`
+            does not return it.
     """
 
     def __init__(self, inner: Any, style: Style) -> None:
@@ -110,7 +109,7 @@ class Tokenizer:
         self.end_of_line: int | None = 2 if style == "words" else None
         self._lowercase = "Lowercase" in repr(inner.normalizer)
         self._dictionary: dict[str, int] | None = None
-        self._asked = 0
+        self._texts_encoded = 0
 
     @classmethod
     def train(
@@ -122,14 +121,14 @@ class Tokenizer:
         vocabulary: int,
         min_count: int = 1,
     ) -> Tokenizer:
-        """Learn the vocabulary of `texts`, which are read once and never held all together.
+        """Learn the vocabulary of `texts`, which are read once and never in memory together.
 
         Args:
             texts: any number of texts.
             style: how to split; see the table above.
-            lowercase: fold letters to lower case first.
-            vocabulary: most words to know, specials not counted.
-            min_count: leave out words seen fewer times than this.
+            lowercase: convert letters to lower case first.
+            vocabulary: maximum number of words, specials not counted.
+            min_count: leave out words with fewer occurrences.
 
         Raises:
             DataError: no word is left.
@@ -141,13 +140,13 @@ class Tokenizer:
     @classmethod
     def train_encoded(
         cls, texts: Iterable[str], style: Style, *, lowercase: bool, vocabulary: int, min_count: int
-    ) -> tuple[Tokenizer, npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    ) -> tuple[Tokenizer, NDArray[np.int32], NDArray[np.int64]]:
         """Do `train` and `encode` on the same texts in one pass, in half the time.
 
-        Every distinct word is held, so this is for texts that fit in memory anyway.
+        All ids are in memory, so this is for texts that fit in memory.
 
         Returns:
-            the tokenizer; the ids of all texts, one text after another, int32 [word]; and where each text
+            The tokenizer; the ids of all texts, one text after another, int32 [word]; and where each text
             begins, int64 [text + 1]: text i has ids[starts[i]:starts[i + 1]].
 
         Raises:
@@ -155,14 +154,14 @@ class Tokenizer:
         """
         empty = cls._empty(style, lowercase, vocabulary, min_count)
         place = _Places()
-        found = [np.array([place[word] for word in empty._words(text)], np.int32) for text in texts]
-        flat = np.concatenate(found) if found else np.zeros(0, np.int32)
+        by_text = [np.array([place[word] for word in empty._words(text)], np.int32) for text in texts]
+        flat = np.concatenate(by_text) if by_text else np.zeros(0, np.int32)
         counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
         tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
         unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
         id_of_place = np.full(len(place), unknown, np.int32)
         id_of_place[[place[word] for word in words]] = len(_SPECIALS[style]) + np.arange(len(words))
-        starts = np.cumsum([0, *map(len, found)])
+        starts = np.cumsum([0, *map(len, by_text)])
         ids = id_of_place[flat]
         if tokenizer.start is not None:
             ids = np.insert(ids, starts[:-1], tokenizer.start)
@@ -183,27 +182,27 @@ class Tokenizer:
     def _with_words(
         self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
     ) -> tuple[Tokenizer, list[str]]:
-        """Return a tokenizer that knows the words of `counts`, and these words in the order of their ids."""
+        """Return a tokenizer of the most frequent of these words, and its words in the order of their ids."""
         for special in (*_SPECIALS[self.style], ""):
             counts.pop(special, None)
-        # Not in the order of arrival: neighbours in the text would get neighbouring ids, and the article's
-        # network, which reads ids as numbers, could hardly tell them apart (docs/article.md).
+        # Not in the order of occurrence: neighbours in the text would have neighbouring ids, and the
+        # article's network, which reads ids as numbers, could hardly distinguish them (docs/article.md).
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, n in ordered if n >= min_count][:vocabulary]
         if not words:
             raise DataError(
                 expected="texts with at least one word",
-                found="none" if not counts else f"no word seen {min_count} times or more",
+                found="none" if not counts else f"no word that occurs {min_count} times or more",
                 fix="give other texts" if not counts else "lower --min-count",
             )
         return Tokenizer(_build(self.style, lowercase, words), self.style), words
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """Rebuild what `to_json` wrote.
+        """Rebuild the tokenizer that `to_json` wrote.
 
         Raises:
-            ArtifactError: the text is not the JSON of one of our tokenizers.
+            ArtifactError: the text is not the JSON of a foretell tokenizer.
         """
         try:
             inner = HuggingFaceTokenizer.from_str(text)
@@ -216,7 +215,7 @@ class Tokenizer:
         return cls(inner, style)
 
     def to_json(self) -> str:
-        """Return the whole tokenizer as Hugging Face's tokenizer.json."""
+        """Return the tokenizer as Hugging Face's tokenizer.json."""
         text: str = self._inner.to_str(pretty=False)
         return text
 
@@ -230,14 +229,14 @@ class Tokenizer:
         """Return `encode` of each text, in order, on all cores."""
         waiting, ids = map(self._prepared, texts), []
         while chunk := list(itertools.islice(waiting, _ENCODED_AT_ONCE)):
-            found = [self._looked_up(text, len(chunk)) for text in chunk]
-            others = [text for text, known in zip(chunk, found, strict=True) if known is None]
+            looked_up = [self._looked_up(text, len(chunk)) for text in chunk]
+            others = [text for text, known in zip(chunk, looked_up, strict=True) if known is None]
             encodings = iter(self._inner.encode_batch_fast(others))
-            ids += [self._ids(next(encodings).ids) if known is None else known for known in found]
+            ids += [self._ids(next(encodings).ids) if known is None else known for known in looked_up]
         return ids
 
-    def encode_with_offsets(self, text: str) -> list[tuple[int, int, int]]:
-        """Return (id, start, end) of each word; `text[start:end]` is what was written.
+    def encode_with_offsets(self, text: str) -> list[Span]:
+        """Return (id, start, end) of each word; it is written as `text[start:end]`.
 
         Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0).
         """
@@ -254,17 +253,17 @@ class Tokenizer:
         return [(i, start, end) for i, (start, end) in zip(ids, spans, strict=True)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the words of `ids` as a readable text.
+        """Return `ids` as text.
 
-        Padding and the start of a text are left out, an unknown word reads `<unk>`, an end of line is a line
-        break, and in the style "words" punctuation is set as English sets it. Ids outside the vocabulary
-        (such as -1) read `<unk>`.
+        Padding and the start of a text are left out; an unknown word, and an id outside the vocabulary (such
+        as -1), is `<unk>`; an end of line is a line break. In the style "words" punctuation has the spaces of
+        English.
         """
         spacing = Spacing(self.style)
         return "".join(spacing.piece(word) for word in self._visible(ids))
 
     def words(self, text: str) -> list[str]:
-        """Return the words of `text` as the vocabulary would write them, known or not."""
+        """Return the words of `text` in the form that the vocabulary has, known or not."""
         return self._words(text)
 
     def word(self, id: int) -> str:
@@ -275,23 +274,23 @@ class Tokenizer:
         """
         if id == -1:
             return UNKNOWN
-        found: str | None = self._inner.id_to_token(id) if 0 <= id < self.size else None
-        if found is None:
+        word: str | None = self._inner.id_to_token(id) if 0 <= id < self.size else None
+        if word is None:
             raise IndexError(f"expected an id from 0 to {self.size - 1}, found {id}")
-        return found
+        return word
 
     def id(self, word: str) -> int | None:
-        """Return the id of this exact word (or special, such as `<eos>`), or None where it has none."""
-        found: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
-        return None if found is None or found >= self.size else found
+        """Return the id of this exact word (or special, such as `<eos>`); None where it has none."""
+        id: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
+        return None if id is None or id >= self.size else id
 
-    def _looked_up(self, prepared: str, at_once: int) -> list[int] | None:
+    def _looked_up(self, prepared: str, n_texts: int) -> list[int] | None:
         """Return the ids of a plain text by a dictionary, four times as fast as the Rust library; or None.
 
-        The dictionary takes tens of milliseconds to make, so it is made once many texts have been asked for.
+        Building the dictionary takes tens of milliseconds, so it is built after many texts.
         """
-        if self._dictionary is None and self._asked + at_once <= _ASKED_BEFORE_DICTIONARY:
-            self._asked += at_once
+        if self._dictionary is None and self._texts_encoded + n_texts <= _TEXTS_BEFORE_DICTIONARY:
+            self._texts_encoded += n_texts
             return None
         words = self._plain_words(prepared)
         if words is None:
@@ -303,7 +302,7 @@ class Tokenizer:
         return self._ids([find(word, unknown) for word in words])
 
     def _plain_words(self, prepared: str) -> list[str] | None:
-        """Return the words of a text of plain characters; None where only the Rust library may say."""
+        """Return the words of a text of plain characters; None where the Rust library must split it."""
         pattern = _ASCII_WORDS[self.style]
         if not prepared.isascii():
             characters, pattern = _PLAIN_WORDS.get(self.style, (None, pattern))
@@ -317,10 +316,10 @@ class Tokenizer:
         return ids if self.start is None else [self.start, *ids]
 
     def _prepared(self, text: str) -> str:
-        # Rust's strings hold no lone surrogates, which JSON can bring in; one for one, so offsets stay.
+        # Rust's strings have no lone surrogates, which JSON may contain. Replaced one for one, offsets stay.
         if not text.isascii() and _SURROGATES.search(text):
             text = _SURROGATES.sub("\ufffd", text)
-        # Keras lowers with str.lower, which knows the Greek final sigma; the normalizer does not.
+        # Keras lower-cases by str.lower, which has the Greek final sigma; the normalizer does not.
         return text.lower() if self.style == "keras" and self._lowercase else text
 
     def _visible(self, ids: Iterable[int]) -> Iterator[str]:
@@ -342,7 +341,7 @@ class Tokenizer:
 
 
 def _build(style: Style, lowercase: bool, words: list[str]) -> Any:
-    """Return a Hugging Face tokenizer whose ids are the style's specials, then `words`."""
+    """Return a Hugging Face tokenizer; its ids are the style's specials, then `words`."""
     tokens = [*_SPECIALS[style], *words]
     unknown = UNKNOWN
     if style == "white-space":
@@ -363,7 +362,7 @@ def _build(style: Style, lowercase: bool, words: list[str]) -> Any:
 
 
 def _style_of(inner: Any, size: int) -> Style:
-    """Tell the style by the ids that only it has."""
+    """Return the style, by the special ids that only it has."""
     if inner.id_to_token(size - 1) == _WHITE_SPACE_UNKNOWN:
         return "white-space"
     for style in ("keras", "words"):
@@ -374,7 +373,7 @@ def _style_of(inner: Any, size: int) -> Style:
 
 
 class _Places(dict[str, int]):
-    """The words seen so far, each with its place in the order of arrival; looking a new one up adds it."""
+    """The different words so far, numbered from 0 by first occurrence; looking up a new one adds it."""
 
     def __missing__(self, word: str) -> int:
         self[word] = place = len(self)
@@ -385,22 +384,22 @@ def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(tokenizer._words(text))
-        if len(counts) > _MOST_COUNTED:
+        if len(counts) > _MAX_COUNTED:
             counts = Counter({word: n for word, n in counts.items() if n > 1})
     return counts
 
 
 def _spans_before_lowering(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Move spans from `text.lower()` back to `text`; a letter such as İ becomes two there."""
+    """Convert spans of `text.lower()` to spans of `text`: a letter such as İ becomes two there."""
     origin = [i for i, letter in enumerate(text) for _ in letter.lower()]
     return [(origin[start], origin[end - 1] + 1) for start, end in spans]
 
 
 def _spans_before_composing(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Stretch spans over the accents that NFC composed into the letter before, which they leave out."""
+    """Extend spans to the combining accents after their letters, which NFC composed."""
     stretched = []
     for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=True):
-        # Every letter that is not white space belongs to a word of this style.
+        # In this style every character that is not white space belongs to a word.
         while end < limit and not text[end].isspace():
             end += 1
         stretched.append((start, end))

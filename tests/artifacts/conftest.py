@@ -1,15 +1,14 @@
 """Tiny models of every network, with random weights: no training, so no TensorFlow."""
 
+import dataclasses
 import shutil
 
-import numpy as np
 import pytest
 
 from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.text.tokenizer import Tokenizer
+from tests.builders import MANY, random_model
 
 TEXT = "The mind, the body, the soul: all things pass away like smoke and like a dream in the night."
 TWO, THREE = ["bad", "good"], ["bad", "good", "mixed"]
@@ -43,21 +42,12 @@ NETWORKS = {
 }
 
 
-def build(name, *, seed=0, scale=0.5, **changes):
+def build(name, **changes):
     settings, labels = NETWORKS[name]
-    tokenizer = Tokenizer.train([TEXT], settings.tokens, lowercase=settings.lowercase, vocabulary=1000)
-    rng = np.random.default_rng(seed)
-    shapes = weight_shapes(settings, tokenizer.size, len(labels or ()))
-    values = {
-        "job": "words" if labels is None else "labels",
-        "preset": "base",
-        "settings": settings,
-        "tokenizer": tokenizer,
-        "weights": {key: rng.normal(0, scale, shape).astype(np.float32) for key, shape in shapes.items()},
-        "labels": labels,
-        "metrics": {"accuracy": 0.875, "steps": 12},
-    }
-    return Model(**{**values, **changes})
+    fields = {field.name for field in dataclasses.fields(Model)}
+    how = {"seed": 0, **{name: changes.pop(name) for name in changes.keys() - fields}}
+    model = random_model(settings, labels, text=TEXT, vocabulary=MANY, **how)
+    return dataclasses.replace(model, **{"metrics": {"accuracy": 0.875, "steps": 12}, **changes})
 
 
 @pytest.fixture(params=NETWORKS)

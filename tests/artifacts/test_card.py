@@ -17,7 +17,7 @@ from foretell.ngrams.linear import LinearModel
 def test_every_card_has_its_parts(any_model):
     card = model_card(any_model, "my-model", "1.2.3")
     assert card.startswith("---\nlibrary_name: foretell\n")
-    assert re.findall(r"^## (.*)$", card, re.M) == ["Use it", "Figures", "How it was made", "Limits", "Files"]
+    assert re.findall(r"^## (.*)$", card, re.M) == ["Usage", "Figures", "Training", "Limits", "Files"]
     assert f"{sum(w.size for w in any_model.weights.values()):,} weights" in card
     assert 'foretell.load("my-model")' in card
     assert "foretell 1.2.3" in card
@@ -27,28 +27,30 @@ def test_labels_card(make_model):
     card = model_card(make_model("labels-bilstm-3"), "m", "1")
     assert "one of 3 labels, `bad`, `good`, `mixed`" in card
     assert 'foretell classify m "a text"' in card
-    assert "of a longer text its network reads only the last 30 words" in " ".join(card.split())
+    assert "its network reads only the last 30 words of a text" in " ".join(card.split())
     assert "--abstain-below" in card
     assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
 
 
-def test_a_linear_model_in_the_classifier_is_said_openly(make_model):
+def test_a_linear_model_in_the_classifier_is_described(make_model):
     metrics = {"accuracy": 0.93, "network_accuracy": 0.91, "baseline_accuracy": 0.9, "valid_texts": 2500}
     ensemble = Ensemble(network=0.625, linear=1.5, offsets=(0.25, -0.25))
     linear = LinearModel(np.array([2, 3, 9]), np.ones((3, 1), np.float32), np.zeros(1, np.float32), size=5)
     model = make_model("labels-bilstm", linear=linear, ensemble=ensemble, metrics=metrics)
     card = " ".join(model_card(model, "m", "1").split())
-    assert "A linear model of 3 word 1–3 grams is a part of it." in card
-    assert "(weight 0.62) and the linear model (weight 1.50) give, with an offset for each label" in card
-    assert "93.00% with both parts, 91.00% with the network alone, 90.00% with the linear model alone" in card
+    assert "An n-gram linear model (3 n-grams of 1 to 3 words) is a part of it." in card
+    assert (
+        "network's (weight 0.62) and the linear model's (weight 1.50), with an offset for each label." in card
+    )
+    assert "93.00% of the ensemble, 91.00% of the network alone, 90.00% of the linear model alone" in card
     assert "`--no-linear`" in card
-    assert "`linear.safetensors` holds the linear model" in card
-    assert "calibrated on 2,500 held-out texts" in card
+    assert "`linear.safetensors` has the n-gram linear model" in card
+    assert "calibrated on 2,500 validation texts" in card
     # One that has learned from unlabelled texts too is another than the baseline.
     model.metrics["linear_accuracy"] = 0.92
     card = model_card(model, "m", "1")
-    assert "92.00% with the linear model alone" in card
-    assert "| Accuracy of its linear model alone | 92.00% |" in card
+    assert "92.00% of the linear model alone" in card
+    assert "| Accuracy of the linear model alone | 92.00% |" in card
     assert "for comparison | 90.00% |" in card
 
 
@@ -57,8 +59,8 @@ def test_without_valid_texts_the_card_claims_no_calibration(make_model):
         "labels-bilstm", ensemble=Ensemble(network=0.5, linear=0.5), metrics={"valid_texts": 0}
     )
     card = model_card(model, "m", "1")
-    assert "No texts were held out to calibrate" in card
-    assert "A linear model" not in card
+    assert "not calibrated: there were no validation texts" in card
+    assert "linear model" not in card.split("## Limits")[0]
     assert "calibrat" not in model_card(make_model("labels-bilstm"), "m", "1").lower()
 
 
@@ -66,13 +68,13 @@ def test_words_card(make_model):
     card = model_card(make_model("words-article"), "my model", "1")
     assert "2 stacked LSTM layers of 9 units over 3 words" in card
     assert "foretell next 'my model'" in card
-    assert "so is this model" in card
+    assert "keep the model private" in card
 
 
 def test_held_out_perplexity_is_not_called_the_training_texts(make_model):
     metrics = {"perplexity": 90.5, "valid_perplexity": 90.5, "network_perplexity": 99.25}
     card = model_card(make_model("words-1", metrics=metrics), "m", "1")
-    assert "| Perplexity, held-out text | 90.50 |" in card
+    assert "| Perplexity, validation text | 90.50 |" in card
     assert "| Perplexity of the network alone | 99.25 |" in card
     assert "training text |" not in card
     learned_by_heart = {"perplexity": 1.25, "valid_perplexity": None}
@@ -80,7 +82,7 @@ def test_held_out_perplexity_is_not_called_the_training_texts(make_model):
     assert "| Perplexity, training text | 1.25 |" in card
 
 
-def test_the_n_gram_part_is_told(make_model):
+def test_a_kneser_ney_model_is_described(make_model):
     levels = (
         Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
         Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
@@ -88,10 +90,10 @@ def test_the_n_gram_part_is_told(make_model):
     parts = {"kneser_ney": KneserNey(levels, 3, 10), "interpolation": Interpolation((0.125, 0.75))}
     model = make_model("words-1", **parts)
     card = model_card(model, "m", "1")
-    assert "A Kneser-Ney model of 4 word 1–2 grams is a part of it" in card
-    assert "whose weight is 12%, 75% where it knows a context of 0 to 1 words" in card
+    assert "A Kneser–Ney model (4 n-grams of 1 to 2 words) is a part of it" in card
+    assert "weight is 12%, 75% for contexts of 0 to 1 counted words" in card
     assert "`--no-kneser-ney` leaves it out" in card
-    assert "`ngrams.safetensors` holds the n-gram model" in card
+    assert "`kneser_ney.safetensors` has the Kneser–Ney model" in card
     assert "n-gram" not in model_card(make_model("words-1"), "m", "1")
 
 
@@ -105,9 +107,9 @@ def test_figures(make_model):
     }
     card = model_card(make_model("labels-bilstm", metrics=metrics), "m", "1")
     assert "| Accuracy | 87.50% |" in card
-    assert "| Loss, held out (nats) | 0.2500 |" in card
+    assert "| Validation loss (nats) | 0.2500 |" in card
     assert "Perplexity" not in card
-    assert "steps" not in card.lower().split("## limits")[0].split("## figures")[1].split("## how")[0]
+    assert "steps" not in card.lower().split("## limits")[0].split("## figures")[1].split("## training")[0]
     assert "None were recorded" in model_card(make_model("labels-bilstm", metrics={}), "m", "1")
 
 
@@ -115,7 +117,7 @@ def test_figures(make_model):
 def test_names_and_labels_cannot_break_the_page(make_model, name):
     card = model_card(make_model("labels-bilstm", labels=sorted([name, "z"])), name, "1")
     assert re.findall(r"^#+ .*$", card, re.M)[1:] == [
-        *("## Use it", "## Figures", "## How it was made", "## Limits", "## Files")
+        *("## Usage", "## Figures", "## Training", "## Limits", "## Files")
     ]
     assert "\n<script>" not in card
 

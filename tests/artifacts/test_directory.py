@@ -12,14 +12,12 @@ from safetensors.numpy import save
 
 from foretell.artifacts import manifest
 from foretell.artifacts.directory import check_writable, open_verified, read_model, write_model
-from foretell.config import LabelsSettings
 from foretell.errors import (
     ArtifactError,
     ChangedFileError,
     MissingFileError,
     NewerFormatError,
     NotAModelError,
-    SettingsError,
 )
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
@@ -202,36 +200,6 @@ def test_a_missing_file(directory, name, reader):
         reader(directory)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": []}', '{"files": {}}', "\x00"])
-def test_a_damaged_manifest(directory, text):
-    (directory / "manifest.json").write_text(text)
-    with pytest.raises(ChangedFileError, match=r"manifest\.json"):
-        open_verified(directory)
-
-
-@pytest.mark.parametrize(
-    "name", ["../outside", "/etc/hosts", "run/../../outside", "..", ".", "", "C:\\x", "a\x00b"]
-)
-def test_a_manifest_that_names_a_file_outside(directory, name):
-    (directory.parent / "outside").write_bytes(b"x")
-    listed = json.loads((directory / "manifest.json").read_text())
-    listed["files"][name] = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
-    (directory / "manifest.json").write_text(json.dumps(listed))
-    with pytest.raises(ChangedFileError, match="names of files in this directory"):
-        open_verified(directory)
-
-
-@pytest.mark.parametrize(
-    "entry", [None, 3, {}, {"size": -1}, {"size": "1", "sha256": "0" * 64}, {"size": 1, "sha256": "x"}]
-)
-def test_a_manifest_with_a_wrong_entry(directory, entry):
-    listed = json.loads((directory / "manifest.json").read_text())
-    listed["files"]["model.onnx"] = entry
-    (directory / "manifest.json").write_text(json.dumps(listed))
-    with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.onnx"):
-        open_verified(directory)
-
-
 def test_a_newer_format_is_named_before_anything_else(directory):
     config = json.loads((directory / "config.json").read_text())
     (directory / "config.json").write_text(json.dumps({**config, "format_version": 3}))
@@ -283,33 +251,6 @@ def test_places_that_are_no_model(tmp_path, reader):
 # --- What is not written
 
 
-def test_weights_of_another_shape(model, tmp_path):
-    model.weights["output/bias"] = np.zeros(2, np.float32)
-    with pytest.raises(
-        ArtifactError, match=r"weight output/bias: expected float32 \[1\], found float32 \[2\]"
-    ):
-        write_model(model, tmp_path / "model")
-
-
-def test_weights_of_another_type(model, tmp_path):
-    model.weights["output/bias"] = np.zeros(1, np.float64)
-    with pytest.raises(ArtifactError, match=r"found float64 \[1\]"):
-        write_model(model, tmp_path / "model")
-
-
-def test_weights_missing_and_unknown(model, tmp_path):
-    model.weights["other"] = model.weights.pop("output/bias")
-    with pytest.raises(ArtifactError, match="missing: output/bias; unknown: other"):
-        write_model(model, tmp_path / "model")
-
-
-def test_diverged_weights(model, tmp_path):
-    model.weights["embedding"][3, 2] = np.nan
-    with pytest.raises(ArtifactError, match=r"weight embedding: expected finite .* lower --learning-rate"):
-        write_model(model, tmp_path / "model")
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("labels", [None, [], ["one"], ["b", "a"], ["a", "a"]])
 def test_labels_that_are_none(make_model, tmp_path, labels):
     with pytest.raises(ArtifactError, match="two or more labels, sorted"):
@@ -321,15 +262,6 @@ def test_settings_of_the_other_job(make_model, tmp_path):
         write_model(make_model("words-1", job="labels", labels=["a", "b"]), tmp_path / "model")
 
 
-def test_weights_beyond_one_onnx_file_are_refused_before_training():
-    from foretell.artifacts.weights import check_size
-
-    with pytest.raises(
-        SettingsError, match=r"vocabulary: expected weights of at most 2\.1 GB, found 4\.0 GB"
-    ):
-        check_size(LabelsSettings(embedding_size=1000), 1_000_000, 2)
-
-
 def test_check_writable(directory, tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "empty").mkdir()
@@ -338,16 +270,16 @@ def test_check_writable(directory, tmp_path):
     for path in (directory, tmp_path / "empty", tmp_path / "new/deep"):
         check_writable(path)
     assert not (tmp_path / "new").exists()
-    with pytest.raises(ArtifactError, match="expected a foretell model, or nothing, found a file"):
+    with pytest.raises(ArtifactError, match="expected a model directory, or no such path, found a file"):
         check_writable(tmp_path / "file")
-    with pytest.raises(ArtifactError, match=r"found notes\.txt in it, which is not foretell's; choose"):
+    with pytest.raises(ArtifactError, match=r"found another file in it: notes\.txt; choose"):
         check_writable(tmp_path / "theirs")
     with pytest.raises(ArtifactError, match="expected a directory to write in, found a file"):
         check_writable(tmp_path / "file/model")
     with pytest.raises(ArtifactError, match="found File name too long; choose another"):
         check_writable(tmp_path / ("n" * 300))
     (directory / "thesis.doc").write_text("mine")
-    with pytest.raises(ArtifactError, match=r"found thesis\.doc in it"):
+    with pytest.raises(ArtifactError, match=r"found another file in it: thesis\.doc"):
         check_writable(directory)
 
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -61,7 +60,7 @@ STEPS = [
 def test_a_full_disk_at_any_step_leaves_the_old_model(old, model, monkeypatch, owner, name, call):
     before = contents(old)
     fail_at(monkeypatch, owner, name, call)
-    with pytest.raises(ArtifactError, match=r"found No space left on device; free some space .* still whole"):
+    with pytest.raises(ArtifactError, match=r"found No space left .*; free some space .* is unchanged"):
         write_model(model, old)
     monkeypatch.undo()
     assert contents(old) == before
@@ -97,7 +96,7 @@ def test_a_full_disk_leaves_the_run_for_resume(old, model, tmp_path, monkeypatch
 
 
 def test_a_run_that_cannot_move_leaves_the_new_model_whole(old, model, tmp_path):
-    with pytest.raises(ArtifactError, match=r"expected to move the run .* the model itself is written"):
+    with pytest.raises(ArtifactError, match=r"expected to move the run .* the model itself is complete"):
         write_model(model, old, run=tmp_path / "nowhere")
     open_verified(old)
 
@@ -166,27 +165,125 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
     assert (left.exists(), fresh.exists(), theirs.exists()) == (False, True, True)
 
 
-_WRITE_FOREVER = """
-import sys
-from foretell.artifacts.directory import read_model, write_model
-model = read_model(sys.argv[1])
-print("ready", flush=True)
-while True:
-    write_model(model, sys.argv[1])
+# ---- Between any two steps
+
+
+PRIMITIVES = [
+    (Path, "mkdir"),
+    (Path, "rename"),
+    (os, "fsync"),
+    (replacement, "_exchange"),
+    (shutil, "rmtree"),
+]
+
+
+def watch(monkeypatch, step):
+    """Call `step` before and after every system call that a write consists of."""
+    for owner, name in PRIMITIVES:
+        real = getattr(owner, name)
+
+        def watched(*args, _real=real, **kwargs):
+            step()
+            result = _real(*args, **kwargs)
+            step()
+            return result
+
+        monkeypatch.setattr(owner, name, watched)
+
+
+def seen_between_steps(monkeypatch, old, model):
+    """Write `model` over `old`; return the manifest of the whole model that a reader finds at each step."""
+    seen = []
+
+    def look():
+        open_verified(old)
+        seen.append((old / manifest.MANIFEST).read_bytes())
+
+    watch(monkeypatch, look)
+    write_model(model, old)
+    return seen
+
+
+def can_exchange(folder):
+    (folder / "one").mkdir()
+    (folder / "other").mkdir()
+    return replacement._exchange(folder / "one", folder / "other")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2")
+def test_a_reader_finds_the_old_model_or_the_new_one_between_any_two_steps(old, model, monkeypatch, tmp_path):
+    if not can_exchange(tmp_path):
+        pytest.skip("this file system cannot exchange two names")
+    before = (old / manifest.MANIFEST).read_bytes()
+    seen = seen_between_steps(monkeypatch, old, model)
+    after = (old / manifest.MANIFEST).read_bytes()
+    assert before != after
+    turn = seen.index(after)
+    assert seen == [before] * turn + [after] * (len(seen) - turn)
+    # Each file was synced before the turn, and the old directory deleted after it.
+    assert turn > 2 * len(manifest.FILES)
+    assert len(seen) - turn >= 2
+
+
+@pytest.mark.usefixtures("no_exchange")
+def test_where_names_cannot_be_exchanged_there_is_a_moment_without_a_model(old, model, monkeypatch):
+    with pytest.raises(ArtifactError, match="nothing there"):
+        seen_between_steps(monkeypatch, old, model)
+
+
+# A child for each step, which is killed there. It prints which of the two models was left after each.
+_KILLED = """
+import dataclasses, os, shutil, signal, sys
+from pathlib import Path
+from foretell.artifacts import manifest, replacement
+from foretell.artifacts.directory import open_verified, read_model, write_model
+
+old = Path(sys.argv[1])
+model = read_model(old)
+model = dataclasses.replace(model, weights={name: weight / 2 for name, weight in model.weights.items()})
+before = (old / manifest.MANIFEST).read_bytes()
+
+def write(kill_at):
+    steps = 0
+    def killing(real):
+        def step(*args, **kwargs):
+            nonlocal steps
+            steps += 1
+            if steps == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+        return step
+    Path.mkdir, Path.rename, os.fsync = killing(Path.mkdir), killing(Path.rename), killing(os.fsync)
+    replacement._exchange, shutil.rmtree = killing(replacement._exchange), killing(shutil.rmtree)
+    write_model(model, old)
+    os._exit(0)
+
+for kill_at in range(1, 100):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            write(kill_at)
+        finally:
+            os._exit(1)
+    status = os.waitpid(pid, 0)[1]
+    open_verified(old)
+    print("old" if (old / manifest.MANIFEST).read_bytes() == before else "new", flush=True)
+    if status == 0:
+        sys.exit(0)
+    assert os.WIFSIGNALED(status), status
+sys.exit("never came to its end")
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2 and SIGKILL")
-def test_a_reader_always_sees_a_whole_model_and_a_kill_leaves_one(old, tmp_path):
-    (tmp_path / "empty").mkdir()
-    if not replacement._exchange(old, tmp_path / "empty"):
+def test_a_kill_at_any_step_leaves_the_old_model_or_the_new_one(old, tmp_path):
+    if not can_exchange(tmp_path):
         pytest.skip("this file system cannot exchange two names")
-    replacement._exchange(old, tmp_path / "empty")
-    command = [sys.executable, "-c", _WRITE_FOREVER, str(old)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout.readline() == b"ready\n"
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            assert (old / "config.json").is_file()
-        writer.send_signal(signal.SIGKILL)
-    open_verified(old)
+    done = subprocess.run([sys.executable, "-c", _KILLED, str(old)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    left = done.stdout.split()
+    turn = left.index("new")
+    assert left == ["old"] * turn + ["new"] * (len(left) - turn)
+    # Killed before each file was synced, before the exchange and before the old directory was deleted.
+    assert turn > len(manifest.FILES)
+    assert len(left) - turn >= 2

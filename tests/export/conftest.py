@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_workplace import MODELS, write_random
+from export_workplace import MODELS, write
 
 from foretell.export import browser_runtime
 
@@ -18,7 +18,7 @@ from foretell.export import browser_runtime
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every model by its name in MODELS; copy one to change it."""
     folder = tmp_path_factory.mktemp("models")
-    return {name: write_random(folder / name, name) for name in MODELS}
+    return {name: write(folder / name, name) for name in MODELS}
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from export_workplace import MODELS, TEXT, TWO, write_random
+from export_workplace import MODELS, TEXT, TWO, write
 
 from foretell import machine
 from foretell.artifacts.directory import open_verified, read_model, write_model
@@ -251,7 +251,7 @@ def test_what_makes_no_sense_is_refused(models: dict[str, Path], tmp_path: Path)
 
 
 def test_a_linear_model_alone_is_not_litert(tmp_path: Path) -> None:
-    alone = write_random(tmp_path / "alone", "labels", Ensemble(network=0.0, linear=1.0))
+    alone = write(tmp_path / "alone", "labels", Ensemble(network=0.0, linear=1.0))
     with pytest.raises(UsageError, match="linear model alone"):
         export_model(alone, tmp_path / "out", "litert")
     assert export_model(alone, tmp_path / "out", "onnx").difference is not None

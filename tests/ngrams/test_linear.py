@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -12,35 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from foretell.errors import ArtifactError, SettingsError
-from foretell.ngrams.counting import count_ngrams
+from foretell.errors import ArtifactError
 from foretell.ngrams.linear import LinearModel, weighted_sum
-
-SIZE = 7
-texts_lists = st.lists(st.lists(st.integers(-1, SIZE + 1), max_size=12), max_size=9)
-
-
-def key(ngram, size):
-    """As long as it can be said: shorter n-grams first, then the ids as the digits of a number."""
-    before = sum(size**n for n in range(1, len(ngram)))
-    return before + sum(word * size**place for place, word in enumerate(reversed(ngram)))
-
-
-def occurrences(text, size, longest=3):
-    """Every (start, stop) whose words are all known: 0 pads, 1 is unknown."""
-    for n in range(1, longest + 1):
-        for start in range(len(text) - n + 1):
-            if all(2 <= word < size for word in text[start : start + n]):
-                yield start, start + n
-
-
-def held(text, size, longest=3):
-    return {key(text[a:b], size) for a, b in occurrences(text, size, longest)}
-
-
-def flat(texts):
-    ids = np.array([word for text in texts for word in text], np.int32)
-    return ids, np.cumsum([0, *(len(text) for text in texts)])
+from tests.ngrams.definitions import SIZE, flat, held, key, occurrences, texts_lists
 
 
 def model_of(keys, columns=1, size=SIZE, longest=3):
@@ -54,66 +27,6 @@ def some_model(texts, **kwargs):
     """A model that knows about two of three n-grams of the texts, and some that none of them holds."""
     known = {each for text in texts for each in held(text, SIZE) if each % 3}
     return model_of(known | {key((3, 3, 3), SIZE), key((6, 5), SIZE)}, **kwargs)
-
-
-def test_keys_of_known_ngrams():
-    ids, starts = flat([[3, 4, 5]])
-    counted = count_ngrams(ids, starts, 10, min_texts=1)
-    # size · (key of the n-gram a word shorter + 1) + last word
-    assert counted.keys.tolist() == [3, 4, 5, 44, 55, 455]
-    assert counted.n_words == 3
-
-
-@settings(deadline=None)
-@given(texts_lists, st.integers(1, 3), st.integers(1, 4))
-def test_counting_finds_which_texts_hold_which_ngrams(texts, least, longest):
-    ids, starts = flat(texts)
-    counted = count_ngrams(ids, starts, SIZE, min_texts=least, longest=longest)
-    expected = defaultdict(list)
-    for place, text in enumerate(texts):
-        for each in held(text, SIZE, longest):
-            expected[each].append(place)
-    expected = {each: where for each, where in expected.items() if len(where) >= least or each < SIZE}
-    assert counted.keys.tolist() == sorted(expected)
-    spans = zip(counted.starts, counted.starts[1:], strict=False)
-    assert [counted.texts[a:b].tolist() for a, b in spans] == [expected[each] for each in sorted(expected)]
-    assert counted.n_texts == len(texts)
-    assert counted.n_words == sum(each < SIZE for each in expected)
-
-
-@settings(deadline=None)
-@given(texts_lists, st.integers(0, 12))
-def test_the_most_frequent_are_kept(texts, most):
-    ids, starts = flat(texts)
-    everything = count_ngrams(ids, starts, SIZE, min_texts=1)
-    kept = count_ngrams(ids, starts, SIZE, min_texts=1, max_ngrams=most)
-    order = sorted(zip(-np.diff(everything.starts), everything.keys.tolist(), strict=True))
-    assert kept.keys.tolist() == sorted(each for _, each in order[:most])
-    assert len(kept.texts) == kept.starts[-1] == -sum(count for count, _ in order[:most])
-
-
-@pytest.mark.parametrize("bits", [63, 26, 20])
-def test_counting_in_parts_does_not_show(monkeypatch, bits):
-    rng = np.random.default_rng(1)
-    texts = [rng.integers(0, 50, rng.integers(0, 30)).tolist() for _ in range(300)]
-    # The fewer bits a number has, the more parts the range of the n-grams is cut into.
-    monkeypatch.setattr("foretell.ngrams.counting.KEY_BITS", bits)
-    counted = count_ngrams(*flat(texts), 50, min_texts=1)
-    assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, 50)})
-    assert len(counted.texts) == sum(len(held(text, 50)) for text in texts)
-
-
-def test_ids_of_a_large_vocabulary():
-    rng = np.random.default_rng(1)
-    size = 1_048_575
-    texts = [rng.choice([2, 3, 500_000, size - 1, size], 40).tolist() for _ in range(50)]
-    counted = count_ngrams(*flat(texts), size, min_texts=1)
-    assert counted.keys.tolist() == sorted({each for text in texts for each in held(text, size)})
-
-
-def test_a_vocabulary_too_large_for_the_keys_is_refused():
-    with pytest.raises(SettingsError, match="vocabulary"):
-        count_ngrams(np.zeros(0, np.int32), np.zeros(1, np.int64), 1 << 21)
 
 
 @settings(deadline=None)

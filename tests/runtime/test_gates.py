@@ -23,7 +23,7 @@ def test_a_language_models_states_are_onnx_runtimes(lstm: WordsRuntime, layer: i
     found = gates_along(read_model(lstm.path), LINES, f"lstm_{layer}")
     end = lstm.tokenizer.end_of_line
     ids = [end, *lstm.tokenizer.encode("the mind adapts"), end, *lstm.tokenizer.encode(LINES.split("\n")[1])]
-    _, state = lstm._network.read([i for i in ids if i is not None])
+    _, state = lstm.network.read([i for i in ids if i is not None])
     h, c = state[2 * layer - 2], state[2 * layer - 1]
     np.testing.assert_allclose(found.hidden[-1], h[0], atol=1e-5)
     np.testing.assert_allclose(found.cell[-1], c[0], atol=1e-5)
@@ -39,7 +39,7 @@ def test_the_articles_windows_are_onnx_runtimes(article_words: WordsRuntime) -> 
     ids = np.array(article_words.tokenizer.encode(text))
     windows = np.stack([ids[i : i + 3] for i in range(3)])
     logits = found.hidden @ model.weights["dense/kernel"] + model.weights["dense/bias"]
-    np.testing.assert_allclose(logits, article_words._network.advance(windows), atol=1e-4)
+    np.testing.assert_allclose(logits, article_words.network.advance(windows), atol=1e-4)
     assert [text[start:end] for start, end in found.spans] == ["adapts", "and", "converts"]
 
 
@@ -89,13 +89,13 @@ def test_texts_longer_than_what_is_read_and_texts_without_words(any_labels: Labe
         length: Any = model.settings.length  # type: ignore[attr-defined]
         assert len(gates_along(model, "mind " * 100, name).spans) <= length
         nothing = gates_along(model, "", name)
-        assert (nothing.spans, len(nothing.cell), nothing.liveliest(3)) == ([], 0, [])
+        assert (nothing.spans, len(nothing.cell), nothing.most_active(3)) == ([], 0, [])
 
 
 def test_the_liveliest_units_are_those_that_move_most(lstm: WordsRuntime) -> None:
     found = gates_along(read_model(lstm.path), LINES)
     moved = np.abs(np.diff(found.cell, axis=0)).sum(axis=0)
-    best = found.liveliest(3)
+    best = found.most_active(3)
     assert best[0] == moved.argmax()
     assert sorted(moved[best], reverse=True) == list(moved[best])
     assert len(best) == 3

@@ -12,59 +12,32 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
-from foretell.artifacts.directory import write_model
-from foretell.artifacts.model import Model
-from foretell.artifacts.weights import network_size, weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.service.app import create_app, create_service
 from foretell.service.guard import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
 from foretell.service.service import Service
-from foretell.text.tokenizer import Tokenizer
+from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
 REVIEWS = ["good way", "bad mind 😀 obstacle", "", "the mind the mind nosuchword " * 12]
 
 
-def write_words(path: Path, *, seed: int = 7, text: str = TEXT, **changes: Any) -> Path:
-    """Write a language model with random weights that knows the words of a text."""
+def write_words(path: Path, *, text: str = TEXT, seed: int = 7, **changes: Any) -> Path:
+    """Write a language model with random weights whose vocabulary is the words of a text."""
     settings = WordsSettings(**{"embedding_size": 12, "units": 8, "layers": 2, **changes})
-    return _write(path, settings, seed, None, text)
+    return write_random(path, settings, text=text, seed=seed)
 
 
 def write_labels(
-    path: Path, *, seed: int = 7, labels: tuple[str, ...] = ("neg", "pos"), text: str = TEXT, **changes: Any
+    path: Path, *, labels: tuple[str, ...] = ("neg", "pos"), text: str = TEXT, seed: int = 7, **changes: Any
 ) -> Path:
-    """Write a classifier with random weights that knows the words of a text."""
+    """Write a classifier with random weights whose vocabulary is the words of a text."""
     settings = LabelsSettings(**{"embedding_size": 6, "units": 5, "length": 30, **changes})
-    return _write(path, settings, seed, list(labels), text)
-
-
-def _write(path: Path, settings: Any, seed: int, labels: list[str] | None, text: str) -> Path:
-    tokenizer = Tokenizer.train(
-        [text], settings.tokens, lowercase=settings.lowercase, vocabulary=settings.vocabulary
-    )
-    random = np.random.default_rng(seed)
-    shapes = weight_shapes(settings, network_size(settings, tokenizer), len(labels or []))
-    # Wide layers of large weights are chaotic: rounding would grow from step to step.
-    scale = 0.5 if settings.units < 50 else 0.1
-    weights = {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
-    write_model(
-        Model(
-            job="labels" if labels else "words",
-            preset="base",
-            settings=settings,
-            tokenizer=tokenizer,
-            weights=weights,
-            labels=labels,
-        ),
-        path,
-    )
-    return path
+    return write_random(path, settings, list(labels), text=text, seed=seed)
 
 
 @dataclass

@@ -34,7 +34,7 @@ def test_it_equals_the_tokenizer(style: str, lowercase: bool, first: list[str], 
 def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [f"w{k}" for k in range(40)]
     tokenizer = Tokenizer.train(words, "words", lowercase=False, vocabulary=30)
-    for name, most in (("MOST_PIECES", 10), ("MOST_CHARACTERS", 20)):
+    for name, most in (("MAX_PIECES", 10), ("MAX_CHARACTERS", 20)):
         monkeypatch.setattr(line_encoder, name, most)
         encoder = LineEncoder(tokenizer)
         for start in range(0, 40, 4):

@@ -7,14 +7,11 @@ import sys
 import unicodedata
 from collections import Counter
 
-import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from foretell.errors import ArtifactError, DataError, SettingsError
-from foretell.text.padding import pad_end, pad_front
-from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 
 STYLES = ("white-space", "keras", "words")
@@ -258,13 +255,6 @@ def test_decode_ends_lines_and_hides_padding():
     assert tokenizer.decode([]) == ""
 
 
-def test_spacing_continues_a_text():
-    spacing = Spacing("words")
-    for word in ("What", "stands"):
-        spacing.piece(word)
-    assert [spacing.piece(word) for word in ("in", ",", "the")] == [" in", ",", " the"]
-
-
 def test_word_and_id():
     tokenizer = trained(["one"], "words")
     assert (tokenizer.word(3), tokenizer.word(-1), tokenizer.id("one"), tokenizer.id("two")) == (
@@ -290,7 +280,7 @@ def test_no_words_at_all(style, texts):
 
 
 def test_no_word_is_frequent_enough():
-    with pytest.raises(DataError, match="seen 2 times"):
+    with pytest.raises(DataError, match="occurs 2 times"):
         trained(["a b"], "words", min_count=2)
 
 
@@ -312,20 +302,6 @@ def test_json_of_another_tokenizer():
     other["model"]["vocab"] = {"<unk>": 0, "a": 1}
     with pytest.raises(ArtifactError, match="another program"):
         Tokenizer.from_json(json.dumps(other))
-
-
-def test_pad_front_keeps_the_last_ids():
-    padded = pad_front([[1, 2, 3, 4], [5], []], 3)
-    assert padded.dtype == np.int64
-    assert padded.tolist() == [[2, 3, 4], [0, 0, 5], [0, 0, 0]]
-
-
-def test_pad_end_keeps_the_last_ids_and_is_no_longer_than_needed():
-    padded, lengths = pad_end([[1, 2, 3, 4], [5], []], 3)
-    assert (padded.dtype, lengths.dtype) == (np.int64, np.int32)
-    assert (padded.tolist(), lengths.tolist()) == ([[2, 3, 4], [5, 0, 0], [1, 0, 0]], [3, 1, 1])
-    assert pad_end([[7], [8]], 100)[0].shape == (2, 1)
-    assert pad_end([], 100)[0].shape == (0, 1)
 
 
 def test_importing_the_tokenizer_imports_no_tensorflow():

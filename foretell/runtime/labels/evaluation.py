@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from foretell.arrays import Floats
 from foretell.errors import DataError
 from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
 
@@ -15,7 +15,7 @@ from foretell.metrics import calibration_error, coverage_curve, label_figures, l
 def classification_report(
     labels: Sequence[str],
     predicted: Sequence[str],
-    probabilities: NDArray[np.floating] | None,
+    probabilities: Floats | None,
     names: Sequence[str],
 ) -> dict[str, Any]:
     """Compare predicted labels with the true ones.
@@ -46,7 +46,7 @@ def classification_report(
 
 
 def evaluation_report(
-    labels: Sequence[str], probabilities: NDArray[np.floating], names: Sequence[str]
+    labels: Sequence[str], probabilities: Floats, names: Sequence[str]
 ) -> dict[str, Any]:
     """Return the figures of a classifier on labelled texts: `classification_report`, and `coverage`.
 
@@ -65,7 +65,7 @@ def evaluation_report(
 
 
 def _check(
-    labels: Sequence[str], predicted: Sequence[str], probabilities: NDArray[np.floating] | None
+    labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None
 ) -> None:
     if not len(labels):
         raise DataError(expected="at least one text with a label", found="none")

@@ -1,7 +1,6 @@
-"""An explanation as one HTML file with everything in it, safe to open and to mail whatever the text says.
+"""An explanation as one self-contained HTML file, safe to open and to mail whatever the text contains.
 
-It holds no script, loads nothing and allows neither: its Content-Security-Policy names the hash of its own
-style sheet and forbids the rest.
+It has no script and loads nothing; its Content-Security-Policy permits only its own style sheet, by hash.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from foretell.errors import ForetellError
 from foretell.runtime.labels.explanation import Explanation, Word
 
 LEVELS = 8
-# Nats that are shown as strong at least: a text in which no word does much must not look dramatic.
+# The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
 STRONG = 1.0
-MOST_ROWS = 25
+MAX_ROWS = 25
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 150, 52, 26
-# Controls, those that would turn around what stands about them, and halves of surrogate pairs.
+# Control characters, characters that change the direction of writing, and lone surrogates.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
 
 
 def write_html(explanation: Explanation, path: str | Path) -> None:
-    """Write an explanation to a file, whole or not at all; a file that is there is replaced.
+    """Write an explanation to a file, whole or not at all; an existing file is replaced.
 
     Raises:
         ForetellError: it cannot be written.
@@ -52,7 +51,7 @@ def write_html(explanation: Explanation, path: str | Path) -> None:
 
 
 def to_html(explanation: Explanation) -> str:
-    """Return an explanation as a whole page."""
+    """Return an explanation as an HTML page."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     label = _shown(str(explanation.label))
@@ -63,29 +62,29 @@ def to_html(explanation: Explanation) -> str:
         '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
         f"<title>{label} · foretell explain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<header><h1><bdi>{label}</bdi> <span>{_percent(explanation.probability)}</span></h1>"
-        '<p class="soft">What each word of this text did to the answer</p></header>\n'
+        '<p class="soft">The effect of each word of this text on its label</p></header>\n'
         f"{_text(explanation)}\n{_curve(explanation)}\n{_table(explanation)}\n{_claims(explanation)}\n"
         "</main>\n</body>\n</html>\n"
     )
 
 
 def level(word: Word, strongest: float) -> int:
-    """Return how strongly a word is to be marked, 0 to 8, where the strongest effect is `strongest` nats."""
+    """Return the level of colour of a word, 0 to 8, in a text whose largest effect is `strongest` nats."""
     return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
 
 
 def strongest_effect(explanation: Explanation) -> float:
-    """Return the size of the largest effect, in nats; 0 of no words."""
+    """Return the size of the largest effect, in nats; 0 without words."""
     return max((abs(word.effect) for word in explanation.words), default=0.0)
 
 
 def by_strength(explanation: Explanation) -> list[Word]:
-    """Return the words, those with the largest effects first."""
+    """Return the words in the order of the size of their effects, the largest first."""
     return sorted(explanation.words, key=lambda word: -abs(word.effect))
 
 
 def visible(text: str) -> str:
-    """Make control characters, and those that turn the writing around, visible one for one."""
+    """Replace control characters, and those that change the direction of writing, one for one."""
     return _INVISIBLE.sub("\ufffd", text)
 
 
@@ -100,9 +99,9 @@ def _percent(probability: float) -> str:
 def _text(explanation: Explanation) -> str:
     label = _shown(str(explanation.label))
     key = (
-        f'<p class="soft key"><b class="for5">speaks for</b> <bdi>{label}</bdi> · '
-        '<b class="against5">speaks against it</b>'
-        + (" · <i>read by the linear model alone</i>" if _has_unread(explanation) else "")
+        f'<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
+        f"the probability of <bdi>{label}</bdi>"
+        + (" · <i>read by the linear model only</i>" if _has_unread(explanation) else "")
         + "</p>"
     )
     marked = "".join(_marked(explanation)) or '<span class="soft">no words</span>'
@@ -114,7 +113,7 @@ def _has_unread(explanation: Explanation) -> bool:
 
 
 def _marked(explanation: Explanation) -> Iterator[str]:
-    """Yield the text, each word that did something marked."""
+    """Yield the text, each word with an effect marked."""
     strongest, at = strongest_effect(explanation), 0
     for word in explanation.words:
         yield _shown(explanation.text[at : word.start])
@@ -144,13 +143,13 @@ def _curve(explanation: Explanation) -> str:
         for share in (0.0, 0.5, 1.0)
     )
     label = _shown(str(explanation.label))
-    told = f"Probability from {_percent(points[0])} to {_percent(points[-1])}"
+    summary = f"Probability from {_percent(points[0])} to {_percent(points[-1])}"
     return (
-        f'<h2>The verdict along the text</h2>\n<div class="card"><figure>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{told}">{grid}'
+        f'<h2>The running verdict</h2>\n<div class="card"><figure>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{summary}">{grid}'
         f'<polyline class="curve" points="{line}"/><text x="{_LEFT}" y="{_HEIGHT - 6}">word 1</text>'
         f'<text x="{_WIDTH - 12}" y="{_HEIGHT - 6}" text-anchor="end">{n:,}</text></svg>'
-        f"<figcaption>The probability of <bdi>{label}</bdi> if the text ended there</figcaption>"
+        f"<figcaption>The probability of <bdi>{label}</bdi> for the text up to each word</figcaption>"
         "</figure></div>"
     )
 
@@ -161,30 +160,30 @@ def _table(explanation: Explanation) -> str:
     linear = explanation.linear_bias is not None
     head = "".join(
         f'<th scope="col">{name}</th>'
-        for name in ("Word", "Effect (nats)", "Without it", *(["Linear part"] if linear else []))
+        for name in ("Word", "Effect (nats)", "Without it", *(["Contribution"] if linear else []))
     )
     rows = "".join(
         f'<tr><th scope="row"><bdi>{_shown(word.text)}</bdi></th><td>{word.effect:+.3f}</td>'
         f"<td>{_percent(word.without)}</td>"
         + (f"<td>{word.linear:+.3f}</td>" if word.linear is not None else "")
         + "</tr>"
-        for word in by_strength(explanation)[:MOST_ROWS]
+        for word in by_strength(explanation)[:MAX_ROWS]
     )
     return (
-        f'<h2>The words that decided</h2>\n<div class="card wide"><table><thead><tr>{head}</tr></thead>'
+        f'<h2>The largest effects</h2>\n<div class="card wide"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
 def _claims(explanation: Explanation) -> str:
     linear = (
-        " The linear part of a word is what the weights of its n-grams add to the score of the linear model "
-        f"in the ensemble; with {explanation.linear_bias:+.3f} for no word at all they add up to that score."
+        " The contribution of a word is its part of the linear model’s score in the ensemble; all "
+        f"contributions and the bias of {explanation.linear_bias:+.3f} add up to that score."
         if explanation.linear_bias is not None
         else ""
     )
     return (
-        '<footer class="soft">The effect of a word is the change of the label’s log-odds when this word '
-        "alone is taken out of the text; “without it” is the probability then. Effects need not add up: "
-        f"words that say the same thing stand in for one another.{linear} Written by foretell.</footer>"
+        '<footer class="soft">The effect (leave-one-out) of a word is the change of the label’s log-odds '
+        "when this word alone is left out of the text; “without it” is the probability then. Effects need "
+        f"not add up: words of like meaning can replace one another.{linear} Written by foretell.</footer>"
     )

@@ -1,4 +1,4 @@
-"""Beam search: the likeliest continuations found while keeping the likeliest few at every word."""
+"""Beam search: extend the most probable continuations word by word and keep the best few at each step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foretell.arrays import LogProbabilities
 from foretell.runtime.words import sampling
-from foretell.runtime.words.completion import Plan, Start
+from foretell.runtime.words.completion import CompletionOptions, Prompt
 from foretell.runtime.words.networks import WordNetwork
-from foretell.runtime.words.sampling import Floats
 from foretell.runtime.words.writing import Chosen, Pieces, stops_at
 
 
@@ -18,10 +18,10 @@ class _Beam:
     """A continuation so far.
 
     Attributes:
-        words: it.
-        score: the log-probabilities of its words, after penalties, summed; never above 0.
-        pieces: where its text goes on; only needed to see a stop.
-        tail: as much of the end of its text as a stop can begin in.
+        words: its words.
+        score: the sum of their log-probabilities, after penalties; never above 0.
+        pieces: gives the text of the next word; needed only to detect a stop.
+        tail: the end of its text in which a stop can begin.
     """
 
     words: tuple[Chosen, ...]
@@ -30,7 +30,7 @@ class _Beam:
     tail: str = ""
 
     def with_word(self, chosen: Chosen, score: float, stops: tuple[str, ...]) -> tuple[_Beam, bool]:
-        """Return the beam with one more word, and whether a stop has appeared in it."""
+        """Return the beam with one more word, and whether its text contains a stop."""
         words = (*self.words, chosen)
         if not stops:
             return _Beam(words, score, self.pieces), False
@@ -41,56 +41,59 @@ class _Beam:
         return _Beam(words, score, pieces, tail), stops_at(text, stops) is not None
 
 
-def beam_search(network: WordNetwork, start: Start, plan: Plan, pieces: Pieces) -> list[list[Chosen]]:
-    """Return the best continuations found, the best first, at most `plan.beams` of them.
+def beam_search(
+    network: WordNetwork, prompt: Prompt, options: CompletionOptions, pieces: Pieces
+) -> list[list[Chosen]]:
+    """Return the best continuations, the best first, at most `options.beams` of them.
 
-    A beam in which a stop appears is finished. Finished ones, and those with all their words, are compared by
-    score / words ** length_penalty (as Wu et al. 2016, section 7, with the exponent alone). The sampling
-    filters narrow each step; temperature plays no part, and nothing is random.
+    A beam whose text contains a stop is finished. Finished beams, and those with all their words, are ranked
+    by score / words ** length_penalty (as Wu et al. 2016, section 7, with the exponent alone). The sampling
+    filters apply at each step; temperature does not, and the search is deterministic.
     """
-    filters = replace(plan, temperature=1.0)
+    filters = replace(options, temperature=1.0)
     live, finished = [_Beam((), 0.0, pieces)], list[_Beam]()
-    logits, state = start.logits, start.state
-    for left in range(plan.words - 1, -1, -1):
+    logits, state = prompt.logits, prompt.state
+    for words_left in range(options.words - 1, -1, -1):
         raw = sampling.log_softmax(logits)
-        rows = np.stack([_steered(start, beam, raw[i], filters) for i, beam in enumerate(live)])
+        rows = np.stack([_filtered(prompt, beam, raw[i], filters) for i, beam in enumerate(live)])
         scores = np.array([beam.score for beam in live])
-        grown, kept = list[_Beam](), list[int]()
+        extended, parents = list[_Beam](), list[int]()
         for i, word, score in zip(
-            *(each.tolist() for each in sampling.beam_step(scores, rows, plan.beams)), strict=True
+            *(each.tolist() for each in sampling.beam_step(scores, rows, options.beams)), strict=True
         ):
-            chosen = start.chosen(word, raw[i], plan)
-            beam, has_stopped = live[i].with_word(chosen, score, plan.stops)
-            if has_stopped:
+            beam, has_stop = live[i].with_word(prompt.chosen(word, raw[i], options), score, options.stops)
+            if has_stop:
                 finished.append(beam)
             else:
-                grown.append(beam)
-                kept.append(i)
-        live = grown
-        if not left or not live or _is_settled(live, finished, plan):
+                extended.append(beam)
+                parents.append(i)
+        live = extended
+        if not words_left or not live or _is_settled(live, finished, options):
             break
         words = np.array([beam.words[-1].id for beam in live])
-        logits, state = network.follow(words, network.pick(state, np.array(kept)))
-    found = finished + [beam for beam in live if len(beam.words) == plan.words]
-    found.sort(key=lambda beam: -_rank(beam, plan))
-    return [list(beam.words) for beam in found[: plan.beams]]
+        logits, state = network.follow(words, network.pick(state, np.array(parents)))
+    complete = finished + [beam for beam in live if len(beam.words) == options.words]
+    complete.sort(key=lambda beam: -_rank(beam, options))
+    return [list(beam.words) for beam in complete[: options.beams]]
 
 
-def _steered(start: Start, beam: _Beam, logp: Floats, filters: Plan) -> Floats:
-    seen = np.array([*start.prompt, *(chosen.id for chosen in beam.words)], np.int64)
-    return sampling.shape(start.steer(logp, seen, filters, is_first=not beam.words), filters)
+def _filtered(
+    prompt: Prompt, beam: _Beam, logp: LogProbabilities, filters: CompletionOptions
+) -> LogProbabilities:
+    seen = np.array([*prompt.ids, *(chosen.id for chosen in beam.words)], np.int64)
+    return sampling.apply_filters(prompt.allowed(logp, seen, filters, is_first=not beam.words), filters)
 
 
-def _rank(beam: _Beam, plan: Plan) -> float:
-    return float(beam.score / len(beam.words) ** plan.length_penalty)
+def _rank(beam: _Beam, options: CompletionOptions) -> float:
+    return float(beam.score / len(beam.words) ** options.length_penalty)
 
 
-def _is_settled(live: list[_Beam], finished: list[_Beam], plan: Plan) -> bool:
-    """Whether nothing that may yet come can be better than the best that are finished."""
-    if len(finished) < plan.beams:
+def _is_settled(live: list[_Beam], finished: list[_Beam], options: CompletionOptions) -> bool:
+    """Return whether no live beam can still be ranked above the `beams` best finished ones."""
+    if len(finished) < options.beams:
         return False
-    worst = sorted((_rank(beam, plan) for beam in finished), reverse=True)[plan.beams - 1]
-    # A score only falls; what it is divided by lies between the next length's and the longest's.
-    lengths = (len(live[0].words) + 1, plan.words)
+    worst = sorted((_rank(beam, options) for beam in finished), reverse=True)[options.beams - 1]
+    # A score only falls, and its divisor is between that of the next length and that of the last.
+    lengths = (len(live[0].words) + 1, options.words)
     best = max(beam.score for beam in live)
-    return bool(max(best / length**plan.length_penalty for length in lengths) <= worst)
+    return bool(max(best / length**options.length_penalty for length in lengths) <= worst)

@@ -1,4 +1,4 @@
-"""Continuing a text: how it is asked for, and one word after another by sampling."""
+"""Completions: their options, the prompt that they start from, and sampling one word after another."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from foretell.arrays import Logits, LogProbabilities, TokenIds
 from foretell.errors import SettingsError
 from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
-from foretell.runtime.words.sampling import Floats, Integers, Sampling
+from foretell.runtime.words.sampling import Sampling
 from foretell.runtime.words.writing import Chosen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(Sampling):
-    """How a text is to be continued; temperature, top_k, top_p, min_p and repetition_penalty: see `Sampling`.
+class CompletionOptions(Sampling):
+    """The options of a completion; temperature, top_k, top_p, min_p and repetition_penalty: see `Sampling`.
 
     Attributes:
-        words: words to add; a punctuation mark or a line's end counts as one.
-        stop: one text or several: the continuation ends where the first of them begins, whatever words it is
-            made of (" the" stops before that word, "the" in "other" too).
-        seed: of the random choices: the same seed gives the same text; None: different every time.
-        beams: above 1: beam search for the likeliest continuation; temperature and seed play no part.
-        length_penalty: beams that a stop ends have different lengths; they are compared by their
-            log-probability divided by words ** length_penalty. 0: the likeliest; 1: the likeliest word for
-            word; more: longer ones.
+        words: words to add; a punctuation mark or a line break counts as one.
+        stop: one text or several: the continuation ends before the first of them, wherever it begins (" the"
+            stops before that word, "the" also inside "other").
+        seed: seed of the random choices: the same seed gives the same text; None: a different text each time.
+        beams: above 1: beam search for the most probable continuation, without temperature and seed.
+        length_penalty: beams that end at a stop have different lengths; they are ranked by log-probability /
+            words ** length_penalty. 0: by total log-probability; 1: by log-probability per word; above 1
+            favours longer ones.
         avoid_unknown: never write `<unk>`.
-        unfinished: the last word of the prompt may be unfinished: go on with a word that begins with it.
-        alternatives: how many of the likeliest words to tell for each place.
+        unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
+        alternatives: how many of the most probable words to return for each place.
 
     Raises:
         SettingsError: a value out of its range.
@@ -65,56 +66,57 @@ class Plan(Sampling):
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class Prompt:
     """A prompt that has been read.
 
     Attributes:
-        prompt: its ids.
-        logits: of the word after it, [1, word].
-        state: the network's, after it.
+        ids: its token ids.
+        logits: of the next word, [1, word].
+        state: the network's state after the prompt.
         banned: ids that are never chosen.
-        first: the only ids that the first word may have; None: any.
+        first: the ids that the first word may have; None: any.
     """
 
-    prompt: list[int]
-    logits: Floats
+    ids: list[int]
+    logits: Logits
     state: State
     banned: list[int] = field(default_factory=list)
-    first: Integers | None = None
+    first: TokenIds | None = None
 
-    def steer(self, logp: Floats, seen: Integers, plan: Plan, *, is_first: bool) -> Floats:
-        """Return log-probabilities [word] with the penalty on words `seen`, and what must not be left out."""
-        logp = sampling.penalize_repetition(logp, seen, plan.repetition_penalty)
+    def allowed(
+        self, logp: LogProbabilities, seen: TokenIds, options: CompletionOptions, *, is_first: bool
+    ) -> LogProbabilities:
+        """Return log-probabilities [word] with the penalty on words `seen`, and without words not allowed."""
+        logp = sampling.penalize_repetition(logp, seen, options.repetition_penalty)
         if is_first and self.first is not None:
-            logp = sampling.only(logp, self.first)
-        return sampling.without(logp, self.banned) if self.banned else logp
+            logp = sampling.keep_only(logp, self.first)
+        return sampling.rule_out(logp, self.banned) if self.banned else logp
 
-    def chosen(self, id: int, logp: Floats, plan: Plan) -> Chosen:
-        """Return a chosen word, given the model's own log-probabilities [word] in its place."""
-        if not plan.alternatives:
+    def chosen(self, id: int, logp: LogProbabilities, options: CompletionOptions) -> Chosen:
+        """Return a chosen word, with log-probability and alternatives by the model's own `logp` [word]."""
+        if not options.alternatives:
             return Chosen(id, float(logp[id]))
-        allowed = sampling.without(logp, self.banned)
-        likeliest = sampling.likeliest(allowed, plan.alternatives).tolist()
-        return Chosen(id, float(logp[id]), tuple((other, math.exp(logp[other])) for other in likeliest))
+        best = sampling.top_ids(sampling.rule_out(logp, self.banned), options.alternatives).tolist()
+        return Chosen(id, float(logp[id]), tuple((other, math.exp(logp[other])) for other in best))
 
 
-def sample(network: WordNetwork, start: Start, plan: Plan) -> Iterator[Chosen]:
-    """Yield words, each as soon as it is chosen. Every one costs the same, however long the text."""
-    random = np.random.default_rng(plan.seed)
-    seen = _Seen(start.prompt, plan.words)
-    logits, state = start.logits, start.state
-    for left in range(plan.words - 1, -1, -1):
+def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
+    """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
+    random = np.random.default_rng(options.seed)
+    seen = _Seen(prompt.ids, options.words)
+    logits, state = prompt.logits, prompt.state
+    for words_left in range(options.words - 1, -1, -1):
         logp = sampling.log_softmax(logits[0], np.float32)
-        steered = start.steer(logp, seen.ids, plan, is_first=left == plan.words - 1)
-        word = sampling.pick(steered, plan, random)
-        yield start.chosen(word, logp, plan)
+        is_first = words_left == options.words - 1
+        word = sampling.sample_id(prompt.allowed(logp, seen.ids, options, is_first=is_first), options, random)
+        yield prompt.chosen(word, logp, options)
         seen.add(word)
-        if left:
+        if words_left:
             logits, state = network.follow(np.array([word]), state)
 
 
 class _Seen:
-    """The distinct words read and written so far, in a buffer that never grows: constant cost a word."""
+    """The distinct words read and written so far, in a buffer of fixed size: constant time per word."""
 
     def __init__(self, prompt: list[int], words: int) -> None:
         distinct = list(dict.fromkeys(prompt))
@@ -124,7 +126,7 @@ class _Seen:
         self._size = len(distinct)
 
     @property
-    def ids(self) -> Integers:
+    def ids(self) -> TokenIds:
         return self._buffer[: self._size]
 
     def add(self, word: int) -> None:

@@ -1,4 +1,4 @@
-"""Unfinished words: which words of the vocabulary begin with what is written so far."""
+"""Unfinished words: the words of the vocabulary that begin with the letters written so far."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from bisect import bisect_left, bisect_right
 
 import numpy as np
 
-from foretell.runtime.words.sampling import Integers
+from foretell.arrays import TokenIds
 from foretell.text.tokenizer import Tokenizer
 
-# Pieces of a run without white space, counted from its end, at which a word may be taken to begin.
-MOST_PIECES = 8
+# Tokens at the end of a run without white space at which an unfinished word may begin.
+MAX_TOKENS = 8
+
+NO_IDS: TokenIds = np.zeros(0, np.int64)
 
 
 class Endings:
-    """The words of a vocabulary by how they begin."""
+    """The words of a vocabulary, sorted, for the search by their first letters."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         pairs = sorted((tokenizer.word(id), id) for id in range(tokenizer.specials, tokenizer.size))
@@ -22,46 +24,40 @@ class Endings:
         self._ids = np.array([id for _, id in pairs], np.int64)
         self._tokenizer = tokenizer
 
-    def ids(self, beginning: str) -> Integers:
-        """Return the ids of the words that begin with `beginning`, itself among them; ascending."""
+    def ids(self, beginning: str) -> TokenIds:
+        """Return the ids of the words that begin with `beginning`, including itself; ascending."""
         first = bisect_left(self._words, beginning)
-        # Cut to its length, the sorted words are sorted still.
+        # Sorted words, cut to one length, are still sorted.
         last = bisect_right(self._words, beginning, first, key=lambda word: word[: len(beginning)])
         return np.sort(self._ids[first:last])
 
-    def split(self, text: str) -> tuple[str, str, Integers]:
-        """Part a text from its last word, if that can be the beginning of one.
+    def split(self, text: str) -> tuple[str, str, TokenIds]:
+        """Split a text before its last word, if that word may be unfinished.
 
         A text that ends in white space or a punctuation mark has no unfinished word, except that "don'" is
-        one where "don't" is known.
+        unfinished where "don't" is in the vocabulary.
 
         Returns:
             the text before the unfinished word, the word as the tokenizer writes it, and the ids of the words
-            that begin so. Without an unfinished word: the text, "" and none. With one that nothing begins
-            with: the text before, the word and none.
+            that begin with it, possibly none. Without an unfinished word: the text, "" and no ids.
         """
         if not text or text[-1].isspace():
-            return text, "", self.ids_of_none
+            return text, "", NO_IDS
         run = text.split()[-1]
-        starts, is_open = self._starts(run)
+        starts, ends_in_word = self._starts(run)
         for start in starts:
             before, beginning = text[: len(text) - len(run) + start], self._as_known(run[start:])
-            found = self.ids(beginning)
-            if len(found):
-                return before, beginning, found
-        return (before, beginning, self.ids_of_none) if is_open else (text, "", self.ids_of_none)
-
-    @property
-    def ids_of_none(self) -> Integers:
-        """No ids at all."""
-        return np.zeros(0, np.int64)
+            ids = self.ids(beginning)
+            if len(ids):
+                return before, beginning, ids
+        return (before, beginning, NO_IDS) if ends_in_word else (text, "", NO_IDS)
 
     def _as_known(self, text: str) -> str:
         return "".join(self._tokenizer.words(text))
 
     def _starts(self, run: str) -> tuple[list[int], bool]:
-        """Return where words begin at the end of a run without white space, and whether it ends in one."""
-        spans = [start for _, start, _ in self._tokenizer.encode_with_offsets(run)[-MOST_PIECES:]]
-        marks = self._tokenizer.style == "words"
-        starts = [start for start in spans if not marks or run[start].isalnum() or run[start] == "_"]
-        return starts, bool(starts) and starts[-1] == spans[-1]
+        """Return where words begin at the end of a run of letters, and whether its last token is a word."""
+        tokens = [start for _, start, _ in self._tokenizer.encode_with_offsets(run)[-MAX_TOKENS:]]
+        splits_punctuation = self._tokenizer.style == "words"
+        starts = [at for at in tokens if not splits_punctuation or run[at].isalnum() or run[at] == "_"]
+        return starts, bool(starts) and starts[-1] == tokens[-1]

@@ -1,42 +1,40 @@
-"""Choosing the next word: pure functions on log-probabilities, in nats.
+"""Sampling of the next word: pure functions on log-probabilities, in nats.
 
-Every filter takes and returns an array [word]; a word that is ruled out gets minus infinity, and what is left
-is *not* normalised again: `choose` does that. None changes its argument, and each leaves at least one word.
+Every filter takes and returns an array [word]. A word that is ruled out has minus infinity; the others are
+*not* normalised again, which `draw` does. No filter changes its argument, and each leaves at least one word.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from foretell.arrays import Float64s, Floats, Integers, Logits, LogProbabilities, TokenIds
 from foretell.errors import SettingsError
 
-Floats = NDArray[np.floating]
-Integers = NDArray[np.integer]
-
-# Of so many words the sum or the maximum is taken at once, to look closely at a few of these blocks only.
+# Words whose sum or maximum is computed first, so that only a few of these blocks are examined word by word.
 BLOCK = 128
-# Bins of log-probability, 1 / BINS_PER_NAT wide, that find the edge of a nucleus; the last one is open.
+# Bins of log-probability, 1 / BINS_PER_NAT wide, in which the edge of a nucleus is located; the last is open.
 BINS = 512
 BINS_PER_NAT = 16
 COUNTED_AT_ONCE = 4096
-LEAST_SUM = 1e-30
+# The sum of exponentials below which float32 loses digits.
+MIN_SUM = 1e-30
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How `choose` is steered. The defaults sample from the model's own distribution.
+    """The settings of sampling. The defaults sample from the model's own distribution.
 
     Attributes:
-        temperature: divides the log-probabilities; 0 takes the likeliest word (greedy), 1 changes nothing.
-        top_k: only the k likeliest words; 0: all.
-        top_p: only the smallest set of likeliest words whose probabilities reach p; 1: all.
-        min_p: only words at least this part as likely as the likeliest; 0: all.
-        repetition_penalty: multiplies the log-probability of words seen before; 1: none.
+        temperature: divides the log-probabilities; 0 takes the most probable word (greedy), 1 changes
+            nothing.
+        top_k: keep the k most probable words; 0: all.
+        top_p: keep the smallest set of most probable words whose probabilities sum to p or more; 1: all.
+        min_p: keep the words with at least this fraction of the highest probability; 0: all.
+        repetition_penalty: multiplies the log-probability of words that occurred before; 1: none.
 
     Raises:
         SettingsError: a value out of its range.
@@ -62,104 +60,104 @@ def _require(holds: bool, expected: str, where: str, value: float) -> None:
         raise SettingsError(expected=expected, found=repr(value), where=where)
 
 
-def log_softmax(logits: Floats, kind: type[np.floating[Any]] = np.float64) -> Floats:
+def log_softmax(logits: Logits, kind: type[np.floating] = np.float64) -> LogProbabilities:
     """Return the log-probabilities of `logits` over the last axis: x - log Σ exp x.
 
     Args:
         logits: [..., word].
-        kind: of the result. Next to float32 logits, a float32 result loses nothing and is handled faster.
+        kind: type of the result. For float32 logits, a float32 result loses nothing and is processed faster.
     """
-    # In the logits' own precision, in which exp is much faster; only the sum is float64.
+    # exp is much faster in the logits' own precision; only the sum is float64.
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_z = np.log(np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float64))
-    logp: Floats = shifted.astype(kind, copy=False)
+    logp: LogProbabilities = shifted.astype(kind, copy=False)
     logp -= log_z
     return logp
 
 
-def log_probabilities_of(logits: Floats, words: Integers) -> Floats:
-    """Return the log-probability of one word in each row of logits [row, word], float32 [row]."""
+def log_probabilities_of(logits: Logits, words: TokenIds) -> LogProbabilities:
+    """Return the log-probability of one word for each row of logits [row, word], float32 [row]."""
     given = logits[np.arange(len(words)), words]
     with np.errstate(over="ignore"):
         sums = _sum_of_exp(logits)
-    # Taking each row's maximum away first costs a third of the time, and is needed only where the sum has
-    # left the range in which float32 is exact to its last digits.
-    if not (sums.min() > LEAST_SUM and sums.max() < np.inf):
-        most = logits.max(axis=1)
-        sums, given = _sum_of_exp(logits - most[:, None]), given - most
-    logp: Floats = given - np.log(sums)
+    # Subtracting each row's maximum first takes a third of the time. It is needed only where the sum is
+    # outside the range in which float32 has all its digits.
+    if not (sums.min() > MIN_SUM and sums.max() < np.inf):
+        highest = logits.max(axis=1)
+        sums, given = _sum_of_exp(logits - highest[:, None]), given - highest
+    logp: LogProbabilities = given - np.log(sums)
     return logp
 
 
-def _sum_of_exp(logits: Floats) -> Floats:
-    # einsum adds up rows in half the time of sum(axis=1).
+def _sum_of_exp(logits: Logits) -> Floats:
+    # einsum sums rows in half the time of sum(axis=1).
     sums: Floats = np.einsum("rw->r", np.exp(logits))
     return sums
 
 
-def without(logp: Floats, words: list[int]) -> Floats:
-    """Rule out `words`, unless nothing else is possible."""
+def rule_out(logp: LogProbabilities, words: list[int]) -> LogProbabilities:
+    """Rule out `words`, unless no other word is possible."""
     kept = logp.copy()
     kept[..., words] = -np.inf
     return kept if np.isfinite(kept).any() else logp
 
 
-def penalize_repetition(logp: Floats, seen: Integers, penalty: float) -> Floats:
+def penalize_repetition(logp: LogProbabilities, seen: TokenIds, penalty: float) -> LogProbabilities:
     """Multiply the log-probabilities of the word ids in `seen` by `penalty`.
 
-    After CTRL (Keskar et al. 2019, section 4.1), which divides logits: on log-probabilities, never above 0,
-    it means p ↦ p^penalty, which does not depend on how the logits happen to be shifted.
+    After CTRL (Keskar et al. 2019, section 4.1), which divides logits. On log-probabilities, never above 0,
+    it is p ↦ p^penalty, which does not depend on a constant added to all logits.
     """
     if penalty == 1.0 or not len(seen):
         return logp
     penalized = logp.copy()
-    # Ids may repeat in `seen`: gather first, so that each word is penalised once.
+    # Ids may repeat in `seen`: read from `logp`, so that each word is penalised once.
     penalized[seen] = logp[seen] * penalty
     return penalized
 
 
-def apply_temperature(logp: Floats, temperature: float) -> Floats:
+def apply_temperature(logp: LogProbabilities, temperature: float) -> LogProbabilities:
     """Divide by `temperature` (above 0): below 1 sharpens, above 1 flattens."""
-    # Differences to the best are divided: they cannot all become minus infinity at a tiny temperature.
+    # Differences to the maximum are divided: they cannot all become minus infinity at a tiny temperature.
     if temperature == 1.0:
         return logp
-    cooled: Floats = logp - logp.max()
+    cooled: LogProbabilities = logp - logp.max()
     with np.errstate(over="ignore"):
         # In float32 a temperature can round to 0.
         cooled /= max(temperature, float(np.finfo(cooled.dtype).tiny))
     return cooled
 
 
-def only(logp: Floats, words: Integers) -> Floats:
+def keep_only(logp: LogProbabilities, words: TokenIds) -> LogProbabilities:
     """Rule out all but `words`, unless none of them is possible."""
     kept = np.full_like(logp, -np.inf)
     kept[..., words] = logp[..., words]
     return kept if np.isfinite(kept).any() else logp
 
 
-def keep_top_k(logp: Floats, k: int) -> Floats:
-    """Keep the `k` likeliest words; of equally likely ones, those with the lower ids. 0 keeps all."""
+def keep_top_k(logp: LogProbabilities, k: int) -> LogProbabilities:
+    """Keep the `k` most probable words; of equally probable ones, those with the lower ids. 0 keeps all."""
     if k == 0 or k >= len(logp):
         return logp
     return _keep_best(logp, k, _kth_largest(logp, k))
 
 
-def keep_top_p(logp: Floats, p: float) -> Floats:
-    """Keep the smallest set of likeliest words whose probabilities sum to `p` or more.
+def keep_top_p(logp: LogProbabilities, p: float) -> LogProbabilities:
+    """Keep the smallest set of most probable words whose probabilities sum to `p` or more.
 
-    Nucleus sampling (Holtzman et al. 2020, equation 2). Of equally likely words the lower ids come first.
+    Nucleus sampling (Holtzman et al. 2020, equation 2). Of equally probable words the lower ids come first.
     """
     if p >= 1.0:
         return logp
     highest = logp.max()
     weights = _exp(logp, highest)
     enough = p * weights.sum(dtype=np.float64)
-    # Half the vocabulary may be in the set, which takes long to sort: only the bin at its edge is sorted.
+    # Half the vocabulary can be in the set, which takes long to sort: only the bin at its edge is sorted.
     depths = highest - logp
     np.minimum(depths, (BINS - 1) / BINS_PER_NAT, out=depths)
     depths *= BINS_PER_NAT
     bins = depths.astype(np.int16)
-    # In parts: bincount makes an int64 and a float64 of each number, which the cache should hold.
+    # In parts: bincount converts each number to int64 and float64, and these should stay in the cache.
     starts = range(0, len(logp), COUNTED_AT_ONCE)
     counted = (slice(start, start + COUNTED_AT_ONCE) for start in starts)
     mass = np.cumsum(np.sum([np.bincount(bins[part], weights[part], BINS) for part in counted], axis=0))
@@ -170,29 +168,29 @@ def keep_top_p(logp: Floats, p: float) -> Floats:
     return _keep_best(logp, int((bins < edge).sum()) + last + 1, ordered[last])
 
 
-def keep_min_p(logp: Floats, p: float) -> Floats:
-    """Keep the words whose probability is at least `p` times the likeliest one's (Nguyen et al. 2024)."""
+def keep_min_p(logp: LogProbabilities, p: float) -> LogProbabilities:
+    """Keep the words whose probability is at least `p` times the highest one (Nguyen et al. 2024)."""
     if p == 0.0:
         return logp
-    kept: Floats = np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
+    kept: LogProbabilities = np.where(logp >= logp.max() + math.log(p), logp, logp.dtype.type(-np.inf))
     return kept
 
 
-def _kth_largest(logp: Floats, k: int) -> np.floating[Any]:
-    """Return the `k`-th largest value, or the smallest that is finite where fewer are."""
+def _kth_largest(logp: LogProbabilities, k: int) -> np.floating:
+    """Return the `k`-th largest value; where fewer are finite, the smallest of these."""
     values = logp
     if k <= len(logp) // BLOCK:
-        # The k-th largest of the blocks' maxima is reached by k words at least, and by few more.
+        # At least k words have the k-th largest of the blocks' maxima or more, and few more than k.
         maxima = np.maximum.reduceat(logp, np.arange(0, len(logp), BLOCK))
         values = logp[logp >= np.partition(maxima, -k)[-k]]
-    # Selecting among thousands of equal values, such as minus infinity, is very slow.
+    # np.partition is very slow with thousands of equal values, such as minus infinity.
     values = values[values > -np.inf]
-    found: np.floating[Any] = values.min() if k >= len(values) else np.partition(values, -k)[-k]
-    return found
+    kth: np.floating = values.min() if k >= len(values) else np.partition(values, -k)[-k]
+    return kth
 
 
-def _keep_best(logp: Floats, size: int, threshold: np.floating[Any]) -> Floats:
-    """Keep the `size` likeliest words, given the log-probability of the least likely of them."""
+def _keep_best(logp: LogProbabilities, size: int, threshold: np.floating) -> LogProbabilities:
+    """Keep the `size` most probable words, given the smallest log-probability among them."""
     ids = np.flatnonzero(logp >= threshold)
     if len(ids) > size:
         tied = np.flatnonzero(logp[ids] == threshold)
@@ -202,34 +200,34 @@ def _keep_best(logp: Floats, size: int, threshold: np.floating[Any]) -> Floats:
     return kept
 
 
-def likeliest(logp: Floats, k: int) -> Integers:
-    """Return the ids of the `k` likeliest words, the likeliest first, equally likely ones by id.
+def top_ids(logp: LogProbabilities, k: int) -> TokenIds:
+    """Return the ids of the `k` most probable words, the most probable first, equally probable ones by id.
 
-    Words that are ruled out are never among them, so there may be fewer.
+    Words that are ruled out are not among them, so there may be fewer.
     """
     ids = np.flatnonzero(np.isfinite(keep_top_k(logp, k)))
     return ids[np.argsort(-logp[ids], kind="stable")]
 
 
-def shape(logp: Floats, sampling: Sampling) -> Floats:
-    """Apply temperature, top-k, top-p and min-p, in that order. Temperature 0 keeps only the likeliest."""
+def apply_filters(logp: LogProbabilities, sampling: Sampling) -> LogProbabilities:
+    """Apply temperature, top-k, top-p and min-p, in that order; temperature 0 keeps one word."""
     if sampling.temperature == 0.0:
-        return only(logp, np.array([logp.argmax()]))
+        return keep_only(logp, np.array([logp.argmax()]))
     logp = apply_temperature(logp, sampling.temperature)
     logp = keep_top_k(logp, sampling.top_k)
     logp = keep_top_p(logp, sampling.top_p)
     return keep_min_p(logp, sampling.min_p)
 
 
-def pick(logp: Floats, sampling: Sampling, random: np.random.Generator) -> int:
-    """Choose one word id as `sampling` says: `shape`, then `choose`."""
-    return int(logp.argmax()) if sampling.temperature == 0.0 else choose(shape(logp, sampling), random)
+def sample_id(logp: LogProbabilities, sampling: Sampling, random: np.random.Generator) -> int:
+    """Return one word id: `apply_filters`, then `draw`."""
+    return int(logp.argmax()) if sampling.temperature == 0.0 else draw(apply_filters(logp, sampling), random)
 
 
-def choose(logp: Floats, random: np.random.Generator) -> int:
-    """Draw one word id from the distribution that `logp` [word] describes up to a constant."""
+def draw(logp: LogProbabilities, random: np.random.Generator) -> int:
+    """Draw one word id from the distribution whose log-probabilities are `logp` [word] plus a constant."""
     weights = _exp(logp, logp.max())
-    # A running sum over blocks, then inside of one: over all words it would take most of the time.
+    # A cumulative sum over blocks, then inside one block: over all words it would take most of the time.
     sums = np.cumsum(np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64))
     drawn = random.random() * sums[-1]
     block = _place(sums, drawn)
@@ -237,21 +235,23 @@ def choose(logp: Floats, random: np.random.Generator) -> int:
     return block * BLOCK + _place(inside, drawn - (sums[block - 1] if block else 0.0))
 
 
-def _exp(logp: Floats, highest: np.floating[Any]) -> Floats:
-    # In one array: another would cost as much as all else.
+def _exp(logp: LogProbabilities, highest: np.floating) -> Floats:
+    # In one array: allocating another takes as long as the rest.
     weights: Floats = logp - highest
     return np.exp(weights, out=weights)
 
 
 def _place(cumulative: Floats, drawn: float) -> int:
-    """Return the first place whose running sum is above `drawn`."""
-    # Rounding can put the draw on the very end: the last place that adds anything.
+    """Return the first place whose cumulative sum is above `drawn`."""
+    # Rounding can move the draw to the end of the sum: then the last place with a weight is taken.
     last = int(cumulative.searchsorted(cumulative[-1]))
     return min(int(cumulative.searchsorted(drawn, side="right")), last)
 
 
-def beam_step(scores: Floats, logp: Floats, beams: int) -> tuple[Integers, Integers, Floats]:
-    """Extend every beam by every word and keep the best `beams` of them.
+def beam_step(
+    scores: Float64s, logp: LogProbabilities, beams: int
+) -> tuple[Integers, TokenIds, LogProbabilities]:
+    """Extend every beam by every word and keep the best `beams` extensions.
 
     Args:
         scores: log-probability of each beam so far, [beam].
@@ -259,9 +259,10 @@ def beam_step(scores: Floats, logp: Floats, beams: int) -> tuple[Integers, Integ
         beams: how many to keep.
 
     Returns:
-        For each beam that is kept, best first: the beam it extends, the word added, its new score. Ruled-out
-        words (minus infinity) are never taken, so fewer than `beams` may come back.
+        For each extension, the best first: the beam, the word, and the new score. Words that are ruled out
+            are
+        never taken, so there may be fewer than `beams`.
     """
     total = (scores[:, None] + logp).ravel()
-    best = likeliest(total, beams)
+    best = top_ids(total, beams)
     return best // logp.shape[1], best % logp.shape[1], total[best]

@@ -1,4 +1,4 @@
-"""How likely a text is: log-probability, perplexity and bits per character, of text of any size."""
+"""The score of a text: log-probability, perplexity and bits per character, for text of any size."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from itertools import chain
 
 import numpy as np
 
+from foretell.arrays import LogProbabilities, TokenIds
 from foretell.errors import DataError
-from foretell.runtime.words.networks import ArticleNetwork, Floats, Integers, StreamNetwork
+from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.text.line_encoder import LineEncoder
 from foretell.text.tokenizer import Tokenizer
 
-# Bounds on what is held at once; none of them changes a number.
+# Bounds on the memory; none of them changes a number.
 LOGITS_AT_ONCE = 4_000_000
-MOST_STEPS = 256
+MAX_STEPS = 256
 LINES_AT_ONCE = 4096
 CHARACTERS_AT_ONCE = 1 << 20
-LONGEST_PIECE = 1 << 16
+MAX_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How likely a language model finds a text.
+    """The probability of a text under a language model.
 
     Attributes:
-        tokens: predictions made: each word and each line's end (article: each word after a known window).
-        words: words in the text; punctuation marks count where the tokenizer takes them as words.
-        characters: code points predicted, one more for each line's end (article: for the space before
+        tokens: number of predictions: each word and the end of each line (article: each word after a window
+            of known words).
+        words: words of the text; punctuation marks count where the tokenizer makes words of them.
+        characters: code points predicted, plus one for the end of each line (article: for the space before
             each word).
         unknown: words that are not in the vocabulary. An lstm predicts them as `<unk>`; the article's network
-            cannot, so windows that touch one are left out.
+            cannot, so windows with one are left out.
         log_probability: natural logarithm of the probability of all predictions together.
         perplexity: exp(-log_probability / tokens).
         bits_per_character: -log2 probability / characters.
@@ -51,28 +53,28 @@ class Score:
 
 
 class Tally:
-    """The counts of a score while it is being made."""
+    """The sums that a score is computed from."""
 
     def __init__(self) -> None:
         self.tokens = self.words = self.characters = self.unknown = 0
         self.log_probability = 0.0
 
-    def add(self, log_probabilities: Floats) -> None:
-        """Count predictions by the log-probabilities [prediction] of what really followed."""
+    def add(self, log_probabilities: LogProbabilities) -> None:
+        """Add predictions by the log-probability [prediction] of the actual next word."""
         self.tokens += len(log_probabilities)
         self.log_probability += float(log_probabilities.sum(dtype=np.float64))
 
     def score(self) -> Score:
-        """Return the finished score.
+        """Return the score.
 
         Raises:
-            DataError: nothing was predicted.
+            DataError: there was no prediction.
         """
         if not self.tokens:
             raise DataError(
-                expected="text that the model can predict at least one word of",
-                found=f"{self.words} words, {self.unknown} of them unknown to the model",
-                fix="give a longer text, or one like what the model was trained on",
+                expected="a text with at least one word that the model can predict",
+                found=f"{self.words} words, {self.unknown} of them not in the vocabulary",
+                fix="give a longer text, or one similar to the training text",
             )
         loss = -self.log_probability / self.tokens
         return Score(
@@ -87,19 +89,19 @@ class Tally:
 
 
 def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int) -> Score:
-    """Score lines as one stream that starts after an end of line, the state carried from chunk to chunk.
+    """Score lines as one stream that starts after an end of line; the state is carried from chunk to chunk.
 
-    Blank lines are skipped, as training skips them. Time is linear in the text, memory constant. This thread
-    tokenizes and runs the network, which must go chunk by chunk; the softmax of a chunk, which costs about
-    as much with a small network, is left to the others.
+    Blank lines are skipped, as in training. Time is linear in the text, memory constant. This thread
+    tokenizes and runs the network, chunk after chunk; the softmax of a chunk, which takes about as long with
+    a small network, runs on the other threads.
     """
     tally = Tally()
     state = network.zero_state()
-    waiting: deque[Future[Floats]] = deque()
+    waiting: deque[Future[LogProbabilities]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer):
-            told, state = network.tell(chunk, state)
-            waiting.append(pool.submit(told))
+            log_probabilities, state = network.score_later(chunk, state)
+            waiting.append(pool.submit(log_probabilities))
             while len(waiting) > threads:
                 tally.add(waiting.popleft().result())
         for future in waiting:
@@ -107,11 +109,11 @@ def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str
     return tally.score()
 
 
-def _chunks(stream: Iterable[Integers], tokenizer: Tokenizer) -> Iterator[Integers]:
+def _chunks(stream: Iterable[TokenIds], tokenizer: Tokenizer) -> Iterator[TokenIds]:
     """Cut a stream into chunks [step + 1]: the first id of each is the last of the one before."""
-    steps = max(1, min(MOST_STEPS, LOGITS_AT_ONCE // tokenizer.size))
+    steps = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     end = tokenizer.end_of_line
-    left = np.array([] if end is None else [end], np.int64)
+    left: TokenIds = np.array([] if end is None else [end], np.int64)
     for ids in stream:
         _check_known(ids)
         left = np.concatenate([left, ids])
@@ -125,12 +127,12 @@ def _chunks(stream: Iterable[Integers], tokenizer: Tokenizer) -> Iterator[Intege
 
 
 def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable[str]) -> Score:
-    """Score the word after each window of the text, whose lines are one stream of words."""
+    """Score the word after each window of a text; its lines are one stream of words."""
     tally = Tally()
     lengths = np.array([len(tokenizer.word(word)) for word in range(tokenizer.size)])
     size = network.window + 1
-    batch = max(1, min(MOST_STEPS, LOGITS_AT_ONCE // tokenizer.size))
-    waiting = np.array([], np.int64)
+    batch = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
+    waiting: TokenIds = np.array([], np.int64)
     for ids in _stream(tokenizer, lines, tally, ends=False):
         waiting = np.concatenate([waiting, ids])
         if len(waiting) < size:
@@ -145,23 +147,23 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
     return tally.score()
 
 
-def _check_known(ids: Integers) -> None:
+def _check_known(ids: TokenIds) -> None:
     if (ids < 0).any():
         raise DataError(
-            expected="words that the model knows: split at white space, it has none for unknown words",
-            found="a word that it does not know",
+            expected="words of the vocabulary: tokens split at white space have no unknown word",
+            found="another word",
             fix="train with --tokens words",
         )
 
 
-def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool) -> Iterator[Integers]:
-    """Yield ids [token] of the text and count them.
+def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: bool) -> Iterator[TokenIds]:
+    """Yield ids [token] of the text, and add its counts to `tally`.
 
     Args:
-        tokenizer: gives the ids; -1 stays for a word that it has none for.
+        tokenizer: the tokenizer; a word without an id has -1.
         lines: the text.
         tally: counts words, unknown words and, with `ends`, characters.
-        ends: lines matter: each is followed by an end of line, where the tokenizer has one.
+        ends: whether each line is followed by an end of line, where the tokenizer has one.
     """
     encoder = LineEncoder(tokenizer)
     unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
@@ -177,34 +179,34 @@ def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: b
 
 
 def _breaks(ended: list[bool], ends: bool) -> Iterator[str]:
-    """Yield what stands after each text."""
+    """Yield the separator after each text."""
     return ("\n" if ends and is_last else " " for is_last in ended)
 
 
 def _batches(lines: Iterable[str]) -> Iterator[tuple[list[str], list[bool]]]:
-    """Group lines for encoding: the texts, and whether each ends its line."""
+    """Group lines for encoding: the texts, and whether each is the end of its line."""
     texts: list[str] = []
     ended: list[bool] = []
-    held = 0
+    characters = 0
     for text, ends in chain.from_iterable(map(_pieces, lines)):
         texts.append(text)
         ended.append(ends)
-        held += len(text)
-        if held >= CHARACTERS_AT_ONCE or len(texts) >= LINES_AT_ONCE:
+        characters += len(text)
+        if characters >= CHARACTERS_AT_ONCE or len(texts) >= LINES_AT_ONCE:
             yield texts, ended
-            texts, ended, held = [], [], 0
+            texts, ended, characters = [], [], 0
     if texts:
         yield texts, ended
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the lines of `text` that are not blank, very long ones in pieces; True: a line's last piece."""
+    """Yield the lines that are not blank, long ones in pieces, and whether each piece is a line's last."""
     for line in text.split("\n"):
         line = line.rstrip("\r")
         start = 0
-        while len(line) - start > LONGEST_PIECE:
-            stop = line.rfind(" ", start + 1, start + LONGEST_PIECE)
-            stop = stop if stop > 0 else start + LONGEST_PIECE
+        while len(line) - start > MAX_PIECE:
+            stop = line.rfind(" ", start + 1, start + MAX_PIECE)
+            stop = stop if stop > 0 else start + MAX_PIECE
             yield line[start:stop], False
             start = stop
         if start or line.strip():

@@ -1,4 +1,4 @@
-"""Chosen words as a text: what each adds, white space and all, until something that ends it appears."""
+"""Chosen words as text: the piece that each word adds, with its white space, up to a stop."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from foretell.text.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A word that may come next.
+    """A possible next word.
 
     Attributes:
-        word: the word as the tokenizer knows it; `<eos>` is the end of a line.
-        probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that begin so).
+        word: the word as the vocabulary has it; `<eos>` is the end of a line.
+        probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that begin with
+            it).
     """
 
     word: str
@@ -29,12 +30,11 @@ class Written:
     """One word of a continuation.
 
     Attributes:
-        word: the word as the tokenizer knows it.
-        text: what it adds to the text: the word with the white space before it, "\\n" for the end of a line;
-            of a word that the prompt had begun, the rest; of one in which a stop appears, what is before it.
-        log_probability: of the whole word, in nats, as the model says it: before temperature, filters and
-            penalties.
-        likeliest: the likeliest words in its place, as many as were asked for, the likeliest first.
+        word: the word as the vocabulary has it.
+        text: the text that it adds: the word with the white space before it, "\\n" for the end of a line; of
+            a word that the prompt had begun, the rest; of a word in which a stop begins, the part before it.
+        log_probability: of the whole word, in nats, before temperature, filters and penalties.
+        likeliest: the most probable words in its place, as many as `alternatives`, the most probable first.
     """
 
     word: str
@@ -48,10 +48,10 @@ class Continuation:
     """A whole continuation.
 
     Attributes:
-        text: it, without the prompt.
-        words: its words, one by one; their texts joined are `text`.
+        text: the continuation without the prompt.
+        words: its words; their texts joined are `text`.
         log_probability: of all its words together, in nats.
-        finished: "stop" where a stop ended it, "length" where it has as many words as were asked for.
+        finished: "stop" where a stop ended it, "length" where it has as many words as requested.
     """
 
     text: str
@@ -61,7 +61,7 @@ class Continuation:
 
 
 class Chosen(NamedTuple):
-    """A word id, its log-probability in the model's own distribution, and the likeliest ids there."""
+    """A word id, its log-probability, and the most probable ids, each with its probability."""
 
     id: int
     log_probability: float
@@ -69,13 +69,13 @@ class Chosen(NamedTuple):
 
 
 class Pieces:
-    """Gives the piece of text that each further id adds. May be copied, so that beams can branch.
+    """Returns the piece of text that each further id adds. May be copied, so that beams can branch.
 
     Args:
-        tokenizer: gives the words; its style says where spaces go.
-        prompt: the ids of the prompt, which bear on what follows (an open quotation mark).
+        tokenizer: the tokenizer; its style determines the spaces.
+        prompt: the ids of the prompt, which affect the spaces (an open quotation mark).
         text: the prompt itself: after white space no space is added.
-        begun: what the prompt holds already of the first word.
+        begun: the letters of the first word that the prompt already has.
     """
 
     def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
@@ -87,7 +87,7 @@ class Pieces:
         self._begun = len(begun)
 
     def add(self, id: int) -> str:
-        """Return what this id adds, and go on after it."""
+        """Return the piece that this id adds."""
         piece = self._spacing.piece(self._visible(id))
         if self._spaced:
             piece = piece.lstrip(" ")[self._begun :]
@@ -95,7 +95,7 @@ class Pieces:
         return piece
 
     def copy(self) -> Pieces:
-        """Return one that goes on from here by itself."""
+        """Return an independent copy."""
         other = copy.copy(self)
         other._spacing = copy.deepcopy(self._spacing)
         return other
@@ -105,16 +105,16 @@ class Pieces:
 
 
 class Writing(Iterator[Written]):
-    """A continuation that is being written: gives each word as soon as no stop can begin in it.
+    """A continuation in progress: an iterator over its words, each given as soon as no stop can begin in it.
 
     Args:
-        chosen: the words, as they come.
+        chosen: the words, in order.
         pieces: turns them into text.
-        tokenizer: gives the words.
-        stop: texts that end it: it goes as far as where the first of them begins.
+        tokenizer: the tokenizer.
+        stop: texts that end the continuation: it ends before the first of them.
 
     Attributes:
-        finished: "" while it is being written, then "stop" or "length", as in `Continuation`.
+        finished: "" while the continuation is in progress, then "stop" or "length", as in `Continuation`.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Writing(Iterator[Written]):
         return next(self._words)
 
     def whole(self) -> Continuation:
-        """Write it to its end."""
+        """Complete the continuation and return it."""
         words = tuple(self)
         text = "".join(word.text for word in words)
         assert self.finished
@@ -147,6 +147,7 @@ class Writing(Iterator[Written]):
                 self.finished = "stop"
                 yield from _up_to(waiting, end)
                 return
+            # Characters in which no stop can begin.
             safe = len(text) - begun_at_end(text, stop)
             while waiting and len(waiting[0].text) <= safe:
                 safe -= len(waiting[0].text)
@@ -160,12 +161,12 @@ class Writing(Iterator[Written]):
 
 
 def stops_at(text: str, stop: Sequence[str]) -> int | None:
-    """Return where the first of the texts `stop` begins in `text`, or None where none is in it."""
+    """Return where the first of the texts `stop` begins in `text`; None where it contains none."""
     return min((at for each in stop if (at := text.find(each)) >= 0), default=None)
 
 
 def begun_at_end(text: str, stop: Sequence[str]) -> int:
-    """Return how many characters at the end of `text` could be the beginning of one of `stop`."""
+    """Return how many characters at the end of `text` may be the beginning of one of `stop`."""
     longest = min(len(text), max(map(len, stop)) - 1)
     return next(
         (n for n in range(longest, 0, -1) if any(each.startswith(text[-n:]) for each in stop)),

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Probabilities
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import Probabilities
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.tokens import Targets, TokenizedTexts, Weights
 

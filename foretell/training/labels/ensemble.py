@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, Probabilities, log_of
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.ensemble_fit import LINEAR, fit_ensemble
 from foretell.training.labels.linear import refit_linear

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from foretell.ngrams.ensemble import Ensemble, LogProbabilities, softmax
+from foretell.arrays import LogProbabilities
+from foretell.ngrams.ensemble import Ensemble, softmax
 from foretell.training.labels.tokens import Targets
 
 

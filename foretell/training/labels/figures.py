@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.data.split import Split
 from foretell.metrics import (
@@ -16,7 +17,7 @@ from foretell.metrics import (
     mean_loss,
     reliability_bins,
 )
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, Probabilities
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.training.labels.linear import LinearStep
 from foretell.training.labels.network import TrainedNetwork
 from foretell.training.labels.pseudo_labels import PseudoLabels

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.data.split import Split
 from foretell.metrics import log_loss, mean_accuracy
-from foretell.ngrams.ensemble import Ensemble, LogProbabilities, linear_log_probabilities
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.events import Note
 from foretell.training.labels.linear_fit import fit_ngrams

@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
+from foretell.arrays import Float32s, NgramKeys, TokenIds
 from foretell.errors import DataError
-from foretell.ngrams.counting import CountedTexts, Ids, count_ngrams
-from foretell.ngrams.keys import Keys
-from foretell.ngrams.linear import LinearModel, Scores
+from foretell.ngrams.counting import CountedTexts, count_ngrams
+from foretell.ngrams.linear import LinearModel
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,7 +55,7 @@ _FEW_ENTRIES = 1 << 20
 
 
 def fit_ngrams(
-    ids: Ids,
+    ids: TokenIds,
     starts: npt.NDArray[np.integer],
     targets: npt.NDArray[np.floating],
     size: int,
@@ -127,7 +127,7 @@ def select_texts(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedT
     return dataclasses.replace(counted, keys=keys, starts=starts, texts=texts, n_texts=n_texts)
 
 
-def influential(weights: Scores, counts: Keys) -> Keys:
+def influential(weights: Float32s, counts: NgramKeys) -> NgramKeys:
     """Return the features, ascending, without which the scores of the texts would be noticeably different."""
     variance = (weights.astype(np.float64) ** 2).sum(axis=1) * counts
     order = np.argsort(variance, kind="stable")
@@ -169,13 +169,13 @@ class _Design:
         # Threads would cost more than they save. They end with this object.
         self._map = ThreadPoolExecutor(_BLOCKS).map if len(texts) > _FEW_ENTRIES else map
 
-    def scores(self, values: Scores) -> Scores:
+    def scores(self, values: Float32s) -> Float32s:
         """Return [text, column]: the sum of `values` [feature + 1, column] over the features of each text."""
-        sums: Iterable[Scores] = self._map(lambda block: block[1] @ values[block[0]], self._blocks)
-        result: Scores = functools.reduce(np.add, sums) + values[-1]
+        sums: Iterable[Float32s] = self._map(lambda block: block[1] @ values[block[0]], self._blocks)
+        result: Float32s = functools.reduce(np.add, sums) + values[-1]
         return result
 
-    def sums(self, values: npt.NDArray[np.floating]) -> Scores:
+    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
         """Return [feature + 1, column]: the sum of `values` [text, column] over the texts of each feature."""
         single = values.astype(np.float32)
         sums = self._map(lambda block: block[1].T @ single, self._blocks)
@@ -188,7 +188,7 @@ def _fit(
     weights: Floats,
     penalty: float,
     count_penalty: float,
-) -> Scores:
+) -> Float32s:
     """Return [feature + 1, column], the weights and last the bias, for targets [text, label]."""
     design = _Design(counted)
     sums = design.sums(weights * np.append(targets, np.ones((len(targets), 1)), axis=1))
@@ -220,12 +220,12 @@ class _Problem:
     """
 
     design: _Design
-    scale: Scores
+    scale: Float32s
     offset: Floats
     targets: npt.NDArray[np.floating]
     weights: Floats
 
-    def minimum(self) -> Scores:
+    def minimum(self) -> Float32s:
         """Minimise by Newton's method from zero, steps halved until they descend."""
         u = np.zeros(self.scale.shape, np.float32)
         scores = np.repeat(self.offset, len(self.targets), axis=0)
@@ -250,7 +250,9 @@ class _Problem:
             u, scores, loss = new_u, new_scores, new_loss
         return u
 
-    def _newton_step(self, gradient: Scores, probabilities: Floats, accuracy: float) -> tuple[Scores, Floats]:
+    def _newton_step(
+        self, gradient: Float32s, probabilities: Floats, accuracy: float
+    ) -> tuple[Float32s, Floats]:
         """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
 
         Returns:
@@ -278,7 +280,7 @@ class _Problem:
             direction = better + np.float32(size / before) * direction
         return step, moved
 
-    def _back(self, values: Floats) -> Scores:
+    def _back(self, values: Floats) -> Float32s:
         """Return the gradient [feature + 1, column] of weighted scores whose own gradient is `values`."""
         return self.scale * self.design.sums(self.weights * values)
 
@@ -297,5 +299,5 @@ class _Problem:
         return probabilities
 
 
-def _dot(first: Scores, second: Scores) -> float:
+def _dot(first: Float32s, second: Float32s) -> float:
     return float(np.vdot(first, second))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretell.arrays import Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import Probabilities
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
-from foretell.ngrams.ensemble import Probabilities
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress

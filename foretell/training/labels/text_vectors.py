@@ -30,9 +30,10 @@ import numpy.typing as npt
 from numba import njit
 from scipy import sparse
 
+from foretell.arrays import LogProbabilities
 from foretell.machine import usable_processors
 from foretell.ngrams.counting import CountedTexts
-from foretell.ngrams.ensemble import LogProbabilities, linear_log_probabilities
+from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
-from foretell.runtime.labels.classifier import BATCH, LabelsRuntime
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
@@ -197,68 +195,8 @@ def test_a_threshold_that_is_no_probability_is_refused(any_labels: LabelsRuntime
         any_labels.classify(["the mind"], abstain_below=least)
 
 
-def flags(runtime: LabelsRuntime, text: str) -> tuple[str, ...]:
-    (verdict,) = runtime.classify([text])
-    return verdict.flags
-
-
-@pytest.mark.parametrize("name", ["base", "article"])
-def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name: str) -> None:
-    runtime = labels_model(name, metrics={"shortest_text": 6, "longest_text": 10})
-    for text in ("", " \n\t"):
-        assert flags(runtime, text) == ("empty",)
-    assert flags(runtime, "the mind adapts") == ()
-    assert flags(runtime, "the mind") == ("far shorter than any seen in training",)
-    assert flags(runtime, "mind " * 20) == ()
-    assert flags(runtime, "mind " * 21) == ("far longer than any seen in training",)
-    assert flags(runtime, "the mind zebra quux") == ()
-    assert flags(runtime, "the zebra quux") == ("mostly unknown words",)
-    assert flags(runtime, "zebra " * 21) == ("mostly unknown words", "far longer than any seen in training")
-    together = runtime.classify(["the mind adapts", "", "the mind", "the zebra quux"])
-    assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
-
-
-def test_a_model_without_the_figures_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
-    for metrics in ({}, {"shortest_text": None, "longest_text": "many"}):
-        runtime = labels_model(metrics=metrics)
-        assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()
-        assert flags(runtime, "zebra") == ("mostly unknown words",)
-
-
-def test_a_text_of_which_only_the_end_is_read_has_its_whole_length(
-    labels_model: Callable[..., LabelsRuntime],
-) -> None:
-    text = "the mind " * 20_000
-    assert flags(labels_model(metrics={"longest_text": 21_000}), text) == ()
-    assert flags(labels_model(metrics={"longest_text": 19_000}), text) == (
-        "far longer than any seen in training",
-    )
-
-
-def test_threads_change_no_number(labels_model: Callable[..., LabelsRuntime]) -> None:
-    texts = [" ".join(WORDS[: i % 9]) for i in range(300)]
-    one, three = (labels_model(threads=threads).predict_proba(texts) for threads in (1, 3))
-    np.testing.assert_array_equal(one, three)
-    with pytest.raises(SettingsError, match="threads"):
-        labels_model(threads=0)
-
-
-def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., LabelsRuntime]) -> None:
-    runtime = labels_model(threads=2)
-    met, inner = threading.Barrier(2, timeout=60), runtime._session
-
-    class Meeting:
-        def run(self, *arguments: Any) -> Any:
-            # Breaks where the other batch waits for this one's end.
-            met.wait()
-            return inner.run(*arguments)
-
-    runtime._session = Meeting()  # type: ignore[assignment]
-    assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
-
-
-def test_a_words_model_is_refused(lstm: WordsRuntime) -> None:
-    with pytest.raises(UsageError, match="found a words model"):
+def test_a_language_model_is_refused(lstm: WordsRuntime) -> None:
+    with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
         LabelsRuntime.open(lstm.path)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.explanation import MOST_POINTS, linear_parts
+from foretell.runtime.labels.explanation import MAX_POINTS, linear_scores
 
 Labels = Callable[..., LabelsRuntime]
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
@@ -41,8 +41,8 @@ def random_model(size: int, columns: int, seed: int = 0, longest: int = 3) -> Li
 
 
 @pytest.fixture(scope="module", params=[2, 3])
-def mixed(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
-    """A network and a linear model of the first few words, mixed, for two labels and for three."""
+def both(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
+    """A network and a linear model of the first few words, both, for two labels and for three."""
     labels = ("neg", "pos", "so-so")[: request.param]
     linear = random_model(SIZE, 1 if request.param == 2 else 3)
     ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
@@ -81,8 +81,8 @@ def test_an_effect_is_what_taking_the_word_out_does(any_labels: LabelsRuntime, t
 
 @WARM
 @given(text=TEXTS)
-def test_network_and_linear_model_are_explained_together(mixed: LabelsRuntime, text: str) -> None:
-    check(mixed, text)
+def test_network_and_linear_model_are_explained_together(both: LabelsRuntime, text: str) -> None:
+    check(both, text)
 
 
 def test_a_linear_model_alone_is_explained(labels_model: Labels) -> None:
@@ -95,33 +95,33 @@ IDS = st.lists(st.integers(0, SIZE), max_size=25)
 
 
 @given(ids=IDS, columns=st.sampled_from([1, 3]), longest=st.integers(1, 3))
-def test_linear_parts_are_the_scores_of_the_variants(ids: list[int], columns: int, longest: int) -> None:
+def test_linear_scores_are_the_scores_of_the_variants(ids: list[int], columns: int, longest: int) -> None:
     # Few words, so that n-grams occur again, overlap, and are made anew by taking a word out.
     model = random_model(SIZE, columns, longest=longest)
-    found = linear_parts(model, ids)
+    found = linear_scores(model, ids)
     for i in range(len(ids)):
         np.testing.assert_allclose(found.without[i], model.scores([ids[:i] + ids[i + 1 :]])[0], atol=1e-5)
         np.testing.assert_allclose(found.upto[i], model.scores([ids[: i + 1]])[0], atol=1e-5)
     np.testing.assert_allclose(found.whole, model.scores([ids])[0], atol=1e-6)
-    np.testing.assert_allclose(model.bias + found.shares.sum(axis=0), found.whole, atol=1e-5)
+    np.testing.assert_allclose(model.bias + found.contributions.sum(axis=0), found.whole, atol=1e-5)
 
 
-def test_an_ngram_is_shared_by_its_places_and_words() -> None:
+def test_the_weight_of_an_ngram_is_divided_among_its_occurrences_and_words() -> None:
     # The words 2 and 3, and the pair 2 3, which is there twice.
     key = SIZE * (2 + 1) + 3
     weights = np.array([[1.0], [10.0], [100.0]], np.float32)
     model = LinearModel(np.array([2, 3, key]), weights, np.zeros(1, np.float32), SIZE)
-    found = linear_parts(model, [2, 3, 4, 2, 3])
-    assert found.shares[:, 0].tolist() == [0.5 + 25, 5 + 25, 0, 0.5 + 25, 5 + 25]
+    found = linear_scores(model, [2, 3, 4, 2, 3])
+    assert found.contributions[:, 0].tolist() == [0.5 + 25, 5 + 25, 0, 0.5 + 25, 5 + 25]
 
 
-def test_linear_parts_add_up_to_the_score_in_the_mixture(mixed: LabelsRuntime) -> None:
+def test_contributions_add_up_to_the_score_in_the_ensemble(both: LabelsRuntime) -> None:
     text = "the mind adapts and converts the mind"
-    found = mixed.explain(text)
-    assert mixed._linear is not None
-    scores = mixed._linear.scores([mixed.tokenizer.encode(text)])[0].astype(float)
-    logits = np.append(0, scores) if len(mixed.labels) == 2 else scores
-    label = mixed.labels.index(found.label)
+    found = both.explain(text)
+    assert both.model.linear is not None
+    scores = both.model.linear.scores([both.tokenizer.encode(text)])[0].astype(float)
+    logits = np.append(0, scores) if len(both.labels) == 2 else scores
+    label = both.labels.index(found.label)
     toward = 1.3 * (logits[label] - np.delete(logits, label).mean())
     assert found.linear_bias is not None
     parts = [word.linear for word in found.words if word.linear is not None]
@@ -151,7 +151,7 @@ def test_of_a_long_text_the_running_verdict_is_told_now_and_then(any_labels: Lab
     words = ("the mind adapts and converts " * 162).split()
     found = any_labels.explain(" ".join(words))
     assert (len(words), found.stride) == (810, 3)
-    assert len(found.running) == 270 <= MOST_POINTS
+    assert len(found.running) == 270 <= MAX_POINTS
     upto = any_labels.predict_proba([" ".join(words[:30])])[0]
     label = any_labels.labels.index(found.label)
     assert found.running[9] == pytest.approx(upto[label], abs=1e-5)
@@ -159,8 +159,8 @@ def test_of_a_long_text_the_running_verdict_is_told_now_and_then(any_labels: Lab
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "zebra", "\ud800"])
-def test_odd_texts_have_an_explanation(any_labels: LabelsRuntime, mixed: LabelsRuntime, text: str) -> None:
-    for runtime in (any_labels, mixed):
+def test_odd_texts_have_an_explanation(any_labels: LabelsRuntime, both: LabelsRuntime, text: str) -> None:
+    for runtime in (any_labels, both):
         found = runtime.explain(text)
         assert found.probability == pytest.approx(runtime.predict_proba([text])[0].max(), abs=1e-6)
         assert len(found.running) == len(found.words) <= 1

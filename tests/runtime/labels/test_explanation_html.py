@@ -112,8 +112,8 @@ def test_it_shows_the_words_that_did_most_first() -> None:
     assert html.index(">five</bdi>") < html.index(">two</bdi>")
     assert '<b class="for8" title="+1.33">five</b>' in html
     assert 'class="against' in html
-    assert "Linear part" in html
-    assert "Linear part" not in to_html(made("one two", linear=None))
+    assert "Contribution</th>" in html
+    assert "Contribution</th>" not in to_html(made("one two", linear=None))
 
 
 def test_weak_effects_are_not_made_to_look_strong() -> None:

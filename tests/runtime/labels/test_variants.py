@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.artifacts.directory import read_model, read_weights_of, write_model
 from foretell.artifacts.onnx_graph import build_onnx
 from foretell.artifacts.weights import Weights, weight_shapes
 from foretell.config import LabelsSettings, preset, with_changes
+from foretell.errors import ArtifactError
 from foretell.runtime.labels import variants
-from foretell.runtime.labels.classifier import SIDE_BY_SIDE, LabelsRuntime
-from foretell.runtime.labels.variants import Variants, read_weights
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.network import MIN_WORDS_FOR_VARIANTS
+from foretell.runtime.labels.variants import Variants
 from foretell.text.padding import pad_end
 
 Labels = Callable[..., LabelsRuntime]
@@ -65,7 +69,7 @@ def test_probabilities_are_onnx_runtimes(
     small, weights = random_weights(units, n_labels, seed)
     without = list(range(max(0, len(ids) - length), len(ids), stride))
     ends = list(range(stride, len(ids) + 1, stride))
-    with mock.patch.multiple(variants, _MULTIPLICATIONS_AT_ONCE=at_once, _WORK_A_THREAD=5 * units):
+    with mock.patch.multiple(variants, _MULTIPLICATIONS_AT_ONCE=at_once, _WORK_PER_THREAD=5 * units):
         found = Variants(weights, length, UNKNOWN, threads=threads)(ids, without, ends)
     texts = [ids, *(ids[:place] + ids[place + 1 :] for place in without), *(ids[:end] for end in ends)]
     expected = one_after_another(build_onnx(small, weights).SerializeToString(), texts, length)
@@ -102,10 +106,15 @@ def test_the_weights_are_left_as_they_were() -> None:
 # ---- As explanations use them
 
 TEXT = " ".join(WORDS * 5)
+LAYERS = [
+    f"lstm_{direction}/{part}"
+    for direction in ("forward", "backward")
+    for part in ("kernel", "recurrent_kernel", "bias")
+]
 
 
 def has_read_weights(runtime: LabelsRuntime) -> bool:
-    return vars(runtime).get("_side_by_side") is not None
+    return vars(runtime._network).get("_variants") is not None
 
 
 @pytest.mark.parametrize("labels", [("neg", "pos"), ("bad", "good", "so-so")])
@@ -114,7 +123,7 @@ def test_an_explanation_is_the_same_either_way(labels_model: Labels, labels: tup
     runtime = labels_model(labels=labels, vocabulary=5)
     ours = runtime.explain(TEXT)
     assert has_read_weights(runtime)
-    vars(runtime)["_side_by_side"] = None
+    vars(runtime._network)["_variants"] = None
     theirs = runtime.explain(TEXT)
     assert (ours.label, len(ours.words)) == (theirs.label, len(theirs.words))
     assert ours.running == pytest.approx(theirs.running, abs=1e-5)
@@ -126,9 +135,9 @@ def test_an_explanation_is_the_same_either_way(labels_model: Labels, labels: tup
 def test_only_long_explanations_read_the_weights(labels_model: Labels) -> None:
     runtime = labels_model()
     list(runtime.classify([TEXT]))
-    runtime.explain(" ".join((WORDS * 5)[: SIDE_BY_SIDE - 1]))
+    runtime.explain(" ".join((WORDS * 5)[: MIN_WORDS_FOR_VARIANTS - 1]))
     assert not has_read_weights(runtime)
-    runtime.explain(" ".join((WORDS * 5)[:SIDE_BY_SIDE]))
+    runtime.explain(" ".join((WORDS * 5)[:MIN_WORDS_FOR_VARIANTS]))
     assert has_read_weights(runtime)
 
 
@@ -145,9 +154,10 @@ def changed(path: Path) -> None:
 
 
 def replaced(path: Path) -> None:
-    # Another model, whole in itself.
-    manifest = path / "manifest.json"
-    manifest.write_bytes(manifest.read_bytes() + b"\n")
+    """Put another model in its place."""
+    model = read_model(path)
+    weights = {name: weight + 1 for name, weight in model.require_weights().items()}
+    write_model(dataclasses.replace(model, weights=weights), path)
 
 
 @pytest.mark.parametrize("harm", [shutil.rmtree, changed, replaced])
@@ -155,10 +165,10 @@ def test_weights_that_are_not_those_opened_are_not_used(
     labels_model: Labels, harm: Callable[[Path], None]
 ) -> None:
     runtime = labels_model()
-    as_opened = (runtime.path / "manifest.json").read_bytes()
-    assert read_weights(runtime.path, as_opened) is not None
+    assert read_weights_of(runtime.model).keys() == {"embedding", *LAYERS, "output/kernel", "output/bias"}
     harm(runtime.path)
-    assert read_weights(runtime.path, as_opened) is None
+    with pytest.raises(ArtifactError):
+        read_weights_of(runtime.model)
     found = runtime.explain(TEXT)
     assert not has_read_weights(runtime)
     assert found.probability == pytest.approx(runtime.predict_proba([TEXT])[0].max(), abs=1e-6)

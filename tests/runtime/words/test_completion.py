@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,70 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.errors import SettingsError
-from foretell.runtime.words import sampling
-from foretell.runtime.words.predictor import Plan, WordsRuntime
-from foretell.runtime.words.writing import Chosen, Pieces, Writing
+from foretell.runtime.words.completion import CompletionOptions
+from foretell.runtime.words.predictor import WordsRuntime
+from tests.runtime.words.definitions import PROMPT, logp_after, prompt_ids
 
-PROMPT = "the mind adapts"
 Words = Callable[..., WordsRuntime]
 WARM = settings(deadline=None, max_examples=20)
-
-
-def logp_after(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
-    """The definition: read everything again from the start."""
-    logits, _ = runtime._network.read(ids)
-    return sampling.log_softmax(logits[0].astype(np.float64))
-
-
-def prompt_ids(runtime: WordsRuntime, text: str = PROMPT) -> list[int]:
-    end = runtime.tokenizer.end_of_line
-    assert end is not None
-    return [end, *runtime.tokenizer.encode(text)]
-
-
-STOPS = st.lists(st.text(" amnidthe.,\n", min_size=1, max_size=6), min_size=1, max_size=3)
-
-
-@WARM
-@given(ids=st.lists(st.integers(2, 18), max_size=20), stop=STOPS)
-def test_a_stop_ends_the_text_where_the_first_of_them_begins(
-    lstm: WordsRuntime, ids: list[int], stop: list[str]
-) -> None:
-    tokenizer = lstm.tokenizer
-    pieces = [Pieces(tokenizer, [], "x") for _ in range(2)]
-    whole = "".join(pieces[0].add(id) for id in ids)
-    writing = Writing((Chosen(id, -1.0) for id in ids), pieces[1], tokenizer, stop)
-    found = writing.whole()
-    ends = [whole.find(each) for each in stop if each in whole]
-    assert found.text == (whole[: min(ends)] if ends else whole)
-    assert found.finished == ("stop" if ends else "length")
-    assert "".join(word.text for word in found.words) == found.text
-    assert [word.word for word in found.words] == [tokenizer.word(id) for id in ids[: len(found.words)]]
-    assert all(word.text for word in found.words)
-
-
-@WARM
-@given(ids=st.lists(st.integers(2, 18), max_size=20), stop=STOPS)
-def test_a_word_is_given_as_soon_as_no_stop_can_begin_in_it(
-    lstm: WordsRuntime, ids: list[int], stop: list[str]
-) -> None:
-    pieces = Pieces(lstm.tokenizer, [], "x")
-    read = [""]
-
-    def chosen() -> Any:
-        for id in ids:
-            read.append(read[-1] + pieces.copy().add(id))
-            yield Chosen(id, 0.0)
-
-    def could_stop(text: str, before: int) -> bool:
-        return any(each.startswith(text[start:]) for each in stop for start in range(min(before, len(text))))
-
-    writing = Writing(chosen(), pieces, lstm.tokenizer, stop)
-    for k, _ in enumerate(writing, 1):
-        end = len(read[k])
-        assert all(could_stop(text, end) for text in read[k:-1])
-        has_ended = any(each in read[-1] for each in stop) or len(read) > len(ids)
-        assert has_ended or not could_stop(read[-1], end)
 
 
 def test_a_stop_is_any_text_and_its_word_is_never_shown_whole(lstm: WordsRuntime) -> None:
@@ -143,58 +84,6 @@ def test_the_same_seed_gives_the_same_text_however_it_is_asked_for(
     assert len(texts) == 1
 
 
-def expected_beams(runtime: WordsRuntime, words: int, penalty: float, stop: str) -> list[tuple[float, str]]:
-    """Score every continuation there is, each ended by the stop where it has it."""
-    tokenizer, prompt = runtime.tokenizer, prompt_ids(runtime)
-    allowed = [id for id in range(tokenizer.size) if id not in (tokenizer.pad, tokenizer.unknown)]
-    found: dict[tuple[int, ...], tuple[float, str]] = {}
-    for ids in itertools.product(allowed, repeat=words):
-        pieces, text, score = Pieces(tokenizer, prompt, PROMPT), "", 0.0
-        for n, id in enumerate(ids, 1):
-            score += logp_after(runtime, [*prompt, *ids[: n - 1]])[id]
-            text += pieces.add(id)
-            if stop in text or n == words:
-                found[ids[:n]] = (score / n**penalty, text.partition(stop)[0])
-                break
-    return sorted(found.values(), key=lambda each: -each[0])
-
-
-@pytest.mark.parametrize("penalty", [0.0, 1.0, 2.5, -1.0])
-def test_beams_of_different_lengths_are_compared_by_the_length_penalty(
-    words_model: Words, penalty: float
-) -> None:
-    runtime = words_model(vocabulary=3)
-    stop = runtime.tokenizer.word(4)
-    expected = expected_beams(runtime, 3, penalty, stop)
-    found = runtime.continuations(PROMPT, 5, beams=64, words=3, length_penalty=penalty, stop=stop)
-    assert [each.text for each in found] == [text for _, text in expected[:5]]
-    ranks = [each.log_probability / len(each.words) ** penalty for each in found if each.finished == "length"]
-    assert ranks == pytest.approx(sorted(ranks, reverse=True))
-
-
-def test_beams_end_early_only_when_nothing_better_can_come(words_model: Words) -> None:
-    runtime = words_model(vocabulary=3)
-    stop = runtime.tokenizer.word(3)
-    for beams, penalty in itertools.product((2, 3, 6), (0.0, 1.0, 3.0)):
-        how: dict[str, Any] = {"beams": beams, "length_penalty": penalty, "stop": stop}
-        short = runtime.continuations(PROMPT, words=12, **how)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("foretell.runtime.words.beams._is_settled", lambda *_: False)
-            assert runtime.continuations(PROMPT, words=12, **how) == short
-
-
-def test_the_best_beams_come_first_and_are_different(lstm: WordsRuntime) -> None:
-    found = lstm.continuations(PROMPT, 4, beams=6, words=5)
-    scores = [each.log_probability for each in found]
-    assert scores == sorted(scores, reverse=True)
-    assert len({each.text for each in found}) == 4
-    assert found[0].text == "".join(lstm.complete(PROMPT, beams=6, words=5))
-    with pytest.raises(SettingsError, match="n: expected at least 1, and no more than the 3 beams, found 4"):
-        lstm.continuations(PROMPT, 4, beams=3)
-    with pytest.raises(SettingsError, match="n: expected at least 1, found 0"):
-        lstm.continuations(PROMPT, 0)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -211,7 +100,7 @@ def test_the_best_beams_come_first_and_are_different(lstm: WordsRuntime) -> None
 )
 def test_values_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong)).replace("_", "-")):
-        Plan(**wrong)
+        CompletionOptions(**wrong)
 
 
 def test_an_option_that_does_not_exist_is_an_error(lstm: WordsRuntime) -> None:

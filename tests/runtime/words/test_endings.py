@@ -104,7 +104,7 @@ def test_complete_goes_on_within_the_word(lstm: WordsRuntime) -> None:
         assert len(pieces) == 4
     (found,) = lstm.continuations("the mind ob", unfinished=True, words=1)
     assert (found.text, found.words[0].word) == ("stacle", "obstacle")
-    logits, _ = lstm._network.read([2, *lstm.tokenizer.encode("the mind")])
+    logits, _ = lstm.network.read([2, *lstm.tokenizer.encode("the mind")])
     logp = sampling.log_softmax(logits[0])
     assert found.log_probability == pytest.approx(logp[lstm.tokenizer.id("obstacle")], abs=1e-4)
     beams = lstm.continuations("the a", 2, unfinished=True, words=2, beams=4)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from foretell.artifacts import manifest
 from foretell.errors import ArtifactError
-from foretell.runtime.words.networks import LstmNetwork, MixedNetwork
+from foretell.runtime.words.networks import InterpolatedNetwork, LstmNetwork
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_softmax
 from foretell.runtime.words.surprise import score_words, total
@@ -28,40 +28,42 @@ def ids_of(runtime: WordsRuntime) -> st.SearchStrategy[list[int]]:
 
 def by_hand(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
     """The probability of each word after `ids`, from the two models as they lie in the directory."""
-    network = runtime._network
-    assert isinstance(network, MixedNetwork)
+    network = runtime.network
+    assert isinstance(network, InterpolatedNetwork)
     logits, _ = network.network.read(ids)
     ngrams = runtime.model.kneser_ney
     assert ngrams is not None
     each = [ngrams.probabilities(np.array([*ids, word])) for word in range(ngrams.size)]
     share = SHARES[each[0][1][-1]]
-    of_ngrams = np.array([probabilities[-1] for probabilities, _ in each])
-    return (1 - share) * np.exp(log_softmax(logits[0])) + share * of_ngrams
+    of_kneser_ney = np.array([probabilities[-1] for probabilities, _ in each])
+    return (1 - share) * np.exp(log_softmax(logits[0])) + share * of_kneser_ney
 
 
-def test_next_is_the_weighted_mean_of_both(mixed: WordsRuntime) -> None:
+def test_next_is_the_weighted_mean_of_both(interpolated: WordsRuntime) -> None:
     for text in ("", "the mind adapts", "the mind adapts the", "zzz the impediment", "a\nthe mind"):
-        expected = by_hand(mixed, mixed._prompt(text))
-        found = mixed.next(text, k=mixed.tokenizer.size)
-        assert len(found) == mixed.tokenizer.size - 2
+        expected = by_hand(interpolated, interpolated._prompt_ids(text))
+        found = interpolated.next(text, k=interpolated.tokenizer.size)
+        assert len(found) == interpolated.tokenizer.size - 2
         for candidate in found:
-            word = mixed.tokenizer.id(candidate.word)
+            word = interpolated.tokenizer.id(candidate.word)
             assert word is not None
             assert candidate.probability == pytest.approx(expected[word], rel=1e-4)
 
 
-def test_a_phrase_of_the_training_text_goes_on_as_it_went_there(mixed: WordsRuntime) -> None:
-    assert mixed.next("its own purposes the obstacle", 1)[0].word == "to"
-    network_alone = WordsRuntime.from_model(dataclasses.replace(mixed.model, interpolation=None))
-    assert isinstance(network_alone._network, LstmNetwork)
-    assert network_alone.next("the mind", 1) != mixed.next("the mind", 1)
+def test_a_phrase_of_the_training_text_goes_on_as_it_went_there(interpolated: WordsRuntime) -> None:
+    assert interpolated.next("its own purposes the obstacle", 1)[0].word == "to"
+    network_alone = WordsRuntime(dataclasses.replace(interpolated.model, interpolation=None))
+    assert isinstance(network_alone.network, LstmNetwork)
+    assert network_alone.next("the mind", 1) != interpolated.next("the mind", 1)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_one_by_one_or_all_at_once_the_numbers_are_the_same(mixed: WordsRuntime, data: st.DataObject) -> None:
-    network, ids = mixed._network, data.draw(ids_of(mixed))
-    assert isinstance(network, MixedNetwork)
+def test_one_by_one_or_all_at_once_the_numbers_are_the_same(
+    interpolated: WordsRuntime, data: st.DataObject
+) -> None:
+    network, ids = interpolated.network, data.draw(ids_of(interpolated))
+    assert isinstance(network, InterpolatedNetwork)
     cut = data.draw(st.integers(0, len(ids)))
     logits, state = None, network.zero_state()
     if cut:
@@ -79,22 +81,22 @@ def test_one_by_one_or_all_at_once_the_numbers_are_the_same(mixed: WordsRuntime,
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_a_text_is_told_in_chunks_as_word_by_word(mixed: WordsRuntime, data: st.DataObject) -> None:
-    network, ids = mixed._network, np.array([2, *data.draw(ids_of(mixed))])
-    assert isinstance(network, MixedNetwork)
+def test_a_text_is_told_in_chunks_as_word_by_word(interpolated: WordsRuntime, data: st.DataObject) -> None:
+    network, ids = interpolated.network, np.array([2, *data.draw(ids_of(interpolated))])
+    assert isinstance(network, InterpolatedNetwork)
     cut = data.draw(st.integers(1, len(ids) - 1))
-    first, state = network.tell(ids[: cut + 1], network.zero_state())
+    first, state = network.score_later(ids[: cut + 1], network.zero_state())
     told = list(first())
     if cut < len(ids) - 1:
-        rest, state = network.tell(ids[cut:], state)
+        rest, state = network.score_later(ids[cut:], state)
         told += list(rest())
     whole, _ = network.advance(ids[None, :-1], network.zero_state())
     expected = whole[0, np.arange(len(ids) - 1), ids[1:]]
     np.testing.assert_allclose(told, expected, atol=1e-4)
 
 
-def test_streams_are_picked_with_their_last_words(mixed: WordsRuntime) -> None:
-    network = mixed._network
+def test_streams_are_picked_with_their_last_words(interpolated: WordsRuntime) -> None:
+    network = interpolated.network
     _, state = network.read([2, 5, 6])
     _, both = network.follow(np.array([7, 8]), network.pick(state, np.array([0, 0])))
     logits, _ = network.follow(np.array([4, 4]), network.pick(both, np.array([1, 0])))
@@ -102,38 +104,38 @@ def test_streams_are_picked_with_their_last_words(mixed: WordsRuntime) -> None:
         np.testing.assert_allclose(row, network.read([2, 5, 6, word, 4])[0][0], atol=1e-4)
 
 
-def test_score_surprise_and_next_agree(mixed: WordsRuntime) -> None:
+def test_score_surprise_and_next_agree(interpolated: WordsRuntime) -> None:
     text = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind"
-    score = mixed.score(text.split("\n"))
-    words = score_words(mixed, text, top=3)
+    score = interpolated.score(text.split("\n"))
+    words = score_words(interpolated, text, top=3)
     assert total(words).log_probability == pytest.approx(score.log_probability, rel=1e-4)
     for prompt, followed, word in zip(
         ["", "the", "the mind"], ["the", "mind", "adapts"], words, strict=False
     ):
-        found = by_hand(mixed, mixed._prompt(prompt))
-        id = mixed.tokenizer.id(followed)
+        found = by_hand(interpolated, interpolated._prompt_ids(prompt))
+        id = interpolated.tokenizer.id(followed)
         assert id is not None
         assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
         assert word.top[0].probability == pytest.approx(found.max(), rel=1e-3)
 
 
-def test_beams_find_at_least_as_likely_a_text_as_greed(mixed: WordsRuntime) -> None:
-    (best, *_) = mixed.continuations("the mind", 1, words=6, beams=6)
-    (greedy,) = mixed.continuations("the mind", 1, words=6, temperature=0)
+def test_beams_find_at_least_as_likely_a_text_as_greed(interpolated: WordsRuntime) -> None:
+    (best, *_) = interpolated.continuations("the mind", 1, words=6, beams=6)
+    (greedy,) = interpolated.continuations("the mind", 1, words=6, temperature=0)
     assert best.log_probability >= greedy.log_probability - 1e-6
-    ids = mixed._prompt("the mind")
+    ids = interpolated._prompt_ids("the mind")
     for word in greedy.words:
-        found = by_hand(mixed, ids)
-        id = mixed.tokenizer.id(word.word)
+        found = by_hand(interpolated, ids)
+        id = interpolated.tokenizer.id(word.word)
         assert id is not None
         assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
         ids.append(id)
 
 
-def test_a_changed_n_gram_file_is_seen(mixed: WordsRuntime, tmp_path: Path) -> None:
-    path = Path(shutil.copytree(mixed.path, tmp_path / "m"))
-    content = bytearray((path / manifest.NGRAMS).read_bytes())
+def test_a_changed_n_gram_file_is_seen(interpolated: WordsRuntime, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(interpolated.path, tmp_path / "m"))
+    content = bytearray((path / manifest.KNESER_NEY).read_bytes())
     content[-1] ^= 1
-    (path / manifest.NGRAMS).write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"ngrams\.safetensors"):
+    (path / manifest.KNESER_NEY).write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"kneser_ney\.safetensors"):
         WordsRuntime.open(path)

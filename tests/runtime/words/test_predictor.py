@@ -16,30 +16,10 @@ from foretell.errors import DataError, SettingsError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words import sampling
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.scoring import log_probabilities_of
+from tests.runtime.words.definitions import PROMPT, slow_logits
 
-PROMPT = "the mind adapts"
 Words = Callable[..., WordsRuntime]
 SLOW = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def slow_logits(runtime: WordsRuntime, ids: list[int]) -> np.ndarray:
-    """The definition: read everything again from the start, one word at a time."""
-    network = runtime._network
-    logits, state = network.read(ids[:1])
-    for word in ids[1:]:
-        logits, state = network.follow(np.array([word]), state)
-    return logits[0]
-
-
-def stream_of(runtime: WordsRuntime, lines: list[str]) -> list[int]:
-    end = runtime.tokenizer.end_of_line
-    assert end is not None
-    return [end, *itertools.chain.from_iterable([*runtime.tokenizer.encode(line), end] for line in lines)]
-
-
-def log_probability(runtime: WordsRuntime, ids: list[int], start: int = 1) -> float:
-    return sum(sampling.log_softmax(slow_logits(runtime, ids[:i]))[ids[i]] for i in range(start, len(ids)))
 
 
 def text_of(runtime: WordsRuntime, prompt: str = PROMPT, **how: Any) -> str:
@@ -102,20 +82,6 @@ def test_one_beam_and_top_k_of_one_are_greedy_too(runtime: str, request: pytest.
     assert text_of(opened, beams=3, top_k=1) == greedy
 
 
-def test_enough_beams_find_the_likeliest_continuation_of_all(words_model: Words) -> None:
-    runtime = words_model(vocabulary=3)
-    tokenizer = runtime.tokenizer
-    prompt = [tokenizer.end_of_line, *tokenizer.encode(PROMPT)]
-    allowed = [word for word in range(tokenizer.size) if word not in (tokenizer.pad, tokenizer.unknown)]
-    best = max(
-        itertools.product(allowed, repeat=3),
-        key=lambda words: log_probability(runtime, [*prompt, *words], len(prompt)),
-    )
-    found = text_of(runtime, beams=len(allowed) ** 3, words=3)
-    assert found.split() == tokenizer.decode(best).split()
-    assert text_of(runtime, beams=4, words=6) == text_of(runtime, beams=4, words=6, seed=9)
-
-
 def test_unknown_words_are_avoided_until_asked_for(lstm: WordsRuntime) -> None:
     many: dict[str, Any] = {"words": 400, "seed": 1, "temperature": 3.0}
     assert "<unk>" not in text_of(lstm, **many)
@@ -147,71 +113,6 @@ def test_wrong_values_are_refused_before_the_first_piece(lstm: WordsRuntime, wro
 LINES = ["the mind adapts , and converts .", "to zebra acting", "", "   ", "the obstacle to our purposes"]
 
 
-def test_score_equals_the_slow_reference(lstm: WordsRuntime) -> None:
-    score = lstm.score(LINES)
-    kept = [line for line in LINES if line.strip()]
-    ids = stream_of(lstm, kept)
-    assert score.tokens == len(ids) - 1
-    assert score.words == score.tokens - len(kept)
-    assert score.unknown == 1
-    assert score.characters == sum(len(line) + 1 for line in kept)
-    assert score.log_probability == pytest.approx(log_probability(lstm, ids), rel=1e-5)
-    assert score.perplexity == pytest.approx(np.exp(-score.log_probability / score.tokens))
-    bits = -score.log_probability / np.log(2) / score.characters
-    assert score.bits_per_character == pytest.approx(bits)
-    assert lstm.score("\n".join(LINES)) == score
-    assert lstm.score(f"{line}\r\n" for line in LINES) == score
-
-
-def test_score_does_not_depend_on_how_the_text_is_cut(
-    lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = LINES * 20
-    whole = lstm.score(lines)
-    for name, size in {
-        "MOST_STEPS": 3,
-        "LINES_AT_ONCE": 2,
-        "CHARACTERS_AT_ONCE": 50,
-        "LONGEST_PIECE": 11,
-    }.items():
-        monkeypatch.setattr(f"foretell.runtime.words.scoring.{name}", size)
-        cut = lstm.score(lines)
-        assert cut.log_probability == pytest.approx(whole.log_probability, rel=1e-5)
-        assert (cut.tokens, cut.words, cut.characters, cut.unknown) == (
-            whole.tokens,
-            whole.words,
-            whole.characters,
-            whole.unknown,
-        )
-
-
-@pytest.mark.parametrize("shift", [0.0, 60.0, 95.0, -60.0, -95.0, 3e4, -3e4])
-def test_log_probabilities_of_logits_of_any_size(shift: float) -> None:
-    rng = np.random.default_rng(0)
-    logits = (rng.normal(0, 5, (40, 300)) + shift).astype(np.float32)
-    logits[::2] -= np.float32(2 * shift)
-    words = rng.integers(300, size=40)
-    exact = sampling.log_softmax(logits.astype(np.float64))
-    found = log_probabilities_of(logits, words)
-    np.testing.assert_allclose(found, exact[np.arange(40), words], atol=1e-4)
-
-
-def test_score_takes_linear_time_in_constant_memory(lstm: WordsRuntime) -> None:
-    def seconds(n: int) -> float:
-        start = time.process_time()
-        lstm.score(itertools.repeat(LINES[0], n))
-        return time.process_time() - start
-
-    seconds(100)
-    # Quadratic time would take 100 times as long.
-    assert min(seconds(8000) for _ in range(2)) < 40 * max(min(seconds(800) for _ in range(3)), 0.01)
-
-
-def test_score_of_nothing_is_an_error(lstm: WordsRuntime) -> None:
-    with pytest.raises(DataError, match="0 words"):
-        lstm.score(["", "  "])
-
-
 def test_the_article_reads_windows_of_three_known_words(article_words: WordsRuntime) -> None:
     assert article_words.next("the mind adapts") == article_words.next("unheard of the mind adapts")
     with pytest.raises(DataError, match=r"at least 3 words, found 2"):
@@ -219,27 +120,6 @@ def test_the_article_reads_windows_of_three_known_words(article_words: WordsRunt
     with pytest.raises(DataError, match="'zebra'"):
         article_words.complete("the mind zebra and converts")
     assert len(text_of(article_words, words=7).split()) == 7
-
-
-def test_the_article_score_averages_over_windows(article_words: WordsRuntime) -> None:
-    lines = ["the mind adapts and", "converts zebra its own purposes the obstacle"]
-    score = article_words.score(lines)
-    windows = [
-        "the mind adapts and",
-        "mind adapts and converts",
-        "its own purposes the",
-        "own purposes the obstacle",
-    ]
-    expected = 0.0
-    for window in windows:
-        *seen, last = article_words.tokenizer.encode(window)
-        logits, _ = article_words._network.read(seen)
-        expected += sampling.log_softmax(logits[0])[last]
-    assert score.log_probability == pytest.approx(expected, rel=1e-5)
-    assert (score.tokens, score.words, score.unknown) == (4, 11, 1)
-    assert score.characters == len("and converts the obstacle ")
-    with pytest.raises(DataError, match="3 words"):
-        article_words.score(["the mind zebra"])
 
 
 def test_a_long_prompt_is_read_in_chunks(lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,12 +137,12 @@ def test_white_space_words_with_an_lstm(words_model: Words) -> None:
     assert len(text_of(runtime, words=4).split()) == 4
     with pytest.raises(DataError, match="at least 1"):
         runtime.next("")
-    with pytest.raises(DataError, match="does not know"):
+    with pytest.raises(DataError, match="have no unknown word"):
         runtime.score(["the zebra"])
 
 
-def test_a_labels_model_is_refused(any_labels: LabelsRuntime) -> None:
-    with pytest.raises(UsageError, match="found a labels model"):
+def test_a_classifier_is_refused(any_labels: LabelsRuntime) -> None:
+    with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
         WordsRuntime.open(any_labels.path)
 
 

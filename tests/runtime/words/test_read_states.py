@@ -16,7 +16,7 @@ from foretell.runtime.session import Session
 from foretell.runtime.words import networks as word_networks
 from foretell.runtime.words.networks import LstmNetwork
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.runtime.words.read_states import MOST_STATES, ReadStates, keys_of
+from foretell.runtime.words.read_states import MAX_STATES, ReadStates, keys_of
 
 CHUNK = 4
 SLOW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -31,9 +31,9 @@ class Counting:
         self._session = session
         self.steps = 0
 
-    def run(self, outputs: list[str] | None, inputs: dict[str, Any], options: Any = None) -> list[Any]:
+    def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
         self.steps += inputs["ids"].shape[1]
-        return self._session.run(outputs, inputs, options)
+        return self._session.run(outputs, inputs)
 
     def get_inputs(self) -> list[Any]:
         return self._session.get_inputs()
@@ -44,7 +44,7 @@ class Counting:
 
 @pytest.fixture
 def counting(lstm: WordsRuntime) -> Counting:
-    return Counting(lstm._network._session)
+    return Counting(lstm.network._session)
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def _same(one: LstmNetwork, ids: list[int]) -> bool:
 @given(st.lists(st.tuples(st.integers(0, 60), st.lists(st.integers(3, 15), max_size=14)), max_size=12))
 def test_what_was_read_before_changes_no_number(lstm: WordsRuntime, edits: Edits) -> None:
     """Each text is the one before, cut somewhere and gone on with."""
-    network, ids = LstmNetwork(lstm._network._session), [2]
+    network, ids = LstmNetwork(lstm.network._session), [2]
     for cut, more in edits:
         ids = [*ids[: max(1, cut)], *more]
         assert _same(network, ids)
-        assert len(network.states) <= MOST_STATES
+        assert len(network.states) <= MAX_STATES
 
 
 @pytest.mark.usefixtures("short_chunks")
@@ -115,12 +115,12 @@ def test_another_text_is_read_from_its_start(counting: Counting) -> None:
 
 def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
     network, draw = LstmNetwork(counting), random.Random(7)
-    for _ in range(2 * MOST_STATES):
+    for _ in range(2 * MAX_STATES):
         network.read(draw.choices(range(3, 15), k=300))
-    assert len(network.states) == MOST_STATES
+    assert len(network.states) == MAX_STATES
     held = [part.nbytes for state in network.states._states.values() for part in state]
     # h and c of two layers of 8 units, and nothing behind them.
-    assert sum(held) == MOST_STATES * 4 * 8 * 4
+    assert sum(held) == MAX_STATES * 4 * 8 * 4
     assert all(part.base is None for state in network.states._states.values() for part in state)
     assert {len(key) for key in network.states._states} == {16}
 
@@ -149,7 +149,7 @@ def test_keys_are_those_of_beginnings() -> None:
 @pytest.mark.usefixtures("short_chunks")
 def test_several_threads_may_read_at_once(lstm: WordsRuntime) -> None:
     """More texts than states, so that each thread keeps throwing out what others are about to find."""
-    network, draw = LstmNetwork(lstm._network._session), random.Random(7)
+    network, draw = LstmNetwork(lstm.network._session), random.Random(7)
     network.states = ReadStates(3)
     texts = [draw.choices(range(3, 15), k=40) for _ in range(6)]
     wanted = {

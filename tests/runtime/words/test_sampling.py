@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from foretell.errors import SettingsError
 from foretell.runtime.words import sampling
 from foretell.runtime.words.sampling import Sampling
+from foretell.runtime.words.scoring import log_probabilities_of
 
 # Few distinct values, so that ties are common, and some words ruled out.
 VALUES = st.one_of(
@@ -105,8 +106,8 @@ def test_repetition_penalty_raises_seen_words_to_its_power(
 def test_the_choice_is_always_a_word_that_every_filter_kept(
     logp: np.ndarray, how: Sampling, seed: int
 ) -> None:
-    shaped = sampling.shape(logp, how)
-    word = sampling.choose(shaped, np.random.default_rng(seed))
+    shaped = sampling.apply_filters(logp, how)
+    word = sampling.draw(shaped, np.random.default_rng(seed))
     assert word in kept(shaped) <= kept(logp)
     if how.temperature == 0:
         assert word == by_likelihood(logp)[0]
@@ -115,7 +116,7 @@ def test_the_choice_is_always_a_word_that_every_filter_kept(
 def test_choices_follow_the_distribution() -> None:
     logp = np.log(np.array([0.5, 1e-300, 0.2, 0.3]))
     random = np.random.default_rng(3)
-    counts = np.bincount([sampling.choose(logp, random) for _ in range(20_000)], minlength=4)
+    counts = np.bincount([sampling.draw(logp, random) for _ in range(20_000)], minlength=4)
     np.testing.assert_allclose(counts / 20_000, [0.5, 0, 0.2, 0.3], atol=0.015)
 
 
@@ -143,7 +144,7 @@ def test_a_choice_is_the_word_at_that_part_of_all_probability(
     values: np.ndarray, number: float, kind: type
 ) -> None:
     logp = sampling.log_softmax(values).astype(kind)
-    word = sampling.choose(logp, Fixed(number))  # type: ignore[arg-type]
+    word = sampling.draw(logp, Fixed(number))  # type: ignore[arg-type]
     sums = np.cumsum(np.exp(logp.astype(np.float64)))
     before = sums[word - 1] if word else 0.0
     assert logp[word] > -np.inf
@@ -160,26 +161,26 @@ def test_top_k_of_many_words(values: np.ndarray, k: int) -> None:
 def test_only_rules_out_all_others(logp: np.ndarray, words: list[int]) -> None:
     words = [word % len(logp) for word in words]
     wanted = kept(logp) & set(words)
-    assert kept(sampling.only(logp, np.array(words))) == (wanted or kept(logp))
+    assert kept(sampling.keep_only(logp, np.array(words))) == (wanted or kept(logp))
 
 
 @given(DISTRIBUTIONS, st.floats(0, 2), st.integers(0, 99))
 def test_picking_is_shaping_and_choosing(logp: np.ndarray, temperature: float, seed: int) -> None:
     how = Sampling(temperature, top_k=20, top_p=0.9)
-    chosen = sampling.choose(sampling.shape(logp, how), np.random.default_rng(seed))
-    assert sampling.pick(logp, how, np.random.default_rng(seed)) == chosen
+    chosen = sampling.draw(sampling.apply_filters(logp, how), np.random.default_rng(seed))
+    assert sampling.sample_id(logp, how, np.random.default_rng(seed)) == chosen
 
 
 @given(DISTRIBUTIONS, st.integers(1, 310))
 def test_likeliest_is_sorted_and_never_ruled_out(logp: np.ndarray, k: int) -> None:
     expected = [word for word in by_likelihood(logp)[:k] if np.isfinite(logp[word])]
-    assert sampling.likeliest(logp, k).tolist() == expected
+    assert sampling.top_ids(logp, k).tolist() == expected
 
 
 def test_a_word_that_is_all_there_is_cannot_be_ruled_out() -> None:
     logp = np.array([0.0, -np.inf])
-    assert kept(sampling.without(logp, [0])) == {0}
-    assert kept(sampling.without(np.log([0.5, 0.5]), [0])) == {1}
+    assert kept(sampling.rule_out(logp, [0])) == {0}
+    assert kept(sampling.rule_out(np.log([0.5, 0.5]), [0])) == {1}
 
 
 @given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 8), st.integers(0, 9))
@@ -209,3 +210,14 @@ def test_a_beam_step_keeps_the_best_extensions(beams: int, words: int, keep: int
 def test_values_out_of_range_are_refused_by_name(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong)).replace("_", "-")):
         Sampling(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shift", [0.0, 60.0, 95.0, -60.0, -95.0, 3e4, -3e4])
+def test_log_probabilities_of_logits_of_any_size(shift: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = (rng.normal(0, 5, (40, 300)) + shift).astype(np.float32)
+    logits[::2] -= np.float32(2 * shift)
+    words = rng.integers(300, size=40)
+    exact = sampling.log_softmax(logits.astype(np.float64))
+    found = log_probabilities_of(logits, words)
+    np.testing.assert_allclose(found, exact[np.arange(40), words], atol=1e-4)

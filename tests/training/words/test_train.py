@@ -86,8 +86,8 @@ def test_a_kneser_ney_model_becomes_a_part_of_the_language_model(tmp_path: Path)
     assert 0 < figures["network_accuracy"] < 1
     assert any("mean weight of the Kneser–Ney model" in text for text in said)
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
-    assert re.search("A Kneser.Ney model of", card)
-    assert "`ngrams.safetensors` holds the n-gram model" in card
+    assert "A Kneser–Ney model (" in card
+    assert "`kneser_ney.safetensors` has the Kneser–Ney model" in card
 
     alone = trained(phrases(), with_changes(interpolating, {"kneser_ney": False}), tmp_path / "a")
     assert alone.kneser_ney is None
@@ -109,7 +109,7 @@ def test_interpolation_resumes_bit_for_bit(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         trained(phrases(), interpolating, tmp_path / "parts", stop_after_steps=50)
     trained(phrases(), interpolating, tmp_path / "parts", resume=True)
-    for name in ("ngrams.safetensors", "config.json", "model.onnx"):
+    for name in ("kneser_ney.safetensors", "config.json", "model.onnx"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
     assert whole.metrics["network_perplexity"] > 1
 

@@ -1,0 +1,33 @@
+"""Array types, each named for what its numbers are. Axes are given where an array is used: [text, label]."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+"""Numbers of any type."""
+
+Floats: TypeAlias = NDArray[np.floating]
+Integers: TypeAlias = NDArray[np.integer]
+"""Counts, lengths and positions."""
+
+Float32s: TypeAlias = NDArray[np.float32]
+Float64s: TypeAlias = NDArray[np.float64]
+
+TokenIds: TypeAlias = NDArray[np.integer]
+"""Token ids: int64, or int32 where many are in memory."""
+
+NgramKeys: TypeAlias = NDArray[np.int64]
+"""Keys of n-grams; see `foretell.ngrams.keys`."""
+
+Logits: TypeAlias = NDArray[np.floating]
+"""Scores whose softmax gives probabilities."""
+
+Probabilities: TypeAlias = NDArray[np.float32]
+"""From 0 to 1."""
+
+LogProbabilities: TypeAlias = NDArray[np.floating]
+"""Natural logarithms of probabilities, never above 0."""

@@ -1,0 +1,105 @@
+"""The network of a classifier: token ids to probabilities, computed in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretell.arrays import Array, Probabilities, TokenIds
+from foretell.artifacts.directory import read_weights_of
+from foretell.artifacts.model import Model
+from foretell.artifacts.weights import network_size
+from foretell.config import LabelsSettings
+from foretell.errors import ArtifactError
+from foretell.runtime.session import Session, Threads
+from foretell.text.padding import pad_end, pad_front
+
+if TYPE_CHECKING:
+    from foretell.runtime.labels.variants import Variants
+
+BATCH = 4
+"""Texts per call of ONNX Runtime. Small batches are the fastest: what a step touches stays in the cache."""
+
+MIN_WORDS_FOR_VARIANTS = 32
+"""Variants of shorter texts are computed one after another: reading the weights would cost more."""
+
+
+class LabelsNetwork:
+    """The network of an opened classifier.
+
+    Args:
+        model: the opened model.
+        settings: its settings.
+        threads: batches that are computed at once.
+
+    Attributes:
+        length: words of a text that are read, at most: its last ones.
+    """
+
+    def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
+        self.length = settings.length
+        self._model = model
+        self._session = Session.of_model(model)
+        self._threads = threads
+        self._pads_front = settings.traits.pads_front
+        self._n_labels = len(model.labels or ())
+        self._unknown = model.tokenizer.unknown or 0
+        size = network_size(settings, model.tokenizer)
+        # Words above this id are known to the linear model only.
+        self._size = size if size < model.tokenizer.size else None
+
+    def __call__(self, ids: Sequence[list[int]]) -> Probabilities:
+        """Return probabilities [text, label] for the ids of each text."""
+        ids = [each[-self.length :] for each in ids]
+        probabilities = np.empty((len(ids), self._n_labels), np.float32)
+        # A batch takes as many steps as its longest text, so texts of similar length share one.
+        order = sorted(range(len(ids)), key=lambda text: len(ids[text]))
+        batches = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+
+        def predict(batch: list[int]) -> None:
+            inputs = self._inputs([ids[text] for text in batch])
+            probabilities[batch] = self._session.run(["probabilities"], inputs)[0]
+
+        # A single batch stays on this thread: another one would cost a tenth of a millisecond.
+        for _ in map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches):
+            pass
+        return probabilities
+
+    def variants(self, ids: list[int], without: list[int], ends: list[int]) -> Probabilities:
+        """Return probabilities [variant, label]: of a text, without each of some words, and up to each end.
+
+        Args:
+            ids: the text.
+            without: positions of words to leave out, one at a time.
+            ends: how many of the ids each beginning of the text has.
+        """
+        if len(ids) >= MIN_WORDS_FOR_VARIANTS and self._variants is not None:
+            return self._variants(ids, without, ends)
+        return self([ids, *(ids[:i] + ids[i + 1 :] for i in without), *(ids[:end] for end in ends)])
+
+    @cached_property
+    def _variants(self) -> Variants | None:
+        """Computes the variants together; None for other networks, or where the files have changed."""
+        # Imported here: classifying does not need it.
+        from foretell.runtime.labels.variants import Variants
+
+        if self._pads_front:
+            return None
+        try:
+            weights = read_weights_of(self._model)
+        except (ArtifactError, OSError):
+            return None
+        return Variants(weights, self.length, self._unknown, threads=self._threads.count)
+
+    def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
+        if self._pads_front:
+            return {"ids": self._known(pad_front(ids, self.length))}
+        padded, lengths = pad_end(ids, self.length, empty=self._unknown)
+        return {"ids": self._known(padded), "lengths": lengths}
+
+    def _known(self, ids: TokenIds) -> TokenIds:
+        """Return ids with the unknown id in place of those that only the linear model knows."""
+        return ids if self._size is None else np.where(ids < self._size, ids, self._unknown)

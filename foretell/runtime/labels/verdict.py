@@ -1,0 +1,81 @@
+"""`Verdict`: the answer for one text, with flags for texts unlike those of the training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+EMPTY = "empty"
+UNKNOWN_WORDS = "mostly unknown words"
+LONG = "far longer than any seen in training"
+SHORT = "far shorter than any seen in training"
+
+# A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
+_FAR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one text.
+
+    Attributes:
+        label: the most probable label; "" where the model abstains.
+        probability: the most probable label's probability, 0 to 1, abstaining or not.
+        probabilities: the probability of every label.
+        reason: why there is no label, such as "below 0.8"; "" where there is one.
+        flags: in what way the text differs from the training texts, which makes its answer less reliable:
+            "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
+            (more than twice as long) or "far shorter ..." (less than half as long).
+    """
+
+    label: Any
+    probability: float
+    probabilities: dict[Any, float]
+    reason: str = ""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The numbers of words between which a text is not flagged.
+
+    Attributes:
+        shortest: fewer words are flagged as far shorter.
+        longest: more words are flagged as far longer.
+    """
+
+    shortest: float = -math.inf
+    longest: float = math.inf
+
+    @classmethod
+    def of_training(cls, metrics: Mapping[str, object]) -> Lengths:
+        """Return the bounds that follow from the figures of a training; without figures, none."""
+        shortest, longest = metrics.get("shortest_text"), metrics.get("longest_text")
+        return cls(
+            shortest / _FAR if isinstance(shortest, int) else -math.inf,
+            longest * _FAR if isinstance(longest, int) else math.inf,
+        )
+
+
+def flags_of(
+    n_words: int, n_unknown: int, lengths: Lengths, *, characters: int, encoded: int
+) -> tuple[str, ...]:
+    """Return the flags of a text.
+
+    Args:
+        n_words: how many words were encoded.
+        n_unknown: how many of them are not in the vocabulary.
+        lengths: the bounds of the model.
+        characters: characters of the text.
+        encoded: how many of them were encoded; the rest is assumed to have as many words per character.
+    """
+    if n_words == 0:
+        return (EMPTY,)
+    flags = (UNKNOWN_WORDS,) if 2 * n_unknown > n_words else ()
+    if encoded < characters:
+        n_words = round(n_words * characters / encoded)
+    if n_words > lengths.longest:
+        return (*flags, LONG)
+    return (*flags, SHORT) if n_words < lengths.shortest else flags

@@ -1,0 +1,179 @@
+"""Sessions and threads, and what a forked child does with those of its parent. The forks are real.
+
+Each script runs in a process of its own: pytest's process has threads, and Python warns of a fork there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.directory import open_verified
+from foretell.errors import ArtifactError, SettingsError
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.session import MAX_THREADS, Session, Threads, check_threads
+from foretell.runtime.words.predictor import WordsRuntime
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+# The text that only the Rust library tokenizes, and many plain ones, so that every kind of thread has run.
+_PRELUDE = """
+import os, sys, threading
+import foretell
+from foretell.runtime.open import open_model
+
+def in_child(work):
+    \"\"\"Return what `work` prints in a forked child; fail where the child hangs or fails.\"\"\"
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        threading.Timer(10, os._exit, (3,)).start()
+        try:
+            os.write(write, repr(work()).encode())
+            os._exit(0)
+        finally:
+            os._exit(4)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        answer = pipe.read().decode()
+    assert os.waitpid(pid, 0)[1] == 0, answer
+    return eval(answer)
+
+TEXTS = ["the mind adapts", "字 the obstacle \\u0130"] * 700
+"""
+
+
+def run_script(script: str, *arguments: object) -> str:
+    """Run a script after the prelude and return what it prints."""
+    # From Python 3.12 on every fork of a process with threads warns; these forks are the point of the test.
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c"]
+    done = subprocess.run(
+        [*command, _PRELUDE + textwrap.dedent(script), *map(str, arguments)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@forks
+def test_a_child_classifies_and_explains_after_its_parent_has(any_labels: LabelsRuntime) -> None:
+    run_script(
+        """
+        model = open_model(sys.argv[1])
+        def answers():
+            explained = model.explain("the mind adapts and converts to its own purposes " * 6)
+            verdicts = [verdict.probability for verdict in model.classify(TEXTS)]
+            return model.predict_proba(TEXTS).tolist(), verdicts, [word.effect for word in explained.words]
+        before = answers()
+        assert in_child(answers) == before
+        assert in_child(lambda: in_child(answers)) == before, "a grandchild"
+        assert answers() == before, "the parent goes on"
+        """,
+        any_labels.path,
+    )
+
+
+@forks
+def test_a_child_predicts_words_after_its_parent_has(lstm: WordsRuntime, interpolated: WordsRuntime) -> None:
+    for runtime in (lstm, interpolated):
+        run_script(
+            """
+            model = open_model(sys.argv[1], threads=2)
+            def answers():
+                return (
+                    model.next("the mind", k=3)[0].probability,
+                    "".join(model.complete("the mind adapts " * 60, words=9, seed=3)),
+                    model.score(["the mind adapts and converts"] * 900).log_probability,
+                )
+            before = answers()
+            assert in_child(answers) == before
+            assert answers() == before
+            """,
+            runtime.path,
+        )
+
+
+@forks
+def test_a_child_of_a_busy_parent_answers(lstm: WordsRuntime) -> None:
+    """With the session of a parent whose threads are in ONNX Runtime, one child in ten hangs."""
+    run_script(
+        """
+        model = open_model(sys.argv[1])
+        stop = threading.Event()
+        def work():
+            while not stop.is_set():
+                model.next("mind", k=1)
+        busy = [threading.Thread(target=work) for _ in range(3)]
+        for thread in busy:
+            thread.start()
+        try:
+            wanted = model.next("the mind", k=2)[1].probability
+            for _ in range(60):
+                assert in_child(lambda: model.next("the mind", k=2)[1].probability) == wanted
+        finally:
+            stop.set()
+            for thread in busy:
+                thread.join()
+        """,
+        lstm.path,
+    )
+
+
+@forks
+def test_a_child_uses_no_other_model_that_has_taken_the_place(
+    any_labels: LabelsRuntime, labels_model, tmp_path: Path
+) -> None:
+    path = Path(shutil.copytree(any_labels.path, tmp_path / "model"))
+    other = labels_model("quick", embedding_size=7)
+    run_script(
+        """
+        import shutil
+        model = open_model(sys.argv[1])
+        before = model.predict_proba(TEXTS[:9]).tolist()
+        shutil.rmtree(sys.argv[1])
+        assert in_child(lambda: model.predict_proba(TEXTS[:9]).tolist()) == before, "the files are gone"
+        shutil.copytree(sys.argv[2], sys.argv[1])
+        assert in_child(lambda: model.predict_proba(TEXTS[:9]).tolist()) == before, "another model is there"
+        """,
+        path,
+        other.path,
+    )
+
+
+def test_a_session_runs_a_graph_and_names_its_inputs(any_labels: LabelsRuntime) -> None:
+    session = Session.of_model(open_verified(any_labels.path))
+    assert "ids" in [each.name for each in session.get_inputs()]
+    assert [each.name for each in session.get_outputs()] == ["probabilities"]
+    ids = np.array([[2, 3, *[0] * 28]])
+    inputs = {"ids": ids, "lengths": np.array([2], np.int32)}
+    named = {each.name: inputs[each.name] for each in session.get_inputs()}
+    (probabilities,) = session.run(["probabilities"], named)
+    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(ArtifactError, match=r"model\.onnx: expected a graph that ONNX Runtime can open"):
+        Session(tmp_path / "model.onnx")
+
+
+def test_threads_keep_the_order_and_pass_errors_on() -> None:
+    threads = Threads(2, "test")
+    assert list(threads.map(lambda n: n * n, range(20))) == [n * n for n in range(20)]
+    assert threads.submit(len, "four").result() == 4
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda n: 1 / n, 0).result()
+
+
+def test_the_number_of_threads() -> None:
+    assert 1 <= check_threads(None) <= MAX_THREADS
+    assert check_threads(17) == 17
+    with pytest.raises(SettingsError, match="threads: expected at least 1, found 0"):
+        check_threads(0)
