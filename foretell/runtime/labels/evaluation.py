@@ -45,9 +45,7 @@ def classification_report(
     return report
 
 
-def evaluation_report(
-    labels: Sequence[str], probabilities: Floats, names: Sequence[str]
-) -> dict[str, Any]:
+def evaluation_report(labels: Sequence[str], probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
     """Return the figures of a classifier on labelled texts: `classification_report`, and `coverage`.
 
     Args:
@@ -64,9 +62,7 @@ def evaluation_report(
     return {**report, "coverage": coverage_curve(probabilities.max(axis=1), correct)}
 
 
-def _check(
-    labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None
-) -> None:
+def _check(labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None) -> None:
     if not len(labels):
         raise DataError(expected="at least one text with a label", found="none")
     rows = len(predicted) if probabilities is None else len(probabilities)
