@@ -17,69 +17,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
+from foretell.runtime.labels.explained import Explained, Word
 from foretell.text.tokenizer import Span
+
+__all__ = ["Explanation", "Word", "explain"]
 
 # For a longer text the running verdict is computed at every second word, every third, and so on.
 MAX_POINTS = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """The effect of one word.
+class Explanation(Explained):
+    """Why a text has its label; a notebook shows it as the page of `foretell explain --html`."""
 
-    Attributes:
-        text: the word as it is written, `text[start:end]` of the whole.
-        start, end: where it is, in Unicode code points.
-        effect: log-odds of the label with the word minus without it, in nats; above 0 the word makes the
-            label more probable.
-        without: the label's probability without the word.
-        linear: its contribution to the linear model's score for the label, in nats; None where the ensemble
-            has no linear model.
-        is_read: whether the network reads it: of a long text it reads the end. Words before that affect only
-            the linear model.
-    """
+    __slots__ = ()
 
-    text: str
-    start: int
-    end: int
-    effect: float
-    without: float
-    linear: float | None
-    is_read: bool
+    def _repr_html_(self) -> str:
+        # Imported here: predictions need neither the page nor its style.
+        from foretell.display import frame
+        from foretell.runtime.labels.explanation_html import to_html
 
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a text has its label.
-
-    Attributes:
-        text: the text.
-        label: the most probable label.
-        probability: its probability, 0 to 1.
-        words: every word of the text, in order.
-        running: the label's probability after `stride` words, 2 · `stride` words and so on, and at last after
-            all of them, which is `probability`.
-        stride: words from one point of `running` to the next: 1 up to 400 words, 2 up to 800, ...
-        linear_bias: the linear model's score without any word, in nats; with the contributions of all words
-            it is the whole score: the linear model's weight in the ensemble times its logit for the label,
-            less the mean of its logits for the others (of two labels: its log-odds). None where the ensemble
-            has no linear model.
-    """
-
-    text: str
-    label: Any
-    probability: float
-    words: tuple[Word, ...]
-    running: tuple[float, ...]
-    stride: int
-    linear_bias: float | None
+        return frame(to_html(self))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from foretell.artifacts.replacement import sync_directory, write_synced
 from foretell.errors import ForetellError
-from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.runtime.labels.explained import Explained, Word
 
 LEVELS = 8
 # The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
@@ -29,7 +29,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\
 _STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
 
 
-def write_html(explanation: Explanation, path: str | Path) -> None:
+def write_html(explanation: Explained, path: str | Path) -> None:
     """Write an explanation to a file, whole or not at all; an existing file is replaced.
 
     Raises:
@@ -50,7 +50,7 @@ def write_html(explanation: Explanation, path: str | Path) -> None:
         raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
 
 
-def to_html(explanation: Explanation) -> str:
+def to_html(explanation: Explained) -> str:
     """Return an explanation as an HTML page."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -73,12 +73,12 @@ def level(word: Word, strongest: float) -> int:
     return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
 
 
-def strongest_effect(explanation: Explanation) -> float:
+def strongest_effect(explanation: Explained) -> float:
     """Return the size of the largest effect, in nats; 0 without words."""
     return max((abs(word.effect) for word in explanation.words), default=0.0)
 
 
-def by_strength(explanation: Explanation) -> list[Word]:
+def by_strength(explanation: Explained) -> list[Word]:
     """Return the words in the order of the size of their effects, the largest first."""
     return sorted(explanation.words, key=lambda word: -abs(word.effect))
 
@@ -96,7 +96,7 @@ def _percent(probability: float) -> str:
     return f"{100 * probability:.2f} %"
 
 
-def _text(explanation: Explanation) -> str:
+def _text(explanation: Explained) -> str:
     label = _shown(str(explanation.label))
     key = (
         f'<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
@@ -108,11 +108,11 @@ def _text(explanation: Explanation) -> str:
     return f'<h2>The text</h2>\n{key}\n<div class="card"><p class="text" dir="auto">{marked}</p></div>'
 
 
-def _has_unread(explanation: Explanation) -> bool:
+def _has_unread(explanation: Explained) -> bool:
     return any(not word.is_read for word in explanation.words) and explanation.linear_bias is not None
 
 
-def _marked(explanation: Explanation) -> Iterator[str]:
+def _marked(explanation: Explained) -> Iterator[str]:
     """Yield the text, each word with an effect marked."""
     strongest, at = strongest_effect(explanation), 0
     for word in explanation.words:
@@ -126,7 +126,7 @@ def _marked(explanation: Explanation) -> Iterator[str]:
     yield _shown(explanation.text[at:])
 
 
-def _curve(explanation: Explanation) -> str:
+def _curve(explanation: Explained) -> str:
     points, n = explanation.running, len(explanation.words)
     if len(points) < 2:
         return ""
@@ -154,7 +154,7 @@ def _curve(explanation: Explanation) -> str:
     )
 
 
-def _table(explanation: Explanation) -> str:
+def _table(explanation: Explained) -> str:
     if not explanation.words:
         return ""
     linear = explanation.linear_bias is not None
@@ -175,7 +175,7 @@ def _table(explanation: Explanation) -> str:
     )
 
 
-def _claims(explanation: Explanation) -> str:
+def _claims(explanation: Explained) -> str:
     linear = (
         " The contribution of a word is its part of the linear model’s score in the ensemble; all "
         f"contributions and the bias of {explanation.linear_bias:+.3f} add up to that score."

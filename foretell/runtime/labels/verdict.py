@@ -15,6 +15,9 @@ SHORT = "far shorter than any seen in training"
 # A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
 _FAR = 2
 
+# Labels that a notebook shows.
+_ROWS_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -35,6 +38,20 @@ class Verdict:
     probabilities: dict[Any, float]
     reason: str = ""
     flags: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Return the label, its probability and the most probable labels, for notebooks."""
+        # Imported here: predictions need no HTML.
+        from foretell.display import card
+        from foretell.readable import percent
+
+        by_probability = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        rows = [(str(label), percent(probability)) for label, probability in by_probability[:_ROWS_SHOWN]]
+        notes = "; ".join(filter(None, (self.reason, *self.flags)))
+        return card(
+            f"{self.label if self.label != '' else '(no label)'}",
+            [*rows, *([("note", notes)] if notes else [])],
+        )
 
 
 @dataclass(frozen=True)

@@ -151,3 +151,13 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         with pytest.raises(ForetellError, match="expected a file that can be written"):
             write_html(made("text"), path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_notebook_shows_the_page_in_a_frame() -> None:
+    explanation = Explanation(
+        "a <b>", "<i>", 0.75, (Word("a", 0, 1, 0.5, 0.6, None, True),), (0.75,), 1, None
+    )
+    html = explanation._repr_html_()
+    assert html.startswith('<iframe sandbox=""')
+    assert "foretell explain" in html
+    assert "<b>" not in html

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.verdict import Verdict
 
 
 def flags(runtime: LabelsRuntime, text: str) -> tuple[str, ...]:
@@ -45,3 +46,13 @@ def test_a_text_of_which_only_the_end_is_read_has_its_whole_length(
     assert flags(labels_model(metrics={"longest_text": 19_000}), text) == (
         "far longer than any seen in training",
     )
+
+
+def test_a_notebook_shows_the_most_probable_labels_and_why_there_is_none() -> None:
+    probabilities = {f"<{i}>": p for i, p in enumerate([0.05, 0.5, 0.1, 0.05, 0.2, 0.1])}
+    html = Verdict("", 0.5, probabilities, reason="below 0.8", flags=("empty",))._repr_html_()
+    assert "(no label)" in html
+    assert html.index("50.00 %") < html.index("20.00 %")
+    assert html.count("%") == 5
+    assert "below 0.8; empty" in html
+    assert "<1>" not in html
