@@ -90,7 +90,7 @@ def train_network(
 def network_checkpoint(run: Run) -> Checkpoint | None:
     """Return the run's latest checkpoint where it was taken during the network's training."""
     checkpoint = run.checkpoints.latest()
-    return checkpoint if checkpoint is not None and checkpoint.state else None
+    return checkpoint if checkpoint is not None and "epoch" in checkpoint.state else None
 
 
 def _training_texts(

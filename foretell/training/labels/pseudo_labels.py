@@ -9,7 +9,6 @@ make a second linear model.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -18,8 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
-from foretell.metrics import mean_accuracy
-from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.training.events import Listener, Note
@@ -31,8 +28,8 @@ from foretell.training.labels.linear import (
     log_probabilities,
     measure,
 )
-from foretell.training.labels.linear_fit import default_max_ngrams, select_texts
 from foretell.training.labels.tokens import Soft, Tokens
+from foretell.training.labels.vector_labels import label_by_vectors, unfinished_round
 from foretell.training.run import Run
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -44,9 +41,6 @@ MIN_TOKENS = 20_000
 
 _MAX_TIME_SHARE, _MIN_FITS = 1 / 3, 3.0
 """The part of the remaining time for text vectors. They need at least the time of three linear fits."""
-
-_MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
-"""Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +87,8 @@ def make_pseudo_labels(
     text = "pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"
     run.options.listener(Note(text=text))
     seconds = _MAX_TIME_SHARE * run.budget.left()
-    if _vectors_pay(tokens, pseudo.linear, settings, seconds, run.options.listener):
+    is_resumed = unfinished_round(run) is not None
+    if is_resumed or _vectors_pay(tokens, pseudo.linear, settings, seconds, run.options.listener):
         pseudo = _with_vectors(tokens, pseudo.linear, run, seed=settings.seed, seconds=seconds)
     run.checkpoints.save(0, pseudo.to_arrays(), {})
     return pseudo
@@ -139,7 +134,7 @@ def _with_vectors(tokens: Tokens, linear: LinearStep, run: Run, *, seed: int, se
     """Label the unlabelled texts by the linear model and text vectors together."""
     assert linear.model is not None
     assert tokens.valid is not None
-    soft, by_vectors, accuracy = _label_by_vectors(tokens, linear.model, seed=seed, seconds=seconds)
+    soft, by_vectors, accuracy = label_by_vectors(tokens, linear.model, run, seed=seed, seconds=seconds)
     text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
     run.options.listener(Note(text=text))
     fitted = fit_and_measure(tokens, tokens.all_texts, soft, "linear_")
@@ -154,49 +149,3 @@ def _fitted(tokens: Tokens, soft: Soft, vectors: VectorModel | None, fitted: Lin
     if vectors is not None and fitted.model is not None:
         fitted = measure(tokens, vectors.plus(fitted.model), "linear_", seconds=fitted.seconds)
     return PseudoLabels(soft=soft, linear=fitted, vectors=vectors)
-
-
-def _label_by_vectors(
-    tokens: Tokens, linear: LinearModel, *, seed: int, seconds: float
-) -> tuple[Soft, LinearModel, float]:
-    """Make text vectors twice, and label the unlabelled texts by them and the linear model.
-
-    In the first round the validation texts have vectors like the unlabelled ones, which shows how far the
-    vectors can be trusted. The second round makes vectors anew, of n-grams that the new labels choose. The
-    validation texts have no part in it, because its model for new texts is measured on them.
-
-    Returns:
-        the soft labels [text, label] of training and unlabelled texts; a linear model for new texts, made of
-        the n-grams' vectors; the accuracy of the first round on the validation texts.
-    """
-    from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
-
-    assert tokens.valid is not None
-    deadline = time.monotonic() + seconds
-    texts, targets = tokens.all_texts.followed_by(tokens.valid.texts), tokens.train.targets
-    hard, valid_targets, n_labels = tokens.hard, tokens.valid.targets, len(tokens.labels)
-    n, n_valid = len(hard), len(valid_targets)
-    others = slice(n, len(texts) - n_valid)
-    by_linear = log_probabilities(linear, texts.part(n, len(texts)))
-    counted = count_ngrams(
-        texts.ids,
-        texts.starts,
-        tokens.tokenizer.size,
-        min_texts=_MIN_TEXTS,
-        max_ngrams=min(_MAX_NGRAMS, default_max_ngrams(n_labels)),
-    )
-    soft = np.concatenate([hard, np.exp(by_linear).astype(np.float32)])
-
-    left = (deadline - time.monotonic()) / 2
-    by_vectors = label(make_vectors(counted, soft, seed=seed, seconds=left), targets, n_labels)[n:]
-    ensemble = fit_ensemble(valid_targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
-    soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
-    accuracy = mean_accuracy(valid_targets, soft[-n_valid:])
-
-    counted = select_texts(counted, np.arange(len(texts)) < others.stop)
-    left = deadline - time.monotonic()
-    vectors = make_vectors(counted, soft[: others.stop], seed=seed + 1, seconds=left)
-    again = np.exp(label(vectors, targets, n_labels)[others]).astype(np.float32)
-    pseudo = ensemble(again, by_linear[: len(again)])
-    by_ngrams = to_linear_model(counted, vectors, targets, n_labels)
-    return np.concatenate([hard, pseudo]), by_ngrams, accuracy

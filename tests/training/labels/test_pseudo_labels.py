@@ -14,6 +14,7 @@ from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.training.labels import pseudo_labels as module
+from foretell.training.labels import vector_labels
 from foretell.training.labels.linear import LinearStep, fit_and_measure, fit_linear
 from foretell.training.labels.pseudo_labels import PseudoLabels, can_make_vectors, make_pseudo_labels
 from foretell.training.labels.tokens import Tokens, tokenize_split
@@ -82,7 +83,8 @@ def test_validation_labels_only_choose_the_ensemble_weights(
     assert split.valid is not None
     other = {"a": "b", "b": "a"}
     swapped = Examples(split.valid.texts, [other[label] for label in split.valid.labels])
-    monkeypatch.setattr(module, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
+    for each in (module, vector_labels):
+        monkeypatch.setattr(each, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
     results = []
     for k, valid in enumerate((split.valid, swapped)):
         changed = Split(train=split.train, valid=valid, unlabelled=split.unlabelled)
@@ -100,7 +102,7 @@ def test_they_are_saved_when_they_are_made_and_read_again(
     split, _ = two_topics(0)
     tokens, linear = tokens_and_linear(split)
     made = make(tokens, linear, tmp_path)
-    monkeypatch.setattr(module, "_label_by_vectors", None)
+    monkeypatch.setattr(module, "label_by_vectors", None)
     again = make(tokens, linear, tmp_path)
     np.testing.assert_array_equal(made.soft, again.soft)
     assert made.linear.model is not None
