@@ -77,46 +77,48 @@ def setting(
 class Settings:
     """What both jobs share."""
 
-    seed: int = setting(1, "learning", "Seed of every random choice.", low=0, high=2**31 - 1, common=True)
+    seed: int = setting(
+        1, "learning", "Set the seed of every random choice.", low=0, high=2**31 - 1, common=True
+    )
     lowercase: bool = setting(True, "text", "Convert text to lower case.", common=True)
     min_count: int = setting(
-        1, "text", "Leave words that occur fewer times than this out of the vocabulary.", low=1
+        1, "text", "Leave out of the vocabulary words that occur fewer than N times.", low=1
     )
     vocabulary: int = setting(
-        30_000, "text", "Maximum number of words in the network's vocabulary; the most frequent words are kept.",
+        30_000, "text", "Keep at most N words in the network's vocabulary, the most frequent ones.",
         low=1, high=1_000_000, common=True,
     )  # fmt: skip
     embedding_size: int = setting(
-        128, "model", "Dimensions of a word's embedding.", low=1, high=8192, common=True
+        128, "model", "Use embeddings of N dimensions.", low=1, high=8192, common=True
     )
     units: int = setting(
-        128, "model", "Units of each LSTM layer, per direction.", low=1, high=8192, common=True
+        128, "model", "Use N units in each LSTM layer, per direction.", low=1, high=8192, common=True
     )
     dropout: float = setting(
-        0.2, "learning", "Fraction of the activations that training sets to zero (dropout).", low=0.0, high=0.95,
+        0.2, "learning", "Set this fraction of the activations to zero in training (dropout).", low=0.0, high=0.95,
         common=True,
     )  # fmt: skip
     optimizer: Literal["adam", "sgd"] = setting(
         "adam", "learning",
-        "Optimizer: adam, or sgd (plain SGD; it needs a much larger learning rate than Adam). "
+        "Use this optimizer: adam, or sgd (plain SGD, which needs a much larger learning rate). "
         "The words preset article always uses RMSProp.",
     )  # fmt: skip
     learning_rate: float = setting(
-        0.001, "learning", "Learning rate; the highest one where the preset has a schedule.", low=1e-8, high=100.0,
+        0.001, "learning", "Use this learning rate; where the preset has a schedule, its highest one.", low=1e-8, high=100.0,
         common=True,
     )  # fmt: skip
     epochs: int = setting(
-        10, "time", "Maximum number of passes over the training data (epochs).", low=1, common=True
+        10, "time", "Stop after N passes over the training data (epochs).", low=1, common=True
     )
     minutes: float = setting(
-        0.0, "time", "Time limit in minutes for the whole command (0: no limit).", low=0.0, common=True
+        0.0, "time", "Stop after N minutes, reading and writing included (0: no limit).", low=0.0, common=True
     )
     valid_fraction: float = setting(
-        0.1, "validation", "Fraction of the data that is used for validation and not for training.",
+        0.1, "validation", "Use this fraction of the data for validation instead of training.",
         low=0.0, high=0.9, common=True,
     )  # fmt: skip
     patience: int = setting(
-        2, "validation", "Stop after this many epochs without a better validation result (0: never).", low=0,
+        2, "validation", "Stop after N epochs without a better validation result (0: never).", low=0,
         common=True,
     )  # fmt: skip
 
@@ -149,63 +151,65 @@ class WordsSettings(Settings):
 
     network: Literal["article", "lstm"] = setting(
         "lstm", "model",
-        "Network: article (raw integers, one window of words) or lstm (embeddings, LSTM state carried from "
-        "window to window).",
+        "Use this network: article (raw integers, one window of words) or lstm (embeddings, LSTM state "
+        "carried from window to window).",
     )  # fmt: skip
     tokens: Literal["white-space", "words"] = setting(
         "words",
         "text",
-        "Tokens: white-space (split at white space only) or words (Unicode words and punctuation).",
+        "Split text into these tokens: white-space (split at white space only) or words (Unicode words and "
+        "punctuation).",
     )
-    layers: int = setting(1, "model", "Number of stacked LSTM layers.", low=1, high=8, common=True)
+    layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
     recurrent_dropout: float = setting(
         0.0, "learning",
-        "Fraction of the LSTM's hidden state that training sets to zero, with one mask for a whole window.",
+        "Set this fraction of the LSTM's hidden state to zero in training, with one mask for each window.",
         low=0.0, high=0.95,
     )  # fmt: skip
     word_dropout: float = setting(
         0.0,
         "learning",
-        "Fraction of the vocabulary whose embeddings a training step sets to zero.",
+        "Set the embeddings of this fraction of the vocabulary to zero in each training step.",
         low=0.0,
         high=0.95,
     )
     window: int = setting(
         35,
         "learning",
-        "Words of each stream in one training step (truncated backpropagation).",
+        "Read N words of each stream in one training step (truncated backpropagation).",
         low=1,
         high=10_000,
     )
     streams: int = setting(
-        32, "learning", "Batch size: parallel streams that the corpus is cut into.", low=1, high=8192
+        32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
-    clip_norm: float = setting(1.0, "learning", "Maximum global norm of the gradient.", low=1e-6)
+    clip_norm: float = setting(1.0, "learning", "Clip the gradient to this global norm.", low=1e-6)
     negatives: int = setting(
         2_048, "learning",
-        "Sampled words of the softmax in training, where the vocabulary is larger (0: full softmax).", low=0,
+        "Sample N words for the softmax in training, where the vocabulary is larger (0: full softmax).", low=0,
     )  # fmt: skip
     precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
         "auto", "learning",
-        "Precision of the large matrix products in training; auto measures both and takes the faster one.",
+        "Compute large matrix products of the training in this precision; auto uses the faster one, by a "
+        "measurement.",
     )  # fmt: skip
     min_steps: int = setting(
-        400, "time", "Minimum number of training steps; small data sets are repeated for more epochs.", low=1
+        400, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
     kneser_ney: bool = setting(
-        False, "ensemble", "Interpolate the network with a Kneser-Ney model, with weights fitted on validation text.",
+        False, "ensemble", "Interpolate the network with a Kneser–Ney model, with weights fitted on validation text.",
         common=True,
     )  # fmt: skip
     max_ngrams: int = setting(
         1_000_000,
         "ensemble",
-        "Maximum number of n-grams in the Kneser-Ney model; it is pruned to this size.",
+        "Prune the Kneser–Ney model to at most N n-grams.",
         low=1,
     )
     iterations: int = setting(
         50_000,
         "time",
-        "Number of training steps of one window each (preset article only).",
+        "Train for N steps of one window each (preset article only).",
         low=1,
         common=True,
     )
@@ -227,44 +231,52 @@ class LabelsSettings(Settings):
 
     network: Literal["article", "bilstm", "cnn-lstm"] = setting(
         "bilstm", "model",
-        "Network: article (one LSTM), bilstm (one LSTM per direction, pooled) or cnn-lstm (convolution, then LSTM).",
+        "Use this network: article (one LSTM), bilstm (one LSTM per direction, pooled) or cnn-lstm (convolution, "
+        "then LSTM).",
     )  # fmt: skip
     tokens: Literal["keras", "words"] = setting(
         "words", "text",
-        "Tokens: keras (the conventions of Keras's IMDB data) or words (Unicode words and punctuation).",
+        "Split text into these tokens: keras (the conventions of Keras's IMDB data) or words (Unicode words and "
+        "punctuation).",
     )  # fmt: skip
     length: int = setting(
-        400, "text", "Maximum number of tokens of a text that the network reads; the last ones are kept.",
+        400, "text", "Let the network read at most N tokens of a text, the last ones.",
         low=1, high=100_000, common=True,
     )  # fmt: skip
-    batch_size: int = setting(64, "learning", "Texts in one training step.", low=1, high=65_536, common=True)
-    momentum: float = setting(0.0, "learning", "Nesterov momentum of sgd.", low=0.0, high=0.99)
+    batch_size: int = setting(
+        64, "learning", "Use N texts in one training step.", low=1, high=65_536, common=True
+    )
+    momentum: float = setting(
+        0.0, "learning", "Use this Nesterov momentum (optimizer sgd).", low=0.0, high=0.99
+    )
     dense_units: int = setting(
         250,
         "model",
-        "Units of the dense layer before the output (networks article and cnn-lstm).",
+        "Use N units in the dense layer before the output (networks article and cnn-lstm).",
         low=1,
         high=65_536,
     )
     recurrent_dropout: float = setting(
-        0.0, "learning", "Fraction of the LSTM's hidden state that training sets to zero (network article).",
+        0.0, "learning", "Set this fraction of the LSTM's hidden state to zero in training (network article).",
         low=0.0, high=0.95,
     )  # fmt: skip
-    filters: int = setting(64, "model", "Filters of the convolution (network cnn-lstm).", low=1, high=8192)
+    filters: int = setting(
+        64, "model", "Use N filters in the convolution (network cnn-lstm).", low=1, high=8192
+    )
     kernel_size: int = setting(
-        5, "model", "Words that one filter of the convolution covers (network cnn-lstm).", low=1, high=99
+        5, "model", "Let one filter of the convolution cover N words (network cnn-lstm).", low=1, high=99
     )
     pool_size: int = setting(
         4,
         "model",
-        "Positions that the pooling after the convolution combines (network cnn-lstm).",
+        "Combine N positions in the pooling after the convolution (network cnn-lstm).",
         low=1,
         high=99,
     )
     keep: Literal["last", "best"] = setting(
         "best",
         "validation",
-        "Weights to keep: those of the last epoch, or of the epoch with the best validation result.",
+        "Keep the weights of the last epoch, or of the epoch with the best validation result.",
     )
     linear: bool = setting(
         False, "ensemble",
@@ -274,7 +286,7 @@ class LabelsSettings(Settings):
     linear_vocabulary: int = setting(
         200_000,
         "ensemble",
-        "Maximum number of words in the linear model's vocabulary.",
+        "Keep at most N words in the linear model's vocabulary, the most frequent ones.",
         low=1,
         high=1_000_000,
     )
@@ -291,11 +303,9 @@ class LabelsSettings(Settings):
         "Improve the pseudo-labels of unlabelled texts with paragraph vectors (needs Numba).",
     )
     min_steps: int = setting(
-        1, "time", "Minimum number of training steps; small data sets are repeated for more epochs.", low=1
+        1, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
-    max_steps: int = setting(
-        0, "time", "Maximum number of training steps, in whole epochs (0: no limit).", low=0
-    )
+    max_steps: int = setting(0, "time", "Train for at most N steps, in whole epochs (0: no limit).", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -44,13 +44,10 @@ _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
     "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset."
 )
-_CTRL_C = (
-    "Ctrl-C saves a checkpoint and prints the command that resumes. The figures and the path of the report "
-    "go to stderr; with --format jsonl or csv, the figures also go to stdout."
-)
-_DATA = (
-    "DATA is a file (.csv, .tsv, .jsonl, .parquet, fastText lines, or .gz of one), a folder with one "
-    "folder for each label, - for standard input, or the named set imdb."
+_CTRL_C = "Ctrl-C saves a checkpoint and prints the command that resumes the training."
+_FIGURES = (
+    "The figures and the path of the report go to stderr. With --format jsonl or csv, the figures also go to "
+    "stdout."
 )
 _TEXTS = (
     "TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one "
@@ -69,10 +66,9 @@ COMMANDS: dict[str, Command] = {
         help="Train a language model on plain text.",
         more=(
             "It predicts the next word, continues texts, and measures how probable a text is.",
-            "TEXT is a file, a folder (every .txt and .gz in it), - for standard input, or a named corpus: "
-            "meditations or imdb.",
             _ORDER,
             _CTRL_C,
+            _FIGURES,
         ),
         examples=(
             "foretell train words notes.txt --out notes-model",
@@ -84,7 +80,12 @@ COMMANDS: dict[str, Command] = {
         code="train_labels:train_labels",
         arguments="DATA --out DIR",
         help="Train a text classifier on texts with labels.",
-        more=(_DATA, _ORDER, _CTRL_C),
+        more=(
+            "It predicts the label of a text, with a calibrated probability.",
+            _ORDER,
+            _CTRL_C,
+            _FIGURES,
+        ),
         examples=(
             "foretell train labels reviews.csv --out reviews-model",
             "foretell train labels tickets.csv --text body --label team --out tickets-model",
@@ -279,28 +280,31 @@ def make_app(*, all_options: bool = False) -> App:
     )
     app.command(train)
     for words, command in COMMANDS.items():
-        _add(train if words.startswith("train ") else app, words, command)
+        hides_options = words.startswith("train ") and not all_options
+        _add(train if words.startswith("train ") else app, words, command, hides_options=hides_options)
     app.register_install_completion_command(help="Install completion for your shell.", group=LOOK)
     return app
 
 
-def _add(parent: App, words: str, command: Command) -> None:
+def _add(parent: App, words: str, command: Command, *, hides_options: bool) -> None:
     parent.command(
         f"foretell.cli.{command.code}",
         name=words.split()[-1],
         help="\n\n".join((command.help, *command.more[:1])),
         usage=f"{' '.join(filter(None, ('foretell', words, command.arguments, '[OPTIONS]')))}",
-        help_epilogue=_epilogue(command.more[1:], command.examples, rare=words.startswith("train ")),
+        help_epilogue=_epilogue(command.more[1:], command.examples, hides_options=hides_options),
         group=command.group,
     )
 
 
-def _epilogue(notes: tuple[str, ...], examples: list[str] | tuple[str, ...], *, rare: bool = False) -> str:
+def _epilogue(
+    notes: tuple[str, ...], examples: list[str] | tuple[str, ...], *, hides_options: bool = False
+) -> str:
     """Return what follows the options: notes, examples, and where to find more."""
     blocks = [paragraphs(note, _WIDTH) for note in notes]
     blocks.append(examples_text(examples, _WIDTH))
-    if rare:
-        blocks.append("--help-all shows every option.")
+    if hides_options:
+        blocks.append("More options: --help-all shows every one.")
     return "\n\n".join(blocks)
 
 

@@ -27,8 +27,8 @@ class Extent:
     """How much is written.
 
     Attributes:
-        words: Maximum number of words to add.
-        n: Number of continuations: samples with the seeds SEED, SEED + 1 and so on, or the best of --beams.
+        words: Add at most N words.
+        n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on, or the best of --beams.
         stop: Stop before this text. May be given several times.
         unfinished: Take the last word for the beginning of a word, and complete it first.
     """
@@ -45,18 +45,18 @@ class Choice:
     """How each next word is chosen.
 
     Attributes:
-        temperature: Sampling temperature: below 1 prefers probable words, above 1 improbable ones. 0 always
-            takes the most probable word.
+        temperature: Sample at this temperature: below 1 prefers probable words, above 1 improbable ones. 0
+            always takes the most probable word.
         top_k: Sample from the K most probable words (0: all).
         top_p: Sample from the most probable words that together have this probability, 0 to 1.
         min_p: Leave out words whose probability is below this fraction of the highest, 0 to 1.
         repetition_penalty: Make words that already occur less probable (above 1).
-        seed: Seed of the samples; the same seed gives the same continuation.
+        seed: Set the seed of the samples; the same seed gives the same continuation.
         avoid_unknown: Never write <unk>, the token for unknown words.
-        beams: Search for the most probable continuation with this many beams instead of sampling (above 1).
-        length_penalty: With --beams and --stop: 0 compares log-probabilities, 1 log-probabilities per word;
-            higher values prefer longer continuations.
-        alternatives: In jsonl, also give this many of the most probable words at each place.
+        beams: Search for the most probable continuation with N beams instead of sampling (above 1).
+        length_penalty: Compare beams of different lengths (with --stop) by their log-probabilities (0) or by
+            those per word (1); higher values prefer longer continuations.
+        alternatives: List the N most probable words at each place, too (jsonl).
     """
 
     temperature: float = 1.0

@@ -5,17 +5,62 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from foretell.cli.dependencies import REQUIRED, Dependency, dependencies, install_command, lacking
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Writer, aligned, listed, show, write_object
 from foretell.machine import usable_processors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What this machine and this Python have.
+
+    Attributes:
+        foretell, python: versions.
+        executable: the path of Python.
+        system: operating system, its version, and the kind of processor.
+        processors: how many this process may use.
+        memory_bytes: memory of the machine; None: unknown.
+        blas: the BLAS libraries of NumPy and SciPy, with their threads.
+        onnxruntime_providers: execution providers of ONNX Runtime, the preferred one first.
+        tensorflow_devices: devices that TensorFlow trains on; None: it was not imported to ask.
+        cache: the folder of downloaded data.
+        data: the folder of FORETELL_DATA; None: it is not set.
+    """
+
+    foretell: str
+    python: str
+    executable: str
+    system: str
+    processors: int
+    memory_bytes: int | None
+    blas: list[str]
+    onnxruntime_providers: list[str]
+    tensorflow_devices: list[str] | None
+    cache: str
+    data: str | None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what there is as names and values for people."""
+        memory, devices, folder = self.memory_bytes, self.tensorflow_devices, self.data
+        where = "" if folder is None or Path(folder).is_dir() else " (no such folder)"
+        return [
+            ("foretell", f"v{self.foretell}"),
+            ("python", f"v{self.python} ({self.executable})"),
+            ("system", self.system),
+            ("processors", f"{self.processors} for this process"),
+            ("memory", "unknown" if memory is None else f"{memory / 2**30:.1f} GiB"),
+            ("BLAS", "; ".join(self.blas) or "unknown"),
+            ("ONNX Runtime", ", ".join(self.onnxruntime_providers) or "not installed"),
+            ("TensorFlow", "doctor --train lists its devices" if devices is None else ", ".join(devices)),
+            ("cache folder", self.cache),
+            ("FORETELL_DATA", "not set" if folder is None else f"{folder}{where}"),
+        ]
 
 
 def doctor(*, train: Switch = False, output: Output = AS_TEXT) -> int:
@@ -27,10 +72,10 @@ def doctor(*, train: Switch = False, output: Output = AS_TEXT) -> int:
     needed = dependencies()
     format = output.chosen()
     if format == "text":
-        show(listed(_machine_rows(machine(train=train))))
+        show(listed(this_machine(train=train).rows()))
         show(f"\n{dependencies_text(needed)}\n\n{advice(needed)}")
     elif format == "jsonl":
-        write_object({**machine(train=train), "dependencies": [asdict(each) for each in needed]})
+        write_object({**asdict(this_machine(train=train)), "dependencies": [asdict(each) for each in needed]})
     else:
         rows = [asdict(each) for each in needed]
         writer = Writer(format, list(rows[0]))
@@ -39,27 +84,27 @@ def doctor(*, train: Switch = False, output: Output = AS_TEXT) -> int:
     return int(any(each.extra == REQUIRED and not each.is_good for each in needed))
 
 
-def machine(*, train: bool) -> dict[str, Any]:
-    """Return what this machine and this Python have.
+def this_machine(*, train: bool) -> Machine:
+    """Return what this machine has.
 
     Args:
         train: whether TensorFlow is imported and asked for its devices.
     """
     from platformdirs import user_cache_path
 
-    return {
-        "foretell": version("foretell"),
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "processors": usable_processors(),
-        "memory_bytes": _memory(),
-        "blas": _blas(),
-        "onnxruntime_providers": _providers(),
-        "tensorflow_devices": _devices() if train else None,
-        "cache": str(user_cache_path("foretell")),
-        "FORETELL_DATA": os.environ.get("FORETELL_DATA"),
-    }
+    return Machine(
+        foretell=version("foretell"),
+        python=platform.python_version(),
+        executable=sys.executable,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        processors=usable_processors(),
+        memory_bytes=_memory(),
+        blas=_blas(),
+        onnxruntime_providers=_providers(),
+        tensorflow_devices=_devices() if train else None,
+        cache=str(user_cache_path("foretell")),
+        data=os.environ.get("FORETELL_DATA"),
+    )
 
 
 def dependencies_text(needed: tuple[Dependency, ...]) -> str:
@@ -86,23 +131,6 @@ def _state(dependency: Dependency) -> str:
     if dependency.installed is None:
         return "missing"
     return f"v{dependency.installed}" if dependency.is_good else f"v{dependency.installed} (needs another)"
-
-
-def _machine_rows(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    memory, folder, devices = facts["memory_bytes"], facts["FORETELL_DATA"], facts["tensorflow_devices"]
-    rows = [
-        ("foretell", f"v{facts['foretell']}"),
-        ("python", f"v{facts['python']} ({facts['executable']})"),
-        ("system", facts["system"]),
-        ("processors", f"{facts['processors']} for this process"),
-        ("memory", "unknown" if memory is None else f"{memory / 2**30:.1f} GiB"),
-        ("BLAS", "; ".join(facts["blas"]) or "unknown"),
-        ("ONNX Runtime", ", ".join(facts["onnxruntime_providers"]) or "not installed"),
-        ("TensorFlow", "doctor --train lists its devices" if devices is None else ", ".join(devices)),
-        ("cache folder", facts["cache"]),
-    ]
-    where = "not set" if folder is None else f"{folder}{'' if Path(folder).is_dir() else ' (no such folder)'}"
-    return [*rows, ("FORETELL_DATA", where)]
 
 
 def _memory() -> int | None:

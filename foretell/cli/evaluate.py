@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_CONFUSION = 12
 """Labels up to which the confusion matrix is shown."""
 
+Report = dict[str, Any]
+"""The figures of `foretell.runtime.labels.evaluation.classification_report`."""
+
 _PER_LABEL = ("precision", "recall", "f1", "support")
 
 
@@ -54,7 +57,7 @@ def evaluate(
     write_labels_report(labels_report(opened, data, reading), format)
 
 
-def words_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, Any]:
+def words_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, object]:
     """Return the score of a language model on plain text.
 
     Raises:
@@ -84,7 +87,7 @@ def _corpus(data: str) -> Iterable[str]:
     return open_corpus(data)
 
 
-def labels_report(opened: Model, data: str, reading: LabelledInput) -> dict[str, Any]:
+def labels_report(opened: Model, data: str, reading: LabelledInput) -> Report:
     """Return the classification report of a classifier, with its coverage curve."""
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.evaluation import evaluation_report
@@ -112,7 +115,7 @@ def _predict(
     return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
 
 
-def write_labels_report(report: dict[str, Any], format: Format) -> None:
+def write_labels_report(report: Report, format: Format) -> None:
     """Write a classification report: text and jsonl all of it, csv one row for each label."""
     writer = Writer(format, ("label", *_PER_LABEL))
     if format in ("text", "jsonl"):
@@ -122,7 +125,7 @@ def write_labels_report(report: dict[str, Any], format: Format) -> None:
         writer.write({"label": label, **row}, "")
 
 
-def labels_text(report: dict[str, Any]) -> str:
+def labels_text(report: Report) -> str:
     """Return a classification report for people."""
     head = [
         ("texts", report["texts"]),
@@ -139,12 +142,12 @@ def labels_text(report: dict[str, Any]) -> str:
     return "\n\n".join(blocks)
 
 
-def _per_label(labels: dict[str, dict[str, Any]]) -> list[tuple[object, ...]]:
+def _per_label(labels: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
     rows = ((name, *(row[column] for column in _PER_LABEL)) for name, row in labels.items())
     return [("label", *_PER_LABEL), *rows]
 
 
-def _confusion(confusion: dict[str, Any]) -> list[tuple[object, ...]]:
+def _confusion(confusion: Report) -> list[tuple[object, ...]]:
     names = confusion["names"]
     rows = zip(names, confusion["counts"], strict=True)
     return [("true \\ predicted", *names), *((name, *map(int, counts)) for name, counts in rows)]

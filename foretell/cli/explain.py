@@ -7,10 +7,12 @@ import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from foretell.cli.counter import counted, counter
+from foretell.cli.data_size import size_of_records
 from foretell.cli.inputs import STDIN, Notes, names_source, read_records
 from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
@@ -44,7 +46,7 @@ def explain(
         model: Model directory for labels.
         texts: Texts, files, folders, or - for standard input; without any, standard input.
         literal: Take every argument as a text, also where a file has this name.
-        k: Number of words in the table, those with the largest effects. jsonl and csv hold every word.
+        k: List N words in the table, those with the largest effects. jsonl and csv hold every word.
         html: Also write the explanation of one text to this file, as a page.
     """
     if not texts and sys.stdin.isatty():
@@ -56,14 +58,16 @@ def explain(
         records = _only(records)
     has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
     shown = _Shown(output.chosen(), k, has_title=has_title)
-    for record in records:
-        explanation = runtime.explain(record.text)
-        if html is not None:
-            from foretell.runtime.labels.explanation_html import write_html
+    size = size_of_records(texts or (STDIN,), literal=literal)
+    with counter("explaining", size.total, streams=True) as advance:
+        for record in counted(records, advance, size.of):
+            explanation = runtime.explain(record.text)
+            if html is not None:
+                from foretell.runtime.labels.explanation_html import write_html
 
-            write_html(explanation, html)
-        notes.show_new()
-        shown.write(explanation)
+                write_html(explanation, html)
+            notes.show_new()
+            shown.write(explanation)
     notes.show_new()
 
 
@@ -124,7 +128,7 @@ def word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, objec
     for i, word in enumerate(explanation.words):
         point, between = divmod(i + 1, explanation.stride)
         running = None if between else explanation.running[point - 1]
-        row: dict[str, Any] = dataclasses.asdict(word)
+        row: dict[str, object] = dataclasses.asdict(word)
         row |= {"record": number, "word": row.pop("text"), "running": running}
         if i == last:
             row["running"] = explanation.running[-1]

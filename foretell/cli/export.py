@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import show_notes
 from foretell.cli.models import open_model
-from foretell.cli.options import ANY_RECORDS, INPUT, OUTPUT, LabelledInput, Output, Switch
+from foretell.cli.options import ANY_RECORDS, DATA, OUTPUT, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, megabytes, note
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.readable import percent
@@ -34,10 +34,10 @@ class Exporting:
     Attributes:
         to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the browser),
             keras, or litert (TensorFlow Lite).
-        out: Folder to write. Without it, the name of the model with the format.
+        out: Write the folder DIR. Without it, its name is that of the model with the format.
         int8: Store the weights in 8 bits: a quarter of the size, and a small loss of accuracy, which is
             measured on --data.
-        max_loss: Fail where --int8 loses more accuracy than this, 0 to 1.
+        max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
         runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
             downloaded once.
     """
@@ -57,7 +57,7 @@ def export(
     /,
     *,
     how: Exporting = _AS_ONNX,
-    data: Annotated[str | None, Parameter(group=INPUT)] = None,
+    data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
     format: Annotated[
         _FormatOrTarget, Parameter(group=OUTPUT, metavar="text|jsonl|csv|csv-raw", show_choices=False)
@@ -68,7 +68,7 @@ def export(
 
     Args:
         model: Model directory.
-        data: Texts with labels for a model for labels, plain text for a model for words.
+        data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
         format: Write text (for people), jsonl (one JSON object), csv or csv-raw to stdout.
         json: Short for --format jsonl.
     """

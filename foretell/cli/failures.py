@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 
 from foretell.cli.tokens import command_of
-from foretell.errors import ForetellError, Interrupted, UsageError
+from foretell.errors import ForetellError, Interrupted, SettingsError, UsageError
 
 FAILED = 1
 INTERRUPTED = 130
@@ -19,7 +20,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", INTERRUPTED
     if isinstance(error, ForetellError):
-        return str(error), error.exit_code
+        return str(_with_flag(error, tokens)), error.exit_code
     if isinstance(error, OSError):
         return _system_error(error), FAILED
     message = " ".join(str(error).split())
@@ -42,6 +43,17 @@ def help_command(tokens: Sequence[str]) -> str:
     while words and " ".join(words) not in COMMANDS:
         words.pop()
     return " ".join(["foretell", *words, "--help"])
+
+
+def _with_flag(error: ForetellError, tokens: Sequence[str]) -> ForetellError:
+    """Return `error` with its option as it is spelled here: `--learning-rate`, where Python has a keyword."""
+    name = error.where.replace("_", "-")
+    flag = f"-{name}" if len(name) == 1 else f"--{name}"
+    is_given = any(token.partition("=")[0] == flag for token in tokens)
+    is_option = isinstance(error, SettingsError) or (isinstance(error, UsageError) and is_given)
+    if not (is_option and re.fullmatch(r"[a-z][a-z0-9-]*", name)):
+        return error
+    return type(error)(expected=error.expected, found=error.found, where=flag, fix=error.fix)
 
 
 def _system_error(error: OSError) -> str:

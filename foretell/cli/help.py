@@ -21,7 +21,7 @@ _INDENT = 2
 _NAMES = 24
 _GAP = 2
 # Values whose names in Python mean little to most people.
-_METAVARS = {"INT": "N", "FLOAT": "X", "STR": "TEXT", "PATH": "PATH"}
+_METAVARS = {"INT": "N", "FLOAT": "N", "STR": "TEXT", "PATH": "PATH"}
 _NO_DEFAULT = frozenset({"False", "None", "()", '""'})
 
 

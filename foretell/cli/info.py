@@ -78,8 +78,7 @@ def settings_text(job: Job) -> str:
 def _with_values(setting: SettingInfo) -> str:
     if setting.type == "bool":
         return f"--[no-]{setting.flag.removeprefix('--')}"
-    values = "|".join(setting.choices) or {"int": "N", "float": "X"}[setting.type]
-    return f"{setting.flag} {values}"
+    return f"{setting.flag} {'|'.join(setting.choices) or 'N'}"
 
 
 def _width() -> int:

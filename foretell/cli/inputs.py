@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +60,8 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
 
 
 def _no_such_file(argument: str) -> DataError:
+    import difflib
+
     near = difflib.get_close_matches(Path(argument).name, _siblings(argument), n=1)
     guess = f"did you mean {Path(argument).with_name(near[0])}?" if near else "check the path"
     return DataError(
@@ -92,10 +93,12 @@ def read_records(
     Raises:
         DataError: a source that cannot be read.
     """
-    from foretell.data.examples import Record, iter_records
+    from foretell.data.records import Record
 
     for argument in arguments:
         if names_source(argument, literal=literal):
+            from foretell.data.examples import iter_records
+
             yield from iter_records(
                 argument, text=how.text, format=how.input_format, notes=notes, arguments=how.arguments()
             )

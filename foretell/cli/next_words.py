@@ -27,7 +27,7 @@ def next_words(
     Args:
         model: Model directory for words.
         text: The text so far: a text, a file, or - for standard input.
-        k: Number of words.
+        k: List N words.
         unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
             Their probabilities are relative to one another.
         literal: Take the argument as a text, also where a file has this name.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cyclopts import Argument, ArgumentCollection, Token
 
@@ -86,7 +84,9 @@ def _options(arguments: ArgumentCollection) -> Iterator[Argument]:
     )
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, object]:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -98,6 +98,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _unknown_key(key: str, path: Path, command: str, known: list[str]) -> UsageError:
+    import difflib
+
     near = difflib.get_close_matches(key.replace("_", "-"), known, n=1)
     fix = f"did you mean {near[0]}?" if near else f"see foretell {command} --help-all"
     return UsageError(expected=f"an option of foretell {command}", found=f"'{key}'", where=str(path), fix=fix)

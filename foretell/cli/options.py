@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from foretell.data.examples import Examples
     from foretell.data.options import Arguments, Part
 
-INPUT = Group("Input", sort_key=3)
+DATA = Group("Data", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
 RARE = " (more)"
@@ -32,7 +32,7 @@ InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel",
 Switch = Annotated[bool, Parameter(negative=())]
 """A flag without a value and without a `--no-` form."""
 
-Literally = Annotated[bool, Parameter(name="--literal", negative=(), group=INPUT)]
+Literally = Annotated[bool, Parameter(name="--literal", negative=(), group=DATA)]
 """The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
 
 
@@ -82,7 +82,7 @@ class Output:
 AS_TEXT = Output()
 
 
-@Parameter(name="*", group=INPUT)
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class TextInput:
     """Which texts a source of records holds.
@@ -102,18 +102,20 @@ class TextInput:
         return Arguments(text="--text {}", label=None, format="--input-format {}")
 
 
-@Parameter(name="*", group=INPUT)
+@Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
-class LabelledInput(TextInput):
+class LabelledInput:
     """Which texts and labels a source of records holds.
 
     Attributes:
         text: Name the column with the texts, where it is not clear.
-        input_format: Name the format of the data, where its name does not show it.
         label: Name the column with the labels, where it is not clear.
+        input_format: Name the format of the data, where its name does not show it.
     """
 
+    text: Annotated[str | None, Parameter(metavar="COLUMN")] = None
     label: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+    input_format: InputFormat | None = None
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""

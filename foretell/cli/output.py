@@ -10,7 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from foretell.readable import UNSAFE, duration, visible
 
@@ -129,7 +129,7 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
 
 
-def figures(metrics: Mapping[str, Any]) -> list[tuple[str, object]]:
+def figures(metrics: Mapping[str, object]) -> list[tuple[str, object]]:
     """Return the metrics of a training that are single values, as rows to show."""
     rows: list[tuple[str, object]] = []
     for name, value in metrics.items():

@@ -41,12 +41,12 @@ class LimitOptions:
     """What a request may ask for.
 
     Attributes:
-        limit_body: Maximum bytes of a request.
-        limit_texts: Maximum texts of a request.
-        limit_words: Maximum words of a text or a continuation.
-        limit_queue: Maximum texts that wait for an answer, of all requests together.
-        limit_seconds: Maximum seconds for an answer.
-        limit_wait: Maximum milliseconds that a text waits for others to share its batch (0: none).
+        limit_body: Refuse requests of more than N bytes.
+        limit_texts: Refuse requests of more than N texts.
+        limit_words: Refuse texts and continuations of more than N words.
+        limit_queue: Refuse requests while N texts wait for an answer.
+        limit_seconds: Give up on an answer after N seconds.
+        limit_wait: Let a text wait at most N milliseconds for others to share its batch (0: not at all).
     """
 
     limit_body: Whole = 4 << 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
@@ -22,7 +22,7 @@ from foretell.config import (
 )
 
 _KINDS: dict[Job, type[Settings]] = {"words": WordsSettings, "labels": LabelsSettings}
-_PRESETS: dict[Job, dict[str, Any]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
+_PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}
 # The presets that most people use come first.
 _FIRST = ("quick", DEFAULT_PRESET, "best")
 
@@ -98,7 +98,7 @@ def plain(value: bool | int | float | str) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _info(job: Job, f: dataclasses.Field[Any], hint: type) -> SettingInfo:
+def _info(job: Job, f: dataclasses.Field[object], hint: type) -> SettingInfo:
     presets = _PRESETS[job]
     order = [name for name in _FIRST if name in presets]
     order += [name for name in presets if name not in order]
@@ -117,7 +117,7 @@ def _info(job: Job, f: dataclasses.Field[Any], hint: type) -> SettingInfo:
     )
 
 
-def _options_of(job: Job) -> Any:
+def _options_of(job: Job) -> type:
     """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
     hints = get_type_hints(_KINDS[job])
     fields = [
@@ -132,7 +132,7 @@ def _options_of(job: Job) -> Any:
 
 
 def _flag(info: SettingInfo) -> Parameter:
-    metavar = {"int": "N", "float": "X"}.get(info.type)
+    metavar = "N" if info.type in ("int", "float") else None
     return Parameter(
         help=info.flag_help(),
         group=_GROUPS[info.purpose] if info.common else rare(_GROUPS[info.purpose]),
@@ -143,8 +143,8 @@ def _flag(info: SettingInfo) -> Parameter:
 
 
 if TYPE_CHECKING:
-    WordsOptions = Any
-    LabelsOptions = Any
+    WordsOptions = object
+    LabelsOptions = object
 else:
     WordsOptions = _options_of("words")
     LabelsOptions = _options_of("labels")

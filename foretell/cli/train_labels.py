@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
-    DATA,
+    RUN,
     Started,
     Training,
     check_possible,
@@ -43,7 +43,7 @@ class Sources:
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
-    baseline: bool = True
+    baseline: Annotated[bool, Parameter(group=RUN)] = True
 
 
 _NOTHING_MORE = Sources()
@@ -63,7 +63,8 @@ def train_labels(
     """Train a text classifier.
 
     Args:
-        data: File or folder of texts with labels, - for standard input, or a named set: imdb.
+        data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText lines, or .gz
+            of one), folder with one folder for each label, - for standard input, or the named set imdb.
     """
     changes = given(options)
     minutes = changes.get("minutes")

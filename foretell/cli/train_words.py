@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
-from foretell.cli.options import AS_TEXT, Output
+from foretell.cli.options import AS_TEXT, DATA, Output
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
-    DATA,
+    RUN,
     Started,
     Training,
     check_possible,
@@ -32,7 +32,7 @@ def train_words(
     *,
     training: Training,
     valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
-    baseline: Annotated[bool, Parameter(group=DATA)] = True,
+    baseline: Annotated[bool, Parameter(group=RUN)] = True,
     output: Output = AS_TEXT,
     options: WordsOptions = None,
     started: Started,
@@ -40,9 +40,10 @@ def train_words(
     """Train a language model.
 
     Args:
-        sources: Files, folders, - for standard input, or a named corpus: meditations, imdb.
+        sources: Files (also .gz), folders (every .txt and .gz in them), - for standard input, or a named
+            corpus: meditations, imdb.
         valid: Validate on this text instead of on a part of TEXT. May be given several times.
-        baseline: Also measure a Kneser-Ney model, to compare with.
+        baseline: Also measure a Kneser–Ney model, to compare with.
     """
     changes = given(options)
     name = training.preset or DEFAULT_PRESET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from foretell.training.options import TrainOptions
 
 RUN = Group("Run", sort_key=1)
-DATA = Group("Data", sort_key=2)
 
 Started = Annotated[float, Parameter(parse=False)]
 """`time.monotonic()` when the command began: `--minutes` counts from then. `entry.main` gives it."""
@@ -32,13 +31,13 @@ class Training:
     """How a training is run.
 
     Attributes:
-        out: Model directory to write.
+        out: Write the model directory DIR.
         preset: Start from the values of this preset; foretell info --presets lists them. Without it: base, or
             with --minutes a preset that fits the time.
         resume: Resume the unfinished training of --out from its last checkpoint.
         restart: Delete the unfinished training of --out and start again.
         config: Read options from this TOML file.
-        checkpoint_seconds: Seconds between two checkpoints.
+        checkpoint_seconds: Save a checkpoint every N seconds.
         tensorboard: Write TensorBoard event files to this folder.
     """
 
@@ -130,19 +129,24 @@ def finish(model: Model, training: Training, output: Output) -> None:
         note(advice)
 
 
-def comparison(metrics: Mapping[str, Any]) -> str:
+def comparison(metrics: Mapping[str, object]) -> str:
     """Return what to try where the baseline is better on the validation data, else ""."""
-    ours, baseline = metrics.get("accuracy"), metrics.get("baseline_accuracy")
+    ours, baseline = _number(metrics, "accuracy"), _number(metrics, "baseline_accuracy")
     if ours is not None and baseline is not None and ours < baseline:
         return (
             f"the n-gram linear model alone is more accurate here ({percent(baseline)} against "
             f"{percent(ours)}): add it to the ensemble with --linear, add texts with --unlabelled, or "
             "allow more --minutes"
         )
-    ours, baseline = metrics.get("valid_perplexity"), metrics.get("baseline_perplexity")
+    ours, baseline = _number(metrics, "valid_perplexity"), _number(metrics, "baseline_perplexity")
     if ours is not None and baseline is not None and ours > baseline:
         return (
             f"the Kneser-Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
             "interpolate it with --kneser-ney, allow more --epochs or --minutes, or add text"
         )
     return ""
+
+
+def _number(metrics: Mapping[str, object], name: str) -> float | None:
+    value = metrics.get(name)
+    return value if isinstance(value, int | float) else None

@@ -72,6 +72,8 @@ def test_tensorflow_is_imported_only_when_asked(run: Run, monkeypatch: pytest.Mo
 
 
 def test_the_devices_of_tensorflow() -> None:
-    script = "from foretell.cli.doctor import machine; print(machine(train=True)['tensorflow_devices'])"
+    script = (
+        "from foretell.cli.doctor import this_machine; print(this_machine(train=True).tensorflow_devices)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "CPU /physical_device:CPU:0" in done.stdout

@@ -134,6 +134,25 @@ def test_errors_name_only_options_that_the_command_has(run: Run, workplace: Path
         assert "--input-format" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        ("complete notes-model the --temperature -1", "--temperature"),
+        ("next notes-model the -k 0", "-k"),
+        ("train words notes.txt --out x --units 0", "--units"),
+        ("train labels reviews.csv --out x --checkpoint-seconds 0", "--checkpoint-seconds"),
+        ("train words notes.txt --out x --preset article --valid notes.txt", "--valid"),
+        ("classify reviews-model good --abstain-below 2", "--abstain-below"),
+    ],
+)
+def test_an_option_is_named_as_it_is_typed(run: Run, command: str, flag: str) -> None:
+    assert run(*command.split()).err.startswith(f"foretell: {flag}: expected ")
+
+
+def test_a_model_of_the_other_job_is_no_option(run: Run) -> None:
+    assert run("next", "reviews-model", "the").err.startswith("foretell: reviews-model: expected ")
+
+
 def test_control_sequences_never_reach_the_terminal(run: Run) -> None:
     for argv in (
         ["next", "missing\x1b]0;x\x07", "the"],

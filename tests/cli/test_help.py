@@ -60,6 +60,6 @@ def test_a_switch_shows_both_forms_a_choice_its_values_and_a_default_its_value(r
     text = " ".join(run("train", "labels", "--help-all").out.split())
     assert "--[no-]lowercase Convert text to lower case. [default on]" in text
     assert "--optimizer adam|sgd" in text
-    assert "--checkpoint-seconds X Seconds between two checkpoints. [default 60]" in text
-    assert "--out DIR Model directory to write. [required]" in text
-    assert "default: False" not in text
+    assert "--checkpoint-seconds N Save a checkpoint every N seconds. [default 60]" in text
+    assert "--out DIR Write the model directory DIR. [required]" in text
+    assert "False" not in text

@@ -21,7 +21,6 @@ from foretell.cli.output import (
     on_one_line,
     show,
 )
-from foretell.readable import duration, percent, visible
 
 NASTY = "\x1b]0;title\x07\x1b[31mred\x9b0m \x7f\r \u202eback\u202c \u2066i\u2069"
 
@@ -68,10 +67,15 @@ def test_excerpt_is_one_line() -> None:
     assert excerpt("word " * 1000, 20).endswith("…")
 
 
-def test_numbers_for_people() -> None:
-    assert [duration(s) for s in (5.4, 185, 7800)] == ["5 s", "3 min 05 s", "2 h 10 min"]
-    assert percent(0.8505) == "85.05 %"
+def test_a_text_on_one_line() -> None:
+    assert on_one_line(" a\n\x1b  b\t") == "a \u241b b"
+
+
+def test_sizes_for_people() -> None:
     assert [megabytes(size) for size in (43_210, 12_345_678)] == ["43 kB", "12.3 MB"]
+
+
+def test_figures_are_the_metrics_that_are_single_values() -> None:
     assert figures({"a_b": 1, "seconds": 70.0, "c": None, "d": [1], "e": True, "f": "x"}) == [
         ("a b", 1), ("seconds", "1 min 10 s"), ("f", "x")
     ]  # fmt: skip
@@ -84,10 +88,6 @@ def test_text_for_people_holds_no_control_sequence(capsys: pytest.CaptureFixture
         assert text == (
             "\u241b]0;title\u2407\u241b[31mred\ufffd0m \u2421\u240d \ufffdback\ufffd \ufffdi\ufffd\n"
         )
-    assert len(visible(NASTY)) == len(NASTY)
-    assert visible("a\tb\nc é 漢 \u200fا") == "a\tb\nc é 漢 \u200fا"
-    assert visible("\ud800") == "\ufffd"
-    assert on_one_line("a\n\x1b b") == "a \u241b b"
 
 
 def test_cells_hold_no_control_sequence_and_no_line_end() -> None:

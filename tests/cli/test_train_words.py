@@ -60,7 +60,7 @@ def test_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert "first.txt and 1 more" in answer.err
     for says, options in {
         "exists": ("--valid", str(tmp_path / "missing.txt")),
-        "valid: expected no validation text": ("--valid", str(first), "--preset", "article"),
+        "--valid: expected no validation text": ("--valid", str(first), "--preset", "article"),
     }.items():
         refused = run("train", "words", "notes.txt", "--out", str(tmp_path / "n"), *options)
         assert refused.code in (1, 2)
@@ -77,20 +77,25 @@ def test_tensorboard_when_asked(run: Run, tmp_path: Path) -> None:
     assert list(logs.rglob("events.out.tfevents.*"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
-def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(workplace: Path, tmp_path: Path) -> None:
-    out = tmp_path / "long model"
-    environment = {**os.environ, **TINY}
+def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
+    """Send a signal to a training that has begun; return its exit code and what it wrote to stderr."""
     command = ["train", "words", "notes.txt", "--out", str(out), "--epochs", "30"]
     with subprocess.Popen(
         [sys.executable, "-m", "foretell", *command],
-        cwd=workplace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=workplace, env={**os.environ, **TINY}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         metrics = out.with_name(out.name + ".run") / "metrics.jsonl"
         _wait_for(metrics.exists)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    return process.returncode, said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(workplace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "long model"
+    code, said = interrupted(workplace, out, signal.SIGINT)
+    assert code == 130, said
     last = said.splitlines()[-1]
     match = re.search(r"resume with: (foretell train words .*--resume)$", last)
     assert match, said
@@ -98,10 +103,21 @@ def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(workplace: Pa
     assert "Traceback" not in said
     shorter = match[1].replace("foretell", f"{sys.executable} -m foretell", 1)
     done = subprocess.run(
-        shorter, shell=True, cwd=workplace, env=environment, capture_output=True, text=True, timeout=240
-    )
+        shorter, shell=True, cwd=workplace, env={**os.environ, **TINY}, capture_output=True, text=True,
+        timeout=240,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert from_dict("words", dict(settings_of(out))).epochs == 30
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_that_ends_a_training_has_its_exit_code(
+    workplace: Path, tmp_path: Path, name: str, code: int
+) -> None:
+    found, said = interrupted(workplace, tmp_path / "m", signal.Signals[name])
+    assert found == code, said
+    assert said.splitlines()[-1].endswith("--resume")
 
 
 def _wait_for(happens: object) -> None:
