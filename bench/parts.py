@@ -85,7 +85,7 @@ def measure(files: Files, out: Path, *options: str) -> Measured:
     opened, examples = open_verified(out), read_examples(str(files.tested))
 
     def accuracy(ensemble: Ensemble) -> float:
-        runtime = LabelsRuntime.from_model(dataclasses.replace(opened, ensemble=ensemble))
+        runtime = LabelsRuntime(dataclasses.replace(opened, ensemble=ensemble))
         found = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
         return float(np.mean(found == np.array(examples.labels)))
 

@@ -41,8 +41,8 @@ def main() -> None:
     from foretell.runtime.words.predictor import WordsRuntime
 
     opened = open_verified(model)
-    alone = WordsRuntime.from_model(dataclasses.replace(opened, interpolation=None))
-    for what, runtime in (("the network alone", alone), ("both", WordsRuntime.from_model(opened))):
+    alone = WordsRuntime(dataclasses.replace(opened, interpolation=None))
+    for what, runtime in (("the network alone", alone), ("both", WordsRuntime(opened))):
         valid, test = (_perplexity(runtime, parts[part]) for part in ("valid", "test"))
         results.add(what, f"{valid:.2f}", f"{test:.2f}", f"{done.seconds:.0f}", metrics=opened.metrics)
 

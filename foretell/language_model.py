@@ -194,7 +194,7 @@ class LanguageModel:
             words: words to add.
             stream: for one text: give an iterator of pieces, each as soon as its word is chosen.
             **how: temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, beams, length_penalty,
-                avoid_unknown, unfinished: see `foretell.runtime.words.completion.Plan`.
+                avoid_unknown, unfinished: see `foretell.runtime.words.completion.CompletionOptions`.
 
         Raises:
             SettingsError: a value out of range.

@@ -19,36 +19,26 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Regex, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.text.spacing import Spacing
+from foretell.text.styles import (
+    SPECIALS,
+    UNKNOWN,
+    Style,
+    library_tokenizer,
+    library_words,
+    plain_words,
+    style_of,
+)
 
-Style = Literal["white-space", "keras", "words"]
 Span = tuple[int, int, int]
 """A token and where it is in the text: (id, start, end), in code points."""
-
-UNKNOWN = "<unk>"
-
-# No text can contain these as words of their style: white-space words have no space, Keras's filters remove
-# < and >, and the pattern of "words" splits <pad> into three tokens.
-_SPECIALS: dict[str, list[str]] = {
-    "white-space": [],
-    "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
-    "words": ["<pad>", UNKNOWN, "<eos>"],
-}
-_WHITE_SPACE_UNKNOWN = " "
-
-_KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
-# \s alone would miss \x1c-\x1f, where str.split splits.
-_WHITE_SPACE = r"[\s\x1c-\x1f]+"
-# The first branch keeps the Penn Treebank's literal <unk> in one piece.
-_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
 
 # At this many different words those counted once are dropped, so that the counts of a gigabyte of text fit in
 # memory. Only a word at the end of the vocabulary can be lost.
@@ -59,26 +49,6 @@ _TEXTS_BEFORE_DICTIONARY = 100
 
 # An encoding takes far more memory than the ids that are kept, so only this many texts have one at a time.
 _ENCODED_AT_ONCE = 1024
-
-# The patterns above for ASCII text and Python's `re`, which is three times as fast there as the Rust library.
-_ASCII_WORDS: dict[str, re.Pattern[str]] = {
-    "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
-    "keras": re.compile(_KERAS_FILTERS.replace("[", "[^", 1)),
-    "words": re.compile(r"<unk>|\w+(?:'\w+)*|[^\w\s]", re.ASCII),
-}
-
-# The same for texts of these characters, in which both engines and every Unicode version split and lower-case
-# alike: Latin letters, curly quotes, dashes, the euro sign. Keras splits at ASCII characters only.
-_PLAIN_WORDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
-    "keras": (re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*"), _ASCII_WORDS["keras"]),
-    "words": (
-        re.compile(
-            "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
-            "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac]*"
-        ),
-        re.compile(_WORDS),
-    ),
-}
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -97,10 +67,10 @@ class Tokenizer:
             does not return it.
     """
 
-    def __init__(self, inner: Any, style: Style) -> None:
+    def __init__(self, inner: HuggingFaceTokenizer, style: Style) -> None:
         self._inner = inner
         self.style: Style = style
-        specials = _SPECIALS[style]
+        specials = SPECIALS[style]
         self.specials: int = len(specials)
         self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
         self.pad: int | None = 0 if specials else None
@@ -154,13 +124,13 @@ class Tokenizer:
         """
         empty = cls._empty(style, lowercase, vocabulary, min_count)
         place = _Places()
-        by_text = [np.array([place[word] for word in empty._words(text)], np.int32) for text in texts]
+        by_text = [np.array([place[word] for word in empty.words(text)], np.int32) for text in texts]
         flat = np.concatenate(by_text) if by_text else np.zeros(0, np.int32)
         counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
         tokenizer, words = empty._with_words(counts, lowercase, vocabulary, min_count)
         unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
         id_of_place = np.full(len(place), unknown, np.int32)
-        id_of_place[[place[word] for word in words]] = len(_SPECIALS[style]) + np.arange(len(words))
+        id_of_place[[place[word] for word in words]] = len(SPECIALS[style]) + np.arange(len(words))
         starts = np.cumsum([0, *map(len, by_text)])
         ids = id_of_place[flat]
         if tokenizer.start is not None:
@@ -177,13 +147,13 @@ class Tokenizer:
         for name, value in (("vocabulary", vocabulary), ("min-count", min_count)):
             if value < 1:
                 raise SettingsError(expected="at least 1", found=repr(value), where=name)
-        return cls(_build(style, lowercase, []), style)
+        return cls(library_tokenizer(style, lowercase, []), style)
 
     def _with_words(
         self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
     ) -> tuple[Tokenizer, list[str]]:
         """Return a tokenizer of the most frequent of these words, and its words in the order of their ids."""
-        for special in (*_SPECIALS[self.style], ""):
+        for special in (*SPECIALS[self.style], ""):
             counts.pop(special, None)
         # Not in the order of occurrence: neighbours in the text would have neighbouring ids, and the
         # article's network, which reads ids as numbers, could hardly distinguish them (docs/article.md).
@@ -195,7 +165,7 @@ class Tokenizer:
                 found="none" if not counts else f"no word that occurs {min_count} times or more",
                 fix="give other texts" if not counts else "lower --min-count",
             )
-        return Tokenizer(_build(self.style, lowercase, words), self.style), words
+        return Tokenizer(library_tokenizer(self.style, lowercase, words), self.style), words
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
@@ -206,8 +176,7 @@ class Tokenizer:
         """
         try:
             inner = HuggingFaceTokenizer.from_str(text)
-            vocabulary_size = inner.get_vocab_size()
-            style = _style_of(inner, vocabulary_size)
+            style = style_of(inner)
         except Exception as error:  # tokenizers raises bare Exception
             raise ArtifactError(
                 expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
@@ -264,7 +233,9 @@ class Tokenizer:
 
     def words(self, text: str) -> list[str]:
         """Return the words of `text` in the form that the vocabulary has, known or not."""
-        return self._words(text)
+        prepared = self._prepared(text)
+        plain = self._plain_words(prepared)
+        return library_words(self._inner, prepared) if plain is None else plain
 
     def word(self, id: int) -> str:
         """Return the word with this id; `<unk>` for -1.
@@ -301,15 +272,6 @@ class Tokenizer:
         find = self._dictionary.get
         return self._ids([find(word, unknown) for word in words])
 
-    def _plain_words(self, prepared: str) -> list[str] | None:
-        """Return the words of a text of plain characters; None where the Rust library must split it."""
-        pattern = _ASCII_WORDS[self.style]
-        if not prepared.isascii():
-            characters, pattern = _PLAIN_WORDS.get(self.style, (None, pattern))
-            if characters is None or not characters.fullmatch(prepared):
-                return None
-        return pattern.findall(prepared.lower() if self._lowercase else prepared)
-
     def _ids(self, ids: list[int]) -> list[int]:
         if self.style == "white-space":
             return [i if i < self.size else -1 for i in ids]
@@ -330,46 +292,8 @@ class Tokenizer:
             elif i not in hidden:
                 yield self.word(i) if 0 <= i < self.size else UNKNOWN
 
-    def _words(self, text: str) -> list[str]:
-        prepared = self._prepared(text)
-        plain = self._plain_words(prepared)
-        if plain is not None:
-            return plain
-        if self._inner.normalizer is not None:
-            prepared = self._inner.normalizer.normalize_str(prepared)
-        return [word for word, _ in self._inner.pre_tokenizer.pre_tokenize_str(prepared)]
-
-
-def _build(style: Style, lowercase: bool, words: list[str]) -> Any:
-    """Return a Hugging Face tokenizer; its ids are the style's specials, then `words`."""
-    tokens = [*_SPECIALS[style], *words]
-    unknown = UNKNOWN
-    if style == "white-space":
-        tokens, unknown = [*tokens, _WHITE_SPACE_UNKNOWN], _WHITE_SPACE_UNKNOWN
-    vocabulary = {token: i for i, token in enumerate(tokens)}
-    inner = HuggingFaceTokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
-    steps: list[Any] = [normalizers.NFC()] if style == "words" else []
-    if lowercase:
-        steps.append(normalizers.Lowercase())
-    if steps:
-        inner.normalizer = normalizers.Sequence(steps)
-    if style == "words":
-        inner.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
-    else:
-        pattern = _KERAS_FILTERS if style == "keras" else _WHITE_SPACE
-        inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "removed")
-    return inner
-
-
-def _style_of(inner: Any, size: int) -> Style:
-    """Return the style, by the special ids that only it has."""
-    if inner.id_to_token(size - 1) == _WHITE_SPACE_UNKNOWN:
-        return "white-space"
-    for style in ("keras", "words"):
-        specials = _SPECIALS[style]
-        if [inner.id_to_token(i) for i in range(len(specials))] == specials:
-            return "keras" if style == "keras" else "words"
-    raise ValueError("the vocabulary of another program")
+    def _plain_words(self, prepared: str) -> list[str] | None:
+        return plain_words(prepared, self.style, lowercase=self._lowercase)
 
 
 class _Places(dict[str, int]):
@@ -383,7 +307,7 @@ class _Places(dict[str, int]):
 def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(tokenizer._words(text))
+        counts.update(tokenizer.words(text))
         if len(counts) > _MAX_COUNTED:
             counts = Counter({word: n for word, n in counts.items() if n > 1})
     return counts

@@ -12,7 +12,8 @@ from nasty import nasty_texts
 
 from foretell.export.token_rules import lowercases, token_rules
 from foretell.text.spacing import Spacing
-from foretell.text.tokenizer import Style, Tokenizer
+from foretell.text.styles import Style
+from foretell.text.tokenizer import Tokenizer
 
 SCRIPT = """
 import { readFileSync } from "node:fs";

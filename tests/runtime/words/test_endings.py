@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from foretell.runtime.words import sampling
 from foretell.runtime.words.endings import Endings
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.text.tokenizer import Style, Tokenizer
+from foretell.text.styles import Style
+from foretell.text.tokenizer import Tokenizer
 
 Words = Callable[..., WordsRuntime]
 TEXT = "the obstacle then there theory don't can't caf\u00e9 mind may mail my <unk> , ."
