@@ -98,6 +98,9 @@ def _request(corpus: Corpus, valid: Corpus | None, settings: WordsSettings, list
             listener(Note(text="the validation text is the training text: its figures are too optimistic"))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
         sources.append(valid.name)
+    # Complete now that the texts have been read once.
+    for note in (*corpus.notes, *(() if valid is None else valid.notes)):
+        listener(Note(text=note))
     return Request(job="words", settings=settings, data=data, sources=sources)
 
 

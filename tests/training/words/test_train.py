@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from foretell.config import WORDS_PRESETS, with_changes
-from foretell.data.corpus import Corpus
+from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Event, Note
@@ -129,3 +129,15 @@ def test_the_runtime_gives_the_perplexity_that_training_measured(tmp_path: Path)
     score = runtime.score(valid)
     assert score.tokens == figures["measured_words"] + 1
     assert score.perplexity == pytest.approx(figures["perplexity"], rel=1e-3)
+
+
+def test_what_was_guessed_while_reading_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes("\n".join(["café au lait", *noisy_corpus()]).encode("cp1252"))
+    notes: list[str] = []
+    settings = with_changes(SMALL, {"epochs": 1})
+    trained(
+        open_corpus(file), settings, tmp_path / "m",
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )  # fmt: skip
+    assert sum("notes.txt: " in note for note in notes) == 1
