@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from foretell.service.app import create_app, create_service
-from foretell.service.guard import access
+from foretell.service.auth import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
 
@@ -138,7 +138,7 @@ def _save(page: Page, name: str, max_height: int) -> None:
 def _serving(*models: str) -> Iterator[str]:
     service = create_service([(Path(model).name, Path(model)) for model in models], Limits())
     socket, ready = bind("127.0.0.1", 0), threading.Event()
-    server = Server(create_app(service, access("127.0.0.1"), quiet=True), ready=ready.set)
+    server = Server(create_app(service, access("127.0.0.1"), quiet=True), on_ready=ready.set)
     thread = threading.Thread(target=server.listen, args=(socket,))
     thread.start()
     try:

@@ -18,7 +18,8 @@ from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
-    from foretell.export.model_export import Exported, Format
+    from foretell.export.formats import Format
+    from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
     from foretell.training.events import Listener
 
@@ -299,8 +300,8 @@ class LanguageModel:
         Exports of a language model hold the network without the Kneser–Ney model.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser),
-                "keras" or "litert" (TensorFlow Lite).
+            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
+                "keras".
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, a quarter of the size.
             data: text on which the loss of `int8` is measured, of the kinds that `train` takes.

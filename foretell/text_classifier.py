@@ -31,7 +31,8 @@ from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
-    from foretell.export.model_export import Exported, Format
+    from foretell.export.formats import Format
+    from foretell.export.model_export import Exported
     from foretell.language_model import LanguageModel
     from foretell.training.events import Listener
     from foretell.training.labels.transfer import LanguageModelWeights
@@ -351,8 +352,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Write the model as a folder for another program, and compare its answers with this model's.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser),
-                "keras" or "litert" (TensorFlow Lite).
+            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
+                "keras".
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
             data: labelled texts, as `fit` takes them without `y`, to compare the answers on.

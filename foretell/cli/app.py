@@ -208,7 +208,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         code="export:export",
         arguments="MODEL",
-        help="Write a model for use without foretell: ONNX, Keras, LiteRT, or the browser.",
+        help="Write a model for use without foretell: ONNX, Keras, or the browser.",
         more=(
             "The exported folder holds the model, its tokenizer and labels, and a README with code for "
             "Python and JavaScript. The exported model is compared with the original on 200 texts before "

@@ -19,9 +19,9 @@ from foretell.readable import percent
 if TYPE_CHECKING:
     from foretell.export.model_export import Exported
 
-Target = Literal["onnx", "keras", "litert", "web"]
+Target = Literal["onnx", "keras", "web"]
 # Before --to there was --format onnx.
-_FormatOrTarget = Literal["text", "jsonl", "csv", "csv-raw", "onnx", "keras", "litert", "web"]
+_FormatOrTarget = Literal["text", "jsonl", "csv", "csv-raw", "onnx", "keras", "web"]
 
 MODEL = Group("Exported model", sort_key=1)
 
@@ -32,8 +32,8 @@ class Exporting:
     """What is written.
 
     Attributes:
-        to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the browser),
-            keras, or litert (TensorFlow Lite).
+        to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the browser) or
+            keras.
         out: Write the folder DIR. Without it, its name is that of the model with the format.
         int8: Store the weights in 8 bits: a quarter of the size, and a small loss of accuracy, which is
             measured on --data.
@@ -79,26 +79,29 @@ def export(
     output = Output(format="text" if format == to else cast(Format, format), json=json).chosen()
     target = how.out or Path(f"{Path(model).resolve().name}-{to}")
     examples = None if data is None else _data(opened.job, data, reading)
-    if to == "litert" or (to == "keras" and not how.int8):
+    if to == "keras" and not how.int8:
         # Where it is not installed, the export raises the error with the command that installs it.
         with suppress(ImportError):
             load_tensorflow()
     exported = export_model(
-        model, target, to, int8=how.int8, data=examples, max_loss=how.max_loss, runtime=how.runtime
+        model,
+        target,
+        to,
+        int8=how.int8,
+        data=examples,
+        max_loss=how.max_loss,
+        runtime=how.runtime,
+        spell=_option,
     )
     record = _record(exported)
     Writer(output, list(record)).write(record, _line(exported))
     if not exported.whole:
-        note(_network_alone(exported))
+        note("the export holds the network alone, without the Kneser-Ney model that foretell interpolates")
 
 
-def _network_alone(exported: Exported) -> str:
-    if exported.job == "words":
-        return "the export holds the network alone, without the Kneser-Ney model that foretell interpolates"
-    return (
-        "the export holds the network alone, without the n-gram linear model of the ensemble; "
-        "onnx, keras and web hold both"
-    )
+def _option(argument: str) -> str:
+    """Return the option for an argument of `export_model`."""
+    return {"format": "--to"}.get(argument, f"--{argument.replace('_', '-')}")
 
 
 def _data(job: str, data: str, reading: LabelledInput) -> Any:

@@ -13,7 +13,7 @@ from foretell.cli.output import note
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:
-    from foretell.service.guard import Access
+    from foretell.service.auth import Access
 
 PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 
@@ -97,11 +97,11 @@ def serve(
         def ready() -> None:
             note(f"serving {names} at {url(listening)}; Ctrl-C stops")
 
-        Server(create_app(service, allowed, quiet=quiet), ready=ready).listen(listening)
+        Server(create_app(service, allowed, quiet=quiet), on_ready=ready).listen(listening)
 
 
 def _access(host: str, who: AccessOptions) -> Access:
-    from foretell.service.guard import access, read_token
+    from foretell.service.auth import access, read_token
 
     token = None if who.token_file is None else read_token(who.token_file)
     return access(host, hosts=who.allow_host, origins=who.allow_origin, token=token)

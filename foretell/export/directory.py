@@ -1,12 +1,11 @@
-"""The exported folder: written whole or not at all, recognised when it is to be replaced."""
+"""The exported folder: written whole or not at all, and recognised when it is to be replaced."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from foretell.artifacts import replacement
 from foretell.errors import ArtifactError
@@ -17,16 +16,16 @@ README = "README.md"
 FORMAT_VERSION = 1
 _MARK = "foretell_export"
 
-Files = dict[str, bytes]
+Files = Mapping[str, bytes]
 
 
 def check_free(path: Path) -> None:
-    """Check that an exported model may be written at `path`: nothing there, or an older export.
+    """Check that `path` is free for an exported model: nothing is there, or an older export.
 
     Raises:
         ArtifactError: something else is there.
     """
-    fix = "choose another --out, or move it away"
+    fix = "choose another folder, or move this one away"
     where, expected = str(path), "an exported model, or nothing"
     if not path.exists():
         return
@@ -36,23 +35,23 @@ def check_free(path: Path) -> None:
     foreign = sorted(names - _files_of(path))
     if foreign:
         raise ArtifactError(
-            expected=expected, found=f"{foreign[0]}, which no export wrote", where=where, fix=fix
+            expected=expected, found=f"{foreign[0]}, which is not part of an export", where=where, fix=fix
         )
 
 
 def write_export(
-    files: Files, description: dict[str, Any], path: Path, check: Callable[[Path], None]
+    files: Files, description: Mapping[str, object], path: Path, check: Callable[[Path], None]
 ) -> None:
     """Write an exported model at `path`, after `check` has read it back from its temporary name.
 
     Args:
-        files: name to content; a name may lie in a folder.
-        description: what model.json holds; the size and SHA-256 of each file are added.
+        files: name to content; a name may contain a folder.
+        description: the content of model.json; the size and SHA-256 of each file are added.
         path: the folder; an older export there is replaced.
-        check: is given the folder that is about to take this name, and raises if it is not right.
+        check: called with the folder before it gets its name; raises if the export is wrong.
 
     Raises:
-        ArtifactError: something foreign is at `path`, or the disk does not take it; what was there is whole.
+        ArtifactError: `path` holds something else, or it cannot be written. What was there is unchanged.
     """
     target = path.resolve()
     check_free(target)
@@ -70,24 +69,24 @@ def write_export(
             expected="to write the exported model",
             found=error.strerror or str(error),
             where=str(target),
-            fix="free some space or choose another place; what was there is still whole",
+            fix="free some space or choose another place; what was there is unchanged",
         ) from error
 
 
-def _described(files: Files, description: dict[str, Any]) -> bytes:
+def _described(files: Files, description: Mapping[str, object]) -> bytes:
     digests = {
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in files.items()
     }
     text = json.dumps({_MARK: FORMAT_VERSION, **description, "files": digests}, ensure_ascii=False, indent=1)
-    # A label may hold half of a surrogate pair, which UTF-8 cannot.
+    # A label may contain half of a surrogate pair, which UTF-8 cannot encode.
     return text.encode(errors="backslashreplace") + b"\n"
 
 
 def _files_of(path: Path) -> set[str]:
-    """Return the names of the files that an export wrote into this folder; none where it is no export."""
+    """Return the names of the files of the export in this folder; none if it is not an export."""
     try:
-        found = json.loads((path / MODEL).read_bytes())
-        return {MODEL, *found["files"]} if _MARK in found else set()
+        description = json.loads((path / MODEL).read_bytes())
+        return {MODEL, *description["files"]} if _MARK in description else set()
     except (OSError, ValueError, KeyError, TypeError):
         return set()

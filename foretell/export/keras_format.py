@@ -1,4 +1,4 @@
-"""The format `keras`: one .keras file with the whole answer, which plain Keras on TensorFlow opens."""
+"""The model file of the format `keras`: one .keras file that plain Keras on TensorFlow opens."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ import tempfile
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from foretell.artifacts.weights import Weights
-from foretell.export.check import Answer
-from foretell.export.onnx_format import softmax, windows
+from foretell.config import WordsSettings
+from foretell.export.copy_answers import Answer, Inputs, answer_of
 from foretell.export.plain_keras import words_model
-from foretell.export.source import Source
+from foretell.export.source import Rows, Source
 from foretell.export.whole_keras import whole_classifier
 
-KERAS = "model.keras"
+FILE = "model.keras"
 
 
-def model_bytes(source: Source, weights: Weights) -> bytes:
-    """Return model.keras."""
-    if source.job == "labels":
-        model = whole_classifier(source.opened, weights, source.ensemble)
+def model_bytes(source: Source) -> bytes:
+    """Return model.keras: the whole classifier, or the language model with states as inputs and outputs."""
+    settings = source.model.settings
+    if isinstance(settings, WordsSettings):
+        model = words_model(settings, source.weights())
     else:
-        model = words_model(source.settings, weights)
+        model = whole_classifier(source.model, source.weights())
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / KERAS
+        path = Path(folder) / FILE
         model.save(path)
         return path.read_bytes()
 
 
 def read_back(folder: Path, source: Source) -> Answer:
     """Return the function that answers ids by the exported file."""
-    model = keras.saving.load_model(folder / KERAS)
+    model = keras.saving.load_model(folder / FILE)
     specs = {each.name: tf.TensorSpec(each.shape, each.dtype, each.name) for each in model.inputs}
-    # One graph for texts of all lengths: step by step in Python would take seconds a text.
-    run = tf.function(lambda given: model(given), input_signature=[specs], autograph=False)
-    if source.job == "labels":
-        return lambda ids: run({"ids": np.array([ids or [0]], np.int32)}).numpy()
-    if source.window is not None:
-        window = source.window
-        return lambda ids: softmax(run({"ids": windows(ids, window)}).numpy())
-    zeros = {name: np.zeros((1, units), np.float32) for name, units in (source.states or {}).items()}
-    return lambda ids: softmax(run({"ids": np.array([ids], np.int32), **zeros})["logits"][0].numpy())
+    # One graph for texts of every length: step by step in Python would take seconds for a text.
+    graph = tf.function(lambda inputs: model(inputs), input_signature=[specs], autograph=False)
+
+    def run(inputs: Inputs) -> Rows:
+        dtypes = {each.name: each.dtype for each in model.inputs}
+        outputs = graph({name: value.astype(dtypes[name]) for name, value in inputs.items()})
+        rows: Rows = (outputs["logits"] if source.kind == "stateful" else outputs).numpy()
+        return rows
+
+    return answer_of(run, source)

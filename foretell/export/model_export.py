@@ -1,33 +1,28 @@
-"""`export_model`: a model directory becomes a folder for another program, checked before it has its name."""
+"""`export_model`: a model directory becomes a folder for another program, checked before it gets its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any, Literal, get_args
 
-from foretell.artifacts.directory import read_model
+from foretell.artifacts.model import Model
+from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
-from foretell.export.check import Answer, Loss
-from foretell.export.directory import Files
+from foretell.export.check import Loss
+from foretell.export.copy_answers import Answer
+from foretell.export.formats import FORMATS, Format
 from foretell.export.readme import readme
-from foretell.export.source import Source
+from foretell.export.source import Precision, Source
 from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import Session
-
-Format = Literal["onnx", "keras", "litert", "web"]
-
-_SCRIPTS = ("foretell.js", "labels.js", "words.js", "tokens.js", "spacing.js")
-_PAGE = ("index.html", "page.js", "page.css", "runtime.js")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export has shown.
+    """The result of an export.
 
     Attributes:
         path: the folder.
@@ -35,12 +30,12 @@ class Exported:
         format: its format.
         size: bytes of all its files.
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
-        loss: what 8 bits cost; None in 32.
-        whole: False where the file answers as the network alone, without the linear or n-gram model.
+        loss: the accuracy before and after the conversion to 8 bits; None in float32.
+        whole: False if the file gives the network's answer only, without the Kneser–Ney model.
     """
 
     path: Path
-    job: str
+    job: Job
     format: Format
     size: int
     difference: float | None
@@ -49,166 +44,131 @@ class Exported:
 
 
 def export_model(
-    model: str | Path,
+    model: str | Path | Model,
     out: str | Path,
     format: Format = "onnx",
     *,
     int8: bool = False,
-    data: Any = None,
+    data: Examples | Iterable[str] | None = None,
     max_loss: float = 0.01,
-    runtime: Path | None = None,
+    runtime: str | Path | None = None,
+    spell: Callable[[str], str] = str,
 ) -> Exported:
     """Write a model as a folder for another program, whole or not at all.
 
+    >>> export_model("reviews-model", "reviews-onnx").difference
+    6.0e-08
+
     Args:
-        model: the model directory.
+        model: a model directory, or a model that was read from one.
         out: the folder to write; an older export there is replaced.
-        format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser), "keras"
-            or "litert" (TensorFlow Lite).
-        int8: keep the weights in 8 bits: a quarter of the size.
-        data: labelled texts (`foretell.data.examples.Examples`) for a classifier, lines of text for a
-            language model. In 8 bits the loss is measured on them; in 32 a classifier is checked on the first
-            200.
-        max_loss: in 8 bits: refuse to lose more accuracy than this.
-        runtime: the npm package onnxruntime-web as a file, for "web"; None: from the cache or the registry.
+        format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
+            "keras".
+        int8: store the weights in 8 bits: a quarter of the size.
+        data: labelled texts for a classifier, lines of text for a language model. In 8 bits the loss of
+            accuracy is measured on them; in float32 a classifier is compared on the first 200.
+        max_loss: in 8 bits: refuse a larger loss of accuracy, 0 to 1.
+        runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the registry.
+        spell: the name of an argument here to its name in the caller's interface, for errors.
 
     Raises:
-        UsageError: no such format, 8 bits for Keras or without data.
+        UsageError: an unknown format, 8 bits in a format that has none, 8 bits without data, or data for the
+            other job.
         SettingsError: `max_loss` not from 0 to 1.
-        MissingExtraError: what the format needs is not installed.
-        ArtifactError: the model cannot be trusted, the copy answers differently or loses too much, something
-            foreign is at `out`, or the runtime is not to be had. Nothing is written then.
+        MissingExtraError: a package that the format needs is not installed.
+        ArtifactError: the model cannot be trusted, the copy answers differently or loses too much accuracy,
+            `out` holds something else, or the runtime cannot be read or downloaded. Nothing is written then.
     """
-    _check_usage(format, int8=int8, has_data=data is not None, max_loss=max_loss)
-    target = Path(out)
+    _check_arguments(format, int8=int8, data=data, max_loss=max_loss, spell=spell)
+    chosen, target = FORMATS[format], Path(out)
     directory.check_free(target.resolve())
-    _require(format)
-    source = _source(model, format)
-    precision = "int8" if int8 else "float32"
-    content = _content(source, model, format, int8=int8, runtime=runtime)
-    content[directory.README] = readme(source, format, sorted(content), precision)
-    shown: dict[str, Any] = {}
+    require(chosen.packages, f"the format {format}", TO_TRAIN)
+    source = Source(model.directory if isinstance(model, Model) else model)
+    _check_data(source, data, spell("data"))
+    content = chosen.files(source, int8=int8)
+    if chosen.has_browser_runtime:
+        archive = None if runtime is None else Path(runtime)
+        content |= browser_runtime.runtime_files(archive, argument=spell("runtime"))
+    content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
+    precision: Precision = "int8" if int8 else "float32"
+    content[directory.README] = readme(source, chosen, sorted(content), precision)
+    result: list[float | Loss] = []
 
     def check_copy(folder: Path) -> None:
-        answer = _reader(format)(folder, source)
-        if int8:
-            shown["loss"] = _checked_loss(source, answer, data, max_loss)
+        answer = chosen.read(folder, source)
+        if data is not None and int8:
+            result.append(_checked_loss(source, answer, data, max_loss, spell))
         else:
-            shown["difference"] = check.check_same(source, answer, _texts(source, data))
+            result.append(check.check_same(source, answer, _texts(source, data)))
 
     directory.write_export(content, source.description(format, precision), target, check_copy)
+    (measured,) = result
     return Exported(
         path=target,
-        job=source.job,
+        job=source.model.job,
         format=format,
         size=sum(map(len, content.values())),
-        difference=shown.get("difference"),
-        loss=shown.get("loss"),
-        whole=not source.network_alone,
+        difference=None if isinstance(measured, Loss) else measured,
+        loss=measured if isinstance(measured, Loss) else None,
+        whole=source.has_whole_answer,
     )
 
 
-def _check_usage(format: str, *, int8: bool, has_data: bool, max_loss: float) -> None:
-    if format not in get_args(Format):
-        raise UsageError(expected=f"one of {', '.join(get_args(Format))}", found=repr(format), where="format")
-    if int8 and format == "keras":
+def _check_arguments(
+    format: str, *, int8: bool, data: object, max_loss: float, spell: Callable[[str], str]
+) -> None:
+    if format not in FORMATS:
+        raise UsageError(expected=f"one of {', '.join(FORMATS)}", found=repr(format), where=spell("format"))
+    if int8 and not FORMATS[format].has_int8:
+        choices = ", ".join(name for name, each in FORMATS.items() if each.has_int8)
         raise UsageError(
-            expected="float32, since Keras keeps no LSTM in 8 bits",
-            found="--int8",
-            fix="leave --int8 out, or choose --format onnx, web or litert",
+            expected=f"float32, since the format {format} has no 8-bit LSTM",
+            found=spell("int8"),
+            fix=f"leave out {spell('int8')}, or choose one of the formats {choices}",
         )
-    if int8 and not has_data:
+    if int8 and data is None:
         raise UsageError(
-            expected="data on which the loss of 8 bits is measured",
+            expected="data to measure the loss of accuracy in 8 bits",
             found="none",
-            fix="name it with --data: labelled texts for a classifier, plain text for a language model",
+            where=spell("data"),
+            fix="give labelled texts for a classifier, plain text for a language model",
         )
     if not 0 <= max_loss <= 1:
-        raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where="max-loss")
+        raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where=spell("max_loss"))
 
 
-def _require(format: Format) -> None:
-    """Check that what the format needs is installed.
-
-    Raises:
-        MissingExtraError: it is not; `fix` is the command that installs it.
-    """
-    needed = ("tensorflow", "keras") if format in ("keras", "litert") else ("onnx",)
-    require(needed, f"--format {format}", TO_TRAIN)
+def _check_data(source: Source, data: object, argument: str) -> None:
+    if data is not None and isinstance(data, Examples) != (source.kind == "classifier"):
+        expected, found = "labelled texts for a classifier", "plain text"
+        if isinstance(data, Examples):
+            expected, found = "plain text for a language model", "labelled texts"
+        raise UsageError(expected=expected, found=found, where=argument)
 
 
-def _source(model: str | Path, format: Format) -> Source:
-    source = Source(model)
-    if source.job == "words":
-        # No format looks n-grams of a language model up.
-        return source if source.opened.kneser_ney is None else Source(model, network_alone=True)
-    if format != "litert" or not source.ensemble.linear:
-        return source
-    if not source.ensemble.network:
-        raise UsageError(
-            expected="a classifier whose answer comes from its network",
-            found="one that answers by its linear model alone",
-            where=str(model),
-            fix="choose --format onnx, keras or web",
-        )
-    return Source(model, network_alone=True)
-
-
-def _content(source: Source, model: str | Path, format: Format, *, int8: bool, runtime: Path | None) -> Files:
-    """Return the files of the export but for its description and its README."""
-    content = {directory.TOKENIZER: source.opened.tokenizer.to_json().encode()}
-    if format in ("onnx", "web"):
-        scripts = _SCRIPTS if format == "onnx" else (*_SCRIPTS, *_PAGE)
-        content |= {name: _web(name) for name in scripts}
-        # Node.js takes a .js file for a module where this says so.
-        content["package.json"] = b'{"type": "module"}\n'
-        content |= browser_runtime.runtime_files(runtime) if format == "web" else {}
-        content[onnx_format.ONNX] = onnx_format.graph_bytes(source, int8=int8)
-        return content
-    weights = read_model(model).require_weights()
-    if format == "keras":
-        from foretell.export import keras_format
-
-        return {**content, keras_format.KERAS: keras_format.model_bytes(source, weights)}
-    from foretell.export import litert_format
-
-    return {**content, litert_format.LITERT: litert_format.model_bytes(source, weights, int8=int8)}
-
-
-def _web(name: str) -> bytes:
-    return package_files("foretell.export").joinpath("web", name).read_bytes()
-
-
-def _reader(format: Format) -> Callable[[Path, Source], Answer]:
-    if format == "keras":
-        from foretell.export import keras_format
-
-        return keras_format.read_back
-    if format == "litert":
-        from foretell.export import litert_format
-
-        return litert_format.read_back
-    return onnx_format.read_back
-
-
-def _texts(source: Source, data: Any) -> list[str]:
-    """Return the texts to compare on: the user's own where they can be, else made ones."""
+def _texts(source: Source, data: object) -> list[str]:
+    """Return the texts to compare on: the user's labelled texts if there are any, else sample texts."""
     if isinstance(data, Examples) and len(data):
         return data.texts[: check.N_TEXTS]
     return check.sample_texts(source)
 
 
-def _checked_loss(source: Source, answer: Answer, data: Any, max_loss: float) -> Loss:
-    if source.job == "labels":
-        loss = check.labels_loss(source, answer, data.texts, data.labels)
+def _checked_loss(
+    source: Source,
+    answer: Answer,
+    data: Examples | Iterable[str],
+    max_loss: float,
+    spell: Callable[[str], str],
+) -> Loss:
+    if isinstance(data, Examples):
+        loss, unit = check.labels_loss(source, answer, data.texts, data.labels), "texts"
     else:
-        before = onnx_format.answer_of(Session(source.opened.onnx_path), source)
-        loss = check.words_loss(source, before, answer, data)
+        before = onnx_format.session_answer(Session(source.model.onnx_path), source)
+        loss, unit = check.words_loss(source, before, answer, data), "words"
     if loss.lost > max_loss:
         raise ArtifactError(
             expected=f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
-            found=f"{loss.after:.4f} on {loss.count:,} {'texts' if source.job == 'labels' else 'words'}",
-            where="--max-loss",
-            fix="leave --int8 out, or allow more with --max-loss; nothing was written",
+            found=f"{loss.after:.4f} on {loss.count:,} {unit}",
+            where=spell("max_loss"),
+            fix=f"leave out {spell('int8')}, or allow a larger loss; nothing was written",
         )
     return loss

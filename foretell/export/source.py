@@ -1,107 +1,135 @@
-"""The model that is exported: opened, verified, and able to answer, so that a copy can be held against it."""
+"""The model that is exported: opened, verified, and able to answer, so that a copy can be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import open_verified, read_model
 from foretell.artifacts.model import Model
+from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.export.token_rules import token_rules
-from foretell.ngrams.ensemble import NETWORK_ALONE
+from foretell.export.token_rules import TokenRules, token_rules
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 from foretell.runtime.words.predictor import WordsRuntime
 
 Rows = NDArray[np.floating]
+Precision = Literal["float32", "int8"]
+
+Kind = Literal["classifier", "stateful", "windowed"]
+"""What a copy takes and gives. classifier: the ids of a text to the probability of each label; stateful: ids
+and LSTM states to logits and states; windowed: the article's windows of raw integers to logits."""
+
+
+class Description(TypedDict):
+    """What model.json says of an exported model."""
+
+    foretell: str
+    format: str
+    precision: Precision
+    answer: Literal["network", "whole"]
+    job: str
+    preset: str
+    labels: list[str] | None
+    length: int | None
+    states: dict[str, int] | None
+    window: int | None
+    tokens: TokenRules
 
 
 class Source:
     """A model directory, opened to be exported.
 
-    Attributes:
-        opened: the verified directory.
-        network_alone: as it was given.
-        job: "words" or "labels".
-        settings: its settings.
-        labels: the labels, in the order of the answers; none for words.
-        ensemble: how the parts of a classifier are mixed.
-
     Args:
         path: the model directory.
-        network_alone: export the network alone, without linear or Kneser–Ney model and ensemble weights.
+
+    Attributes:
+        path: the same.
+        model: the verified model, without weights and without what no export holds: of a language model its
+            Kneser–Ney model.
+        has_whole_answer: whether an export gives the model's whole answer; False: its network's.
+        kind: what a copy takes and gives.
+        labels: the labels, in the order of the answers; [] for words.
+        states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
+        window: the number of words that a windowed model reads; 0 for the others.
+        length: the maximum number of words that a classifier's network reads; 0 for words.
 
     Raises:
         ArtifactError: the directory cannot be trusted.
     """
 
-    def __init__(self, path: str | Path, *, network_alone: bool = False) -> None:
-        opened = open_verified(path)
-        if network_alone:
-            opened = replace(opened, ensemble=NETWORK_ALONE, interpolation=None)
-        self.opened: Model = opened
-        self.network_alone = network_alone
-        self.job = self.opened.job
-        self.settings: Any = self.opened.settings
-        self.labels = list(self.opened.labels or ())
-        self._runtime = open_model(opened)
-        self.ensemble = self.opened.ensemble
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        model = open_verified(path)
+        self.has_whole_answer = model.interpolation is None
+        self.model: Model = replace(model, kneser_ney=None, interpolation=None)
+        self.labels = list(model.labels or ())
+        self.states: dict[str, int] = {}
+        self.window = self.length = 0
+        self.kind: Kind = "classifier"
+        self._runtime = open_model(self.model)
+        settings = model.settings
+        if isinstance(settings, WordsSettings):
+            if settings.traits.carries_state:
+                self.kind, self.states = "stateful", _states(settings)
+            else:
+                self.kind, self.window = "windowed", settings.window
+        else:
+            assert isinstance(settings, LabelsSettings)
+            self.length = settings.length
 
-    @property
-    def states(self) -> dict[str, int] | None:
-        """The state of a language model that has one: name to number of units, in the order of the layers."""
-        if not isinstance(self.settings, WordsSettings) or not self.settings.traits.carries_state:
-            return None
-        return {
-            f"{part}_{layer}": self.settings.units
-            for layer in range(1, self.settings.layers + 1)
-            for part in ("h", "c")
-        }
+    def weights(self) -> Weights:
+        """Read the weights of the network.
 
-    @property
-    def window(self) -> int | None:
-        """The words that the article's language model reads; None for every other model."""
-        return self.settings.window if self.job == "words" and self.states is None else None
+        Raises:
+            ArtifactError: the directory cannot be trusted.
+        """
+        return read_model(self.path).require_weights()
 
     def ids(self, text: str) -> list[int]:
-        """Return what a copy of the model is given for one line of text."""
-        ids = self.opened.tokenizer.encode(text)
-        end = self.opened.tokenizer.end_of_line
+        """Return the ids that a copy of the model takes for one line of text."""
+        ids = self.model.tokenizer.encode(text)
+        end = self.model.tokenizer.end_of_line
         # A language model's stream starts after the end of a line.
-        return [end, *ids] if self.job == "words" and end is not None else ids
+        return [end, *ids] if self.model.job == "words" and end is not None else ids
 
     def answers(self, texts: Sequence[str]) -> Rows:
-        """Return what foretell answers: the probability of each label or each next word, [text, choice]."""
+        """Return foretell's own answers: the probability of each label or each next word, [text, choice]."""
         if isinstance(self._runtime, LabelsRuntime):
             return self._runtime.predict_proba(texts)
-        return np.stack([self._next(text) for text in texts])
+        return np.stack([_next_words(self._runtime, text) for text in texts])
 
-    def _next(self, text: str) -> Rows:
-        tokenizer = self.opened.tokenizer
-        assert isinstance(self._runtime, WordsRuntime)
-        row = np.full(tokenizer.size, np.nan)
-        for candidate in self._runtime.next(text, k=tokenizer.size):
-            row[tokenizer.id(candidate.word)] = candidate.probability
-        return row
-
-    def description(self, format: str, precision: str) -> dict[str, Any]:
-        """Return what model.json says of the model, in a format and a precision ("float32" or "int8")."""
+    def description(self, format: str, precision: Precision) -> Description:
+        """Return what model.json says of the model."""
         return {
-            "foretell": self.opened.written_by,
+            "foretell": self.model.written_by,
             "format": format,
             "precision": precision,
-            "answer": "network" if self.network_alone else "whole",
-            "job": self.job,
-            "preset": self.opened.preset,
+            "answer": "whole" if self.has_whole_answer else "network",
+            "job": self.model.job,
+            "preset": self.model.preset,
             "labels": self.labels or None,
-            "length": self.settings.length if isinstance(self.settings, LabelsSettings) else None,
-            "states": self.states,
-            "window": self.window,
-            "tokens": token_rules(self.opened.tokenizer),
+            "length": self.length or None,
+            "states": self.states or None,
+            "window": self.window or None,
+            "tokens": token_rules(self.model.tokenizer),
         }
+
+
+def _states(settings: WordsSettings) -> dict[str, int]:
+    return {f"{part}_{k}": settings.units for k in range(1, settings.layers + 1) for part in ("h", "c")}
+
+
+def _next_words(runtime: WordsRuntime, text: str) -> Rows:
+    """Return the probability of each next word [word]; NaN for those that foretell never predicts."""
+    tokenizer = runtime.tokenizer
+    row = np.full(tokenizer.size, np.nan)
+    for candidate in runtime.next(text, k=tokenizer.size):
+        row[tokenizer.id(candidate.word)] = candidate.probability
+    return row

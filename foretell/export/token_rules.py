@@ -1,7 +1,7 @@
-"""What another language must know to split texts as our tokenizer does.
+"""The rules by which another language can split texts exactly as foretell's tokenizer does.
 
-The regular expressions of our tokenizer say `\\w` and `\\s`, and engines know several editions of Unicode:
-so the characters that these mean here are listed.
+The tokenizer's regular expressions use `\\w` and `\\s`, whose characters depend on an engine's version of
+Unicode. The characters that they match here are therefore listed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import itertools
 import json
 import sys
-from typing import Any
+from typing import TypedDict
 
 from tokenizers import Regex, pre_tokenizers
 
@@ -19,12 +19,26 @@ from foretell.text.tokenizer import Tokenizer
 _SURROGATES = range(0xD800, 0xE000)
 
 
-def token_rules(tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return the rules of a tokenizer, ready for JSON.
+class TokenRules(TypedDict):
+    """The rules of a tokenizer, ready for JSON.
 
     `letters` and `spaces` are the insides of a character class of JavaScript's regular expressions with the
-    flag u: what `\\w` and `\\s` are to our tokenizer.
+    flag u: the characters that `\\w` and `\\s` match in foretell's tokenizer.
     """
+
+    style: str
+    lowercase: bool
+    size: int
+    pad: int | None
+    start: int | None
+    unknown: int | None
+    end_of_line: int | None
+    letters: str
+    spaces: str
+
+
+def token_rules(tokenizer: Tokenizer) -> TokenRules:
+    """Return the rules of a tokenizer."""
     return {
         "style": tokenizer.style,
         "lowercase": lowercases(tokenizer),
@@ -39,7 +53,7 @@ def token_rules(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def lowercases(tokenizer: Tokenizer) -> bool:
-    """Return whether a tokenizer folds letters to lower case."""
+    """Return whether a tokenizer converts letters to lower case."""
     return "Lowercase" in json.dumps(json.loads(tokenizer.to_json())["normalizer"])
 
 
@@ -47,7 +61,7 @@ def lowercases(tokenizer: Tokenizer) -> bool:
 def _class_of(pattern: str) -> str:
     """Return the characters that a pattern of the tokenizers library matches, as ranges \\u{…}-\\u{…}."""
     text = "".join(chr(code) for code in range(sys.maxunicode + 1) if code not in _SURROGATES)
-    # Removes what the pattern does not match; the text is in the order of its characters.
+    # "removed" with `invert` keeps what the pattern matches, in the order of the code points.
     runs = pre_tokenizers.Split(Regex(pattern), "removed", invert=True).pre_tokenize_str(text)
     codes = [ord(character) for run, _ in runs for character in run]
     ranges = []

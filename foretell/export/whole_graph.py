@@ -1,16 +1,16 @@
-"""One ONNX graph that answers as a whole classifier does: ids in, the final probabilities out.
+"""One ONNX graph with a classifier's whole answer: ids in, final probabilities out.
 
-The graph of a model directory is the network alone. Around it go, as standard operators, what the runtime
-does in NumPy: taking the words that the network reads, the linear model over the text's distinct n-grams, and
-the ensemble. A stranger then needs the tokenizer and this file.
+The graph in a model directory is the network alone. Around it, as standard operators, comes what the runtime
+computes with NumPy: the choice of the words that the network reads, the linear model over the text's distinct
+n-grams, and the ensemble. Another program then needs the tokenizer and this file only.
 
-The one input is `ids`, int64 [batch, step], every word of each text, 0 at the end where a text is shorter
-than the longest; a text without words is a row of zeros. The output is `probabilities` [batch, label].
+The only input is `ids`, int64 [batch, step]: all words of each text, padded with 0 at the end. A text without
+words is a row of zeros. The output is `probabilities` [batch, label].
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,61 +18,56 @@ from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.keys import FIRST_WORD
 from foretell.ngrams.linear import LinearModel
+
+if TYPE_CHECKING:
+    import onnx
 
 _OPSET = 17
 _IR_VERSION = 8
 _PREFIX = "network_"
 _INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
 
-# An n-gram of words below this id (padding, unknown) is none; see `foretell.ngrams.linear`.
-_FIRST_WORD = 2
 _LAST_KEY = np.iinfo(np.int64).max
 
 
-def whole_graph(opened: Model, network: Any, ensemble: Ensemble) -> Any:
-    """Return the graph of the whole classifier, an `onnx.ModelProto`.
+def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph of the whole classifier.
 
     Args:
-        opened: the classifier.
-        network: its network, an `onnx.ModelProto` as `foretell.artifacts.onnx_graph` builds it, or one that
-            takes and gives the same.
-        ensemble: how its parts are mixed.
+        model: the classifier.
+        network: the graph of its network, as `foretell.artifacts.onnx_graph` builds it, or one with the same
+            inputs and outputs.
     """
     import onnx
 
+    ensemble = model.ensemble
     nodes, arrays = [], []
     opsets = [onnx.helper.make_opsetid("", _OPSET)]
     if ensemble.network:
         named = onnx.compose.add_prefix(network, _PREFIX)
-        nodes += [*_parsed(_words_read(opened)), *named.graph.node]
+        nodes += [*_parsed(_words_read(model)), *named.graph.node]
         arrays += named.graph.initializer
         opsets += [each for each in named.opset_import if each.domain]
     if ensemble.linear:
-        assert opened.linear is not None
-        nodes += _parsed(_linear(opened.linear))
-        arrays += _linear_arrays(opened.linear)
-    nodes += _parsed(_mixed(ensemble))
-    graph = onnx.helper.make_graph(
-        nodes,
-        "foretell",
-        [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])],
-        [
-            onnx.helper.make_tensor_value_info(
-                "probabilities", onnx.TensorProto.FLOAT, ["batch", len(opened.labels or ())]
-            )
-        ],
-        arrays,
-    )
-    made = onnx.helper.make_model(
+        assert model.linear is not None
+        nodes += _parsed(_linear(model.linear))
+        arrays += _linear_arrays(model.linear)
+    nodes += _parsed(_combined(ensemble))
+    ids = onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])
+    shape: list[str | int | None] = ["batch", len(model.labels or ())]
+    probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
+    graph = onnx.helper.make_graph(nodes, "foretell", [ids], [probabilities], arrays)
+    whole = onnx.helper.make_model(
         graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="foretell"
     )
-    onnx.checker.check_model(made)
-    return made
+    onnx.checker.check_model(whole)
+    return whole
 
 
-def _parsed(lines: list[str]) -> list[Any]:
-    """Return the nodes that lines of ONNX's text form describe."""
+def _parsed(lines: list[str]) -> list[onnx.NodeProto]:
+    """Return the nodes that lines of ONNX's text format describe."""
     import onnx
 
     text = "foretell () => () {\n" + "\n".join(lines) + "\n}"
@@ -83,16 +78,16 @@ def _constant(name: str, *values: int) -> str:
     return f"{name} = Constant <value = int64[{len(values)}] {{{', '.join(map(str, values))}}}> ()"
 
 
-def _words_read(opened: Model) -> list[str]:
-    """The inputs of the network, from `ids`: the last words of each text, those that the network knows."""
-    settings = opened.settings
+def _words_read(model: Model) -> list[str]:
+    """Return the lines of the network's inputs: the last words of each text, within its vocabulary."""
+    settings = model.settings
     assert isinstance(settings, LabelsSettings)
-    unknown = opened.tokenizer.unknown or 0
+    unknown = model.tokenizer.unknown or 0
     lines = [
         _constant("zero", 0),
         _constant("one", 1),
         _constant("unknown", unknown),
-        _constant("n_known", network_size(settings, opened.tokenizer)),
+        _constant("n_known", network_size(settings, model.tokenizer)),
         "is_pad = Equal (ids, zero)",
         "is_word = Not (is_pad)",
         f"word_count = Cast <to = {_INT64}> (is_word)",
@@ -104,9 +99,9 @@ def _words_read(opened: Model) -> list[str]:
 
 
 def _last_words_end(settings: LabelsSettings) -> list[str]:
-    """As `foretell.text.padding.pad_end`: an empty text is one unknown word, padding is at the end."""
+    """Pad at the end as `foretell.text.padding.pad_end`; a text without words is one unknown word."""
     return [
-        _constant("most", settings.length),
+        _constant("max_words", settings.length),
         "scalar_zero = Constant <value = int64 {0}> ()",
         "scalar_one = Constant <value = int64 {1}> ()",
         "shape = Shape (ids)",
@@ -115,22 +110,22 @@ def _last_words_end(settings: LabelsSettings) -> list[str]:
         "is_first = Equal (all_places, zero)",
         "is_empty = And (is_first, is_pad)",
         "filled = Where (is_empty, unknown, known)",
-        "scalar_most = Squeeze (most)",
-        "n_read = Min (steps, scalar_most)",
+        "scalar_max_words = Squeeze (max_words)",
+        "n_read = Min (steps, scalar_max_words)",
         "places = Range (scalar_zero, n_read, scalar_one)",
-        "surplus = Sub (n_words, most)",
+        "surplus = Sub (n_words, max_words)",
         "start = Max (surplus, zero)",
         "taken = Add (start, places)",
         f"{_PREFIX}ids = GatherElements <axis = 1> (filled, taken)",
         "at_least_one = Max (n_words, one)",
-        "at_most = Min (at_least_one, most)",
-        "flat_lengths = Squeeze (at_most, one)",
+        "n_words_read = Min (at_least_one, max_words)",
+        "flat_lengths = Squeeze (n_words_read, one)",
         f"{_PREFIX}lengths = Cast <to = {_INT32}> (flat_lengths)",
     ]
 
 
 def _last_words_front(settings: LabelsSettings) -> list[str]:
-    """As `foretell.text.padding.pad_front`: always so many words, padding in front."""
+    """Pad in front to the full length as `foretell.text.padding.pad_front`."""
     return [
         _constant("back", *range(-settings.length, 0)),
         "place = Add (n_words, back)",
@@ -142,9 +137,9 @@ def _last_words_front(settings: LabelsSettings) -> list[str]:
 
 
 def _linear(linear: LinearModel) -> list[str]:
-    """`linear_log` [batch, label]: log-probabilities by the distinct n-grams of `ids`."""
+    """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear model."""
     constants = {
-        "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": _FIRST_WORD, "l_size": linear.size,
+        "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": FIRST_WORD, "l_size": linear.size,
         "l_none": -1, "l_last": _LAST_KEY, "l_end": len(linear.keys),
     }  # fmt: skip
     lines = [_constant(name, value) for name, value in constants.items()]
@@ -169,7 +164,7 @@ def _linear(linear: LinearModel) -> list[str]:
 
 
 def _keys(longest: int) -> list[str]:
-    """`l_keys` [batch, n-gram]: the key of the n-gram that begins at each word, -1 where there is none."""
+    """Return the lines of `l_keys` [batch, n-gram]: the n-grams that begin at each word, or -1."""
     lines = [
         "l_is_word = GreaterOrEqual (ids, l_first)",
         "l_is_known = Less (ids, l_size)",
@@ -194,7 +189,7 @@ def _keys(longest: int) -> list[str]:
 
 
 def _distinct() -> list[str]:
-    """`l_sorted` [batch, n-gram], and `l_is_repeat`: whether the key before it is the same."""
+    """Return the lines of `l_sorted` [batch, n-gram] and `l_is_repeat`: equal to the key before."""
     return [
         "l_shape = Shape (l_keys)",
         "l_n_keys = Gather (l_shape, l_one)",
@@ -209,10 +204,11 @@ def _distinct() -> list[str]:
 
 
 def _search(n_keys: int) -> list[str]:
-    """`l_position`: how many features have a smaller key; `l_counts`: whether the n-gram there is this one.
+    """Return the lines of a binary search for all n-grams at once.
 
-    A binary search in steps of powers of two, all n-grams side by side. `l_features` ends with a key that is
-    larger than any, so that looking beyond the end finds nothing.
+    `l_position` is the number of features with a smaller key; `l_counts` is whether the feature there has the
+    same key. Each step halves a power of two. `l_features` ends with a key that is larger than all others, so
+    that a probe beyond the end does not match.
     """
     lines = ["l_position_0 = Sub (l_sorted, l_sorted)"]
     halves = [1 << bit for bit in reversed(range(n_keys.bit_length()))]
@@ -222,35 +218,35 @@ def _search(n_keys: int) -> list[str]:
             _constant(f"l_ahead_{i}", half - 1),
             f"l_far_{i} = Add (l_position_{i}, l_ahead_{i})",
             f"l_probe_{i} = Min (l_far_{i}, l_end)",
-            f"l_found_{i} = Gather (l_features, l_probe_{i})",
-            f"l_less_{i} = Less (l_found_{i}, l_sorted)",
+            f"l_probed_{i} = Gather (l_features, l_probe_{i})",
+            f"l_less_{i} = Less (l_probed_{i}, l_sorted)",
             f"l_move_{i} = Where (l_less_{i}, l_half_{i}, l_zero)",
             f"l_position_{i + 1} = Add (l_position_{i}, l_move_{i})",
         ]
     return [
         *lines,
         f"l_position = Identity (l_position_{len(halves)})",
-        "l_there = Gather (l_features, l_position)",
-        "l_hit = Equal (l_there, l_sorted)",
+        "l_feature = Gather (l_features, l_position)",
+        "l_hit = Equal (l_feature, l_sorted)",
         "l_is_new = Not (l_is_repeat)",
         "l_counts = And (l_hit, l_is_new)",
     ]
 
 
-def _linear_arrays(linear: LinearModel) -> list[Any]:
+def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
     import onnx
 
     arrays = {
         "l_features": np.append(linear.keys, _LAST_KEY),
-        # The row behind the last feature is what an n-gram without weight adds.
+        # The row after the last feature is the weight of n-grams that are not features.
         "l_weights": np.vstack([linear.weights, np.zeros_like(linear.weights, shape=(1, len(linear.bias)))]),
         "l_bias": linear.bias.astype(np.float64),
     }
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
 
 
-def _mixed(ensemble: Ensemble) -> list[str]:
-    """`probabilities`, as `foretell.ngrams.ensemble.Ensemble` gives them."""
+def _combined(ensemble: Ensemble) -> list[str]:
+    """Return the lines of `probabilities`, as `foretell.ngrams.ensemble.Ensemble` computes them."""
     if ensemble == NETWORK_ALONE:
         return [f"probabilities = Identity ({_PREFIX}probabilities)"]
     offsets = ensemble.offsets or (0.0,)
@@ -258,10 +254,10 @@ def _mixed(ensemble: Ensemble) -> list[str]:
     lines, parts = [f"offsets = Constant <value = double[{len(offsets)}] {{{listed}}}> ()"], ["offsets"]
     if ensemble.network:
         lines += [
-            f"least = Constant <value = double {{{float(np.finfo(np.float32).tiny)!r}}}> ()",
+            f"smallest = Constant <value = double {{{float(np.finfo(np.float32).tiny)!r}}}> ()",
             f"network_weight = Constant <value = double {{{ensemble.network!r}}}> ()",
             f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
-            "positive = Max (of_network, least)",
+            "positive = Max (of_network, smallest)",
             "network_log = Log (positive)",
             "network_part = Mul (network_log, network_weight)",
         ]
@@ -274,7 +270,7 @@ def _mixed(ensemble: Ensemble) -> list[str]:
         parts.append("linear_part")
     return [
         *lines,
-        f"mixed = Sum ({', '.join(parts)})",
-        "softmax = Softmax <axis = 1> (mixed)",
+        f"combined = Sum ({', '.join(parts)})",
+        "softmax = Softmax <axis = 1> (combined)",
         f"probabilities = Cast <to = {_FLOAT}> (softmax)",
     ]

@@ -1,4 +1,4 @@
-"""A whole classifier as one Keras model: ids in, final probabilities out; `whole_graph` is its ONNX twin."""
+"""A whole classifier as one Keras model: ids in, final probabilities out; in ONNX it is `whole_graph`."""
 
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings
 from foretell.export.plain_keras import labels_probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.keys import FIRST_WORD
 from foretell.ngrams.linear import LinearModel
 
 Tensor = Any
 
-# An n-gram of words below this id (padding, unknown) is none; see `foretell.ngrams.linear`.
-_FIRST_WORD = 2
 
-
-def whole_classifier(opened: Model, weights: Weights, ensemble: Ensemble) -> keras.Model:
+def whole_classifier(model: Model, weights: Weights) -> keras.Model:
     """Return a model from ids, int32 [batch, step], 0 at the end, to probabilities [batch, label].
 
     Args:
-        opened: the classifier.
+        model: the classifier.
         weights: its network's weights.
-        ensemble: how its parts are mixed.
     """
-    settings = opened.settings
+    settings, ensemble = model.settings, model.ensemble
     assert isinstance(settings, LabelsSettings)
     ids = keras.Input((None,), dtype="int32", name="ids")
-    network = None
+    network = linear = None
     if ensemble.network:
-        known = network_size(settings, opened.tokenizer)
-        unknown = opened.tokenizer.unknown or 0
-        read = last_words(ops.where(ids < known, ids, unknown), settings, unknown)
+        n_known = network_size(settings, model.tokenizer)
+        unknown = model.tokenizer.unknown or 0
+        read = last_words(ops.where(ids < n_known, ids, unknown), settings, unknown)
         network = labels_probabilities(read, settings, weights)
-    linear = _linear_log(ids, opened.linear) if ensemble.linear and opened.linear is not None else None
-    return keras.Model({"ids": ids}, mixed(ensemble, network, linear), name="labels")
+    if ensemble.linear:
+        assert model.linear is not None
+        linear = _linear_log_probabilities(ids, model.linear)
+    return keras.Model({"ids": ids}, combined(ensemble, network, linear), name="labels")
 
 
 def last_words(ids: Tensor, settings: LabelsSettings, unknown: int) -> Tensor:
-    """Return the words that the network reads, padded as it wants them: int32 [batch, step].
+    """Return the words that the network reads, padded as in training: int32 [batch, step].
 
     Args:
-        ids: every word of each text, 0 at the end.
+        ids: all words of each text, padded with 0 at the end.
         settings: the model's.
-        unknown: the id that stands for a text without words.
+        unknown: the id for a text without words.
     """
     is_word = ops.not_equal(ids, 0)
     n_words = ops.sum(ops.cast(is_word, "int32"), axis=1, keepdims=True)  # [batch, 1]
@@ -65,7 +64,7 @@ def last_words(ids: Tensor, settings: LabelsSettings, unknown: int) -> Tensor:
     return ops.take_along_axis(filled, start + places[:, :length], axis=1)
 
 
-def mixed(ensemble: Ensemble, network: Tensor | None, linear: Tensor | None) -> Tensor:
+def combined(ensemble: Ensemble, network: Tensor | None, linear: Tensor | None) -> Tensor:
     """Return the final probabilities [batch, label]; see `foretell.ngrams.ensemble`."""
     if ensemble == NETWORK_ALONE:
         return network
@@ -77,27 +76,27 @@ def mixed(ensemble: Ensemble, network: Tensor | None, linear: Tensor | None) -> 
     return ops.softmax(logits, axis=-1)
 
 
-def _linear_log(ids: Tensor, linear: LinearModel) -> Tensor:
-    """Return the linear model's log-probabilities [batch, label] by the distinct n-grams of ids."""
+def _linear_log_probabilities(ids: Tensor, linear: LinearModel) -> Tensor:
+    """Return the linear model's log-probabilities [batch, label], from the distinct n-grams of ids."""
     keys = ops.sort(_keys(ops.cast(ids, "int64"), linear), axis=1)
     never = keys[:, :1] < keys[:, :1]
     is_repeat = ops.concatenate([never, ops.equal(keys[:, 1:], keys[:, :-1])], axis=1)
     lookup = keras.layers.IntegerLookup(vocabulary=linear.keys, num_oov_indices=1, name="ngrams")
-    place = ops.where(is_repeat, 0, lookup(keys))
-    # Row 0 is what an n-gram without weight adds.
+    row = ops.where(is_repeat, 0, lookup(keys))
+    # Row 0 is the weight of n-grams that are not features.
     table = np.vstack([np.zeros((1, len(linear.bias)), np.float32), linear.weights])
     weights = keras.layers.Embedding(*table.shape, trainable=False, name="ngram_weights")
-    found = ops.sum(weights(place), axis=1)
+    total = ops.sum(weights(row), axis=1)
     weights.set_weights([table])
-    scores = found + linear.bias[None]
+    scores = total + linear.bias[None]
     if scores.shape[-1] == 1:
         scores = ops.concatenate([ops.zeros_like(scores), scores], axis=-1)
     return ops.log_softmax(scores, axis=-1)
 
 
 def _keys(ids: Tensor, linear: LinearModel) -> Tensor:
-    """Return int64 [batch, n-gram]: the key of the n-gram that begins at each word, or -1."""
-    first = ops.where(ops.logical_and(ids >= _FIRST_WORD, ids < linear.size), ids, -1)
+    """Return the keys of the n-grams that begin at each word, or -1: int64 [batch, n-gram]."""
+    first = ops.where(ops.logical_and(ids >= FIRST_WORD, ids < linear.size), ids, -1)
     keys = [first]
     for n in range(2, linear.longest + 1):
         head, tail = keys[-1][:, :-1], first[:, n - 1 :]

@@ -1,4 +1,4 @@
-"""The application: its routes, and what every request passes through on the way to them."""
+"""The application: its routes, and the middleware around them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from foretell.runtime.session import check_threads
-from foretell.service import completions, health, predictions
-from foretell.service.documents import BARE, DESCRIPTION, TITLE
-from foretell.service.failures import Refusal, answer_error
-from foretell.service.guard import Access, Guarded
-from foretell.service.json_route import Straight
+from foretell.service.auth import Access, AccessControl
+from foretell.service.errors import ApiError, answer_exception
+from foretell.service.json_route import DirectRoutes
 from foretell.service.limits import Limits
-from foretell.service.logs import Watched
+from foretell.service.logs import RequestLog
 from foretell.service.metrics import Metrics
 from foretell.service.models import Models
-from foretell.service.service import Service
+from foretell.service.openapi import ACCESS_ERRORS, DESCRIPTION, TITLE
+from foretell.service.routes import completions, health, labels, models, states, words
+from foretell.service.state import Service
 
+ROUTERS = [module.router for module in (labels, words, states, completions, models, health)]
 PAGE = Path(__file__).parent / "page"
 
 
@@ -37,32 +38,31 @@ def create_service(places: Iterable[tuple[str, Path]], limits: Limits) -> Servic
 
     Args:
         places: name and directory of each model.
-        limits: what may be asked of it.
+        limits: the bounds of a request.
 
     Raises:
-        ArtifactError: a directory that cannot be trusted.
-        UsageError: two models of one name.
+        ArtifactError: a directory cannot be trusted.
+        UsageError: two models have the same name.
     """
-    # One more than work at once, so that a turn of a completion need not wait for a batch.
+    # More than the batches that are worked on at the same time: a turn of a completion need not wait.
     pool = ThreadPoolExecutor(check_threads(None) + 2, thread_name_prefix="foretell-serve")
     metrics = Metrics()
-    models = Models(places, pool=pool, limits=limits, metrics=metrics)
-    return Service(models=models, limits=limits, metrics=metrics, pool=pool)
+    served = Models(places, pool=pool, limits=limits, metrics=metrics)
+    return Service(models=served, limits=limits, metrics=metrics, pool=pool)
 
 
 def create_app(service: Service, access: Access, *, quiet: bool = False) -> FastAPI:
     """Return the ASGI application.
 
     Args:
-        service: what it serves.
-        access: who may ask.
-        quiet: log only requests that failed.
+        service: the models, limits and metrics.
+        access: which requests are allowed.
+        quiet: log only failures of the service.
     """
-    parts = (predictions.router, completions.router, health.router)
 
     def around(app: ASGIApp) -> ASGIApp:
-        """Return what a request passes through, from the inside to the outside."""
-        app = Straight(app, [route for router in parts for route in router.routes])
+        """Return the application with its middleware, the innermost first."""
+        app = DirectRoutes(app, [route for router in ROUTERS for route in router.routes])
         if access.origins:
             app = CORSMiddleware(
                 app,
@@ -71,32 +71,32 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> Fast
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
                 expose_headers=["X-Request-ID", "Retry-After"],
             )
-        return Watched(Guarded(app, access=access), metrics=service.metrics, quiet=quiet)
+        return RequestLog(AccessControl(app, access), metrics=service.metrics, quiet=quiet)
 
     app = Application(
         around,
         title=TITLE,
         description=DESCRIPTION,
         version=version("foretell"),
-        # Their pages load scripts from elsewhere.
+        # FastAPI's documentation pages load scripts from another server.
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        exception_handlers={HTTPException: answer_error, Refusal: answer_error},
+        exception_handlers={HTTPException: answer_exception, ApiError: answer_exception},
         separate_input_output_schemas=False,
     )
     app.state.service = service
-    for router in parts:
+    for router in ROUTERS:
         app.include_router(router)
     _add_page(app)
     return app
 
 
 class Application(FastAPI):
-    """FastAPI with something around all that Starlette puts around its routes.
+    """FastAPI with middleware around everything that Starlette puts around its routes.
 
     Args:
-        around: what is made of the application.
+        around: the application to the application with its middleware.
         **options: FastAPI's.
     """
 
@@ -111,21 +111,21 @@ class Application(FastAPI):
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Look after the models while the application runs."""
+    """Check the model directories while the application runs."""
     service: Service = app.state.service
-    keeper = asyncio.create_task(service.models.keep_fresh())
+    task = asyncio.create_task(service.models.keep_fresh())
     try:
         yield
     finally:
-        keeper.cancel()
-        await asyncio.gather(keeper, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         service.pool.shutdown(cancel_futures=True)
 
 
 def _add_page(app: FastAPI) -> None:
-    @app.get("/", response_class=Response, responses=BARE, include_in_schema=False)
+    @app.get("/", response_class=Response, responses=ACCESS_ERRORS, include_in_schema=False)
     async def page() -> Response:
-        """The page."""
+        """Return the page."""
         return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
 
     app.mount("/page", StaticFiles(directory=PAGE), name="page")

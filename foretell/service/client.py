@@ -1,57 +1,54 @@
-"""The client at the other end of a connection, as a request sees it: it may leave, and it may be cut off.
+"""The client at the other end of a connection, as a request handler sees it.
 
-ASGI tells that a client left only to who waits for it, which takes a task for each request. This is a call.
+ASGI reports that a client has disconnected only to a task that waits in `receive`, which would cost a task
+for each request. Here a callback is called instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from starlette.types import Scope
-
-_KEY = "client"
+EXTENSION = "foretell.client"
+"""The key of the client in the ASGI scope's `extensions`."""
 
 
 class Client:
-    """Who has opened a connection; its requests come one after another.
+    """The client of one connection, on which requests are answered one after another.
 
     Args:
-        cut: closes the connection at once, whatever has not been sent yet.
+        abort: closes the connection at once and discards what has not been sent.
 
     Attributes:
-        cut: that.
-        has_left: whether the connection is closed.
+        abort: the same function.
+        has_disconnected: whether the connection is closed.
     """
 
-    def __init__(self, cut: Callable[[], None]) -> None:
-        self.cut = cut
-        self.has_left = False
-        self._told: Callable[[], None] | None = None
+    def __init__(self, abort: Callable[[], None]) -> None:
+        self.abort = abort
+        self.has_disconnected = False
+        self._callback: Callable[[], None] | None = None
 
     @contextmanager
-    def watched(self, told: Callable[[], None]) -> Iterator[None]:
-        """Call `told`, once, if the client leaves before the block ends, or has left already."""
-        self._told = told
+    def on_disconnect(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call `callback` once if the client disconnects before the block ends, or already has."""
+        self._callback = callback
         try:
-            if self.has_left:
-                told()
+            if self.has_disconnected:
+                callback()
             yield
         finally:
-            self._told = None
+            self._callback = None
 
-    def leave(self) -> None:
-        """Tell whoever watches that the connection is closed."""
-        self.has_left = True
-        if self._told is not None:
-            self._told()
-
-    def as_state(self) -> dict[str, object]:
-        """Return what `client_of` finds in the state of a request."""
-        return {_KEY: self}
+    def disconnect(self) -> None:
+        """Record that the connection is closed, and call the callback."""
+        self.has_disconnected = True
+        if self._callback is not None:
+            self._callback()
 
 
-def client_of(scope: Scope) -> Client:
-    """Return the client whose request this is; of another server than ours, one that never tells."""
-    found = scope.get("state", {}).get(_KEY)
-    return found if isinstance(found, Client) else Client(lambda: None)
+def client_of(scope: Mapping[str, Any]) -> Client:
+    """Return the client of a request; with another server than ours, one that never disconnects."""
+    client = scope.get("extensions", {}).get(EXTENSION)
+    return client if isinstance(client, Client) else Client(lambda: None)

@@ -1,90 +1,161 @@
-"""Writing continuations word by word in the service's threads: in short turns, so that many share them
-fairly, and only as long as somebody reads them.
+"""Writing the continuations of one request, word by word in the service's threads.
+
+Each continuation is written in turns of a few milliseconds, so that many share the threads fairly, and only
+as long as a client reads it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.surprise import WordScore, score_words
+from foretell.runtime.words.writing import Candidate, Writing, Written
+from foretell.service.errors import timed_out
 
-from foretell.runtime.words.writing import Written
-from foretell.service.client import client_of
-from foretell.service.failures import too_slow
-from foretell.service.logs import note
+Result = TypeVar("Result")
+Write = Callable[[str, int | None], Writing]
 
 TURN_SECONDS = 0.01
 
 
-async def written(
-    words: Iterator[Written], pool: Executor, *, until: float, seconds: float
-) -> AsyncIterator[list[Written]]:
-    """Yield the words of a continuation, those of one turn at a time.
+@dataclass(frozen=True)
+class Continuation:
+    """A continuation to write.
+
+    Attributes:
+        index: its number in the request.
+        prompt: the text before it.
+        seed: of its random choices; None: a different one every time.
+    """
+
+    index: int
+    prompt: str
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word: its text, its log-probability in nats, and the most probable words in its place."""
+
+    text: str
+    log_probability: float | None
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a continuation: its text, the words in it, and in the last part why it ended."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    finish_reason: Literal["stop", "length"] | None = None
+
+
+class Generation:
+    """Writes the continuations of one request.
 
     Args:
-        words: the continuation, which is worked out while it is read.
-        pool: the threads that work it out.
-        until: when it must be done, by `time.monotonic`.
-        seconds: the limit that this comes from, to be named.
+        runtime: the language model.
+        write: begins a continuation of a prompt with a seed; None: only the prompts are echoed.
+        echo: begin each continuation with its prompt.
+        logprobs: with `echo`: this many most probable words in the place of each of the prompt's; None: the
+            prompt is not scored.
+        pool: the threads.
+        seconds: time limit of the request.
 
-    Raises:
-        Refusal: 503, it is later than `until`.
+    Attributes:
+        n_words: the words written so far.
     """
-    loop = asyncio.get_running_loop()
-    done = False
-    while not done:
-        if time.monotonic() > until:
-            raise too_slow(seconds)
-        turn, done = await loop.run_in_executor(pool, _turn, words)
-        if turn:
-            yield turn
+
+    def __init__(
+        self,
+        runtime: WordsRuntime,
+        write: Write | None,
+        *,
+        echo: bool,
+        logprobs: int | None,
+        pool: Executor,
+        seconds: float,
+    ) -> None:
+        self._runtime, self._write, self._echo, self._logprobs = runtime, write, echo, logprobs
+        self._pool, self._seconds = pool, seconds
+        self._deadline = time.monotonic() + seconds
+        self.n_words = 0
+
+    async def pieces(self, continuation: Continuation) -> AsyncIterator[list[Piece]]:
+        """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended.
+
+        Raises:
+            ApiError: 503, the time limit has passed.
+        """
+        if self._echo:
+            yield [await self.in_pool(lambda: self._echoed(continuation.prompt))]
+        finish_reason: Literal["stop", "length"] = "length"
+        if self._write is not None:
+            write = self._write
+            writing = await self.in_pool(lambda: write(continuation.prompt, continuation.seed))
+            async for words in self._turns(writing):
+                self.n_words += len(words)
+                yield [Piece(word.text, (_token(word),)) for word in words]
+            assert writing.finished
+            finish_reason = writing.finished
+        yield [Piece("", finish_reason=finish_reason)]
+
+    async def count_tokens(self, prompts: Sequence[str]) -> int:
+        """Return the number of words in all prompts."""
+        encode = self._runtime.tokenizer.encode
+        counts = await self.in_pool(lambda: {prompt: len(encode(prompt)) for prompt in set(prompts)})
+        return sum(counts[prompt] for prompt in prompts)
+
+    async def in_pool(self, work: Callable[[], Result]) -> Result:
+        """Return the result of `work`, which runs in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def _turns(self, words: Iterator[Written]) -> AsyncIterator[list[Written]]:
+        """Yield the words of a continuation, those of one turn at a time."""
+        is_last = False
+        while not is_last:
+            if time.monotonic() > self._deadline:
+                raise timed_out(self._seconds)
+            turn, is_last = await self.in_pool(lambda: _turn(words))
+            if turn:
+                yield turn
+
+    def _echoed(self, prompt: str) -> Piece:
+        if self._logprobs is None or not prompt:
+            return Piece(prompt)
+        scores = score_words(self._runtime, prompt, top=self._logprobs)
+        return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
+
+
+def _token(word: Written) -> Token:
+    return Token(word.text, word.log_probability, word.likeliest)
 
 
 def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
-    """Return the words of one turn, one at least where there are any, and whether that was the end."""
-    found: list[Written] = []
-    end = time.monotonic() + TURN_SECONDS
+    """Return the words of one turn, at least one if any is left, and whether they are the last."""
+    turn: list[Written] = []
+    deadline = time.monotonic() + TURN_SECONDS
     for word in words:
-        found.append(word)
-        if time.monotonic() >= end:
-            return found, False
-    return found, True
+        turn.append(word)
+        if time.monotonic() >= deadline:
+            return turn, False
+    return turn, True
 
 
-class EventStream(StreamingResponse):
-    """Server-sent events that end with the time limit, the client or the last event, whichever comes first.
-
-    Args:
-        events: the events.
-        seconds: the time limit; a client that stops reading cannot hold on to it longer.
-        release: called once it is over, however it ended.
-    """
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncIterator[bytes], *, seconds: float, release: Callable[[], None]) -> None:
-        super().__init__(events, headers={"X-Accel-Buffering": "no"})
-        self._seconds, self._release = seconds, release
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                await super().__call__(scope, receive, send)
-        except TimeoutError:
-            # Not ended as it should be: whoever still reads sees that something is missing.
-            note(scope, cut_off=True)
-            client_of(scope).cut()
-            # The connection hears of it in the next step of the loop.
-            await asyncio.sleep(0)
-        finally:
-            self._release()
-
-
-def event(data: str) -> bytes:
-    """Return one server-sent event."""
-    return f"data: {data}\n\n".encode()
+def _prompt_tokens(prompt: str, scores: list[WordScore]) -> Iterator[Token]:
+    """Yield the words of a prompt, each with the white space before it."""
+    if scores and scores[-1].start == scores[-1].end == len(prompt):
+        # The last line of a prompt has not ended.
+        scores = scores[:-1]
+    # The text of an end of a line is its line break.
+    ends = [max(score.end, score.start + 1) for score in scores]
+    cuts = [0, *ends[:-1], len(prompt)]
+    for score, start, end in zip(scores, cuts, cuts[1:], strict=False):
+        yield Token(prompt[start:end], score.log_probability, score.top)

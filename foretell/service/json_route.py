@@ -1,6 +1,6 @@
 """JSON in, JSON out: a FastAPI route that reads, checks, times and answers every request in the same way.
 
-FastAPI's own handling would parse twice, name the input in its errors, and cost as much time as a prediction.
+FastAPI's own handling parses a body twice, quotes the input in its errors, and takes as long as a prediction.
 """
 
 from __future__ import annotations
@@ -12,72 +12,86 @@ from inspect import signature
 from typing import Any, get_type_hints
 
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretell.service.client import client_of
-from foretell.service.failures import Refusal, from_error, invalid, left, malformed, too_slow
+from foretell.service.errors import client_closed, from_exception, timed_out
 from foretell.service.limits import Limits
+from foretell.service.request_body import parse_body, read_body
 
-ASKED = "asked"
-"""The parameter of a route's function that is the request's body."""
+BODY = "body"
+"""The parameter of a route's function that is the request's body; its type is the schema."""
 
 
 class JsonRoute(APIRoute):
-    """A route whose function takes `asked`, the body's model, and `request` and gives a model or a response.
+    """A route whose function takes `request`, `body` or both, and returns a schema's object or a response.
 
-    The function is cancelled when the client leaves: what nobody waits for is not worked out. Everything that
-    goes wrong is answered as `foretell.service.failures` says.
+    The function is cancelled when the client disconnects or the time limit passes. Every exception is
+    answered as `foretell.service.errors.from_exception` describes.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what Starlette calls."""
-        model = get_type_hints(self.endpoint).get(ASKED)
-        takes = signature(self.endpoint).parameters
-        # OpenAI's clients expect 400 for whatever is wrong with a completion.
+        """Return the function that Starlette calls."""
+        schema = get_type_hints(self.endpoint).get(BODY)
+        parameters = signature(self.endpoint).parameters
+        # OpenAI's clients expect 400 for every error in a completion's parameters.
         status = 400 if self.path.endswith("/completions") else 422
 
         async def answer(request: Request) -> Any:
             arguments: dict[str, Any] = {**request.path_params}
-            if "request" in takes:
+            if "request" in parameters:
                 arguments["request"] = request
             limits: Limits = request.app.state.service.limits
-            if model is not None:
-                arguments[ASKED] = _parsed(model, await _body(request, limits), status)
-            client = client_of(request.scope)
-            try:
-                async with asyncio.timeout(limits.seconds) as limit:
-                    with client.watched(partial(_end, limit)):
-                        return await self.endpoint(**arguments)
-            except TimeoutError:
-                raise (left() if client.has_left else too_slow(limits.seconds)) from None
+            if schema is not None:
+                arguments[BODY] = parse_body(schema, await read_body(request, limits), status=status)
+            return await _within(limits.seconds, request, self.endpoint(**arguments))
 
         async def handle(request: Request) -> Response:
             try:
-                found = await answer(request)
+                result = await answer(request)
             except ClientDisconnect:
-                return left().response()
+                return client_closed().response()
             except Exception as error:
-                return from_error(error).response()
-            if isinstance(found, Response):
-                return found
-            return Response(found.model_dump_json(), media_type="application/json")
+                return from_exception(error).response()
+            if isinstance(result, Response):
+                return result
+            return Response(result.model_dump_json(), media_type="application/json")
 
         return handle
 
 
-class Straight:
-    """Middleware: hands a request to the JSON route that has its method and path.
+async def _within(seconds: float, request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """Return the result of `work`, which is cancelled when the time has passed or the client disconnects.
 
-    Starlette's and FastAPI's own way there goes through twenty calls, which take a third of the time that
-    Python spends on a request. Requests for anything else go that way.
+    Raises:
+        ApiError: 503, the time has passed; 499, the client has disconnected.
+    """
+    client = client_of(request.scope)
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            with client.on_disconnect(partial(_expire, limit)):
+                return await work
+    except TimeoutError:
+        raise (client_closed() if client.has_disconnected else timed_out(seconds)) from None
+
+
+def _expire(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(0)
+
+
+class DirectRoutes:
+    """Middleware: calls the JSON route that has a request's method and path.
+
+    Starlette and FastAPI make twenty calls on the way to a route, an eighth of the processor time that a
+    request takes. Requests for anything else take that way.
 
     Args:
         app: the application.
-        routes: the routes.
+        routes: the routes; those with a parameter in their path are left to the application.
     """
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
@@ -91,56 +105,11 @@ class Straight:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        found = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if found is None:
+        match = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if match is None:
             await self._app(scope, receive, send)
             return
-        route, handle = found
+        route, handle = match
         scope.update({"route": route, "endpoint": route.endpoint, "path_params": {}})
         response = await handle(Request(scope, receive, send))
         await response(scope, receive, send)
-
-
-def _end(limit: asyncio.Timeout) -> None:
-    """Let a time limit pass now."""
-    if not limit.expired():
-        limit.reschedule(0)
-
-
-def _parsed(model: type[BaseModel], body: bytes, status: int) -> BaseModel:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise malformed(status, found) from None
-
-
-async def _body(request: Request, limits: Limits) -> bytes:
-    """Return the body.
-
-    Raises:
-        Refusal: 415, it is not called JSON; 413, it is too large; 408, it does not arrive.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise invalid(
-            "expected Content-Type: application/json, found another or none", code="not_json", status=415
-        )
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > limits.body:
-        raise limits.too_large()
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limits.body:
-                    raise limits.too_large()
-    except TimeoutError:
-        raise Refusal(
-            408,
-            f"expected the whole body within {limits.seconds:g} seconds, found a part of it",
-            code="body_too_slow",
-            headers={"Connection": "close"},
-        ) from None
-    return bytes(body)

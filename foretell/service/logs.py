@@ -1,4 +1,4 @@
-"""One JSON object a line on stderr: what was asked, by its route, and how it went; never what was in it."""
+"""The log: one JSON object a line on stderr, with a request's route, status and time, never its content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import secrets
 import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,13 +17,16 @@ from foretell.service.metrics import Metrics
 
 _log = logging.getLogger("foretell.service")
 
-# What a client may call its request: nothing that could forge a line of a log or a header.
+# Request ids that a client may choose: nothing that could forge a line of a log or a header.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _PROCESS = secrets.token_hex(8)
 _COUNT = itertools.count()
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-OTHER = "other"
+_OTHER = "other"
+_FIELDS = "foretell.log_fields"
 
+CLIENT_CLOSED = 499
+"""nginx's status for a request whose client closed the connection before the response began."""
 
 _current: ContextVar[str] = ContextVar("request_id")
 
@@ -34,7 +36,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, Any] = {
+        line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
@@ -42,13 +44,13 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[0] is not None:
-            # Not the message: it may quote a text.
+            # Not the message, which may quote a text.
             line["error"] = record.exc_info[0].__name__
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
 def log_to_stderr() -> None:
-    """Send the service's and uvicorn's records to stderr as JSON lines."""
+    """Send the records of the service and of uvicorn to stderr as JSON lines."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     for name, level in (("foretell.service", logging.INFO), ("uvicorn.error", logging.WARNING)):
@@ -57,13 +59,13 @@ def log_to_stderr() -> None:
         logger.setLevel(level)
 
 
-class Watched:
-    """Middleware around everything: gives each request an id, counts it, and logs it when it is answered.
+class RequestLog:
+    """Middleware around all others: gives each request an id, and logs and counts it when it is answered.
 
     Args:
         app: the application.
-        metrics: is told of each request.
-        quiet: log only what went wrong.
+        metrics: counts the requests.
+        quiet: log only failures of the service.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, *, quiet: bool = False) -> None:
@@ -77,38 +79,36 @@ class Watched:
         began = time.perf_counter()
         request_id = _request_id(scope)
         _current.set(request_id.decode())
-        status = 0
+        status = CLIENT_CLOSED
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
-        scope["foretell"] = {}
+        scope[_FIELDS] = {}
         try:
-            await self._app(scope, receive, send_named)
+            await self._app(scope, receive, send_with_id)
         finally:
-            self._tell(scope, status, time.perf_counter() - began)
+            self._record(scope, status, time.perf_counter() - began)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's template, and a method that exists: a path that nobody serves may hold anything.
-        route = getattr(scope.get("route"), "path", OTHER)
-        method = scope["method"] if scope["method"] in _METHODS else OTHER
-        # 499 is nginx's: the client had left before there was an answer.
-        self._metrics.requests.labels(route, method, str(status or 499)).inc()
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The template of the route and a known method: an unknown path may hold anything.
+        route = getattr(scope.get("route"), "path", _OTHER)
+        method = scope["method"] if scope["method"] in _METHODS else _OTHER
+        self._metrics.requests.labels(route, method, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         if self._quiet and status < 500:
             return
-        fields = {"method": method, "route": route, "status": status or 499}
-        fields |= {"ms": round(1e3 * seconds, 2), **scope["foretell"]}
-        _log.info("request", extra={"fields": fields})
+        fields = {"method": method, "route": route, "status": status, "ms": round(1e3 * seconds, 2)}
+        _log.info("request", extra={"fields": fields | scope[_FIELDS]})
 
 
-def note(scope: Scope, **fields: Any) -> None:
+def add_log_fields(scope: Scope, **fields: object) -> None:
     """Add fields to the log line of a request: counts and names, never texts."""
-    scope.get("foretell", {}).update(fields)
+    scope.get(_FIELDS, {}).update(fields)
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -1,4 +1,4 @@
-"""Listening: a socket bound before any model is opened, and an end that answers what was accepted."""
+"""Listening: a socket that is bound before any model is opened, and a shutdown that drops no request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from foretell.errors import ForetellError, UsageError
 from foretell.service.connection import Connection
-from foretell.service.service import Service
+from foretell.service.state import Service
 
 SWITCH_SECONDS = 0.0005
-"""How soon the thread that talks to clients gets its turn from one that predicts; Python alone: 5 ms."""
+"""Seconds after which a thread that predicts lets the event loop run; Python's default: 0.005."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -28,11 +30,11 @@ def bind(host: str, port: int) -> socket.socket:
 
     Args:
         host: a name or an address, IPv4 or IPv6.
-        port: the port; 0: any that is free.
+        port: the port; 0: any free port.
 
     Raises:
-        UsageError: no such address on this machine.
-        ForetellError: the port is taken, or may not be used.
+        UsageError: this machine has no such address, or the port is not from 0 to 65535.
+        ForetellError: the port is in use, or this user may not use it.
     """
     try:
         if not 0 <= port <= 65535:
@@ -48,10 +50,10 @@ def bind(host: str, port: int) -> socket.socket:
         ) from error
     listening = socket.socket(family, kind, protocol)
     try:
-        # Or a service could not be started again for a minute; a port in use is refused all the same.
+        # So that a service can be started again at once. A port in use is refused all the same.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        # At once: with SO_REUSEADDR two sockets can be bound to one port, but not both listen.
+        # Here already: with SO_REUSEADDR two sockets can be bound to one port, but only one can listen.
         listening.listen(2048)
     except OSError as error:
         listening.close()
@@ -65,7 +67,7 @@ def _not_bound(host: str, port: int, error: OSError) -> ForetellError:
             expected="a free port",
             found=f"port {port} in use",
             where=host,
-            fix="stop what uses it, or choose another --port",
+            fix="stop the program that uses it, or choose another --port",
         )
     return ForetellError(
         expected="an address and port that may be used",
@@ -76,25 +78,27 @@ def _not_bound(host: str, port: int, error: OSError) -> ForetellError:
 
 
 def url(listening: socket.socket) -> str:
-    """Return where a browser finds the service."""
+    """Return the URL of the service."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    """Serves until SIGTERM or Ctrl-C, or `stop`; a second Ctrl-C does not wait for answers.
+    """Serves until SIGTERM, Ctrl-C or `stop`. After a second Ctrl-C it does not wait for answers.
 
     Args:
         app: the application.
-        ready: called once requests are taken.
+        on_ready: called once requests are accepted.
     """
 
-    def __init__(self, app: FastAPI, *, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, app: FastAPI, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self._service: Service = app.state.service
-        self._ready = ready
+        self._on_ready = on_ready
+        seconds = self._service.limits.seconds
         config = uvicorn.Config(
             app,
-            http=Connection,
+            # uvicorn calls it with keyword arguments, as it would a class.
+            http=cast(type[asyncio.Protocol], partial(Connection, read_seconds=seconds)),
             ws="none",
             loop="asyncio",
             lifespan="on",
@@ -103,8 +107,8 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=30,
-            # A little longer than any answer takes.
-            timeout_graceful_shutdown=int(self._service.limits.seconds) + 5,
+            # A little longer than any answer may take.
+            timeout_graceful_shutdown=int(seconds) + 5,
         )
         super().__init__(config)
 
@@ -118,27 +122,29 @@ class Server(uvicorn.Server):
             sys.setswitchinterval(before)
 
     def stop(self) -> None:
-        """Take no more requests, answer those that were accepted, and end; from any thread."""
-        self.should_exit = self._service.stopping = True
+        """Accept no more requests, answer those that were accepted, and end. Any thread may call it."""
+        self.should_exit = self._service.is_stopping = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready()
+        self._on_ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on a signal, and do not raise it again: to be stopped is how a service ends."""
+        """Stop on a signal without raising it again: a signal is the usual end of a service."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._heard) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _heard(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self.should_exit and number == signal.SIGINT:
             self.force_exit = True

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.export.model_export import export_model
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from tests.builders import MANY, random_linear_model, tokenizer_of, write_random
 
@@ -45,3 +49,23 @@ def write(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
         linear = random_linear_model(size, 1 if labels == TWO else 3)
     parts = {"linear": linear, "ensemble": ensemble}
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
+
+
+TEXTS = [
+    "", "!", "xyzzy", "the", "the mind", "the mind the mind adapts", "what stands in the way ? " * 9,
+    "ΑΣ don't CAFÉ", "the obstacle " * 7, "to action advances action " * 3,
+]  # fmt: skip
+
+
+def exported(models: dict[str, Path], name: str, format: Any, folder: Path, **options: Any) -> Path:
+    """Export one of the models into a folder `out`, and return that."""
+    export_model(models[name], folder / "out", format, **options)
+    return folder / "out"
+
+
+def padded(ids: list[list[int]]) -> np.ndarray:
+    """Return ids as a batch int64 [text, step], 0 at the end."""
+    batch = np.zeros((len(ids), max(map(len, ids))), np.int64)
+    for row, each in zip(batch, ids, strict=True):
+        row[: len(each)] = each
+    return batch

@@ -105,7 +105,9 @@ def test_offline_is_one_clear_error(package: bytes, monkeypatch: pytest.MonkeyPa
     message = str(error.value)
     assert message.startswith("http://127.0.0.1:1/onnxruntime-web/-/")
     assert "npm pack onnxruntime-web@" in message
-    assert "--runtime" in message
+    assert message.endswith("give the file as runtime")
+    with pytest.raises(ArtifactError, match="give the file as --runtime"):
+        runtime_files(argument="--runtime")
     assert "\n" not in message
 
 
@@ -117,7 +119,7 @@ def test_the_registry_is_npms_or_the_public_one(monkeypatch: pytest.MonkeyPatch)
         "undefined": "https://registry.npmjs.org/",
         "": "https://registry.npmjs.org/",
     }.items():
-        monkeypatch.setattr(browser_runtime, "_of_npm", lambda answer=answer: answer)
+        monkeypatch.setattr(browser_runtime, "_npm_setting", lambda answer=answer: answer)
         assert registry() == expected
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://other.example.org/")
     assert registry() == "https://other.example.org/"

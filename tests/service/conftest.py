@@ -10,6 +10,10 @@ from page_workplace import chromium, opened
 from playwright.sync_api import Browser, Page
 from service_workplace import Running, running, write_labels, write_words
 
+from foretell.service.limits import Limits
+
+NARROW = Limits(body=20_000, texts=10, words=50, queue=12)
+
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -20,6 +24,25 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def served(models: tuple[Path, Path]) -> Iterator[Running]:
     with running(*models) as it:
+        yield it
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the model directories many times a second."""
+    monkeypatch.setattr("foretell.service.models.CHECK_SECONDS", 0.02)
+
+
+@pytest.fixture(scope="module")
+def narrow(models: tuple[Path, Path]) -> Iterator[Running]:
+    with running(*models, limits=NARROW) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def impatient(models: tuple[Path, Path]) -> Iterator[Running]:
+    """A service of its own: what no test waits for must not be late on a busy machine."""
+    with running(*models, limits=Limits(seconds=0.5)) as it:
         yield it
 
 

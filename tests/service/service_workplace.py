@@ -15,11 +15,12 @@ import httpx
 import pytest
 
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.app import create_app, create_service
-from foretell.service.guard import access
+from foretell.service.auth import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
-from foretell.service.service import Service
+from foretell.service.state import Service
 from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
@@ -72,7 +73,7 @@ def running(*places: Path, limits: Limits | None = None, **who: Any) -> Iterator
     service = create_service([(path.name, path) for path in places], limits or Limits())
     listening = bind("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(create_app(service, access("127.0.0.1", **who)), ready=ready.set)
+    server = Server(create_app(service, access("127.0.0.1", **who)), on_ready=ready.set)
     where = url(listening)
     thread = threading.Thread(target=server.listen, args=(listening,))
     thread.start()
@@ -127,3 +128,27 @@ def everything(connection: socket.socket) -> bytes:
         # More had been sent than was read.
         pass
     return said
+
+
+@contextmanager
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let no text be classified until the block ends; the event is set when the first one has arrived."""
+    arrived, go = threading.Event(), threading.Event()
+    classify = LabelsRuntime.classify
+
+    def wait(self: LabelsRuntime, texts: Any, **how: Any) -> Any:
+        arrived.set()
+        go.wait(10)
+        return classify(self, texts, **how)
+
+    monkeypatch.setattr(LabelsRuntime, "classify", wait)
+    try:
+        yield arrived
+    finally:
+        go.set()
+        monkeypatch.undo()
+
+
+def state_of(it: Running) -> str:
+    """Return the state of the first model: fresh or stale."""
+    return str(it.http.get("/v1/models").json()["data"][0]["state"])

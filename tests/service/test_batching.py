@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from foretell.service.batching import Batcher, Line
-from foretell.service.failures import Refusal
+from foretell.service.batching import Batcher
+from foretell.service.errors import ApiError
+from foretell.service.waiting import WaitingTexts
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ class Doubling:
 
 
 def batcher(work: Doubling, pool: ThreadPoolExecutor, *, longest: int = 100, **how: Any) -> Batcher[int, int]:
-    return Batcher(work, pool=pool, line=Line(longest), **{"largest": 8, **how})
+    return Batcher(work, pool=pool, waiting=WaitingTexts(longest), **{"max_batch": 8, **how})
 
 
 def test_what_piles_up_is_one_batch(pool: ThreadPoolExecutor) -> None:
@@ -60,7 +61,7 @@ def test_what_piles_up_is_one_batch(pool: ThreadPoolExecutor) -> None:
 def test_a_large_request_is_cut_and_put_together_again(pool: ThreadPoolExecutor) -> None:
     async def scene() -> None:
         work = Doubling()
-        call = batcher(work, pool, at_once=2)
+        call = batcher(work, pool, concurrency=2)
         large, small = await asyncio.gather(call(range(21)), call([100]))
         assert large == [2 * number for number in range(21)]
         assert small == [200]
@@ -84,19 +85,19 @@ def test_who_has_left_is_not_worked_for(pool: ThreadPoolExecutor) -> None:
     async def scene() -> None:
         work = Doubling()
         work.go.clear()
-        line = Line(100)
-        call = Batcher(work, pool=pool, line=line, largest=1)
+        waiting = WaitingTexts(100)
+        call = Batcher(work, pool=pool, waiting=waiting, max_batch=1)
         first = asyncio.create_task(call([1]))
         await asyncio.sleep(0.02)
         leaving, staying = asyncio.create_task(call([2, 3])), asyncio.create_task(call([4]))
         await asyncio.sleep(0.02)
         leaving.cancel()
         await asyncio.sleep(0)
-        assert line.waiting == 2
+        assert waiting.count == 2
         work.go.set()
         assert (await first, await staying) == ([2], [8])
         assert work.batches == [[1], [4]]
-        assert line.waiting == 0
+        assert waiting.count == 0
 
     asyncio.run(scene())
 
@@ -108,7 +109,7 @@ def test_a_full_line_refuses_and_says_when_to_come_again(pool: ThreadPoolExecuto
         call = batcher(work, pool, longest=3)
         asked = asyncio.create_task(call([1, 2]))
         await asyncio.sleep(0.02)
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(ApiError) as caught:
             await call([3, 4])
         assert caught.value.status == 429
         assert int(caught.value.headers["Retry-After"]) >= 1

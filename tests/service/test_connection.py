@@ -11,7 +11,8 @@ import pytest
 from service_workplace import Running, everything, held_up, until
 
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.service.connection import HEAD_BYTES, PART_BYTES
+from foretell.service.connection import PART_BYTES
+from foretell.service.request_parser import HEAD_BYTES
 
 HOST = b"Host: localhost\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\n"
@@ -208,10 +209,10 @@ def test_requests_that_wait_are_answered_in_turn_and_take_little_memory(
         with held_up(monkeypatch, LabelsRuntime, "classify") as (_, come):
             connection.sendall(POST + GET * 2000 + large + b"\r\n".join([GET] * 500) + CLOSING)
             assert come.acquire(timeout=5)
-            until(lambda: any(each.pipeline for each in served.server.server_state.connections))
-            (ours,) = (each for each in served.server.server_state.connections if each.pipeline)
-            assert ours.flow.read_paused
-            assert len(ours.pipeline) <= PART_BYTES // len(GET)
+            until(lambda: any(each.waiting for each in served.server.server_state.connections))
+            (ours,) = (each for each in served.server.server_state.connections if each.waiting)
+            assert not ours.transport.is_reading()
+            assert len(ours.waiting) <= PART_BYTES // len(GET)
         assert _statuses(connection) == [200] * 2503
 
 
@@ -226,7 +227,7 @@ def test_who_leaves_with_requests_waiting_stops_the_one_that_is_answered(
         # Reset, not closed: reading is paused, and an end would wait to be read.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     until(lambda: not served.server.server_state.tasks)
-    assert served.service.models.line.waiting == 0
+    assert served.service.models.waiting.count == 0
     # Written on, its answer would be told of as lost.
     assert caplog.records == []
 

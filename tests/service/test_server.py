@@ -57,7 +57,7 @@ def test_what_was_accepted_is_answered_before_the_end(
             pool.submit(httpx.post, f"{it.url}/v1/classify", json={"texts": text}) for text in ("a", "b", "c")
         ]
         assert come.wait(5)
-        while it.service.models.line.waiting < 3:
+        while it.service.models.waiting.count < 3:
             time.sleep(0.01)
         it.server.stop()
         deadline = time.monotonic() + 5
@@ -71,17 +71,6 @@ def test_what_was_accepted_is_answered_before_the_end(
             pytest.fail("it still listens")
         go.set()
         assert [each.result().status_code for each in asked] == [200, 200, 200]
-
-
-def test_a_service_that_stops_is_not_ready(served: Running) -> None:
-    assert served.http.get("/health/live").json() == {"status": "live"}
-    assert served.http.get("/health/ready").json() == {"status": "ready"}
-    served.service.stopping = True
-    try:
-        answer = served.http.get("/health/ready")
-        assert (answer.status_code, answer.json()) == (503, {"status": "stopping"})
-    finally:
-        served.service.stopping = False
 
 
 def test_a_head_that_does_not_come_closes_the_connection(

@@ -1,4 +1,4 @@
-"""What one running service holds; its routes find it on the application."""
+"""What one running service holds. Routes get it from the application with `service_of`."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ class Service:
     """One service.
 
     Attributes:
-        models: what it serves.
-        limits: what may be asked of it.
-        metrics: what it counts.
+        models: the models it serves.
+        limits: the bounds of a request.
+        metrics: what Prometheus reads.
         pool: the threads that predict.
-        stopping: whether it answers only what it has accepted.
+        is_stopping: whether it takes no more requests and answers those it has accepted.
     """
 
     models: Models
     limits: Limits
     metrics: Metrics
     pool: ThreadPoolExecutor
-    stopping: bool = False
+    is_stopping: bool = False
 
 
 def service_of(request: Request) -> Service:
-    """Return the service that a request has come to."""
+    """Return the service that received a request."""
     service: Service = request.app.state.service
     return service

@@ -184,16 +184,6 @@ def test_other_errors_have_openais_classes(client: openai.OpenAI) -> None:
     assert client.models.retrieve("notes").id == "notes"
 
 
-def test_a_stream_is_server_sent_events(served: Running) -> None:
-    answer = served.post(
-        "/v1/completions", {"model": "notes", "prompt": "the", "max_tokens": 2, "stream": True}
-    )
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    lines = answer.text.split("\n\n")
-    assert lines[-2:] == ["data: [DONE]", ""]
-    assert all(json.loads(line.removeprefix("data: "))["object"] == "text_completion" for line in lines[:-2])
-
-
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_stops_its_generation(served: Running, stream: bool) -> None:
     body = json.dumps({"model": "notes", "prompt": "the mind", "max_tokens": 20_000, "stream": stream})
@@ -206,9 +196,9 @@ def test_a_client_that_leaves_stops_its_generation(served: Running, stream: bool
         else:
             time.sleep(0.1)
     deadline = time.monotonic() + 5
-    while served.service.models.line.waiting and time.monotonic() < deadline:
+    while served.service.models.waiting.count and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert served.service.models.line.waiting == 0
+    assert served.service.models.waiting.count == 0
     assert _written(served) - before < 20_000
     assert served.post("/v1/next", {"texts": "the"}).status_code == 200
 

@@ -14,8 +14,8 @@ from service_workplace import Running, everything, held_up, running, until
 
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
-from foretell.service import predictions
 from foretell.service.limits import Limits
+from foretell.service.routes import states
 
 SECONDS = 3.0
 LITTLE = 4096
@@ -36,7 +36,7 @@ def hasty(models: tuple[Path, Path]) -> Iterator[Running]:
         ("/v1/explain", LabelsRuntime, "classify"),
         ("/v1/next", WordsRuntime, "next"),
         ("/v1/score", WordsRuntime, "score"),
-        ("/v1/states", predictions, "gates_along"),
+        ("/v1/states", states, "gates_along"),
     ],
 )
 def test_who_leaves_while_waiting_is_not_worked_for(
@@ -45,7 +45,7 @@ def test_who_leaves_while_waiting_is_not_worked_for(
     def body(text: str) -> dict[str, Any]:
         return {"model": "notes", "text": text} if path == "/v1/states" else {"texts": text}
 
-    line = served.service.models.line
+    line = served.service.models.waiting
     with held_up(monkeypatch, owner, name) as (seen, come):
         # Two at a time are worked on: these stay, the third waits behind them and goes.
         stay = []
@@ -53,15 +53,15 @@ def test_who_leaves_while_waiting_is_not_worked_for(
             stay.append(_ask(served, path, body("good way")))
             assert come.acquire(timeout=5)
         leaving = _ask(served, path, body("leaving"))
-        until(lambda: line.waiting == 3)
+        until(lambda: line.count == 3)
         leaving.close()
-        until(lambda: line.waiting == 2)
+        until(lambda: line.count == 2)
     for connection in stay:
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
         connection.close()
     assert served.post(path, body("good")).status_code == 200
     assert "leaving" not in str(seen)
-    assert line.waiting == 0
+    assert line.count == 0
     until(lambda: f'route="{path}",status="499"' in served.http.get("/metrics").text)
 
 
@@ -72,7 +72,7 @@ def test_who_leaves_before_the_work_begins_is_not_worked_for(served: Running) ->
             connection.sendall(_request("/v1/classify", body))
             # Reset, not closed: the service hears of both at once.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-    until(lambda: served.service.models.line.waiting == 0)
+    until(lambda: served.service.models.waiting.count == 0)
     assert served.post("/v1/classify", {"texts": "good"}).status_code == 200
 
 
@@ -85,7 +85,7 @@ def test_a_second_request_on_the_connection_is_watched_as_the_first(
             connection.sendall(_request("/v1/classify", json.dumps({"texts": "second"})))
             assert come.acquire(timeout=5)
             connection.close()
-            until(lambda: served.service.models.line.waiting == 0)
+            until(lambda: served.service.models.waiting.count == 0)
 
 
 def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
@@ -96,7 +96,7 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/completions", json.dumps(body)))
         (ours,) = _connections(hasty)
-        until(lambda: ours.flow.write_paused)
+        until(lambda: not ours.is_writable())
         held = ours.transport.get_write_buffer_size()
         waits = [_seconds(lambda: hasty.post("/v1/next", {"texts": "the"})) for _ in range(10)]
         # Nothing is added to what is not read, however long it goes on.
@@ -105,9 +105,9 @@ def test_who_stops_reading_a_stream_is_cut_off_and_holds_nobody_up(
         assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + 3
         assert sorted(waits)[5] < SECONDS / 4
         assert b"[DONE]" not in everything(connection)
-    assert hasty.service.models.line.waiting == 0
+    assert hasty.service.models.waiting.count == 0
     # It is the client's doing: no error of the service.
-    assert "without completing" not in caplog.text
+    assert "incomplete" not in caplog.text
     assert hasty.post("/v1/completions", {**body, "max_tokens": 3, "n": 1}).text.endswith("[DONE]\n\n")
 
 
@@ -117,7 +117,7 @@ def test_who_does_not_read_a_large_answer_is_cut_off(hasty: Running, header: str
     with _connect(hasty) as connection:
         connection.sendall(_request("/v1/score", body, header))
         (ours,) = _connections(hasty)
-        until(lambda: ours.flow.write_paused)
+        until(lambda: not ours.is_writable())
         until(lambda: ours not in hasty.server.server_state.connections, SECONDS + 3)
     assert hasty.post("/v1/score", {"texts": "the mind"}).status_code == 200
 
@@ -163,7 +163,7 @@ def _connections(it: Running) -> list[Any]:
 
     def come() -> bool:
         found = it.server.server_state.connections
-        answering[:] = [each for each in found if each.cycle and each.transport.get_write_buffer_size()]
+        answering[:] = [each for each in found if each.transport.get_write_buffer_size()]
         return bool(answering)
 
     until(come)

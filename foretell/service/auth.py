@@ -1,0 +1,199 @@
+"""Access to the service: the Host and Origin of every request, and the token.
+
+A web page can make a browser connect to a service on loopback, and by resolving its own name to 127.0.0.1
+even read the responses (DNS rebinding). Such requests have that page's name as their Host or Origin.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from foretell.errors import UsageError
+from foretell.service.errors import ApiError
+from foretell.service.security_headers import with_security_headers
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_MIN_TOKEN = 16
+
+# Without a token: the page, in which a user enters it, and the probes.
+_PUBLIC = frozenset(("/", "/health/live", "/health/ready"))
+_PUBLIC_FOLDER = "/page/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Which requests are allowed.
+
+    Attributes:
+        hosts: names and addresses that a request's Host may have, lower case, without a port.
+        origins: other origins whose pages may read responses (CORS), such as "https://example.org".
+        token: what every request except those for the page and the probes must carry; None: nothing.
+    """
+
+    hosts: frozenset[str]
+    origins: frozenset[str] = frozenset()
+    token: bytes | None = None
+
+
+def access(
+    address: str, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), token: bytes | None = None
+) -> Access:
+    """Return which requests are allowed by a service that listens on an address.
+
+    Args:
+        address: the address.
+        hosts: further names of the service.
+        origins: other origins whose pages may read responses.
+        token: the token.
+
+    Raises:
+        UsageError: an address that other machines can reach without a token, or an invalid origin.
+    """
+    if token is None and not is_loopback(address):
+        raise UsageError(
+            expected="a token if other machines can reach the service",
+            found="none",
+            where=f"--host {address}",
+            fix="give --token-file FILE, or leave out --host to listen on 127.0.0.1",
+        )
+    for origin in origins:
+        scheme, _, rest = origin.partition("://")
+        if scheme not in ("http", "https") or not rest or "/" in rest:
+            raise UsageError(
+                expected="an origin such as https://example.org", found=repr(origin), where="--allow-origin"
+            )
+    names = {*_LOOPBACK_NAMES, address.lower(), *(host.lower().strip("[]") for host in hosts)}
+    # Addresses to listen on, which no client sends as a Host.
+    names -= {"0.0.0.0", "::"}
+    return Access(hosts=frozenset(names), origins=frozenset(origins), token=token)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    if address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def read_token(path: Path) -> bytes:
+    """Return the token in a file of one line.
+
+    Raises:
+        UsageError: the file cannot be read, or is not one line of at least 16 visible ASCII characters.
+    """
+    fix = "create one with: openssl rand -hex 32"
+    try:
+        token = path.read_bytes().strip()
+    except OSError as error:
+        raise UsageError(
+            expected="a file with a token", found=error.strerror or str(error), where=str(path), fix=fix
+        ) from error
+    is_short = len(token) < _MIN_TOKEN
+    if is_short or not all(33 <= character <= 126 for character in token):
+        raise UsageError(
+            expected=f"one line of at least {_MIN_TOKEN} visible ASCII characters",
+            found=f"{len(token)} characters" if is_short else "a character that a header cannot carry",
+            where=str(path),
+            fix=fix,
+        )
+    return token
+
+
+class AccessControl:
+    """Middleware: refuses requests that are not allowed, and adds the security headers to every response.
+
+    Args:
+        app: the application.
+        access: which requests are allowed.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = with_security_headers(message.get("headers", ()))
+            await send(message)
+
+        try:
+            self._check(scope)
+        except ApiError as error:
+            await error.response()(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+    def _check(self, scope: Scope) -> None:
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            values.setdefault(name, []).append(value)
+        hosts = values.get(b"host", [])
+        if len(hosts) != 1 or hostname(hosts[0]) not in self._access.hosts:
+            raise ApiError(
+                421,
+                f"expected a Host of this service ({', '.join(sorted(self._access.hosts))}), found another; "
+                "start the service with --allow-host NAME",
+                code="host_not_allowed",
+            )
+        for origin in values.get(b"origin", []):
+            self._check_origin(origin, hosts[0])
+        self._check_token(scope, values.get(b"authorization", []))
+
+    def _check_origin(self, origin: bytes, host: bytes) -> None:
+        text = origin.decode("latin-1")
+        _, _, origin_host = text.partition("://")
+        if text not in self._access.origins and origin_host.lower() != host.decode("latin-1").lower():
+            raise ApiError(
+                403,
+                "expected a request from the service's own page, found another Origin; "
+                "start the service with --allow-origin ORIGIN",
+                code="origin_not_allowed",
+            )
+
+    def _check_token(self, scope: Scope, values: list[bytes]) -> None:
+        token = self._access.token
+        path: str = scope["path"]
+        if token is None or path in _PUBLIC or path.startswith(_PUBLIC_FOLDER):
+            return
+        # A preflight request never carries a token, and its response holds no data.
+        if scope["method"] == "OPTIONS" and self._access.origins:
+            return
+        given = values[0] if len(values) == 1 else b""
+        scheme, _, value = given.partition(b" ")
+        is_equal = hmac.compare_digest(value.strip(), token)
+        if not (is_equal and scheme.lower() == b"bearer"):
+            raise ApiError(
+                401,
+                "expected the service's token as Authorization: Bearer TOKEN, found "
+                + ("another" if given else "none"),
+                code="invalid_api_key" if given else "missing_api_key",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+
+def hostname(host: bytes) -> str:
+    """Return the name or address in a Host header, lower case, without brackets and port; "" if invalid."""
+    text = host.decode("latin-1").strip().lower()
+    if text.startswith("["):
+        address, bracket, rest = text[1:].partition("]")
+        return address if bracket and (not rest or _is_port(rest)) else ""
+    name, colon, port = text.partition(":")
+    return name if not colon or _is_port(f":{port}") else ""
+
+
+def _is_port(text: str) -> bool:
+    return text[0] == ":" and text[1:].isascii() and text[1:].isdigit()

@@ -1,0 +1,193 @@
+"""Every response that is not 2xx: OpenAI's error format, and never a word of the texts that were sent."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
+
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from foretell.errors import ArtifactError, ForetellError
+from foretell.service.schemas import ErrorBody, ErrorResponse
+
+_log = logging.getLogger("foretell.service")
+
+ErrorType = Literal[
+    "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
+]
+
+_TYPES: dict[int, ErrorType] = {
+    401: "authentication_error",
+    403: "permission_error",
+    421: "permission_error",
+    429: "rate_limit_error",
+}
+_MESSAGES = {
+    404: "expected a path that GET /openapi.json lists, found another",
+    405: "expected a method that GET /openapi.json lists for this path, found another",
+}
+_UNION_MEMBERS = ("str", "list", "constrained")
+"""What pydantic adds to the location of an error for the alternatives of a union."""
+
+
+class ApiError(Exception):
+    """A request that is answered with an error.
+
+    Args:
+        status: the HTTP status.
+        message: one line: what was expected, what was found, what to do.
+        param: the field of the request that is wrong.
+        code: an identifier of the error for programs.
+        headers: more headers of the response.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+        self.headers = dict(headers or {})
+
+    @property
+    def type(self) -> ErrorType:
+        """OpenAI's type of the error, which follows from the status."""
+        return _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
+
+    def to_json(self) -> str:
+        """Return the body of the response."""
+        body = ErrorBody(message=self.message, type=self.type, param=self.param, code=self.code)
+        return ErrorResponse(error=body).model_dump_json()
+
+    def response(self) -> Response:
+        """Return the response."""
+        return Response(
+            self.to_json(), status_code=self.status, media_type="application/json", headers=self.headers
+        )
+
+
+# ---- the errors that several modules raise
+
+
+def invalid(
+    message: str, *, param: str | None = None, code: str | None = None, status: int = 422
+) -> ApiError:
+    """Return the error of a value that cannot be used."""
+    return ApiError(status, message, param=param, code=code)
+
+
+def invalid_body(status: int, errors: Sequence[ErrorDetails]) -> ApiError:
+    """Return the error of a body that does not match its schema.
+
+    Args:
+        status: 422, for completions 400; JSON that cannot be parsed is 400 everywhere.
+        errors: pydantic's, without their inputs.
+    """
+    # Of the alternatives of a union, the one that matched furthest.
+    error = max(errors, key=lambda each: len(each["loc"]))
+    if error["type"] == "json_invalid":
+        return invalid(f"expected JSON, found invalid JSON: {error['msg']}", code="json_invalid", status=400)
+    parts = [str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
+    name = ".".join(part for part in parts if part not in _UNION_MEMBERS) or None
+    if error["type"] == "extra_forbidden":
+        message = f"expected a known parameter, found {name}; leave it out"
+        return invalid(message, param=name, code="unknown_parameter", status=status)
+    message = f"{name or 'the body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    return invalid(message, param=name, code=error["type"], status=status)
+
+
+def client_closed() -> ApiError:
+    """Return the error of a request whose client has disconnected; it is seen in the log only."""
+    return ApiError(
+        499, "expected an open connection, found that the client had closed it", code="client_closed"
+    )
+
+
+def timed_out(seconds: float) -> ApiError:
+    """Return the error of a request that took longer than the time limit."""
+    return ApiError(
+        503,
+        f"expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
+        code="timeout",
+        headers={"Retry-After": "5"},
+    )
+
+
+def not_http() -> ApiError:
+    """Return the error of bytes that are not an HTTP/1.1 request."""
+    return invalid("expected an HTTP/1.1 request, found something else", code="not_http", status=400)
+
+
+def head_too_large(max_bytes: int) -> ApiError:
+    """Return the error of headers that do not end."""
+    return invalid(
+        f"expected at most {max_bytes} bytes of headers, found more", code="head_too_large", status=431
+    )
+
+
+def internal_error() -> ApiError:
+    """Return the error of a defect of foretell."""
+    return ApiError(
+        500, "internal error; the log has an entry with the request id of this response", code="internal"
+    )
+
+
+# ---- exceptions to errors
+
+
+def from_exception(error: Exception) -> ApiError:
+    """Return the error that answers an exception."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, ArtifactError):
+        return _model_unavailable(error)
+    if isinstance(error, ForetellError):
+        # Such a message quotes at most one unknown word, to the client that sent it.
+        return invalid(str(error), param=error.where or None, code="cannot_answer")
+    if isinstance(error, HTTPException):
+        message = _MESSAGES.get(error.status_code, str(error.detail))
+        return ApiError(error.status_code, message, headers=error.headers)
+    _log.error("internal_error", extra={"fields": _location(error)})
+    return internal_error()
+
+
+def _model_unavailable(error: ArtifactError) -> ApiError:
+    """Log where the files are, which clients need not know, and return the error."""
+    _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
+    return ApiError(
+        503,
+        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
+        "the log has an entry with the request id of this response",
+        code="model_unavailable",
+        headers={"Retry-After": "5"},
+    )
+
+
+async def answer_exception(request: Request, error: Exception) -> Response:
+    """Answer an exception that a route raised: the application's exception handler."""
+    del request
+    return from_exception(error).response()
+
+
+class _Location(TypedDict):
+    error: str
+    at: list[str]
+
+
+def _location(error: BaseException) -> _Location:
+    """Return where an exception was raised, without its message, which may quote a text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}:{frame.name}" for frame in frames[-8:]],
+    }

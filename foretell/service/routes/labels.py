@@ -1,0 +1,138 @@
+"""POST /v1/classify and /v1/explain: the label of each text, and the words that decided it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.classifier import Verdict as RuntimeVerdict
+from foretell.runtime.labels.explanation import Explanation
+from foretell.service.json_route import JsonRoute
+from foretell.service.openapi import ERRORS, example
+from foretell.service.prediction import Prediction
+from foretell.service.schemas import ModelName, RequestBody, ResponseBody, Texts
+
+router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
+
+
+class ClassifyRequest(RequestBody):
+    """POST /v1/classify."""
+
+    model: ModelName = None
+    texts: Texts
+    abstain_below: float | None = Field(
+        default=None, ge=0, le=1, description="Give no label if its probability is below this."
+    )
+
+
+class Verdict(ResponseBody):
+    """The label of one text."""
+
+    label: str = Field(description='The most probable label; "" if the model abstains.')
+    probability: float = Field(description="The probability of the most probable label, also if it abstains.")
+    probabilities: dict[str, float] = Field(description="The probability of each label.")
+    reason: str = Field(description='Why there is no label, such as "below 0.8"; "" if there is one.')
+    flags: list[str] = Field(description='What is unusual in the text, such as "mostly unknown words".')
+
+
+class ClassifyResponse(ResponseBody):
+    """One verdict for each text, in order."""
+
+    model: str
+    answers: list[Verdict]
+
+
+class ExplainRequest(RequestBody):
+    """POST /v1/explain."""
+
+    model: ModelName = None
+    texts: Texts
+
+
+class WordEffect(ResponseBody):
+    """The effect of one word on the probability of the label (leave-one-out)."""
+
+    text: str
+    start: int
+    end: int
+    effect: float = Field(
+        description="Log-odds of the label with the word minus without it; positive: it supports the label."
+    )
+    without: float = Field(description="The probability of the label without the word.")
+    linear: float | None = Field(
+        description="Its part of the linear model's score of the label; null without a linear model."
+    )
+    is_read: bool = Field(
+        description="Whether the network reads the word. Of a long text it reads the end only."
+    )
+
+
+class ExplainedVerdict(Verdict):
+    """The label of one text, the effect of each word, and the label's probability along the text."""
+
+    words: list[WordEffect]
+    running: list[float] = Field(
+        description="The probability of the label after `stride` words, 2 · `stride` words, ..., all."
+    )
+    stride: int = Field(description="Words between two values of `running`; 1 for texts of up to 400 words.")
+    linear_bias: float | None = Field(description="The linear model's score of the label without any word.")
+
+
+class ExplainResponse(ResponseBody):
+    """One explanation for each text, in order."""
+
+    model: str
+    answers: list[ExplainedVerdict]
+
+
+@router.post(
+    "/classify",
+    response_model=ClassifyResponse,
+    openapi_extra=example({"texts": ["Well worth the money.", "Never again."]}),
+)
+async def classify(body: ClassifyRequest, request: Request) -> Response:
+    """Return the label of each text and the probability of every label."""
+    prediction = Prediction(request, "classify", body.model, body.texts, job="labels")
+    items = [(text, body.abstain_below) for text in prediction.texts]
+    return await prediction.response(partial(_classify, prediction.model.labels), items)
+
+
+@router.post(
+    "/explain",
+    response_model=ExplainResponse,
+    openapi_extra=example({"texts": "Cold soup, rude waiter. Never again."}),
+)
+async def explain(body: ExplainRequest, request: Request) -> Response:
+    """Return the label of each text, the effect of each word, and the probability along the text."""
+    prediction = Prediction(request, "explain", body.model, body.texts, job="labels")
+    return await prediction.response(partial(_explain, prediction.model.labels), prediction.texts)
+
+
+def _classify(runtime: LabelsRuntime, items: Sequence[tuple[str, float | None]]) -> list[bytes]:
+    """Return the verdicts of (text, threshold); those with the same threshold share a batch."""
+    indices: dict[float | None, list[int]] = {}
+    for index, (_, threshold) in enumerate(items):
+        indices.setdefault(threshold, []).append(index)
+    answers = [b""] * len(items)
+    for threshold, group in indices.items():
+        verdicts = runtime.classify([items[index][0] for index in group], abstain_below=threshold)
+        for index, verdict in zip(group, verdicts, strict=True):
+            answers[index] = Verdict.json_of(verdict)
+    return answers
+
+
+def _explain(runtime: LabelsRuntime, texts: Sequence[str]) -> list[bytes]:
+    verdicts = runtime.classify(texts)
+    return [_explained(verdict, runtime.explain(text)) for text, verdict in zip(texts, verdicts, strict=True)]
+
+
+def _explained(verdict: RuntimeVerdict, explanation: Explanation) -> bytes:
+    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict)
+    # The client has the text.
+    del fields["text"]
+    return ExplainedVerdict.json_of(fields)

@@ -1,0 +1,192 @@
+"""POST /v1/next and /v1/score: the most probable next words, and the probability of a text."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from foretell.errors import DataError
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.scoring import Score
+from foretell.runtime.words.surprise import WordScore, score_words, total
+from foretell.service.errors import invalid
+from foretell.service.json_route import JsonRoute
+from foretell.service.openapi import ERRORS, example
+from foretell.service.prediction import Prediction
+from foretell.service.schemas import Integer, ModelName, RequestBody, ResponseBody, Texts
+
+router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
+
+
+class NextRequest(RequestBody):
+    """POST /v1/next."""
+
+    model: ModelName = None
+    texts: Texts
+    k: Integer = Field(default=5, ge=1, le=100, description="Number of words to return.")
+    unfinished: bool = Field(
+        default=False,
+        description="Treat the last word as unfinished: return the words that begin with it.",
+    )
+
+
+class NextWord(ResponseBody):
+    """A possible next word."""
+
+    word: str = Field(description="The word; `<eos>` is the end of a line.")
+    probability: float
+
+
+class NextWords(ResponseBody):
+    """The next words after one text, the most probable first."""
+
+    words: list[NextWord]
+
+
+class NextResponse(ResponseBody):
+    """The next words of each text, in order."""
+
+    model: str
+    answers: list[NextWords]
+
+
+class ScoreRequest(RequestBody):
+    """POST /v1/score."""
+
+    model: ModelName = None
+    texts: Texts
+    words: bool = Field(default=False, description="Also return the log-probability of each word.")
+    top: Integer = Field(
+        default=0,
+        ge=0,
+        le=5,
+        description="With `words`: also return this many most probable words per place.",
+    )
+    start: Integer = Field(
+        default=0,
+        ge=0,
+        description="Score each text from this code point on. The words before it are context.",
+    )
+
+
+class ScoredWord(ResponseBody):
+    """The probability of one word given the words before it. Its surprisal is -log_probability."""
+
+    text: str = Field(description='The word as it is written; "" for the end of a line.')
+    start: int
+    end: int
+    log_probability: float | None = Field(description="null if the model cannot predict this place.")
+    known: bool = Field(description="Whether the word is in the vocabulary.")
+    characters: int = Field(
+        description="Code points of the word and the white space before it. They add up to those of the text."
+    )
+    top: list[NextWord] = Field(description="The most probable words in this place.")
+
+
+class ScoredText(ResponseBody):
+    """The probability of one text."""
+
+    tokens: int = Field(description="Number of predictions: one for each word and each end of a line.")
+    words: int
+    characters: int
+    unknown: int = Field(description="Number of words that are not in the vocabulary.")
+    log_probability: float
+    perplexity: float | None = Field(description="null if it is too large for a floating-point number.")
+    bits_per_character: float
+    each: list[ScoredWord] | None = Field(description="Each word; null unless `words` is true.")
+
+
+class ScoreResponse(ResponseBody):
+    """The score of each text, in order."""
+
+    model: str
+    answers: list[ScoredText]
+
+
+@router.post(
+    "/next", response_model=NextResponse, openapi_extra=example({"texts": "What stands in the", "k": 3})
+)
+async def next_words(body: NextRequest, request: Request) -> Response:
+    """Return the most probable next words after each text."""
+    prediction = Prediction(request, "next", body.model, body.texts, job="words")
+    items = [_Next(index, text, body.k, body.unfinished) for index, text in enumerate(prediction.texts)]
+    return await prediction.response(partial(_next, prediction.model.words), items)
+
+
+@router.post(
+    "/score",
+    response_model=ScoreResponse,
+    openapi_extra=example({"texts": "What stands in the way", "words": True}),
+)
+async def score(body: ScoreRequest, request: Request) -> Response:
+    """Return the probability of each text and, with `words`, of each of its words."""
+    prediction = Prediction(request, "score", body.model, body.texts, job="words")
+    items = [
+        _Score(index, text, body.words, body.top, body.start) for index, text in enumerate(prediction.texts)
+    ]
+    return await prediction.response(partial(_score, prediction.model.words), items)
+
+
+class _Next(NamedTuple):
+    """One text of a request for next words."""
+
+    number: int
+    text: str
+    k: int
+    unfinished: bool
+
+
+class _Score(NamedTuple):
+    """One text of a request for scores."""
+
+    number: int
+    text: str
+    words: bool
+    top: int
+    start: int
+
+
+def _next(runtime: WordsRuntime, items: Sequence[_Next]) -> list[bytes]:
+    answers = []
+    for item in items:
+        with _naming(item.number):
+            candidates = runtime.next(item.text, k=item.k, unfinished=item.unfinished)
+        answers.append(NextWords.json_of({"words": candidates}))
+    return answers
+
+
+def _score(runtime: WordsRuntime, items: Sequence[_Score]) -> list[bytes]:
+    answers = []
+    for item in items:
+        with _naming(item.number):
+            if item.words or item.start:
+                words = score_words(runtime, item.text, top=item.top, start=item.start)
+                answers.append(_scored(item.text, total(words), words if item.words else None))
+            else:
+                answers.append(_scored(item.text, runtime.score([item.text]), None))
+    return answers
+
+
+@contextmanager
+def _naming(index: int) -> Iterator[None]:
+    """Name the text of a request that cannot be answered."""
+    try:
+        yield
+    except DataError as error:
+        raise invalid(f"text {index}: {error}", param=f"texts.{index}", code="cannot_answer") from error
+
+
+def _scored(text: str, scored: Score, words: list[WordScore] | None) -> bytes:
+    fields = dataclasses.asdict(scored) | {"each": None}
+    if not math.isfinite(scored.perplexity):
+        fields["perplexity"] = None
+    if words is not None:
+        fields["each"] = [dataclasses.asdict(word) | {"text": text[word.start : word.end]} for word in words]
+    return ScoredText.json_of(fields)

@@ -1,0 +1,50 @@
+"""One Keras model computes a classifier's whole answer, for one text and for a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_workplace import MODELS, TEXTS, exported, padded
+
+from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.labels.classifier import LabelsRuntime
+
+LABELS = [name for name in MODELS if name.startswith("labels")]
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_the_model_answers_as_the_whole_classifier(
+    models: dict[str, Path], name: str, tmp_path: Path
+) -> None:
+    import keras
+
+    model = keras.saving.load_model(exported(models, name, "keras", tmp_path) / "model.keras")
+    runtime = LabelsRuntime.open(models[name])
+    ids = runtime.tokenizer.encode_batch(TEXTS)
+    expected = runtime.predict_proba(TEXTS)
+    np.testing.assert_allclose(model({"ids": padded(ids).astype(np.int32)}), expected, atol=1e-5)
+    for each, row in zip(ids[-3:], expected[-3:], strict=True):
+        np.testing.assert_allclose(model({"ids": np.array([each], np.int32)})[0], row, atol=1e-5)
+
+
+def test_it_combines_as_the_runtime() -> None:
+    from foretell.export.whole_keras import combined
+
+    rng = np.random.default_rng(1)
+    network = rng.dirichlet(np.ones(3), 5).astype(np.float32)
+    network[0] = [0, 1, 0]
+    linear = np.log(rng.dirichlet(np.ones(3), 5))
+    for ensemble in (
+        Ensemble(),
+        Ensemble(network=0.5, linear=2.0, offsets=(0.1, 0.0, -0.3)),
+        Ensemble(network=0.0, linear=1.0),
+    ):
+        expected = ensemble(network, linear)
+        got = combined(
+            ensemble,
+            network if ensemble.network else None,
+            linear.astype(np.float32) if ensemble.linear else None,
+        )
+        np.testing.assert_allclose(got, expected, atol=1e-6)
