@@ -1,6 +1,6 @@
 """Run benchmarks one after another, each in a process of its own.
 
-python -m bench                              all of them (hours: two of them train on all of IMDB)
+python -m bench                              all of them (hours: several train on all of IMDB)
 python -m bench predict article_words        those named
 python -m bench article_labels --seeds 1     one, with its own options
 """
@@ -10,33 +10,30 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = (
-    "predict",
-    "explain",
-    "serve",
-    "pipe",
-    "article_words",
-    "article_labels",
-    "cnn_lstm",
-    "imdb_presets",
-    "peers",
-    "lstm_layer",
-    "language_model",
-    "penn_treebank",
-    "other_sets",
-    "ablation",
-    "big_text",
-)
+from bench.requirements import BENCHMARKS, require
 
 
 def main(arguments: list[str]) -> int:
-    """Run the benchmarks that `arguments` name and return how many failed."""
+    """Run the benchmarks that `arguments` name, after a check that each has what it needs.
+
+    Returns:
+        The exit code: 0 done, 1 a benchmark failed, 2 no such benchmark.
+
+    Raises:
+        SystemExit: a package or an archive is missing; no benchmark has started.
+    """
     first_option = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     names, options = arguments[:first_option] or list(BENCHMARKS), arguments[first_option:]
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
         print(f"expected benchmarks ({', '.join(BENCHMARKS)}), found {', '.join(unknown)}", file=sys.stderr)
         return 2
+    if not options:
+        # With options a benchmark may need less; it checks that itself before it starts.
+        require(
+            [package for name in names for package in BENCHMARKS[name].packages],
+            [archive for name in names for archive in BENCHMARKS[name].archives],
+        )
     failed = []
     for name in names:
         print(f"\n## {name}\n", flush=True)
@@ -44,7 +41,7 @@ def main(arguments: list[str]) -> int:
             failed.append(name)
     if failed:
         print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
-    return len(failed)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

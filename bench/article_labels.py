@@ -1,35 +1,34 @@
-"""The article's sentiment program on all of IMDB: test accuracy by seed, and an epoch beside plain Keras."""
+"""The article's sentiment program on all of IMDB: an epoch beside plain Keras, and test accuracy by seed."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench.commands import run, train
+from bench.commands import measure, train
 from bench.imdb import measured
-from bench.record import Results
+from bench.record import Results, mean_and_range
+from bench.records import imdb, labels_of, texts_of
 
 
 def plain_keras_epoch() -> float:
-    """Return the seconds that one epoch of plain `fit` takes, written as the article writes it."""
+    """Return the seconds of one epoch of plain `fit`, with the network written as in the article."""
     import keras
     import numpy as np
 
     from foretell.config import LABELS_PRESETS
-    from foretell.data.named import imdb
     from foretell.text.padding import pad_front
     from foretell.text.tokenizer import Tokenizer
 
     keras.utils.set_random_seed(1)
     reviews, settings = imdb("train"), LABELS_PRESETS["article"]
-    tokenizer = Tokenizer.train(reviews.texts, "keras", lowercase=True, vocabulary=996, min_count=1)
-    x = pad_front([ids[-settings.length :] for ids in tokenizer.encode_batch(reviews.texts)], settings.length)
-    y = np.array([label == "pos" for label in reviews.labels], np.float32)
+    texts = texts_of(reviews)
+    tokenizer = Tokenizer.train(texts, "keras", lowercase=True, vocabulary=996, min_count=1)
+    x = pad_front([ids[-settings.length :] for ids in tokenizer.encode_batch(texts)], settings.length)
+    y = np.array([label == "pos" for label in labels_of(reviews)], np.float32)
     layers = keras.layers
     model = keras.Sequential(
         [
@@ -48,44 +47,43 @@ def plain_keras_epoch() -> float:
 
 
 def epoch_times(repeats: int) -> tuple[float, float]:
-    """Return the seconds of an epoch, plain Keras's and ours, the best of `repeats` taken in turns."""
-    theirs, ours = [], []
+    """Return the seconds of an epoch, plain Keras's and foretell's, the fastest of `repeats` turns."""
+    keras, foretell = [], []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(repeats):
-            theirs.append(json.loads(run([sys.executable, "-m", __spec__.name, "--plain-keras"]).stdout))
-            out = Path(folder) / str(i)
-            figures = train("labels", "imdb", out, preset="article", epochs=1)
-            # `fit` alone, as theirs: without start-up and reading.
-            ours.append(figures["texts"] / figures["texts_per_second"])
-    return min(theirs), min(ours)
+            keras.append(measure(__spec__.name, "--plain-keras")[0])
+            figures = train("labels", "imdb", Path(folder) / str(i), preset="article", epochs=1)
+            # `fit` alone, as above: without start-up and reading.
+            foretell.append(figures["texts"] / figures["texts_per_second"])
+    return min(keras), min(foretell)
 
 
 def main() -> None:
-    """Show an epoch's time beside plain Keras's, then the test accuracy of each seed."""
+    """Show the time of an epoch beside plain Keras, then the test accuracy of each seed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--seeds", type=int, default=5, help="train with the seeds 1 to this; 0: only time an epoch"
+        "--seeds", type=int, default=5, help="train with the seeds 1 to N (default: 5; 0: none)"
     )
-    parser.add_argument("--repeats", type=int, default=2, help="epochs timed of each; 0: none")
-    parser.add_argument("--fresh", action="store_true", help="train again what was trained before")
+    parser.add_argument("--repeats", type=int, default=2, help="epochs timed of each (default: 2; 0: none)")
+    parser.add_argument("--fresh", action="store_true", help="train again where figures are kept")
     parser.add_argument("--plain-keras", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain_keras:
-        print(plain_keras_epoch())
+        print(json.dumps(plain_keras_epoch()))
         return
     results = Results("article_labels", ["what", "test accuracy", "seconds"])
     if options.repeats:
-        theirs, ours = epoch_times(options.repeats)
-        results.add("plain Keras, one epoch", "", f"{theirs:.1f}", seconds=theirs)
-        results.add("foretell, one epoch", "", f"{ours:.1f} ({ours / theirs:.2f} of Keras's)", seconds=ours)
-    found = []
+        keras, foretell = epoch_times(options.repeats)
+        results.add("plain Keras, one epoch", "", f"{keras:.1f}", seconds=keras)
+        cell = f"{foretell:.1f} ({keras / foretell:.1f} times as fast)"
+        results.add("foretell, one epoch", "", cell, seconds=foretell)
+    accuracies = []
     for seed in range(1, options.seeds + 1):
         figures = measured("article", seed, fresh=options.fresh)
-        found.append(figures["accuracy"])
+        accuracies.append(figures["accuracy"])
         results.add(f"seed {seed}", f"{figures['accuracy']:.2%}", f"{figures['seconds']:.0f}", **figures)
-    if found:
-        spread = f"{statistics.mean(found):.2%} ({min(found):.2%} to {max(found):.2%})"
-        results.add("mean (least to most)", spread, "", accuracies=found)
+    if accuracies:
+        results.add("mean (range)", mean_and_range(accuracies, ".2%"), "", accuracies=accuracies)
 
 
 if __name__ == "__main__":

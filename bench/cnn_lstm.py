@@ -1,4 +1,4 @@
-"""The article's closing hint, a convolution before the LSTM, against the article's own network."""
+"""The article's closing hint, a convolution before the LSTM, beside the article's own network."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bench.record import Results
 def main() -> None:
     """Show the test accuracy of both presets for each seed, and the means."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, help="train with the seeds 1 to this")
-    parser.add_argument("--fresh", action="store_true", help="train again what was trained before")
+    parser.add_argument("--seeds", type=int, default=3, help="train with the seeds 1 to N (default: 3)")
+    parser.add_argument("--fresh", action="store_true", help="train again where figures are kept")
     options = parser.parse_args()
-    results = Results("cnn_lstm", ["seed", "article", "seconds", "cnn-lstm", "seconds to train"])
+    results = Results("cnn_lstm", ["seed", "article", "seconds", "cnn-lstm", "seconds of cnn-lstm"])
     rows = []
     for seed in range(1, options.seeds + 1):
         article, cnn = (measured(preset, seed, fresh=options.fresh) for preset in ("article", "cnn-lstm"))

@@ -1,4 +1,4 @@
-"""Running foretell's command line as a user does, and measuring what it took."""
+"""Running foretell's command line as a user does, and measuring its time and memory."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-SHARED_DATA = Path("..") / "shared" / "data"
+from bench.requirements import data_folder
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that ended well: its standard output, seconds, and largest resident memory in bytes."""
+    """A command that has ended.
+
+    Attributes:
+        stdout, stderr: what it printed.
+        seconds: its wall-clock time, start-up included.
+        peak_memory: its largest resident memory in bytes.
+        code: its exit code.
+    """
 
     stdout: str
+    stderr: str
     seconds: float
     peak_memory: int
+    code: int = 0
 
 
 def script() -> list[str]:
@@ -32,69 +41,66 @@ def script() -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return this environment, with FORETELL_DATA set where the shared data is at hand."""
-    found = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    if SHARED_DATA.is_dir():
-        found.setdefault("FORETELL_DATA", str(SHARED_DATA.resolve()))
-    return found
+    """Return this process's environment, with FORETELL_DATA set where the shared data is there."""
+    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if (folder := data_folder()) is not None:
+        variables["FORETELL_DATA"] = str(folder)
+    return variables
 
 
-def run(command: list[str], **changes: str) -> Finished:
-    """Run a command and wait for it.
+def execute(command: list[str], variables: Mapping[str, str], folder: Path | None) -> Finished:
+    """Run a command in a process of its own and wait for it, whatever its exit code.
 
     Args:
         command: the program and its arguments.
-        **changes: environment variables to set.
-
-    Raises:
-        RuntimeError: it failed; with the end of what it said.
+        variables: its environment.
+        folder: its working directory; None: this process's.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env={**environment(), **changes})
-        # wait4 tells this one child's memory, where getrusage knows only the largest of all children.
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=dict(variables), cwd=folder)
+        # wait4 gives the memory of this one child; getrusage only that of the largest of all children.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}: {err.read()[-2000:]}")
         unit = 1 if sys.platform == "darwin" else 1024
-        return Finished(out.read(), seconds, usage.ru_maxrss * unit)
+        return Finished(out.read(), err.read(), seconds, usage.ru_maxrss * unit, process.returncode)
 
 
-def in_turns(module: str, needed: dict[str, str], repeats: int) -> dict[str, list[Any]]:
-    """Run `python -m MODULE --one WAY` for each way in turns, each time in a new process.
+def run(
+    command: list[str], *, folder: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Finished:
+    """Run a command in a process of its own and wait for it.
 
     Args:
-        module: prints what it has measured as JSON, on its last line.
-        needed: the package that each way needs; a way without it is left out, and that is told.
-        repeats: how many turns.
+        command: the program and its arguments.
+        folder: its working directory; None: this process's.
+        variables: environment variables to set, beside those of `environment`.
 
-    Returns:
-        What was printed for each way, turn by turn.
+    Raises:
+        RuntimeError: its exit code is not 0; with the end of its standard error.
     """
-    found: dict[str, list[Any]] = {}
-    for way, package in needed.items():
-        if find_spec(package):
-            found[way] = []
-        else:
-            print(f"{way}: {package} is not installed", file=sys.stderr)
-    for _ in range(repeats):
-        for way, printed in found.items():
-            done = run([sys.executable, "-m", module, "--one", way])
-            printed.append(json.loads(done.stdout.splitlines()[-1]))
-    return found
+    done = execute(command, {**environment(), **(variables or {})}, folder)
+    if done.code:
+        raise RuntimeError(f"{' '.join(command)} failed with {done.code}: {done.stderr[-2000:]}")
+    return done
 
 
-def foretell(*arguments: str | Path, **changes: str) -> Finished:
+def measure(module: str, *arguments: str, variables: Mapping[str, str] | None = None) -> tuple[Any, Finished]:
+    """Run `python -m MODULE ARGUMENTS`, which prints JSON on its last line; return that, and the process."""
+    done = run([sys.executable, "-m", module, *arguments], variables=variables)
+    return json.loads(done.stdout.splitlines()[-1]), done
+
+
+def foretell(*arguments: str | Path) -> Finished:
     """Run `foretell` with `arguments`; see `run`."""
-    return run([*script(), *map(str, arguments)], **changes)
+    return run([*script(), *map(str, arguments)])
 
 
 def train(job: str, source: str | Path, out: Path, **settings: Any) -> dict[str, Any]:
-    """Train by the command line into `out`, over what may be there, and return the final figures.
+    """Train by the command line into `out`, in place of a model that is there, and return the final figures.
 
     Args:
         job: words or labels.
@@ -102,6 +108,7 @@ def train(job: str, source: str | Path, out: Path, **settings: Any) -> dict[str,
         out: the model directory.
         **settings: options, such as preset="article", epochs=1.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     done = foretell("train", job, source, "--out", out, "--json", "--restart", *options)
     figures: dict[str, Any] = json.loads(done.stdout)

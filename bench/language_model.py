@@ -1,21 +1,19 @@
-"""Words a second that the `base` language model learns from, beside Keras's and PyTorch's own LSTM.
+"""Training speed of the `base` language model in words per second, beside Keras's and PyTorch's own LSTM.
 
 The same sizes everywhere: 20,000 words, embeddings and one LSTM layer of 256, 16 streams of 35 words, the
-state carried on, SGD with clipping, the output layer tied to the embedding (but not in Keras, whose layers
-have no such thing). With all words in the softmax the mathematics is the same; `base` itself samples 2,048,
-and multiplies in bfloat16 where a probe finds that faster.
+state carried from step to step, SGD with clipping, the output layer tied to the embedding (but not in Keras,
+whose layers cannot share it). With all words in the softmax the mathematics is the same; `base` itself
+samples 2,048 words, and multiplies in bfloat16 where a probe finds that faster.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from bench.commands import in_turns
 from bench.record import Results
+from bench.turns import Way, in_turns
 
 WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 16, 35
 RATE, CLIP_NORM = 1.0, 0.25
@@ -23,25 +21,19 @@ STEPS, WARM_UP = 40, 5
 
 
 def main() -> None:
-    """Show each way, the best of `--repeats` turns, the turns of all of them interleaved."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(words_per_second(WAYS[options.one][1]())))
+    """Show the fastest turn of each way."""
+    turns = in_turns(__spec__.name, __doc__, WAYS)
+    if not turns:
         return
-    results = Results("language_model", ["what", "words a second", "times plain Keras"])
-    needed = {name: package for name, (package, _) in WAYS.items()}
-    turns = in_turns("bench.language_model", needed, options.repeats)
+    results = Results("language_model", ["what", "words per second", "times plain Keras"])
     for name, rates in turns.items():
         best = max(rates)
-        times = best / max(turns["Keras, all words"])
-        results.add(name, f"{best:,.0f}", f"{times:.1f}", words_per_second=best)
+        times = f"{best / max(turns[KERAS]):.1f}" if KERAS in turns else ""
+        results.add(name, f"{best:,.0f}", times, words_per_second=best)
 
 
 def words_per_second(step: Callable[[Any, Any], Any]) -> float:
-    """Return the rate of a function that learns from ids and targets, int32 [stream, step]."""
+    """Return the speed of a training step, which takes ids and targets, int32 [stream, step]."""
     import numpy as np
 
     rng = np.random.default_rng(1)
@@ -55,7 +47,7 @@ def words_per_second(step: Callable[[Any, Any], Any]) -> float:
     return STEPS * STREAMS * WINDOW / (time.perf_counter() - began)
 
 
-def foretell_step(negatives: int, precision: str) -> Callable[[Any, Any], Any]:
+def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Callable[[Any, Any], Any]:
     """Return the step of `foretell train words --preset base`."""
     import tensorflow as tf
 
@@ -97,7 +89,8 @@ def keras_step() -> Callable[[Any, Any], Any]:
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(RATE, global_clipnorm=CLIP_NORM), loss)
-    return model.train_on_batch
+    step: Callable[[Any, Any], Any] = model.train_on_batch
+    return step
 
 
 def torch_step() -> Callable[[Any, Any], Any]:
@@ -123,19 +116,23 @@ def torch_step() -> Callable[[Any, Any], Any]:
         loss.backward()
         nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 
 
-WAYS: dict[str, tuple[str, Callable[[], Callable[[Any, Any], Any]]]] = {
-    "Keras, all words": ("keras", keras_step),
-    "PyTorch, all words": ("torch", torch_step),
-    "foretell, all words": ("tensorflow", lambda: foretell_step(0, "float32")),
-    "foretell, 2,048 sampled": ("tensorflow", lambda: foretell_step(2_048, "float32")),
-    "foretell, base: 2,048 sampled, the faster precision": (
-        "tensorflow",
-        lambda: foretell_step(2_048, "auto"),
+KERAS = "Keras, all words in the softmax"
+WAYS = {
+    KERAS: Way("keras", lambda: words_per_second(keras_step())),
+    "PyTorch, all words, tied embeddings": Way("torch", lambda: words_per_second(torch_step())),
+    "foretell, all words, tied: the same mathematics": Way(
+        "tensorflow", lambda: words_per_second(foretell_step(0, "float32"))
+    ),
+    "foretell, 2,048 sampled words, float32": Way(
+        "tensorflow", lambda: words_per_second(foretell_step(2_048, "float32"))
+    ),
+    "foretell, base: 2,048 sampled words, the faster precision": Way(
+        "tensorflow", lambda: words_per_second(foretell_step(2_048, "auto"))
     ),
 }
 

@@ -1,25 +1,24 @@
-"""One LSTM layer, forward and backward: Keras's own, foretell's kernel, and PyTorch's where it is installed.
+"""One LSTM layer, forward and backward, with the shapes of the presets: Keras, PyTorch and foretell's kernel.
 
-The shapes are those of the presets' layers; all of them in turns, in one process a way.
+Each way is a process of its own; the ways take turns.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
-from bench.commands import in_turns
 from bench.record import Results
+from bench.turns import Way, in_turns
 
 # Name, and batch, steps, inputs, units.
 SHAPES = {
     "labels article": (64, 200, 50, 100),
-    "labels quick, a direction": (64, 200, 64, 32),
-    "labels base, a direction": (64, 270, 100, 64),
-    "labels best, a direction": (64, 270, 128, 128),
+    "labels quick, one direction": (64, 200, 64, 32),
+    "labels base, one direction": (64, 270, 100, 64),
+    "labels best, one direction": (64, 270, 128, 128),
     "words base": (32, 35, 256, 256),
     "words best": (32, 35, 512, 512),
 }
@@ -29,22 +28,22 @@ Passes = Callable[[tuple[int, int, int, int]], Callable[[], object]]
 
 
 def main() -> None:
-    """Show the fastest pass of each way, of several turns."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", choices=list(WAYS), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps({name: fastest(WAYS[options.one][1](shape)) for name, shape in SHAPES.items()}))
+    """Show the fastest pass of each way."""
+    turns = in_turns(__spec__.name, __doc__, WAYS)
+    if not turns:
         return
-    needed = {way: package for way, (package, _) in WAYS.items()}
-    turns = in_turns("bench.lstm_layer", needed, options.repeats)
-    results = Results("lstm_layer", ["layer", "batch, steps, in, units", *turns, "times Keras"])
+    results = Results("lstm_layer", ["layer", "batch, steps, inputs, units", *turns, "times Keras"])
     for name, shape in SHAPES.items():
-        best = {way: min(seconds[name] for seconds in found) for way, found in turns.items()}
+        best = {way: min(seconds[name] for seconds in measured) for way, measured in turns.items()}
         cells = [f"{1e3 * seconds:.1f} ms" for seconds in best.values()]
-        ratio = best["Keras"] / best["foretell"]
-        results.add(name, ", ".join(map(str, shape)), *cells, f"{ratio:.1f}", seconds=best)
+        both = {"Keras", "foretell"} <= best.keys()
+        ratio = f"{best['Keras'] / best['foretell']:.1f}" if both else ""
+        results.add(name, ", ".join(map(str, shape)), *cells, ratio, seconds=best)
+
+
+def of_shapes(passes: Passes) -> dict[str, float]:
+    """Return the seconds of the fastest pass of each layer."""
+    return {name: fastest(passes(shape)) for name, shape in SHAPES.items()}
 
 
 def fastest(passes: Callable[[], object]) -> float:
@@ -69,7 +68,7 @@ def keras_passes(shape: tuple[int, int, int, int], *, kernel: bool) -> Callable[
     x = tf.random.stateless_normal([batch, steps, inputs], [1, 2])
     layer.build(x.shape)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def both(x: object) -> object:
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -94,10 +93,10 @@ def torch_passes(shape: tuple[int, int, int, int]) -> Callable[[], object]:
     return both
 
 
-WAYS: dict[str, tuple[str, Passes]] = {
-    "Keras": ("keras", lambda shape: keras_passes(shape, kernel=False)),
-    "PyTorch": ("torch", torch_passes),
-    "foretell": ("numba", lambda shape: keras_passes(shape, kernel=True)),
+WAYS = {
+    "Keras": Way("keras", lambda: of_shapes(partial(keras_passes, kernel=False))),
+    "PyTorch": Way("torch", lambda: of_shapes(torch_passes)),
+    "foretell": Way("numba", lambda: of_shapes(partial(keras_passes, kernel=True))),
 }
 
 

@@ -1,8 +1,11 @@
-"""foretell's presets beside other ways to classify IMDB's reviews: test accuracy against time, in one run.
+"""foretell's presets beside other ways to classify IMDB's reviews: test accuracy and time, three seeds each.
 
-Each way is a process of its own, which reads the 25,000 training reviews, learns, and answers the 25,000 test
-reviews; its time is that of the whole process. Peers that are not installed are named and left out: they come
-with `pip install 'foretell[bench]'`.
+The work is the same for all: read the 25,000 training reviews, train, predict the 25,000 test reviews. Each
+training is a process of its own, and its seconds are those of the whole process, start-up included. Those of
+foretell are of `foretell train` and `foretell evaluate` together. Systems take turns, seed by seed.
+
+Settings of the other systems that are not fixed are chosen first, on a tenth of the training reviews. The
+seconds of this choice are not counted, as those of choosing foretell's presets are not.
 """
 
 from __future__ import annotations
@@ -10,222 +13,157 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from importlib.util import find_spec
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import NamedTuple
 
-from bench.chart import scatter
-from bench.commands import evaluate, foretell, run
-from bench.parts import tfidf_accuracy
-from bench.record import OUT, Results
+from bench import lstms
+from bench.chart import Point, scatter
+from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, tfidf
+from bench.commands import foretell, measure
+from bench.record import OUT, Results, mean_and_range
+from bench.records import accuracy, imdb, texts_of
+from bench.requirements import require
 
-LENGTH, WORDS = 400, 30_000
-"""What the other LSTMs read: the last words of a review, the most frequent words."""
+LSTM = (
+    f"{lstms.WORDS:,} words, the last {lstms.LENGTH}, embeddings of {lstms.EMBEDDING_SIZE}, "
+    f"{lstms.UNITS} units, max and mean pooled without padding, dropout {lstms.DROPOUT}, "
+    f"Adam, one cycle up to {lstms.PEAK_RATE}, gradient norm at most {lstms.CLIP_NORM:g}, "
+    f"batches of {lstms.BATCH} texts of similar length"
+)
+BUCKETS = 2_000_000
+EPOCHS: tuple[Settings, ...] = tuple({"epochs": epochs} for epochs in (2, 3, 4))
+
+
+def _fasttext(ngrams: int) -> Peer:
+    candidates = [{"rate": rate, "epochs": epochs} for rate in (0.1, 0.5) for epochs in (10, 25)]
+    return Peer(
+        "fasttext",
+        f"words in lower case that occur at least twice, {BUCKETS:,} buckets, 100 dimensions, 12 threads",
+        lambda *given, **settings: fasttext(*given, ngrams=ngrams, buckets=BUCKETS, min_count=2, **settings),
+        tuple(candidates),
+        is_deterministic=False,
+    )
+
+
+PEERS: dict[str, Peer] = {
+    "fastText, 1-2 grams": _fasttext(2),
+    "fastText, 1-3 grams": _fasttext(3),
+    "scikit-learn: TF-IDF": Peer(
+        "sklearn",
+        "TF-IDF of 1-2 grams of words, sublinear, in at least 2 texts; logistic regression",
+        lambda *given, **settings: tfidf(*given, min_df=2, **settings),
+        tuple({"c": c} for c in (1, 3, 10, 30)),
+    ),
+    "scikit-learn: NB-weighted 1-3 grams": Peer(
+        "sklearn",
+        "binary counts of 1-3 grams with punctuation, in at least 2 texts, weighted by log-count ratio; "
+        "logistic regression (liblinear)",
+        lambda *given, **settings: nb_weighted(*given, min_df=2, **settings),
+        tuple({"c": c} for c in (0.1, 0.3, 1, 3, 10)),
+    ),
+    "Keras: bidirectional LSTM": Peer("keras", LSTM, lstms.keras_bilstm, EPOCHS, is_deterministic=False),
+    "PyTorch: bidirectional LSTM": Peer("torch", LSTM, lstms.torch_bilstm, EPOCHS, is_deterministic=False),
+}
+
+PRESETS: dict[str, tuple[str, ...]] = {
+    "foretell quick": ("--preset", "quick"),
+    "foretell base": ("--preset", "base"),
+    "foretell quick, with unlabelled": ("--preset", "quick", "--unlabelled", "imdb"),
+    "foretell base, with unlabelled": ("--preset", "base", "--unlabelled", "imdb"),
+    "foretell best, with unlabelled": ("--preset", "best", "--unlabelled", "imdb"),
+}
+
+
+class Tested(NamedTuple):
+    """Test accuracy of one training, and the seconds of reading, training and predicting."""
+
+    accuracy: float
+    seconds: float
 
 
 def main() -> None:
-    """Show each way, then draw them all."""
+    """Choose the settings of the peers, then show each system and draw them all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS])
+    parser.add_argument("--seeds", type=int, default=3, help="train with the seeds 1 to N (default: 3)")
+    parser.add_argument("--choose", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--settings", type=json.loads, default={}, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps({"accuracy": PEERS[options.one][1]()}))
-        return
-    results = Results("peers", ["what", "test accuracy", "seconds, all of it"])
-    found = []
-    for name in options.ways:
-        needs = PEERS[name][0] if name in PEERS else "tensorflow"
-        if find_spec(needs) is None:
-            print(f"{name}: {needs} is not installed", file=sys.stderr)
-            continue
-        accuracy, seconds = _of_peer(name) if name in PEERS else _of_preset(name)
-        results.add(name, f"{accuracy:.2%}", f"{seconds:.0f}", accuracy=accuracy, seconds=seconds)
-        found.append((name, seconds, accuracy, name not in PEERS))
+    if options.choose:
+        chosen = choose(PEERS[options.choose], imdb("train"))
+        print(json.dumps({"settings": chosen.settings, "accuracies": chosen.accuracies}))
+    elif options.one:
+        print(json.dumps(_accuracy(PEERS[options.one], options.seed, options.settings)))
+    else:
+        _compare(options.systems, options.seeds)
+
+
+def _accuracy(peer: Peer, seed: int, settings: Settings) -> float:
+    """Train on the training reviews and return the accuracy on the test reviews."""
+    test = imdb("test")
+    return accuracy(peer.predict(imdb("train"), texts_of(test), seed, **settings), test)
+
+
+def _compare(systems: Sequence[str], seeds: int) -> None:
+    require(PEERS[name].package for name in systems if name in PEERS)
+    chosen = _choose([name for name in systems if name in PEERS])
+    runs: dict[str, list[Tested]] = {name: [] for name in systems}
+    for seed in range(1, seeds + 1):
+        for name, tested in runs.items():
+            settings = chosen.get(name)
+            tested.append(_of_preset(name, seed) if settings is None else _of_peer(name, seed, settings))
+            print(
+                f"{name}, seed {seed}: {tested[-1].accuracy:.2%}, {tested[-1].seconds:.0f} s", file=sys.stderr
+            )
+    results = Results("peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"])
+    points = []
+    for name, tested in runs.items():
+        accuracies, seconds = [run.accuracy for run in tested], [run.seconds for run in tested]
+        cells = mean_and_range(accuracies, ".2%"), len(tested), mean_and_range(seconds, ".0f")
+        results.add(name, *cells, accuracies=accuracies, seconds=seconds, settings=chosen.get(name))
+        points.append(Point(name, mean(seconds), mean(accuracies), name in PRESETS))
     path = OUT / "peers.svg"
-    path.write_text(scatter(found), encoding="utf-8")
+    path.write_text(scatter(points), encoding="utf-8")
     print(f"\n{path}")
 
 
-def _of_peer(name: str) -> tuple[float, float]:
-    done = run([sys.executable, "-m", "bench.peers", "--one", name])
-    return json.loads(done.stdout.splitlines()[-1])["accuracy"], done.seconds
-
-
-def _of_preset(name: str) -> tuple[float, float]:
-    _, preset, *unlabelled = name.split()
-    out: Path = OUT / "peers" / name.replace(" ", "-")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    more = ("--unlabelled", "imdb") if unlabelled else ()
-    done = foretell("train", "labels", "imdb", *more, "--preset", preset, "--out", out, "--restart")
-    return evaluate(out, "imdb")["accuracy"], done.seconds
-
-
-# ---- The peers: each returns its accuracy on the test reviews
-
-
-def _reviews() -> tuple[list[str], list[int], list[str], list[int]]:
-    from foretell.data.named import imdb
-
-    train, test = imdb("train"), imdb("test")
-    places = {label: i for i, label in enumerate(sorted(set(train.labels or ())))}
-    return (
-        list(train.texts), [places[label] for label in train.labels or ()],
-        list(test.texts), [places[label] for label in test.labels or ()],
-    )  # fmt: skip
-
-
-def fasttext_ngrams(longest: int, rate: float) -> float:
-    """fastText: hashed n-grams of words, averaged (Joulin et al. 2017)."""
-    import random
-    import re
-    import tempfile
-
-    import fasttext
-
-    texts, labels, test_texts, test_labels = _reviews()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for name, some, of in (("train", texts, labels), ("test", test_texts, test_labels)):
-            path = Path(folder) / name
-            words = (" ".join(re.findall(r"[\w']+", text.lower())) for text in some)
-            lines = [f"__label__{y} {text}" for y, text in zip(of, words, strict=True)]
-            # It reads the lines as they come, and these come label by label.
-            random.Random(1).shuffle(lines)
-            path.write_text("\n".join(lines), encoding="utf-8")
-            paths.append(str(path))
-        model = fasttext.train_supervised(
-            paths[0], epoch=10, lr=rate, wordNgrams=longest, thread=2, verbose=0, minCount=2
+def _choose(names: Sequence[str]) -> dict[str, Settings]:
+    """Choose the settings of these peers, each in a process of its own; show what was tried."""
+    columns = ["system", "fixed settings", "candidates and their validation accuracy", "chosen"]
+    results, chosen = Results("peers_settings", columns), {}
+    for name in names:
+        choice = Choice(**measure("bench.peers", "--choose", name)[0])
+        peer, chosen[name] = PEERS[name], choice.settings
+        tried = dict(zip(map(_shown, peer.candidates), choice.accuracies, strict=False))
+        cells = (
+            ", ".join(f"{settings}: {value:.2%}" for settings, value in tried.items()),
+            _shown(choice.settings),
         )
-        accuracy: float = model.test(paths[1])[1]
-        return accuracy
+        results.add(name, peer.description, *cells, candidates=peer.candidates, accuracies=choice.accuracies)
+    return chosen
 
 
-def tfidf() -> float:
-    """TF-IDF of 1-2 grams and logistic regression, as scikit-learn's users write it."""
-    texts, labels, test_texts, test_labels = _reviews()
-    learned, tested = zip(texts, labels, strict=True), zip(test_texts, test_labels, strict=True)
-    return tfidf_accuracy(list(learned), list(tested), min_df=2)
+def _shown(settings: Settings) -> str:
+    return " ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def nbsvm() -> float:
-    """Naive-Bayes-weighted binary 1-3 grams and logistic regression (Wang and Manning 2012)."""
-    import numpy as np
-    from scipy import sparse
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.linear_model import LogisticRegression
-
-    texts, labels, test_texts, test_labels = _reviews()
-    counter = CountVectorizer(ngram_range=(1, 3), binary=True, token_pattern=r"\w+|[^\w\s]", min_df=2)
-    x, y = counter.fit_transform(texts), np.array(labels)
-    p, q = (1 + np.asarray(x[y == label].sum(axis=0)).ravel() for label in (1, 0))
-    ratio = sparse.diags(np.log(p / p.sum()) - np.log(q / q.sum()))
-    model = LogisticRegression(C=1, solver="liblinear").fit(x @ ratio, y)
-    return float(model.score(counter.transform(test_texts) @ ratio, test_labels))
+def _of_peer(name: str, seed: int, settings: Settings) -> Tested:
+    arguments = "--one", name, "--seed", str(seed), "--settings", json.dumps(settings)
+    value, done = measure("bench.peers", *arguments)
+    return Tested(float(value), done.seconds)
 
 
-def _padded() -> tuple[Any, Any, Any, Any, int]:
-    """Return ids [text, step] and labels of both parts, and the number of ids; the same for every LSTM."""
-    import numpy as np
-
-    from foretell.text.tokenizer import Tokenizer
-
-    texts, labels, test_texts, test_labels = _reviews()
-    tokenizer, _, _ = Tokenizer.train_encoded(texts, "words", lowercase=True, vocabulary=WORDS, min_count=1)
-
-    def ids(some: list[str]) -> Any:
-        padded = np.zeros((len(some), LENGTH), np.int64)
-        for row, text in zip(padded, tokenizer.encode_batch(some), strict=True):
-            last = text[-LENGTH:]
-            row[: len(last)] = last
-        return padded
-
-    return ids(texts), np.array(labels), ids(test_texts), np.array(test_labels), tokenizer.size
-
-
-def keras_bilstm(epochs: int = 2) -> float:
-    """The bidirectional LSTM of Keras's own examples, on TensorFlow."""
-    import keras
-
-    keras.utils.set_random_seed(1)
-    x, y, test_x, test_y, size = _padded()
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((LENGTH,), dtype="int32"),
-            layers.Embedding(size, 128),
-            layers.Bidirectional(layers.LSTM(64, return_sequences=True)),
-            layers.GlobalMaxPooling1D(),
-            layers.Dropout(0.3),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=64, epochs=epochs, verbose=0)
-    return float(model.evaluate(test_x, test_y, batch_size=256, verbose=0)[1])
-
-
-def torch_bilstm(epochs: int = 2) -> float:
-    """A bidirectional LSTM of PyTorch's layers, max and mean pooled, one-cycle learning rate."""
-    import torch
-    from torch import nn
-
-    torch.manual_seed(1)
-    x, y, test_x, test_y, size = (torch.as_tensor(v) if not isinstance(v, int) else v for v in _padded())
-
-    class Classifier(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding = nn.Embedding(size, 128, padding_idx=0)
-            self.lstm = nn.LSTM(128, 64, batch_first=True, bidirectional=True)
-            self.drop, self.output = nn.Dropout(0.3), nn.Linear(256, 1)
-
-        def forward(self, ids: Any) -> Any:
-            ids = ids[:, : int((ids > 0).sum(dim=1).max())]
-            mask = (ids > 0)[:, :, None]
-            hidden, _ = self.lstm(self.drop(self.embedding(ids)))
-            largest = hidden.masked_fill(~mask, -2.0).amax(dim=1)
-            mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-            return self.output(self.drop(torch.cat([largest, mean], dim=1)))[:, 0]
-
-    model, batch = Classifier(), 64
-    # Texts of like length together, as foretell's batches are.
-    steps = epochs * (len(x) // batch)
-    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    loss_of = nn.BCEWithLogitsLoss()
-    lengths = (x > 0).sum(dim=1)
-    for _ in range(epochs):
-        order = torch.randperm(len(x))
-        pools = [pool[lengths[pool].argsort()] for pool in order.split(50 * batch)]
-        rows = [part for pool in pools for part in pool.split(batch) if len(part) == batch]
-        for place in torch.randperm(len(rows)).tolist():
-            optimizer.zero_grad()
-            loss = loss_of(model(x[rows[place]]), y[rows[place]].float())
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-    model.eval()
-    right = 0
-    with torch.no_grad():
-        by_length = (test_x > 0).sum(dim=1).argsort()
-        for rows_now in by_length.split(256):
-            right += int(((model(test_x[rows_now]) > 0) == (test_y[rows_now] > 0)).sum())
-    return right / len(test_x)
-
-
-PEERS: dict[str, tuple[str, Callable[[], float]]] = {
-    "fastText, 1-2 grams": ("fasttext", lambda: fasttext_ngrams(2, 0.5)),
-    "fastText, 1-3 grams": ("fasttext", lambda: fasttext_ngrams(3, 0.1)),
-    "scikit-learn: TF-IDF, logistic regression": ("sklearn", tfidf),
-    "scikit-learn: NB-weighted 1-3 grams": ("sklearn", nbsvm),
-    "Keras: bidirectional LSTM, 2 epochs": ("keras", keras_bilstm),
-    "PyTorch: bidirectional LSTM, 2 epochs": ("torch", torch_bilstm),
-}
-
-WAYS = (*PEERS, "foretell quick", "foretell base", "foretell quick unlabelled", "foretell base unlabelled")
+def _of_preset(name: str, seed: int) -> Tested:
+    out: Path = OUT / "peers" / f"{name.replace(', ', '-').replace(' ', '-')}-{seed}"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    options = (*PRESETS[name], "--seed", str(seed))
+    trained = foretell("train", "labels", "imdb", *options, "--out", out, "--restart")
+    tested = foretell("evaluate", out, "imdb", "--json")
+    return Tested(json.loads(tested.stdout)["accuracy"], trained.seconds + tested.seconds)
 
 
 if __name__ == "__main__":

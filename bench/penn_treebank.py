@@ -1,8 +1,8 @@
-"""The language model on the Penn Treebank: `--minutes 60`, test perplexity with and without its n-gram model.
+"""The language model on the Penn Treebank: `--minutes 60`, perplexity with and without its Kneser-Ney model.
 
 Mikolov's split and words (10,000, the rest is <unk>), as in the literature: each sentence ends with <eos>,
-and the text is one stream, so a model reads on over their ends. Training watches the validation part;
-the test part is read once for each row.
+and the text is one stream whose state is carried over the ends of sentences. The validation part is used
+while training; the test part is read once for each row.
 """
 
 from __future__ import annotations
@@ -12,44 +12,47 @@ import dataclasses
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
-from bench.commands import environment, foretell
+from bench.commands import foretell
 from bench.record import OUT, Results
+from bench.requirements import archive
+
+PARTS = ("train", "valid", "test")
 
 
 def main() -> None:
-    """Train once, and show what the network and both parts give."""
+    """Train once, and show the whole Kneser-Ney model, the network alone and both interpolated."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    data = environment().get("FORETELL_DATA")
-    if data is None or not (Path(data) / "ptb.zip").is_file():
-        raise SystemExit("needs ptb.zip: set FORETELL_DATA to the folder that holds it")
     folder: Path = OUT / "penn_treebank"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {part: _written(Path(data) / "ptb.zip", part, folder) for part in ("train", "valid", "test")}
+    paths = {part: _written(archive("ptb.zip"), part, folder) for part in PARTS}
     model = folder / "model"
     done = foretell(
-        "train", "words", parts["train"], "--valid", parts["valid"], "--tokens", "white-space",
+        "train", "words", paths["train"], "--valid", paths["valid"], "--tokens", "white-space",
         "--vocabulary", "10000", "--minutes", str(options.minutes), "--seed", str(options.seed),
         "--out", model, "--restart",
     )  # fmt: skip
-    columns = ["what", "validation perplexity", "test perplexity", "seconds, all of the training"]
+    columns = ["model", "validation perplexity", "test perplexity", "seconds of the training"]
     results = Results("penn_treebank", columns)
+    results.add("Kneser-Ney, up to 5 words, all n-grams", *map(_shown, _kneser_ney(paths)), "")
     from foretell.artifacts.directory import open_verified
     from foretell.runtime.words.predictor import WordsRuntime
 
     opened = open_verified(model)
     alone = WordsRuntime(dataclasses.replace(opened, interpolation=None))
-    for what, runtime in (("the network alone", alone), ("both", WordsRuntime(opened))):
-        valid, test = (_perplexity(runtime, parts[part]) for part in ("valid", "test"))
-        results.add(what, f"{valid:.2f}", f"{test:.2f}", f"{done.seconds:.0f}", metrics=opened.metrics)
+    both = WordsRuntime(opened)
+    for what, runtime in (("the network alone", alone), ("network and Kneser-Ney model, interpolated", both)):
+        cells = (_shown(_perplexity(runtime, paths[part])) for part in ("valid", "test"))
+        results.add(what, *cells, f"{done.seconds:.0f}", metrics=opened.metrics)
 
 
-def _written(archive: Path, part: str, folder: Path) -> Path:
+def _written(source: Path, part: str, folder: Path) -> Path:
     """Write a part with a word for the end of each sentence, and return its path."""
-    with zipfile.ZipFile(archive) as file:
+    with zipfile.ZipFile(source) as file:
         name = next(n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n)
         lines = [line.split() for line in io.TextIOWrapper(file.open(name), encoding="utf-8")]
     path = folder / f"{part}.txt"
@@ -57,9 +60,29 @@ def _written(archive: Path, part: str, folder: Path) -> Path:
     return path
 
 
-def _perplexity(runtime: object, path: Path) -> float:
-    found: float = runtime.score(path.read_text(encoding="utf-8").split("\n")).perplexity  # type: ignore[attr-defined]
-    return found
+def _kneser_ney(paths: dict[str, Path]) -> tuple[float, float]:
+    """Return the validation and test perplexity of the Kneser-Ney model of all training n-grams."""
+    import numpy as np
+
+    from foretell.training.words.kneser_ney_fit import count, perplexity
+
+    numbers: dict[str, int] = {}
+    words = {part: paths[part].read_text(encoding="utf-8").split() for part in PARTS}
+    ids = {
+        part: np.array([numbers.setdefault(word, len(numbers)) for word in words[part]], np.int32)
+        for part in PARTS
+    }
+    model = count(ids["train"], len(numbers)).model
+    return perplexity(model, ids["valid"]), perplexity(model, ids["test"])
+
+
+def _perplexity(runtime: Any, path: Path) -> float:
+    value: float = runtime.score(path.read_text(encoding="utf-8").split("\n")).perplexity
+    return value
+
+
+def _shown(perplexity: float) -> str:
+    return f"{perplexity:.2f}"
 
 
 if __name__ == "__main__":

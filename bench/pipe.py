@@ -1,14 +1,12 @@
-"""A pipe through `foretell classify`: its share of the bare batch speed, and its memory at two sizes.
+"""`foretell classify` in a pipe: its speed as a share of one batch's, and its memory at two sizes.
 
-The model is trained for a moment only: time depends on its size, not on what it has learned. Batch and pipe
-take turns, and the best of each counts: what else the machine does only ever slows them down.
+The models are trained for one epoch only: the time depends on their sizes. Batch and pipe take turns, and the
+fastest of each counts: other work on the machine only makes them slower.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import itertools
 import json
 import os
@@ -17,16 +15,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.commands import environment, run, script, train
 from bench.record import Results
+from bench.texts import REVIEW_WORDS, sample_words
 
-REVIEW_WORDS = 200
 BATCH_MEGABYTES = 20
-# The texts are in memory, and a first call has made what is made once.
+# The texts are in memory, and a first call has created what is created once.
 BATCH = """
 import json, sys, time, foretell
 model = foretell.load(sys.argv[1])
@@ -42,7 +39,7 @@ print(json.dumps({
 
 
 class Taken(NamedTuple):
-    """What one way took: seconds, seconds of all processors together, largest resident memory in bytes."""
+    """Of one run: seconds, seconds of all processors together, largest resident memory in bytes."""
 
     seconds: float
     processor_seconds: float
@@ -67,34 +64,34 @@ def write_jsonl(path: Path, size: int, words: list[str]) -> int:
 
 
 def through_the_pipe(model: Path, source: Path, answers: Path) -> Taken:
-    """Run `cat source | foretell classify model - > answers` and say what foretell took."""
+    """Run `cat source | foretell classify model - > answers`; return the time and memory of foretell."""
     command = [*script(), "classify", str(model), "-", "--format", "jsonl"]
-    with answers.open("wb") as out, source.open("rb") as into:
+    with answers.open("wb") as out, source.open("rb") as records:
         start = time.perf_counter()
-        # A pipe, not the file itself: nothing can be read twice or ahead of its time.
-        with subprocess.Popen(["cat"], stdin=into, stdout=subprocess.PIPE) as cat:
+        # A pipe, not the file itself, which could be read twice.
+        with subprocess.Popen(["cat"], stdin=records, stdout=subprocess.PIPE) as cat:
             process = subprocess.Popen(command, stdin=cat.stdout, stdout=out, env=environment())
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
     if process.returncode:
         raise RuntimeError(f"foretell classify failed with {process.returncode}")
-    # A child is said to have had at least the memory of the process that started it: this one stays small.
+    # The system counts at least the memory of the parent as the child's: this process stays small.
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Taken(seconds, usage.ru_utime + usage.ru_stime, memory)
 
 
 def in_a_batch(model: Path, texts: Path) -> Taken:
-    """Run `predict_proba` on a list of texts, in a process of its own, and say what that call took."""
-    found = json.loads(run([sys.executable, "-c", BATCH, str(model), str(texts)]).stdout)
-    return Taken(found["seconds"], found["processor_seconds"], 0)
+    """Run `predict_proba` on a list of texts in a process of its own; return the time of that call."""
+    figures = json.loads(run([sys.executable, "-c", BATCH, str(model), str(texts)]).stdout)
+    return Taken(figures["seconds"], figures["processor_seconds"], 0)
 
 
 def in_order(source: Path, answers: Path) -> bool:
-    """Tell whether there is one answer for each record, in the order of the records."""
-    with source.open(encoding="utf-8") as asked, answers.open(encoding="utf-8") as answered:
-        pairs = itertools.zip_longest(_texts(asked), _texts(answered))
-        return all(question == answer for question, answer in pairs)
+    """Return whether there is one answer for each record, in the order of the records."""
+    with source.open(encoding="utf-8") as records, answers.open(encoding="utf-8") as answered:
+        pairs = itertools.zip_longest(_texts(records), _texts(answered))
+        return all(text == answer for text, answer in pairs)
 
 
 def _texts(lines: Iterator[str] | Any) -> Iterator[str]:
@@ -103,27 +100,25 @@ def _texts(lines: Iterator[str] | Any) -> Iterator[str]:
 
 def measure(results: Results, folder: Path, preset: str, sizes: list[int], repeats: int) -> None:
     """Show the batch, then the pipe at each size, for one preset."""
-    text = files("foretell.samples").joinpath("reviews.csv").read_text(encoding="utf-8")
-    words = [word for row in csv.DictReader(io.StringIO(text)) for word in row["text"].split()]
-    model = folder / preset
-    with as_file(files("foretell.samples") / "reviews.csv") as path:
-        train("labels", path, model, preset=preset, epochs=1)
+    words, model = sample_words(), folder / preset
+    train("labels", "reviews", model, preset=preset, epochs=1)
     sources = {megabytes: folder / f"{megabytes}.jsonl" for megabytes in (BATCH_MEGABYTES, *sizes)}
     counts = {megabytes: write_jsonl(path, megabytes << 20, words) for megabytes, path in sources.items()}
-    batch, pipe = [], {megabytes: [] for megabytes in sizes}
+    batch: list[Taken] = []
+    pipe: dict[int, list[Taken]] = {megabytes: [] for megabytes in sizes}
     for _ in range(repeats):
         batch.append(in_a_batch(model, sources[BATCH_MEGABYTES]))
         for megabytes in sizes:
             pipe[megabytes].append(through_the_pipe(model, sources[megabytes], folder / "answers.jsonl"))
             if not in_order(sources[megabytes], folder / "answers.jsonl"):
-                raise RuntimeError("the answers are not those of the records, in their order")
+                raise RuntimeError("expected the answers of the records in their order, found others")
     whole = _row(results, f"{preset}: predict_proba, a list", batch, counts[BATCH_MEGABYTES])
     for megabytes in sizes:
         _row(results, f"{preset}: pipe, {megabytes} MiB", pipe[megabytes], counts[megabytes], whole)
 
 
 def _row(results: Results, name: str, taken: list[Taken], count: int, whole: float | None = None) -> float:
-    """Show one row, the best of what was taken; return the rate."""
+    """Show one row: the fastest run, and the largest memory. Return the texts per second."""
     rate = count / min(each.seconds for each in taken)
     processor = min(each.processor_seconds for each in taken) / count
     memory = max(each.memory for each in taken)
@@ -139,13 +134,15 @@ def _row(results: Results, name: str, taken: list[Taken], count: int, whole: flo
 
 
 def main() -> None:
-    """Show everything."""
+    """Show the batch and the pipe for each preset."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, nargs="+", default=[20, 200], help="sizes of the input")
+    parser.add_argument(
+        "--megabytes", type=int, nargs="+", default=[20, 200], help="sizes of the input in MiB"
+    )
     parser.add_argument("--presets", nargs="+", default=["article", "base"], help="models to measure")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of batch and pipe")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of batch and pipe (default: 3)")
     options = parser.parse_args()
-    results = Results("pipe", ["what", "speed", "of the batch", "processor time a review", "memory"])
+    results = Results("pipe", ["what", "speed", "of the batch", "processor time per review", "memory"])
     with tempfile.TemporaryDirectory() as name:
         for preset in options.presets:
             measure(results, Path(name), preset, options.megabytes, options.repeats)

@@ -1,4 +1,4 @@
-"""What all benchmarks share: the machine's name, a markdown table on stdout, JSON lines under out/bench."""
+"""What all benchmarks share: the machine, a Markdown table on stdout, JSON Lines under out/bench."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 OUT = Path("out") / "bench"
+"""Relative, so that a benchmark writes into the checkout it is started in."""
 
-_PACKAGES = ("foretell", "tensorflow-cpu", "tensorflow", "keras", "onnxruntime", "tokenizers", "numpy")
+_PACKAGES = (
+    "foretell", "tensorflow-cpu", "tensorflow", "keras", "onnxruntime", "tokenizers", "numpy", "scikit-learn",
+    "torch", "fasttext-numpy2", "fasttext",
+)  # fmt: skip
 
 
 def machine() -> dict[str, Any]:
-    """Return the processor, how many cores this process may use, memory in GiB, and versions."""
+    """Return the processor, the cores that this process may use, memory in GiB, and versions."""
     return {
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "python": platform.python_version(),
-        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
     }
 
 
@@ -44,11 +49,23 @@ def _version(package: str) -> str | None:
         return None
 
 
-class Results:
-    """The rows of one benchmark, shown as a markdown table and kept as JSON lines.
+def mean_and_range(values: Sequence[float], form: str) -> str:
+    """Return the mean of values and, where there are several, their range: "92.7% (92.6% to 92.8%)".
 
     Args:
-        name: the benchmark; its lines go to out/bench/NAME.jsonl, after those of earlier runs.
+        values: none give an empty text.
+        form: the format of a number, such as ".2%" or ".0f".
+    """
+    if len(values) < 2:
+        return "".join(f"{value:{form}}" for value in values)
+    return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+class Results:
+    """The rows of one table, shown in Markdown and appended to a file of JSON Lines.
+
+    Args:
+        name: the table; its rows go to out/bench/NAME.jsonl, after those of earlier runs.
         columns: the table's head.
     """
 
@@ -65,20 +82,20 @@ class Results:
         if not self._head_is_shown:
             self._show_head()
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-        row = dict(zip(self._columns, cells, strict=True))
-        line = {"time": round(time.time()), **row, **figures, "machine": self._machine}
+        line = {
+            "time": round(time.time()), "columns": self._columns, "cells": cells, "figures": figures,
+            "machine": self._machine,
+        }  # fmt: skip
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
 
-    def skip_head(self) -> None:
-        """Go on with a table whose head another process has shown."""
-        self._head_is_shown = True
-
     def _show_head(self) -> None:
         m = self._machine
         versions = " · ".join(f"{name} {number}" for name, number in m["versions"].items())
-        print(f"{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} · {versions}\n")
+        print(
+            f"\n{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} · {versions}\n"
+        )
         print("| " + " | ".join(self._columns) + " |")
         print("|" + " --- |" * len(self._columns), flush=True)
         self._head_is_shown = True

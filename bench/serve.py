@@ -1,7 +1,7 @@
-"""The service under load: 64 clients that each send one review of 200 words after another.
+"""The service under load: 64 clients, each of which sends reviews of 200 words one after another.
 
-Beside it, in the same run, the same model in one process with all reviews at once.
-The clients run in this process, so they and the service share the machine's cores.
+Beside it, in the same run, the same model in one process with all reviews in one batch. The clients run in
+this process, so they share the machine's cores with the service.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.resources import as_file, files
+from functools import partial
 from pathlib import Path
 
 from bench.commands import environment, script, train
-from bench.predict import reviews
 from bench.record import Results
+from bench.texts import reviews
 
 CLIENTS, REVIEWS = 64, 1280
 ROUNDS = 3
@@ -30,7 +30,13 @@ ROUNDS = 3
 
 @dataclass
 class Load:
-    """What the clients saw: seconds from sending (or from when it was due) to the whole answer; errors."""
+    """What the clients measured.
+
+    Attributes:
+        seconds: from the time at which each request was due to its whole answer.
+        errors: answers that are not 200, and connections that the service closed.
+        took: seconds of all of it.
+    """
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
@@ -38,11 +44,11 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return len(self.seconds) / self.took
 
     def within(self, part: float) -> float:
-        """Return the seconds within which this part of the answers came."""
+        """Return the seconds within which this fraction of the answers came."""
         return sorted(self.seconds)[int(part * (len(self.seconds) - 1))]
 
 
@@ -51,7 +57,7 @@ class Client(asyncio.Protocol):
 
     Args:
         requests: the bytes of requests, sent in turn.
-        load: is told of each answer.
+        load: each answer is added to it.
         until: when to stop, by `time.perf_counter`.
         every: seconds from one request to the next; 0: the next one after each answer.
         begin: when to send the first.
@@ -71,7 +77,7 @@ class Client(asyncio.Protocol):
         self._next()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of an answer; after its end send the next request."""
+        """Collect a part of an answer; after its end send the next request."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         if not end or len(body) < _content_length(head):
@@ -84,7 +90,7 @@ class Client(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count an end that was not ours."""
+        """Count a connection that the service closed."""
         del exc
         if not self.done.done():
             self._load.errors += 1
@@ -110,33 +116,28 @@ def _content_length(head: bytes) -> int:
 
 
 async def load(port: int, texts: list[str], *, seconds: float, rate: float = 0.0) -> Load:
-    """Send reviews from 64 clients for some seconds.
+    """Send reviews from 64 clients at once.
 
     Args:
         port: where the service listens.
         texts: the reviews.
         seconds: how long.
-        rate: requests a second of all clients together, evenly spread; 0: as many as are answered.
+        rate: requests per second of all clients together, evenly spread; 0: as many as are answered.
     """
-    found = Load()
+    measured = Load()
     loop = asyncio.get_running_loop()
     began = time.perf_counter() + 0.2
     every = CLIENTS / rate if rate else 0.0
-    parts = [texts[client::CLIENTS] for client in range(CLIENTS)]
-    clients = [
-        Client(
-            [_request(port, text) for text in part],
-            found,
-            began + seconds,
-            every,
-            began + every * i / CLIENTS,
-        )
-        for i, part in enumerate(parts)
-    ]
-    await asyncio.gather(*(loop.create_connection(lambda c=c: c, "127.0.0.1", port) for c in clients))
-    await asyncio.gather(*(client.done for client in clients))
-    found.took = time.perf_counter() - began
-    return found
+    clients = []
+    for i in range(CLIENTS):
+        requests = [_request(port, text) for text in texts[i::CLIENTS]]
+        begin = began + every * i / CLIENTS
+        client = partial(Client, requests, measured, began + seconds, every, begin)
+        clients.append(loop.create_connection(client, "127.0.0.1", port))
+    connections = await asyncio.gather(*clients)
+    await asyncio.gather(*(client.done for _, client in connections))
+    measured.took = time.perf_counter() - began
+    return measured
 
 
 def _request(port: int, text: str) -> bytes:
@@ -147,13 +148,13 @@ def _request(port: int, text: str) -> bytes:
 
 @contextlib.contextmanager
 def service(model: Path) -> Iterator[int]:
-    """Serve a model by the command line; the port."""
+    """Serve a model by the command line; give the port."""
     command = [*script(), "serve", str(model), "--port", "0", "--quiet"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stderr is not None
-        said = process.stderr.readline()
+        line = process.stderr.readline()
         try:
-            yield int(said.partition("127.0.0.1:")[2].partition(";")[0])
+            yield int(line.partition("127.0.0.1:")[2].partition(";")[0])
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate()
@@ -162,10 +163,10 @@ def service(model: Path) -> Iterator[int]:
 
 
 def bare(model: Path, texts: list[str]) -> float:
-    """Return the reviews a second of one call with all of them, in this process."""
-    import foretell
+    """Return the reviews per second of one call with all of them, in this process."""
+    from foretell import TextClassifier
 
-    classifier = foretell.load(model)
+    classifier = TextClassifier.load(model)
     classifier.predict_proba(texts[:64])
     began = time.perf_counter()
     classifier.predict_proba(texts)
@@ -173,16 +174,16 @@ def bare(model: Path, texts: list[str]) -> float:
 
 
 def main() -> None:
-    """Show everything."""
+    """Show one batch, the full load and half of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="how long each load lasts")
-    parser.add_argument("--preset", default="base", help="of the classifier")
+    parser.add_argument("--seconds", type=float, default=10, help="duration of each load (default: 10)")
+    parser.add_argument("--preset", default="base", help="of the classifier (default: base)")
     options = parser.parse_args()
-    results = Results("serve", ["what", "reviews/s", "half within", "99 of 100 within", "errors", "target"])
+    results = Results("serve", ["what", "reviews/s", "median", "99 % within", "errors", "target"])
     texts = reviews(REVIEWS)
-    with tempfile.TemporaryDirectory() as name, as_file(files("foretell.samples") / "reviews.csv") as path:
+    with tempfile.TemporaryDirectory() as name:
         model = Path(name) / "model"
-        train("labels", path, model, preset=options.preset, epochs=1)
+        train("labels", "reviews", model, preset=options.preset, epochs=1)
         rates, full = [], []
         with service(model) as port:
             asyncio.run(load(port, texts, seconds=1))
@@ -192,17 +193,31 @@ def main() -> None:
             best = max(full, key=lambda each: each.rate)
             half = asyncio.run(load(port, texts, seconds=options.seconds, rate=best.rate / 2))
     alone = max(rates)
-    results.add(f"{options.preset}, all at once, no service", f"{alone:,.0f}", "", "", "", "", rates=rates)
-    share = f"{best.rate / alone:.0%} of it (≥ 60 %)"
+    results.add(
+        f"{options.preset}, one batch in one process, no service",
+        f"{alone:,.0f}",
+        "",
+        "",
+        "",
+        "",
+        rates=rates,
+    )
+    share = f"{best.rate / alone:.0%} of the batch (≥ 60 %)"
     rates = [each.rate for each in full]
-    _show(results, f"{CLIENTS} clients, one review each time", best, share, rates=rates)
-    _show(results, "half of that load", half, "p99 ≤ 50 ms, no error")
+    _show(results, f"{CLIENTS} clients, one review per request", best, share, rates=rates)
+    _show(results, "half of that load", half, "99 % within 50 ms, no error")
 
 
-def _show(results: Results, what: str, found: Load, target: str, **figures: object) -> None:
-    median, late = statistics.median(found.seconds), found.within(0.99)
-    cells = (f"{found.rate:,.0f}", f"{1e3 * median:.1f} ms", f"{1e3 * late:.1f} ms", found.errors, target)
-    results.add(what, *cells, rate=found.rate, median=median, p99=late, **figures)
+def _show(results: Results, what: str, measured: Load, target: str, **figures: object) -> None:
+    median, late = statistics.median(measured.seconds), measured.within(0.99)
+    cells = (
+        f"{measured.rate:,.0f}",
+        f"{1e3 * median:.1f} ms",
+        f"{1e3 * late:.1f} ms",
+        measured.errors,
+        target,
+    )
+    results.add(what, *cells, rate=measured.rate, median=median, p99=late, **figures)
 
 
 if __name__ == "__main__":

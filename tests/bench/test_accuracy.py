@@ -1,0 +1,73 @@
+"""Benchmarks of accuracy run on tiny data and print their tables (see `conftest.py`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import other_sets, peers
+from tests.bench.conftest import Bench, first, installed
+
+
+def test_article_labels(bench: Bench) -> None:
+    rows = bench("article_labels", "--seeds", "1", "--repeats", "1")["article_labels"]
+    assert first(rows) == ["plain Keras, one epoch", "foretell, one epoch", "seed 1", "mean (range)"]
+    # The figures of the preset article were kept: it is not trained again.
+    again = bench("cnn_lstm", "--seeds", "1")["cnn_lstm"]
+    assert first(again) == ["1", "mean"]
+    assert again[0][1:3] == rows[2][1:3]
+
+
+def test_peers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, peer in peers.PEERS.items():
+        n = 1 if name.endswith("LSTM") else 2
+        monkeypatch.setitem(peers.PEERS, name, dataclasses.replace(peer, candidates=peer.candidates[:n]))
+    used = [name for name, peer in peers.PEERS.items() if installed(peer.package)]
+    systems = [*used, "foretell quick", "foretell base, with unlabelled"]
+    tables = bench("peers", "--seeds", "1", "--systems", *systems, BUCKETS=1_000)
+    assert first(tables["peers"]) == systems
+    assert first(tables["peers_settings"]) == used
+    by_name = {row[0]: row for row in tables["peers_settings"]}
+    assert re.fullmatch(r"c=1: \d+\.\d\d%, c=3: \d+\.\d\d%", by_name["scikit-learn: TF-IDF"][2])
+    assert by_name["scikit-learn: TF-IDF"][3] in ("c=1", "c=3")
+    assert Path("out/bench/peers.svg").read_text(encoding="utf-8").count("<circle") == len(systems)
+
+
+def test_imdb_presets(bench: Bench) -> None:
+    rows = bench("imdb_presets", "--presets", "quick", "--seeds", "2")["imdb_presets"]
+    assert [row[1] for row in rows] == ["1", "2", "mean (range)"]
+
+
+def test_penn_treebank(bench: Bench) -> None:
+    rows = bench("penn_treebank", "--minutes", "1")["penn_treebank"]
+    assert first(rows) == [
+        "Kneser-Ney, up to 5 words, all n-grams",
+        "the network alone",
+        "network and Kneser-Ney model, interpolated",
+    ]
+    assert all(float(cell) > 1 for row in rows for cell in row[1:3])
+
+
+def test_other_sets(bench: Bench) -> None:
+    sets = {
+        "docstrings, 500": lambda: other_sets.docstrings(40, first_paragraphs=True),
+        "reviews, 500, and 10000 unlabelled": lambda: other_sets.reviews(24, unlabelled=8),
+        "one in ten positive, 2000": lambda: other_sets.uneven(20),
+    }
+    sizes = {"SETS": sets, "PACKAGES": ("json", "email"), "MAX_TESTED": 16}
+    rows = bench("other_sets", "--seeds", "1", **sizes)["other_sets"]
+    assert [row[:2] for row in rows] == [[name, n] for name, n in zip(sets, ("40", "24", "20"), strict=True)]
+
+
+def test_ablation(bench: Bench) -> None:
+    ingredients = {"text_vectors": "without text vectors", "refit": "quick has no refit"}
+    sizes = {"LABELLED": 20, "UNLABELLED": 12, "TESTED": 8, "INGREDIENTS": ingredients}
+    rows = bench("ablation", "--seeds", "1", "--presets", "quick", **sizes)["ablation"]
+    assert [row[1] for row in rows] == [
+        "everything",
+        "without text vectors",
+        "without the unlabelled texts",
+    ]
