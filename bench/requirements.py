@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "lstm_layer": Requirements(packages=("numba", "torch")),
     "language_model": Requirements(packages=("torch",)),
     "penn_treebank": Requirements(archives=("ptb.zip",)),
+    "few_labels": Requirements(packages=("fasttext",), archives=("few-labels.zip",)),
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,

@@ -1,0 +1,192 @@
+"""`base` where labels are few, without and with unlabelled texts, beside four linear models: test accuracy.
+
+Seven public sets of short texts in English, German and Chinese. A draw is the first N records of the training
+part, shuffled by `random.Random(SEED)`; the texts of the rest, without its labels, are the unlabelled texts.
+The settings of the linear models are chosen on each draw, by cross-validation. Each cell is the mean of the
+draws with its range. With all labels nothing is left for unlabelled texts.
+
+python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
+python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from bench.classifiers import Peer, Settings, choose, fasttext, nb_weighted, tfidf
+from bench.commands import evaluate, foretell
+from bench.record import OUT, Results, mean_and_range
+from bench.records import FEW_LABELS, DataSet, accuracy, few_labels, texts_of, write
+from bench.requirements import archive, require
+
+SIZES = ("100", "300", "1000", "all")
+DRAWS = (3, 4, 5)
+MAX_CROSS_VALIDATED = 1_000
+"""Up to so many labels settings are chosen by five folds, above on one tenth of the records."""
+BUCKETS = 200_000
+STRENGTHS = tuple({"c": c} for c in (1, 10, 100))
+
+PEERS: dict[str, Peer] = {
+    "NB-weighted 1-3 grams": Peer(
+        "sklearn",
+        "binary counts of 1-3 grams with punctuation, logistic regression (liblinear)",
+        nb_weighted,
+        tuple({"c": c} for c in (0.1, 1, 10)),
+    ),
+    "TF-IDF": Peer("sklearn", "TF-IDF of words 1-2, sublinear, logistic regression", tfidf, STRENGTHS),
+    "TF-IDF of characters": Peer(
+        "sklearn",
+        "TF-IDF of characters 1-4, sublinear, logistic regression",
+        lambda *given, **settings: tfidf(*given, analyzer="char", ngrams=(1, 4), **settings),
+        STRENGTHS,
+    ),
+    "fastText": Peer(
+        "fasttext",
+        f"words 1-2 in {BUCKETS:,} buckets, 25 epochs, 100 dimensions, 12 threads",
+        lambda *given, **settings: fasttext(*given, ngrams=2, epochs=25, buckets=BUCKETS, **settings),
+        tuple({"rate": rate} for rate in (0.1, 0.5)),
+        is_deterministic=False,
+    ),
+}
+FORETELL = {"foretell": False, "foretell, + unlabelled": True}
+"""foretell's columns, and whether each uses the unlabelled texts."""
+
+
+def main() -> None:
+    """Show one row for each set and size, then the mean of all sets for each size."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    systems = [*PEERS, *FORETELL]
+    parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=FEW_LABELS)
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        default=list(SIZES),
+        type=_size,
+        help="numbers of labels (default: 100 300 1000 all)",
+    )
+    parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
+    parser.add_argument("--systems", nargs="+", default=systems, choices=systems)
+    parser.add_argument("--preset", default="base", help="of foretell (default: base)")
+    options = parser.parse_args()
+    require(PEERS[name].package for name in options.systems if name in PEERS)
+    archive("few-labels.zip")
+    for name in options.systems:
+        if name in PEERS:
+            print(f"{name}: {PEERS[name].description}; chosen among {_shown(PEERS[name].candidates)}")
+    results = Results("few_labels", ["set", "labels", *options.systems])
+    for size in options.sizes:
+        rows = []
+        for name in options.sets:
+            rows.append(_row(name, size, options.systems, options.draws, options.preset))
+            cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in rows[-1].values()]
+            results.add(name, size, *cells, draws=_plain(rows[-1]))
+        if len(rows) > 1:
+            means = [
+                mean(_mean(row[system]) for row in rows) if rows[0][system] else None for system in rows[0]
+            ]
+            results.add("mean", size, *("" if each is None else f"{each:.1%}" for each in means), means=means)
+
+
+def _size(text: str) -> str:
+    """Check a number of labels, or "all"; argparse reports the ValueError."""
+    if text != "all" and int(text) < 2:
+        raise ValueError
+    return text
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One system on one draw: the draw's seed, test accuracy, seconds, and the settings that were chosen."""
+
+    seed: int
+    accuracy: float
+    seconds: float
+    settings: Settings
+
+
+Row = dict[str, list[Tested]]
+"""System to its draws; none where there is nothing to measure."""
+
+
+def _row(name: str, size: str, systems: Sequence[str], draws: Sequence[int], preset: str) -> Row:
+    whole, row = few_labels(name), Row()
+    for system in systems:
+        row[system] = []
+        for seed in _measured_draws(system, size, draws):
+            data = draw(whole, size, seed)
+            if system in PEERS:
+                tested = _of_peer(system, data, seed)
+            else:
+                tested = _of_foretell(system, name, data, seed, preset)
+            row[system].append(tested)
+            line = f"{name}, {size}, {system}, draw {seed}: {tested.accuracy:.2%}, {tested.seconds:.0f} s"
+            print(line, file=sys.stderr)
+    return row
+
+
+def _measured_draws(system: str, size: str, draws: Sequence[int]) -> Sequence[int]:
+    """Return the draws that can differ: all labels are one draw, which leaves no unlabelled texts."""
+    if size != "all":
+        return draws
+    if system in PEERS:
+        return draws[:1] if PEERS[system].is_deterministic else draws
+    return () if FORETELL[system] else draws
+
+
+def draw(whole: DataSet, size: str, seed: int) -> DataSet:
+    """Return a draw: `size` labelled records for training, and the texts of the others without their labels.
+
+    Args:
+        whole: the set.
+        size: how many records are labelled, or "all".
+        seed: of the shuffle.
+    """
+    records = whole.train.copy()
+    random.Random(seed).shuffle(records)
+    n = len(records) if size == "all" else int(size)
+    return DataSet(records[:n], whole.test, texts_of(records[n:]))
+
+
+def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
+    start, peer = time.perf_counter(), PEERS[system]
+    folds = 5 if len(data.train) <= MAX_CROSS_VALIDATED else 1
+    settings = choose(peer, data.train, folds=folds).settings
+    predicted = peer.predict(data.train, texts_of(data.test), seed, **settings)
+    return Tested(seed, accuracy(predicted, data.test), time.perf_counter() - start, settings)
+
+
+def _of_foretell(system: str, name: str, data: DataSet, seed: int, preset: str) -> Tested:
+    start = time.perf_counter()
+    folder: Path = OUT / "few_labels" / name
+    files = write(folder, data if FORETELL[system] else DataSet(data.train, data.test))
+    options = "--preset", preset, "--seed", str(seed)
+    foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
+    tested = evaluate(folder / "model", files.test)["accuracy"]
+    return Tested(seed, tested, time.perf_counter() - start, {"preset": preset})
+
+
+def _mean(draws: Sequence[Tested]) -> float:
+    return mean(each.accuracy for each in draws)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {system: [dataclasses.asdict(each) for each in draws] for system, draws in row.items()}
+
+
+def _shown(candidates: Sequence[Settings]) -> str:
+    return ", ".join(" ".join(f"{name}={value}" for name, value in each.items()) for each in candidates)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Few labels, without and with unlabelled texts (see `conftest.py`)."""
+
+from __future__ import annotations
+
+import random
+import re
+
+from bench import few_labels
+from bench.records import DataSet
+from tests.bench.conftest import Bench, installed
+
+
+def test_few_labels(bench: Bench) -> None:
+    systems = [name for name, peer in few_labels.PEERS.items() if installed(peer.package)]
+    options = "--sets", "TREC", "CR", "--draws", "3"
+    arguments = "--sizes", "12", "--systems", *systems, *few_labels.FORETELL
+    rows = bench("few_labels", *options, *arguments, "--preset", "quick", BUCKETS=1_000)["few_labels"]
+    assert [row[:2] for row in rows] == [["TREC", "12"], ["CR", "12"], ["mean", "12"]]
+    assert all(re.fullmatch(r"\d+\.\d%", cell) for row in rows for cell in row[2:])
+
+
+def test_few_labels_with_all_labels_leave_nothing_unlabelled(bench: Bench) -> None:
+    systems = "TF-IDF", "TF-IDF of characters", "foretell, + unlabelled"
+    rows = bench("few_labels", "--sets", "CR", "--sizes", "all", "--systems", *systems)["few_labels"]
+    assert [row[:2] for row in rows] == [["CR", "all"]]
+    # One figure each: every draw of all labels is the same for these models.
+    assert [bool(re.fullmatch(r"\d+\.\d%", cell)) for cell in rows[0][2:]] == [True, True, False]
+    assert rows[0][-1] == ""
+
+
+def test_a_draw_is_the_beginning_of_the_shuffled_training_part() -> None:
+    records = [(f"text {i}", str(i % 2)) for i in range(20)]
+    whole = DataSet(records, [("test", "0")])
+    data = few_labels.draw(whole, "5", 3)
+    shuffled = records.copy()
+    random.Random(3).shuffle(shuffled)
+    assert data == DataSet(shuffled[:5], whole.test, [text for text, _ in shuffled[5:]])
+    assert whole.train == records
+    assert few_labels.draw(whole, "all", 3) == DataSet(shuffled, whole.test, [])
