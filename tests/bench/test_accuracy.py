@@ -41,6 +41,19 @@ def test_imdb_presets(bench: Bench) -> None:
     assert [row[1] for row in rows] == ["1", "2", "mean (range)"]
 
 
+def test_minutes(bench: Bench) -> None:
+    rows = bench("minutes", "--minutes", "1", "10")["minutes"]
+    assert [row[:2] for row in rows] == [["1", "quick"], ["10", "base"]]
+
+
+def test_imdb_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of so little text a larger part has to be kept for validation.
+    monkeypatch.setenv("FORETELL_VALID_FRACTION", "0.3")
+    rows = bench("imdb_words", "--minutes", "1")["imdb_words"]
+    assert len(rows) == 4
+    assert all(float(row[1]) > 1 for row in rows)
+
+
 def test_penn_treebank(bench: Bench) -> None:
     rows = bench("penn_treebank", "--minutes", "1")["penn_treebank"]
     assert first(rows) == [
