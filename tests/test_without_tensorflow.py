@@ -10,14 +10,10 @@ import os
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from foretell.artifacts.directory import write_model
-from foretell.artifacts.model import Model
-from foretell.artifacts.weights import weight_shapes
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.text.tokenizer import Tokenizer
+from tests.builders import write_random
 
 PYTHON = os.environ.get("FORETELL_PREDICT_PYTHON", "")
 
@@ -31,19 +27,9 @@ TEXTS = ["good food and kind people", "bad food and a long wait"]
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    rng = np.random.default_rng(0)
-    for job, settings, labels in (
-        ("words", WordsSettings(embedding_size=4, units=4), None),
-        ("labels", LabelsSettings(embedding_size=4, units=4), ["bad", "good"]),
-    ):
-        tokenizer = Tokenizer.train(TEXTS, settings.tokens, lowercase=True, vocabulary=50)
-        shapes = weight_shapes(settings, tokenizer.size, len(labels or []))
-        weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
-        model = Model(
-            job=job, preset="base", settings=settings, tokenizer=tokenizer, weights=weights, labels=labels,
-            metrics={},
-        )  # fmt: skip
-        write_model(model, folder / job)
+    text, small = "\n".join(TEXTS), {"embedding_size": 4, "units": 4}
+    write_random(folder / "words", WordsSettings(**small), text=text)
+    write_random(folder / "labels", LabelsSettings(**small), ["bad", "good"], text=text)
     (folder / "texts.csv").write_text("text,label\n" + f"{TEXTS[0]},good\n{TEXTS[1]},bad\n", encoding="utf-8")
     (folder / "text.txt").write_text("\n".join(TEXTS), encoding="utf-8")
     return folder

@@ -123,7 +123,7 @@ def _what_it_is(model: Model) -> str:
 
 
 def _kneser_ney(model: Model) -> str:
-    """Return what the card says of the Kneser–Ney model and its weights."""
+    """Return the paragraph on the Kneser–Ney model and its weights."""
     kneser_ney, interpolation = model.kneser_ney, model.interpolation
     if kneser_ney is None:
         return ""
@@ -139,7 +139,7 @@ def _kneser_ney(model: Model) -> str:
 
 
 def _linear(model: Model) -> str:
-    """Return what the card says of the linear model, its weight and its accuracy."""
+    """Return the paragraph on the linear model, its weight and its accuracy."""
     if model.linear is None:
         return ""
     n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} words"

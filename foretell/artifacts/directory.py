@@ -132,7 +132,7 @@ def open_verified(path: str | Path) -> Model:
     """Verify every file of a model directory and read all but its weights.
 
     Raises:
-        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
+        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its parts do not fit each other.
     """
     return _read(Path(path), *_verified(Path(path), _READ))
@@ -142,7 +142,7 @@ def read_model(path: str | Path) -> Model:
     """Read a whole model, weights included, and verify every file.
 
     Raises:
-        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
+        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its weights are not those of its network.
     """
     contents, entries = _verified(Path(path), (*_READ, manifest.WEIGHTS))

@@ -16,7 +16,7 @@ def pack(path: Path) -> dict[str, bytes]:
     """Return the verified files of a model directory without run/, name to content.
 
     Raises:
-        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: as each says.
+        NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
     """
     entries = manifest.read_manifest(path)
     files = {name: manifest.read_verified(path, name, entry) for name, entry in entries.items()}

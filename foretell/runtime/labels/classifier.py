@@ -109,7 +109,7 @@ class LabelsRuntime:
                 1; None: always give one.
             chunk: texts that are read before their answers are given, at most. The first chunks are smaller,
                 so that the first answers come at once, except of a list that is no longer than this. 1
-                answers each text before it asks for the next. From chunks of 512 texts on, the next texts are
+                answers each text before it reads the next. From chunks of 512 texts on, the next texts are
                 read while answers are computed.
 
         Raises:

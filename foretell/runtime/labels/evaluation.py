@@ -1,4 +1,4 @@
-"""The report of `evaluate`: how good a classifier's answers are on labelled texts."""
+"""The report of `evaluate`: figures of a classifier on labelled texts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def classification_report(
     Args:
         labels, predicted: the true and the predicted label of each text.
         probabilities: [text, label], columns in the order of `names`; None leaves out what needs them.
-        names: the labels that the model knows. True labels outside it are added at the end, sorted: the model
-            can only be wrong about them.
+        names: the labels of the model. Other true labels are added at the end, sorted; the model is always
+            wrong about them.
 
     Returns:
         `texts`, what `foretell.metrics.label_figures` gives, and with probabilities `calibration_error` and
-        `log_loss` (nats; None where the model does not know a true label).
+        `log_loss` (nats; None where a true label is not among the model's).
 
     Raises:
         DataError: no texts, or sequences of different lengths.

@@ -101,5 +101,5 @@ class LabelsNetwork:
         return {"ids": self._known(padded), "lengths": lengths}
 
     def _known(self, ids: TokenIds) -> TokenIds:
-        """Return ids with the unknown id in place of those that only the linear model knows."""
+        """Return ids with the unknown id in place of those that only the linear model has."""
         return ids if self._size is None else np.where(ids < self._size, ids, self._unknown)
