@@ -128,7 +128,7 @@ def _javascript(source: Source, format: ModelFormat) -> str:
     """Return the section about JavaScript, with a program if the folder holds scripts."""
     if not format.scripts:
         return (
-            "foretell checks no program that runs this format in JavaScript. `foretell export --format onnx` "
+            "foretell checks no program that runs this format in JavaScript. `foretell export --to onnx` "
             "and `--format web` write the same model for JavaScript."
         )
     if format.has_browser_runtime:
