@@ -455,6 +455,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         facts = [("labels", shown_names), ("measured on", str(self.metrics_.get("measured_on", "–")))]
         return summary_html("TextClassifier", self._runtime.model, facts)
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """Return what IPython asks for first; scikit-learn's own would hide `_repr_html_`."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_runtime", None)

@@ -1,0 +1,83 @@
+"""The README's Python runs in a real notebook kernel, shows HTML there, and passes mypy --strict."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+pytest.importorskip("tensorflow")
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+
+# Trainings of seconds: the code is the README's, the sizes are not.
+SMALL = """
+import dataclasses
+from foretell import config
+config.LABELS_PRESETS["base"] = dataclasses.replace(
+    config.LABELS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5, length=40)
+config.WORDS_PRESETS["base"] = dataclasses.replace(
+    config.WORDS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5)
+"""
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
+    """The README's first block in a kernel, and after it an object of each class as a cell's last line."""
+    shown = [
+        "clf",
+        "lm",
+        "clf.report()",
+        'clf.explain("Cold soup, lovely wine.")',
+        'next(iter(clf.classify(["Good."])))',
+        "foretell.TextClassifier(verbose=1).fit(texts[:40], labels[:40])",
+    ]
+    made = nbformat.v4.new_notebook()
+    made.cells = [nbformat.v4.new_code_cell(source) for source in (SMALL, blocks()[0], *shown)]
+    folder = tmp_path_factory.mktemp("notebook")
+    client = NotebookClient(
+        made, timeout=240, kernel_name="python3", resources={"metadata": {"path": folder}}
+    )
+    executed: nbformat.NotebookNode = client.execute()
+    return executed
+
+
+def test_the_code_runs_in_a_notebook_kernel(notebook: nbformat.NotebookNode) -> None:
+    errors = [out for cell in notebook.cells for out in cell.outputs if out.output_type == "error"]
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "html"),
+    [(2, "TextClassifier"), (3, "LanguageModel"), (4, "<iframe"), (5, "<iframe"), (6, "<table>")],
+)
+def test_objects_are_shown_as_html(notebook: nbformat.NotebookNode, cell: int, html: str) -> None:
+    results = [out for out in notebook.cells[cell].outputs if out.output_type == "execute_result"]
+    assert html in results[-1].data["text/html"]
+    assert "<script" not in results[-1].data["text/html"]
+
+
+def test_progress_is_shown_in_a_notebook(notebook: nbformat.NotebookNode) -> None:
+    shown = [out for out in notebook.cells[-1].outputs if out.output_type == "display_data"]
+    assert any("validation: loss" in out.data.get("text/plain", "") for out in shown)
+
+
+def test_the_code_passes_mypy_strict(tmp_path: Path) -> None:
+    program = tmp_path / "readme.py"
+    program.write_text("\n".join(blocks()), encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "mypy", "--strict", "--config-file", ""),
+        *("--cache-dir", str(tmp_path / "cache"), str(program)),
+    ]
+    checked = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
