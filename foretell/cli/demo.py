@@ -119,7 +119,7 @@ Then train on text of your own:
 def _trained(model: Model) -> None:
     accuracy, seconds = model.metrics.get("accuracy"), model.metrics.get("seconds")
     if accuracy is not None and seconds is not None:
-        _say(f"\nTrained in {seconds:.1f} s; accuracy {percent(accuracy)} ({model.metrics['measured_on']}).")
+        _say(f"\nTrained in {seconds:.1f} s; accuracy {percent(accuracy)} on {model.metrics['measured_on']}.")
 
 
 def _title(title: str, text: str) -> None:

@@ -8,6 +8,8 @@ from importlib import import_module
 
 from foretell.cli.output import note
 
+_LOADING = "loading TensorFlow …"
+
 
 def load_tensorflow() -> None:
     """Import TensorFlow and Keras, which takes seconds, and drop what they write to stderr meanwhile.
@@ -15,8 +17,9 @@ def load_tensorflow() -> None:
     TensorFlow writes about the machine from C++, whatever the log level: only closing its stderr helps.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if sys.stderr.isatty():
-        note("loading TensorFlow …", end="\r")
+    is_terminal = sys.stderr.isatty()
+    if is_terminal:
+        note(_LOADING, end="\r")
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -27,3 +30,5 @@ def load_tensorflow() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+    if is_terminal:
+        note(" " * len(_LOADING), end="\r")
