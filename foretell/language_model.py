@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
 
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
@@ -18,12 +18,30 @@ from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
+    from foretell.data.options import Part
     from foretell.export.formats import Format
     from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
     from foretell.training.events import Listener
 
-__all__ = ["Candidate", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
+__all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
+
+
+class Completion(TypedDict, total=False):
+    """Options of a completion; `foretell.runtime.words.completion.CompletionOptions` describes them."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    stop: str | list[str] | tuple[str, ...]
+    seed: int | None
+    beams: int
+    length_penalty: float
+    avoid_unknown: bool
+    unfinished: bool
+    alternatives: int
 
 
 class LanguageModel:
@@ -105,7 +123,7 @@ class LanguageModel:
         check_valid(chosen, valid)
         home = Home(out)
         corpus = _corpus(source, text)
-        valid_corpus = None if valid is None else _corpus(valid, text, part="test")
+        valid_corpus = None if valid is None else _corpus(valid, text, part="valid")
         with shown(verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             options = TrainOptions(
                 out=home.path,
@@ -156,17 +174,19 @@ class LanguageModel:
     def next(
         self, text: Iterable[str], k: int = 5, *, unfinished: bool = False
     ) -> Iterator[list[Candidate]]: ...
-    def next(self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False) -> Any:
-        """Return the `k` likeliest next words, the likeliest first.
+    def next(
+        self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False
+    ) -> list[Candidate] | list[list[Candidate]] | Iterator[list[Candidate]]:
+        """Return the `k` most probable next words, the most probable first.
 
         Args:
             text: the text so far; a list gives a list, an iterator an iterator.
-            k: how many words.
-            unfinished: the text's last word may be unfinished: return the words that begin with it
-                ("the obsta": obstacle), with their probabilities among one another.
+            k: number of words.
+            unfinished: the last word of the text may be unfinished: return the words that begin with it
+                ("the obsta": obstacle), with their probabilities among these words.
 
         Raises:
-            DataError: the article's network needs three known words.
+            DataError: the article's network needs three words of its vocabulary.
         """
         if isinstance(text, str):
             return self._runtime.next(text, k, unfinished=unfinished)
@@ -174,32 +194,40 @@ class LanguageModel:
         return list(answers) if isinstance(text, list) else answers
 
     @overload
-    def complete(self, text: str, *, words: int = 20, stream: Literal[False] = False, **how: Any) -> str: ...
-    @overload
-    def complete(self, text: str, *, words: int = 20, stream: Literal[True], **how: Any) -> Iterator[str]: ...
+    def complete(  # type: ignore[overload-overlap]
+        self, text: str, *, words: int = 20, stream: Literal[False] = False, **how: Unpack[Completion]
+    ) -> str: ...
     @overload
     def complete(
-        self, text: list[str], *, words: int = 20, stream: Literal[False] = False, **how: Any
+        self, text: str, *, words: int = 20, stream: Literal[True], **how: Unpack[Completion]
+    ) -> Iterator[str]: ...
+    @overload
+    def complete(  # type: ignore[overload-overlap]
+        self, text: list[str], *, words: int = 20, stream: Literal[False] = False, **how: Unpack[Completion]
     ) -> list[str]: ...
     @overload
     def complete(
-        self, text: Iterable[str], *, words: int = 20, stream: Literal[False] = False, **how: Any
+        self,
+        text: Iterable[str],
+        *,
+        words: int = 20,
+        stream: Literal[False] = False,
+        **how: Unpack[Completion],
     ) -> Iterator[str]: ...
     def complete(
-        self, text: str | Iterable[str], *, words: int = 20, stream: bool = False, **how: Any
-    ) -> Any:
-        """Return how the model goes on from `text`: the continuation, without the text.
+        self, text: str | Iterable[str], *, words: int = 20, stream: bool = False, **how: Unpack[Completion]
+    ) -> str | list[str] | Iterator[str]:
+        """Return a continuation of `text`, without the text.
 
         Args:
-            text: the beginning; a list gives a list, an iterator an iterator.
-            words: words to add.
-            stream: for one text: give an iterator of pieces, each as soon as its word is chosen.
-            **how: temperature, top_k, top_p, min_p, repetition_penalty, stop, seed, beams, length_penalty,
-                avoid_unknown, unfinished: see `foretell.runtime.words.completion.CompletionOptions`.
+            text: the prompt; a list gives a list, an iterator an iterator.
+            words: number of words to add.
+            stream: for one text: return an iterator of pieces, each as soon as its word is chosen.
+            **how: options such as `temperature=0.8`, see `Completion`.
 
         Raises:
             SettingsError: a value out of range.
-            DataError: the article's network needs three known words.
+            DataError: the article's network needs three words of its vocabulary.
         """
         if isinstance(text, str):
             pieces = self._runtime.complete(text, words=words, **how)
@@ -207,48 +235,59 @@ class LanguageModel:
         answers = ("".join(self._runtime.complete(one, words=words, **how)) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
-    def write(self, text: str, **how: Any) -> Writing:
+    def write(self, text: str, *, words: int = 20, **how: Unpack[Completion]) -> Writing:
         """Return an iterator of the words of a continuation, each as soon as it is chosen.
 
         A `Written` has the word, the text that it adds, its log-probability in nats (the model's own, before
-        temperature and filters), and with `alternatives=k` the k likeliest words in its place. At the end
-        `finished` says what ended it: "stop" or "length".
+        temperature and filters), and with `alternatives=k` the k most probable words in its place. At the end
+        `finished` is the reason of the end: "stop" or "length".
 
         Args:
-            text: the beginning.
-            **how: as for `complete`, and `words` and `alternatives`.
+            text: the prompt.
+            words: number of words to add.
+            **how: as for `complete`.
 
         Raises:
             SettingsError: a value out of range.
-            DataError: the article's network needs three known words.
+            DataError: the article's network needs three words of its vocabulary.
         """
-        return self._runtime.write(text, **how)
+        return self._runtime.write(text, words=words, **how)
 
     @overload
-    def continuations(self, text: str, n: int = 1, **how: Any) -> list[Continuation]: ...
+    def continuations(  # type: ignore[overload-overlap]
+        self, text: str, n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+    ) -> list[Continuation]: ...
     @overload
-    def continuations(self, text: list[str], n: int = 1, **how: Any) -> list[list[Continuation]]: ...
+    def continuations(  # type: ignore[overload-overlap]
+        self, text: list[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+    ) -> list[list[Continuation]]: ...
     @overload
-    def continuations(self, text: Iterable[str], n: int = 1, **how: Any) -> Iterator[list[Continuation]]: ...
-    def continuations(self, text: str | Iterable[str], n: int = 1, **how: Any) -> Any:
+    def continuations(
+        self, text: Iterable[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+    ) -> Iterator[list[Continuation]]: ...
+    def continuations(
+        self, text: str | Iterable[str], n: int = 1, *, words: int = 20, **how: Unpack[Completion]
+    ) -> list[Continuation] | list[list[Continuation]] | Iterator[list[Continuation]]:
         """Return `n` continuations, each with its words and their log-probabilities.
 
         Args:
-            text: the beginning; a list gives a list, an iterator an iterator.
-            n: how many: samples with the seeds `seed`, `seed` + 1 and so on, or the best of so many beams.
-            **how: as for `write`.
+            text: the prompt; a list gives a list, an iterator an iterator.
+            n: number of continuations: samples with the seeds `seed`, `seed` + 1 and so on, or the best of a
+                beam search.
+            words: number of words to add.
+            **how: as for `complete`.
 
         Raises:
-            SettingsError: a value out of range, or `n` above `beams` where beams are searched.
-            DataError: the article's network needs three known words.
+            SettingsError: a value out of range, or `n` above `beams` in a beam search.
+            DataError: the article's network needs three words of its vocabulary.
         """
         if isinstance(text, str):
-            return self._runtime.continuations(text, n, **how)
-        answers = (self._runtime.continuations(one, n, **how) for one in text)
+            return self._runtime.continuations(text, n, words=words, **how)
+        answers = (self._runtime.continuations(one, n, words=words, **how) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
     def score(self, text: str | Path | Iterable[str]) -> Score:
-        """Return how likely the model finds a text: log-probability, perplexity, bits per character.
+        """Return the log-probability of a text under the model, its perplexity and bits per character.
 
         Args:
             text: a text, lines of one, or the `Path` of a file of any size.
@@ -348,11 +387,12 @@ def _reopened(home: Home) -> LanguageModel:
     return LanguageModel(home, WordsRuntime.open(home.path))
 
 
-def _corpus(source: object, text: str | None, *, part: Literal["train", "test"] = "train") -> Corpus:
-    """Open what a caller gave as text."""
+def _corpus(source: object, text: str | None, *, part: Part = "train") -> Corpus:
+    """Open what a caller gave as text. A named corpus has no part for validation: it is its test part."""
     from foretell.data.corpus import Corpus, open_corpus
 
     are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
     if isinstance(source, str | Path | Corpus) or are_paths:
-        return open_corpus(cast("str | Path | Corpus | list[Path]", source), part=part)
+        paths = cast("str | Path | Corpus | list[Path]", source)
+        return open_corpus(paths, part="train" if part == "train" else "test")
     return Corpus.from_texts(source, text=text, part=part)

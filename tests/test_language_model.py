@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import signal
@@ -305,3 +306,11 @@ def test_without_tensorflow_the_error_gives_the_command(monkeypatch: pytest.Monk
 
 def test_its_repr_says_what_it_is(model: LanguageModel) -> None:
     assert "lstm" in repr(model)
+
+
+def test_the_options_of_a_completion_are_those_of_the_runtime() -> None:
+    from foretell.language_model import Completion
+    from foretell.runtime.words.completion import CompletionOptions
+
+    names = {field.name for field in dataclasses.fields(CompletionOptions)}
+    assert set(Completion.__annotations__) == names - {"words"}
