@@ -13,7 +13,7 @@ from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
 from foretell.export.check import Loss
 from foretell.export.copy_answers import Answer
-from foretell.export.formats import FORMATS, Format
+from foretell.export.formats import FORMATS, Files, Format
 from foretell.export.readme import readme
 from foretell.export.source import Precision, Source
 from foretell.machine import TO_TRAIN, require
@@ -80,36 +80,55 @@ def export_model(
             `out` holds something else, or the runtime cannot be read or downloaded. Nothing is written then.
     """
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss, spell=spell)
-    chosen, target = FORMATS[format], Path(out)
-    directory.check_free(target.resolve())
-    require(chosen.packages, f"the format {format}", TO_TRAIN)
+    directory.check_free(Path(out).resolve())
+    require(FORMATS[format].packages, f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
+    archive = None if runtime is None else Path(runtime)
+    content = _content(source, format, int8=int8, archive=archive, argument=spell("runtime"))
+
+    def measure(answer: Answer) -> float | Loss:
+        if int8 and data is not None:
+            return _checked_loss(source, answer, data, max_loss, spell)
+        return check.check_same(source, answer, _texts(source, data))
+
+    return _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
+
+
+def _content(source: Source, format: Format, *, int8: bool, archive: Path | None, argument: str) -> Files:
+    """Return the files of an export, name to content, without model.json."""
+    chosen = FORMATS[format]
     content = chosen.files(source, int8=int8)
     if chosen.has_browser_runtime:
-        archive = None if runtime is None else Path(runtime)
-        content |= browser_runtime.runtime_files(archive, argument=spell("runtime"))
+        content |= browser_runtime.runtime_files(archive, argument=argument)
     content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
-    precision: Precision = "int8" if int8 else "float32"
-    content[directory.README] = readme(source, chosen, sorted(content), precision)
-    result: list[float | Loss] = []
+    content[directory.README] = readme(source, chosen, sorted(content), "int8" if int8 else "float32")
+    return content
+
+
+def _write(
+    source: Source,
+    format: Format,
+    precision: Precision,
+    content: Files,
+    target: Path,
+    measure: Callable[[Answer], float | Loss],
+) -> Exported:
+    """Write the files, measure the copy before it gets its name, and return the result."""
+    measured: list[float | Loss] = []
 
     def check_copy(folder: Path) -> None:
-        answer = chosen.read(folder, source)
-        if data is not None and int8:
-            result.append(_checked_loss(source, answer, data, max_loss, spell))
-        else:
-            result.append(check.check_same(source, answer, _texts(source, data)))
+        measured.append(measure(FORMATS[format].read(folder, source)))
 
     directory.write_export(content, source.description(format, precision), target, check_copy)
-    (measured,) = result
+    (result,) = measured
     return Exported(
         path=target,
         job=source.model.job,
         format=format,
         size=sum(map(len, content.values())),
-        difference=None if isinstance(measured, Loss) else measured,
-        loss=measured if isinstance(measured, Loss) else None,
+        difference=None if isinstance(result, Loss) else result,
+        loss=result if isinstance(result, Loss) else None,
         whole=source.has_whole_answer,
     )
 

@@ -24,7 +24,7 @@ from foretell.service.json_route import DirectRoutes
 from foretell.service.limits import Limits
 from foretell.service.logs import RequestLog
 from foretell.service.metrics import Metrics
-from foretell.service.models import Models
+from foretell.service.models import CONCURRENCY, Models
 from foretell.service.openapi import ACCESS_ERRORS, DESCRIPTION, TITLE
 from foretell.service.routes import completions, health, labels, models, states, words
 from foretell.service.state import Service
@@ -44,11 +44,13 @@ def create_service(places: Iterable[tuple[str, Path]], limits: Limits) -> Servic
         ArtifactError: a directory cannot be trusted.
         UsageError: two models have the same name.
     """
-    # More than the batches that are worked on at the same time: a turn of a completion need not wait.
-    pool = ThreadPoolExecutor(check_threads(None) + 2, thread_name_prefix="foretell-serve")
+    # Threads for each verb: a long text to explain or to score does not delay what is quick.
+    sizes = dict.fromkeys(("classify", "explain", "next", "score", "states"), CONCURRENCY)
+    sizes["completions"] = check_threads(None) + 2
+    pools = {verb: ThreadPoolExecutor(n, thread_name_prefix=f"foretell-{verb}") for verb, n in sizes.items()}
     metrics = Metrics()
-    served = Models(places, pool=pool, limits=limits, metrics=metrics)
-    return Service(models=served, limits=limits, metrics=metrics, pool=pool)
+    served = Models(places, pools=pools, limits=limits, metrics=metrics)
+    return Service(models=served, limits=limits, metrics=metrics, pools=pools)
 
 
 def create_app(service: Service, access: Access, *, quiet: bool = False) -> FastAPI:
@@ -119,7 +121,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        service.pool.shutdown(cancel_futures=True)
+        service.close()
 
 
 def _add_page(app: FastAPI) -> None:

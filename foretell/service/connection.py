@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         del app_state, _loop
         self._config, self._server = config, server_state
         self._app = cast(ASGIApp, config.loaded_app)
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._read_seconds = read_seconds
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._writable = asyncio.Event()
@@ -219,7 +219,7 @@ class Connection(asyncio.Protocol):
         if deadline not in self._deadlines:
             # A client that does not read is not sent what it has not read.
             end = self.transport.abort if deadline == "reading" else self.close
-            self._deadlines[deadline] = self._loop.call_later(seconds, end)
+            self._deadlines[deadline] = self.loop.call_later(seconds, end)
 
     def _stop(self, deadline: str) -> None:
         if timer := self._deadlines.pop(deadline, None):
@@ -248,7 +248,7 @@ class Connection(asyncio.Protocol):
     def _answer_next(self) -> None:
         if self.answering is None and self.waiting:
             self.answering = self.waiting.popleft()
-            task = self._loop.create_task(self.answering.run(self._app))
+            task = self.loop.create_task(self.answering.run(self._app))
             self._server.tasks.add(task)
             task.add_done_callback(self._server.tasks.discard)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from foretell.errors import SettingsError
 from foretell.service.errors import ApiError, invalid
+
+# White space is matched too, so that a long run of it costs one match.
+_WORD = re.compile(r"(\w+|[^\w\s])|\s+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +21,7 @@ class Limits:
     Attributes:
         body: maximum bytes of a request's body (413).
         texts: maximum texts, or continuations, of a request (422; completions: 400).
-        words: maximum words of a text, counted at white space, and of a continuation (422; completions: 400).
+        words: maximum words and punctuation marks of a text, and of a continuation (422; completions: 400).
         queue: maximum texts that wait for an answer, of all requests together (429).
         seconds: maximum seconds until an answer (503), for a body to arrive (408), and for a client to read.
         wait: maximum milliseconds that a text waits for others to share a batch with.
@@ -67,11 +72,10 @@ class Limits:
                 status=status,
             )
         for index, text in enumerate(texts):
-            # A text of n characters has at most (n + 1) / 2 words, so that most texts need not be split.
-            if len(text) >= 2 * self.words and (n_words := len(text.split())) > self.words:
+            if has_more_words(text, self.words):
                 raise invalid(
-                    f"expected at most {self.words} words in a text, found {n_words} in text {index}; "
-                    "split it into several texts",
+                    f"expected at most {self.words} words and punctuation marks in a text, found more in "
+                    f"text {index}; split it into several texts",
                     param=param,
                     code="text_too_long",
                     status=status,
@@ -84,3 +88,11 @@ class Limits:
             f"expected a body of at most {self.body} bytes, found a larger one; send several requests",
             code="body_too_large",
         )
+
+
+def has_more_words(text: str, maximum: int) -> bool:
+    """Return whether a text has more than so many words and punctuation marks; it is read no further."""
+    if len(text) <= maximum:
+        return False
+    matches = itertools.islice(_WORD.finditer(text), 2 * maximum + 2)
+    return sum(match.lastindex is not None for match in matches) > maximum

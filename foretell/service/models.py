@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from foretell.service.waiting import WaitingTexts
 _log = logging.getLogger("foretell.service")
 
 MAX_BATCH = 128
+CONCURRENCY = 2
+"""Batches of one verb of a model that are worked on at the same time."""
+
 CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
 
@@ -58,7 +61,7 @@ class Models:
 
     Args:
         places: name and directory of each model.
-        pool: the threads that predict.
+        pools: the threads of each verb.
         limits: the bounds of the service.
         metrics: counts batches and loads.
 
@@ -68,9 +71,14 @@ class Models:
     """
 
     def __init__(
-        self, places: Iterable[tuple[str, Path]], *, pool: Executor, limits: Limits, metrics: Metrics
+        self,
+        places: Iterable[tuple[str, Path]],
+        *,
+        pools: Mapping[str, Executor],
+        limits: Limits,
+        metrics: Metrics,
     ) -> None:
-        self.pool, self._limits, self._metrics = pool, limits, metrics
+        self._pools, self._limits, self._metrics = pools, limits, metrics
         self.waiting = WaitingTexts(limits.queue)
         self._served: dict[str, Served] = {}
         for name, path in places:
@@ -131,10 +139,10 @@ class Models:
             shares = verb == "classify"
             return Batcher(
                 work,
-                pool=self.pool,
+                pool=self._pools[verb],
                 waiting=self.waiting,
                 max_batch=MAX_BATCH if shares else 1,
-                concurrency=2,
+                concurrency=CONCURRENCY,
                 wait=self._limits.wait / 1e3 if shares else 0.0,
                 on_batch=self._metrics.batches.labels(loaded.card.id, verb).observe,
             )
@@ -168,8 +176,10 @@ class Models:
         began = time.monotonic()
         try:
             served.loaded = LoadedModel(served.path, served.name)
-        except (ForetellError, OSError) as error:
-            self._set_state(served, "stale", str(error))
+        except Exception as error:
+            # Also an exception that no one expects of damaged files: the other models must be checked on.
+            expected = isinstance(error, ForetellError | OSError)
+            self._set_state(served, "stale", str(error) if expected else type(error).__name__)
             return
         self._metrics.loads.labels(served.name).inc()
         self._set_state(served, "fresh")

@@ -10,6 +10,9 @@ from starlette.requests import Request
 from foretell.service.errors import ApiError, invalid, invalid_body
 from foretell.service.limits import Limits
 
+MAX_ERRORS = 100
+"""Maximum errors of a body among which the first is named."""
+
 
 async def read_body(request: Request, limits: Limits) -> bytes:
     """Return the body.
@@ -63,5 +66,9 @@ def parse_body(schema: type[BaseModel], body: bytes, *, status: int) -> BaseMode
     try:
         return schema.model_validate_json(body)
     except ValidationError as error:
+        if error.error_count() > MAX_ERRORS:
+            # To list half a million unknown parameters takes a second and a hundred megabytes.
+            message = f"expected a body that matches the schema, found {error.error_count()} errors in it"
+            raise invalid(message, code="too_many_errors", status=status) from None
         errors = error.errors(include_url=False, include_context=False, include_input=False)
         raise invalid_body(status, errors) from None

@@ -42,8 +42,10 @@ ModelName = Annotated[
         description="A name from GET /v1/models. Optional where only one model can answer.", max_length=200
     ),
 ]
+# A list of wrong elements is one error, not one for each.
+TextList = Annotated[list[str], Field(min_length=1, fail_fast=True)]
 Texts = Annotated[
-    str | Annotated[list[str], Field(min_length=1)],
+    str | TextList,
     Field(description="One text or a list of texts. The answers are a list in the same order in both cases."),
 ]
 

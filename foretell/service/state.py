@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,15 +21,20 @@ class Service:
         models: the models it serves.
         limits: the bounds of a request.
         metrics: what Prometheus reads.
-        pool: the threads that predict.
+        pools: the threads of each verb.
         is_stopping: whether it takes no more requests and answers those it has accepted.
     """
 
     models: Models
     limits: Limits
     metrics: Metrics
-    pool: ThreadPoolExecutor
+    pools: Mapping[str, ThreadPoolExecutor]
     is_stopping: bool = False
+
+    def close(self) -> None:
+        """End the threads; those that work are not waited for."""
+        for pool in self.pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def service_of(request: Request) -> Service:

@@ -20,12 +20,12 @@ def test_a_refused_request_is_logged_and_has_the_headers_too(served: Running) ->
     assert 'status="421"' in served.http.get("/metrics").text
 
 
-def test_the_pool_ends_with_the_application(models: tuple[Path, Path]) -> None:
+def test_the_threads_end_with_the_application(models: tuple[Path, Path]) -> None:
     service = create_service([("reviews", models[0])], Limits())
     with TestClient(create_app(service, access("127.0.0.1")), base_url="http://localhost") as client:
         assert client.post("/v1/classify", json={"texts": "good"}).status_code == 200
         assert client.post("/v1/states", json={"text": "good"}).status_code == 200
-    assert service.pool._shutdown
+    assert all(pool._shutdown for pool in service.pools.values())
 
 
 def test_every_router_is_included(served: Running) -> None:

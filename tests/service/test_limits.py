@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from service_workplace import Running, stuck
 
 from foretell.errors import SettingsError
-from foretell.service.limits import Limits
+from foretell.service.limits import Limits, has_more_words
 
 JSON = {"Content-Type": "application/json"}
 STRANGE = [
@@ -106,3 +107,42 @@ def test_limits_that_make_no_sense_are_refused() -> None:
     for wrong in SENSELESS:
         with pytest.raises(SettingsError, match="limit-"):
             Limits(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_words"),
+    [
+        ("", 0),
+        ("a b c", 3),
+        ("a, b.", 4),
+        ("...", 3),
+        ("  a \n\t b  ", 2),
+        ("don't", 3),
+        ("日本語 のテスト。", 3),
+        ("🙂🙂", 2),
+        (" " * 100, 0),
+        ("a" * 100, 1),
+    ],
+)
+def test_words_and_punctuation_marks_are_counted(text: str, n_words: int) -> None:
+    assert not has_more_words(text, n_words)
+    assert n_words == 0 or has_more_words(text, n_words - 1)
+    assert has_more_words(f"{text} x", n_words)
+
+
+def test_punctuation_is_not_one_long_word(served: Running) -> None:
+    """Four million periods are one word at white space, and four million tokens of the model."""
+    for verb in ("classify", "explain", "next", "score"):
+        answer = served.post(f"/v1/{verb}", {"texts": "." * 4_000_000})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "text_too_long")
+    answer = served.post("/v1/states", {"model": "notes", "text": "." * 4_000_000})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "text")
+    answer = served.post("/v1/completions", {"model": "notes", "prompt": "." * 4_000_000})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "text_too_long")
+
+
+@pytest.mark.parametrize("text", [" " * 4_000_000, "a" * 4_000_000, "a " * 2_000_000, ". " * 2_000_000])
+def test_long_texts_are_counted_in_no_time(text: str) -> None:
+    began = time.process_time()
+    has_more_words(text, 20_000)
+    assert time.process_time() - began < 0.5

@@ -12,6 +12,7 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.app import create_service
 from foretell.service.limits import Limits
 from foretell.service.models import named_places
+from tests.builders import rewrite_json
 
 pytestmark = pytest.mark.usefixtures("often")
 
@@ -51,6 +52,22 @@ def test_a_damaged_model_does_not_take_over(tmp_path: Path) -> None:
         until(lambda: state_of(it) == "fresh")
 
 
+def test_an_unexpected_exception_does_not_end_the_checks(tmp_path: Path) -> None:
+    """metrics.json may be valid JSON with a valid hash, and not an object."""
+    path, other = write_labels(tmp_path / "reviews"), write_words(tmp_path / "notes")
+    with running(path, other) as it:
+        write_labels(path, seed=8)
+        (path / "metrics.json").write_text("[]")
+        rewrite_json(path, "metrics.json", lambda _: None)
+        until(lambda: state_of(it) == "stale")
+        assert it.post("/v1/classify", {"texts": REVIEWS}).status_code == 200
+        loads = 'foretell_model_loads_total{model="notes"} 2.0'
+        write_words(other, seed=8)
+        until(lambda: loads in it.http.get("/metrics").text)
+        write_labels(path, seed=9)
+        until(lambda: state_of(it) == "fresh")
+
+
 def test_what_is_no_model_is_refused_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(NotAModelError):
         create_service([("nothing", tmp_path / "nothing")], Limits())
@@ -78,4 +95,4 @@ def test_a_hostile_name_is_a_name(models: tuple[Path, Path]) -> None:
     name = "<img src=x onerror=alert(1)>"
     service = create_service([(name, models[0])], Limits())
     assert [served.card().id for served in service.models] == [name]
-    service.pool.shutdown()
+    service.close()

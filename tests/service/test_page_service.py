@@ -63,7 +63,7 @@ def test_a_connection_that_closes_during_a_continuation_gives_an_error(page: Pag
     field.press("Control+Enter")
     until(page, "() => document.querySelector('#words-text').value.length > 100")
     for connection in list(served.server.server_state.connections):
-        connection.transport._loop.call_soon_threadsafe(connection.transport.abort)
+        connection.loop.call_soon_threadsafe(connection.transport.abort)
     expect(problem).to_have_text(INCOMPLETE)
     # The words received so far stay. They can be undone or continued.
     assert len(field.input_value()) > 100

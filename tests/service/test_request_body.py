@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,3 +100,28 @@ def test_a_body_that_does_not_arrive_is_a_408(impatient: Running) -> None:
             answer += piece
     assert answer.startswith(b"HTTP/1.1 408")
     assert b'"code":"body_too_slow"' in answer
+
+
+MILLIONS = {
+    "wrong elements": b'{"texts":[' + b",".join([b"1"] * 1_900_000) + b"]}",
+    "empty lists": b'{"texts":[' + b",".join([b"[]"] * 1_300_000) + b"]}",
+    "unknown parameters": b'{"texts":"a",' + b",".join(b'"%d":1' % i for i in range(330_000)) + b"}",
+    "token ids": b'{"model":"notes","prompt":[' + b",".join([b"1"] * 1_900_000) + b"]}",
+}
+
+
+@pytest.mark.parametrize("body", MILLIONS.values(), ids=MILLIONS)
+def test_a_million_errors_cost_one(served: Running, body: bytes) -> None:
+    """They took ten seconds of the event loop and two gigabytes."""
+    path = "/v1/completions" if b"prompt" in body[:30] else "/v1/classify"
+    before = time.process_time()
+    answer = served.http.post(path, content=body, headers=JSON)
+    assert time.process_time() - before < 5
+    assert answer.status_code in (400, 422)
+    assert len(answer.content) < 1000
+    assert answer.json()["error"]["code"] in ("string_type", "too_many_errors")
+
+
+def test_the_first_wrong_element_is_named(narrow: Running) -> None:
+    answer = narrow.post("/v1/classify", {"texts": ["a", 1, "b", 2]})
+    assert answer.json()["error"]["param"] == "texts.1"

@@ -20,7 +20,7 @@ from foretell.service.limits import Limits
 from foretell.service.loaded_model import LoadedModel
 from foretell.service.logs import add_log_fields
 from foretell.service.openapi import ERRORS, example
-from foretell.service.schemas import Integer, RequestBody, ResponseBody
+from foretell.service.schemas import Integer, RequestBody, ResponseBody, TextList
 from foretell.service.state import Service, service_of
 from foretell.service.streaming import EventStream, event, with_first
 
@@ -54,7 +54,7 @@ class CompletionRequest(RequestBody):
     """
 
     model: str = Field(max_length=200)
-    prompt: str | Annotated[list[str], Field(min_length=1)] | None = ""
+    prompt: str | TextList | None = ""
     max_tokens: Integer | None = Field(default=16, ge=0)
     temperature: float | None = Field(default=1.0, ge=0, le=2)
     top_p: float | None = Field(default=1.0, gt=0, le=1)
@@ -63,7 +63,7 @@ class CompletionRequest(RequestBody):
     stream_options: StreamOptions | None = None
     logprobs: Integer | None = Field(default=None, ge=0, le=5)
     echo: bool | None = False
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=4, fail_fast=True)] | None = None
     seed: Integer | None = None
     user: Any = None
     top_k: Integer = Field(default=0, ge=0)
@@ -170,7 +170,7 @@ class _Answer:
             None if body.max_tokens == 0 else _writer(body, model),
             echo=bool(body.echo),
             logprobs=body.logprobs,
-            pool=service.pool,
+            pool=service.pools["completions"],
             seconds=service.limits.seconds,
         )
         self._id, self._created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
