@@ -7,13 +7,24 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.requirements import data_folder
+
+# Linux counts the memory of the process that starts another one as memory of that other one, so a small
+# process starts it. wait4 gives the memory of this one child; getrusage only that of the largest of all children.
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+figures = [time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump(figures, file)
+"""
 
 
 @dataclass(frozen=True)
@@ -56,17 +67,21 @@ def execute(command: list[str], variables: Mapping[str, str], folder: Path | Non
         variables: its environment.
         folder: its working directory; None: this process's.
     """
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=dict(variables), cwd=folder)
-        # wait4 gives the memory of this one child; getrusage only that of the largest of all children.
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
+    with tempfile.TemporaryDirectory() as temporary:
+        report, out, err = (Path(temporary) / name for name in ("report", "out", "err"))
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(report)]
+        with out.open("w") as stdout, err.open("w") as stderr:
+            subprocess.run(
+                [*launcher, *command],
+                stdout=stdout,
+                stderr=stderr,
+                env=dict(variables),
+                cwd=folder,
+                check=True,
+            )
+        seconds, memory, code = json.loads(report.read_text(encoding="utf-8"))
         unit = 1 if sys.platform == "darwin" else 1024
-        return Finished(out.read(), err.read(), seconds, usage.ru_maxrss * unit, process.returncode)
+        return Finished(out.read_text(), err.read_text(), seconds, memory * unit, code)
 
 
 def run(

@@ -27,6 +27,7 @@ import foretell
 from foretell import TextClassifier
 from foretell.config import LabelsSettings
 from foretell.errors import DataError, RunError, SettingsError, UsageError
+from foretell.readable import percent
 from foretell.training.events import EpochDone, Event
 
 TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 8, "learning_rate": 0.05}
@@ -360,7 +361,7 @@ def test_export_writes_what_the_command_line_writes(fitted: TextClassifier, tmp_
 def test_notebooks_show_a_summary(fitted: TextClassifier) -> None:
     html = fitted._repr_html_()
     assert "negative, positive" in html
-    assert f"{fitted.metrics_['accuracy']:.2%}" in html
+    assert percent(fitted.metrics_["accuracy"]) in html
     assert "<script" not in html
     assert "TextClassifier" in tiny()._repr_html_()
     hostile = tiny().fit(TEXTS, ["<script>" if label == "positive" else "&" for label in LABELS])

@@ -17,6 +17,7 @@ from foretell.networks.labels import labels_network
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
 from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
+from foretell.training.options import TrainOptions
 from foretell.training.words.train import train_words
 
 WORDS = with_changes(
@@ -42,7 +43,8 @@ def examples(n=40):
 @pytest.fixture(scope="module")
 def language_model(tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "words"
-    train_words(Corpus.from_texts(["a film with a plot, a good film"] * 40), WORDS, out=out)
+    corpus = Corpus.from_texts(["a film with a plot, a good film"] * 40)
+    train_words(corpus, WORDS, TrainOptions(out=out))
     return out
 
 
@@ -99,9 +101,8 @@ def test_a_classifier_is_refused(tmp_path):
 
 def test_the_articles_language_model_is_refused(tmp_path):
     settings = with_changes(WORDS_PRESETS["article"], {"units": 4, "iterations": 3})
-    train_words(
-        Corpus.from_texts(["a b c d e f g h i j"]), settings, out=tmp_path / "words", preset="article"
-    )
+    options = TrainOptions(out=tmp_path / "words", preset="article")
+    train_words(Corpus.from_texts(["a b c d e f g h i j"]), settings, options)
     with pytest.raises(UsageError, match="word vectors"):
         read_language_model(tmp_path / "words")
 
