@@ -49,7 +49,7 @@ class ModelFormat:
         """Return the model file and the scripts of an export, name to content."""
         content = {name: files("foretell.export").joinpath("web", name).read_bytes() for name in self.scripts}
         if self.scripts:
-            # Node.js reads a .js file as a module only if this file says so.
+            # Node.js reads a .js file as a module only if this file declares it.
             content["package.json"] = b'{"type": "module"}\n'
         content[self.model_file] = self.make(source, int8)
         return content

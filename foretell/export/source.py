@@ -28,7 +28,7 @@ and LSTM states to logits and states; windowed: the article's windows of raw int
 
 
 class Description(TypedDict):
-    """What model.json says of an exported model."""
+    """The content of model.json about an exported model."""
 
     foretell: str
     format: str
@@ -106,7 +106,7 @@ class Source:
         return np.stack([_next_words(self._runtime, text) for text in texts])
 
     def description(self, format: str, precision: Precision) -> Description:
-        """Return what model.json says of the model."""
+        """Return the content of model.json about the model."""
         return {
             "foretell": self.model.written_by,
             "format": format,

@@ -276,5 +276,5 @@ class Connection(asyncio.Protocol):
 
 def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
     """Return host and port of one end, or None where it is not an address."""
-    found = transport.get_extra_info(name)
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
+    address = transport.get_extra_info(name)
+    return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None

@@ -52,7 +52,7 @@ class Exchange:
         keep_alive: the same; False once the response has ended the connection.
         has_started: whether a part of the response was sent.
         has_ended: whether the whole response was sent.
-        is_abandoned: whether nobody can receive the response: the connection is closed.
+        is_abandoned: whether the response can no longer be received: the connection is closed.
     """
 
     def __init__(self, scope: Scope, wire: Wire, *, keep_alive: bool) -> None:
@@ -87,7 +87,7 @@ class Exchange:
         self._changed.set()
 
     def abandon(self) -> None:
-        """Record that nobody can receive the response."""
+        """Record that the response can no longer be received."""
         if not self.has_ended:
             self.is_abandoned = True
             self._changed.set()

@@ -20,7 +20,7 @@ class Prediction:
 
     Args:
         request: the request.
-        verb: what is asked for, the last part of the path.
+        verb: the last part of the path, such as "classify".
         model: the model's name; None: the only one of this job.
         texts: one text, or a list.
         job: the job that the model must have; None: any.

@@ -36,7 +36,7 @@ class EventStream(StreamingResponse):
             # Without the end that HTTP requires, so that a client which still reads notices.
             add_log_fields(scope, cut_off=True)
             client_of(scope).abort()
-            # The connection is told in the next step of the event loop.
+            # The connection is closed in the next step of the event loop.
             await asyncio.sleep(0)
         finally:
             self._on_end()
