@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.requirements import data_folder
 
-# Linux counts the memory of the process that starts another one as memory of that other one, so a small
-# process starts it. wait4 gives the memory of this one child; getrusage only that of the largest of all children.
+# Linux counts the memory of the process that starts another one as memory of that other one, so a small one
+# starts it. wait4 gives the memory of this one child; getrusage only that of the largest of all children.
 _LAUNCHER = """
 import json, os, subprocess, sys, time
 start = time.perf_counter()
