@@ -86,7 +86,7 @@ class _Answers:
         self._has_dropped = False
 
     def write(self, record: Record, verdict: Verdict) -> None:
-        kept = record.fields if self._keep_columns else {"text": record.text}
+        kept = _kept(record.fields) if self._keep_columns else {"text": record.text}
         writer = self._writer or self._open(kept)
         if self._format == "text":
             writer.write({}, _line(verdict, excerpt(record.text), self._width))
@@ -99,14 +99,14 @@ class _Answers:
         if self._writer is None:
             self._open({"text": ""})
 
-    def _open(self, columns: Mapping[str, str]) -> Writer:
+    def _open(self, columns: Mapping[str, object]) -> Writer:
         self._columns = frozenset(columns)
         self._names = free_names(columns)
         answers = (self._names[part] for part in ANSWER if part != "probabilities")
         self._writer = Writer(self._format, [*columns, *answers])
         return self._writer
 
-    def _fitting(self, columns: Mapping[str, str]) -> Mapping[str, str]:
+    def _fitting(self, columns: Mapping[str, object]) -> Mapping[str, object]:
         """Return the columns that can be written: jsonl takes new ones, unless a part of the answer has "
         "the name."""
         if self._columns.issuperset(columns):
@@ -124,7 +124,17 @@ class _Answers:
         return fitting
 
 
-def free_names(columns: Mapping[str, str]) -> dict[str, str]:
+def _kept(columns: Mapping[str, object]) -> dict[str, object]:
+    """Return the columns of a record with None for every kind of missing value, as JSON has it."""
+    from foretell.data.records import is_missing
+
+    return {
+        name: value if type(value) is str or not is_missing(value) else None
+        for name, value in columns.items()
+    }
+
+
+def free_names(columns: Mapping[str, object]) -> dict[str, str]:
     """Return a name for each part of the answer: where a column has it, `foretell_` is put in front."""
     names = {}
     for part in ANSWER:

@@ -64,11 +64,11 @@ def utf8_bytes(text: str) -> int:
 
 
 def _table_bytes(record: Record) -> int:
-    return sum(utf8_bytes(value) + 1 for value in record.fields.values())
+    return sum(utf8_bytes(str(value)) + 1 for value in record.fields.values())
 
 
 def _json_bytes(record: Record) -> int:
-    return sum(utf8_bytes(value) + utf8_bytes(key) + _JSON_FIELD for key, value in record.fields.items())
+    return sum(utf8_bytes(str(value)) + utf8_bytes(key) + _JSON_FIELD for key, value in record.fields.items())
 
 
 def _parquet_rows(source: str) -> int | None:

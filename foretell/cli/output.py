@@ -10,7 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, SupportsFloat
 
 from foretell.readable import UNSAFE, duration, visible
 
@@ -40,8 +40,17 @@ def on_one_line(text: str) -> str:
 
 def as_json(value: object) -> str:
     """Return `value` as JSON on one line: letters as they are, control characters escaped."""
-    line = json.dumps(value, ensure_ascii=False, default=float)
+    line = json.dumps(value, ensure_ascii=False, default=_plain)
     return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+def _plain(value: object) -> float | str:
+    """Return a value that JSON has no type for: NumPy's and decimal numbers as numbers, dates as text."""
+    return float(value) if isinstance(value, SupportsFloat) else str(value)
+
+
+def _one_cell(value: object) -> str:
+    return value if isinstance(value, str) else as_json(value)
 
 
 def write_object(value: object) -> None:
@@ -92,7 +101,9 @@ class Writer:
 
     def _cell(self, value: object) -> object:
         """Return a value as one cell of a table."""
-        cell = "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        cell = "; ".join(map(_one_cell, value)) if isinstance(value, list | tuple) else value
+        if isinstance(cell, bool | dict):
+            cell = as_json(cell)
         # Numbers stay what they are: -1.5 is no formula.
         is_formula = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
         return f"{_AS_TEXT}{cell}" if is_formula else cell

@@ -56,7 +56,7 @@ class Columns:
         if is_nested(text) or is_nested(label):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             raise DataError(expected=f"one value in '{name}'", found=f"a {type(value).__name__}", where=where)
-        return Record(text_of(text), label_of(label), {str(key): text_of(cell) for key, cell in row.items()})
+        return Record(text_of(text), label_of(label), {str(key): cell for key, cell in row.items()})
 
 
 def is_known(name: str) -> bool:

@@ -17,12 +17,13 @@ class Record:
     Attributes:
         text: the text; empty where the source had none.
         label: its label; None where the source had none, an empty one or NaN.
-        fields: every column of the record by name, including the text and the label.
+        fields: every column of the record by name, including the text and the label; values are of the types
+            that the source has for them.
     """
 
     text: str
     label: str | None = None
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 def is_missing(value: object) -> bool:

@@ -8,10 +8,13 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cli_workplace import Run
 
@@ -67,6 +70,20 @@ def test_an_answer_keeps_the_columns_of_its_record(run: Run, workplace: Path) ->
     assert [row["text"] for row in alone] == [record["body"] for record in records]
 
 
+def test_columns_keep_their_types(run: Run, tmp_path: Path) -> None:
+    record = {"text": "good", "id": 7, "score": 1.5, "tags": ["a", "b"], "nothing": None, "is": True}
+    source = tmp_path / "typed.jsonl"
+    source.write_text(json.dumps(record) + "\n")
+    (row,) = rows_of(run, "jsonl", str(source))
+    assert {name: row[name] for name in record} == record
+    (cells,) = rows_of(run, "csv", str(source))
+    assert [cells[name] for name in record] == ["good", "7", "1.5", "a; b", "", "true"]
+    table = pa.table({"text": ["good"], "when": [date(2026, 1, 2)], "n": [float("nan")]})
+    pq.write_table(table, tmp_path / "typed.parquet")
+    (row,) = rows_of(run, "jsonl", str(tmp_path / "typed.parquet"))
+    assert (row["when"], row["n"]) == ("2026-01-02", None)
+
+
 def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace: Path) -> None:
     with (workplace / "reviews.csv").open(newline="") as file:
         truth = [row["label"] for row in csv.DictReader(file)]
@@ -94,8 +111,8 @@ def test_columns_that_the_first_record_lacks(run: Run, tmp_path: Path) -> None:
     records = [{"text": "good", "a": 1}, {"text": "bad", "b": 2}, {"text": "dull", "label": "mine", "a": 3}]
     source.write_text("".join(json.dumps(record) + "\n" for record in records))
     first, second, third = rows_of(run, "jsonl", str(source))
-    assert str(first["a"]) == "1"
-    assert str(second["b"]) == "2"
+    assert first["a"] == 1
+    assert second["b"] == 2
     # The name of an answer means the same in every line.
     assert third["label"] in ("negative", "positive")
     table = run("classify", "reviews-model", str(source), "--format", "csv")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -115,6 +117,15 @@ def test_a_column_that_is_a_formula_is_marked_too(capsys: pytest.CaptureFixture[
     Writer("csv", ["=cmd"]).write({"=cmd": "x"}, "")
     Writer("csv-raw", ["=cmd"]).write({"=cmd": "x"}, "")
     assert capsys.readouterr().out == "'=cmd\nx\n=cmd\nx\n"
+
+
+def test_values_of_any_type_have_a_cell_and_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {
+        "a": True, "b": ["x", 1, None], "c": {"y": 2}, "d": date(2026, 1, 2), "e": Decimal("1.5"), "f": b"z"
+    }  # fmt: skip
+    assert json.loads(as_json(value)) == {**value, "d": "2026-01-02", "e": 1.5, "f": "b'z'"}
+    Writer("csv", list(value)).write(value, "")
+    assert capsys.readouterr().out == 'a,b,c,d,e,f\ntrue,x; 1; null,"{""y"": 2}",2026-01-02,1.5,b\'z\'\n'
 
 
 def test_a_value_that_is_not_there_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:

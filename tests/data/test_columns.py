@@ -81,7 +81,7 @@ def test_usual_names_are_known_in_any_case() -> None:
 
 def test_a_record_of_a_mapping() -> None:
     record = Columns("b", "a").record({"a": 1.0, "b": None, "c": 2.5}, "row 1")
-    assert (record.text, record.label, record.fields) == ("", "1", {"a": "1.0", "b": "", "c": "2.5"})
+    assert (record.text, record.label, record.fields) == ("", "1", {"a": 1.0, "b": None, "c": 2.5})
     with pytest.raises(DataError, match="row 1: expected one value in 'a', found a dict"):
         Columns("b", "a").record({"a": {}, "b": "x"}, "row 1")
     assert Columns("b", None).note("a.csv") == "a.csv: texts from the column 'b'"

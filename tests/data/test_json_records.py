@@ -33,7 +33,7 @@ def test_json_lines(tmp_path: Path) -> None:
     lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
     found = records(tmp_path, gzip.compress(lines.encode()), "a.jsonl.gz", need_label=True)
     assert pairs(found) == ROWS
-    assert found[0].fields["id"] == "0"
+    assert found[0].fields["id"] == 0
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -34,7 +34,7 @@ def test_parquet(tmp_path: Path, data: bytes, name: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     found = list(iter_records(tmp_path / name, need_label=True))
     assert [(record.text, record.label) for record in found] == ROWS
-    assert found[0].fields["id"] == "1"
+    assert found[0].fields["id"] == 1
 
 
 def test_parquet_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
