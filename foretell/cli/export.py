@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Group, Parameter
 
+from foretell.cli.counter import counter
 from foretell.cli.inputs import show_notes
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, DATA, OUTPUT, LabelledInput, Output, Switch
@@ -17,6 +18,8 @@ from foretell.cli.tensorflow import load_tensorflow
 from foretell.readable import percent
 
 if TYPE_CHECKING:
+    from foretell.data.corpus import Corpus
+    from foretell.data.examples import Examples
     from foretell.export.model_export import Exported
 
 Target = Literal["onnx", "keras", "web"]
@@ -83,20 +86,32 @@ def export(
         # Where it is not installed, the export raises the error with the command that installs it.
         with suppress(ImportError):
             load_tensorflow()
-    exported = export_model(
-        model,
-        target,
-        to,
-        int8=how.int8,
-        data=examples,
-        max_loss=how.max_loss,
-        runtime=how.runtime,
-        spell=_option,
-    )
+    with counter("comparing", _answers_to_compare(how, examples, opened.job)) as advance:
+        exported = export_model(
+            model,
+            target,
+            to,
+            int8=how.int8,
+            data=examples,
+            max_loss=how.max_loss,
+            runtime=how.runtime,
+            spell=_option,
+            advance=advance,
+        )
     record = _record(exported)
     Writer(output, list(record)).write(record, _line(exported))
     if not exported.whole:
         note("the export holds the network alone, without the Kneser-Ney model that foretell interpolates")
+
+
+def _answers_to_compare(how: Exporting, data: Examples | Corpus | None, job: str) -> int:
+    """Return how many texts, or words of a language model in 8 bits, the export compares."""
+    from foretell.export.check import MAX_WORDS, N_TEXTS
+
+    texts = 0 if data is None or job == "words" else len(cast("Examples", data))
+    if how.int8:
+        return MAX_WORDS if job == "words" else texts
+    return min(N_TEXTS, texts) or N_TEXTS
 
 
 def _option(argument: str) -> str:
@@ -104,7 +119,7 @@ def _option(argument: str) -> str:
     return {"format": "--to"}.get(argument, f"--{argument.replace('_', '-')}")
 
 
-def _data(job: str, data: str, reading: LabelledInput) -> Any:
+def _data(job: str, data: str, reading: LabelledInput) -> Examples | Corpus:
     if job == "words":
         from foretell.data.corpus import open_corpus
 

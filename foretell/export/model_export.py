@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from foretell.export.check import Loss
 from foretell.export.copy_answers import Answer
 from foretell.export.formats import FORMATS, Files, Format
 from foretell.export.readme import readme
-from foretell.export.source import Precision, Source
+from foretell.export.source import Precision, Rows, Source
 from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import Session
 
@@ -53,6 +53,7 @@ def export_model(
     max_loss: float = 0.01,
     runtime: str | Path | None = None,
     spell: Callable[[str], str] = str,
+    advance: Callable[[int], None] | None = None,
 ) -> Exported:
     """Write a model as a folder for another program, whole or not at all.
 
@@ -70,6 +71,7 @@ def export_model(
         max_loss: in 8 bits: refuse a larger loss of accuracy, 0 to 1.
         runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the registry.
         spell: the name of an argument here to its name in the caller's interface, for errors.
+        advance: is called after each comparison with its texts, or words of a language model in 8 bits.
 
     Raises:
         UsageError: an unknown format, 8 bits in a format that has none, 8 bits without data, or data for the
@@ -84,10 +86,10 @@ def export_model(
     require(FORMATS[format].packages, f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
-    archive = None if runtime is None else Path(runtime)
-    content = _content(source, format, int8=int8, archive=archive, argument=spell("runtime"))
+    content = _content(source, format, int8=int8, runtime=runtime, argument=spell("runtime"))
 
     def measure(answer: Answer) -> float | Loss:
+        answer = _counted(answer, advance, by_words=int8 and source.kind != "classifier")
         if int8 and data is not None:
             return _checked_loss(source, answer, data, max_loss, spell)
         return check.check_same(source, answer, _texts(source, data))
@@ -95,11 +97,28 @@ def export_model(
     return _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
 
 
-def _content(source: Source, format: Format, *, int8: bool, archive: Path | None, argument: str) -> Files:
+def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words: bool) -> Answer:
+    """Return `answer`, which calls `advance` after each text with the number of its words, or with 1."""
+    if advance is None:
+        return answer
+
+    def counted(ids: Sequence[int]) -> Rows:
+        rows = answer(ids)
+        # The last row predicts the word after the text, which is not known.
+        advance(len(rows) - 1 if by_words else 1)
+        return rows
+
+    return counted
+
+
+def _content(
+    source: Source, format: Format, *, int8: bool, runtime: str | Path | None, argument: str
+) -> Files:
     """Return the files of an export, name to content, without model.json."""
     chosen = FORMATS[format]
     content = chosen.files(source, int8=int8)
     if chosen.has_browser_runtime:
+        archive = None if runtime is None else Path(runtime)
         content |= browser_runtime.runtime_files(archive, argument=argument)
     content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
     content[directory.README] = readme(source, chosen, sorted(content), "int8" if int8 else "float32")

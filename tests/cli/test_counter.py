@@ -97,6 +97,10 @@ def big(workplace: Path) -> Path:
         (("evaluate", "reviews-model", "big.csv", "--json"), "evaluating"),
         (("score", "notes-model", "big.txt", "--json"), "scoring"),
         (("evaluate", "notes-model", "big.txt", "--json"), "evaluating"),
+        (
+            ("export", "reviews-model", "--int8", "--data", "big.csv", "--max-loss", "1", "--json"),
+            "comparing",
+        ),
     ],
 )
 def test_a_terminal_shows_how_much_is_done_and_the_time_left(

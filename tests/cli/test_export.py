@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 from cli_workplace import Run
 
 from foretell.artifacts.directory import read_model, write_model
+from foretell.cli import export
 from foretell.ngrams.interpolation import Interpolation
 from foretell.training.words import kneser_ney_fit
 
@@ -60,6 +63,43 @@ def test_the_old_flag_of_the_target_still_works(run: Run, tmp_path: Path) -> Non
         assert answer.out.startswith(f"{tmp_path / str(number)}: ")
     answer = run("export", "reviews-model", "--format", "onnx", "--json", "--out", str(tmp_path / "3"))
     assert json.loads(answer.out)["format"] == "onnx"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "total"),
+    [
+        ("reviews-model", [], 200),
+        ("notes-model", [], 200),
+        ("reviews-model", ["--data", "reviews.csv"], 40),
+        ("reviews-model", ["--int8", "--max-loss", "1", "--data", "reviews.csv"], 40),
+    ],
+)
+def test_as_many_answers_are_compared_as_the_progress_counts(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, options: list[str], total: int
+) -> None:
+    done: list[int] = []
+
+    @contextmanager
+    def counter(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        totals.append((what, total))
+        yield done.append
+
+    totals: list[tuple[str, int | None]] = []
+    monkeypatch.setattr(export, "counter", counter)
+    answer = run("export", model, "--out", str(tmp_path / "x"), *options)
+    assert answer.code == 0, answer.err
+    assert totals == [("comparing", total)]
+    assert sum(done) == total
+
+
+def test_words_of_a_language_model_in_8_bits_are_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[int] = []
+    monkeypatch.setattr(export, "counter", lambda *_: nullcontext(done.append))
+    options = ("--int8", "--data", "notes.txt", "--max-loss", "1", "--json", "--out", str(tmp_path / "x"))
+    answer = run("export", "notes-model", *options)
+    assert sum(done) == json.loads(answer.out)["measured_on"] > 100
 
 
 def test_columns_of_the_data_can_be_named(run: Run, workplace: Path, tmp_path: Path) -> None:
