@@ -420,7 +420,7 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
     presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
     if name not in presets:
         raise SettingsError(
-            expected=f"a preset for {job}: {', '.join(presets)}", found=f"'{name}'", where="--preset"
+            expected=f"a preset for {job}: {', '.join(presets)}", found=f"'{name}'", where="preset"
         )
     chosen: WordsSettings | LabelsSettings = presets[name]
     return chosen

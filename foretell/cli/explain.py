@@ -184,4 +184,5 @@ def _show_coloured(explanation: Explanation, k: int) -> None:
     console = Console(highlight=False)
     console.print(Text(_head(explanation), "bold"), end="\n\n")
     console.print(coloured, end="\n\n")
+    console.print(Text("Green words raise the probability; red, underlined words lower it.", "dim"))
     console.print(Text(_table(explanation, k)))

@@ -23,7 +23,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
         return str(_with_flag(error, tokens)), error.exit_code
     if isinstance(error, OSError):
         return _system_error(error), FAILED
-    message = " ".join(str(error).split())
+    message = " ".join(str(error).split()).replace("into float", "into a number")
     if type(error).__module__.startswith("cyclopts"):
         return f"{message.removesuffix('.')}; see {help_command(tokens)}", UsageError.exit_code
     return f"unexpected error: {type(error).__name__}: {message}; --debug shows the traceback", FAILED

@@ -51,8 +51,8 @@ def read_tokens(argv: Iterable[str]) -> Request:
 
 def command_of(tokens: Sequence[str]) -> str:
     """Return the words that name the command: "train words" of `train words notes.txt`, or ""."""
-    words = [token for token in tokens[: 2 if tokens[:1] == ["train"] else 1] if not token.startswith("-")]
-    return " ".join(words)
+    words = tokens[:2] if "train" in tokens[:1] else tokens[:1]
+    return " ".join(word for word in words if not word.startswith("-"))
 
 
 def _renamed(options: Iterable[str], table: dict[str, str]) -> list[str]:

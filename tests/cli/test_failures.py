@@ -115,6 +115,14 @@ def test_a_signal_has_its_own_exit_code() -> None:
     assert describe(error, ["train"])[1] == 143
 
 
+def test_a_wrong_value_names_the_help_of_its_command(run: Run) -> None:
+    answer = run("train", "labels", "reviews.csv", "--out", "x", "--dropout", "much")
+    assert answer.err == (
+        'foretell: Invalid value for --dropout: unable to convert "much" into a number; '
+        "see foretell train labels --help\n"
+    )
+
+
 def test_a_wrong_option_names_the_help_that_there_is() -> None:
     assert help_command(["train", "labels", "--no"]) == "foretell train labels --help"
     assert help_command(["train", "lables"]) == "foretell --help"
