@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_workplace import MODELS, write
+from export_workplace import MODELS, Copies, write
 
 from foretell.export import browser_runtime
+from foretell.export.model_export import export_model
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every model by its name in MODELS; copy one to change it."""
     folder = tmp_path_factory.mktemp("models")
     return {name: write(folder / name, name) for name in MODELS}
+
+
+@pytest.fixture(scope="session")
+def copies(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Every model in ONNX and in Keras, exported once: (name, format) to the result."""
+    folder = tmp_path_factory.mktemp("copies")
+    return {
+        (name, format): export_model(path, folder / f"{name}-{format}", format)
+        for name, path in models.items()
+        for format in ("onnx", "keras")
+    }
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foretell.config import LabelsSettings, WordsSettings
-from foretell.export.model_export import export_model
+from foretell.export.model_export import Exported, export_model
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from tests.builders import MANY, random_linear_model, tokenizer_of, write_random
 
@@ -51,6 +51,7 @@ def write(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
 
 
+Copies = dict[tuple[str, str], Exported]
 TEXTS = [
     "", "!", "xyzzy", "the", "the mind", "the mind the mind adapts", "what stands in the way ? " * 9,
     "ΑΣ don't CAFÉ", "the obstacle " * 7, "to action advances action " * 3,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_workplace import MODELS, TEXT, TEXTS, TWO, exported, write
+from export_workplace import MODELS, TEXT, TEXTS, TWO, Copies, write
 
 from foretell import machine
 from foretell.artifacts.directory import open_verified, read_model, write_model
@@ -32,18 +32,16 @@ LINES = ["the mind adapts and converts to its own purposes"] * 3
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("format", ["onnx", "keras"])
-def test_a_copy_is_compared_on_200_texts(
-    models: dict[str, Path], name: str, format: Any, tmp_path: Path
-) -> None:
-    result = export_model(models[name], tmp_path / "out", format)
+def test_a_copy_is_compared_on_200_texts(copies: Copies, name: str, format: str) -> None:
+    result = copies[name, format]
     assert result.difference is not None
     assert 0 <= result.difference < 1e-5
     assert result.whole
     assert result.loss is None
-    description = json.loads((tmp_path / "out" / "model.json").read_text())
+    description = json.loads((result.path / "model.json").read_text())
     assert description["labels"] == MODELS[name][1]
     for file, entry in description["files"].items():
-        content = (tmp_path / "out" / file).read_bytes()
+        content = (result.path / file).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (entry["size"], entry["sha256"])
     assert result.size == sum(entry["size"] for entry in description["files"].values())
 
@@ -83,10 +81,12 @@ def test_a_linear_model_alone_is_exported(format: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["labels", "words"])
-def test_the_loss_of_8_bits_is_measured(models: dict[str, Path], name: str, tmp_path: Path) -> None:
+def test_the_loss_of_8_bits_is_measured(
+    models: dict[str, Path], copies: Copies, name: str, tmp_path: Path
+) -> None:
     data = DATA if name == "labels" else LINES
     result = export_model(models[name], tmp_path / "out", int8=True, data=data, max_loss=1)
-    exact = exported(models, name, "onnx", tmp_path / "exact")
+    exact = copies[name, "onnx"].path
     assert result.difference is None
     assert result.loss is not None
     assert result.loss.count == (10 if name == "labels" else 27)

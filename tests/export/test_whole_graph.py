@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from export_workplace import MODELS, TEXTS, exported, padded
+from export_workplace import MODELS, TEXTS, Copies, padded
 
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -16,11 +16,10 @@ LABELS = [name for name in MODELS if name.startswith("labels")]
 
 @pytest.mark.parametrize("name", LABELS)
 def test_the_graph_answers_as_the_whole_classifier(
-    models: dict[str, Path], name: str, tmp_path: Path
+    models: dict[str, Path], copies: Copies, name: str
 ) -> None:
-    out = exported(models, name, "onnx", tmp_path)
     runtime = LabelsRuntime.open(models[name])
-    session = onnxruntime.InferenceSession(str(out / "model.onnx"))
+    session = onnxruntime.InferenceSession(str(copies[name, "onnx"].path / "model.onnx"))
     ids = runtime.tokenizer.encode_batch(TEXTS)
     expected = runtime.predict_proba(TEXTS)
     np.testing.assert_allclose(session.run(None, {"ids": padded(ids)})[0], expected, atol=1e-6)
@@ -29,10 +28,10 @@ def test_the_graph_answers_as_the_whole_classifier(
         np.testing.assert_allclose(alone, row, atol=1e-6)
 
 
-def test_its_operators_are_standard(models: dict[str, Path], tmp_path: Path) -> None:
+def test_its_operators_are_standard(copies: Copies) -> None:
     import onnx
 
-    graph = onnx.load(str(exported(models, "labels", "onnx", tmp_path) / "model.onnx"))
+    graph = onnx.load(str(copies["labels", "onnx"].path / "model.onnx"))
     assert {each.domain for each in graph.opset_import} == {""}
     assert {node.domain for node in graph.graph.node} == {""}
     assert [each.name for each in graph.graph.input] == ["ids"]

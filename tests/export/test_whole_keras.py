@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export_workplace import MODELS, TEXTS, exported, padded
+from export_workplace import MODELS, TEXTS, Copies, padded
 
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -16,11 +16,11 @@ LABELS = [name for name in MODELS if name.startswith("labels")]
 
 @pytest.mark.parametrize("name", LABELS)
 def test_the_model_answers_as_the_whole_classifier(
-    models: dict[str, Path], name: str, tmp_path: Path
+    models: dict[str, Path], copies: Copies, name: str
 ) -> None:
     import keras
 
-    model = keras.saving.load_model(exported(models, name, "keras", tmp_path) / "model.keras")
+    model = keras.saving.load_model(copies[name, "keras"].path / "model.keras")
     runtime = LabelsRuntime.open(models[name])
     ids = runtime.tokenizer.encode_batch(TEXTS)
     expected = runtime.predict_proba(TEXTS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from service_workplace import Running, stuck
+from service_workplace import Running, stuck, until
 
 from foretell.errors import SettingsError
 from foretell.service.limits import Limits, has_more_words
@@ -27,7 +27,8 @@ SENSELESS: list[dict[str, Any]] = [
 def next_request_works(request: pytest.FixtureRequest, narrow: Running) -> Iterator[None]:
     asked = request.getfixturevalue("impatient") if "impatient" in request.fixturenames else narrow
     yield
-    assert asked.post("/v1/classify", {"texts": "good"}).status_code == 200
+    # On a busy machine half a second may pass.
+    until(lambda: asked.post("/v1/classify", {"texts": "good"}).status_code == 200)
     assert asked.service.models.waiting.count == 0
 
 
