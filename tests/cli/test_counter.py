@@ -85,7 +85,7 @@ def big(workplace: Path) -> Path:
         "text,label\n" + "".join(f"good and bad thing {i} {'so so ' * 100},positive\n" for i in range(3000))
     )
     (workplace / "big.txt").write_text(
-        "The mind adapts and converts to its own purposes the obstacle .\n" * 20_000
+        "The mind adapts and converts to its own purposes the obstacle .\n" * 80_000
     )
     return workplace
 

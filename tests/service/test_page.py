@@ -97,6 +97,8 @@ def test_a_continuation_can_be_stopped(page: Page) -> None:
     field, button = page.locator("#words-text"), page.locator(".continue [type=submit]")
     page.locator("#words-count").evaluate("(field) => { field.max = field.value = 20000; }")
     field.fill("the mind ")
+    expect(button).to_be_enabled()
+    until(page, "() => !document.querySelector('#view-words [aria-busy]')")
     field.press("Control+Enter")
     expect(button).to_have_text("Stop")
     until(page, "() => document.querySelector('#words-text').value !== 'the mind '")
@@ -183,15 +185,18 @@ def test_an_empty_text_gets_no_label(page: Page) -> None:
 def test_every_number_is_explained(page: Page) -> None:
     page.locator("#words-text").fill(TEXT)
     page.get_by_text("What the numbers mean").click()
+    expect(page.locator(".surprisal thead th").first).to_be_attached()
+    expect(page.locator(".tiles dt").first).to_be_attached()
+    until(page, "() => !document.querySelector('#view-words [aria-busy]')")
     terms = page.locator("#view-words .meanings dt:visible").all_inner_texts()
     columns = page.locator(".surprisal thead th").all_inner_texts()
     assert set(page.locator(".tiles dt").all_inner_texts()) | {columns[1], "Surprisal"} == set(terms)
     view(page, "Labels")
     page.locator("#labels-text").fill(TEXT)
     page.get_by_text("All words in a table").click()
-    columns = page.locator("#view-labels details thead th").all_inner_texts()
     # This model has no linear model, and so no column and no explanation of one.
-    assert columns == ["Word", "Effect", "Without it", "Up to it"]
+    columns = ["Word", "Effect", "Without it", "Up to it"]
+    expect(page.locator("#view-labels details thead th")).to_have_text(columns)
     assert page.locator("#view-labels .meanings dt:visible").all_inner_texts() == columns[1:]
 
 
