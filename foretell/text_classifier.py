@@ -54,7 +54,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         classes_: the labels, sorted, [label].
-        metrics_: the figures of the training, on the part that was held out.
+        metrics_: the figures of the training, on the validation texts.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Fit the linear model of n-grams: logistic regression whose features naive Bayes has weighted.
 
 Each n-gram is scaled by its log-count ratio, how much oftener texts of a label hold it than other texts do
-(Wang and Manning, 2012, "Baselines and Bigrams"), so that the L2 penalty lets the telling n-grams speak. A
+(Wang and Manning, 2012, "Baselines and Bigrams"), so that the L2 penalty is weak for informative n-grams. A
 second penalty, in proportion to how many texts hold the n-gram, keeps common ones from explaining everything
 (the quadratic part of dropout: Wager, Wang and Liang, 2013, "Dropout Training as Adaptive Regularization").
 Both are folded into the weights. Targets may be soft. The optimum is found by Newton's method, each step by
@@ -33,8 +33,9 @@ from foretell.ngrams.linear import LinearModel
 
 Floats = npt.NDArray[np.float64]
 
-# Measured on held-out parts of IMDB's training reviews (other films) and of small sets: texts of ten words to
-# hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as well.
+# Measured on validation parts of IMDB's training reviews (other films) and of small sets: texts of ten words
+# to hundreds, two to fifty labels, even and uneven. Any from a third to three times these does nearly as
+# well.
 PENALTY = 3.0
 COUNT_PENALTY = 0.01
 MAX_WEIGHTS = 2_000_000
@@ -43,7 +44,7 @@ MAX_WEIGHTS = 2_000_000
 _SMOOTHING = 2.0
 # The bias may go where it wants; a label that no text has is kept from infinity.
 _BIAS_PENALTY = 0.01
-# Smaller gains nothing on held-out texts.
+# A smaller value gains nothing on validation texts.
 _TOLERANCE = 0.01
 # The n-grams that add this part of the scores' variance together are left out: two thirds of those of IMDB.
 _NEGLIGIBLE = 0.001
@@ -107,9 +108,9 @@ def fit_counted(
     checked = _checked(counted, targets, weights)
     rows = checked > 0
     counted = select_texts(counted, rows)
-    found = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
-    kept = influential(found[:-1], np.diff(counted.starts))
-    return LinearModel(counted.keys[kept], found[kept], found[-1], counted.size, counted.longest)
+    fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
+    kept = influential(fitted[:-1], np.diff(counted.starts))
+    return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
 
 
 def select_texts(counted: CountedTexts, rows: npt.NDArray[np.bool_]) -> CountedTexts:

@@ -72,10 +72,11 @@ def train_network(
 
     listener = run.options.listener
     train = _training_texts(tokens, pseudo, settings, listener)
-    fitting = _prepare(tokens, train, settings, start, run)
+    checkpoint = network_checkpoint(run)
+    fitting = _prepare(tokens, train, settings, start, run, is_resumed=checkpoint is not None)
     if len(tokens.unlabelled):
         fitting.also_saved = pseudo.to_arrays()
-    if (checkpoint := network_checkpoint(run)) is not None:
+    if checkpoint is not None:
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
         listener(Note(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
@@ -119,8 +120,10 @@ def _prepare(
     settings: LabelsSettings,
     start: LanguageModelWeights | None,
     run: Run,
+    *,
+    is_resumed: bool,
 ) -> Fitting:
-    """Build and compile the network, with the weights that it starts from."""
+    """Build and compile the network, with the weights that it starts from; a checkpoint replaces them."""
     from foretell.networks.labels import labels_network
     from foretell.training.labels.network_fit import Fitting, compile_network
 
@@ -134,7 +137,7 @@ def _prepare(
         shared = take_over(network, tokenizer, settings, start)
         text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
         listener(Note(text=text))
-    elif settings.cooccurrence_embeddings and network_checkpoint(run) is None:
+    elif settings.cooccurrence_embeddings and not is_resumed:
         initialise_embeddings(network, tokens, settings.seed, listener)
     compile_network(network, settings, n_labels, soft=train.soft is not None)
     valid = tokens.valid

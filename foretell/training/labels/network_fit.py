@@ -196,7 +196,7 @@ class Fitting:
         return self._predictor(texts, self.settings.batch_size)
 
     def _measure(self) -> bool:
-        """Measure on the held-out part; keep the weights and return True where they are the best so far."""
+        """Measure on the validation texts; keep the weights and return True if they are the best so far."""
         here = self.standing
         if self.valid is None:
             return False
@@ -300,7 +300,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.optimizer.learning_rate = fitting.learning_rate()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the step, tell of it, and save or stop between two steps of an epoch."""
+        """Count the step, report it, and save or stop between two steps of an epoch."""
         del batch
         here, fitting = self._fitting.standing, self._fitting
         here.batch, here.step = here.batch + 1, here.step + 1
