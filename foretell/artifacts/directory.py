@@ -49,7 +49,7 @@ Part = TypeVar("Part")
 
 # The parts that only some models have.
 _PARTS = (manifest.LINEAR, manifest.KNESER_NEY)
-_READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS)
+_READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS, manifest.ONNX)
 
 # File managers and sync tools create these in any folder; they contain no data of the user.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -135,7 +135,7 @@ def open_verified(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its parts do not fit each other.
     """
-    return _read(Path(path), *_verified(Path(path), _READ))
+    return _consistently(Path(path), _READ, _read)
 
 
 def read_model(path: str | Path) -> Model:
@@ -145,9 +145,12 @@ def read_model(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its weights are not those of its network.
     """
-    contents, entries = _verified(Path(path), (*_READ, manifest.WEIGHTS))
-    model = _read(Path(path), contents, entries)
-    return replace(model, weights=_weights(model, contents[manifest.WEIGHTS]))
+
+    def read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.Entry]) -> Model:
+        model = _read(path, contents, entries)
+        return replace(model, weights=_weights(model, contents[manifest.WEIGHTS]))
+
+    return _consistently(Path(path), (*_READ, manifest.WEIGHTS), read)
 
 
 def read_weights_of(model: Model) -> Weights:
@@ -232,22 +235,29 @@ def _config(model: Model, version: str) -> dict[str, object]:
     }
 
 
-def _verified(path: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], dict[str, manifest.Entry]]:
-    """Verify every file of the directory; return the contents of some of them, and every manifest entry."""
-    try:
-        entries = manifest.read_manifest(path)
+def _consistently(
+    path: Path,
+    names: tuple[str, ...],
+    read: Callable[[Path, dict[str, bytes], dict[str, manifest.Entry]], Model],
+) -> Model:
+    """Verify every file of one manifest, and return what `read` makes of the contents of some of them."""
+
+    def verified(listed: manifest.Manifest) -> Model:
         contents = {}
-        for name, entry in entries.items():
+        for name, entry in listed.entries.items():
             current = FILES.get(name, name)
             if current in (*names, *_PARTS):
                 contents[current] = manifest.read_verified(path, name, entry)
             else:
                 manifest.verify(path, name, entry)
+        return read(path, contents, listed.entries)
+
+    try:
+        return manifest.read_consistently(path, verified)
     except OSError as error:
         raise ArtifactError(
             expected="a readable model", found=error.strerror or str(error), where=str(path)
         ) from error
-    return contents, entries
 
 
 def _read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.Entry]) -> Model:
@@ -270,6 +280,7 @@ def _read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.En
             path=path,
             written_by=str(config.get("foretell", "")),
             files=entries,
+            onnx=contents[manifest.ONNX],
         )
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise _unreadable(path / manifest.CONFIG, error) from error

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
 
@@ -30,6 +32,11 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_AGAIN = "copy the model again, or train it again"
 
+# A directory that is replaced faster than it is read gives up after this many attempts.
+_MAX_ATTEMPTS = 6
+
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -37,6 +44,19 @@ class Entry:
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read.
+
+    Attributes:
+        content: the file.
+        entries: size and SHA-256 of each file that it lists.
+    """
+
+    content: bytes
+    entries: dict[str, Entry]
 
 
 def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
@@ -53,8 +73,35 @@ def is_model(path: Path) -> bool:
     return any("foretell" in (_object(path / name) or {}) for name in (CONFIG, MANIFEST))
 
 
-def read_manifest(path: Path) -> dict[str, Entry]:
-    """Return the entry of each file of the model directory `path`.
+def read_consistently(path: Path, read: Callable[[Manifest], Value]) -> Value:
+    """Return what `read` makes of the files of one manifest, also while the directory is being replaced.
+
+    Files of the directory that took its place differ from the manifest that was read before. So an error is
+    raised only if the same manifest gives it twice in succession.
+
+    Args:
+        path: the model directory.
+        read: reads files and compares each with its entry.
+
+    Raises:
+        Whatever `read_manifest` and `read` raise.
+    """
+    before: bytes | None = None
+    for attempt in range(_MAX_ATTEMPTS):
+        manifest = None
+        try:
+            manifest = read_manifest(path)
+            return read(manifest)
+        except (NotAModelError, MissingFileError, ChangedFileError):
+            content = b"" if manifest is None else manifest.content
+            if content == before or attempt == _MAX_ATTEMPTS - 1:
+                raise
+            before = content
+    raise AssertionError("unreachable")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest of the model directory `path`.
 
     Raises:
         NotAModelError: the path is no directory, or not a model directory.
@@ -75,13 +122,15 @@ def read_manifest(path: Path) -> dict[str, Entry]:
             fix="give the directory that --out named in training",
         )
     _check_version(path)
-    if not (path / MANIFEST).exists():
-        raise _missing(path / MANIFEST)
-    entries = _entries(path / MANIFEST)
+    try:
+        content = (path / MANIFEST).read_bytes()
+    except FileNotFoundError as error:
+        raise _missing(path / MANIFEST) from error
+    entries = _entries(path / MANIFEST, content)
     for name in FILES:
         if name not in entries:
             raise _changed(path / MANIFEST, f"an entry for {name}", "none")
-    return entries
+    return Manifest(content, entries)
 
 
 def verify(path: Path, name: str, entry: Entry) -> None:
@@ -125,8 +174,8 @@ def _check_version(path: Path) -> None:
         )
 
 
-def _entries(path: Path) -> dict[str, Entry]:
-    manifest = _object(path)
+def _entries(path: Path, content: bytes) -> dict[str, Entry]:
+    manifest = _parsed(content)
     files = manifest.get("files") if manifest is not None else None
     if not isinstance(files, dict):
         raise _changed(path, "a JSON object with 'files'", "something else")
@@ -164,7 +213,15 @@ def _changed(path: Path, expected: str, found: str) -> ChangedFileError:
 def _object(path: Path) -> dict[str, object] | None:
     """Return the JSON object in a file; None where the file has none."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return _parsed(path.read_bytes())
+    except OSError:
+        return None
+
+
+def _parsed(content: bytes) -> dict[str, object] | None:
+    """Return the JSON object; None where the content is something else."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -28,7 +28,7 @@ class Model:
         settings: every setting of the training.
         tokenizer: the tokenizer.
         weights: name to float32 array, named as in `artifacts.weights`; None where the model was opened for
-            prediction, which reads them from `onnx_path`.
+            prediction, which needs `graph` only.
         labels: the labels, sorted, in the order of the output; None for words.
         linear: the n-gram linear model of a classifier; None: it has none.
         kneser_ney: the Kneser–Ney model of a language model; None: it has none.
@@ -39,6 +39,7 @@ class Model:
         path: the model directory it was read from; None for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
         files: size and SHA-256 of each file of the directory when it was read.
+        onnx: the verified ONNX graph, until a session was made of it; None: `graph` reads it again.
     """
 
     job: Job
@@ -55,6 +56,7 @@ class Model:
     path: Path | None = None
     written_by: str = ""
     files: Mapping[str, manifest.Entry] = field(default_factory=dict)
+    onnx: bytes | None = field(default=None, repr=False)
 
     @property
     def directory(self) -> Path:
@@ -75,6 +77,17 @@ class Model:
     def onnx_path(self) -> Path:
         """The ONNX graph in the model directory."""
         return self.directory / manifest.ONNX
+
+    def graph(self) -> bytes:
+        """Return the verified ONNX graph: the one that was read with the other files.
+
+        Raises:
+            MissingFileError, ChangedFileError: it is read again, and is gone or no longer this model's.
+            OSError: it cannot be read again.
+        """
+        if self.onnx is not None:
+            return self.onnx
+        return manifest.read_verified(self.directory, manifest.ONNX, self.files[manifest.ONNX])
 
     def require_weights(self) -> Weights:
         """Return the weights.

@@ -18,9 +18,12 @@ def pack(path: Path) -> dict[str, bytes]:
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
     """
-    entries = manifest.read_manifest(path)
-    files = {name: manifest.read_verified(path, name, entry) for name, entry in entries.items()}
-    return {**files, manifest.MANIFEST: (path / manifest.MANIFEST).read_bytes()}
+
+    def read(listed: manifest.Manifest) -> dict[str, bytes]:
+        files = {name: manifest.read_verified(path, name, entry) for name, entry in listed.entries.items()}
+        return {**files, manifest.MANIFEST: listed.content}
+
+    return manifest.read_consistently(path, read)
 
 
 def unpack(files: dict[str, bytes], path: str | Path) -> None:

@@ -200,7 +200,7 @@ def _checked_loss(
     if isinstance(data, Examples):
         loss, unit = check.labels_loss(source, answer, data.texts, data.labels), "texts"
     else:
-        before = onnx_format.session_answer(Session(source.model.onnx_path), source)
+        before = onnx_format.session_answer(Session.of_model(source.model), source)
         loss, unit = check.words_loss(source, before, answer, data), "words"
     if loss.lost > max_loss:
         raise ArtifactError(

@@ -44,22 +44,31 @@ class Session:
     uses the session that it inherited.
 
     Args:
-        path: the ONNX file, already verified.
+        path: the ONNX file.
+        content: its verified content; None: it is read.
         entry: its size and SHA-256; None: a child opens whatever is at `path`.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph.
+        OSError: the file cannot be read.
     """
 
-    def __init__(self, path: Path, entry: manifest.Entry | None = None) -> None:
+    def __init__(
+        self, path: Path, content: bytes | None = None, *, entry: manifest.Entry | None = None
+    ) -> None:
         self._path, self._entry = path, entry
-        self._session = _open(path)
+        # Never by its name: another file could have it since it was verified.
+        self._session = _open(path.read_bytes() if content is None else content, path)
         self._pid = os.getpid()
 
     @classmethod
     def of_model(cls, model: Model) -> Session:
-        """Open the graph of a model that was read from a directory."""
-        return cls(model.onnx_path, model.files.get(manifest.ONNX))
+        """Open the graph of a model that was read from a directory.
+
+        Raises:
+            ArtifactError: ONNX Runtime cannot open it, or the files have changed since they were read.
+        """
+        return cls(model.onnx_path, model.graph(), entry=model.files.get(manifest.ONNX))
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
         """Run the graph and return the named outputs (None: all)."""
@@ -80,9 +89,11 @@ class Session:
 
     def _open_again(self) -> None:
         with suppress(ArtifactError, OSError):
-            if self._entry is not None:
-                manifest.verify(self._path.parent, self._path.name, self._entry)
-            self._session = _open(self._path)
+            if self._entry is None:
+                content = self._path.read_bytes()
+            else:
+                content = manifest.read_verified(self._path.parent, self._path.name, self._entry)
+            self._session = _open(content, self._path)
         self._pid = os.getpid()
 
 
@@ -115,15 +126,13 @@ class Threads:
         return self._pool
 
 
-def _open(path: Path) -> onnxruntime.InferenceSession:
+def _open(content: bytes, path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base class.
         raise ArtifactError(
             expected="a graph that ONNX Runtime can open",

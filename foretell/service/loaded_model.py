@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import read_model
+from foretell.artifacts.directory import read_weights_of
 from foretell.artifacts.model import Model
-from foretell.errors import MissingFileError
 from foretell.runtime.gates import layer_units
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -39,7 +40,7 @@ class LoadedModel:
         # Taken first: a change while the model is opened is then noticed afterwards.
         self.fingerprint = fingerprint(path)
         self._runtime = open_model(path)
-        self.card = _card(self._runtime.model, name)
+        self.card = _card(self._runtime.model, name, self.fingerprint)
         self._batchers: dict[str, Batcher[Any, bytes]] = {}
         self._weights: Model | None = None
 
@@ -68,16 +69,8 @@ class LoadedModel:
             ArtifactError: the files are missing, or are no longer those of this model.
         """
         if self._weights is None:
-            path = self._runtime.path
-            model = read_model(path)
-            if fingerprint(path) != self.fingerprint:
-                raise MissingFileError(
-                    expected="the files that the model was opened from",
-                    found="others",
-                    where=str(path),
-                    fix="try again in a moment",
-                )
-            self._weights = model
+            model = self._runtime.model
+            self._weights = replace(model, weights=read_weights_of(model))
         return self._weights
 
 
@@ -90,10 +83,11 @@ def fingerprint(path: Path) -> Fingerprint | None:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _card(model: Model, name: str) -> ModelCard:
+def _card(model: Model, name: str, written: Fingerprint | None) -> ModelCard:
     return ModelCard(
         id=name,
-        created=int((model.directory / manifest.MANIFEST).stat().st_mtime),
+        # None: the directory was being replaced at that moment.
+        created=int(time.time()) if written is None else written[1] // 10**9,
         owned_by="foretell",
         job=model.job,
         preset=model.preset,

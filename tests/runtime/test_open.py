@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from foretell.artifacts.directory import open_verified
-from foretell.errors import NotAModelError, SettingsError
+from foretell.artifacts import manifest
+from foretell.artifacts.directory import open_verified, write_files
+from foretell.artifacts.packed import pack
+from foretell.config import LabelsSettings
+from foretell.errors import ChangedFileError, NotAModelError, SettingsError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import random_linear_model, write_random
 
 
 def test_the_job_decides(lstm: WordsRuntime, any_labels: LabelsRuntime) -> None:
@@ -31,6 +39,109 @@ def test_a_changed_model_answers_as_it_was_changed(any_labels: LabelsRuntime) ->
     assert isinstance(runtime, LabelsRuntime)
     before, after = (each.predict_proba(["the mind"])[0].astype(float) for each in (any_labels, runtime))
     assert np.log(after[1] / after[0]) == pytest.approx(np.log(before[1] / before[0]) / 4, rel=1e-3)
+
+
+# --- A directory that is replaced while it is read
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelsRuntime, LabelsRuntime]:
+    """Two classifiers, each a network and a linear model of other weights."""
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+
+    def write(seed: int) -> LabelsRuntime:
+        path = tmp_path_factory.mktemp("two") / "model"
+        linear = random_linear_model(size=20, n_columns=1, seed=seed)
+        parts = {"ensemble": Ensemble(network=1, linear=1), "linear": linear, "metrics": {"seed": seed}}
+        return LabelsRuntime.open(write_random(path, settings, ["neg", "pos"], seed=seed, **parts))
+
+    return write(1), write(2)
+
+
+def copies(two: tuple[LabelsRuntime, LabelsRuntime], to: Path) -> tuple[Path, Path]:
+    one, other = (Path(shutil.copytree(each.path, to / name)) for each, name in zip(two, "ab", strict=True))
+    return one, other
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Exchange the files of two model directories, as two writers would."""
+    contents = pack(one), pack(other)
+    write_files(contents[1], one)
+    write_files(contents[0], other)
+
+
+TEXTS = ["the mind adapts", "the obstacle to action", "its own purposes"]
+
+
+def test_the_network_is_the_one_that_was_verified(two, tmp_path: Path) -> None:
+    """With a graph that is opened by its name, the answer is one model's network with the other's linear."""
+    wanted = two[0].predict_proba(TEXTS).tolist()
+    one, other = copies(two, tmp_path)
+    verified = open_verified(one)
+    exchange(one, other)
+    assert open_model(verified).predict_proba(TEXTS).tolist() == wanted
+
+
+@pytest.mark.parametrize("read", [open_verified, pack])
+def test_a_change_between_any_two_files_is_read_again(two, tmp_path: Path, monkeypatch, read) -> None:
+    one, other = copies(two, tmp_path)
+    real, turns = manifest.read_verified, 0
+
+    def exchanging(*arguments):
+        nonlocal turns
+        turns += 1
+        if turns == change_at:
+            monkeypatch.setattr(manifest, "read_verified", real)
+            exchange(one, other)
+            monkeypatch.setattr(manifest, "read_verified", exchanging)
+        return real(*arguments)
+
+    for change_at in range(1, 6):
+        turns = 0
+        monkeypatch.setattr(manifest, "read_verified", exchanging)
+        result = read(one)
+        assert turns > change_at, "never exchanged"
+        monkeypatch.setattr(manifest, "read_verified", real)
+        now = pack(one)
+        if read is pack:
+            assert result == now
+        else:
+            assert result.metrics == open_verified(one).metrics
+            assert result.graph() == now["model.onnx"]
+
+
+def test_a_directory_that_is_exchanged_all_the_time(two, tmp_path: Path) -> None:
+    wanted = [each.predict_proba(TEXTS).tolist() for each in two]
+    one, other = copies(two, tmp_path)
+    ends = threading.Event()
+
+    def work() -> None:
+        while not ends.wait(0.004):
+            exchange(one, other)
+
+    exchanging = threading.Thread(target=work)
+    exchanging.start()
+    try:
+        until = time.monotonic() + 1.5
+        answers = []
+        while time.monotonic() < until:
+            answers.append(open_model(one).predict_proba(TEXTS).tolist())
+    finally:
+        ends.set()
+        exchanging.join()
+    assert len(answers) > 20
+    assert all(each in wanted for each in answers)
+    assert all(each in answers for each in wanted)
+
+
+def test_a_damaged_directory_is_read_twice_and_refused(two, tmp_path: Path, monkeypatch) -> None:
+    one, _ = copies(two, tmp_path)
+    (one / "model.onnx").write_bytes(b"")
+    real, reads = manifest.read_manifest, []
+    monkeypatch.setattr(manifest, "read_manifest", lambda path: reads.append(path) or real(path))
+    with pytest.raises(ChangedFileError, match=r"model\.onnx: expected \d+ bytes, found 0"):
+        open_model(one)
+    assert len(reads) == 2
 
 
 def test_errors_are_those_of_the_directory_and_of_the_threads(lstm: WordsRuntime, tmp_path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,14 @@ class LabelsRuntime:
                 where=str(model.path),
                 fix="use foretell next, complete or score with it",
             )
-        self.model = model
         self.path: Path = model.directory
         self.labels: list[str] = list(model.labels or [])
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
         self._threads = Threads(check_threads(threads), "foretell")
         self._network = LabelsNetwork(model, settings, self._threads)
+        # The session has its own copy of the weights.
+        self.model = replace(model, onnx=None)
         self._lengths = Lengths.of_training(model.metrics)
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class LabelsNetwork:
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
-        self._model = model
+        self._model = replace(model, onnx=None)
         self._session = Session.of_model(model)
         self._threads = threads
         self._pads_front = settings.traits.pads_front

@@ -52,7 +52,8 @@ class WordsRuntime:
                 where=str(model.path),
                 fix="use foretell classify with it",
             )
-        self.model = model
+        # The session has its own copy of the weights.
+        self.model = replace(model, onnx=None)
         self.path: Path = model.directory
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
