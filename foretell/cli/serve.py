@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,7 +86,7 @@ def serve(
     from foretell.service.limits import Limits
     from foretell.service.logs import log_to_stderr
     from foretell.service.models import named_places
-    from foretell.service.server import Server, bind, url
+    from foretell.service.server import THREAD_SECONDS, Server, bind, url
 
     limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     places = named_places(models)
@@ -98,6 +100,11 @@ def serve(
             note(f"serving {names} at {url(listening)}; Ctrl-C stops")
 
         Server(create_app(service, allowed, quiet=quiet), on_ready=ready).listen(listening)
+    if not service.end_threads(THREAD_SECONDS):
+        # Python would wait for them. All that was accepted has been answered.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _access(host: str, who: AccessOptions) -> Access:

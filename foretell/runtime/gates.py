@@ -15,6 +15,7 @@ from foretell.artifacts.reference import from_basic_lstm_cell
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
+from foretell.runtime.stopping import check_stopped
 from foretell.runtime.words.surprise import check_known, word_spans
 from foretell.text.tokenizer import Span
 
@@ -112,6 +113,7 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     values = np.zeros((len(_VALUES), len(x), units))
     h = c = np.zeros(units)
     for step, of_input in enumerate(x @ kernel + bias):
+        check_stopped()
         i, f, candidate, o = np.split(of_input + h @ recurrent_kernel, 4)
         i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
         c = f * c + i * candidate

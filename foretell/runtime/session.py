@@ -16,6 +16,7 @@ from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError, SettingsError
 from foretell.machine import usable_processors
+from foretell.runtime.stopping import check_stopped
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -71,7 +72,12 @@ class Session:
         return cls(model.onnx_path, model.graph(), entry=model.files.get(manifest.ONNX))
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Array]) -> list[Array]:
-        """Run the graph and return the named outputs (None: all)."""
+        """Run the graph and return the named outputs (None: all).
+
+        Raises:
+            StoppedError: see `runtime.stopping`.
+        """
+        check_stopped()
         if os.getpid() != self._pid:
             self._open_again()
         results: list[Array] = self._session.run(outputs, inputs)

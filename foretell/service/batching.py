@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from foretell.runtime.stopping import stops_when
 from foretell.service.waiting import WaitingTexts
 
 Item = TypeVar("Item")
@@ -68,6 +69,8 @@ class Batcher(Generic[Item, Result]):
 
     async def __call__(self, items: Sequence[Item]) -> list[Result]:
         """Return a result for each item. A cancelled call leaves the queue, and its items are skipped.
+
+        `work` of a batch whose calls are all cancelled stops at its next `check_stopped`.
 
         Raises:
             ApiError: 429, too many items wait.
@@ -137,8 +140,14 @@ class Batcher(Generic[Item, Result]):
         self._expected += _NEWEST * (len(items) - self._expected)
         self._on_batch(len(items))
         began = time.monotonic()
+
+        def work() -> list[Result]:
+            # A request that has ended needs no answer: the time limit has passed, or its client left.
+            with stops_when(lambda: all(pending.answer.done() for pending, _ in batch)):
+                return self._work(items)
+
         try:
-            results = await asyncio.get_running_loop().run_in_executor(self._pool, self._work, items)
+            results = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         except Exception as error:
             await self._answer_failed(batch, error)
             return

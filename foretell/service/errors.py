@@ -123,6 +123,16 @@ def timed_out(seconds: float) -> ApiError:
     )
 
 
+def stopping() -> ApiError:
+    """Return the error of a request whose answer was not ready when the service ended."""
+    return ApiError(
+        503,
+        "expected an answer before the end of the service, found none; send the request again",
+        code="stopping",
+        headers={"Retry-After": "5", "Connection": "close"},
+    )
+
+
 def not_http() -> ApiError:
     """Return the error of bytes that are not an HTTP/1.1 request."""
     return invalid("expected an HTTP/1.1 request, found something else", code="not_http", status=400)

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from foretell.runtime.stopping import stops_when
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Writing, Written
@@ -114,8 +115,17 @@ class Generation:
         return sum(counts[prompt] for prompt in prompts)
 
     async def in_pool(self, work: Callable[[], Result]) -> Result:
-        """Return the result of `work`, which runs in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Return the result of `work`, which runs in a thread and stops once nobody waits for it."""
+        is_over = False
+
+        def stopping() -> Result:
+            with stops_when(lambda: is_over):
+                return work()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, stopping)
+        finally:
+            is_over = True
 
     async def _turns(self, words: Iterator[Written]) -> AsyncIterator[list[Written]]:
         """Yield the words of a continuation, those of one turn at a time."""

@@ -18,9 +18,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretell.service.client import client_of
-from foretell.service.errors import client_closed, from_exception, timed_out
-from foretell.service.limits import Limits
+from foretell.service.errors import client_closed, from_exception, stopping, timed_out
 from foretell.service.request_body import parse_body, read_body
+from foretell.service.state import Service
 
 BODY = "body"
 """The parameter of a route's function that is the request's body; its type is the schema."""
@@ -44,10 +44,10 @@ class JsonRoute(APIRoute):
             arguments: dict[str, Any] = {**request.path_params}
             if "request" in parameters:
                 arguments["request"] = request
-            limits: Limits = request.app.state.service.limits
+            service: Service = request.app.state.service
             if schema is not None:
-                arguments[BODY] = parse_body(schema, await read_body(request, limits), status=status)
-            return await _within(limits.seconds, request, self.endpoint(**arguments))
+                arguments[BODY] = parse_body(schema, await read_body(request, service.limits), status=status)
+            return await _within(service, request, self.endpoint(**arguments))
 
         async def handle(request: Request) -> Response:
             try:
@@ -63,19 +63,21 @@ class JsonRoute(APIRoute):
         return handle
 
 
-async def _within(seconds: float, request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+async def _within(service: Service, request: Request, work: Coroutine[Any, Any, Any]) -> Any:
     """Return the result of `work`, which is cancelled when the time has passed or the client disconnects.
 
     Raises:
-        ApiError: 503, the time has passed; 499, the client has disconnected.
+        ApiError: 503, the time has passed, or the service stops; 499, the client has disconnected.
     """
     client = client_of(request.scope)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with service.time_limit() as limit:
             with client.on_disconnect(partial(_expire, limit)):
                 return await work
     except TimeoutError:
-        raise (client_closed() if client.has_disconnected else timed_out(seconds)) from None
+        if client.has_disconnected:
+            raise client_closed() from None
+        raise (stopping() if service.is_stopping else timed_out(service.limits.seconds)) from None
 
 
 def _expire(limit: asyncio.Timeout) -> None:

@@ -21,7 +21,8 @@ class Limits:
     Attributes:
         body: maximum bytes of a request's body (413).
         texts: maximum texts, or continuations, of a request (422; completions: 400).
-        words: maximum words and punctuation marks of a text, and of a continuation (422; completions: 400).
+        words: maximum words and punctuation marks of a text, of all texts of a request that asks for values
+            of each word, and of a continuation (422; completions: 400).
         queue: maximum texts that wait for an answer, of all requests together (429).
         seconds: maximum seconds until an answer (503), for a body to arrive (408), and for a client to read.
         wait: maximum milliseconds that a text waits for others to share a batch with.
@@ -53,13 +54,16 @@ class Limits:
                 where="limit-queue",
             )
 
-    def check_texts(self, texts: Sequence[str], *, param: str, status: int = 422) -> None:
+    def check_texts(
+        self, texts: Sequence[str], *, param: str, status: int = 422, by_word: bool = False
+    ) -> None:
         """Refuse too many texts, and a text with too many words.
 
         Args:
             texts: the texts of a request.
             param: the field that holds them.
             status: the status of the error.
+            by_word: the answer has values of each word, so that all texts together may have `words`.
 
         Raises:
             ApiError: naming the limit, never quoting a text.
@@ -69,6 +73,14 @@ class Limits:
                 f"expected at most {self.texts} texts, found {len(texts)}; send several requests",
                 param=param,
                 code="too_many_texts",
+                status=status,
+            )
+        if by_word and len(texts) > 1 and has_more_words("\n".join(texts), self.words):
+            raise invalid(
+                f"expected at most {self.words} words and punctuation marks in all texts together, found "
+                "more; send several requests",
+                param=param,
+                code="text_too_long",
                 status=status,
             )
         for index, text in enumerate(texts):

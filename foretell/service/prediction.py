@@ -25,6 +25,7 @@ class Prediction:
         texts: one text, or a list.
         job: the job that the model must have; None: any.
         param: the field of the body that holds the texts.
+        by_word: whether the answer has values of each word.
 
     Attributes:
         model: the model, which answers this request even if it is replaced in the meantime.
@@ -43,12 +44,13 @@ class Prediction:
         *,
         job: Job | None = None,
         param: str = "texts",
+        by_word: bool = False,
     ) -> None:
         self._service, self._verb = service_of(request), verb
         self.model: LoadedModel = self._service.models.find(model, job).loaded
         self.texts = [texts] if isinstance(texts, str) else texts
         add_log_fields(request.scope, model=self.model.card.id, texts=len(self.texts))
-        self._service.limits.check_texts(self.texts, param=param)
+        self._service.limits.check_texts(self.texts, param=param, by_word=by_word)
 
     async def answers(self, work: Callable[[list[Item]], list[bytes]], items: Sequence[Item]) -> list[bytes]:
         """Return the answer to each item, in JSON.

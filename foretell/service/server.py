@@ -24,6 +24,15 @@ from foretell.service.state import Service
 SWITCH_SECONDS = 0.0005
 """Seconds after which a thread that predicts lets the event loop run; Python's default: 0.005."""
 
+GRACE_SECONDS = 8.0
+"""Seconds in which accepted requests are answered once the service stops; then they get an error."""
+
+TYPED_SECONDS = 2.0
+"""Seconds in which those errors must be sent."""
+
+THREAD_SECONDS = 1.0
+"""Seconds in which threads end whose result nobody waits for; then the process ends without them."""
+
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens on an address.
@@ -107,8 +116,7 @@ class Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=30,
-            # A little longer than any answer may take.
-            timeout_graceful_shutdown=int(seconds) + 5,
+            timeout_graceful_shutdown=int(GRACE_SECONDS + TYPED_SECONDS),
         )
         super().__init__(config)
 
@@ -120,6 +128,14 @@ class Server(uvicorn.Server):
             asyncio.run(self.serve(sockets=[listening]))
         finally:
             sys.setswitchinterval(before)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was accepted; what takes longer than the grace period gets a typed error."""
+        end = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._service.give_up)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            end.cancel()
 
     def stop(self) -> None:
         """Accept no more requests, answer those that were accepted, and end. Any thread may call it."""

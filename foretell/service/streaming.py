@@ -10,27 +10,29 @@ from starlette.types import Receive, Scope, Send
 
 from foretell.service.client import client_of
 from foretell.service.logs import add_log_fields
+from foretell.service.state import service_in
 
 
 class EventStream(StreamingResponse):
     """Server-sent events. They end with the last event, the time limit or the client, whichever comes first.
 
+    The time limit also holds for a client that stops reading.
+
     Args:
         events: the events.
-        seconds: the time limit, which also holds for a client that stops reading.
         on_end: called once at the end, whatever ended it.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[bytes], *, seconds: float, on_end: Callable[[], None]) -> None:
+    def __init__(self, events: AsyncIterator[bytes], *, on_end: Callable[[], None]) -> None:
         super().__init__(events, headers={"X-Accel-Buffering": "no"})
-        self._seconds, self._on_end = seconds, on_end
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with service_in(scope).time_limit():
                 await super().__call__(scope, receive, send)
         except TimeoutError:
             # Without the end that HTTP requires, so that a client which still reads notices.

@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import onnxruntime
 import pytest
 from service_workplace import Running, stuck, until
 
 from foretell.errors import SettingsError
+from foretell.runtime import gates
 from foretell.service.limits import Limits, has_more_words
 
 JSON = {"Content-Type": "application/json"}
@@ -147,3 +149,52 @@ def test_long_texts_are_counted_in_no_time(text: str) -> None:
     began = time.process_time()
     has_more_words(text, 20_000)
     assert time.process_time() - began < 0.5
+
+
+def test_values_of_each_word_have_one_budget(narrow: Running) -> None:
+    half = "b " * 26
+    for path, more in (("/v1/explain", {}), ("/v1/score", {"words": True})):
+        both = narrow.post(path, {"texts": [half, half], **more})
+        assert (both.status_code, both.json()["error"]["code"]) == (422, "text_too_long")
+        assert narrow.post(path, {"texts": [half], **more}).status_code == 200
+    # One number for a text: each may have as many words as are allowed.
+    assert narrow.post("/v1/score", {"texts": [half, half]}).status_code == 200
+    assert narrow.post("/v1/classify", {"texts": [half, half]}).status_code == 200
+    echo = {"model": "notes", "prompt": half, "max_tokens": 0, "echo": True, "logprobs": 0}
+    assert narrow.post("/v1/completions", echo).status_code == 200
+    for more in ({"prompt": [half, half]}, {"n": 2}):
+        refused = narrow.post("/v1/completions", {**echo, **more})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "text_too_long")
+
+
+LONG = "good bad " * 9_000
+EXPENSIVE: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/score", {"texts": [LONG] * 40}),
+    ("/v1/score", {"texts": LONG, "words": True}),
+    ("/v1/next", {"texts": [LONG] * 40}),
+    ("/v1/states", {"model": "notes", "text": LONG}),
+    ("/v1/completions", {"model": "notes", "prompt": LONG, "max_tokens": 9_000, "n": 16}),
+    ("/v1/completions", {"model": "notes", "prompt": LONG, "max_tokens": 0, "echo": True, "logprobs": 1}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), EXPENSIVE)
+def test_threads_stop_when_the_time_has_passed(
+    impatient: Running, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any]
+) -> None:
+    """Without a check in the loops, the threads go on for up to a minute after the 503."""
+    owner, name = (gates, "_sigmoid") if "states" in path else (onnxruntime.InferenceSession, "run")
+    really, calls = getattr(owner, name), []
+
+    def slow(*arguments: Any, **how: Any) -> Any:
+        calls.append(0)
+        time.sleep(0.02)
+        return really(*arguments, **how)
+
+    monkeypatch.setattr(owner, name, slow)
+    answer = impatient.post(path, body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "timeout")
+    time.sleep(0.2)
+    calls.clear()
+    time.sleep(0.2)
+    assert not calls

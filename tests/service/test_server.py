@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from service_workplace import Running, running
+from service_workplace import Running, running, stuck, until
 
 from foretell.errors import ForetellError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -71,6 +75,59 @@ def test_what_was_accepted_is_answered_before_the_end(
             pytest.fail("it still listens")
         go.set()
         assert [each.result().status_code for each in asked] == [200, 200, 200]
+
+
+def test_what_takes_longer_than_the_grace_period_gets_a_typed_error(
+    models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.service.server.GRACE_SECONDS", 0.3)
+    with ThreadPoolExecutor(4) as pool, stuck(monkeypatch) as come, running(*models) as it:
+        asked = [pool.submit(httpx.post, f"{it.url}/v1/classify", json={"texts": "a"}) for _ in range(3)]
+        assert come.wait(5)
+        until(lambda: it.service.models.waiting.count == 3)
+        began = time.monotonic()
+        it.server.stop()
+        answers = [each.result() for each in asked]
+        assert time.monotonic() - began < 5
+        assert {each.status_code for each in answers} == {503}
+        assert {each.json()["error"]["code"] for each in answers} == {"stopping"}
+        assert not it.service.end_threads(0.1), "they are stuck"
+
+
+_SERVE = """
+import sys, time
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.service import server
+server.GRACE_SECONDS, server.TYPED_SECONDS = 0.3, 1.0
+
+def forever(self, texts, **how):
+    print("stuck", flush=True)
+    time.sleep(60)
+LabelsRuntime.classify = forever
+from foretell.cli.entry import main
+sys.exit(main(["serve", sys.argv[1], "--port", "0"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_a_thread_that_hangs_does_not_keep_the_process(models: tuple[Path, Path]) -> None:
+    command = [sys.executable, "-c", _SERVE, str(models[0])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            where = re.search(r"http://\S+?(?=;)", process.stderr.readline())
+            assert where is not None
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(httpx.post, f"{where[0]}/v1/classify", json={"texts": "a"}, timeout=30)
+                assert process.stdout.readline() == "stuck\n"
+                began = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                assert asked.result().json()["error"]["code"] == "stopping"
+                assert process.wait(20) == 0
+                assert time.monotonic() - began < 10
+        finally:
+            process.kill()
 
 
 def test_a_head_that_does_not_come_closes_the_connection(

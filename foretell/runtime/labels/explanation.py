@@ -24,6 +24,7 @@ from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.explained import Explained, Word
+from foretell.runtime.stopping import check_stopped
 from foretell.text.tokenizer import Span
 
 __all__ = ["Explanation", "Word", "explain"]
@@ -221,6 +222,7 @@ def _made_by_removal(
     owner: list[int] = []
     gap: list[int] = []
     for i in range(len(ids)):
+        check_stopped()
         before, after = ids[max(0, i - reach) : i], ids[i + 1 : i + 1 + reach]
         # Padding separates the neighbours of different words: no n-gram contains it.
         context = [*before, *after, 0]

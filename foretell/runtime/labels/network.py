@@ -16,6 +16,7 @@ from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError
 from foretell.runtime.session import Session, Threads
+from foretell.runtime.stopping import check_stopped
 from foretell.text.padding import pad_end, pad_front
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class LabelsNetwork:
 
         # A single batch stays on this thread: another one would cost a tenth of a millisecond.
         for _ in map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches):
-            pass
+            # What the other threads have not begun is then cancelled.
+            check_stopped()
         return probabilities
 
     def variants(self, ids: list[int], without: list[int], ends: list[int]) -> Probabilities:

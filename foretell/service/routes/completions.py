@@ -138,7 +138,7 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     try:
         if body.stream:
             events = await with_first(answer.events())
-            return EventStream(events, seconds=service.limits.seconds, on_end=end)
+            return EventStream(events, on_end=end)
         response = await answer.response()
     except BaseException as error:
         end()
@@ -234,7 +234,10 @@ class _Answer:
 def _continuations(body: CompletionRequest, prompts: list[str], limits: Limits) -> list[Continuation]:
     """Return the continuations to write: n for each prompt. Sample i has the seed `seed` + i."""
     n = body.n or 1
-    limits.check_texts(prompts, param="prompt", status=_STATUS)
+    by_word = bool(body.echo) and body.logprobs is not None
+    limits.check_texts(prompts, param="prompt", status=_STATUS, by_word=by_word)
+    if by_word and n > 1:
+        limits.check_texts(prompts * n, param="n", status=_STATUS, by_word=True)
     if len(prompts) * n > limits.texts:
         message = f"expected at most {limits.texts} continuations, found {len(prompts) * n}"
         raise invalid(message, param="n", status=_STATUS)

@@ -109,7 +109,7 @@ async def classify(body: ClassifyRequest, request: Request) -> Response:
 )
 async def explain(body: ExplainRequest, request: Request) -> Response:
     """Return the label of each text, the effect of each word, and the probability along the text."""
-    prediction = Prediction(request, "explain", body.model, body.texts, job="labels")
+    prediction = Prediction(request, "explain", body.model, body.texts, job="labels", by_word=True)
     return await prediction.response(partial(_explain, prediction.model.labels), prediction.texts)
 
 

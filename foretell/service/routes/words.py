@@ -127,7 +127,7 @@ async def next_words(body: NextRequest, request: Request) -> Response:
 )
 async def score(body: ScoreRequest, request: Request) -> Response:
     """Return the probability of each text and, with `words`, of each of its words."""
-    prediction = Prediction(request, "score", body.model, body.texts, job="words")
+    prediction = Prediction(request, "score", body.model, body.texts, job="words", by_word=body.words)
     items = [
         _Score(index, text, body.words, body.top, body.start) for index, text in enumerate(prediction.texts)
     ]
