@@ -33,7 +33,7 @@ def new_directory(target: Path) -> Iterator[Path]:
 
     Directories that a killed process left there more than a day ago are deleted too.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_directories(target.parent)
     _remove_abandoned(target)
     new = target.with_name(f"{_prefix(target)}{secrets.token_hex(4)}{_TEMPORARY}")
     new.mkdir()
@@ -49,6 +49,42 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file that another library has written is on disk."""
+    # Windows syncs only what was opened for writing.
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all, also if the power fails: a reader sees the old or the new one.
+
+    Raises:
+        OSError: it cannot be written; the old file is unchanged.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.unlink(missing_ok=True)
+        write_synced(temporary, content)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and its parents where they are missing, and wait until their names are on disk."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        sync_directory(each.parent)
 
 
 def sync_directory(path: Path) -> None:

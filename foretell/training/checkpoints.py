@@ -4,7 +4,8 @@ A checkpoint is a folder with two files::
 
     checkpoint-00000007/
       arrays.safetensors   weights, optimiser slots, carried states: anything that is an array
-      state.json           step, position in the data, best so far; and the SHA-256 of both parts
+      state.json           step, position in the data, best so far; and the SHA-256 of each part, of the
+                           request of the run, and of all these together
 
 It is written under a temporary name, synced and renamed, so a reader sees all of it or none; two are kept, so
 that a damaged newest one costs a minute of training and not the run.
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -27,9 +27,11 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from foretell.artifacts.replacement import make_directories, sync_directory, sync_file, write_synced
 from foretell.errors import RunError
 
-_ARRAYS, _STATE, _PREFIX = "arrays.safetensors", "state.json", "checkpoint-"
+_ARRAYS, _STATE, _PREFIX, _DIGITS = "arrays.safetensors", "state.json", "checkpoint-", 8
+_EARLIER = {"step", "arrays_sha256", "state_sha256", "state"}
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ class Checkpoints:
         folder: where they lie; made by the first `save`.
         every: seconds between two checkpoints, 60 by default.
         keep: how many of the newest checkpoints to keep, 2 by default.
+        request: the SHA-256 of the run's request; a checkpoint of another request is not read.
 
     Attributes:
         newest_step: the step of the checkpoint that was last saved or read, or None.
     """
 
-    def __init__(self, folder: Path, every: float = 60.0, keep: int = 2) -> None:
-        self.folder, self.every, self.keep = folder, every, keep
+    def __init__(self, folder: Path, every: float = 60.0, keep: int = 2, request: str = "") -> None:
+        self.folder, self.every, self.keep, self._request = folder, every, keep, request
         self.newest_step: int | None = None
         self._last = time.monotonic()
 
@@ -81,45 +84,54 @@ class Checkpoints:
         Raises:
             RunError: the disk is full or read-only; the earlier checkpoints are as they were.
         """
-        number = max(self._numbers(), default=0) + 1
-        final = self.folder / f"{_PREFIX}{number:08d}"
-        temporary = self.folder / f".{final.name}.tmp"
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            _write(temporary, step, arrays, state)
-            temporary.rename(final)
-            _sync(self.folder)
+            final = self._save(step, arrays, state)
         # safetensors reports a full disk as its own error.
         except (OSError, SafetensorError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
             raise RunError(
                 expected="room for a checkpoint",
                 found=str(error),
                 where=str(self.folder),
                 fix="make room there, then resume",
             ) from error
-        for old in sorted(self._numbers())[: -self.keep]:
-            shutil.rmtree(self.folder / f"{_PREFIX}{old:08d}", ignore_errors=True)
         self._last, self.newest_step = time.monotonic(), step
         return final
 
+    def _save(
+        self, step: int, arrays: Mapping[str, npt.NDArray[np.generic]], state: Mapping[str, object]
+    ) -> Path:
+        make_directories(self.folder)
+        final = self.folder / f"{_PREFIX}{max(self._numbers(), default=0) + 1:0{_DIGITS}d}"
+        temporary = self.folder / f".{final.name}.tmp"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            _write(temporary, step, arrays, state, self._request)
+            temporary.rename(final)
+            sync_directory(self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        # Last: until the new one is on disk, the old ones are all there is.
+        for old in sorted(self._numbers())[: -self.keep]:
+            shutil.rmtree(self.folder / f"{_PREFIX}{old:08d}", ignore_errors=True)
+        return final
+
     def latest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole, or None where there is none.
+        """Return the newest checkpoint that is whole and of this run, or None where there is none.
 
         Raises:
-            RunError: there are checkpoints and every one of them is damaged.
+            RunError: there are checkpoints and every one of them is damaged or of another run.
         """
         numbers = sorted(self._numbers(), reverse=True)
         for number in numbers:
-            checkpoint = _read(self.folder / f"{_PREFIX}{number:08d}")
+            checkpoint = _read(self.folder / f"{_PREFIX}{number:08d}", self._request)
             if checkpoint is not None:
                 self.newest_step = checkpoint.step
                 return checkpoint
         if numbers:
             raise RunError(
                 expected="a whole checkpoint",
-                found=f"{len(numbers)} damaged",
+                found=f"{len(numbers)} damaged or of another run",
                 where=str(self.folder),
                 fix="restart the training",
             )
@@ -127,11 +139,15 @@ class Checkpoints:
 
     def _numbers(self) -> list[int]:
         names = (path.name.removeprefix(_PREFIX) for path in self.folder.glob(f"{_PREFIX}*"))
-        return [int(name) for name in names if name.isdecimal()]
+        return [int(name) for name in names if len(name) == _DIGITS and name.isdecimal()]
 
 
 def _write(
-    folder: Path, step: int, arrays: Mapping[str, npt.NDArray[np.generic]], state: Mapping[str, object]
+    folder: Path,
+    step: int,
+    arrays: Mapping[str, npt.NDArray[np.generic]],
+    state: Mapping[str, object],
+    request: str,
 ) -> None:
     # safetensors writes memory in its own order: another order than C would be read back wrongly.
     save_file({name: np.array(value, order="C") for name, value in arrays.items()}, folder / _ARRAYS)
@@ -140,22 +156,27 @@ def _write(
         "step": step,
         "arrays_sha256": _hash_file(folder / _ARRAYS),
         "state_sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "state": text,
+        "request_sha256": request,
     }
-    (folder / _STATE).write_text(json.dumps(record, indent=1), encoding="utf-8")
-    for path in (folder / _ARRAYS, folder / _STATE, folder):
-        _sync(path)
+    full = {**record, "record_sha256": _hash_record(record), "state": text}
+    sync_file(folder / _ARRAYS)
+    write_synced(folder / _STATE, json.dumps(full, indent=1).encode())
+    sync_directory(folder)
 
 
-def _read(folder: Path) -> Checkpoint | None:
-    """Return the checkpoint in `folder`, or None if anything about it is not as it was written."""
+def _read(folder: Path, request: str) -> Checkpoint | None:
+    """Return the checkpoint in `folder`; None if it is not as it was written, or of another request."""
     try:
         record = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         text: str = record["state"]
-        whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest() and record[
-            "arrays_sha256"
-        ] == _hash_file(folder / _ARRAYS)
-        if not whole:
+        parts = {name: value for name, value in record.items() if name not in ("record_sha256", "state")}
+        # Checkpoints of an earlier version name no request, and do not hash their step.
+        if record.keys() != _EARLIER and (
+            record["record_sha256"] != _hash_record(parts) or record["request_sha256"] != request
+        ):
+            return None
+        is_whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+        if not is_whole or record["arrays_sha256"] != _hash_file(folder / _ARRAYS):
             return None
         return Checkpoint(int(record["step"]), load_file(folder / _ARRAYS), json.loads(text), folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
@@ -167,9 +188,5 @@ def _hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _hash_record(parts: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,7 @@ It lies beside the model directory that it will become part of, `<out>.run/` for
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -22,12 +23,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from foretell.aliases import SETTINGS, current_names
 from foretell.artifacts.directory import check_writable, write_model
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
+from foretell.artifacts.replacement import (
+    make_directories,
+    new_directory,
+    replace_file,
+    sync_directory,
+    take_place,
+    write_synced,
+)
 from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
 from foretell.training.budget import Budget
@@ -35,12 +44,13 @@ from foretell.training.checkpoints import Checkpoints
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
 from foretell.training.report import write_report
+from foretell.training.run_lock import RunLock
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _REQUEST, _METRICS = "request.json", "metrics.jsonl"
-_CHECKPOINTS, _CACHE, _LOCK = "checkpoints", "cache", "lock"
+_CHECKPOINTS, _CACHE = "checkpoints", "cache"
 
 # What decides the result: a run is resumed only where these are the same.
 _DECISIVE = ("job", "preset", "settings", "data")
@@ -78,12 +88,16 @@ class Run:
         interrupt: whether it has to stop.
     """
 
-    def __init__(self, options: TrainOptions, minutes: float) -> None:
+    def __init__(self, options: TrainOptions, minutes: float, lock: RunLock) -> None:
         self.options, self.out, self.folder = options, options.out, folder_of(options.out)
-        self.checkpoints = Checkpoints(self.folder / _CHECKPOINTS, every=options.checkpoint_seconds)
+        self.checkpoints = Checkpoints(
+            self.folder / _CHECKPOINTS,
+            every=options.checkpoint_seconds,
+            request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
+        )
         self.budget = Budget(minutes, options.started)
         self.interrupt = Interrupt(options.stop_after_steps)
-        self._lock = _lock(self.folder / _LOCK)
+        self._lock = lock
         self._writer: tf.summary.SummaryWriter | None = None
         if options.tensorboard is not None:
             import tensorflow as tf
@@ -110,11 +124,16 @@ class Run:
             "data": request.data,
             "sources": request.sources,
         }
-        if options.resume:
-            _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
-        else:
-            _make_folder(full, options)
-        return cls(options, request.settings.minutes)
+        lock = _lock(options)
+        try:
+            if options.resume:
+                _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
+            else:
+                _make_folder(full, options)
+            return cls(options, request.settings.minutes, lock)
+        except BaseException:
+            lock.release()
+            raise
 
     @property
     def cache(self) -> Path:
@@ -163,9 +182,7 @@ class Run:
             # The last line may be incomplete, where the process was killed.
             except (ValueError, KeyError):
                 continue
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        temporary.replace(path)
+        replace_file(path, "".join(kept).encode())
 
     def finish(self, model: Model) -> None:
         """Write the report and the model directory, and move this run into it.
@@ -186,16 +203,15 @@ class Run:
             self._clean_up()
 
     def _clean_up(self) -> None:
-        """Delete what only a run in progress needs; the cache is as large as the corpus."""
+        """Delete the cache, which is as large as the corpus and needed by a run in progress only."""
         shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
-        (self.out / RUN / _LOCK).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Release the run to other processes."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self._lock.close()
+        self._lock.release()
 
     def __enter__(self) -> Run:
         self.interrupt.__enter__()
@@ -251,9 +267,22 @@ def read_request(out: Path | str) -> dict[str, object]:
     return asked
 
 
+def _lock(options: TrainOptions) -> RunLock:
+    """Hold the lock of a run that begins or is resumed."""
+    folder = folder_of(options.out)
+    if options.resume:
+        read_request(options.out)
+    else:
+        check_writable(options.out)
+        try:
+            make_directories(folder.parent)
+        except OSError as error:
+            raise _not_writable(folder, error) from error
+    return RunLock(folder)
+
+
 def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
-    """Make the folder of a new run."""
-    check_writable(options.out)
+    """Make the folder of a new run, with its request or not at all."""
     folder = folder_of(options.out)
     _refuse_foreign(folder)
     # Nothing is lost with a run that ended before its first checkpoint.
@@ -264,17 +293,18 @@ def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
             where=str(folder),
             fix="continue it with resume, or delete it with restart",
         )
-    if folder.exists():
-        _lock(folder / _LOCK).close()
-        shutil.rmtree(folder)
+    full = {**request, "command_line": sys.argv, "started": time.time()}
     try:
-        folder.mkdir(parents=True)
-        full = {**request, "command_line": sys.argv, "started": time.time()}
-        (folder / _REQUEST).write_text(json.dumps(full, indent=1, default=str), encoding="utf-8")
+        with new_directory(folder) as new:
+            write_synced(new / _REQUEST, json.dumps(full, indent=1, default=str).encode())
+            sync_directory(new)
+            take_place(new, folder)
     except OSError as error:
-        raise RunError(
-            expected="a folder that can be written", found=str(error), where=str(folder.parent)
-        ) from error
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> RunError:
+    return RunError(expected="a folder that can be written", found=str(error), where=str(folder.parent))
 
 
 def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> None:
@@ -304,24 +334,3 @@ def _refuse_foreign(folder: Path) -> None:
             where=str(folder),
             fix="choose another out",
         )
-
-
-def _lock(path: Path) -> IO[str]:
-    """Hold `path` for this process, until it is closed or the process ends."""
-    file = path.open("w", encoding="utf-8")
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    # Windows has no fcntl: there nothing guards against two trainings in one folder.
-    except ImportError:
-        pass
-    except OSError as error:
-        file.close()
-        raise RunError(
-            expected="one training at a time",
-            found="another process that trains there",
-            where=str(path.parent),
-            fix="wait for it, or choose another out",
-        ) from error
-    return file

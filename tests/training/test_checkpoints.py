@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,3 +88,78 @@ def test_a_disk_that_refuses_leaves_the_earlier_one(tmp_path: Path, monkeypatch:
 def test_due_on_a_clock(tmp_path: Path) -> None:
     assert not Checkpoints(tmp_path, every=60).due()
     assert Checkpoints(tmp_path, every=0).due()
+
+
+def test_every_value_of_the_record_is_hashed(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, request="a" * 64)
+    checkpoints.save(1, {"x": np.zeros(3)}, {})
+    path = checkpoints.save(2, {"x": np.ones(3)}, {"epoch": 2}) / "state.json"
+    record = json.loads(path.read_text())
+    changes: list[dict[str, Any]] = [
+        {"step": 3}, {"step": 2.0}, {"step": "2"}, {"state": '{"epoch": 3}'}, {"request_sha256": "b" * 64},
+        {"record_sha256": "0" * 64}, {"arrays_sha256": "0" * 64}, {"more": 1},
+    ]  # fmt: skip
+    for change in changes:
+        path.write_text(json.dumps({**record, **change}))
+        assert checkpoints.latest().step == 1, change
+    for name in record:
+        path.write_text(json.dumps({key: value for key, value in record.items() if key != name}))
+        assert checkpoints.latest().step == 1, name
+    path.write_text(json.dumps(record))
+    assert checkpoints.latest().step == 2
+
+
+def test_every_flipped_bit_of_a_record_is_caught(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"x": np.zeros(3)}, {})
+    path = checkpoints.save(2, {"x": np.ones(3)}, {"epoch": 2}) / "state.json"
+    content = path.read_bytes()
+    whole = json.loads(content)
+    for at in range(len(content)):
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << (at % 8)
+        path.write_bytes(flipped)
+        read = checkpoints.latest()
+        # White space between the values holds nothing.
+        assert read.step == 1 or json.loads(flipped) == whole, content[max(0, at - 9) : at + 9]
+
+
+def test_a_checkpoint_of_another_run_is_not_read(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, request="a" * 64).save(1, {"x": np.zeros(3)}, {})
+    other = Checkpoints(tmp_path, request="b" * 64)
+    with pytest.raises(RunError, match="1 damaged or of another run"):
+        other.latest()
+    other.save(2, {"x": np.zeros(3)}, {})
+    assert other.latest().step == 2
+
+
+def test_checkpoints_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    path = Checkpoints(tmp_path).save(5, {"x": np.ones(3)}, {"epoch": 2}) / "state.json"
+    record = json.loads(path.read_text())
+    for name in ("request_sha256", "record_sha256"):
+        del record[name]
+    path.write_text(json.dumps(record))
+    assert Checkpoints(tmp_path, request="a" * 64).latest().step == 5
+
+
+def test_a_folder_that_cannot_be_made_or_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="room for a checkpoint"):
+        Checkpoints(tmp_path / "file" / "checkpoints").save(1, {}, {})
+
+
+def test_old_ones_are_removed_after_the_new_one_is_on_disk(tmp_path: Path, monkeypatch) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    for step in (1, 2):
+        checkpoints.save(step, {"x": np.zeros(3)}, {})
+    real, seen = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        seen.append(len(list(tmp_path.glob("checkpoint-*"))))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    checkpoints.save(3, {"x": np.zeros(3)}, {})
+    # The arrays, the record, the folder of both, and at last the name: two old ones and the new one.
+    assert seen == [2, 2, 2, 3]
+    assert len(list(tmp_path.glob("checkpoint-*"))) == 2

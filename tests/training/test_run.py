@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import signal
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, Interrupted, RunError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training import run_lock
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, is_unfinished, read_request
+from foretell.training.run_lock import RunLock
 
 REQUEST = Request(job="words", settings=WordsSettings(units=8), data="abc")
 
@@ -112,6 +116,93 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     with opened(tmp_path / "m"), pytest.raises(RunError, match="another process"):
         opened(tmp_path / "m")
+
+
+def test_its_lock_is_not_in_the_folder_and_goes_with_the_run(tmp_path: Path) -> None:
+    with opened(tmp_path / "m") as run:
+        assert [path.name for path in run.folder.iterdir()] == ["request.json"]
+        assert (tmp_path / ".m.run.lock").exists()
+    assert not (tmp_path / ".m.run.lock").exists()
+    with pytest.raises(RunError, match="units"):
+        opened(tmp_path / "m", dataclasses.replace(REQUEST, settings=WordsSettings(units=9)), resume=True)
+    assert not (tmp_path / ".m.run.lock").exists()
+
+
+def test_one_of_many_that_begin_at_once_trains(tmp_path: Path) -> None:
+    """With a lock in the folder, which is deleted and made anew, two of them train in every tenth round."""
+    holders, together, refused = [], [], []
+
+    def begin(start: threading.Barrier) -> None:
+        start.wait()
+        for _ in range(12):
+            try:
+                run = opened(tmp_path / "m", restart=True)
+            except RunError:
+                refused.append(0)
+                continue
+            holders.append(0)
+            together.append(len(holders))
+            run.checkpoints.save(1, {"x": np.zeros(2)}, {})
+            together.append(len(holders))
+            holders.pop()
+            run.close()
+
+    start = threading.Barrier(6)
+    threads = [threading.Thread(target=begin, args=(start,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused
+    assert set(together) == {1}
+
+
+def test_a_lock_whose_file_was_deleted_meanwhile_is_not_one(tmp_path: Path, monkeypatch) -> None:
+    first = RunLock(tmp_path / "m.run")
+    real, turns = run_lock._is_at, []
+
+    def is_at(file: Any, path: Path) -> bool:
+        if not turns:
+            turns.append(0)
+            path.unlink()
+        return real(file, path)
+
+    monkeypatch.setattr(run_lock, "_is_at", is_at)
+    first.release()
+    with RunLock(tmp_path / "m.run") as lock:
+        assert turns
+        assert lock.path.exists()
+        with pytest.raises(RunError, match="another process"):
+            RunLock(tmp_path / "m.run")
+
+
+def test_its_request_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    """At each sync and rename the process may end: the run is then absent, or can be resumed."""
+    fsync, rename = os.fsync, Path.rename
+    for stop_at in range(1, 20):
+        out, steps = tmp_path / str(stop_at) / "m", []
+
+        def step(real_step: Any, *given: Any, steps: list[int] = steps, stop_at: int = stop_at) -> Any:
+            steps.append(0)
+            if len(steps) == stop_at:
+                raise KeyboardInterrupt
+            return real_step(*given)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", partial(step, fsync))
+            patch.setattr(Path, "rename", lambda path, to, step=step: step(rename, path, to))
+            try:
+                opened(out).close()
+            except KeyboardInterrupt:
+                pass
+            else:
+                break
+        if folder_of(out).exists():
+            assert read_request(out)["data"] == "abc"
+        opened(out).close()
+        opened(out, resume=True).close()
+    # The parent's name, the request, its folder, the rename and the name.
+    assert stop_at >= 6
 
 
 def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:

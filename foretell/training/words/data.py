@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from foretell.artifacts.replacement import make_directories, replace_file, sync_directory
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError, RunError
@@ -22,6 +23,7 @@ from foretell.text.line_encoder import LineEncoder
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Listener, Note
 from foretell.training.run import Run
+from foretell.training.words.cache import is_recorded, record
 
 NONE = -1
 """The target of a position that is left out of the loss."""
@@ -120,7 +122,7 @@ def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
     temporary = path.with_suffix(".tmp")
     count = 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(path.parent)
         with temporary.open("wb") as file:
             _write_header(file, dtype, 0)
             for batch in batches_of_lines(lines):
@@ -132,12 +134,22 @@ def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
             # NumPy's header has room for a longer first axis, so the true length fits in the same place.
             file.seek(0)
             _write_header(file, dtype, count)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
+        sync_directory(path.parent)
     except OSError as error:
-        raise RunError(
-            expected="disk space for the corpus as token ids", found=str(error), where=str(path.parent)
-        ) from error
+        raise _no_space(path, error) from error
     return count
+
+
+def _no_space(path: Path, error: OSError) -> RunError:
+    return RunError(
+        expected="disk space for the corpus as token ids",
+        found=str(error),
+        where=str(path.parent),
+        fix="make room there, then resume",
+    )
 
 
 def _write_header(file: IO[bytes], dtype: np.dtype[np.generic], count: int) -> None:
@@ -278,8 +290,8 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
 
 
 def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Listener) -> Tokenizer:
-    """Return the tokenizer at `path`; if there is none, count the words of the corpus and write it."""
-    if path.exists():
+    """Return the tokenizer at `path`; if there is no whole one, count the words and write it."""
+    if is_recorded(path):
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
     listener(Note(text="counting the words of the corpus"))
     tokenizer = Tokenizer.train(
@@ -291,18 +303,24 @@ def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Li
     )
     if tokenizer.size < 2:
         raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(tokenizer.to_json(), encoding="utf-8")
-    temporary.replace(path)
+    try:
+        make_directories(path.parent)
+        replace_file(path, tokenizer.to_json().encode())
+        record(path)
+    except OSError as error:
+        raise _no_space(path, error) from error
     return tokenizer
 
 
 def _token_file(path: Path, corpus: Corpus, tokenizer: Tokenizer, listener: Listener) -> TokenFile:
-    """Open the token file at `path`; if there is none, encode the corpus into it."""
-    if not path.exists():
+    """Open the token file at `path`; if there is no whole one, encode the corpus into it."""
+    if not is_recorded(path):
         listener(Note(text=f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} words"))
         write_tokens(path, corpus, tokenizer)
+        try:
+            record(path)
+        except OSError as error:
+            raise _no_space(path, error) from error
     return TokenFile(path)
 
 

@@ -121,3 +121,36 @@ def test_a_corpus_needs_two_different_words(tmp_path: Path) -> None:
         tokenized(run, Corpus.from_texts(["same same"], name="x"), None, settings),
     ):
         pass
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "no record", "another record"])
+@pytest.mark.parametrize("name", ["tokens.npy", "tokenizer.json"])
+def test_a_damaged_cache_is_made_anew(tmp_path: Path, name: str, damage: str) -> None:
+    """Used unchecked, a token file with a flipped bit trains another model, without an error."""
+    corpus = noisy_corpus(9_000)
+    request = Request(job="words", settings=SMALL, data="x")
+
+    def read(resume: bool) -> tuple[str, bytes]:
+        options = TrainOptions(out=tmp_path / "m", resume=resume)
+        with Run.open(request, options) as run, tokenized(run, corpus, None, SMALL) as tokens:
+            return tokens.tokenizer.to_json(), tokens.train.read(0, len(tokens.train)).tobytes()
+
+    before = read(resume=False)
+    path = tmp_path / "m.run" / "cache" / name
+    content = path.read_bytes()
+    if damage == "flip":
+        path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
+    elif damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "no record":
+        path.write_bytes(content[:-2])
+        path.with_name(f"{name}.sha256.json").unlink()
+    else:
+        path.with_name(f"{name}.sha256.json").write_text("[]")
+        path.write_bytes(content[:-2])
+    assert read(resume=True) == before
+    assert path.read_bytes() == content
+    # A whole one is used.
+    written = path.stat().st_mtime_ns
+    assert read(resume=True) == before
+    assert path.stat().st_mtime_ns == written

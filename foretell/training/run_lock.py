@@ -1,0 +1,85 @@
+"""The lock of a run: one process at a time trains for a model directory.
+
+It is a file beside the run's folder, so that it is held while the folder is deleted and made anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from foretell.errors import RunError
+
+
+class RunLock:
+    """Holds the lock of the run in `folder` until `release`, or until the process ends.
+
+    Windows has no `flock`: there nothing guards against two trainings in one folder.
+
+    Args:
+        folder: the run's folder, which need not exist; its parent must.
+
+    Raises:
+        RunError: another process holds it, or the file cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder.with_name(f".{folder.name}.lock")
+        while True:
+            file = _locked(self.path, folder)
+            # Another process may have deleted the file since it was opened: its lock is worth nothing.
+            if _is_at(file, self.path):
+                break
+            file.close()
+        self._file = file
+
+    def release(self) -> None:
+        """Release the lock. Calling it again does nothing."""
+        if not self._file.closed:
+            # Before it is released: the file is deleted by whoever holds it, and by no one else.
+            self.path.unlink(missing_ok=True)
+            self._file.close()
+
+    def __enter__(self) -> RunLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _locked(path: Path, folder: Path) -> IO[str]:
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            expected="a folder that can be written", found=str(error), where=str(folder.parent)
+        ) from error
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass
+    except OSError as error:
+        file.close()
+        raise RunError(
+            expected="one training at a time",
+            found="another process that trains there",
+            where=str(folder),
+            fix="wait for it, or choose another out",
+        ) from error
+    return file
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Return whether an open file is the one that has this name."""
+    if os.name == "nt":
+        return True
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
