@@ -23,33 +23,21 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
-from foretell.aliases import CONFIG, FILES, METRICS, current_names
-from foretell.arrays import Array
+from foretell.aliases import FILES
 from foretell.artifacts import manifest, replacement
-from foretell.artifacts.model import Model, check_model, wrong_weights
-from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
-from foretell.config import Settings, from_dict, to_dict
-from foretell.errors import ArtifactError, ChangedFileError, SettingsError
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.ngrams.interpolation import Interpolation
-from foretell.ngrams.kneser_ney import KneserNey
-from foretell.ngrams.linear import LinearModel
-from foretell.text.tokenizer import Tokenizer
-
-Part = TypeVar("Part")
+from foretell.artifacts.model import Model, check_model
+from foretell.artifacts.stored_model import read_stored, shapes_of, weights_of
+from foretell.artifacts.weights import Weights, check_size, check_weights, network_size
+from foretell.config import to_dict
+from foretell.errors import ArtifactError
 
 # The parts that only some models have.
 _PARTS = (manifest.LINEAR, manifest.KNESER_NEY)
-_READ = (manifest.CONFIG, manifest.TOKENIZER, manifest.METRICS, manifest.ONNX)
 
 # File managers and sync tools create these in any folder; they contain no data of the user.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -135,7 +123,7 @@ def open_verified(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its parts do not fit each other.
     """
-    return _consistently(Path(path), _READ, _read)
+    return _consistently(Path(path), with_weights=False)
 
 
 def read_model(path: str | Path) -> Model:
@@ -145,12 +133,7 @@ def read_model(path: str | Path) -> Model:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: see each class.
         ArtifactError: it cannot be read, or its weights are not those of its network.
     """
-
-    def read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.Entry]) -> Model:
-        model = _read(path, contents, entries)
-        return replace(model, weights=_weights(model, contents[manifest.WEIGHTS]))
-
-    return _consistently(Path(path), (*_READ, manifest.WEIGHTS), read)
+    return _consistently(Path(path), with_weights=True)
 
 
 def read_weights_of(model: Model) -> Weights:
@@ -161,16 +144,7 @@ def read_weights_of(model: Model) -> Weights:
         OSError: it cannot be read.
     """
     content = manifest.read_verified(model.directory, manifest.WEIGHTS, model.files[manifest.WEIGHTS])
-    return _weights(model, content)
-
-
-def _weights(model: Model, content: bytes) -> Weights:
-    try:
-        weights: Weights = load_safetensors(content)
-    except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
-        raise _unreadable(model.directory / manifest.WEIGHTS, error) from error
-    check_weights(weights, _shapes(model.settings, model.tokenizer, model.labels))
-    return weights
+    return weights_of(model.directory, content, shapes_of(model.settings, model.tokenizer, model.labels))
 
 
 def _take_in(run: Path, target: Path) -> None:
@@ -195,7 +169,7 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     weights = model.require_weights()
     check_model(model)
     check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
-    check_weights(weights, _shapes(model.settings, model.tokenizer, model.labels))
+    check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
     onnx = onnx_graph.build_onnx(model.settings, weights).SerializeToString()
     onnx_graph.check_onnx(onnx, model.settings, weights)
     version = _version()
@@ -235,89 +209,16 @@ def _config(model: Model, version: str) -> dict[str, object]:
     }
 
 
-def _consistently(
-    path: Path,
-    names: tuple[str, ...],
-    read: Callable[[Path, dict[str, bytes], dict[str, manifest.Entry]], Model],
-) -> Model:
-    """Verify every file of one manifest, and return what `read` makes of the contents of some of them."""
-
-    def verified(listed: manifest.Manifest) -> Model:
-        contents = {}
-        for name, entry in listed.entries.items():
-            current = FILES.get(name, name)
-            if current in (*names, *_PARTS):
-                contents[current] = manifest.read_verified(path, name, entry)
-            else:
-                manifest.verify(path, name, entry)
-        return read(path, contents, listed.entries)
-
+def _consistently(path: Path, *, with_weights: bool) -> Model:
+    """Return the model of one manifest, also while the directory is being replaced."""
     try:
-        return manifest.read_consistently(path, verified)
+        return manifest.read_consistently(
+            path, lambda listed: read_stored(path, listed, with_weights=with_weights)
+        )
     except OSError as error:
         raise ArtifactError(
             expected="a readable model", found=error.strerror or str(error), where=str(path)
         ) from error
-
-
-def _read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.Entry]) -> Model:
-    """Return the model of these files, name to content, without its weights."""
-    try:
-        config = json.loads(contents[manifest.CONFIG])
-        job = config["job"]
-        if job not in ("words", "labels"):
-            raise ValueError(f"the job {job!r}")
-        config = current_names(config, CONFIG[job])
-        model = Model(
-            job=job,
-            preset=config["preset"],
-            settings=from_dict(job, config["settings"]),
-            labels=config["labels"],
-            linear=_part(LinearModel.from_arrays, path / manifest.LINEAR, contents),
-            kneser_ney=_part(KneserNey.from_arrays, path / manifest.KNESER_NEY, contents),
-            tokenizer=Tokenizer.from_json(contents[manifest.TOKENIZER].decode()),
-            metrics=current_names(json.loads(contents[manifest.METRICS]), METRICS),
-            path=path,
-            written_by=str(config.get("foretell", "")),
-            files=entries,
-            onnx=contents[manifest.ONNX],
-        )
-    except (ValueError, KeyError, TypeError, SettingsError) as error:
-        raise _unreadable(path / manifest.CONFIG, error) from error
-    model = _combined(model, config)
-    check_model(model)
-    return model
-
-
-def _combined(model: Model, config: Mapping[str, object]) -> Model:
-    """Return the model with the weights that config.json gives for its ensemble or interpolation."""
-    kind = "ensemble" if model.job == "labels" else "interpolation"
-    values = config.get(kind)
-    try:
-        if kind == "ensemble":
-            return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
-        return replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
-    except ValueError as error:
-        raise wrong_weights(kind, str(error)[:200], model.path) from error
-
-
-def _part(read: Callable[[dict[str, Array]], Part], path: Path, contents: dict[str, bytes]) -> Part | None:
-    """Return a part that only some models have; None where there is no such file."""
-    if path.name not in contents:
-        return None
-    try:
-        return read(load_safetensors(contents[path.name]))
-    except Exception as error:  # safetensors raises its own exception, derived from nothing narrower
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ChangedFileError:
-    return ChangedFileError(
-        expected="a file of foretell",
-        found=str(error)[:200],
-        where=str(path),
-        fix="train the model again",
-    )
 
 
 def _check_ours(target: Path) -> None:
@@ -329,10 +230,6 @@ def _check_ours(target: Path) -> None:
     if foreign or (names and not manifest.is_model(target)):
         found = f"another file in it: {foreign[0]}" if foreign else "a directory of another program"
         raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)
-
-
-def _shapes(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> dict[str, tuple[int, ...]]:
-    return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
 
 
 def _json(value: object) -> bytes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +34,10 @@ KNESER_NEY = "kneser_ney.safetensors"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_AGAIN = "copy the model again, or train it again"
+
+MAX_MANIFEST, MAX_CONFIG = 1 << 20, 1 << 26
+"""Maximum bytes of the files whose size no other file gives."""
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 # A directory that is replaced faster than it is read gives up after this many attempts.
 _MAX_ATTEMPTS = 6
@@ -122,14 +129,11 @@ def read_manifest(path: Path) -> Manifest:
             fix="give the directory that --out named in training",
         )
     _check_version(path)
-    try:
-        content = (path / MANIFEST).read_bytes()
-    except FileNotFoundError as error:
-        raise _missing(path / MANIFEST) from error
+    content = _read(path / MANIFEST, MAX_MANIFEST)
     entries = _entries(path / MANIFEST, content)
     for name in FILES:
         if name not in entries:
-            raise _changed(path / MANIFEST, f"an entry for {name}", "none")
+            raise changed(path / MANIFEST, f"an entry for {name}", "none")
     return Manifest(content, entries)
 
 
@@ -139,12 +143,9 @@ def verify(path: Path, name: str, entry: Entry) -> None:
     Raises:
         MissingFileError, ChangedFileError
     """
-    try:
-        _check_size(path / name, (path / name).stat().st_size, entry)
-        with (path / name).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise _missing(path / name) from error
+    with _open(path / name) as file:
+        _check_size(path / name, os.fstat(file.fileno()).st_size, entry)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     _check_digest(path / name, digest, entry)
 
 
@@ -154,11 +155,9 @@ def read_verified(path: Path, name: str, entry: Entry) -> bytes:
     Raises:
         MissingFileError, ChangedFileError
     """
-    try:
-        content = (path / name).read_bytes()
-    except FileNotFoundError as error:
-        raise _missing(path / name) from error
-    _check_size(path / name, len(content), entry)
+    with _open(path / name) as file:
+        _check_size(path / name, os.fstat(file.fileno()).st_size, entry)
+        content = file.read(entry.size)
     _check_digest(path / name, hashlib.sha256(content).hexdigest(), entry)
     return content
 
@@ -178,44 +177,72 @@ def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     manifest = _parsed(content)
     files = manifest.get("files") if manifest is not None else None
     if not isinstance(files, dict):
-        raise _changed(path, "a JSON object with 'files'", "something else")
+        raise changed(path, "a JSON object with 'files'", "something else")
     entries = {}
     for name, values in files.items():
         if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:
-            raise _changed(path, "names of files in this directory", repr(name))
+            raise changed(path, "names of files in this directory", repr(name))
         size, sha256 = (
             (values.get("size"), values.get("sha256")) if isinstance(values, dict) else (None, None)
         )
         if type(size) is not int or not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise _changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
+            raise changed(path, f"the size and SHA-256 of {name}", repr(values)[:100])
         entries[name] = Entry(size, sha256)
     return entries
 
 
 def _check_size(path: Path, size: int, entry: Entry) -> None:
     if size != entry.size:
-        raise _changed(path, f"{entry.size} bytes", f"{size}")
+        raise changed(path, f"{entry.size} bytes", f"{size}")
 
 
 def _check_digest(path: Path, digest: str, entry: Entry) -> None:
     if digest != entry.sha256:
-        raise _changed(path, f"SHA-256 {entry.sha256[:12]}…", f"{digest[:12]}…")
+        raise changed(path, f"SHA-256 {entry.sha256[:12]}…", f"{digest[:12]}…")
 
 
 def _missing(path: Path) -> MissingFileError:
     return MissingFileError(expected="this file", found="none", where=str(path), fix=_COPY_AGAIN)
 
 
-def _changed(path: Path, expected: str, found: str) -> ChangedFileError:
+def changed(path: Path, expected: str, found: str) -> ChangedFileError:
+    """Return the error of a file that is not as it was written."""
     return ChangedFileError(expected=expected, found=found, where=str(path), fix=_COPY_AGAIN)
 
 
 def _object(path: Path) -> dict[str, object] | None:
     """Return the JSON object in a file; None where the file has none."""
     try:
-        return _parsed(path.read_bytes())
-    except OSError:
+        return _parsed(_read(path, MAX_CONFIG))
+    except (OSError, MissingFileError, ChangedFileError):
         return None
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > max_bytes:
+            raise changed(path, f"at most {max_bytes} bytes", str(size))
+        return file.read(max_bytes)
+
+
+def _open(path: Path) -> BufferedReader:
+    """Open a regular file, or a link to one. Anything else, such as a device, is not opened at all.
+
+    Raises:
+        MissingFileError, ChangedFileError
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise changed(path, "a regular file", "something else")
+        # Where a FIFO has taken its place since, to open it would wait for a writer.
+        file = open(os.open(path, os.O_RDONLY | _NO_WAIT), "rb")  # noqa: PTH123, SIM115
+    except FileNotFoundError as error:
+        raise _missing(path) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise changed(path, "a regular file", "something else")
+    return file
 
 
 def _parsed(content: bytes) -> dict[str, object] | None:

@@ -17,6 +17,8 @@ from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.linear import LinearModel
 from foretell.text.tokenizer import Tokenizer
 
+_MAX_ENSEMBLE_WEIGHT = 1e12
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
@@ -126,6 +128,12 @@ def _check_labels(model: Model) -> None:
         raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
     if ensemble.linear and model.linear is None:
         raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
+    if model.linear is not None and len(model.linear.bias) != (1 if len(labels) == 2 else len(labels)):
+        found = f"a linear model of {len(model.linear.bias)} columns for {len(labels)} labels"
+        raise wrong_weights("ensemble", found, model.path)
+    # Larger ones overflow, and infinity less infinity is no number.
+    if max(ensemble.network, ensemble.linear, *map(abs, ensemble.offsets)) > _MAX_ENSEMBLE_WEIGHT:
+        raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)
     if len(ensemble.offsets) not in (0, len(labels)):
         found = f"{len(ensemble.offsets)} offsets for {len(labels)} labels"
         raise wrong_weights("ensemble", found, model.path)
@@ -141,6 +149,8 @@ def _check_words(model: Model) -> None:
         found = "weights for a Kneser–Ney model that is not there"
     elif kneser_ney.size != model.tokenizer.size:
         found = f"a Kneser–Ney model of {kneser_ney.size:,} ids, a tokenizer of {model.tokenizer.size:,}"
+    elif not all(len(level.keys) for level in kneser_ney.levels):
+        found = "a Kneser–Ney model without n-grams of an order"
     elif n_weights != kneser_ney.order:
         found = f"{n_weights} weights for contexts of 0 to {kneser_ney.order - 1} words"
     else:

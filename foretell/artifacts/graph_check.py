@@ -1,0 +1,302 @@
+"""Check an ONNX graph against the settings of its model before ONNX Runtime reads it.
+
+ONNX Runtime allocates what a graph asks for, opens files that it names and computes its constant parts at
+once. So only what `onnx_graph` writes is let through: its operators, its inputs and outputs, and weights of
+the shapes that settings, tokenizer and labels determine, in the file itself.
+
+The file is one protocol buffer (onnx.proto of ONNX 1.15); a few fields are read here, so that prediction
+needs no package for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from foretell.artifacts.weights import Shapes
+from foretell.config import LabelsSettings, Settings, WordsSettings
+
+FLOAT, INT32, INT64 = 1, 6, 7
+_OPERATORS = frozenset(
+    [
+        "Add",
+        "Cast",
+        "Concat",
+        "Conv",
+        "Div",
+        "Gather",
+        "Gemm",
+        "Identity",
+        "LSTM",
+        "Less",
+        "Max",
+        "MaxPool",
+        "Range",
+        "ReduceMax",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Softmax",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    ]
+)
+_MAX_NODES = 200
+_MAX_CONSTANT = 16
+"""Elements of a constant that is no weight."""
+
+# Numbers of fields in onnx.proto; those that are ignored hold no data.
+_MODEL_GRAPH, _MODEL_IGNORED = 7, {1, 2, 3, 4, 5, 6, 8, 14}
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
+_GRAPH_IGNORED = {2, 10, 13}
+_NODE_INPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN, _NODE_IGNORED = 1, 4, 5, 7, {2, 3, 6}
+_ATTRIBUTE_PLAIN = {1, 2, 3, 4, 7, 8, 9, 13, 20, 21}
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
+
+Field = tuple[int, int | memoryview]
+
+
+@dataclass
+class Graph:
+    """The parts of a graph that are checked.
+
+    Attributes:
+        operators: the operator of each node.
+        constants: name to (element type, shape) of each initializer.
+        inputs, outputs: their names and element types, in order.
+    """
+
+    operators: list[str] = field(default_factory=list)
+    constants: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    inputs: dict[str, int] = field(default_factory=dict)
+    outputs: dict[str, int] = field(default_factory=dict)
+    _arguments: list[list[str]] = field(default_factory=list)
+
+
+def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
+    """Check that a graph is one of the network's.
+
+    Args:
+        content: model.onnx.
+        settings: of the model.
+        shapes: of its weights; see `weights.weight_shapes`.
+
+    Raises:
+        ValueError: what is there instead.
+    """
+    graph = read_graph(content)
+    inputs, outputs = _interface(settings)
+    # Earlier versions wrote graphs without the optional input `skip`.
+    if {name: kind for name, kind in graph.inputs.items() if name != "skip"} != inputs:
+        raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
+    if graph.outputs != outputs:
+        raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
+    _check_constants(graph, _graph_shapes(settings, shapes))
+    for operator, arguments in zip(graph.operators, graph._arguments, strict=True):
+        if operator not in _OPERATORS:
+            raise ValueError(f"a graph with the operator {operator[:40]}")
+        # ONNX Runtime would compute it when it opens the graph, however large the result is.
+        is_constant = all(name in graph.constants for name in arguments if name)
+        if is_constant or (operator == "Range" and arguments[1] in graph.constants):
+            raise ValueError(f"a graph with the operator {operator} of constants alone")
+
+
+def read_graph(content: bytes) -> Graph:
+    """Return the parts of a graph.
+
+    Raises:
+        ValueError: it is damaged, or has parts that `onnx_graph` does not write.
+    """
+    graph = Graph()
+    for number, value in _fields(memoryview(content)):
+        if number == _MODEL_GRAPH:
+            _read_graph(_message(value), graph)
+        elif number not in _MODEL_IGNORED:
+            raise ValueError(f"an ONNX model with the field {number}")
+    return graph
+
+
+def _read_graph(content: memoryview, graph: Graph) -> None:
+    for number, value in _fields(content):
+        if number == _GRAPH_NODE:
+            _read_node(_message(value), graph)
+        elif number == _GRAPH_INITIALIZER:
+            name, kind, shape = _tensor(_message(value))
+            graph.constants[name] = kind, shape
+        elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT):
+            name, kind = _value_info(_message(value))
+            (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[name] = kind
+        elif number not in _GRAPH_IGNORED:
+            raise ValueError(f"an ONNX graph with the field {number}")
+
+
+def _read_node(content: memoryview, graph: Graph) -> None:
+    operator, arguments = "", []
+    for number, value in _fields(content):
+        if number == _NODE_INPUT:
+            arguments.append(_text(value))
+        elif number == _NODE_OPERATOR:
+            operator = _text(value)
+        elif number == _NODE_DOMAIN:
+            if _text(value):
+                raise ValueError(f"an operator of {_text(value)[:40]}")
+        elif number == _NODE_ATTRIBUTE:
+            # Graphs and tensors in attributes: nothing of foretell has them.
+            if not {part for part, _ in _fields(_message(value))} <= _ATTRIBUTE_PLAIN:
+                raise ValueError(f"an attribute with a graph or tensor in {operator[:40]}")
+        elif number not in _NODE_IGNORED:
+            raise ValueError(f"an ONNX node with the field {number}")
+    graph.operators.append(operator)
+    graph._arguments.append(arguments)
+    if len(graph.operators) > _MAX_NODES:
+        raise ValueError(f"a graph with more than {_MAX_NODES} operators")
+
+
+def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
+    """Return name, element type and shape of an initializer whose data is in the file."""
+    name, kind, n_bytes = "", 0, 0
+    shape: list[int] = []
+    for number, value in _fields(content):
+        if number == _TENSOR_DIMS:
+            # One number, or several packed into one field.
+            shape += [value] if isinstance(value, int) else _packed(value)
+        elif number == _TENSOR_TYPE:
+            kind = _number(value)
+        elif number == _TENSOR_NAME:
+            name = _text(value)
+        elif number == _TENSOR_RAW:
+            n_bytes = len(_message(value))
+        else:
+            # External data (13, 14) among them: it would be read from any file.
+            raise ValueError(f"a weight with the field {number}: {name[:40]}")
+    width = {FLOAT: 4, INT32: 4, INT64: 8}.get(kind, 0)
+    if not width or any(size < 0 for size in shape) or n_bytes != width * math.prod(shape):
+        raise ValueError(f"{n_bytes} bytes for the weight {name[:40]} of shape {shape[:8]}")
+    return name, kind, tuple(shape)
+
+
+def _value_info(content: memoryview) -> tuple[str, int]:
+    """Return name and element type of an input or output."""
+    name, kind = "", 0
+    for number, value in _fields(content):
+        if number == 1:
+            name = _text(value)
+        elif number == 2:
+            tensors = [_message(part) for each, part in _fields(_message(value)) if each == 1]
+            kinds = [_number(part) for each in tensors for number, part in _fields(each) if number == 1]
+            kind = kinds[0] if len(kinds) == 1 else 0
+    return name, kind
+
+
+def _interface(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the inputs and outputs of a network's graph: name to element type."""
+    if isinstance(settings, LabelsSettings):
+        lengths = {} if settings.traits.pads_front else {"lengths": INT32}
+        return {"ids": INT64, **lengths}, {"probabilities": FLOAT}
+    assert isinstance(settings, WordsSettings)
+    if not settings.traits.carries_state:
+        return {"ids": FLOAT}, {"logits": FLOAT}
+    states = [f"{state}_{k}" for k in range(1, settings.layers + 1) for state in ("h", "c")]
+    outputs = {"logits": FLOAT, **{f"{state}_out": FLOAT for state in states}}
+    return {"ids": INT64, **dict.fromkeys(states, FLOAT)}, outputs
+
+
+def _graph_shapes(settings: Settings, shapes: Shapes) -> Shapes:
+    """Return the shapes of the weights as the graph has them: LSTM layers as ONNX's operator wants them."""
+    layers = [
+        name.removesuffix("/bias") for name in shapes if name.startswith("lstm") and name.endswith("/bias")
+    ]
+    wanted = {name: shape for name, shape in shapes.items() if not name.startswith("lstm")}
+    if "conv/kernel" in wanted:
+        wanted["conv/kernel"] = wanted["conv/kernel"][::-1]
+    is_bidirectional = isinstance(settings, LabelsSettings) and settings.traits.is_bidirectional
+    for name in layers[:1] if is_bidirectional else layers:
+        width, gates = shapes[f"{name}/kernel"]
+        units, directions = gates // 4, len(layers) if is_bidirectional else 1
+        if f"{name}/recurrent_kernel" not in shapes:
+            # The article's kernel is over input and state.
+            width -= units
+        graph_name = "lstm" if is_bidirectional else name
+        wanted[f"{graph_name}/W"] = (directions, gates, width)
+        wanted[f"{graph_name}/R"] = (directions, gates, units)
+        wanted[f"{graph_name}/B"] = (directions, 2 * gates)
+    return wanted
+
+
+def _check_constants(graph: Graph, wanted: Shapes) -> None:
+    for name, shape in wanted.items():
+        kind, given = graph.constants.get(name, (0, None))
+        if (kind, given) != (FLOAT, shape):
+            raise ValueError(
+                f"{'none' if given is None else list(given)} for the weight {name} {list(shape)}"
+            )
+    for name, (_, given) in graph.constants.items():
+        if name not in wanted and math.prod(given) > _MAX_CONSTANT:
+            raise ValueError(f"an unknown weight {name[:40]}")
+
+
+# ---- Protocol buffers: https://protobuf.dev/programming-guides/encoding
+
+
+def _fields(content: memoryview) -> Iterator[Field]:
+    """Yield (number, value) of each field: an integer, or the bytes of a text, message or number."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        wire = key & 7
+        if wire == 0:
+            value, at = _varint(content, at)
+            yield key >> 3, value
+            continue
+        if wire == 2:
+            size, at = _varint(content, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError("bytes that are no ONNX model")
+        if size > len(content) - at:
+            raise ValueError("an ONNX model that is cut off")
+        yield key >> 3, content[at : at + size]
+        at += size
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(content):
+            raise ValueError("an ONNX model that is cut off")
+        byte = content[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("bytes that are no ONNX model")
+
+
+def _packed(content: memoryview) -> list[int]:
+    values, at = [], 0
+    while at < len(content):
+        value, at = _varint(content, at)
+        values.append(value)
+    return values
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("bytes that are no ONNX model")
+    return value
+
+
+def _number(value: int | memoryview) -> int:
+    if not isinstance(value, int):
+        raise ValueError("bytes that are no ONNX model")
+    return value
+
+
+def _text(value: int | memoryview) -> str:
+    return bytes(_message(value)).decode()

@@ -1,0 +1,271 @@
+"""The files of a model directory to a `Model`: each is checked against the others before it is used.
+
+Hashes detect damage. What was written on purpose, hashes included, is checked here: sizes and types before
+anything large is read; settings, tokenizer, labels, weights and graph against each other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors.numpy import load as load_safetensors
+
+from foretell.aliases import CONFIG, FILES, METRICS, current_names
+from foretell.arrays import Array
+from foretell.artifacts import manifest
+from foretell.artifacts.graph_check import check_graph
+from foretell.artifacts.model import Model, check_model, wrong_weights
+from foretell.artifacts.stored_tokenizer import stored_tokenizer
+from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
+from foretell.config import Settings, from_dict
+from foretell.errors import ChangedFileError, ForetellError, MissingFileError
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.linear import LinearModel
+from foretell.text.tokenizer import Tokenizer
+
+Part = TypeVar("Part")
+
+_MEGABYTE = 1 << 20
+_MAX_SIZES = {
+    manifest.CONFIG: 64 * _MEGABYTE,
+    manifest.METRICS: 64 * _MEGABYTE,
+    manifest.CARD: 64 * _MEGABYTE,
+    manifest.TOKENIZER: 256 * _MEGABYTE,
+}
+_MAX_SIZE = 4096 * _MEGABYTE
+_MAX_FILES = 64
+_MAX_UNCHECKED = 256 * _MEGABYTE
+
+
+def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) -> Model:
+    """Verify every file that a manifest lists, and return the model of them.
+
+    Args:
+        path: the model directory.
+        listed: its manifest.
+        with_weights: whether the model gets its weights; they are verified in any case.
+
+    Raises:
+        MissingFileError: a file is not there.
+        ChangedFileError: a file differs from the manifest, or is none that foretell writes for this model.
+        ArtifactError: its parts do not fit each other.
+        OSError: a file cannot be read.
+    """
+    files = _Files(path, listed)
+    # Hashing takes most of the time of a large model and building the tokenizer most of a small one's.
+    with ThreadPoolExecutor(1, thread_name_prefix="foretell-verify") as other:
+        files.begin(other, manifest.ONNX, manifest.read_verified)
+        files.begin(other, manifest.WEIGHTS, manifest.read_verified if with_weights else manifest.verify)
+        config = files.json(manifest.CONFIG)
+        with reading(path / manifest.CONFIG):
+            config, settings, labels = _described(config)
+        with reading(path / manifest.TOKENIZER):
+            tokenizer = stored_tokenizer(files.read(manifest.TOKENIZER).decode(), settings)
+        with reading(path / manifest.CONFIG):
+            shapes = shapes_of(settings, tokenizer, labels)
+            check_size(settings, network_size(settings, tokenizer), len(labels or ()))
+        files.check_sizes(shapes)
+        graph = files.read(manifest.ONNX)
+        with reading(path / manifest.ONNX):
+            check_graph(graph, settings, shapes)
+        weights: Weights | None = None
+        if with_weights:
+            weights = weights_of(path, files.read(manifest.WEIGHTS), shapes)
+        else:
+            files.verify(manifest.WEIGHTS)
+            with reading(path / manifest.WEIGHTS):
+                _check_header(path / manifest.WEIGHTS, shapes)
+    metrics = files.json(manifest.METRICS)
+    model = Model(
+        job=config["job"],
+        preset=config["preset"],
+        settings=settings,
+        labels=labels,
+        linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
+        kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
+        tokenizer=tokenizer,
+        weights=weights,
+        metrics=current_names(metrics, METRICS),
+        path=path,
+        written_by=str(config.get("foretell", ""))[:100],
+        files=listed.entries,
+        onnx=graph,
+    )
+    files.verify_others()
+    model = _combined(model, config)
+    check_model(model)
+    return model
+
+
+def weights_of(path: Path, content: bytes, shapes: Shapes) -> Weights:
+    """Return the weights in model.safetensors.
+
+    Raises:
+        ChangedFileError: it is no safetensors file.
+        ArtifactError: the weights are not those of the network.
+    """
+    with reading(path / manifest.WEIGHTS):
+        weights: Weights = load_safetensors(content)
+    check_weights(weights, shapes)
+    return weights
+
+
+def shapes_of(settings: Settings, tokenizer: Tokenizer, labels: list[str] | None) -> Shapes:
+    """Return the shape of each weight of a model."""
+    return weight_shapes(settings, network_size(settings, tokenizer), len(labels or ()))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise whatever the content of a file leads to as ChangedFileError.
+
+    Missing files, and errors of the system, stay what they are.
+    """
+    try:
+        yield
+    except (OSError, MissingFileError, ChangedFileError):
+        raise
+    # Libraries raise bare exceptions of their own, and a value of a wrong type fails in any way.
+    except Exception as error:
+        found = error.found if isinstance(error, ForetellError) else str(error)
+        raise ChangedFileError(
+            expected="a file that foretell writes for this model",
+            found=found[:200] or type(error).__name__,
+            where=str(path),
+            fix="train the model again",
+        ) from error
+
+
+class _Files:
+    """The files of one manifest, by their current names; each is read or verified once.
+
+    Raises:
+        ChangedFileError: a file is listed with a size that none has.
+    """
+
+    def __init__(self, path: Path, listed: manifest.Manifest) -> None:
+        self._path = path
+        self._entries = {FILES.get(name, name): (name, entry) for name, entry in listed.entries.items()}
+        self._left = set(self._entries)
+        if len(listed.entries) > _MAX_FILES:
+            raise manifest.changed(path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries)))
+        for name, (stored, entry) in self._entries.items():
+            self._check_size(stored, entry, 0, _MAX_SIZES.get(name, _MAX_SIZE))
+        self._begun: dict[str, Future[Any]] = {}
+
+    def begin(self, pool: Executor, name: str, work: Callable[[Path, str, manifest.Entry], object]) -> None:
+        """Begin to read or verify a file on another thread; `read` or `verify` then wait for it.
+
+        A large file waits until `check_sizes` has compared its size with the settings.
+        """
+        if self._entries[name][1].size <= _MAX_UNCHECKED:
+            self._begun[name] = pool.submit(work, self._path, *self._entries[name])
+
+    def check_sizes(self, shapes: Shapes) -> None:
+        """Check the sizes of the weights and the graph before they are read."""
+        n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+        # Names and shapes; and the graph has each bias of an LSTM layer twice.
+        self._check_size(*self._entries[manifest.WEIGHTS], n_bytes, n_bytes + _MEGABYTE)
+        self._check_size(*self._entries[manifest.ONNX], n_bytes, 2 * n_bytes + _MEGABYTE)
+
+    def _check_size(self, name: str, entry: manifest.Entry, low: int, high: int) -> None:
+        if not low <= entry.size <= high:
+            expected = f"{low} to {high} bytes, as its settings give"
+            raise manifest.changed(self._path / name, expected, str(entry.size))
+
+    def read(self, name: str) -> bytes:
+        """Return the verified content of a file."""
+        self._left.discard(name)
+        if (begun := self._begun.pop(name, None)) is not None:
+            content: bytes = begun.result()
+            return content
+        return manifest.read_verified(self._path, *self._entries[name])
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in a file."""
+        content = self.read(name)
+        with reading(self._path / name):
+            value = json.loads(content)
+            if not isinstance(value, dict):
+                raise ValueError(f"JSON that is no object: {str(value)[:40]}")
+        return value
+
+    def part(self, name: str, make: Callable[[dict[str, Array]], Part]) -> Part | None:
+        """Return a part that only some models have; None where there is no such file."""
+        if name not in self._entries:
+            return None
+        content = self.read(name)
+        with reading(self._path / name):
+            return make(load_safetensors(content))
+
+    def verify(self, name: str) -> None:
+        """Verify a file whose content is not needed now."""
+        self._left.discard(name)
+        if (begun := self._begun.pop(name, None)) is not None:
+            begun.result()
+            return
+        manifest.verify(self._path, *self._entries[name])
+
+    def verify_others(self) -> None:
+        """Verify the files that were not read."""
+        for name in sorted(self._left):
+            self.verify(name)
+
+
+def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, list[str] | None]:
+    """Return config.json under its current names, the settings, and the labels.
+
+    Raises:
+        ValueError, KeyError, TypeError, SettingsError: it is not what foretell writes.
+    """
+    job, version = config["job"], config["format_version"]
+    if job not in ("words", "labels"):
+        raise ValueError(f"the job {str(job)[:40]!r}")
+    if type(version) is not int or not 1 <= version <= manifest.FORMAT_VERSION:
+        raise ValueError(f"the format version {str(version)[:40]}")
+    config = current_names(config, CONFIG[job])
+    preset, labels, settings = config["preset"], config["labels"], config["settings"]
+    if not isinstance(preset, str) or not isinstance(settings, dict):
+        raise ValueError(f"the preset {str(preset)[:40]!r} or settings of another type")
+    if labels is not None and not (
+        isinstance(labels, list) and all(isinstance(each, str) for each in labels)
+    ):
+        raise ValueError("labels that are no texts")
+    return config, from_dict(job, settings), labels
+
+
+def _combined(model: Model, config: Mapping[str, object]) -> Model:
+    """Return the model with the weights that config.json gives for its ensemble or interpolation."""
+    kind = "ensemble" if model.job == "labels" else "interpolation"
+    values = config.get(kind)
+    try:
+        if kind == "ensemble":
+            return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
+        return replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise wrong_weights(kind, str(error)[:200], model.path) from error
+
+
+def _check_header(path: Path, shapes: Shapes) -> None:
+    """Check names, types and shapes in the header of model.safetensors."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > _MEGABYTE:
+            raise ValueError(f"a header of {size} bytes")
+        header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    stored = {name: (each["dtype"], tuple(each["shape"])) for name, each in header.items()}
+    if stored != {name: ("F32", shape) for name, shape in shapes.items()}:
+        different = sorted(
+            name for name in {*stored, *shapes} if stored.get(name) != ("F32", shapes.get(name))
+        )
+        raise ValueError(f"other weights: {', '.join(different)}")

@@ -1,0 +1,105 @@
+"""Model directories that were made to do harm are refused, each with a typed error, before much is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from artifacts.hostile import cases
+
+from foretell.config import LabelsSettings
+from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.open import open_model
+from tests.builders import random_linear_model, write_random
+
+MAX_SECONDS = 2.0
+MAX_MEGABYTES = 300
+
+# Opens each directory, and notes what is touched outside of it.
+_OPEN = """
+import json, os, resource, sys, time
+from pathlib import Path
+from foretell.artifacts.directory import read_model
+from foretell.errors import ForetellError
+from foretell.runtime.open import open_model
+import foretell.runtime.labels.classifier, foretell.runtime.words.predictor
+
+root = Path(sys.argv[1])
+touched, current = [], None
+WATCHED = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "ctypes.", "import")
+
+def watch(event, arguments):
+    if current is None:
+        return
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        path = os.fsdecode(arguments[0])
+        if os.path.dirname(path) != str(current):
+            touched.append((event, path))
+    elif event.startswith(WATCHED) and (event != "import" or arguments[0] not in sys.modules):
+        touched.append((event, str(arguments)[:200]))
+
+def attempt(directory):
+    answers = []
+    for reader in (open_model, read_model):
+        began = time.monotonic()
+        try:
+            reader(directory)
+            kind = "answered"
+        except ForetellError as error:
+            kind, text = "typed", str(error)
+            if "\\n" in text or len(text) > 1500:
+                kind = "not one line"
+        except BaseException as error:
+            kind = f"{type(error).__name__}: {error}"[:300]
+        answers.append([kind, time.monotonic() - began])
+    return answers
+
+attempt(root / "0")
+sys.addaudithook(watch)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for directory in sorted(root.iterdir(), key=lambda path: int(path.name)):
+    current, touched[:] = directory, []
+    answers = attempt(directory)
+    current = None
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(json.dumps([directory.name, answers, touched, grown]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier with a linear model."""
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    parts = {"ensemble": Ensemble(network=1, linear=1), "linear": random_linear_model(size=20, n_columns=1)}
+    path = tmp_path_factory.mktemp("valid") / "model"
+    write_random(path, settings, ["neg", "pos"], metrics={"accuracy": 0.5}, **parts)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
+def test_hostile_directories_are_refused(valid: Path, tmp_path: Path) -> None:
+    assert np.isfinite(open_model(valid).predict_proba(["the mind"])).all()
+    changes = cases()
+    assert len(changes) >= 140
+    for i, change in enumerate(changes.values()):
+        change(Path(shutil.copytree(valid, tmp_path / str(i))))
+    command = [sys.executable, "-c", _OPEN, str(tmp_path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(changes)
+    wrong = []
+    for name, (number, answers, touched, grown) in zip(changes, results, strict=True):
+        del number
+        kinds, seconds = [kind for kind, _ in answers], max(taken for _, taken in answers)
+        if kinds != ["typed", "typed"] or touched or seconds > MAX_SECONDS or grown > MAX_MEGABYTES:
+            wrong.append((name, kinds, touched, seconds, grown))
+    assert not wrong, "\n".join(map(str, wrong))
