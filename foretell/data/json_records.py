@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -94,7 +95,7 @@ def _lines(source: Source) -> Iterator[Numbered]:
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line)
+            yield number, _parse(line)
         except (ValueError, RecursionError) as error:
             start = line.strip()[:40]
             raise DataError(
@@ -103,6 +104,29 @@ def _lines(source: Source) -> Iterator[Numbered]:
                 where=f"{source.name}, line {number}",
                 fix="write one object a line (jq -c .)" if start.startswith("{") else "",
             ) from error
+
+
+def _parse(text: str) -> object:
+    return json.loads(text, parse_float=_number, parse_constant=_constant)
+
+
+def _number(text: str) -> float:
+    """Return a number with a fraction or an exponent.
+
+    Raises:
+        ValueError: float64 does not have it: it would become the text "inf".
+    """
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"a number too large for float64: {text[:20]}")
+    return number
+
+
+def _constant(text: str) -> float:
+    """Return NaN, which stands for no value; JSON has neither infinity."""
+    if text != "NaN":
+        raise ValueError(f"no JSON: {text}")
+    return math.nan
 
 
 def _array(source: Source) -> Iterator[Numbered]:
@@ -138,7 +162,7 @@ class _ArrayReader:
     def __init__(self, source: Source) -> None:
         self._name = source.name
         self._chunks = source.chunks()
-        self._decoder = json.JSONDecoder()
+        self._decoder = json.JSONDecoder(parse_float=_number, parse_constant=_constant)
         self._buffer = ""
         self._at = 0
         self._lines = 1
@@ -205,7 +229,8 @@ class _ArrayReader:
         return len(pieces) > 1
 
     def _invalid(self, error: Exception, number: int) -> DataError:
-        problem = f"{error.msg.lower()}" if isinstance(error, json.JSONDecodeError) else "too many levels"
+        problem = "too many levels" if isinstance(error, RecursionError) else str(error)
+        problem = f"{error.msg.lower()}" if isinstance(error, json.JSONDecodeError) else problem
         if isinstance(error, json.JSONDecodeError):
             self._at = min(error.pos, len(self._buffer))
         near = self._buffer[self._at : self._at + 20]

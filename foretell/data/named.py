@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ IMDB_PART_SHA256: dict[str, str] = {
     "unsup": "0db358589c63de5c8e6af519dc5f8e123f323cb62358b9fd7aaac092cf59f937",
 }
 _PARTS: tuple[ImdbPart, ...] = ("test", "train", "unsup")
+MAX_DOWNLOAD_BYTES = 100 << 20
+"""Maximum bytes of the archive; it has 84 million."""
+MAX_DOWNLOAD_SECONDS = 1800.0
+"""Maximum seconds of the whole download."""
 _MEGABYTE = 1 << 20
 
 
@@ -212,7 +217,14 @@ def _download() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{IMDB_ARCHIVE}.")
         with os.fdopen(handle, "wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
-            while chunk := reply.read(_MEGABYTE):
+            deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
+            # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
+            while chunk := reply.read1(_MEGABYTE):
+                size += len(chunk)
+                if size > MAX_DOWNLOAD_BYTES:
+                    raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
                 hasher.update(chunk)
                 file.write(chunk)
         if hasher.hexdigest() != IMDB_ARCHIVE_SHA256:

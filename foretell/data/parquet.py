@@ -8,7 +8,7 @@ from typing import IO
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import Record, text_of
 from foretell.data.source import Source
-from foretell.errors import DataError
+from foretell.errors import DataError, ForetellError
 from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
@@ -35,21 +35,21 @@ def parquet_records(source: Source) -> Iterator[Record]:
 def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, object]]]]:
     """Return the names of the columns and the rows of each batch."""
     require(("pyarrow",), "Parquet", TO_TRAIN)
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.ParquetFile(file)
         names = list(table.schema_arrow.names)
         for batch in table.iter_batches(batch_size=_BATCH):
-            # A value that Python cannot represent, such as damaged UTF-8, is a ValueError.
             yield names, batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        if isinstance(error, DataError):
-            raise
+    except ForetellError:
+        raise
+    # Arrow raises its own exceptions and Python's, of values that Python cannot represent for example.
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise DataError(
             expected="a whole Parquet file",
-            found=f"a damaged one ({str(error).strip().splitlines()[0]:.80})",
+            found=f"a damaged one ({reason:.80})",
             where=where,
             fix="copy or write it again",
         ) from error

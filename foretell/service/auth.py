@@ -32,11 +32,13 @@ class Access:
 
     Attributes:
         hosts: names and addresses that a request's Host may have, lower case, without a port.
+        tls_hosts: those of `hosts` that may be names of a proxy, whose page has https in its origin.
         origins: other origins whose pages may read responses (CORS), such as "https://example.org".
         token: what every request except those for the page and the probes must carry; None: nothing.
     """
 
     hosts: frozenset[str]
+    tls_hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     token: bytes | None = None
 
@@ -68,10 +70,11 @@ def access(
             raise UsageError(
                 expected="an origin such as https://example.org", found=repr(origin), where="--allow-origin"
             )
-    names = {*_LOOPBACK_NAMES, address.lower(), *(host.lower().strip("[]") for host in hosts)}
+    given = frozenset(host.lower().strip("[]") for host in hosts)
+    names = {*_LOOPBACK_NAMES, address.lower(), *given}
     # Addresses to listen on, which no client sends as a Host.
     names -= {"0.0.0.0", "::"}
-    return Access(hosts=frozenset(names), origins=frozenset(origins), token=token)
+    return Access(hosts=frozenset(names), tls_hosts=given, origins=frozenset(origins), token=token)
 
 
 def is_loopback(address: str) -> bool:
@@ -155,8 +158,11 @@ class AccessControl:
 
     def _check_origin(self, origin: bytes, host: bytes) -> None:
         text = origin.decode("latin-1")
-        _, _, origin_host = text.partition("://")
-        if text not in self._access.origins and origin_host.lower() != host.decode("latin-1").lower():
+        scheme, _, origin_host = text.lower().partition("://")
+        # The service itself speaks HTTP: a page of this host with another scheme is not its own.
+        schemes = ("http", "https") if hostname(host) in self._access.tls_hosts else ("http",)
+        is_own = scheme in schemes and origin_host == host.decode("latin-1").lower()
+        if text not in self._access.origins and not is_own:
             raise ApiError(
                 403,
                 "expected a request from the service's own page, found another Origin; "

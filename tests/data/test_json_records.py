@@ -166,3 +166,17 @@ def test_examples_of_an_array(tmp_path: Path) -> None:
     examples = read_examples(tmp_path / "a.json")
     assert (examples.texts, examples.labels) == ([text for text, _ in ROWS], [label for _, label in ROWS])
     assert examples.notes == ["a.json: texts from the column 'body', labels from 'label'"]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"])
+@pytest.mark.parametrize("form", ['{{"text": "a", "label": {}}}\n', '[\n{{"text": "a", "label": {}}}]'])
+def test_a_number_that_float64_does_not_have_is_no_label(tmp_path: Path, number: str, form: str) -> None:
+    """It was read as the label "inf"."""
+    (tmp_path / "data.jsonl").write_text(form.format(number))
+    with pytest.raises(DataError, match=r"JSON"):
+        list(iter_records(tmp_path / "data.jsonl", need_label=True))
+
+
+def test_not_a_number_is_no_label(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text('{"text": "a", "label": 1.5}\n{"text": "b", "label": NaN}\n')
+    assert [record.label for record in iter_records(tmp_path / "data.jsonl")] == ["1.5", None]

@@ -109,3 +109,27 @@ def test_a_damaged_cache_is_not_believed(
     monkeypatch.setattr(named, "IMDB_URL", "http://127.0.0.1:9/")
     with pytest.raises(DataError):
         named.imdb("test")
+
+
+class Slow(io.BytesIO):
+    """A reply that comes a byte at a time, or without an end."""
+
+    def __init__(self, endless: bool) -> None:
+        super().__init__(b"x" * 1000)
+        self.endless = endless
+
+    def read1(self, size: int = -1) -> bytes:
+        return b"x" * size if self.endless else super().read1(1)
+
+
+@pytest.mark.parametrize("endless", [True, False])
+def test_a_download_has_a_maximum_size_and_time(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, endless: bool
+) -> None:
+    monkeypatch.delenv("FORETELL_DATA", raising=False)
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: Slow(endless))
+    monkeypatch.setattr(named, "MAX_DOWNLOAD_BYTES", 5 << 20)
+    monkeypatch.setattr(named, "MAX_DOWNLOAD_SECONDS", 60.0 if endless else -1.0)
+    with pytest.raises(DataError, match="more than 5,242,880 bytes" if endless else "1 bytes after"):
+        named.imdb("train")
+    assert list(empty_cache.iterdir()) == []

@@ -66,6 +66,27 @@ def test_the_services_own_page_is_an_origin(served: Running) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "scheme", ["https", "ftp", "file", "chrome-extension", "javascript", "", "HTTPS", "ws"]
+)
+def test_another_scheme_is_another_origin(served: Running, locked: Running, scheme: str) -> None:
+    own = served.url.removeprefix("http://")
+    answer = served.http.get("/v1/models", headers={"Origin": f"{scheme}://{own}"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin_not_allowed")
+    # A host that was named may be a proxy with TLS.
+    headers = {"Host": "foretell.example", "Authorization": f"Bearer {TOKEN.decode()}"}
+    answer = locked.http.get("/v1/models", headers={**headers, "Origin": f"{scheme}://foretell.example"})
+    assert answer.status_code == (200 if scheme.lower() == "https" else 403)
+
+
+def test_a_second_authorization_header_is_no_token(locked: Running) -> None:
+    good = ("Authorization", f"Bearer {TOKEN.decode()}")
+    assert locked.http.get("/v1/models", headers=[good]).status_code == 200
+    for second in ("Bearer other", good[1], ""):
+        for headers in ([good, ("Authorization", second)], [("Authorization", second), good]):
+            assert locked.http.get("/v1/models", headers=headers).status_code == 401
+
+
 def test_two_hosts_are_none(served: Running) -> None:
     with served.connect() as connection:
         connection.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n")
