@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from foretell.artifacts import manifest
 from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size, weight_shapes
@@ -117,6 +118,14 @@ def rewrite_json(directory: Path, name: str, change: Callable[[Any], object]) ->
 def rewrite(directory: Path, name: str, content: bytes) -> None:
     """Replace a file of a model directory and correct its entry in the manifest."""
     (directory / name).write_bytes(content)
-    listed = json.loads((directory / "manifest.json").read_text())
-    listed["files"][name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (directory / "manifest.json").write_text(json.dumps(listed))
+    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    rewrite_manifest(directory, lambda listed: listed["files"].update({name: entry}))
+
+
+def rewrite_manifest(directory: Path, change: Callable[[Any], object]) -> None:
+    """Change the manifest of a model directory and correct its own SHA-256."""
+    path = directory / manifest.MANIFEST
+    listed = json.loads(path.read_bytes())
+    del listed["sha256"]
+    change(listed)
+    path.write_bytes(manifest.seal(listed))

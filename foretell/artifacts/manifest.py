@@ -72,7 +72,13 @@ def manifest_json(contents: dict[str, bytes], version: str) -> bytes:
         name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()
     }
-    return json.dumps({"foretell": version, "files": files}, indent=2).encode() + b"\n"
+    return seal({"foretell": version, "files": files})
+
+
+def seal(values: dict[str, object]) -> bytes:
+    """Return the file of these values, with the SHA-256 of their JSON as one more value."""
+    digest = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+    return json.dumps({**values, "sha256": digest}, indent=2).encode() + b"\n"
 
 
 def is_model(path: Path) -> bool:
@@ -175,6 +181,11 @@ def _check_version(path: Path) -> None:
 
 def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     manifest = _parsed(content)
+    # Earlier versions wrote no SHA-256 of the manifest itself.
+    if manifest is not None and manifest.keys() != {"foretell", "files"}:
+        sealed = {name: value for name, value in manifest.items() if name != "sha256"}
+        if seal(sealed) != content:
+            raise changed(path, "a manifest as it was written", "another")
     files = manifest.get("files") if manifest is not None else None
     if not isinstance(files, dict):
         raise changed(path, "a JSON object with 'files'", "something else")

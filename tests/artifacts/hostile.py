@@ -11,7 +11,8 @@ from typing import Any
 
 from artifacts.hostile_graphs import Change, graphs, linear_models, weights
 
-from tests.builders import rewrite, rewrite_json
+from foretell.artifacts.manifest import seal
+from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
 FILES = (
     "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "metrics.json", "README.md",
@@ -77,10 +78,7 @@ def _listed_sparse(directory: Path, name: str) -> None:
 
 
 def _entry(directory: Path, name: str, **values: object) -> None:
-    path = directory / "manifest.json"
-    listed = json.loads(path.read_text())
-    listed["files"].setdefault(name, {}).update(values)
-    path.write_text(json.dumps(listed))
+    rewrite_manifest(directory, lambda listed: listed["files"].setdefault(name, {}).update(values))
 
 
 def _no_objects() -> dict[str, Change]:
@@ -254,7 +252,9 @@ def _manifests() -> dict[str, Change]:
     }
     for kind, content in contents.items():
         changes[f"manifest.json: {kind}"] = partial(
-            lambda directory, content: (directory / "manifest.json").write_text(json.dumps(content)),
+            lambda directory, content: (directory / "manifest.json").write_bytes(
+                json.dumps(content).encode() if isinstance(content, list) else seal(content)
+            ),
             content=content,
         )
     changes["manifest.json: a hundred more files"] = _with_more_files

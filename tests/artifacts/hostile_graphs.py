@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load, save
 
-from tests.builders import rewrite
+from tests.builders import rewrite, rewrite_manifest
 
 Change = Callable[[Path], object]
 
@@ -161,7 +160,4 @@ def linear_models() -> dict[str, Change]:
 
 def _without_linear(directory: Path) -> None:
     (directory / "linear.safetensors").unlink()
-    path = directory / "manifest.json"
-    listed = json.loads(path.read_text())
-    del listed["files"]["linear.safetensors"]
-    path.write_text(json.dumps(listed))
+    rewrite_manifest(directory, lambda listed: listed["files"].pop("linear.safetensors"))

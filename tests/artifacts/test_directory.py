@@ -21,7 +21,7 @@ from foretell.errors import (
 )
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
-from tests.builders import rewrite_json
+from tests.builders import rewrite, rewrite_json
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
 READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
@@ -140,11 +140,7 @@ def test_a_linear_model_that_lies_under_a_true_hash(mixed, reader, change):
     elif change == "a weight that is NaN":
         arrays["linear/weights"][0] = np.nan
     content = b"\x00" * 40 if change == "not safetensors" else save(arrays)
-    (path / "linear.safetensors").write_bytes(content)
-    listed = json.loads((path / "manifest.json").read_text())
-    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    listed["files"]["linear.safetensors"] = entry
-    (path / "manifest.json").write_text(json.dumps(listed))
+    rewrite(path, "linear.safetensors", content)
     with pytest.raises(ChangedFileError, match=r"linear\.safetensors"):
         reader(path)
 

@@ -6,9 +6,8 @@ import json
 import pytest
 
 from foretell.artifacts.directory import open_verified
-from foretell.errors import (
-    ChangedFileError,
-)
+from foretell.errors import ChangedFileError
+from tests.builders import rewrite_manifest
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": []}', '{"files": {}}', "\x00"])
@@ -23,9 +22,8 @@ def test_a_damaged_manifest(directory, text):
 )
 def test_a_manifest_that_names_a_file_outside(directory, name):
     (directory.parent / "outside").write_bytes(b"x")
-    listed = json.loads((directory / "manifest.json").read_text())
-    listed["files"][name] = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
-    (directory / "manifest.json").write_text(json.dumps(listed))
+    entry = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    rewrite_manifest(directory, lambda listed: listed["files"].update({name: entry}))
     with pytest.raises(ChangedFileError, match="names of files in this directory"):
         open_verified(directory)
 
@@ -34,8 +32,16 @@ def test_a_manifest_that_names_a_file_outside(directory, name):
     "entry", [None, 3, {}, {"size": -1}, {"size": "1", "sha256": "0" * 64}, {"size": 1, "sha256": "x"}]
 )
 def test_a_manifest_with_a_wrong_entry(directory, entry):
-    listed = json.loads((directory / "manifest.json").read_text())
-    listed["files"]["model.onnx"] = entry
-    (directory / "manifest.json").write_text(json.dumps(listed))
+    rewrite_manifest(directory, lambda listed: listed["files"].update({"model.onnx": entry}))
     with pytest.raises(ChangedFileError, match=r"the size and SHA-256 of model\.onnx"):
+        open_verified(directory)
+
+
+def test_a_manifest_of_an_earlier_version_has_no_hash_of_itself(directory):
+    listed = json.loads((directory / "manifest.json").read_text())
+    del listed["sha256"]
+    (directory / "manifest.json").write_text(json.dumps(listed, indent=2))
+    open_verified(directory)
+    (directory / "manifest.json").write_text(json.dumps({**listed, "more": 1}, indent=2))
+    with pytest.raises(ChangedFileError, match="a manifest as it was written"):
         open_verified(directory)

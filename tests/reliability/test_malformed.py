@@ -1,0 +1,223 @@
+"""Malformed files, model files, requests and texts give an answer or a typed error within two seconds."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from data.spreadsheets import write_xlsx
+from reliability.mutations import PIECES, mutate
+from reliability.sizes import report, sizes
+
+from foretell.artifacts import manifest
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.data.corpus import open_corpus
+from foretell.data.examples import iter_records
+from foretell.errors import ForetellError
+from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.open import open_model
+from foretell.service.errors import ApiError
+from foretell.service.request_body import parse_body
+from foretell.service.request_parser import RequestParser
+from foretell.service.routes import completions, labels, states, words
+from tests.builders import TEXT, kneser_ney_parts, random_linear_model, rewrite, write_random
+
+MAX_SECONDS = 2.0
+ROWS = [("a fine film, “truly”", "pos"), ("dull\nand long", "neg"), ("é中😀", "pos")] * 4
+
+
+def check(name: str, inputs: Iterator[Callable[[], object]]) -> None:
+    """Call each; anything but an answer or a typed error, in time, fails."""
+    outcomes: Counter[str] = Counter()
+    slowest, wrong = 0.0, list[str]()
+    for number, work in enumerate(inputs):
+        began = time.monotonic()
+        try:
+            work()
+            outcomes["answered"] += 1
+        except (ForetellError, ApiError):
+            outcomes["refused"] += 1
+        except Exception as error:
+            wrong.append(f"{number}: {type(error).__name__}: {error}"[:300])
+        slowest = max(slowest, time.monotonic() - began)
+    report(name, inputs=sum(outcomes.values()) + len(wrong), slowest=f"{slowest:.2f} s", **outcomes)
+    assert not wrong, "\n".join(wrong[:20])
+    assert slowest < MAX_SECONDS
+    assert outcomes["refused"]
+    assert outcomes["answered"]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return a valid file of every format, by its name."""
+    table = "".join(f'"{text}",{label}\n' for text, label in ROWS)
+    objects = [{"text": text, "label": label} for text, label in ROWS]
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": [t for t, _ in ROWS], "label": [each for _, each in ROWS]}), buffer)
+    write_xlsx(folder / "book.xlsx", {"s": [("text", "label"), *ROWS]})
+    return {
+        "a.csv": f"text,label\n{table}".encode(),
+        "a.tsv": "\n".join(f"{label}\t{' '.join(text.split())}" for text, label in ROWS).encode(),
+        "utf16.csv": f"text,label\n{table}".encode("utf-16"),
+        "latin.csv": f"text;label\n{table}".replace("中😀", "")
+        .replace("“", "")
+        .replace("”", "")
+        .encode("latin-1"),
+        "a.jsonl": "\n".join(map(json.dumps, objects)).encode(),
+        "a.json": json.dumps(objects, indent=1).encode(),
+        "a.txt": "\n".join(f"__label__{label} {' '.join(text.split())}" for text, label in ROWS).encode(),
+        "plain.txt": TEXT.encode(),
+        "a.csv.gz": gzip.compress(f"text,label\n{table}".encode()),
+        "a.parquet": buffer.getvalue(),
+        "book.xlsx": (folder / "book.xlsx").read_bytes(),
+    }
+
+
+@sizes(300, 100_000)
+def test_files(tmp_path: Path, count: int) -> None:
+    valid = files(tmp_path)
+    chance = random.Random(1)
+
+    def inputs() -> Iterator[Callable[[], object]]:
+        for number in range(count):
+            name = list(valid)[number % len(valid)]
+            path = tmp_path / name
+            path.write_bytes(mutate(valid[name], chance))
+            options: dict[str, Any] = {"text": "text", "label": "label"} if chance.random() < 0.4 else {}
+            if "plain" in name:
+                yield lambda path=path: sum(map(len, open_corpus([str(path)])))
+            else:
+                yield lambda path=path, options=options: sum(1 for _ in iter_records(path, **options))
+
+    check("files", inputs())
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A classifier with a linear model, and a language model with a Kneser–Ney model."""
+    folder = tmp_path_factory.mktemp("models")
+    parts = {"ensemble": Ensemble(network=1, linear=1), "linear": random_linear_model(size=20, n_columns=1)}
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    write_random(folder / "labels", settings, ["neg", "pos"], **parts)
+    of_words = WordsSettings(units=5, embedding_size=6)
+    write_random(folder / "words", of_words, **kneser_ney_parts(of_words, TEXT, (0.1, 0.3, 0.6)))
+    return [folder / "labels", folder / "words"]
+
+
+@sizes(300, 20_000)
+def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count: int) -> None:
+    """The hashes are corrected, so that only what a file holds can be refused."""
+    chance = random.Random(2)
+    copies = [Path(shutil.copytree(path, tmp_path / path.name)) for path in models]
+
+    def answer(path: Path) -> None:
+        model = open_model(path)
+        if hasattr(model, "predict_proba"):
+            model.predict_proba(["the mind", ""])
+            model.explain("the mind adapts")
+        else:
+            model.next("the mind")
+            model.score(["the mind adapts"])
+
+    def inputs() -> Iterator[Callable[[], object]]:
+        for number in range(count):
+            path = copies[number % 2]
+            names = [each.name for each in sorted(path.iterdir()) if each.name != manifest.MANIFEST]
+            name = chance.choice(names)
+            content = (path / name).read_bytes()
+            rewrite(path, name, mutate(content, chance))
+            yield lambda path=path: answer(path)
+            rewrite(path, name, content)
+
+    check("model files", inputs())
+
+
+SCHEMAS = [
+    labels.ClassifyRequest, labels.ExplainRequest, words.NextRequest, words.ScoreRequest, states.StatesRequest,
+    completions.CompletionRequest,
+]  # fmt: skip
+BODIES: list[dict[str, Any]] = [
+    {"texts": ["a", "b"], "model": "reviews", "abstain_below": 0.5},
+    {"text": "a", "layer": "lstm", "unit": 1},
+    {"model": "notes", "prompt": ["a"], "max_tokens": 5, "n": 2, "stop": ["x"], "logprobs": 2, "seed": 1},
+    {"texts": "a", "k": 3, "unfinished": True, "words": True, "top": 2, "start": 0},
+]
+HEAD = b"POST /v1/classify?x=1 HTTP/1.1\r\nHost: localhost:8000\r\nContent-Type: application/json\r\n"
+REQUESTS = [
+    HEAD + b"Content-Length: 15\r\n\r\n" + b'{"texts":"abc"}',
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\nf\r\n" + b'{"texts":"abc"}' + b"\r\n0\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: x\r\n\r\n" * 3,
+]
+
+
+@sizes(600, 60_000)
+def test_requests(count: int) -> None:
+    chance = random.Random(3)
+
+    def body(schema: Any, content: bytes) -> object:
+        return parse_body(schema, content, status=422)
+
+    def feed(content: bytes) -> None:
+        parser, at = RequestParser(), 0
+        while at < len(content):
+            size = chance.choice((1, 7, 4096))
+            for part in parser.feed(content[at : at + size]):
+                if isinstance(part, ApiError):
+                    raise part
+            at += size
+
+    def inputs() -> Iterator[Callable[[], object]]:
+        for number in range(count):
+            if number % 2:
+                yield partial(feed, mutate(chance.choice(REQUESTS), chance))
+            else:
+                content = mutate(json.dumps(chance.choice(BODIES)).encode(), chance)
+                yield partial(body, chance.choice(SCHEMAS), content)
+
+    check("requests", inputs())
+
+
+@sizes(400, 40_000)
+def test_texts(models: list[Path], count: int) -> None:
+    """Any text has an answer, or the article's network's error; half surrogates are texts, too."""
+    chance = random.Random(4)
+    classifier, language = (open_model(path) for path in models)
+    pieces = [piece.decode(errors="surrogateescape") for piece in PIECES]
+    ranges = [
+        (0, 0x250),
+        (0x300, 0x370),
+        (0x2000, 0x2100),
+        (0xD800, 0xE000),
+        (0x1F300, 0x1F700),
+        (0, 0x110000),
+    ]
+
+    def text() -> str:
+        parts = []
+        for _ in range(chance.randrange(12)):
+            low, high = chance.choice(ranges)
+            some = "".join(chr(chance.randrange(low, high)) for _ in range(chance.randrange(9)))
+            parts.append(chance.choice((some, "the mind ", chance.choice(pieces))))
+        return "".join(parts)
+
+    def answer(given: str) -> None:
+        (verdict,) = classifier.classify([given])
+        assert 0 <= verdict.probability <= 1
+        explained = classifier.explain(given)
+        assert all(given[word.start : word.end] == word.text for word in explained.words)
+        assert len(language.next(given, k=3)) == 3
+        language.score([given])
+
+    check("texts", (partial(answer, text()) for _ in range(count)))
