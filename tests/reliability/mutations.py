@@ -29,7 +29,8 @@ def mutate(content: bytes, random: random.Random) -> bytes:
 
 PIECES = (
     b"\0", b'"', b"'", b",", b"\t", b"\r", b"\n", b"\\", b"[", b"]", b"{", b"}", b":", b"null", b"NaN",
-    b"1e400", b"-1", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\xed\xa0\x80",
-    b"\xf0\x9f\x98\x80", b"__label__", b"<unk>", "\u202e".encode(), b"\x1b[31m", b"9" * 400, b"[" * 3000, b'{"a":' * 1200,
+    b"1e400", b"-1", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b", b"PK\x03\x04", b"PAR1",
+    b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"__label__", b"<unk>", "\u202e".encode(), b"\x1b[31m", b"9" * 400,
+    b"[" * 3000, b'{"a":' * 1200,
 )  # fmt: skip
 """What parsers stumble over."""

@@ -133,7 +133,7 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
     def inputs() -> Iterator[Callable[[], object]]:
         for number in range(count):
             path = copies[number % 2]
-            names = [each.name for each in sorted(path.iterdir()) if each.name != manifest.MANIFEST]
+            names = sorted({each.name for each in path.iterdir()} - {manifest.MANIFEST})
             name = chance.choice(names)
             content = (path / name).read_bytes()
             rewrite(path, name, mutate(content, chance))
@@ -144,8 +144,8 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
 
 
 SCHEMAS = [
-    labels.ClassifyRequest, labels.ExplainRequest, words.NextRequest, words.ScoreRequest, states.StatesRequest,
-    completions.CompletionRequest,
+    labels.ClassifyRequest, labels.ExplainRequest, words.NextRequest, words.ScoreRequest,
+    states.StatesRequest, completions.CompletionRequest,
 ]  # fmt: skip
 BODIES: list[dict[str, Any]] = [
     {"texts": ["a", "b"], "model": "reviews", "abstain_below": 0.5},
