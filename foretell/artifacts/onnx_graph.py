@@ -40,8 +40,8 @@ def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
                              lengths int32 [batch], at least 1
     ======================== ======================================= ================================
 
-    `hidden` is what the output layer of `words lstm` multiplies. `row_logits` are the logits of any such `rows`:
-    they depend on no state, so the logits of a text can be computed in other threads than its states.
+    `hidden` is what the output layer of `words lstm` multiplies. `row_logits` are the logits of any such
+    `rows`: they depend on no state, so another thread than that of a text's states can compute them.
 
     Raises:
         MissingExtraError: onnx is not installed.
