@@ -4,7 +4,8 @@ Its files have the names that Hugging Face uses. None can execute code: JSON, Ma
 ONNX graph of standard operators.
 
 ====================== ===================================================================================
-config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights
+config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights,
+                       parameters of a language model's cache
 tokenizer.json         the tokenizer
 model.safetensors      the weights of the network: the source of model.onnx
 linear.safetensors     the n-gram linear model of a classifier, where it has one
@@ -39,6 +40,7 @@ from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import Settings, from_dict, to_dict
 from foretell.errors import ArtifactError, ChangedFileError, SettingsError
+from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
@@ -217,6 +219,7 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
 def _config(model: Model, version: str) -> dict[str, object]:
     """Return what config.json holds."""
     interpolation = None if model.interpolation is None else model.interpolation.to_dict()
+    cache = None if model.cache is None else model.cache.to_dict()
     return {
         "format_version": manifest.FORMAT_VERSION,
         "foretell": version,
@@ -227,7 +230,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         **(
             {"ensemble": model.ensemble.to_dict()}
             if model.job == "labels"
-            else {"interpolation": interpolation}
+            else {"interpolation": interpolation, "cache": cache}
         ),
     }
 
@@ -279,13 +282,15 @@ def _read(path: Path, contents: dict[str, bytes], entries: dict[str, manifest.En
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:
-    """Return the model with the weights that config.json gives for its ensemble or interpolation."""
+    """Return the model with the ensemble, or the interpolation and the cache, of config.json."""
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
     try:
         if kind == "ensemble":
             return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
-        return replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+        model = replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+        kind, values = "cache", config.get("cache")
+        return replace(model, cache=None if values is None else ContinuousCache.from_dict(values))
     except ValueError as error:
         raise wrong_weights(kind, str(error)[:200], model.path) from error
 

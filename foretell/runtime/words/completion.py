@@ -32,6 +32,7 @@ class CompletionOptions(Sampling):
         avoid_unknown: never write `<unk>`.
         unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
         alternatives: how many of the most probable words to return for each place.
+        cache: words of the text in a continuous cache, which makes words just used more probable; 0: none.
 
     Raises:
         SettingsError: a value out of its range.
@@ -45,6 +46,7 @@ class CompletionOptions(Sampling):
     avoid_unknown: bool = True
     unfinished: bool = False
     alternatives: int = 0
+    cache: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

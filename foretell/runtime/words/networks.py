@@ -79,10 +79,11 @@ class LstmNetwork(StreamNetwork):
             number of first steps whose logits are left out. Graphs of earlier versions lack the output
             `hidden` [stream, step, embedding], and `row_logits` [row, word] of the optional input `rows`.
         keeps_hidden: begin the state with the hidden values of the words that were read last, [stream, step,
-            embedding].
+            embedding]. Of a graph without the output they are the h of the last layer, read step by step.
         output: logits [row, word] of hidden values [row, embedding] for `score_later`; None: the graph's.
 
     Attributes:
+        gives_hidden: whether the graph has the output `hidden`.
         states: the states after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
     """
 
@@ -95,11 +96,11 @@ class LstmNetwork(StreamNetwork):
         self._names = [entry.name for entry in states]
         self._widths = [int(entry.shape[-1]) for entry in states]
         outputs = {entry.name: entry.shape for entry in session.get_outputs()}
-        self._keeps_hidden, self._gives_hidden = keeps_hidden, "hidden" in outputs
+        self._keeps_hidden, self.gives_hidden = keeps_hidden, "hidden" in outputs
         # Without the output `hidden`, that of one step is the last layer's h.
-        self._hidden_width = int(outputs["hidden"][-1]) if self._gives_hidden else self._widths[-2]
+        self._hidden_width = int(outputs["hidden"][-1]) if self.gives_hidden else self._widths[-2]
         self._outputs = [f"{name}_out" for name in self._names]
-        if keeps_hidden and self._gives_hidden:
+        if keeps_hidden and self.gives_hidden:
             self._outputs.insert(0, "hidden")
         self._output = output or self._row_logits
 
@@ -110,14 +111,14 @@ class LstmNetwork(StreamNetwork):
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         """See `StreamNetwork.advance`."""
-        if self._keeps_hidden and not self._gives_hidden:
+        if self._keeps_hidden and not self.gives_hidden:
             return self._advance_by_steps(ids, state)
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
         """See `StreamNetwork.score_later`."""
-        if not self._gives_hidden:
+        if not self.gives_hidden:
             logits, after = self.advance(ids[None, :-1], state)
             return lambda: log_probabilities_of(logits[0], ids[1:]), after
         outputs = self._outputs if self._keeps_hidden else ["hidden", *self._outputs]
@@ -140,9 +141,10 @@ class LstmNetwork(StreamNetwork):
         logits, hidden, after = [], [], state[1:]
         for step in range(ids.shape[1]):
             inputs = self._inputs(ids[:, step : step + 1], after)
-            of_step, *after = self._session.run(["logits", *self._outputs], inputs)
+            of_step, *states = self._session.run(["logits", *self._outputs], inputs)
             logits.append(of_step)
-            hidden.append(after[-2][:, None])
+            hidden.append(states[-2][:, None])
+            after = tuple(states)
         return np.concatenate(logits, axis=1), (np.concatenate(hidden, axis=1), *after)
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
@@ -166,6 +168,7 @@ class LstmNetwork(StreamNetwork):
         return logits[:, 0], state
 
     def _inputs(self, ids: TokenIds, state: State) -> dict[str, Array]:
+        # Hidden values may stand before h and c.
         of_layers = state[len(state) - len(self._names) :]
         inputs: dict[str, Array] = dict(zip(self._names, of_layers, strict=True))
         inputs["ids"] = ids.astype(np.int64, copy=False)
