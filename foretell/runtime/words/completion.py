@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,6 +15,24 @@ from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
 from foretell.runtime.words.sampling import Sampling
 from foretell.runtime.words.writing import Chosen
+
+
+class Completion(TypedDict, total=False):
+    """Options of a completion as keyword arguments; `CompletionOptions` describes them."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    stop: str | list[str] | tuple[str, ...]
+    seed: int | None
+    beams: int
+    length_penalty: float
+    avoid_unknown: bool
+    unfinished: bool
+    alternatives: int
+    cache: int
 
 
 @dataclass(frozen=True, kw_only=True)
