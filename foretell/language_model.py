@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
 from foretell.config import preset as preset_named
 from foretell.machine import require_training
 from foretell.progress import shown
+from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
 from foretell.summary import Report, report_for, summary_html
 
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
     from foretell.training.events import Listener
 
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
-
-
-class Completion(TypedDict, total=False):
-    """Options of a completion; `foretell.runtime.words.completion.CompletionOptions` describes them."""
-
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-    repetition_penalty: float
-    stop: str | list[str] | tuple[str, ...]
-    seed: int | None
-    beams: int
-    length_penalty: float
-    avoid_unknown: bool
-    unfinished: bool
-    alternatives: int
 
 
 class LanguageModel:
@@ -167,15 +151,17 @@ class LanguageModel:
         self._home.save(path)
 
     @overload
-    def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]: ...  # type: ignore[overload-overlap]
+    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]: ...  # type: ignore[overload-overlap]
     @overload
-    def next(self, text: list[str], k: int = 5, *, unfinished: bool = False) -> list[list[Candidate]]: ...  # type: ignore[overload-overlap]
+    def next(  # type: ignore[overload-overlap]
+        self, text: list[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
+    ) -> list[list[Candidate]]: ...
     @overload
     def next(
-        self, text: Iterable[str], k: int = 5, *, unfinished: bool = False
+        self, text: Iterable[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
     ) -> Iterator[list[Candidate]]: ...
     def next(
-        self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False
+        self, text: str | Iterable[str], k: int = 5, *, unfinished: bool = False, cache: int = 0
     ) -> list[Candidate] | list[list[Candidate]] | Iterator[list[Candidate]]:
         """Return the `k` most probable next words, the most probable first.
 
@@ -184,13 +170,14 @@ class LanguageModel:
             k: number of words.
             unfinished: the last word of the text may be unfinished: return the words that begin with it
                 ("the obsta": obstacle), with their probabilities among these words.
+            cache: words of the text in a continuous cache: words just used are more probable; 0: none.
 
         Raises:
             DataError: the article's network needs three words of its vocabulary.
         """
         if isinstance(text, str):
-            return self._runtime.next(text, k, unfinished=unfinished)
-        answers = (self._runtime.next(one, k, unfinished=unfinished) for one in text)
+            return self._runtime.next(text, k, unfinished=unfinished, cache=cache)
+        answers = (self._runtime.next(one, k, unfinished=unfinished, cache=cache) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
     @overload
@@ -286,11 +273,12 @@ class LanguageModel:
         answers = (self._runtime.continuations(one, n, words=words, **how) for one in text)
         return list(answers) if isinstance(text, list) else answers
 
-    def score(self, text: str | Path | Iterable[str]) -> Score:
+    def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
         """Return the log-probability of a text under the model, its perplexity and bits per character.
 
         Args:
             text: a text, lines of one, or the `Path` of a file of any size.
+            cache: words of the text in a continuous cache; 0: none.
 
         Raises:
             DataError: the file cannot be read, or nothing in the text can be predicted.
@@ -300,21 +288,22 @@ class LanguageModel:
             from foretell.data.decode import open_text
 
             with open_text(text) as source:
-                return self._runtime.score(read_lines(source))
-        return self._runtime.score([text] if isinstance(text, str) else text)
+                return self._runtime.score(read_lines(source), cache=cache)
+        return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
 
-    def evaluate(self, data: object, *, text: str | None = None) -> dict[str, float]:
+    def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, float]:
         """Return the figures of `foretell evaluate`: perplexity, bits per character and counts.
 
         Args:
             data: text that was not used in training, of the kinds that `train` takes; "imdb" means its test
                 reviews.
             text: the text column of a table; None: chosen where it is clear.
+            cache: words of the text in a continuous cache; 0: none.
 
         Raises:
             DataError: it cannot be read, or nothing in it can be predicted.
         """
-        return asdict(self._runtime.score(_corpus(data, text, part="test")))
+        return asdict(self._runtime.score(_corpus(data, text, part="test"), cache=cache))
 
     def report(self) -> Report:
         """Return the report of the training: curves, figures and settings as an HTML page.

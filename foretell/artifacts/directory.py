@@ -4,7 +4,8 @@ Its files have the names that Hugging Face uses. None can execute code: JSON, Ma
 ONNX graph of standard operators.
 
 ====================== ===================================================================================
-config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights
+config.json            format version, job, preset, every setting, labels, ensemble or interpolation weights,
+                       parameters of a language model's cache
 tokenizer.json         the tokenizer
 model.safetensors      the weights of the network: the source of model.onnx
 linear.safetensors     the n-gram linear model of a classifier, where it has one
@@ -194,6 +195,7 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
 def _config(model: Model, version: str) -> dict[str, object]:
     """Return what config.json holds."""
     interpolation = None if model.interpolation is None else model.interpolation.to_dict()
+    cache = None if model.cache is None else model.cache.to_dict()
     return {
         "format_version": manifest.FORMAT_VERSION,
         "foretell": version,
@@ -204,7 +206,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         **(
             {"ensemble": model.ensemble.to_dict()}
             if model.job == "labels"
-            else {"interpolation": interpolation}
+            else {"interpolation": interpolation, "cache": cache}
         ),
     }
 

@@ -11,6 +11,7 @@ from foretell.artifacts import manifest
 from foretell.artifacts.weights import Weights
 from foretell.config import Job, Settings, WordsSettings
 from foretell.errors import ArtifactError
+from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
@@ -37,6 +38,7 @@ class Model:
         ensemble: how a classifier combines network and linear model.
         interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
             alone.
+        cache: the parameters of a language model's continuous cache; None: they were not fitted.
         metrics: figures of the training: whatever JSON can hold, and NumPy's numbers.
         path: the model directory it was read from; None for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
@@ -54,6 +56,7 @@ class Model:
     kneser_ney: KneserNey | None = None
     ensemble: Ensemble = NETWORK_ALONE
     interpolation: Interpolation | None = None
+    cache: ContinuousCache | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
     written_by: str = ""

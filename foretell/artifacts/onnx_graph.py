@@ -31,12 +31,17 @@ def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
     network                  inputs                                  outputs
     ======================== ======================================= ================================
     words lstm               ids int64 [stream, step],               logits [stream, step, word],
-                             h_k, c_k [stream, units] of layer k     h_k_out, c_k_out [stream, units]
+                             h_k, c_k [stream, units] of layer k     h_k_out, c_k_out [stream, units],
+                                                                     hidden [stream, step, embedding]
+                             rows [row, embedding], optional         row_logits [row, word]
     words article            ids float [batch, window, 1]            logits [batch, word]
     labels article, cnn-lstm ids int64 [batch, length], 0 in front   probabilities [batch, label]
     labels bilstm            ids int64 [batch, step], 0 at the end,  probabilities [batch, label]
                              lengths int32 [batch], at least 1
     ======================== ======================================= ================================
+
+    `hidden` is what the output layer of `words lstm` multiplies. `row_logits` are the logits of any such
+    `rows`: they depend on no state, so another thread than that of a text's states can compute them.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -88,6 +93,7 @@ def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> dic
         for k in range(1, settings.layers + 1):
             for state in ("h", "c"):
                 inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(np.float32)
+        inputs["rows"] = rng.uniform(-1, 1, (rows, settings.embedding_size)).astype(np.float32)
         return inputs
     assert isinstance(settings, LabelsSettings)
     size = weights["embedding"].shape[0]
@@ -142,9 +148,9 @@ class _Graph:
         self._inputs.append(self.onnx.helper.make_tensor_value_info(name, kind, axes))
         return name
 
-    def optional_input(self, name: str, default: Array) -> str:
+    def optional_input(self, name: str, default: Array, axes: list[str | int]) -> str:
         """Declare an input with a default."""
-        self.input(name, default.dtype, list(default.shape))
+        self.input(name, default.dtype, axes)
         return self.constant(name, default)
 
     def output(self, name: str, value: str, axes: list[str | int]) -> None:
@@ -240,19 +246,31 @@ def _words(graph: _Graph, settings: WordsSettings) -> None:
         y, h, c = graph.lstm(x, f"lstm_{k}", [graph.layer(f"lstm_{k}")], state=(h, c))
         x = graph.op("Squeeze", y, graph.ints(1))
         lasts += [(f"h_{k}_out", h), (f"c_{k}_out", c)]
-    # The output layer takes most of the time, and for a prompt only the logits of the last word are needed.
-    skip = graph.optional_input("skip", np.zeros(1, np.int64))
-    x = graph.op("Slice", x, skip, graph.ints(np.iinfo(np.int64).max), graph.ints(0))
     x = graph.op("Transpose", x, perm=[1, 0, 2])
-    # Gemm can transpose the embedding, so that the file has one copy for input and output.
-    flat = graph.op("Reshape", x, graph.ints(-1, units))
+    width = graph.weights["embedding"].shape[1]
     if "projection/kernel" in graph.weights:
-        flat = graph.dense(flat, "projection")
-    flat = graph.op("Gemm", flat, graph.weight("embedding"), graph.weight("output/bias"), transB=1)
-    shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.ints(size), axis=0)
-    graph.output("logits", graph.op("Reshape", flat, shape), ["stream", "wanted step", size])
+        flat = graph.dense(graph.op("Reshape", x, graph.ints(-1, units)), "projection")
+        shape = graph.op("Concat", graph.op("Shape", x, end=2), graph.ints(width), axis=0)
+        x = graph.op("Reshape", flat, shape)
+    # The output layer takes most of the time, and for a prompt only the logits of the last word are needed.
+    skip = graph.optional_input("skip", np.zeros(1, np.int64), [1])
+    wanted = graph.op("Slice", x, skip, graph.ints(np.iinfo(np.int64).max), graph.ints(1))
+    logits = _logits(graph, graph.op("Reshape", wanted, graph.ints(-1, width)))
+    shape = graph.op("Concat", graph.op("Shape", wanted, end=2), graph.ints(size), axis=0)
+    # allowzero: with all steps left out, 0 is a length and not the sign for the length of the input.
+    graph.output("logits", graph.op("Reshape", logits, shape, allowzero=1), ["stream", "wanted step", size])
     for name, last in lasts:
         graph.output(name, graph.op("Squeeze", last, graph.ints(0)), ["stream", units])
+    graph.output("hidden", x, ["stream", "step", width])
+    rows = graph.optional_input("rows", np.zeros((0, width), np.float32), ["row", width])
+    graph.output("row_logits", _logits(graph, rows), ["row", size])
+
+
+def _logits(graph: _Graph, rows: str) -> str:
+    """Add the output layer: [row, embedding] to [row, word]."""
+    # Gemm can transpose the embedding, so that the file has one copy for input and output.
+    weights = graph.weight("embedding"), graph.weight("output/bias")
+    return str(graph.op("Gemm", rows, *weights, transB=1))
 
 
 def _lstm_dense(graph: _Graph, settings: LabelsSettings) -> str:

@@ -78,6 +78,8 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
         x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(x, *_layer(weights, f"lstm_{k}"), *state)
     if "projection/kernel" in weights:
         x = x @ weights["projection/kernel"] + weights["projection/bias"]
+    rows = inputs.get("rows", np.zeros((0, x.shape[2])))
+    outputs |= {"hidden": x, "row_logits": rows @ weights["embedding"].T + weights["output/bias"]}
     return {"logits": x @ weights["embedding"].T + weights["output/bias"], **outputs}
 
 

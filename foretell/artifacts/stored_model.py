@@ -26,6 +26,7 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import Settings, from_dict
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
+from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
@@ -244,13 +245,15 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:
-    """Return the model with the weights that config.json gives for its ensemble or interpolation."""
+    """Return the model with the weights that config.json gives for its ensemble, or interpolation and cache."""
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
     try:
         if kind == "ensemble":
             return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
-        return replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+        model = replace(model, interpolation=None if values is None else Interpolation.from_dict(values))
+        kind, values = "cache", config.get("cache")
+        return replace(model, cache=None if values is None else ContinuousCache.from_dict(values))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise wrong_weights(kind, str(error)[:200], model.path) from error
 

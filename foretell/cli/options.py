@@ -47,6 +47,9 @@ def whole_number(hint: object, tokens: Sequence[Token]) -> int:
 
 Whole = Annotated[int, Parameter(converter=whole_number)]
 
+Cache = Annotated[Whole, Parameter(name="--cache", metavar="N")]
+"""The option of the commands that predict words; see `foretell.ngrams.cache`."""
+
 
 @Parameter(name="*", group=OUTPUT)
 @dataclass(frozen=True, kw_only=True)

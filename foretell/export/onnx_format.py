@@ -32,6 +32,7 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
 
     network = onnx.load_from_string(source.model.graph())
     if source.kind == "stateful":
+        network = _next_words_only(network)
         _require_skip(network)
     if int8:
         network = _in_8_bits(network)
@@ -39,6 +40,19 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
         network = whole_graph(source.model, network)
     content: bytes = network.SerializeToString()
     return content
+
+
+def _next_words_only(network: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph without what only `score` and the cache need: `hidden`, `rows` and `row_logits`."""
+    import onnx
+
+    outputs = [each.name for each in network.graph.output]
+    if "row_logits" not in outputs:
+        return network
+    inputs = [each.name for each in network.graph.input if each.name != "rows"]
+    kept = [name for name in outputs if name not in ("hidden", "row_logits")]
+    smaller: onnx.ModelProto = onnx.utils.Extractor(network).extract_model(inputs, kept)
+    return smaller
 
 
 def _require_skip(network: onnx.ModelProto) -> None:

@@ -67,6 +67,7 @@ class Generation:
         echo: begin each continuation with its prompt.
         logprobs: with `echo`: this many most probable words in the place of each of the prompt's; None: the
             prompt is not scored.
+        cache: with `echo`: words in the cache by which the prompt is scored; 0: none.
         pool: the threads.
         seconds: time limit of the request.
 
@@ -81,11 +82,12 @@ class Generation:
         *,
         echo: bool,
         logprobs: int | None,
+        cache: int = 0,
         pool: Executor,
         seconds: float,
     ) -> None:
         self._runtime, self._write, self._echo, self._logprobs = runtime, write, echo, logprobs
-        self._pool, self._seconds = pool, seconds
+        self._cache, self._pool, self._seconds = cache, pool, seconds
         self._deadline = time.monotonic() + seconds
         self.n_words = 0
 
@@ -140,7 +142,7 @@ class Generation:
     def _echoed(self, prompt: str) -> Piece:
         if self._logprobs is None or not prompt:
             return Piece(prompt)
-        scores = score_words(self._runtime, prompt, top=self._logprobs)
+        scores = score_words(self._runtime, prompt, top=self._logprobs, cache=self._cache)
         return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
 
 

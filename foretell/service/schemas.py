@@ -42,6 +42,18 @@ ModelName = Annotated[
         description="A name from GET /v1/models. Optional where only one model can answer.", max_length=200
     ),
 ]
+# Each model keeps a few caches with their texts: larger ones would take too much memory for a service.
+Cache = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2000,
+        description="Make words of the last so many words of the text more probable, by a continuous cache. "
+        "0: no cache.",
+    ),
+    # After the field: constraints on the outside of a validator are missing in OpenAPI.
+    BeforeValidator(_to_integer),
+]
 # A list of wrong elements is one error, not one for each.
 TextList = Annotated[list[str], Field(min_length=1, fail_fast=True)]
 Texts = Annotated[

@@ -43,7 +43,8 @@ def test_the_names_and_axes_of_words(make_model):
     opened = session(make_model("words-3-projected"))
     states = [f"{state}_{k}" for k in (1, 2, 3) for state in ("h", "c")]
     assert [i.name for i in opened.get_inputs()] == ["ids", *states]
-    assert [o.name for o in opened.get_outputs()] == ["logits", *(f"{state}_out" for state in states)]
+    outputs = ["logits", *(f"{state}_out" for state in states), "hidden", "row_logits"]
+    assert [o.name for o in opened.get_outputs()] == outputs
     assert opened.get_inputs()[0].shape == ["stream", "step"]
     assert opened.get_outputs()[0].shape[:2] == ["stream", "wanted step"]
 
@@ -57,13 +58,25 @@ def test_words_leave_out_the_logits_of_skipped_steps(make_model):
     np.testing.assert_array_equal(last["c_3_out"], whole["c_3_out"])
 
 
+def test_words_give_their_hidden_values_without_any_logits(make_model):
+    """And the logits of these, later, are the same bit for bit."""
+    model = make_model("words-3-projected")
+    opened = session(model)
+    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    whole, none = run(opened, inputs), run(opened, {**inputs, "skip": np.array([5])})
+    assert none["logits"].shape == (3, 0, whole["logits"].shape[2])
+    np.testing.assert_array_equal(none["hidden"], whole["hidden"])
+    later = run(opened, {**inputs, "skip": np.array([5]), "rows": whole["hidden"][1]})
+    np.testing.assert_array_equal(later["row_logits"], whole["logits"][1])
+
+
 def test_words_state_carries_from_call_to_call(make_model):
     model = make_model("words-3-projected")
     opened = session(model)
     inputs = onnx_graph.random_inputs(model.settings, model.weights)
     whole = run(opened, inputs)
     first = run(opened, {**inputs, "ids": inputs["ids"][:, :2]})
-    carried = {name.removesuffix("_out"): value for name, value in first.items() if name != "logits"}
+    carried = {name.removesuffix("_out"): value for name, value in first.items() if name.endswith("_out")}
     second = run(opened, {**carried, "ids": inputs["ids"][:, 2:]})
     np.testing.assert_allclose(second["logits"], whole["logits"][:, 2:], atol=1e-6)
     np.testing.assert_allclose(second["c_3_out"], whole["c_3_out"], atol=1e-6)

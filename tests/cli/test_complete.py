@@ -119,3 +119,12 @@ def test_a_prompt_brings_no_control_sequence_to_the_terminal(run: Run) -> None:
     assert out.startswith("\u241b]0;x\u2407 The mind")
     many = run("complete", "notes-model", "\x1b[31m The mind", "--words", "2", "-n", "2").out
     assert "\x1b" not in many
+
+
+def test_complete_with_a_cache(run: Run) -> None:
+    options = ("--words", "6", "--seed", "3", "--format", "jsonl")
+    plain, cached = (
+        json.loads(run("complete", "notes-model", "The mind the mind", *argv, *options).out)
+        for argv in ((), ("--cache", "9"))
+    )
+    assert plain["log_probability"] != cached["log_probability"]

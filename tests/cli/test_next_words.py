@@ -48,3 +48,15 @@ def test_literal_takes_the_name_of_a_file_as_a_text(run: Run) -> None:
 def test_next_finishes_an_unfinished_word(run: Run) -> None:
     assert run("next", "notes-model", "the obsta", "--unfinished").out == "obstacle  1.0000\n"
     assert run("next", "notes-model", "the xyz", "--unfinished").out == ""
+
+
+def test_next_with_a_cache(run: Run) -> None:
+    prompt = "obstacle obstacle obstacle obstacle obstacle"
+    plain, cached = (
+        {row["word"]: float(row["probability"]) for row in csv.DictReader(io.StringIO(answer.out))}
+        for answer in (
+            run("next", "notes-model", prompt, "-k", "30", "--format", "csv", *argv)
+            for argv in ((), ("--cache", "9"))
+        )
+    )
+    assert cached["obstacle"] > plain["obstacle"]

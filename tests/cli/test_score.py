@@ -43,3 +43,24 @@ def test_score_for_people_is_one_figure_a_line(run: Run) -> None:
     assert [line.split("  ")[0] for line in lines] == [
         "tokens", "words", "characters", "unknown", "log probability", "perplexity", "bits per character"
     ]  # fmt: skip
+
+
+def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
+    """The text repeats its words, and `evaluate` gives the same figures."""
+    plain, cached = (score(run, "notes.txt", *argv) for argv in ((), ("--cache", "50")))
+    assert plain["log_probability"] != cached["log_probability"]
+    changed = ("log_probability", "perplexity", "bits_per_character")
+    assert plain | {name: cached[name] for name in changed} == cached
+    evaluated = run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json")
+    assert json.loads(evaluated.out) == cached
+    assert score(run, "notes.txt", "--cache", "0") == plain
+
+
+def test_a_cache_out_of_range_or_of_a_classifier_is_refused(run: Run) -> None:
+    for argv in (
+        ("score", "notes-model", "notes.txt", "--cache", "10001"),
+        ("evaluate", "reviews-model", "reviews.csv", "--cache", "5"),
+    ):
+        answer = run(*argv)
+        assert (answer.code, answer.out) == (2, "")
+        assert len(answer.err.splitlines()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,6 +15,24 @@ from foretell.runtime.words import sampling
 from foretell.runtime.words.networks import State, WordNetwork
 from foretell.runtime.words.sampling import Sampling
 from foretell.runtime.words.writing import Chosen
+
+
+class Completion(TypedDict, total=False):
+    """Options of a completion as keyword arguments; `CompletionOptions` describes them."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    stop: str | list[str] | tuple[str, ...]
+    seed: int | None
+    beams: int
+    length_penalty: float
+    avoid_unknown: bool
+    unfinished: bool
+    alternatives: int
+    cache: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +51,7 @@ class CompletionOptions(Sampling):
         avoid_unknown: never write `<unk>`.
         unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
         alternatives: how many of the most probable words to return for each place.
+        cache: words of the text in a continuous cache, which makes words just used more probable; 0: none.
 
     Raises:
         SettingsError: a value out of its range.
@@ -45,6 +65,7 @@ class CompletionOptions(Sampling):
     avoid_unknown: bool = True
     unfinished: bool = False
     alternatives: int = 0
+    cache: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

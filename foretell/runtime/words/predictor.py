@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,19 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
+from foretell.ngrams.cache import MAX_SIZE, ContinuousCache
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.beams import beam_search
+from foretell.runtime.words.cached import CachedNetwork
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
 from foretell.runtime.words.endings import NO_IDS, Endings
 from foretell.runtime.words.networks import ArticleNetwork, InterpolatedNetwork, LstmNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.writing import Candidate, Chosen, Continuation, Pieces, Writing, Written
+
+# Networks with a cache that a runtime keeps, each of another size.
+_MAX_CACHES = 4
 
 __all__ = ["Candidate", "CompletionOptions", "Continuation", "WordsRuntime", "Writing", "Written"]
 
@@ -58,7 +64,10 @@ class WordsRuntime:
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
         self._threads = check_threads(threads)
-        self.network = _network(model, settings)
+        session = Session.of_model(model)
+        self.network = _network(model, settings, session)
+        # A cache of another size is another network; a service is asked for few sizes at a time.
+        self._cached = lru_cache(maxsize=_MAX_CACHES)(partial(_cached_network, model, settings, session))
         self._endings: Endings | None = None
 
     @classmethod
@@ -76,7 +85,16 @@ class WordsRuntime:
         """
         return cls(open_verified(path), threads=threads)
 
-    def next(self, text: str, k: int = 5, *, unfinished: bool = False) -> list[Candidate]:
+    def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
+        """Return the network with a continuous cache of so many words; 0: the network without one.
+
+        Raises:
+            SettingsError: `cache` is negative or above 10,000.
+            UsageError: the article's network, which reads three words only, cannot have one.
+        """
+        return self._cached(cache) if cache else self.network
+
+    def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]:
         """Return the `k` most probable next words after `text`, the most probable first.
 
         Padding and unknown words are left out; the other probabilities are not increased. An empty text gives
@@ -89,9 +107,11 @@ class WordsRuntime:
                 obsta": obstacle), including itself if it is a word, with their probabilities among one
                 another. None where no word begins with it; after white space or a punctuation mark the next
                 words as usual.
+            cache: words of the text in a continuous cache (`foretell.ngrams.cache`), which makes words just
+                used more probable; 0: none.
 
         Raises:
-            SettingsError: `k` below 1.
+            SettingsError: `k` below 1, or `cache` out of range.
             DataError: the article's network needs more words, or one of them is not in its vocabulary.
         """
         if k < 1:
@@ -99,7 +119,7 @@ class WordsRuntime:
         before, begun, endings = self._split(text, unfinished)
         if begun and not len(endings):
             return []
-        logits, _ = self.network.read(self._prompt_ids(before))
+        logits, _ = self.network_for(cache).read(self._prompt_ids(before))
         logp = sampling.log_softmax(logits[0])
         allowed = sampling.rule_out(logp, self._banned(avoid_unknown=True))
         if begun:
@@ -153,21 +173,24 @@ class WordsRuntime:
             raise SettingsError(expected=f"at least 1{limit}", found=repr(n), where="n")
         return [writing.whole() for writing in self._writings(text, chosen, n)]
 
-    def score(self, lines: Iterable[str]) -> Score:
+    def score(self, lines: Iterable[str], *, cache: int = 0) -> Score:
         """Return the probability of a text; see `Score` for the conventions.
 
         Args:
             lines: lines of text, read once and never in memory together; a string with line breaks counts as
                 several.
+            cache: words of the text in a continuous cache; 0: none.
 
         Raises:
+            SettingsError: `cache` out of range.
             DataError: no word of the text can be predicted.
         """
         if isinstance(lines, str):
             lines = [lines]
-        if isinstance(self.network, ArticleNetwork):
-            return score_article(self.network, self.tokenizer, lines)
-        return score_lstm(self.network, self.tokenizer, lines, threads=self._threads)
+        network = self.network_for(cache)
+        if isinstance(network, ArticleNetwork):
+            return score_article(network, self.tokenizer, lines)
+        return score_lstm(network, self.tokenizer, lines, threads=self._threads)
 
     def _writings(self, text: str, options: CompletionOptions, n: int) -> Iterator[Writing]:
         """Read a prompt once and return `n` continuations of it."""
@@ -177,14 +200,15 @@ class WordsRuntime:
         ids = self._prompt_ids(before)
         pieces = Pieces(self.tokenizer, ids, before, begun)
         banned = self._banned(options.avoid_unknown)
-        prompt = Prompt(ids, *self.network.read(ids), banned, endings if begun else None)
+        network = self.network_for(options.cache)
+        prompt = Prompt(ids, *network.read(ids), banned, endings if begun else None)
         if options.beams == 1:
             seeds = (None if options.seed is None else options.seed + i for i in range(n))
             chosen: Iterable[Iterable[Chosen]] = (
-                sample(self.network, prompt, replace(options, seed=seed)) for seed in seeds
+                sample(network, prompt, replace(options, seed=seed)) for seed in seeds
             )
         else:
-            chosen = beam_search(self.network, prompt, options, pieces)[:n]
+            chosen = beam_search(network, prompt, options, pieces)[:n]
         return (Writing(each, pieces.copy(), self.tokenizer, options.stops) for each in chosen)
 
     def _banned(self, avoid_unknown: bool) -> list[int]:
@@ -235,11 +259,38 @@ class WordsRuntime:
             )
 
 
-def _network(model: Model, settings: WordsSettings) -> StreamNetwork | ArticleNetwork:
-    session = Session.of_model(model)
+def _network(model: Model, settings: WordsSettings, session: Session) -> StreamNetwork | ArticleNetwork:
     if not settings.traits.carries_state:
         return ArticleNetwork(session, settings.window)
-    network = LstmNetwork(session)
+    return _interpolated(model, LstmNetwork(session))
+
+
+def _interpolated(model: Model, network: LstmNetwork) -> StreamNetwork:
+    """Return the network with the Kneser–Ney model, where there is one."""
     if model.kneser_ney is None or model.interpolation is None:
         return network
     return InterpolatedNetwork(network, model.kneser_ney, model.interpolation)
+
+
+def _cached_network(model: Model, settings: WordsSettings, session: Session, size: int) -> StreamNetwork:
+    """Return the network with a cache; see `WordsRuntime.network_for`."""
+    if not 0 <= size <= MAX_SIZE:
+        raise SettingsError(
+            expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{size}", where="cache"
+        )
+    if not settings.traits.carries_state:
+        raise UsageError(
+            expected="no cache, since the article's network reads a window of words only",
+            found=f"{size}",
+            where="cache",
+            fix="leave it out, or train with --preset base",
+        )
+    network = LstmNetwork(session, keeps_hidden=True)
+    if settings.units != settings.embedding_size and not network.gives_hidden:
+        raise UsageError(
+            expected="a graph with the output hidden, which the cache of a model with a projection needs",
+            found="one of an earlier version",
+            where=str(model.path),
+            fix="leave the cache out, or train the model again",
+        )
+    return CachedNetwork(_interpolated(model, network), model.cache or ContinuousCache(), size)

@@ -46,7 +46,9 @@ class WordScore:
     top: tuple[Candidate, ...] = ()
 
 
-def score_words(runtime: WordsRuntime, text: str, *, top: int = 0, start: int = 0) -> list[WordScore]:
+def score_words(
+    runtime: WordsRuntime, text: str, *, top: int = 0, start: int = 0, cache: int = 0
+) -> list[WordScore]:
     """Return a score for each word and each end of a line of `text`, in order; `total` is their sum.
 
     Args:
@@ -55,11 +57,13 @@ def score_words(runtime: WordsRuntime, text: str, *, top: int = 0, start: int = 
         top: how many of the most probable words to return for each place.
         start: leave out words that begin before this code point. They are only read, which takes little time
             where the model has just read them.
+        cache: words of the text in a continuous cache; 0: none.
 
     Raises:
+        SettingsError: `cache` out of range.
         DataError: a word without an id, for an lstm with tokens split at white space.
     """
-    network, tokenizer = runtime.network, runtime.tokenizer
+    network, tokenizer = runtime.network_for(cache), runtime.tokenizer
     is_article = isinstance(network, ArticleNetwork)
     spans = word_spans(tokenizer, text, last_ends=True)
     first = bisect_left(spans, start, key=lambda each: each[1])

@@ -36,6 +36,7 @@ export class Continuation {
       max_tokens: Number(this.maxWords.value),
       temperature: Number(this.temperature.value),
       unfinished: view.isUnfinished,
+      cache: view.cache,
     };
     this.#begin(controller);
     let failure = null;

@@ -16,9 +16,10 @@ export class SurprisalCard {
     this.score = new TextScore();
   }
 
-  // The scored words of a text; `onPiece(words)` is called with those of its beginning, piece by piece.
-  fetch(model, text, signal, onPiece) {
-    return this.score.update(model, text, signal, onPiece);
+  // The scored words of a text; `onPiece(words)` is called with those of its beginning, piece by piece. `by` has the
+  // name of the model and the size of its cache.
+  fetch(by, text, signal, onPiece) {
+    return this.score.update(by, text, signal, onPiece);
   }
 
   // Shows the scored words of a text; returns their marks.

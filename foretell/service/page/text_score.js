@@ -11,18 +11,18 @@ const MAX_PIECES = 40;
 const WHITE_SPACE = /[ \t\n]/u;
 
 export class TextScore {
-  #model = null;
+  #by = {};
   #text = "";
   #words = [];
 
-  // The scored words of `text`: `each` of POST /v1/score. After each piece but the last, `onPiece(words)` is called
+  // The scored words of `text`: `each` of POST /v1/score. `by` is { model, cache }. After each piece but the last, `onPiece(words)` is called
   // with the words up to there.
-  async update(model, text, signal, onPiece = () => {}) {
-    let scored = this.#keepUnchanged(model, text);
+  async update(by, text, signal, onPiece = () => {}) {
+    let scored = this.#keepUnchanged(by, text);
     while (scored < text.length) {
       const end = pieceEnd(text, scored);
       const texts = text.slice(0, end);
-      const body = { model, texts, start: codePoints(text.slice(0, scored)), words: true, top: 1 };
+      const body = { ...by, texts, start: codePoints(text.slice(0, scored)), words: true, top: 1 };
       const words = await scoreWords(body, signal);
       signal.throwIfAborted();
       // The service adds the end of a line at the end of each piece. Only the last piece ends there.
@@ -36,14 +36,15 @@ export class TextScore {
   }
 
   // Removes all words from the first changed word on; returns the offset where that word begins.
-  #keepUnchanged(model, text) {
-    const before = model === this.#model ? this.#text : "";
+  #keepUnchanged(by, text) {
+    const isSame = by.model === this.#by.model && by.cache === this.#by.cache;
+    const before = isSame ? this.#text : "";
     const max = Math.min(before.length, text.trimEnd().length);
     let offset = 0;
     while (offset < max && before[offset] === text[offset]) offset++;
     while (offset && !WHITE_SPACE.test(text[offset - 1])) offset--;
     const limit = codePoints(text.slice(0, offset));
-    this.#model = model;
+    this.#by = by;
     this.#text = text.slice(0, offset);
     this.#words = this.#words.filter(({ start }) => start < limit);
     return offset;

@@ -11,6 +11,8 @@ import { SurprisalCard } from "./surprisal.js";
 
 const MAX_CHOICES = 6;
 const MAX_ANNOUNCED = 3;
+// Words of the text in the cache, if the user asks for one.
+const CACHE_SIZE = 500;
 
 export class WordsView {
   #choices = [];
@@ -24,6 +26,8 @@ export class WordsView {
     this.problem = view.querySelector(".editor .problem");
     this.title = view.querySelector("#next-title");
     this.list = view.querySelector(".choices");
+    this.cacheBox = view.querySelector("[data-cache]");
+    this.cacheBox.addEventListener("change", () => this.#update());
     this.surprisal = new SurprisalCard(view.querySelector(".surprisal"));
     this.editor = new Editor(view.querySelector(".editor"), {
       onChange: () => this.#update(),
@@ -36,6 +40,11 @@ export class WordsView {
 
   get text() {
     return this.editor.text;
+  }
+
+  // Models of the preset article read three words only and have no cache.
+  get cache() {
+    return this.cacheBox.checked && this.choice.current.preset !== "article" ? CACHE_SIZE : 0;
   }
 
   // Whether the choices are endings of the last word instead of next words.
@@ -75,7 +84,8 @@ export class WordsView {
       delay: LONG_DELAY,
       panel: this.view.querySelector(".surprisal"),
       send: (text, signal) => this.surprisal.fetch(
-        this.choice.current.id, this.#withoutUnfinished(text), signal, (words) => this.#showScores(words)),
+        { model: this.choice.current.id, cache: this.cache }, this.#withoutUnfinished(text), signal,
+        (words) => this.#showScores(words)),
       show: (words) => this.#showScores(words),
       // The request for the next words has the same text and shows the same error.
       fail: () => this.#showScores([]),
@@ -87,6 +97,7 @@ export class WordsView {
     this.#announcement = "";
     showError(this.problem, "");
     if (!this.choice.current) return;
+    this.cacheBox.disabled = this.choice.current.preset === "article";
     this.nextRequest.start(this.text);
     this.scoreRequest.cancel();
     if (this.text.trim()) this.scoreRequest.start(this.text);
@@ -107,7 +118,8 @@ export class WordsView {
   async #fetchChoices(text, signal) {
     const beginning = lastWord(text);
     const next = (unfinished) =>
-      post("next", { model: this.choice.current.id, texts: text, k: MAX_CHOICES, unfinished }, signal);
+      post("next", { model: this.choice.current.id, texts: text, k: MAX_CHOICES, unfinished, cache: this.cache },
+        signal);
     const [whole, unfinished] = await Promise.all([next(false), ...(beginning ? [next(true)] : [])]);
     const candidates = unfinished?.answers[0].words ?? [];
     const finished = candidates.find(({ word }) => word.toLowerCase() === beginning.toLowerCase());

@@ -20,7 +20,7 @@ from foretell.service.limits import Limits
 from foretell.service.loaded_model import LoadedModel
 from foretell.service.logs import add_log_fields
 from foretell.service.openapi import ERRORS, example
-from foretell.service.schemas import Integer, RequestBody, ResponseBody, TextList
+from foretell.service.schemas import Cache, Integer, RequestBody, ResponseBody, TextList
 from foretell.service.state import Service, service_of
 from foretell.service.streaming import EventStream, event, with_first
 
@@ -49,8 +49,8 @@ class StreamOptions(RequestBody):
 class CompletionRequest(RequestBody):
     """POST /v1/completions as OpenAI defines it. A token is a word, a punctuation mark or the end of a line.
 
-    top_k, min_p, repetition_penalty, avoid_unknown and unfinished are foretell's own. Not supported, and
-    refused: best_of other than n, logit_bias, suffix, penalties other than 0.
+    top_k, min_p, repetition_penalty, avoid_unknown, unfinished and cache are foretell's own. Not supported,
+    and refused: best_of other than n, logit_bias, suffix, penalties other than 0.
     """
 
     model: str = Field(max_length=200)
@@ -71,6 +71,7 @@ class CompletionRequest(RequestBody):
     repetition_penalty: float = Field(default=1.0, gt=0)
     avoid_unknown: bool = True
     unfinished: bool = False
+    cache: Cache = 0
     best_of: Any = Field(default=None, description="null, or the value of n.")
     suffix: Any = Field(default=None, json_schema_extra={"enum": [None, ""]})
     logit_bias: Any = Field(default=None, json_schema_extra={"enum": [None, {}]})
@@ -169,6 +170,7 @@ class _Answer:
             model.words,
             None if body.max_tokens == 0 else _writer(body, model),
             echo=bool(body.echo),
+            cache=body.cache,
             logprobs=body.logprobs,
             pool=service.pools["completions"],
             seconds=service.limits.seconds,
@@ -267,6 +269,7 @@ def _writer(body: CompletionRequest, model: LoadedModel) -> Write:
             repetition_penalty=body.repetition_penalty,
             avoid_unknown=body.avoid_unknown,
             unfinished=body.unfinished,
+            cache=body.cache,
             stop=tuple(each for each in stop if each),
             seed=seed,
             alternatives=body.logprobs or 0,

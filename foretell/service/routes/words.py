@@ -20,7 +20,7 @@ from foretell.service.errors import invalid
 from foretell.service.json_route import JsonRoute
 from foretell.service.openapi import ERRORS, example
 from foretell.service.prediction import Prediction
-from foretell.service.schemas import Integer, ModelName, RequestBody, ResponseBody, Texts
+from foretell.service.schemas import Cache, Integer, ModelName, RequestBody, ResponseBody, Texts
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -35,6 +35,7 @@ class NextRequest(RequestBody):
         default=False,
         description="Treat the last word as unfinished: return the words that begin with it.",
     )
+    cache: Cache = 0
 
 
 class NextWord(ResponseBody):
@@ -74,6 +75,7 @@ class ScoreRequest(RequestBody):
         ge=0,
         description="Score each text from this code point on. The words before it are context.",
     )
+    cache: Cache = 0
 
 
 class ScoredWord(ResponseBody):
@@ -116,7 +118,9 @@ class ScoreResponse(ResponseBody):
 async def next_words(body: NextRequest, request: Request) -> Response:
     """Return the most probable next words after each text."""
     prediction = Prediction(request, "next", body.model, body.texts, job="words")
-    items = [_Next(index, text, body.k, body.unfinished) for index, text in enumerate(prediction.texts)]
+    items = [
+        _Next(index, text, body.k, body.unfinished, body.cache) for index, text in enumerate(prediction.texts)
+    ]
     return await prediction.response(partial(_next, prediction.model.words), items)
 
 
@@ -129,7 +133,8 @@ async def score(body: ScoreRequest, request: Request) -> Response:
     """Return the probability of each text and, with `words`, of each of its words."""
     prediction = Prediction(request, "score", body.model, body.texts, job="words", by_word=body.words)
     items = [
-        _Score(index, text, body.words, body.top, body.start) for index, text in enumerate(prediction.texts)
+        _Score(index, text, body.words, body.top, body.start, body.cache)
+        for index, text in enumerate(prediction.texts)
     ]
     return await prediction.response(partial(_score, prediction.model.words), items)
 
@@ -141,6 +146,7 @@ class _Next(NamedTuple):
     text: str
     k: int
     unfinished: bool
+    cache: int
 
 
 class _Score(NamedTuple):
@@ -151,13 +157,14 @@ class _Score(NamedTuple):
     words: bool
     top: int
     start: int
+    cache: int
 
 
 def _next(runtime: WordsRuntime, items: Sequence[_Next]) -> list[bytes]:
     answers = []
     for item in items:
         with _naming(item.number):
-            candidates = runtime.next(item.text, k=item.k, unfinished=item.unfinished)
+            candidates = runtime.next(item.text, k=item.k, unfinished=item.unfinished, cache=item.cache)
         answers.append(NextWords.json_of({"words": candidates}))
     return answers
 
@@ -167,10 +174,10 @@ def _score(runtime: WordsRuntime, items: Sequence[_Score]) -> list[bytes]:
     for item in items:
         with _naming(item.number):
             if item.words or item.start:
-                words = score_words(runtime, item.text, top=item.top, start=item.start)
+                words = score_words(runtime, item.text, top=item.top, start=item.start, cache=item.cache)
                 answers.append(_scored(item.text, total(words), words if item.words else None))
             else:
-                answers.append(_scored(item.text, runtime.score([item.text]), None))
+                answers.append(_scored(item.text, runtime.score([item.text], cache=item.cache), None))
     return answers
 
 

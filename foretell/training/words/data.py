@@ -206,8 +206,8 @@ class Plan:
         return ids, targets
 
     def in_order(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the values of all windows, [stream, windows · step], in the order of the text, [token]."""
-        return values[:, : self.length].reshape(-1)[: self.tokens]
+        """Return values of all windows, [stream, windows · step, …], in the order of the text, [token, …]."""
+        return values[:, : self.length].reshape(-1, *values.shape[2:])[: self.tokens]
 
 
 def plan_for(tokens: int, settings: WordsSettings) -> Plan:

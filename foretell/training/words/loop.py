@@ -29,9 +29,17 @@ from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
+from foretell.training.words.cache_fit import MAX_TOKENS
 from foretell.training.words.data import TokenizedCorpus, plan_for
 from foretell.training.words.state import Meter, State, TrainedNetwork
-from foretell.training.words.step import Predictions, Steps, predict, seed_of, softmax_words
+from foretell.training.words.step import (
+    Predictions,
+    Steps,
+    hidden_values,
+    predict,
+    seed_of,
+    softmax_words,
+)
 
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
@@ -41,6 +49,9 @@ _SHOW_SECONDS = 0.25
 
 _MAX_TRAINING_TOKENS_MEASURED = 100_000
 """Without validation, the figures are those of so many training tokens."""
+
+_SECONDS_TO_FIT_CACHE = 5.0
+"""Seconds for the hidden values of the cache's validation tokens, and for its fit."""
 
 _PROBE_TOKENS = 20_000
 """Tokens of the evaluation that is timed where there is a time limit."""
@@ -136,7 +147,7 @@ class Loop:
         predict(self.steps, few, self.run.interrupt.check)
         taken = (time.monotonic() - began) * len(valid) / len(few)
         # Measured once for the epoch, and once for the figures.
-        return SECONDS_TO_WRITE + 2 * taken
+        return SECONDS_TO_WRITE + _SECONDS_TO_FIT_CACHE + 2 * taken
 
     def train(self) -> None:
         """Continue to the last step, or until validation has not improved for `patience` epochs.
@@ -271,7 +282,12 @@ class Loop:
             "seconds": self.run.budget.seconds(),
             "words_per_second": round(at.step * self.words_a_step) / seconds,
         }
-        return TrainedNetwork(weights_of(self.network), metrics, predictions.logs if has_valid else None)
+        weights = weights_of(self.network)
+        if self.corpus.valid is None:
+            return TrainedNetwork(weights, metrics, None)
+        few = self.corpus.valid.part(0, min(len(self.corpus.valid), MAX_TOKENS + 1))
+        hidden = hidden_values(self.steps, few, self.run.interrupt.check)
+        return TrainedNetwork(weights, metrics, predictions.logs, hidden)
 
     def _log(self, **values: float) -> None:
         at = self.state.at

@@ -112,8 +112,11 @@ class TrainedNetwork:
         metrics: the figures.
         valid_logs: log-probabilities of every validation token but the first, float32 [token - 1]; None:
             there is no validation.
+        valid_hidden: the hidden values before the first of these tokens, float32 [token, embedding], at most
+            as many as the cache is fitted on; None: there is no validation, or no state.
     """
 
     weights: Weights
     metrics: dict[str, object]
     valid_logs: npt.NDArray[np.float32] | None
+    valid_hidden: npt.NDArray[np.float32] | None = None

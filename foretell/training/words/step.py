@@ -50,6 +50,7 @@ class Steps:
         self.optimizer.build(network.trainable_variables)
         self.train = tf.function(self._train)
         self.evaluate = tf.function(self._evaluate)
+        self.hidden = tf.function(network.hidden)
 
     def _train(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor
@@ -151,6 +152,24 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
     return Predictions(
         -plan.in_order(np.concatenate(losses, axis=1)), plan.in_order(np.concatenate(right, axis=1))
     )
+
+
+def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> npt.NDArray[np.float32]:
+    """Return the hidden value before every token but the first, float32 [token - 1, embedding].
+
+    Args:
+        steps: the network's functions.
+        tokens: the text, more than one window of it.
+        check: is called before each window; an exception ends the work.
+    """
+    plan = dataclasses.replace(plan_for(len(tokens), steps.settings), tokens=len(tokens) - 1)
+    states = steps.network.first_states(plan.streams)
+    values = []
+    for window in range(plan.windows):
+        check()
+        hidden, states = steps.hidden(plan.batch(tokens, window)[0], states)
+        values.append(hidden.numpy())
+    return plan.in_order(np.concatenate(values, axis=1))
 
 
 def softmax_words(settings: WordsSettings, size: int) -> int:

@@ -1,4 +1,7 @@
-"""Train a language model, in stages: corpus → tokens → Kneser–Ney model → network → interpolation → model."""
+"""Train a language model, in stages.
+
+corpus → tokens → Kneser–Ney model → network → interpolation → cache → model
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from foretell.machine import require_training
 from foretell.training.events import Listener, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
+from foretell.training.words.cache_fit import CacheFit, fit_cache
 from foretell.training.words.data import TokenizedCorpus, tokenized
 from foretell.training.words.interpolation_fit import InterpolationFit, interpolate
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
@@ -52,7 +56,8 @@ def train_words(
         with tokenized(run, corpus, valid, settings) as tokens:
             kneser_ney = _kneser_ney(tokens, settings, options)
             network = _network(run, tokens, settings)
-        interpolation = _interpolation(network, kneser_ney, settings, options.listener)
+            interpolation = _interpolation(network, kneser_ney, settings, options.listener)
+            cache = _cache(network, kneser_ney, interpolation, tokens, options.listener)
         model = Model(
             job="words",
             preset=options.preset,
@@ -61,7 +66,8 @@ def train_words(
             weights=network.weights,
             kneser_ney=None if interpolation is None else interpolation.kneser_ney,
             interpolation=None if interpolation is None else interpolation.interpolation,
-            metrics=_metrics(network, kneser_ney, interpolation),
+            cache=None if cache is None else cache.cache,
+            metrics=_metrics(network, kneser_ney, interpolation) | ({} if cache is None else cache.figures),
         )
         run.finish(model)
     return model
@@ -132,6 +138,24 @@ def _interpolation(
     if kneser_ney is None or network.valid_logs is None or not settings.kneser_ney:
         return None
     return interpolate(network.valid_logs, kneser_ney, listener)
+
+
+def _cache(
+    network: TrainedNetwork,
+    kneser_ney: KneserNeyFit | None,
+    interpolation: InterpolationFit | None,
+    tokens: TokenizedCorpus,
+    listener: Listener,
+) -> CacheFit | None:
+    """Fit the continuous cache where there is validation text and a network with a state."""
+    if network.valid_hidden is None or network.valid_logs is None or tokens.valid is None:
+        return None
+    n_words = len(network.valid_hidden)
+    logs = network.valid_logs[:n_words]
+    if kneser_ney is not None and interpolation is not None:
+        of_counts = kneser_ney.logs[:n_words], kneser_ney.lengths[:n_words]
+        logs = interpolation.interpolation.logs(logs, *of_counts)
+    return fit_cache(logs, network.valid_hidden, tokens.valid.read(1, n_words), listener)
 
 
 def _metrics(

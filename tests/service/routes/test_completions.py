@@ -209,3 +209,15 @@ def _written(served: Running) -> float:
         for line in [*served.http.get("/metrics").text.splitlines(), "none 0"]
         if line.startswith(("foretell_words_written_total", "none"))
     )
+
+
+def test_a_cache_for_completions(served: Running, runtime: WordsRuntime) -> None:
+    prompt = "the obstacle the obstacle"
+    body = {"model": "notes", "prompt": prompt, "max_tokens": 4, "temperature": 0, "cache": 20, "logprobs": 1}
+    choice = served.post("/v1/completions", {**body, "echo": True}).json()["choices"][0]
+    (expected,) = runtime.continuations(prompt, 1, words=4, temperature=0, cache=20)
+    assert choice["text"] == prompt + expected.text
+    logprobs = choice["logprobs"]["token_logprobs"]
+    assert logprobs[-4:] == pytest.approx([word.log_probability for word in expected.words], rel=1e-4)
+    echoed = score_words(runtime, prompt, cache=20)[:4]
+    assert logprobs[:4] == pytest.approx([word.log_probability for word in echoed], rel=1e-4)

@@ -68,3 +68,23 @@ def test_a_score_may_begin_in_the_text(served: Running) -> None:
     del asked["words"]
     assert served.post("/v1/score", asked).json()["answers"][0] == {**found, "each": None}
     assert whole["characters"] == sum(word["characters"] for word in whole["each"]) == len(text) + 1
+
+
+def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
+    runtime = WordsRuntime.open(models[1])
+    text = "the obstacle the obstacle the"
+    (words,) = served.post("/v1/next", {"texts": text, "cache": 20}).json()["answers"]
+    assert [(each["word"], pytest.approx(each["probability"])) for each in words["words"]] == [
+        (each.word, each.probability) for each in runtime.next(text, cache=20)
+    ]
+    for more in ({}, {"words": True}, {"start": 13}):
+        scores = [
+            served.post("/v1/score", {"texts": text, "cache": cache, **more}).json()["answers"][0]
+            for cache in (0, 20)
+        ]
+        assert scores[0]["log_probability"] != scores[1]["log_probability"]
+    assert scores[1]["tokens"] < runtime.score([text]).tokens
+    whole = served.post("/v1/score", {"texts": text, "cache": 20}).json()["answers"][0]
+    assert whole["log_probability"] == pytest.approx(runtime.score([text], cache=20).log_probability)
+    for cache in (-1, 2001, "9"):
+        assert served.post("/v1/next", {"texts": text, "cache": cache}).status_code == 422

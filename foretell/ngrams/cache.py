@@ -1,0 +1,156 @@
+"""The continuous cache of a language model: words used a short time ago become more probable.
+
+Grave, Joulin and Usunier, "Improving Neural Language Models with a Continuous Cache", ICLR 2017. The network
+has a hidden value h_t after each word x_t of a text. The cache holds the last N pairs of a hidden value and
+the word that followed it. A word is as probable as the hidden values before it are similar to the present
+one (their equation 2)::
+
+    p_cache(w) ∝ Σ_{i < t, x_{i+1} = w} exp(θ h_t · h_i)
+    p(w) = (1 - λ_n) · p_model(w) + λ_n · p_cache(w)        λ_n = λ · n / (n + 64)
+
+p_model is the model without the cache: the network, interpolated with a Kneser–Ney model where there is one.
+The weight λ_n grows with the number n of pairs in the cache, 0 where there are none: a cache of ten words is
+rarely right (docs/experiments.md has the weights measured for each n).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from foretell.arrays import Float64s, Floats, Integers, LogProbabilities, TokenIds
+
+MAX_SIZE = 10_000
+"""Pairs that a cache may hold: 10 MB with 256 hidden values."""
+
+HALF = 64
+"""Pairs with which a cache has half its weight."""
+
+NONE, PENDING = -2, -1
+"""In the place of the word after a hidden value: no such pair, and a word that is not yet known."""
+
+_ROWS = 256
+"""Places that `log_probabilities` compares at a time."""
+
+
+@dataclass(frozen=True)
+class ContinuousCache:
+    """The parameters of a cache. The defaults are those of a model of the Penn Treebank.
+
+    Attributes:
+        theta: θ, at least 0: 0 counts all words alike, larger values prefer words after similar contexts.
+        weight: λ, the weight of a large cache, from 0 to below 1.
+    """
+
+    theta: float = 0.5
+    weight: float = 0.14
+
+    def weights(self, pairs: Integers | Floats) -> Float64s:
+        """Return λ_n for caches of so many pairs."""
+        numbers = np.asarray(pairs, np.float64)
+        weights: Float64s = self.weight * fill(numbers)
+        return weights
+
+    def add(self, logp: LogProbabilities, query: Floats, hidden: Floats, words: TokenIds) -> LogProbabilities:
+        """Return the log-probabilities [word] of model and cache together.
+
+        Args:
+            logp: the model's, [word], of probabilities that sum to 1.
+            query: the hidden value at this place, [embedding].
+            hidden: those in the cache, [pair, embedding].
+            words: the word after each, [pair]; `NONE` or `PENDING`: an empty place.
+        """
+        is_pair = words >= 0
+        if not is_pair.any() or self.weight == 0:
+            return logp
+        words = words[is_pair]
+        similar = np.exp(_shifted(self.theta * (hidden[is_pair] @ query)))
+        cached = np.bincount(words, similar, len(logp)) / similar.sum(dtype=np.float64)
+        weight = float(self.weights(np.array(len(words))))
+        both = logp + logp.dtype.type(math.log1p(-weight))
+        known = np.flatnonzero(cached)
+        both[known] = np.logaddexp(both[known], math.log(weight) + np.log(cached[known]))
+        return both
+
+    def logs(self, model: LogProbabilities, cached: Floats, pairs: Integers) -> LogProbabilities:
+        """Return the log-probabilities [prediction] of model and cache together.
+
+        Args:
+            model: the model's, [prediction].
+            cached: the probability that the cache gives, [prediction], of `probabilities`.
+            pairs: the number of pairs in the cache, [prediction].
+        """
+        weights = self.weights(pairs)
+        with np.errstate(divide="ignore"):  # the cache gives most words no probability
+            logs: LogProbabilities = np.logaddexp(model + np.log1p(-weights), np.log(weights * cached))
+        return logs
+
+    def to_dict(self) -> dict[str, float]:
+        """Return what `from_dict` reads, ready for JSON."""
+        return {"theta": self.theta, "weight": self.weight}
+
+    @classmethod
+    def from_dict(cls, values: object) -> ContinuousCache:
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            ValueError: no `theta` of at least 0, or no `weight` from 0 to below 1.
+        """
+        theta, weight = (
+            (values.get("theta"), values.get("weight")) if isinstance(values, Mapping) else (None, None)
+        )
+        if not isinstance(theta, int | float) or not isinstance(weight, int | float):
+            raise ValueError("no numbers 'theta' and 'weight'")
+        if not (0 <= theta < math.inf and 0 <= weight < 1):
+            raise ValueError(f"theta {theta} and weight {weight}")
+        return cls(float(theta), float(weight))
+
+
+def fill(pairs: Floats) -> Float64s:
+    """Return the part of its weight that a cache of so many pairs has, 0 to 1."""
+    part: Float64s = pairs / (pairs + HALF)
+    return part
+
+
+def probabilities(
+    theta: float, hidden: Floats, words: TokenIds, size: int, *, first: int
+) -> tuple[Float64s, Integers]:
+    """Return the probability that a cache gives the word after each place of a text.
+
+    Args:
+        theta: θ.
+        hidden: the hidden value of each place, [place, embedding].
+        words: the word after each, [place]; `NONE`: the place never becomes a pair.
+        size: pairs in the cache, at most.
+        first: leave out the places before this one; they only become pairs.
+
+    Returns:
+        float64 [place - first]; and int [place - first], the number of pairs in the cache.
+    """
+    cached = np.zeros(len(words) - first)
+    pairs = np.zeros(len(words) - first, np.int64)
+    for start in range(first, len(words), _ROWS):
+        stop = min(start + _ROWS, len(words))
+        low = max(0, start - size)
+        places, earlier = np.arange(start, stop)[:, None], np.arange(low, stop)[None]
+        is_pair = (earlier < places) & (earlier >= places - size) & (words[None, low:stop] >= 0)
+        # The similarities of all places of the block at once, those that are in no cache included.
+        scores = np.where(is_pair, theta * (hidden[start:stop] @ hidden[low:stop].T), -np.inf)
+        similar = np.exp(_shifted(scores))
+        is_word = words[None, low:stop] == words[start:stop, None]
+        with np.errstate(invalid="ignore"):
+            each = np.where(is_word, similar, 0).sum(1, dtype=np.float64) / similar.sum(1, dtype=np.float64)
+        n_pairs = is_pair.sum(1)
+        cached[start - first : stop - first] = np.where(n_pairs > 0, each, 0.0)
+        pairs[start - first : stop - first] = n_pairs
+    return cached, pairs
+
+
+def _shifted(scores: Floats) -> Floats:
+    """Return the scores minus the largest of each row, which is finite where there is any."""
+    largest = scores.max(axis=-1, keepdims=True)
+    shifted: Floats = scores - np.where(np.isfinite(largest), largest, scores.dtype.type(0))
+    return shifted

@@ -1,0 +1,97 @@
+"""A language model with a continuous cache: the words that followed similar places of the text.
+
+The state holds the cache, so streams, beams and chunks of a text each have their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from foretell.arrays import Array, Floats, Integers, Logits, LogProbabilities, TokenIds
+from foretell.ngrams.cache import NONE, PENDING, ContinuousCache, probabilities
+from foretell.runtime.words.networks import PROMPT_CHUNK, State, StreamNetwork
+from foretell.runtime.words.read_states import ReadStates, keys_of
+from foretell.runtime.words.sampling import log_softmax
+
+# The state of a cache of 500 pairs is half a megabyte.
+_MAX_STATES = 8
+
+
+class CachedNetwork(StreamNetwork):
+    """A network with a cache; its logits are log-probabilities.
+
+    State: hidden values, [stream, size + 1, embedding], the last of them of the last word read; the word
+    after each, [stream, size + 1], `NONE` or `PENDING`; then the network's state.
+
+    Args:
+        network: the network, whose state begins with the hidden values of the words read last, [stream, step,
+            embedding].
+        cache: the parameters.
+        size: pairs in the cache, at most.
+    """
+
+    def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
+        self._network, self._cache, self._size = network, cache, size
+        self._states: ReadStates[State] = ReadStates(_MAX_STATES)
+
+    def zero_state(self) -> State:
+        """See `StreamNetwork.zero_state`."""
+        state = self._network.zero_state()
+        hidden = np.zeros((1, self._size + 1, state[0].shape[2]), np.float32)
+        return (hidden, np.full((1, self._size + 1), NONE, np.int64), *state)
+
+    def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
+        """See `StreamNetwork.advance`."""
+        logits, after = self._network.advance(ids, state[2:])
+        logps = log_softmax(logits, np.float32)
+        hidden, words = self._read(ids, state, after)
+        for stream, step in np.ndindex(ids.shape):
+            at = self._size + 1 + step
+            pairs = slice(at - self._size, at)
+            logps[stream, step] = self._cache.add(
+                logps[stream, step], hidden[stream, at], hidden[stream, pairs], words[stream, pairs]
+            )
+        return logps, (*self._kept(hidden, words), *after)
+
+    def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
+        """See `StreamNetwork.score_later`."""
+        network_logps, after = self._network.score_later(ids, state[2:])
+        hidden, words = self._read(ids[None, :-1], state, after)
+
+        def logps() -> LogProbabilities:
+            followed = np.append(words[0, :-1], ids[-1])
+            cached = probabilities(self._cache.theta, hidden[0], followed, self._size, first=self._size + 1)
+            return self._cache.logs(network_logps(), *cached)
+
+        return logps, (*self._kept(hidden, words), *after)
+
+    def read(self, ids: list[int]) -> tuple[Logits, State]:
+        """See `WordNetwork.read`; at least one id. Continues from a kept state, as `LstmNetwork` does."""
+        prompt = np.array(ids, np.int64)
+        # The last word is read by itself, for its logits.
+        keys = keys_of(prompt, PROMPT_CHUNK)
+        done, kept = self._states.find(keys)
+        state = self.zero_state() if kept is None else kept
+        for place in range(done, len(keys) + 1):
+            start, stop = place * PROMPT_CHUNK, min((place + 1) * PROMPT_CHUNK, len(ids) - 1)
+            if stop > start:
+                # Up to the word after the chunk; the log-probabilities are not computed.
+                _, state = self.score_later(prompt[start : stop + 1], state)
+            if place < len(keys):
+                self._states.keep(keys[place], tuple(part.copy() for part in state))
+        logits, state = self.advance(prompt[None, -1:], state)
+        return logits[:, 0], state
+
+    def _read(self, ids: TokenIds, state: State, after: State) -> tuple[Floats, Integers]:
+        """Return the hidden values and the words after them, with those of ids [stream, step] appended."""
+        hidden: Array = np.concatenate([state[0], after[0]], axis=1)
+        pending = np.full((len(ids), 1), PENDING, np.int64)
+        before = state[1][:, -1:]
+        # Before the first word of a text there is no hidden value.
+        first = np.where(before == PENDING, ids[:, :1], before)
+        return hidden, np.concatenate([state[1][:, :-1], first, ids[:, 1:], pending], axis=1)
+
+    def _kept(self, hidden: Floats, words: Integers) -> tuple[Floats, Integers]:
+        return hidden[:, -self._size - 1 :], words[:, -self._size - 1 :]
