@@ -95,6 +95,7 @@ def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSett
     from foretell.data.split import make_split
     from foretell.data.survey import survey_examples
     from foretell.data.unlabelled import read_unlabelled
+    from foretell.text.splitting import splitter
 
     arguments = reading.arguments()
     examples = reading.read(data, part="train")
@@ -106,5 +107,6 @@ def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSett
     split = make_split(
         examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
     )
-    show_survey(survey_examples(examples, split))
+    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
+    show_survey(survey_examples(examples, split, tokens=tokens))
     return split

@@ -51,13 +51,15 @@ def train_words(
     check_possible(training)
     corpus, valid_corpus = _read(settings, sources, valid)
     from foretell.data.survey import survey_corpus
+    from foretell.text.splitting import splitter
     from foretell.training.words.train import train_words as train
 
-    surveys = [survey_corpus(each) for each in (corpus, valid_corpus) if each is not None]
+    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
+    surveys = [survey_corpus(each, tokens=tokens) for each in (corpus, valid_corpus) if each is not None]
     for survey in surveys:
         show_survey(survey)
     if training.preset is None and changes.get("minutes"):
-        words = surveys[0].words
+        words = surveys[0].tokens
         name = words_preset_for(settings.minutes, words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")

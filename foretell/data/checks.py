@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -50,14 +51,26 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
         )
 
 
-def data_notes(examples: Examples) -> list[str]:
+def data_notes(examples: Examples, *, single: int) -> list[str]:
     """Return warnings about the examples, one sentence each.
 
-    They concern labels that differ only in case or white space, and texts that consist of a single token (no
-    white space inside).
+    They concern labels that differ only in case or white space, and texts that look like an identifier.
+
+    Args:
+        examples: the texts with their labels.
+        single: the number of texts for which `is_single` is true.
     """
-    single = sum(len(text.split(None, 1)) == 1 for text in examples.texts)
     return [*_similar_labels(examples.labels), *_single_tokens(single, len(examples))]
+
+
+def is_single(text: str, tokens: Sequence[str]) -> bool:
+    """Return whether a text looks like an identifier: no white space inside, and not several words.
+
+    Two words can be neighbours without white space or punctuation only in a script that has no spaces.
+    """
+    if len(text.split(None, 1)) != 1:
+        return False
+    return not any(a[:1].isalnum() and b[:1].isalnum() for a, b in itertools.pairwise(tokens))
 
 
 def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
@@ -90,5 +103,5 @@ def _single_tokens(single: int, texts: int) -> list[str]:
         return []
     return [
         f"{100 * single / texts:.0f} % of the texts consist of a single token: check that they come from the "
-        "right column (or the script has no spaces between words)"
+        "right column"
     ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from foretell.data.checks import data_notes
+from foretell.data.checks import data_notes, is_single
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.split import Split, text_key
@@ -15,19 +15,25 @@ _MAX_VOCABULARY = 1_000_000
 _MAX_CHARACTERS = 1 << 26
 _LABELS_SHOWN = 12
 
+Splitter = Callable[[str], list[str]]
+
+
+def _split_at_white_space(text: str) -> list[str]:
+    return text.lower().split()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Counts of a corpus or of examples. Words are separated by white space and compared in lower case.
+    """Counts of a corpus or of examples, in the tokens of the caller's function.
 
     Attributes:
         name: of the corpus or the examples.
         unit: of `records`: "texts" or "lines".
         records: number of texts or lines.
-        words: number of words in all records.
-        median_words, p95_words, max_words: words in one record: median, 95th percentile, maximum.
-        vocabulary: number of distinct words.
-        vocabulary_is_whole: False where counting stopped, at a million words or 64 Mi characters.
+        tokens: number of tokens in all records.
+        median_tokens, p95_tokens, max_tokens: tokens in one record: median, 95th percentile, maximum.
+        vocabulary: number of distinct tokens.
+        vocabulary_is_whole: False where counting stopped, at a million tokens or 64 Mi characters.
         labels: number of records of each label, the most frequent first; empty for a corpus.
         valid: number of validation texts.
         duplicates: records equal to an earlier one but for case and white space; None where not counted.
@@ -38,10 +44,10 @@ class Survey:
     name: str
     unit: str
     records: int
-    words: int
-    median_words: int
-    p95_words: int
-    max_words: int
+    tokens: int
+    median_tokens: int
+    p95_tokens: int
+    max_tokens: int
     vocabulary: int
     vocabulary_is_whole: bool = True
     labels: dict[str, int] = field(default_factory=dict)
@@ -57,13 +63,13 @@ class Survey:
             rows.append(("validation", f"{self.valid:,}"))
         if self.labels:
             rows.append((f"{len(self.labels)} labels", self._labels()))
-        rows.append(("words", f"{self.words:,}"))
+        rows.append(("tokens", f"{self.tokens:,}"))
         lengths = (
-            f"median {self.median_words:,}, 95th percentile {self.p95_words:,}, maximum {self.max_words:,}"
+            f"median {self.median_tokens:,}, 95th percentile {self.p95_tokens:,}, maximum {self.max_tokens:,}"
         )
-        rows.append(("words in a " + self.unit.removesuffix("s"), lengths))
+        rows.append(("tokens in a " + self.unit.removesuffix("s"), lengths))
         more = "" if self.vocabulary_is_whole else "more than "
-        rows.append(("distinct words", f"{more}{self.vocabulary:,}"))
+        rows.append(("distinct tokens", f"{more}{self.vocabulary:,}"))
         if self.duplicates is not None:
             rows.append(("duplicates", f"{self.duplicates:,}" if self.duplicates else "none"))
         rows += [("dropped", f"{count:,} with {reason}") for reason, count in self.dropped.items()]
@@ -89,20 +95,22 @@ class Survey:
 class _Counts:
     """Lengths and vocabulary of records, in memory that does not grow with the number of records."""
 
-    def __init__(self) -> None:
+    def __init__(self, split: Splitter) -> None:
+        self._split = split
         self.lengths: Counter[int] = Counter()
         self.vocabulary: set[str] = set()
         self.whole = True
+        self.single = 0
         self._characters = 0
 
     def add(self, texts: Iterable[str]) -> None:
         for text in texts:
+            tokens = self._split(text)
+            self.lengths[len(tokens)] += 1
+            self.single += is_single(text, tokens)
             if not self.whole:
-                self.lengths[len(text.split())] += 1
                 continue
-            words = text.lower().split()
-            self.lengths[len(words)] += 1
-            self.vocabulary.update(words)
+            self.vocabulary.update(tokens)
             self._characters += len(text)
             self.whole = len(self.vocabulary) <= _MAX_VOCABULARY and self._characters <= _MAX_CHARACTERS
 
@@ -123,21 +131,30 @@ class _Counts:
     def survey(self, name: str, unit: str, **more: object) -> Survey:
         values: dict[str, object] = {
             "records": self.records,
-            "words": sum(length * count for length, count in self.lengths.items()),
-            "median_words": self.percentile(0.5),
-            "p95_words": self.percentile(0.95),
-            "max_words": max(self.lengths, default=0),
+            "tokens": sum(length * count for length, count in self.lengths.items()),
+            "median_tokens": self.percentile(0.5),
+            "p95_tokens": self.percentile(0.95),
+            "max_tokens": max(self.lengths, default=0),
             "vocabulary": min(len(self.vocabulary), _MAX_VOCABULARY),
             "vocabulary_is_whole": self.whole,
         }
         return Survey(name=name, unit=unit, **values, **more)  # type: ignore[arg-type]
 
 
-def survey_examples(examples: Examples, split: Split | None = None) -> Survey:
-    """Survey examples, and their split if it is given."""
-    counts = _Counts()
+def survey_examples(
+    examples: Examples, split: Split | None = None, *, tokens: Splitter = _split_at_white_space
+) -> Survey:
+    """Survey examples, and their split if it is given.
+
+    Args:
+        examples: the texts with their labels.
+        split: the training and validation texts.
+        tokens: returns the tokens of a text; the default splits at white space and ignores case.
+    """
+    counts = _Counts(tokens)
     counts.add(examples.texts)
     labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
+    notes = data_notes(examples, single=counts.single)
     return counts.survey(
         examples.name,
         "texts",
@@ -145,12 +162,17 @@ def survey_examples(examples: Examples, split: Split | None = None) -> Survey:
         valid=0 if split is None or split.valid is None else len(split.valid),
         duplicates=len(examples) - len({text_key(text) for text in examples.texts}),
         dropped=examples.dropped,
-        notes=[*examples.notes, *data_notes(examples), *(() if split is None else split.notes)],
+        notes=[*examples.notes, *notes, *(() if split is None else split.notes)],
     )
 
 
-def survey_corpus(corpus: Corpus) -> Survey:
-    """Survey a corpus in one pass and constant memory. Duplicates are not counted."""
-    counts = _Counts()
+def survey_corpus(corpus: Corpus, *, tokens: Splitter = _split_at_white_space) -> Survey:
+    """Survey a corpus in one pass and constant memory. Duplicates are not counted.
+
+    Args:
+        corpus: the text.
+        tokens: as for `survey_examples`.
+    """
+    counts = _Counts(tokens)
     counts.add(corpus)
     return counts.survey(corpus.name, "lines", notes=list(corpus.notes))

@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from tokenizers import Regex, pre_tokenizers
 
+from foretell.text import scripts
 from foretell.text.tokenizer import Tokenizer
 
 _SURROGATES = range(0xD800, 0xE000)
@@ -23,7 +24,9 @@ class TokenRules(TypedDict):
     """The rules of a tokenizer, ready for JSON.
 
     `letters` and `spaces` are the insides of a character class of JavaScript's regular expressions with the
-    flag u: the characters that `\\w` and `\\s` match in foretell's tokenizer.
+    flag u: the characters that `\\w` and `\\s` match in foretell's tokenizer. `scripts` has the other parts
+    of its pattern, and the characters that determine the spaces of a written text; None where the tokenizer
+    does not split by scripts.
     """
 
     style: str
@@ -35,10 +38,23 @@ class TokenRules(TypedDict):
     end_of_line: int | None
     letters: str
     spaces: str
+    scripts: ScriptRules | None
+
+
+class ScriptRules(TypedDict):
+    """The parts of `foretell.text.scripts`: `character` is a pattern, the others are insides of classes."""
+
+    character: str
+    unspaced: str
+    extending: str
+    regional: str
+    joining: str
+    southeast_asian: str
 
 
 def token_rules(tokenizer: Tokenizer) -> TokenRules:
     """Return the rules of a tokenizer."""
+    has_scripts = tokenizer.style == "words" and tokenizer.version >= 2
     return {
         "style": tokenizer.style,
         "lowercase": lowercases(tokenizer),
@@ -49,6 +65,18 @@ def token_rules(tokenizer: Tokenizer) -> TokenRules:
         "end_of_line": tokenizer.end_of_line,
         "letters": _class_of(r"\w+"),
         "spaces": _class_of(r"\s+"),
+        "scripts": _script_rules() if has_scripts else None,
+    }
+
+
+def _script_rules() -> ScriptRules:
+    return {
+        "character": scripts.CHARACTER,
+        "unspaced": scripts.UNSPACED,
+        "extending": scripts.EXTENDING,
+        "regional": scripts.REGIONAL,
+        "joining": scripts.JOINING,
+        "southeast_asian": scripts.SOUTHEAST_ASIAN,
     }
 
 

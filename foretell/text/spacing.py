@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from foretell.text.scripts import joined_without_space
+
 
 class Spacing:
     """Joins words to text: each `piece` is a word with the white space before it.
@@ -11,6 +13,8 @@ class Spacing:
     Args:
         style: the tokenizer's style. "words" has spaces as English punctuation has them, the other styles a
             space between all words.
+        version: of the style's rules. From version 2 of "words" on, scripts without spaces between words have
+            none.
     """
 
     _CLOSING = frozenset(".,!?;:)]}…%’”»")
@@ -18,17 +22,20 @@ class Spacing:
     _JOINING = frozenset("-–—/_@")
     _PAIRED = frozenset("\"'`")
 
-    def __init__(self, style: str) -> None:
+    def __init__(self, style: str, version: int = 2) -> None:
         self._style = style
+        self._has_scripts = style == "words" and version >= 2
+        self._before = ""
         self._glued = True
         self._open: set[str] = set()
 
     def piece(self, word: str) -> str:
         """Return `word` with the space before it, if any; a line break starts a new line."""
         if word == "\n":
-            self._glued, self._open = True, set()
+            self._glued, self._open, self._before = True, set(), ""
             return word
-        before_glued = self._glued
+        before_glued = self._glued or (self._has_scripts and joined_without_space(self._before, word))
+        self._before = word
         self._glued = False
         if self._style != "words":
             return word if before_glued else f" {word}"

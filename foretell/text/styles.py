@@ -6,12 +6,22 @@ three times as fast, and into the same words.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any, Literal
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from foretell.text.scripts import CHARACTER, EXTENDING, REGIONAL, UNSPACED
+
 Style = Literal["white-space", "keras", "words"]
+
+VERSIONS: dict[Style, int] = {"white-space": 1, "keras": 1, "words": 2}
+"""The version of each style's rules that new tokenizers have. Tokenizers that were saved keep theirs.
+
+Version 1 of "words" does not split scripts without spaces into characters, and splits an emoji of several
+code points. tokenizer.json contains the pattern, which shows the version.
+"""
 
 UNKNOWN = "<unk>"
 
@@ -28,7 +38,31 @@ _KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
 # \s alone would miss \x1c-\x1f, where str.split splits.
 _WHITE_SPACE = r"[\s\x1c-\x1f]+"
 # The first branch keeps the Penn Treebank's literal <unk> in one piece.
-_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
+_WORDS_1 = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
+# In a character class the Rust library's \w lacks these six, which are letters outside of one.
+_MISSING = "\xb2\xb3\xb9\xbc-\xbe"
+
+
+def _words_by_scripts(letters: str, symbol: str) -> str:
+    """Return the pattern of version 2: characters, words, flags, and symbols with what extends them."""
+    return (
+        f"<unk>|{CHARACTER}|{letters}+(?:['’]{letters}+)*|[{REGIONAL}]{{2}}"
+        f"|{symbol}(?:[{EXTENDING}]|\u200d{symbol})*"
+    )
+
+
+_WORDS = {1: _WORDS_1, 2: _words_by_scripts(f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]")}
+# Python's classes cannot be nested. Plain texts have none of the six.
+_PLAIN_WORDS_2 = _words_by_scripts(f"[^\\W{UNSPACED}]", r"[^\w\s]")
+
+_LATIN = (
+    "\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
+    "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac"
+)
+_CHINESE_AND_JAPANESE = (
+    "\u3000-\u3003\u3005-\u3011\u3014-\u301b\u3041-\u3096\u309d-\u309f\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uff01-\uff5e"
+)
 
 _ASCII_WORDS: dict[str, re.Pattern[str]] = {
     "white-space": re.compile(r"[^\s\x1c-\x1f]+", re.ASCII),
@@ -37,27 +71,28 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
 }
 
 # Beyond ASCII: characters that both engines and every Unicode version split and lower-case alike (Latin
-# letters, curly quotes, dashes, the euro sign), and the pattern for texts of these alone. Keras splits at
-# ASCII only.
-_PLAIN_WORDS: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
-    "keras": (re.compile("[\x00-\u024f\u2010-\u205e\u20ac]*"), _ASCII_WORDS["keras"]),
-    "words": (
-        re.compile(
-            "[\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
-            "\u2010-\u2027\u2030-\u203e\u2041-\u2053\u2055-\u205e\u20ac]*"
-        ),
-        re.compile(_WORDS),
-    ),
+# letters, curly quotes, dashes, the euro sign; Chinese and Japanese), and the pattern for texts of these
+# alone, by style and version. Keras splits at ASCII only.
+_PLAIN_WORDS: dict[tuple[str, int], list[tuple[str, str]]] = {
+    ("keras", 1): [("[\x00-\u024f\u2010-\u205e\u20ac]*", _ASCII_WORDS["keras"].pattern)],
+    ("words", 1): [(f"[{_LATIN}]*", _WORDS_1)],
+    # Version 1 splits Latin texts into the same words, and faster.
+    ("words", 2): [(f"[{_LATIN}]*", _WORDS_1), (f"[{_LATIN}{_CHINESE_AND_JAPANESE}]*", _PLAIN_WORDS_2)],
 }
 
+# Compiled when first used: programs that read English alone start sooner.
+_compiled = functools.cache(re.compile)
 
-def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None:
+
+def plain_words(text: str, style: Style, version: int, *, lowercase: bool) -> list[str] | None:
     """Return the words of a text of plain characters; None where the Rust library must split it."""
     pattern = _ASCII_WORDS[style]
     if not text.isascii():
-        characters, pattern = _PLAIN_WORDS.get(style, (None, pattern))
-        if characters is None or not characters.fullmatch(text):
+        plain = _PLAIN_WORDS.get((style, version), ())
+        words = next((words for characters, words in plain if _compiled(characters).fullmatch(text)), None)
+        if words is None:
             return None
+        pattern = _compiled(words)
     return pattern.findall(text.lower() if lowercase else text)
 
 
@@ -68,8 +103,17 @@ def library_words(library: Tokenizer, text: str) -> list[str]:
     return [word for word, _ in library.pre_tokenizer.pre_tokenize_str(text)]
 
 
-def library_tokenizer(style: Style, lowercase: bool, words: list[str]) -> Tokenizer:
-    """Return a Hugging Face tokenizer; its ids are the style's specials, then `words`."""
+def library_tokenizer(
+    style: Style, lowercase: bool, words: list[str], version: int | None = None
+) -> Tokenizer:
+    """Return a Hugging Face tokenizer; its ids are the style's specials, then `words`.
+
+    Args:
+        style: the style.
+        lowercase: convert letters to lower case first.
+        words: the vocabulary.
+        version: of the style's rules; None: the newest.
+    """
     tokens = [*SPECIALS[style], *words]
     unknown = UNKNOWN
     if style == "white-space":
@@ -81,20 +125,31 @@ def library_tokenizer(style: Style, lowercase: bool, words: list[str]) -> Tokeni
         steps.append(normalizers.Lowercase())
     if steps:
         library.normalizer = normalizers.Sequence(steps)
-    if style == "words":
-        library.pre_tokenizer = pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
-    else:
-        pattern = _KERAS_FILTERS if style == "keras" else _WHITE_SPACE
-        library.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "removed")
+    library.pre_tokenizer = _splitter(style, VERSIONS[style] if version is None else version)
     return library
 
 
-def style_of(library: Tokenizer) -> Style:
-    """Return the style of a tokenizer, by the special ids that only it has.
+def _splitter(style: Style, version: int) -> pre_tokenizers.PreTokenizer:
+    if style == "words":
+        return pre_tokenizers.Split(Regex(_WORDS[version]), "removed", invert=True)
+    return pre_tokenizers.Split(Regex(_KERAS_FILTERS if style == "keras" else _WHITE_SPACE), "removed")
+
+
+def style_of(library: Tokenizer) -> tuple[Style, int]:
+    """Return the style of a tokenizer, by the special ids that only it has, and the version of its rules.
 
     Raises:
         ValueError: `library_tokenizer` did not make it.
     """
+    style = _style_of(library)
+    splitter = _state(library.pre_tokenizer)
+    for version in range(1, VERSIONS[style] + 1):
+        if splitter == _state(_splitter(style, version)):
+            return style, version
+    raise ValueError(f"rules of the style {style} that this version of foretell does not have")
+
+
+def _style_of(library: Tokenizer) -> Style:
     if library.id_to_token(library.get_vocab_size() - 1) == _WHITE_SPACE_UNKNOWN:
         return "white-space"
     styles: tuple[Style, ...] = ("keras", "words")
@@ -103,3 +158,9 @@ def style_of(library: Tokenizer) -> Style:
         if [library.id_to_token(i) for i in range(len(specials))] == specials:
             return style
     raise ValueError("the vocabulary of another program")
+
+
+def _state(splitter: pre_tokenizers.PreTokenizer) -> bytes:
+    """Return a pre-tokenizer as JSON: its pattern and what is done with it."""
+    state: bytes = splitter.__getstate__()
+    return state

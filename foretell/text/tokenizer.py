@@ -5,9 +5,12 @@ style       words                                   special ids                 
 =========== ======================================= ============================================== ==========
 white-space the words of `str.split`                none; an unknown word encodes to -1            0
 keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
-words       Unicode words and single punctuation    0 pad · 1 unknown · 2 end of line              3
+words       Unicode words, single punctuation, and  0 pad · 1 unknown · 2 end of line              3
+            characters of scripts without spaces
 =========== ======================================= ============================================== ==========
 
+Scripts without spaces between words are Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar
+(`text.scripts`).
 Words are ordered by frequency, then alphabetically, so the same texts always give the same ids. Training and
 prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as tokenizer.json.
 """
@@ -30,6 +33,7 @@ from foretell.text.spacing import Spacing
 from foretell.text.styles import (
     SPECIALS,
     UNKNOWN,
+    VERSIONS,
     Style,
     library_tokenizer,
     library_words,
@@ -58,6 +62,7 @@ class Tokenizer:
 
     Attributes:
         style: "white-space", "keras" or "words".
+        version: the version of the style's rules, `styles.VERSIONS`.
         size: number of ids, specials included; ids run from 0 to size - 1.
         specials: how many of the first ids are no words.
         pad: the id of padding; None for "white-space".
@@ -67,9 +72,10 @@ class Tokenizer:
             does not return it.
     """
 
-    def __init__(self, inner: HuggingFaceTokenizer, style: Style) -> None:
+    def __init__(self, inner: HuggingFaceTokenizer, style: Style, version: int | None = None) -> None:
         self._inner = inner
         self.style: Style = style
+        self.version: int = VERSIONS[style] if version is None else version
         specials = SPECIALS[style]
         self.specials: int = len(specials)
         self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
@@ -139,6 +145,11 @@ class Tokenizer:
         return tokenizer, ids, starts
 
     @classmethod
+    def without_words(cls, style: Style, *, lowercase: bool) -> Tokenizer:
+        """Return a tokenizer that only splits: `words` works as after training, every word is unknown."""
+        return cls._empty(style, lowercase, 1, 1)
+
+    @classmethod
     def _empty(cls, style: Style, lowercase: bool, vocabulary: int, min_count: int) -> Tokenizer:
         if style not in get_args(Style):
             raise SettingsError(
@@ -176,12 +187,12 @@ class Tokenizer:
         """
         try:
             inner = HuggingFaceTokenizer.from_str(text)
-            style = style_of(inner)
+            style, version = style_of(inner)
         except Exception as error:  # tokenizers raises bare Exception
             raise ArtifactError(
                 expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
             ) from error
-        return cls(inner, style)
+        return cls(inner, style, version)
 
     def to_json(self) -> str:
         """Return the tokenizer as Hugging Face's tokenizer.json."""
@@ -228,7 +239,7 @@ class Tokenizer:
         as -1), is `<unk>`; an end of line is a line break. In the style "words" punctuation has the spaces of
         English.
         """
-        spacing = Spacing(self.style)
+        spacing = Spacing(self.style, self.version)
         return "".join(spacing.piece(word) for word in self._visible(ids))
 
     def words(self, text: str) -> list[str]:
@@ -293,7 +304,7 @@ class Tokenizer:
                 yield self.word(i) if 0 <= i < self.size else UNKNOWN
 
     def _plain_words(self, prepared: str) -> list[str] | None:
-        return plain_words(prepared, self.style, lowercase=self._lowercase)
+        return plain_words(prepared, self.style, self.version, lowercase=self._lowercase)
 
 
 class _Places(dict[str, int]):

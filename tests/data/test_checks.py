@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.data.checks import check_learnable, data_notes, rare_label_notes
+from foretell.data.checks import check_learnable, data_notes, is_single, rare_label_notes
 from foretell.data.examples import Examples
 from foretell.data.options import Arguments
 from foretell.errors import DataError
@@ -40,24 +40,33 @@ def test_the_error_names_the_argument_of_the_interface() -> None:
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
     examples = Examples(["two words"] * len(labels), labels)
-    assert data_notes(examples) == [
+    assert data_notes(examples, single=0) == [
         "labels that differ only in case or white space: ' good' (1) and 'Good' (1) and 'good' (3); "
         "'Very bad' (1) and 'very  bad' (1)"
     ]
-    assert data_notes(Examples(["two words"] * 2, ["good", "goods"])) == []
+    assert data_notes(Examples(["two words"] * 2, ["good", "goods"]), single=0) == []
 
 
 def test_many_similar_labels_are_shortened() -> None:
     labels = [name for i in range(8) for name in (f"l{i}", f"L{i}")]
-    [note] = data_notes(Examples(["two words"] * 16, labels))
+    [note] = data_notes(Examples(["two words"] * 16, labels), single=0)
     assert note.endswith("'L4' (1) and 'l4' (1); 3 more")
 
 
 @pytest.mark.parametrize(("single", "warns"), [(51, True), (50, False), (0, False)])
 def test_texts_of_a_single_token_are_suspect_above_one_half(single: int, warns: bool) -> None:
-    examples = Examples([" id-17 "] * single + ["two words"] * (100 - single), ["x"] * 100)
+    texts = [" id-17 "] * single + ["two words"] * (100 - single)
+    n_single = sum(is_single(text, text.split()) for text in texts)
     expected = ["51 % of the texts consist of a single token"] if warns else []
-    assert [note.split(":")[0] for note in data_notes(examples)] == expected
+    notes = data_notes(Examples(texts, ["x"] * 100), single=n_single)
+    assert [note.split(":")[0] for note in notes] == expected
+
+
+def test_words_without_spaces_between_them_are_no_identifier() -> None:
+    assert is_single("user_17-a", ["user_17", "-", "a"])
+    assert is_single(" 好 ", ["好"])
+    assert not is_single("很好吃", ["很", "好", "吃"])
+    assert not is_single("two words", ["two", "words"])
 
 
 def test_labels_without_validation_texts_are_named_the_rarest_first() -> None:
@@ -74,4 +83,4 @@ def test_labels_without_validation_texts_are_named_the_rarest_first() -> None:
 
 
 def test_no_examples_give_no_notes() -> None:
-    assert data_notes(Examples([], [])) == []
+    assert data_notes(Examples([], []), single=0) == []

@@ -24,7 +24,7 @@ const { vocabulary, rules, texts } = JSON.parse(readFileSync(path, "utf8"));
 const tokens = new Tokens(vocabulary, rules);
 const ids = texts.map((text) => tokens.encode(text));
 const joined = ids.map((row) => {
-  const spacing = new Spacing(rules.style);
+  const spacing = new Spacing(rules);
   return row.map((id) => spacing.piece(id === -1 ? "<unk>" : tokens.word(id))).join("");
 });
 process.stdout.write(JSON.stringify({ ids, joined }));

@@ -48,3 +48,10 @@ def test_a_text_of_nothing() -> None:
     for nothing in ("", "   ", "\t \t"):
         assert encoder.encode(nothing).dtype == np.int64
         assert encoder.encode(nothing).tolist() == []
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from(list("我很กั้ខ្ម 👍🏽‍🇩🇪a.")), max_size=30), max_size=5))
+def test_it_equals_the_tokenizer_in_scripts_without_spaces(lines: list[str]) -> None:
+    tokenizer = Tokenizer.train(["我 很 กั้ a", *lines], "words", lowercase=False, vocabulary=1000)
+    text = "".join(f"{line}\n" for line in lines)
+    assert LineEncoder(tokenizer).encode(text).tolist() == slow(tokenizer, lines)

@@ -6,9 +6,13 @@ const JOINING = new Set("-–—/_@");
 const PAIRED = new Set("\"'`");
 
 export class Spacing {
-  // `style` is the style of the tokenizer: "words", "keras" or "white-space".
-  constructor(style) {
+  // `rules` is the entry "tokens" of model.json.
+  constructor({ style, scripts }) {
     this.style = style;
+    this.wordBefore = "";
+    // Characters beside which no space stands, and characters between which none stands.
+    this.joining = scripts && new RegExp(`[${scripts.joining}]`, "u");
+    this.southeastAsian = scripts && new RegExp(`[${scripts.southeast_asian}]`, "u");
     // Whether the next word follows without a space.
     this.isJoined = true;
     // The quotes that are open in the present line.
@@ -20,9 +24,11 @@ export class Spacing {
     if (word === "\n") {
       this.isJoined = true;
       this.openQuotes.clear();
+      this.wordBefore = "";
       return word;
     }
-    const isFirst = this.isJoined;
+    const isFirst = this.isJoined || this.#isJoinedByScript(word);
+    this.wordBefore = word;
     this.isJoined = false;
     if (this.style !== "words") return isFirst ? word : ` ${word}`;
     if (PAIRED.has(word)) {
@@ -34,5 +40,11 @@ export class Spacing {
     }
     this.isJoined = OPENING.has(word) || JOINING.has(word);
     return isFirst || CLOSING.has(word) || JOINING.has(word) ? word : ` ${word}`;
+  }
+
+  #isJoinedByScript(word) {
+    if (!this.joining || !this.wordBefore || !word) return false;
+    const sides = [Array.from(this.wordBefore).at(-1), Array.from(word)[0]];
+    return sides.some((side) => this.joining.test(side)) || sides.every((side) => this.southeastAsian.test(side));
   }
 }

@@ -13,9 +13,9 @@ export class Tokens {
     for (const [word, id] of this.ids) if (id < rules.size) this.words[id] = word;
     // model.json lists the letters and the white space that Python used. JavaScript engines have other versions of
     // Unicode.
-    const { letters, spaces } = rules;
+    const { spaces } = rules;
     this.patterns = {
-      words: new RegExp(`<unk>|[${letters}]+(?:['’][${letters}]+)*|[^${letters}${spaces}]`, "gu"),
+      words: new RegExp(rules.scripts ? patternByScripts(rules) : pattern(rules), "gu"),
       keras: /[^!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~\t\n ]+/gu,
       "white-space": new RegExp(`[^${spaces}\\x1c-\\x1f]+`, "gu"),
     };
@@ -52,4 +52,17 @@ export class Tokens {
   word(id) {
     return this.words[id] ?? "<unk>";
   }
+}
+
+// The pattern of the words of version 1 of the style.
+function pattern({ letters, spaces }) {
+  return `<unk>|[${letters}]+(?:['’][${letters}]+)*|[^${letters}${spaces}]`;
+}
+
+// The pattern of version 2: characters of scripts without spaces, words, flags, and symbols with what extends them.
+function patternByScripts({ letters, spaces, scripts }) {
+  const word = `(?:(?![${scripts.unspaced}])[${letters}])+`;
+  const symbol = `[^${letters}${spaces}]`;
+  const symbols = `[${scripts.regional}]{2}|${symbol}(?:[${scripts.extending}]|\u200d${symbol})*`;
+  return `<unk>|${scripts.character}|${word}(?:['’]${word})*|${symbols}`;
 }

@@ -25,7 +25,7 @@ export class Words {
   //   random       returns a number from 0 to 1 (1 excluded)
   async *complete(text, { words = 20, temperature = 1, random = Math.random } = {}) {
     const prompt = this.#prompt(text);
-    const spacing = new Spacing(this.tokens.rules.style);
+    const spacing = new Spacing(this.tokens.rules);
     for (const id of prompt) spacing.piece(this.#written(id));
     let endsWithSpace = this.tokens.isBlank(Array.from(text).at(-1) ?? "");
     let { logits, state } = await this.#read(prompt);

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 import numpy as np
 
 from foretell.arrays import TokenIds
+from foretell.text.scripts import in_unspaced_script
 from foretell.text.tokenizer import Tokenizer
 
 # Tokens at the end of a run without white space at which an unfinished word may begin.
@@ -35,7 +36,8 @@ class Endings:
         """Split a text before its last word, if that word may be unfinished.
 
         A text that ends in white space or a punctuation mark has no unfinished word, except that "don'" is
-        unfinished where "don't" is in the vocabulary.
+        unfinished where "don't" is in the vocabulary. A character of a script without spaces is a word of its
+        own: it is unfinished only where the vocabulary has it with further marks.
 
         Returns:
             the text before the unfinished word, the word as the tokenizer writes it, and the ids of the words
@@ -45,12 +47,28 @@ class Endings:
             return text, "", NO_IDS
         run = text.split()[-1]
         starts, ends_in_word = self._starts(run)
+        place = len(text) - len(run)
+        if ends_in_word and self._is_character(run[starts[-1]]):
+            return self._at_character(text, place + starts[-1])
         for start in starts:
-            before, beginning = text[: len(text) - len(run) + start], self._as_known(run[start:])
+            before, beginning = text[: place + start], self._as_known(run[start:])
             ids = self.ids(beginning)
             if len(ids):
                 return before, beginning, ids
         return (before, beginning, NO_IDS) if ends_in_word else (text, "", NO_IDS)
+
+    def _is_character(self, letter: str) -> bool:
+        """Return whether the tokenizer makes a word of this letter and its marks."""
+        return (
+            self._tokenizer.style == "words" and self._tokenizer.version >= 2 and in_unspaced_script(letter)
+        )
+
+    def _at_character(self, text: str, start: int) -> tuple[str, str, TokenIds]:
+        """Return `split` of a text whose last word is the character from `start` on."""
+        beginning = self._as_known(text[start:])
+        ids = self.ids(beginning)
+        with_marks = any(self._tokenizer.word(id) != beginning for id in ids.tolist())
+        return (text[:start], beginning, ids) if with_marks else (text, "", NO_IDS)
 
     def _as_known(self, text: str) -> str:
         return "".join(self._tokenizer.words(text))

@@ -80,7 +80,7 @@ class Pieces:
 
     def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
         self._tokenizer = tokenizer
-        self._spacing = Spacing(tokenizer.style)
+        self._spacing = Spacing(tokenizer.style, tokenizer.version)
         for id in prompt:
             self._spacing.piece(self._visible(id))
         self._spaced = bool(begun) or not text or text[-1].isspace()

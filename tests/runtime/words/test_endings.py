@@ -122,3 +122,34 @@ def test_complete_takes_a_word_that_nothing_begins_with_as_finished(lstm: WordsR
 def test_the_article_network_ends_words_too(article_words: WordsRuntime) -> None:
     (found,) = article_words.next("the mind adapts an", unfinished=True)
     assert (found.word, found.probability) == ("and", pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "begun", "expected"),
+    [
+        # A character of these scripts is a word: finished, unless the vocabulary has it with marks.
+        ("我很高", "我很高", "", set()),
+        ("我很\u9f98", "我很\u9f98", "", set()),
+        ("กา ภาก", "กา ภา", "ก", {"ก", "กำ", "กั"}),
+        ("ภากั", "ภากั", "", set()),
+        ("用Py", "用", "Py", {"Python"}),
+        ("用Py。", "用Py。", "", set()),
+    ],
+)
+def test_an_unfinished_word_of_a_script_without_spaces(
+    text: str, before: str, begun: str, expected: set[str]
+) -> None:
+    tokenizer = Tokenizer.train(["我很高兴用Python。กากำลังกัน ก"], "words", lowercase=False, vocabulary=100)
+    assert "ก" in tokenizer.words("ก ")
+    split = Endings(tokenizer).split(text)
+    assert split[:2] == (before, begun)
+    assert words(split[2], tokenizer) == expected
+
+
+def test_a_continuation_of_chinese_has_no_spaces(words_model: Words) -> None:
+    runtime = words_model(text="我今天很高兴，因为天气很好。我用Python写字。\n" * 3)
+    for seed in range(3):
+        text = "".join(runtime.complete("我今天", words=12, seed=seed, stop="\n"))
+        assert text
+        assert " " not in text
+    assert runtime.next("我今天很", unfinished=True) == runtime.next("我今天很")
