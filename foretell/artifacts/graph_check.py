@@ -46,6 +46,7 @@ _OPERATORS = frozenset(
         "Unsqueeze",
     ]
 )
+_OPTIONAL_INPUTS, _OPTIONAL_OUTPUTS = {"skip", "rows"}, {"hidden", "row_logits"}
 _MAX_NODES = 200
 _MAX_CONSTANT = 16
 """Elements of a constant that is no weight."""
@@ -91,17 +92,19 @@ def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
     """
     graph = read_graph(content)
     inputs, outputs = _interface(settings)
-    # Earlier versions wrote graphs without the optional input `skip`.
-    if {name: kind for name, kind in graph.inputs.items() if name != "skip"} != inputs:
+    # Earlier versions wrote graphs without what is optional now.
+    if {name: kind for name, kind in graph.inputs.items() if name not in _OPTIONAL_INPUTS} != inputs:
         raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
-    if graph.outputs != outputs:
+    if {name: kind for name, kind in graph.outputs.items() if name not in _OPTIONAL_OUTPUTS} != outputs:
         raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
     _check_constants(graph, _graph_shapes(settings, shapes))
     for operator, arguments in zip(graph.operators, graph._arguments, strict=True):
         if operator not in _OPERATORS:
             raise ValueError(f"a graph with the operator {operator[:40]}")
         # ONNX Runtime would compute it when it opens the graph, however large the result is.
-        is_constant = all(name in graph.constants for name in arguments if name)
+        # The default of an optional input is not computed: another value may be given.
+        fixed = graph.constants.keys() - graph.inputs.keys()
+        is_constant = all(name in fixed for name in arguments if name)
         if is_constant or (operator == "Range" and arguments[1] in graph.constants):
             raise ValueError(f"a graph with the operator {operator} of constants alone")
 

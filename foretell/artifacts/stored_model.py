@@ -245,7 +245,7 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:
-    """Return the model with the weights that config.json gives for its ensemble, or interpolation and cache."""
+    """Return the model with the weights that config.json gives for the parts to be combined."""
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
     try:

@@ -12,7 +12,7 @@ import json
 from tokenizers import models
 
 from foretell.config import LabelsSettings, Settings, WordsSettings
-from foretell.text.styles import SPECIALS, Style, library_tokenizer
+from foretell.text.styles import SPECIALS, VERSIONS, Style, library_tokenizer
 from foretell.text.tokenizer import Tokenizer
 
 
@@ -30,16 +30,20 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
     style = settings.tokens
     stored = json.loads(text)
     vocabulary = stored["model"].pop("vocab")
-    library = library_tokenizer(style, settings.lowercase, [])
-    empty = json.loads(library.to_str())
-    del empty["model"]["vocab"]
-    if stored != empty:
+    # The pattern shows the version of the rules; models of before have an earlier one.
+    for version in range(VERSIONS[style], 0, -1):
+        library = library_tokenizer(style, settings.lowercase, [], version)
+        empty = json.loads(library.to_str())
+        del empty["model"]["vocab"]
+        if stored == empty:
+            break
+    else:
         names = [name for name in {**stored, **empty} if stored.get(name) != empty.get(name)]
         raise ValueError(f"a tokenizer with another {', '.join(names)[:100]} than its settings give")
     _check_vocabulary(vocabulary, style)
     # In one piece, since a tokenizer takes most of the time that a cold prediction waits for its model.
     library.model = models.WordLevel(vocab=vocabulary, unk_token=stored["model"]["unk_token"])
-    return Tokenizer(library, style)
+    return Tokenizer(library, style, version)
 
 
 def _check_vocabulary(vocabulary: dict[str, int], style: Style) -> None:
