@@ -290,3 +290,21 @@ def _expect_states(page: Page, states: Any) -> None:
             }""",
             [name, values],
         )
+
+
+def test_the_cache_makes_words_of_the_text_more_probable(page: Page, served: Running) -> None:
+    text = "the obstacle the obstacle the obstacle "
+    page.locator("#words-text").fill(text)
+    box, numbers = (
+        page.get_by_label("Make words of this text more probable"),
+        page.locator(".choices .number"),
+    )
+    tile = page.locator("#view-words .tiles dd").first
+    perplexities = []
+    for cache in (0, 500):
+        box.set_checked(bool(cache))
+        words = answer(served, "next", texts=text, k=6, cache=cache)["words"]
+        expect(numbers).to_have_text([percent(word) for word in words])
+        perplexities.append(answer(served, "score", texts=text, cache=cache)["perplexity"])
+        expect(tile).to_have_text(f"{perplexities[-1]:.1f}")
+    assert perplexities[0] != perplexities[1]
