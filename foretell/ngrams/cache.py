@@ -10,7 +10,7 @@ one (their equation 2)::
 
 p_model is the model without the cache: the network, interpolated with a Kneser–Ney model where there is one.
 The weight λ_n grows with the number n of pairs in the cache, 0 where there are none: a cache of ten words is
-rarely right (docs/experiments.md has the weights measured for each n).
+rarely right.
 """
 
 from __future__ import annotations
