@@ -39,6 +39,7 @@ LIGHT = (
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",
+    "foretell.data.word_vectors",
 )
 
 
