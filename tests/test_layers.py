@@ -34,6 +34,7 @@ LIGHT = (
     "foretell.runtime.labels.classifier",
     "foretell.runtime.labels.explanation",
     "foretell.runtime.gates",
+    "foretell.runtime.encoder",
     "foretell.runtime.words.surprise",
     "foretell.runtime.labels.variants",
     "foretell.language_model",

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 # Memory bandwidth limits more threads than this.
 MAX_THREADS = 4
 ERRORS_ONLY = 3
+NOTHING = 4
 
 
 class GraphValue(Protocol):
@@ -46,14 +47,18 @@ class Session:
     Args:
         path: the ONNX file, already verified.
         entry: its size and SHA-256; None: a child opens whatever is at `path`.
+        log_level: what ONNX Runtime writes to standard error: `ERRORS_ONLY`, or `NOTHING` where the caller
+            expects that a run may fail.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph.
     """
 
-    def __init__(self, path: Path, entry: manifest.Entry | None = None) -> None:
-        self._path, self._entry = path, entry
-        self._session = _open(path)
+    def __init__(
+        self, path: Path, entry: manifest.Entry | None = None, *, log_level: int = ERRORS_ONLY
+    ) -> None:
+        self._path, self._entry, self._log_level = path, entry, log_level
+        self._session = _open(path, log_level)
         self._pid = os.getpid()
 
     @classmethod
@@ -82,7 +87,7 @@ class Session:
         with suppress(ArtifactError, OSError):
             if self._entry is not None:
                 manifest.verify(self._path.parent, self._path.name, self._entry)
-            self._session = _open(self._path)
+            self._session = _open(self._path, self._log_level)
         self._pid = os.getpid()
 
 
@@ -115,9 +120,9 @@ class Threads:
         return self._pool
 
 
-def _open(path: Path) -> onnxruntime.InferenceSession:
+def _open(path: Path, log_level: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = log_level
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:
