@@ -34,11 +34,13 @@ LIGHT = (
     "foretell.runtime.labels.classifier",
     "foretell.runtime.labels.explanation",
     "foretell.runtime.gates",
+    "foretell.runtime.encoder",
     "foretell.runtime.words.surprise",
     "foretell.runtime.labels.variants",
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",
+    "foretell.data.word_vectors",
 )
 
 

@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 # Memory bandwidth limits more threads than this.
 MAX_THREADS = 4
 ERRORS_ONLY = 3
+NOTHING = 4
 
 
 class GraphValue(Protocol):
@@ -48,6 +49,8 @@ class Session:
         path: the ONNX file.
         content: its verified content; None: it is read.
         entry: its size and SHA-256; None: a child opens whatever is at `path`.
+        log_level: what ONNX Runtime writes to standard error: `ERRORS_ONLY`, or `NOTHING` where the caller
+            expects that a run may fail.
 
     Raises:
         ArtifactError: ONNX Runtime cannot open the graph.
@@ -55,11 +58,16 @@ class Session:
     """
 
     def __init__(
-        self, path: Path, content: bytes | None = None, *, entry: manifest.Entry | None = None
+        self,
+        path: Path,
+        content: bytes | None = None,
+        *,
+        entry: manifest.Entry | None = None,
+        log_level: int = ERRORS_ONLY,
     ) -> None:
-        self._path, self._entry = path, entry
+        self._path, self._entry, self._log_level = path, entry, log_level
         # Never by its name: another file could have it since it was verified.
-        self._session = _open(path.read_bytes() if content is None else content, path)
+        self._session = _open(path.read_bytes() if content is None else content, path, log_level)
         self._pid = os.getpid()
 
     @classmethod
@@ -99,7 +107,7 @@ class Session:
                 content = self._path.read_bytes()
             else:
                 content = manifest.read_verified(self._path.parent, self._path.name, self._entry)
-            self._session = _open(content, self._path)
+            self._session = _open(content, self._path, self._log_level)
         self._pid = os.getpid()
 
 
@@ -132,9 +140,9 @@ class Threads:
         return self._pool
 
 
-def _open(content: bytes, path: Path) -> onnxruntime.InferenceSession:
+def _open(content: bytes, path: Path, log_level: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = log_level
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:

@@ -1,0 +1,172 @@
+"""`SentenceEncoder`: embeddings of texts by a pretrained encoder from outside, through ONNX Runtime.
+
+The way of a text: the tokenizer turns it into pieces of token ids that fit into the window
+(`encoder_pieces`), the graph returns an embedding for each piece (`encoder_graph`), and the text's embedding
+is their mean, weighted by tokens, of length 1. Pieces of the same number of tokens are computed together, so
+that nothing is padded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from foretell.arrays import Float32s
+from foretell.errors import ArtifactError
+from foretell.runtime.encoder_graph import EncoderGraph
+from foretell.runtime.encoder_pieces import EncoderTokenizer, Piece, stated_window
+from foretell.runtime.session import Threads, check_threads
+
+GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+
+# Bounds on the memory: of token ids, and of the attention's matrices.
+_TEXTS_AT_ONCE = 4096
+_MAX_BATCH = 16
+_MAX_BATCH_TOKENS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The embeddings of texts.
+
+    Attributes:
+        vectors: float32 [text, dimension], each of length 1.
+        split_texts: how many texts were longer than the window, and so the mean of several pieces.
+    """
+
+    vectors: Float32s
+    split_texts: int
+
+
+class SentenceEncoder:
+    """A sentence encoder: a folder with model.onnx and tokenizer.json. Make one with `open`.
+
+    Attributes:
+        name: of the folder.
+        sha256: of model.onnx followed by tokenizer.json.
+        dimension: length of an embedding.
+        window: the largest number of tokens that the encoder reads at once, special ones included.
+
+    Example:
+        >>> encoder = SentenceEncoder.open("all-MiniLM-L6-v2")  # doctest: +SKIP
+        >>> encoder.encode(["A lovely film.", "Dull."]).shape  # doctest: +SKIP
+        (2, 384)
+    """
+
+    def __init__(self, folder: Path, graph: EncoderGraph, tokenizer: EncoderTokenizer, threads: int) -> None:
+        self.name = folder.resolve().name
+        self.sha256 = _sha256(folder / GRAPH, folder / TOKENIZER)
+        self.dimension, self.window = graph.check(stated_window(folder), tokenizer.largest_id)
+        tokenizer.set_window(self.window)
+        self._graph, self._tokenizer = graph, tokenizer
+        self._threads = Threads(threads, "encoder")
+
+    @classmethod
+    def open(cls, path: str | Path, *, threads: int | None = None) -> SentenceEncoder:
+        """Open an encoder and run it once on its longest input.
+
+        The graph has the inputs input_ids, attention_mask and perhaps token_type_ids. Its output is
+        sentence_embedding [text, dimension], or last_hidden_state or token_embeddings
+        [text, token, dimension], of which the mean is taken. The window is what the encoder's files state, at
+        most 512 tokens; 256 where they state none; less where the graph accepts less.
+
+        Args:
+            path: the folder.
+            threads: threads that compute; None: the processors that this process may use, at most 4.
+
+        Raises:
+            ArtifactError: not such a folder, or an encoder that foretell cannot use.
+            SettingsError: `threads` below 1.
+        """
+        folder = Path(path).expanduser()
+        for name in (GRAPH, TOKENIZER):
+            if not (folder / name).is_file():
+                raise ArtifactError(
+                    expected=f"a folder with {GRAPH} and {TOKENIZER}",
+                    found=f"no {name}" if folder.is_dir() else "no folder",
+                    where=str(path),
+                    fix="export the encoder for feature extraction",
+                )
+        threads = check_threads(threads)
+        return cls(folder, EncoderGraph(folder / GRAPH), EncoderTokenizer(folder / TOKENIZER), threads)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> Float32s:
+        """Return the embedding of each text; `encode_counted` with its count left out."""
+        return self.encode_counted(texts, progress=progress, check=check).vectors
+
+    def encode_counted(
+        self,
+        texts: Sequence[str],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> Encoded:
+        """Return the embedding of each text, and how many texts were split.
+
+        A text alone and in a batch has the same embedding but for rounding. A text without tokens has zeros.
+
+        Args:
+            texts: the texts.
+            progress: called after each batch with the number of texts that are done and of all.
+            check: called after each batch; what it raises, at an interrupt or a deadline, ends the encoding.
+
+        Raises:
+            ArtifactError: the graph fails, or returns numbers that are not finite.
+        """
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        split = 0
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            pieces = list(self._tokenizer.pieces(texts[start : start + _TEXTS_AT_ONCE]))
+            counts = np.bincount([piece.text for piece in pieces])
+            split += int((counts > 1).sum())
+            pieces = [piece for piece in pieces if len(piece.ids)]
+            left = np.bincount([piece.text for piece in pieces], minlength=len(counts))
+            batches = list(_batches(pieces, self._graph.batches))
+            # Closing cancels the batches that have not begun.
+            with closing(self._threads.map(self._encode_batch, batches)) as results:  # type: ignore[type-var]
+                for batch, embeddings in zip(batches, results, strict=True):
+                    for piece, embedding in zip(batch, embeddings, strict=True):
+                        vectors[start + piece.text] += embedding * len(piece.ids)
+                        left[piece.text] -= 1
+                    if progress is not None:
+                        progress(start + int((left == 0).sum()), len(texts))
+                    if check is not None:
+                        check()
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        lengths[lengths == 0] = 1
+        return Encoded(vectors / lengths, split)
+
+    def _encode_batch(self, batch: Sequence[Piece]) -> Float32s:
+        return self._graph(np.stack([piece.ids for piece in batch]))
+
+
+def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:
+    """Yield batches of pieces with the same number of tokens, the longest first.
+
+    The longest come first so that a lack of memory shows at the beginning.
+    """
+    ordered = sorted(pieces, key=lambda piece: -len(piece.ids))
+    for length, group in groupby(ordered, key=lambda piece: len(piece.ids)):
+        same = list(group)
+        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
+        yield from (same[i : i + size] for i in range(0, len(same), size))
+
+
+def _sha256(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()

@@ -1,0 +1,179 @@
+"""The ONNX graph of a sentence encoder: its inputs, its output, and the mean over the tokens of a text."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretell.arrays import Array, Float32s
+from foretell.errors import ArtifactError
+from foretell.runtime.encoder_pieces import MIN_WINDOW
+from foretell.runtime.session import NOTHING, Session
+
+POOLED = "sentence_embedding"
+"""An output [text, dimension]."""
+OF_TOKENS = ("last_hidden_state", "token_embeddings")
+"""Outputs [text, token, dimension]."""
+
+_REQUIRED = {"input_ids", "attention_mask"}
+_OPTIONAL = {"token_type_ids"}
+_TYPES: dict[str, type[np.integer]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+_EXPORT = "export it for feature extraction, for example: optimum-cli export onnx --task feature-extraction"
+# Operators that quantise with the range of a whole batch begin with it.
+_DYNAMIC_QUANTISATION = b"DynamicQuantize"
+
+
+class EncoderGraph:
+    """An encoder that is opened for texts of the same number of tokens, so that nothing is padded.
+
+    Args:
+        path: model.onnx.
+
+    Attributes:
+        path: model.onnx.
+        batches: whether a text in a batch has the numbers that it has alone. Dynamic quantisation takes the
+            range of its numbers from the whole batch.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open the file; other inputs or outputs than an encoder has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._session = Session(path, log_level=NOTHING)
+        except ArtifactError as error:
+            raise ArtifactError(
+                expected="a sentence encoder that ONNX Runtime can open",
+                found=f"{error.found:.160}",
+                where=str(path),
+                fix="export it again, or upgrade onnxruntime",
+            ) from error
+        self._inputs = self._checked_inputs()
+        self._output, self._is_pooled = self._checked_output()
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            self.batches = content.find(_DYNAMIC_QUANTISATION) < 0
+
+    def __call__(self, ids: NDArray[np.int64]) -> Float32s:
+        """Return the embeddings of texts with as many tokens each.
+
+        Args:
+            ids: [text, token], token at least one.
+
+        Returns:
+            float32 [text, dimension]: the pooled output, or the mean over the tokens.
+
+        Raises:
+            ArtifactError: the graph fails, or an embedding is not finite.
+        """
+        embeddings = self._pooled(self._run(ids))
+        if not np.isfinite(embeddings).all():
+            raise ArtifactError(
+                expected="embeddings of finite numbers",
+                found="NaN or infinity",
+                where=str(self.path),
+                fix="export the encoder again, or use another precision",
+            )
+        return embeddings
+
+    def check(self, window: int, largest_id: int) -> tuple[int, int]:
+        """Run the graph on its longest input and its largest id.
+
+        Args:
+            window: the number of tokens that the encoder's files state.
+            largest_id: of the tokenizer.
+
+        Returns:
+            The dimension, and the window: halved, down to 8, as long as the graph fails with so many tokens.
+
+        Raises:
+            ArtifactError: the graph fails with two tokens, with the largest id, or with eight tokens; it
+                returns something else than embeddings.
+        """
+        dimension = self(np.zeros((1, 2), np.int64)).shape[1]
+        try:
+            self._run(np.full((1, 2), largest_id, np.int64))
+        except ArtifactError as error:
+            raise ArtifactError(
+                expected="an embedding for each id of the tokenizer",
+                found=f"none for the id {largest_id:,}",
+                where=str(self.path.parent),
+                fix="use the tokenizer.json that was exported with model.onnx",
+            ) from error
+        while True:
+            try:
+                # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
+                self._run(np.full((1, window), largest_id, np.int64))
+            except ArtifactError:
+                if window <= MIN_WINDOW:
+                    raise
+                window = max(MIN_WINDOW, window // 2)
+            else:
+                return dimension, window
+
+    def _run(self, ids: NDArray[np.int64]) -> Array:
+        values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
+        try:
+            (output,) = self._session.run([self._output], inputs)
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class.
+            raise ArtifactError(
+                expected=f"an encoder that accepts {ids.shape[1]:,} tokens",
+                found=f"{error!s:.160}",
+                where=str(self.path),
+                fix=_EXPORT,
+            ) from error
+        return output
+
+    def _pooled(self, output: Array) -> Float32s:
+        if output.ndim != (2 if self._is_pooled else 3) or not output.shape[-1]:
+            raise ArtifactError(
+                expected=f"embeddings in the output {self._output}",
+                found=f"an array of the shape {list(output.shape)}",
+                where=str(self.path),
+                fix=_EXPORT,
+            )
+        if self._is_pooled:
+            return output.astype(np.float32)
+        # Nothing is padded, so the attention mask is 1 everywhere.
+        mean: Float32s = output.mean(axis=1, dtype=np.float32)
+        return mean
+
+    def _checked_inputs(self) -> dict[str, type[np.integer]]:
+        inputs = self._session.get_inputs()
+        names = {each.name for each in inputs}
+        is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
+        if not (_REQUIRED <= names <= _REQUIRED | _OPTIONAL) or not is_open:
+            shown = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+            raise ArtifactError(
+                expected="the inputs input_ids, attention_mask and perhaps token_type_ids, of any size",
+                found=f"{shown:.200}",
+                where=str(self.path),
+                fix=_EXPORT,
+            )
+        if others := [each for each in inputs if each.type not in _TYPES]:
+            raise ArtifactError(
+                expected="inputs of the type int64 or int32",
+                found=f"{others[0].name} of the type {others[0].type}",
+                where=str(self.path),
+                fix=_EXPORT,
+            )
+        return {each.name: _TYPES[each.type] for each in inputs}
+
+    def _checked_output(self) -> tuple[str, bool]:
+        outputs = self._session.get_outputs()
+        types = {each.name: each.type for each in outputs}
+        for name in (POOLED, *OF_TOKENS):
+            if types.get(name) in _FLOATS:
+                return name, name == POOLED
+        shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in outputs)
+        raise ArtifactError(
+            expected=f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings",
+            found=f"{shown:.200}",
+            where=str(self.path),
+            fix=_EXPORT,
+        )

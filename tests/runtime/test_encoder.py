@@ -1,0 +1,288 @@
+"""Sentence encoders: a real one, and a tiny one beside a slow reference in NumPy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
+from onnx import TensorProto
+
+from foretell.errors import ArtifactError, SettingsError
+from foretell.runtime.encoder import SentenceEncoder
+from tests.encoders import (
+    DIMENSION,
+    PLACES,
+    POSITIONS,
+    TABLE,
+    WORDS,
+    minilm,
+    tiny_encoder,
+    tiny_tokenizer,
+)
+
+TEXTS = ["good film", "bad film the dull film", "", "good", "unknown words", "the film " * 3, "film good"]
+LONG = "good bad film the " * 9
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny_encoder(tmp_path / "tiny")
+
+
+def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bool = False) -> np.ndarray:
+    """Return the embedding of a text, one piece after another."""
+    ids = [WORDS.index(word) if word in WORDS else 3 for word in text.split()]
+    inner = window - 2
+    pieces = [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
+    total = np.zeros(DIMENSION)
+    for piece in pieces:
+        whole = [1, *piece, 2]
+        hidden = np.stack([table[i] + PLACES[place] for place, i in enumerate(whole)])
+        total += len(whole) * (hidden.max(axis=0) if pooled else hidden.mean(axis=0))
+    return total / np.linalg.norm(total)
+
+
+def references(texts: list[str], **options: Any) -> np.ndarray:
+    return np.stack([reference(text, **options) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("graph", "pooled"),
+    [
+        ({}, False),
+        ({"output": "token_embeddings"}, False),
+        ({"output": "sentence_embedding", "pooled": True}, True),
+        ({"inputs": ("input_ids", "attention_mask", "token_type_ids")}, False),
+        ({"dtype": TensorProto.INT32}, False),
+    ],
+    ids=["last hidden state", "token embeddings", "pooled", "token types", "int32"],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_embeddings_are_those_of_the_reference(
+    tmp_path: Path, graph: dict[str, Any], pooled: bool, threads: int
+) -> None:
+    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph), threads=threads)
+    texts = [*TEXTS, LONG] * 20
+    encoded = encoder.encode_counted(texts)
+    assert encoded.vectors.dtype == np.float32
+    np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
+    assert encoded.split_texts == 20
+
+
+def test_one_text_has_the_numbers_that_it_has_in_a_batch(folder: Path) -> None:
+    encoder = SentenceEncoder.open(folder)
+    texts = [*TEXTS, LONG]
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    np.testing.assert_allclose(encoder.encode(texts), alone, rtol=1e-6, atol=1e-7)
+    assert encoder.encode([]).shape == (0, DIMENSION)
+
+
+def test_what_an_encoder_states_of_itself(folder: Path) -> None:
+    encoder = SentenceEncoder.open(folder)
+    assert (encoder.name, encoder.dimension, encoder.window) == ("tiny", DIMENSION, 12)
+    both = (folder / "model.onnx").read_bytes() + (folder / "tokenizer.json").read_bytes()
+    assert encoder.sha256 == hashlib.sha256(both).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("file", "settings", "window"),
+    [
+        ("sentence_bert_config.json", {"max_seq_length": 15}, 15),
+        ("tokenizer_config.json", {"model_max_length": 14}, 14),
+        ("config.json", {"max_position_embeddings": 16}, 16),
+        ("config.json", {"max_position_embeddings": 18, "model_type": "roberta"}, 16),
+        ("config.json", {"max_position_embeddings": 3}, 8),
+        # Of 256 tokens, the default, the graph accepts a 16th: it has 20 positions.
+        ("tokenizer_config.json", {"model_max_length": int(1e30)}, 16),
+        ("config.json", [1], 16),
+        ("config.json", {"max_position_embeddings": 400_000_000}, 16),
+    ],
+)
+def test_the_window_is_the_stated_one_or_what_the_graph_accepts(
+    tmp_path: Path, file: str, settings: object, window: int
+) -> None:
+    folder = tiny_encoder(tmp_path / "tiny", window=None)
+    (folder / file).write_text(json.dumps(settings))
+    encoder = SentenceEncoder.open(folder)
+    assert encoder.window == window
+    np.testing.assert_allclose(encoder.encode([LONG])[0], reference(LONG, window), rtol=1e-4, atol=1e-5)
+
+
+def test_without_any_statement_the_window_is_what_the_graph_accepts(tmp_path: Path) -> None:
+    assert SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", window=None)).window == 16 < POSITIONS
+
+
+def test_padding_and_truncation_of_the_tokenizer_are_overridden(folder: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.enable_padding(length=400_000_000)
+    tokenizer.enable_truncation(3)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    texts = [*TEXTS, LONG]
+    np.testing.assert_allclose(
+        SentenceEncoder.open(folder).encode(texts), references(texts), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_text_of_any_length_keeps_all_of_its_tokens(folder: Path) -> None:
+    # Cut at white space, so that no word is halved.
+    text = "good bad film the dull " * 9000
+    encoded = SentenceEncoder.open(folder).encode_counted([text, text.replace(" ", "\ud800 ")])
+    assert encoded.split_texts == 2
+    np.testing.assert_allclose(encoded.vectors[0], reference(text), rtol=1e-3, atol=1e-3)
+
+
+def test_a_text_without_any_token_has_zeros(folder: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    content = json.loads(tokenizer.to_str())
+    content["post_processor"] = None
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    seen: list[tuple[int, int]] = []
+    vectors = SentenceEncoder.open(folder).encode(["", "good"], progress=lambda *now: seen.append(now))
+    assert not vectors[0].any()
+    assert vectors[1].any()
+    assert seen[-1] == (2, 2)
+
+
+def test_progress_counts_texts_up_to_all(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    SentenceEncoder.open(folder).encode([*TEXTS, LONG] * 20, progress=lambda *now: seen.append(now))
+    assert seen == sorted(seen)
+    assert seen[-1] == (160, 160)
+    assert len(seen) > 5
+
+
+def test_what_check_raises_ends_the_encoding(folder: Path) -> None:
+    calls = []
+
+    def check() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise TimeoutError
+
+    encoder = SentenceEncoder.open(folder, threads=2)
+    with pytest.raises(TimeoutError):
+        encoder.encode([*TEXTS, LONG] * 20, check=check)
+    assert len(calls) == 3
+    np.testing.assert_allclose(encoder.encode(TEXTS), references(TEXTS), rtol=1e-4, atol=1e-5)
+
+
+def test_dynamic_quantisation_is_run_text_by_text(tmp_path: Path) -> None:
+    import onnx
+
+    folder = tiny_encoder(tmp_path / "tiny")
+    model = onnx.load(folder / "model.onnx")
+    (last,) = (node for node in model.graph.node if "last_hidden_state" in node.output)
+    last.output[0] = "exact"
+    # Round the hidden states to 8 bits whose range is that of the whole batch.
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("DynamicQuantizeLinear", ["exact"], ["bytes", "scale", "zero"]),
+            onnx.helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["last_hidden_state"]),
+        ]
+    )
+    onnx.save(model, folder / "model.onnx")
+    encoder = SentenceEncoder.open(folder)
+    texts = ["good film", "bad film", "dull film", "the film"]
+    np.testing.assert_array_equal(encoder.encode(texts), np.concatenate([encoder.encode([t]) for t in texts]))
+
+
+BAD_ENCODERS: dict[str, tuple[dict[str, Any], str]] = {
+    "other inputs": (
+        {"inputs": ("input_ids", "attention_mask", "pixels")},
+        "expected the inputs input_ids, attention_mask and perhaps token_type_ids, of any size, found input",
+    ),
+    "a fixed size": ({"shape": (1, 128)}, r"of any size, found input_ids \[1, 128\]"),
+    "other outputs": (
+        {"output": "logits"},
+        "expected an output last_hidden_state, token_embeddings or sentence_embedding with .*, found logits",
+    ),
+    "a pooled output of tokens": (
+        {"output": "sentence_embedding"},
+        r"expected embeddings in the output sentence_embedding, found an array of the shape \[1, 2, 6\]",
+    ),
+    "tokens that are pooled": (
+        {"pooled": True},
+        r"expected embeddings in the output last_hidden_state, found an array of the shape \[1, 6\]",
+    ),
+    "more ids than rows": (
+        {"words": [*WORDS, "one", "more"]},
+        "expected an embedding for each id of the tokenizer, found none for the id 10; use the",
+    ),
+    "NaN": ({"table": np.full_like(TABLE, np.nan)}, "expected embeddings of finite numbers, found NaN"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ENCODERS)
+def test_an_encoder_that_cannot_be_used_is_one_line(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options, message = BAD_ENCODERS[kind]
+    folder = tiny_encoder(tmp_path / "tiny", **options)
+    with pytest.raises(ArtifactError, match=message) as raised:
+        SentenceEncoder.open(folder)
+    assert str(raised.value).startswith(str(folder))
+    assert "\n" not in str(raised.value)
+    # ONNX Runtime writes nothing of its own.
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nan_for_some_texts_is_an_error(tmp_path: Path) -> None:
+    table = TABLE.copy()
+    table[WORDS.index("bad")] = np.inf
+    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", table=table))
+    encoder.encode(["good"])
+    with pytest.raises(ArtifactError, match="expected embeddings of finite numbers, found NaN or infinity"):
+        encoder.encode(["good", "bad"])
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_folder_without_its_files(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=rf"expected a folder with .*, found no {name}; export"):
+        SentenceEncoder.open(folder)
+    with pytest.raises(ArtifactError, match="found no folder"):
+        SentenceEncoder.open(folder / "none")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x08\x07 damaged"])
+def test_files_that_are_damaged(
+    folder: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"{name}: expected a (sentence encoder|tokenizer) that"):
+        SentenceEncoder.open(folder)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_threads_below_one_are_refused(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="threads: expected at least 1, found 0"):
+        SentenceEncoder.open(folder, threads=0)
+
+
+def test_a_real_encoder(tmp_path: Path) -> None:
+    encoder = SentenceEncoder.open(minilm(tmp_path / "minilm"))
+    assert (encoder.dimension, encoder.window) == (384, 256)
+    texts = [
+        "The film was wonderful.",
+        "A great movie.",
+        "The invoice has not been paid.",
+        "My bill is still open.",
+        "good film " * 300,
+    ]
+    encoded = encoder.encode_counted(texts)
+    assert encoded.split_texts == 1
+    np.testing.assert_allclose(np.linalg.norm(encoded.vectors, axis=1), 1, rtol=1e-5)
+    cosines = encoded.vectors @ encoded.vectors.T
+    assert cosines[0, 1] > 0.5
+    assert cosines[2, 3] > 0.3
+    assert cosines[0, 2] < 0.2
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    np.testing.assert_allclose(encoded.vectors, alone, rtol=1e-5, atol=1e-6)
