@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 PREFIX = "FORETELL_"
 
-# FORETELL_DATA is the folder of the full data sets, not the value of --data.
-_RESERVED = frozenset({"FORETELL_DATA"})
+# Folders of the full data sets and of downloads: they are not the values of --data and --cache.
+_RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

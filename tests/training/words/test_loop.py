@@ -85,7 +85,9 @@ def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
     half = whole.metrics["steps"] // 2
     with pytest.raises(Interrupted):
         trained(noisy_corpus(), SMALL, tmp_path / "parts", stop_after_steps=half)
-    checkpoints = Checkpoints(tmp_path / "parts.run" / "checkpoints")
+    folder = tmp_path / "parts.run" / "checkpoints"
+    record = json.loads(next(folder.glob("*/*.json")).read_text(encoding="utf-8"))
+    checkpoints = Checkpoints(folder, request=record["request_sha256"])
     saved = checkpoints.latest()
     assert saved is not None
     del saved.state["at"]["unmeasured"]
