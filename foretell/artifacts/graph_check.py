@@ -67,16 +67,15 @@ class Graph:
     """The parts of a graph that are checked.
 
     Attributes:
-        operators: the operator of each node.
+        nodes: operator and names of the arguments of each node.
         constants: name to (element type, shape) of each initializer.
         inputs, outputs: their names and element types, in order.
     """
 
-    operators: list[str] = field(default_factory=list)
+    nodes: list[tuple[str, list[str]]] = field(default_factory=list)
     constants: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
-    _arguments: list[list[str]] = field(default_factory=list)
 
 
 def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
@@ -92,18 +91,18 @@ def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
     """
     graph = read_graph(content)
     inputs, outputs = _interface(settings)
-    # Earlier versions wrote graphs without what is optional now.
+    # Graphs of earlier versions lack the optional inputs and outputs.
     if {name: kind for name, kind in graph.inputs.items() if name not in _OPTIONAL_INPUTS} != inputs:
         raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
     if {name: kind for name, kind in graph.outputs.items() if name not in _OPTIONAL_OUTPUTS} != outputs:
         raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
     _check_constants(graph, _graph_shapes(settings, shapes))
-    for operator, arguments in zip(graph.operators, graph._arguments, strict=True):
+    # The default of an optional input is no constant: another value may be given.
+    fixed = graph.constants.keys() - graph.inputs.keys()
+    for operator, arguments in graph.nodes:
         if operator not in _OPERATORS:
             raise ValueError(f"a graph with the operator {operator[:40]}")
         # ONNX Runtime would compute it when it opens the graph, however large the result is.
-        # The default of an optional input is not computed: another value may be given.
-        fixed = graph.constants.keys() - graph.inputs.keys()
         is_constant = all(name in fixed for name in arguments if name)
         if is_constant or (operator == "Range" and arguments[1] in graph.constants):
             raise ValueError(f"a graph with the operator {operator} of constants alone")
@@ -154,9 +153,8 @@ def _read_node(content: memoryview, graph: Graph) -> None:
                 raise ValueError(f"an attribute with a graph or tensor in {operator[:40]}")
         elif number not in _NODE_IGNORED:
             raise ValueError(f"an ONNX node with the field {number}")
-    graph.operators.append(operator)
-    graph._arguments.append(arguments)
-    if len(graph.operators) > _MAX_NODES:
+    graph.nodes.append((operator, arguments))
+    if len(graph.nodes) > _MAX_NODES:
         raise ValueError(f"a graph with more than {_MAX_NODES} operators")
 
 

@@ -30,7 +30,7 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
     style = settings.tokens
     stored = json.loads(text)
     vocabulary = stored["model"].pop("vocab")
-    # The pattern shows the version of the rules; models of before have an earlier one.
+    # The pattern shows the version of the rules; older models have an earlier one.
     for version in range(VERSIONS[style], 0, -1):
         library = library_tokenizer(style, settings.lowercase, [], version)
         empty = json.loads(library.to_str())

@@ -33,7 +33,7 @@ NONE, PENDING = -2, -1
 """In the place of the word after a hidden value: no such pair, and a word that is not yet known."""
 
 _ROWS = 256
-"""Places that `log_probabilities` compares at a time."""
+"""Places that `probabilities` compares at a time."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ that nothing is padded.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from foretell.arrays import Float32s
 from foretell.errors import ArtifactError
+from foretell.hashes import sha256_of
 from foretell.runtime.encoder_graph import EncoderGraph
 from foretell.runtime.encoder_pieces import EncoderTokenizer, Piece, stated_window
 from foretell.runtime.session import Threads, check_threads
@@ -61,7 +61,7 @@ class SentenceEncoder:
 
     def __init__(self, folder: Path, graph: EncoderGraph, tokenizer: EncoderTokenizer, threads: int) -> None:
         self.name = folder.resolve().name
-        self.sha256 = _sha256(folder / GRAPH, folder / TOKENIZER)
+        self.sha256 = sha256_of(folder / GRAPH, folder / TOKENIZER)
         self.dimension, self.window = graph.check(stated_window(folder), tokenizer.largest_id)
         tokenizer.set_window(self.window)
         self._graph, self._tokenizer = graph, tokenizer
@@ -162,11 +162,3 @@ def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:
         same = list(group)
         size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
         yield from (same[i : i + size] for i in range(0, len(same), size))
-
-
-def _sha256(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            hashlib.file_digest(stream, lambda: digest)
-    return digest.hexdigest()

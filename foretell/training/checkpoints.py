@@ -29,6 +29,7 @@ from safetensors.numpy import load_file, save_file
 
 from foretell.artifacts.replacement import make_directories, sync_directory, sync_file, write_synced
 from foretell.errors import RunError
+from foretell.hashes import sha256_of
 
 _ARRAYS, _STATE, _PREFIX, _DIGITS = "arrays.safetensors", "state.json", "checkpoint-", 8
 _EARLIER = {"step", "arrays_sha256", "state_sha256", "state"}
@@ -154,7 +155,7 @@ def _write(
     text = json.dumps(state, sort_keys=True)
     record = {
         "step": step,
-        "arrays_sha256": _hash_file(folder / _ARRAYS),
+        "arrays_sha256": sha256_of(folder / _ARRAYS),
         "state_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "request_sha256": request,
     }
@@ -176,16 +177,11 @@ def _read(folder: Path, request: str) -> Checkpoint | None:
         ):
             return None
         is_whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest()
-        if not is_whole or record["arrays_sha256"] != _hash_file(folder / _ARRAYS):
+        if not is_whole or record["arrays_sha256"] != sha256_of(folder / _ARRAYS):
             return None
         return Checkpoint(int(record["step"]), load_file(folder / _ARRAYS), json.loads(text), folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return None
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hash_record(parts: Mapping[str, object]) -> str:

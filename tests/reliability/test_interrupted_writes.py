@@ -78,7 +78,7 @@ def test_every_call_that_writes(operation: str, tmp_path: Path) -> None:
                     assert code != 2 or operation == "cache", "a command would print the system's error"
                 if code == 0 and number > 20:
                     break
-                # An error that does not matter, such as one in deleting the old version, is passed over.
+                # An error that does not matter, such as one in deleting the old version, is ignored.
             assert code == 0
     assert outcomes["SIGKILL, new"]
     report(f"patched {operation}", **outcomes)

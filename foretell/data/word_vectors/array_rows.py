@@ -138,7 +138,7 @@ def _check(shape: Iterable[int], dtype: str, path: Path) -> None:
 
 
 def _take(matrix: Matrix, words: Iterable[str], vocabulary: Path, selection: Selection, path: Path) -> int:
-    """Give the rows to the selection, block by block; a block of which none is kept is not read."""
+    """Add the rows to the selection block by block; skip blocks of which no row is kept."""
     remaining = iter(words)
     for start in range(0, matrix.rows, _BLOCK):
         size = min(_BLOCK, matrix.rows - start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from foretell.data.word_vectors.text_rows import not_vectors, read_text_rows
 from foretell.data.word_vectors.vectors import WordVectors
 from foretell.data.word_vectors.vocabulary import find_vocabulary, vocabulary_words
 from foretell.errors import DataError, SettingsError
+from foretell.hashes import sha256_of
 
 GLOVE = "glove"
 """The name of the vectors that the extra `glove` installs."""
@@ -71,7 +71,7 @@ def read_word_vectors(
     kept, rows, scales = selection.result(dimension)
     if not selection.seen:
         raise not_vectors(Path(path_or_name), "no words")
-    vectors = WordVectors(kept, rows, scales, name, _sha256(*files), licence)
+    vectors = WordVectors(kept, rows, scales, name, sha256_of(*files), licence)
     notes += _coverage_notes(vectors, words or (), path_or_name)
     return WordVectors(kept, rows, scales, name, vectors.sha256, licence, tuple(notes))
 
@@ -127,14 +127,6 @@ def _start(path: Path) -> bytes:
         if start := stream.read(_START):
             return start
     raise DataError(expected="word vectors", found="nothing: it is empty", where=str(path))
-
-
-def _sha256(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as stream:
-            hashlib.file_digest(stream, lambda: digest)
-    return digest.hexdigest()
 
 
 def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | Path) -> list[str]:

@@ -79,7 +79,8 @@ class CachedNetwork(StreamNetwork):
             if stop > start:
                 # Up to the word after the chunk; the log-probabilities are not computed.
                 _, state = self.score_later(prompt[start : stop + 1], state)
-            if place < len(keys):
+            # More states than are kept would be copied in vain.
+            if len(keys) - _MAX_STATES <= place < len(keys):
                 self._states.keep(keys[place], tuple(part.copy() for part in state))
         logits, state = self.advance(prompt[None, -1:], state)
         return logits[:, 0], state

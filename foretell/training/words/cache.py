@@ -6,11 +6,11 @@ it is derived from the corpus, so this costs time and nothing else.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 from foretell.artifacts.replacement import replace_file
+from foretell.hashes import sha256_of
 
 
 def record(path: Path) -> None:
@@ -36,5 +36,4 @@ def _record_of(path: Path) -> Path:
 
 
 def _entry(path: Path) -> dict[str, object]:
-    with path.open("rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"size": path.stat().st_size, "sha256": sha256_of(path)}
