@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,13 @@ def test_typing_does_not_wait_for_a_slow_service(page: Page, served: Running) ->
     expect(page.locator(".next")).not_to_have_attribute("aria-busy", "true")
 
 
-def test_a_connection_that_closes_during_a_continuation_gives_an_error(page: Page, served: Running) -> None:
+def test_a_connection_that_closes_during_a_continuation_gives_an_error(
+    page: Page, served: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
-    page.locator("#words-count").evaluate("(field) => { field.max = field.value = 20000; }")
+    # So many words that the continuation does not end before the connection, however late the page is.
+    monkeypatch.setattr(served.service, "limits", replace(served.service.limits, words=200_000))
+    page.locator("#words-count").evaluate("(field) => { field.max = field.value = 200000; }")
     field.fill("the mind ")
     field.press("Control+Enter")
     until(page, "() => document.querySelector('#words-text').value.length > 100")
