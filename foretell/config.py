@@ -225,6 +225,17 @@ class WordsSettings(Settings):
         return _WORDS_NETWORKS[self.network]
 
 
+MAX_FOLDED_TEXTS = 5_000
+"""Up to so many training texts out-of-fold predictions decide; with more, a validation set is large enough."""
+
+MAX_CHARACTERS = 4_000_000
+"""Training texts with more characters have no features of characters: with so many n-grams they add nothing."""
+
+MAX_WITHOUT_VALIDATION = 1_000
+"""Where no more labelled texts would be left to train on, none is set aside for validation, and the network has
+a fixed schedule."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelsSettings(Settings):
     """Settings of a text classifier. Which of the fields below have an effect depends on `network`."""
@@ -293,6 +304,12 @@ class LabelsSettings(Settings):
     refit: bool = setting(
         False, "ensemble", "Fit the linear model again at the end, with the validation texts included."
     )
+    folds: int = setting(
+        0, "ensemble",
+        "Combine several linear models; up to 5,000 examples, choose their penalties and weights on out-of-fold "
+        "predictions of N folds, and up to 1,000 set no validation texts aside (0: one linear model only).",
+        low=0, high=20,
+    )  # fmt: skip
     cooccurrence_embeddings: bool = setting(
         False, "model",
         "Initialise embeddings from co-occurrence statistics of all texts (PPMI, truncated SVD; network bilstm).",
@@ -310,11 +327,24 @@ class LabelsSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_rate({"adam": 0.003, "sgd": 0.5})
+        if self.folds == 1:
+            raise SettingsError(expected="0, or 2 folds or more", found="1", where="folds")
 
     @property
     def traits(self) -> NetworkTraits:
         """The traits of `network`."""
         return _LABELS_NETWORKS[self.network]
+
+    @property
+    def has_members(self) -> bool:
+        """Whether the ensemble has several linear members, where the texts are not too many or too long."""
+        return self.linear and self.folds > 0
+
+    def fraction_for(self, n_texts: int) -> float:
+        """Return the fraction of `n_texts` labelled texts that is set aside for validation."""
+        n_train = n_texts * (1 - self.valid_fraction)
+        few = self.has_members and n_train <= MAX_WITHOUT_VALIDATION
+        return 0.0 if few else self.valid_fraction
 
 
 def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
@@ -372,19 +402,19 @@ LABELS_PRESETS: dict[str, LabelsSettings] = {
     "quick": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=1.0, epochs=5,
-        valid_fraction=0.1, patience=3, keep="best", min_steps=600, max_steps=2_400, linear=True,
+        valid_fraction=0.1, patience=3, keep="best", min_steps=600, max_steps=2_400, linear=True, folds=5,
         cooccurrence_embeddings=True, text_vectors=True, minutes=1.5,
     ),
     "base": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        valid_fraction=0.1, patience=4, keep="best", min_steps=600, max_steps=3_600, linear=True,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, max_steps=3_600, linear=True, folds=5,
         cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=15.0,
     ),
     "best": LabelsSettings(
         network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
         dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
-        valid_fraction=0.1, patience=4, keep="best", min_steps=600, linear=True,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, linear=True, folds=5,
         cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=60.0,
     ),
 }  # fmt: skip

@@ -88,6 +88,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         linear: bool | None = None,
         linear_vocabulary: int | None = None,
         refit: bool | None = None,
+        folds: int | None = None,
         cooccurrence_embeddings: bool | None = None,
         text_vectors: bool | None = None,
         min_steps: int | None = None,
@@ -122,6 +123,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.linear = linear
         self.linear_vocabulary = linear_vocabulary
         self.refit = refit
+        self.folds = folds
         self.cooccurrence_embeddings = cooccurrence_embeddings
         self.text_vectors = text_vectors
         self.min_steps = min_steps
@@ -191,7 +193,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         split = make_split(
             data.examples,
             valid=validation_data(valid, X, y, text, label),
-            fraction=settings.valid_fraction,
+            fraction=settings.fraction_for(len(data.examples)),
             seed=settings.seed,
             unlabelled=[*data.unlabelled, *more_texts(unlabelled, text)],
         )

@@ -144,6 +144,9 @@ def _linear(model: Model) -> str:
         return ""
     n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} words"
     text = f"\nAn n-gram linear model ({n_grams}) is a part of it. "
+    if model.tfidf:
+        sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
+        text += f"The scores of TF-IDF linear models ({sizes}) are added to its scores. "
     if model.ensemble.linear:
         offsets = ", with an offset for each label" if model.ensemble.offsets else ""
         text += (
@@ -162,7 +165,12 @@ def _linear(model: Model) -> str:
         values = [model.metrics[key] for key in keys if _is_number(model.metrics.get(key))]
         accuracies += [f"{values[0]:.2%} {title}"] if values else []
     if len(accuracies) == len(parts):
-        text += f"Accuracy on the validation texts: {', '.join(accuracies)}. "
+        where = (
+            "out of fold" if "fold" in str(model.metrics.get("measured_on")) else "on the validation texts"
+        )
+        text += f"Accuracy {where}: {', '.join(accuracies)}. "
+    if isinstance(rule := model.metrics.get("decided_by"), str):
+        text += f"Decided by: {rule}. "
     return f"{text}Training with `--no-linear` leaves the linear model out.\n"
 
 

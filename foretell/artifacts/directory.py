@@ -36,9 +36,10 @@ from foretell.artifacts.stored_model import read_stored, shapes_of, weights_of
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size
 from foretell.config import to_dict
 from foretell.errors import ArtifactError
+from foretell.ngrams.tfidf import tfidf_arrays
 
 # The parts that only some models have.
-_PARTS = (manifest.LINEAR, manifest.KNESER_NEY)
+_PARTS = (manifest.LINEAR, manifest.TFIDF, manifest.KNESER_NEY)
 
 # File managers and sync tools create these in any folder; they contain no data of the user.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -186,6 +187,8 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     }
     if model.linear is not None:
         contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
+    if model.tfidf:
+        contents[manifest.TFIDF] = save_safetensors(tfidf_arrays(model.tfidf))
     if model.kneser_ney is not None:
         contents[manifest.KNESER_NEY] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)

@@ -27,6 +27,8 @@ RUN = "run"
 FILES = (CONFIG, TOKENIZER, WEIGHTS, ONNX, METRICS, CARD)
 LINEAR = "linear.safetensors"
 """The n-gram linear model: only where a classifier has one."""
+TFIDF = "tfidf.safetensors"
+"""Linear models of TF-IDF values: only where a classifier has some."""
 KNESER_NEY = "kneser_ney.safetensors"
 """The Kneser–Ney model: only where a language model has one."""
 

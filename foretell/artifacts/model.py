@@ -16,6 +16,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
 from foretell.text.tokenizer import Tokenizer
 
 _MAX_ENSEMBLE_WEIGHT = 1e12
@@ -34,6 +35,8 @@ class Model:
             prediction, which needs `graph` only.
         labels: the labels, sorted, in the order of the output; None for words.
         linear: the n-gram linear model of a classifier; None: it has none.
+        tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF values,
+            and of words' mean embeddings.
         kneser_ney: the Kneser–Ney model of a language model; None: it has none.
         ensemble: how a classifier combines network and linear model.
         interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
@@ -53,6 +56,7 @@ class Model:
     weights: Weights | None = None
     labels: list[str] | None = None
     linear: LinearModel | None = None
+    tfidf: tuple[TfidfModel, ...] = ()
     kneser_ney: KneserNey | None = None
     ensemble: Ensemble = NETWORK_ALONE
     interpolation: Interpolation | None = None
@@ -134,6 +138,11 @@ def _check_labels(model: Model) -> None:
     if model.linear is not None and len(model.linear.bias) != (1 if len(labels) == 2 else len(labels)):
         found = f"a linear model of {len(model.linear.bias)} columns for {len(labels)} labels"
         raise wrong_weights("ensemble", found, model.path)
+    for each in model.tfidf:
+        if model.linear is None or len(each.bias) != len(model.linear.bias):
+            raise wrong_weights(
+                "ensemble", "a TF-IDF model of other columns than the linear model", model.path
+            )
     # Larger ones overflow, and infinity less infinity is no number.
     if max(ensemble.network, ensemble.linear, *map(abs, ensemble.offsets)) > _MAX_ENSEMBLE_WEIGHT:
         raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)

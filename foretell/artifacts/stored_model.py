@@ -31,6 +31,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import tfidf_models
 from foretell.text.tokenizer import Tokenizer
 
 Part = TypeVar("Part")
@@ -92,6 +93,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         settings=settings,
         labels=labels,
         linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
+        tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
         tokenizer=tokenizer,
         weights=weights,

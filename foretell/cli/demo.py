@@ -81,7 +81,7 @@ def _labels(out: Path) -> None:
     with view() as listener:
         options = TrainOptions(out=out, restart=True, listener=listener)
         settings = LABELS_PRESETS["base"]
-        split = make_split(examples, fraction=settings.valid_fraction, seed=settings.seed)
+        split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=settings.seed)
         model = train_labels(split, settings, options)
     _trained(model)
     _say("\nThe labels of three new reviews:\n")

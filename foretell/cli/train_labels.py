@@ -105,7 +105,11 @@ def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSett
     if more.unlabelled:
         unlabelled = read_unlabelled(more.unlabelled, text=reading.text, arguments=arguments)
     split = make_split(
-        examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
+        examples,
+        valid=valid,
+        fraction=settings.fraction_for(len(examples)),
+        seed=settings.seed,
+        unlabelled=unlabelled,
     )
     tokens = splitter(settings.tokens, lowercase=settings.lowercase)
     show_survey(survey_examples(examples, split, tokens=tokens))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
-from foretell.errors import ArtifactError
+from foretell.ngrams.checked_arrays import checked_array, wrong
 from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
@@ -103,20 +103,21 @@ class LinearModel:
             ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
                 finite.
         """
-        keys = _array(arrays, "linear/keys", np.int64, 1)
-        weights = _array(arrays, "linear/weights", np.float32, 2)
-        bias = _array(arrays, "linear/bias", np.float32, 1)
+        keys = checked_array(arrays, "linear/keys", np.int64, 1)
+        weights = checked_array(arrays, "linear/weights", np.float32, 2)
+        bias = checked_array(arrays, "linear/bias", np.float32, 1)
         size, longest = (
-            int(_array(arrays, name, np.int64, 1, length=1)[0]) for name in ("linear/size", "linear/longest")
+            int(checked_array(arrays, name, np.int64, 1, length=1)[0])
+            for name in ("linear/size", "linear/longest")
         )
         if size < 1 or longest < 1 or not keys_fit(size, longest):
-            raise _wrong("linear/size", "n-grams whose keys fit in 63 bits", f"{size:,} ids, {longest} long")
+            raise wrong("linear/size", "n-grams whose keys fit in 63 bits", f"{size:,} ids, {longest} long")
         if weights.shape != (len(keys), len(bias)) or not len(bias):
             expected = f"weights [{len(keys)}, {len(bias) or 'at least 1'}]"
-            raise _wrong("linear/weights", expected, str(list(weights.shape)))
+            raise wrong("linear/weights", expected, str(list(weights.shape)))
         ascending = bool((keys[1:] > keys[:-1]).all())
         if not ascending or (len(keys) and not 0 <= keys[0] <= keys[-1] < end_of_keys(size, longest)):
-            raise _wrong("linear/keys", "distinct keys of n-grams, ascending", "others")
+            raise wrong("linear/keys", "distinct keys of n-grams, ascending", "others")
         return cls(keys, weights, bias, size, longest)
 
     def _chunks(self, starts: Integers) -> Iterator[tuple[int, int]]:
@@ -171,21 +172,3 @@ def weighted_sum(models: Sequence[LinearModel], weights: Sequence[float]) -> Lin
         sums[np.searchsorted(keys, model.keys)] += np.float32(weight) * model.weights
         bias += np.float32(weight) * model.bias
     return LinearModel(keys, sums, bias, first.size, max(model.longest for model in models))
-
-
-def _array(
-    arrays: Mapping[str, Array], name: str, kind: type[np.generic], dimensions: int, length: int = -1
-) -> Array:
-    array = arrays.get(name)
-    expected = f"{kind.__name__} of {dimensions} dimensions"
-    if array is None:
-        raise _wrong(name, expected, "none")
-    if array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
-        raise _wrong(name, expected, f"{array.dtype} {list(array.shape)}")
-    if not np.isfinite(array).all():
-        raise _wrong(name, "finite numbers", "NaN or infinity")
-    return array
-
-
-def _wrong(name: str, expected: str, found: str) -> ArtifactError:
-    return ArtifactError(expected=expected, found=found, where=name, fix="train the model again")

@@ -1,8 +1,8 @@
 """`LabelsRuntime`: classify texts with a model directory, without TensorFlow.
 
 The way of a text: it is cut to the part that is read, the tokenizer turns it into ids, the network
-(`labels.network`) and the linear model (`ngrams.linear`) give probabilities, the ensemble (`ngrams.ensemble`)
-combines them, and a `Verdict` has the result.
+(`labels.network`) and the linear models (`ngrams.linear`, `ngrams.tfidf`) give probabilities, the ensemble
+(`ngrams.ensemble`) combines them, and a `Verdict` has the result.
 """
 
 from __future__ import annotations
@@ -90,14 +90,15 @@ class LabelsRuntime:
             texts: any number of texts, none included.
         """
         if len(texts) <= TEXTS_AT_ONCE:
-            return self._probabilities(self.tokenizer.encode_batch(self._parts_read(texts)))
+            read = self._parts_read(texts)
+            return self._probabilities(self.tokenizer.encode_batch(read), read)
         parts = (texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE))
         # The texts of the next part are tokenized while the network computes this one.
         with ThreadPoolExecutor(1) as network:
-            rows = [
-                network.submit(self._probabilities, self.tokenizer.encode_batch(self._parts_read(part)))
-                for part in parts
-            ]
+            rows = []
+            for part in parts:
+                read = self._parts_read(part)
+                rows.append(network.submit(self._probabilities, self.tokenizer.encode_batch(read), read))
             return np.concatenate([each.result() for each in rows])
 
     def classify(
@@ -145,6 +146,7 @@ class LabelsRuntime:
             self._network.length,
             self.model.linear if ensemble.linear else None,
             ensemble,
+            self.model.tfidf,
         )
         spans = self.tokenizer.encode_with_offsets(text)
         return explain(text, spans, explained, first=0 if self.tokenizer.start is None else 1)
@@ -165,25 +167,28 @@ class LabelsRuntime:
             size *= 2
         return text
 
-    def _probabilities(self, ids: list[list[int]]) -> Probabilities:
-        """Return the ensemble's probabilities [text, label] for the ids of each text."""
+    def _probabilities(self, ids: list[list[int]], texts: Sequence[str]) -> Probabilities:
+        """Return the ensemble's probabilities [text, label] for the ids of each text, and the texts."""
         ensemble = self.model.ensemble
         if ensemble == NETWORK_ALONE:
             return self._network(ids)
         if not ensemble.linear:
             return ensemble(self._network(ids))
         if not ensemble.network:
-            return ensemble(None, self._linear(ids))
-        # Of many texts the linear model is computed on another thread while the network is.
+            return ensemble(None, self._linear(ids, texts))
+        # Of many texts the linear models are computed on another thread while the network is.
         if len(ids) <= BATCH:
-            return ensemble(self._network(ids), self._linear(ids))
-        linear = self._threads.submit(self._linear, ids)
+            return ensemble(self._network(ids), self._linear(ids, texts))
+        linear = self._threads.submit(lambda some: self._linear(some, texts), ids)
         return ensemble(self._network(ids), linear.result())
 
-    def _linear(self, ids: list[list[int]]) -> LogProbabilities:
-        """Return the linear model's log-probabilities [text, label]."""
+    def _linear(self, ids: list[list[int]], texts: Sequence[str]) -> LogProbabilities:
+        """Return the log-probabilities [text, label] of the linear models together."""
         assert self.model.linear is not None
-        return linear_log_probabilities(self.model.linear.scores(ids))
+        scores = self.model.linear.scores(ids)
+        for model in self.model.tfidf:
+            scores = scores + model.scores(ids, texts)
+        return linear_log_probabilities(scores)
 
     def _answers(self, chunks: Iterable[list[str]], threshold: float) -> Iterator[Verdict]:
         """Yield the verdicts of each chunk; while a large one is in the network, the next one is read."""
@@ -197,9 +202,11 @@ class LabelsRuntime:
                         # A caller that gives few texts waits for their answers before it gives more.
                         yield from pending or ()
                         pending = None
-                        yield from self._verdicts(texts, parts, ids, self._probabilities(ids), threshold)
+                        yield from self._verdicts(
+                            texts, parts, ids, self._probabilities(ids, parts), threshold
+                        )
                         continue
-                    rows = network.submit(self._probabilities, ids)
+                    rows = network.submit(self._probabilities, ids, parts)
                     yield from pending or ()
                     pending = self._verdicts(texts, parts, ids, rows, threshold)
             except Exception:

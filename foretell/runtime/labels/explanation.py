@@ -15,15 +15,18 @@ linear model's score.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
+from foretell.arrays import Float64s, LogProbabilities, Probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.explained import Explained, Word
+from foretell.runtime.labels.linear_scores import LinearScores, linear_scores
+from foretell.runtime.labels.tfidf_explanation import tfidf_scores
 from foretell.runtime.stopping import check_stopped
 from foretell.text.tokenizer import Span
 
@@ -55,7 +58,8 @@ class ExplainedModel:
         network: returns probabilities [variant, label] of a text, of the text without each of some words that
             are read, and of some beginnings of it; of (ids, positions of words, lengths of beginnings).
         length: ids of a text that the network reads, at most: its last ones.
-        linear: the linear model; None where the ensemble has none.
+        linear: the n-gram linear model; None where the ensemble has none.
+        tfidf: the linear models whose scores are added to its.
         ensemble: how the two are combined.
     """
 
@@ -64,23 +68,17 @@ class ExplainedModel:
     length: int
     linear: LinearModel | None
     ensemble: Ensemble
+    tfidf: tuple[TfidfModel, ...] = ()
 
-
-@dataclass(frozen=True, eq=False)
-class LinearScores:
-    """A linear model's scores for a text and its variants.
-
-    Attributes:
-        whole: of the text, [column].
-        without: of the text without one word, [word, column].
-        upto: of the text up to and with a word, [word, column].
-        contributions: each word's part of `whole` less the bias, [word, column].
-    """
-
-    whole: Float64s
-    without: Float64s
-    upto: Float64s
-    contributions: Float64s
+    def linear_scores(self, text: str, spans: Sequence[Span]) -> LinearScores | None:
+        """Return the scores of the linear models together; None where the ensemble has none."""
+        if self.linear is None:
+            return None
+        scores = linear_scores(self.linear, [id for id, _, _ in spans])
+        for model in self.tfidf:
+            check_stopped()
+            scores = scores.plus(tfidf_scores(model, text, spans))
+        return scores
 
 
 def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0) -> Explanation:
@@ -96,7 +94,7 @@ def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: i
     n_words = len(ids) - first
     stride = max(1, -(-n_words // MAX_POINTS))
     ends = [*range(stride, n_words, stride), n_words] if n_words else []
-    linear = linear_scores(model.linear, ids) if model.linear is not None else None
+    linear = model.linear_scores(text, spans)
     rows = _probabilities(ids, [end + first for end in ends], first, model, linear)
     label = int(rows[0].argmax())
     odds = _log_odds(rows, label)
@@ -166,7 +164,8 @@ def _contributions(
     """Return each id's contribution to the linear model's score for `label`, and that of the bias."""
     if linear is None or model.linear is None:
         return None, None
-    scores = np.vstack([model.linear.bias.astype(np.float64), linear.contributions])
+    bias = sum((each.bias.astype(np.float64) for each in model.tfidf), model.linear.bias.astype(np.float64))
+    scores = np.vstack([bias, linear.contributions])
     if scores.shape[1] == 1:
         toward = scores[:, 0] if label == 1 else -scores[:, 0]
     else:
@@ -174,65 +173,3 @@ def _contributions(
     # Adding 0 makes 0 of -0.
     toward = model.ensemble.linear * toward + 0.0
     return toward[1:], float(toward[0])
-
-
-# ---- The linear model
-
-
-def linear_scores(model: LinearModel, ids: Sequence[int]) -> LinearScores:
-    """Return the model's scores for a text and its variants, in time linear in the length of the text.
-
-    Leaving out a word removes the n-grams that occur nowhere else, and joins its neighbours to new ones.
-    """
-    n, columns = len(ids), len(model.bias)
-    contributions, lost, gained, new = (np.zeros((n, columns)) for _ in range(4))
-    occurrences: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    weights: dict[tuple[int, ...], Float32s] = {}
-    for start, stop, weight in model.contributions(ids):
-        gram = tuple(ids[start:stop])
-        occurrences.setdefault(gram, []).append((start, stop))
-        weights[gram] = weight
-    for gram, ranges in occurrences.items():
-        weight = weights[gram].astype(np.float64)
-        for start, stop in ranges:
-            contributions[start:stop] += weight / (len(ranges) * len(gram))
-        new[ranges[0][1] - 1] += weight
-        first, last = _in_all(ranges)
-        lost[first:last] += weight
-    for i, gram, weight in _made_by_removal(model, ids):
-        first, last = _in_all(occurrences[gram]) if gram in occurrences else (i, i + 1)
-        if first <= i < last:
-            gained[i] += weight
-    whole = model.scores([ids])[0].astype(np.float64)
-    upto = model.bias.astype(np.float64) + np.cumsum(new, axis=0)
-    return LinearScores(whole, whole - lost + gained, upto, contributions)
-
-
-def _in_all(ranges: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return the words that are in every one of the ranges, as a range, which may be empty."""
-    return max(start for start, _ in ranges), min(stop for _, stop in ranges)
-
-
-def _made_by_removal(
-    model: LinearModel, ids: Sequence[int]
-) -> Iterator[tuple[int, tuple[int, ...], Float32s]]:
-    """Yield (i, n-gram, weight) of each known n-gram that contains neighbours on both sides of word i."""
-    reach = model.longest - 1
-    flat: list[int] = []
-    owner: list[int] = []
-    gap: list[int] = []
-    for i in range(len(ids)):
-        check_stopped()
-        before, after = ids[max(0, i - reach) : i], ids[i + 1 : i + 1 + reach]
-        # Padding separates the neighbours of different words: no n-gram contains it.
-        context = [*before, *after, 0]
-        gap += [len(flat) + len(before)] * len(context)
-        owner += [i] * len(context)
-        flat += context
-    made = {
-        (owner[start], tuple(flat[start:stop])): weight
-        for start, stop, weight in model.contributions(flat)
-        if start < gap[start] < stop
-    }
-    for (i, gram), weight in made.items():
-        yield i, gram, weight

@@ -34,7 +34,16 @@ _WORDS_AT_ONCE = 1 << 22
 
 
 def cooccurrence_embeddings(
-    ids: Ids, starts: Starts, *, first: int, size: int, width: int, seed: int
+    ids: Ids,
+    starts: Starts,
+    *,
+    first: int,
+    size: int,
+    width: int,
+    seed: int,
+    window: int = WINDOW,
+    by_distance: bool = True,
+    power: float = 0.5,
 ) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
     """Return embeddings of the words of some texts.
 
@@ -44,6 +53,9 @@ def cooccurrence_embeddings(
         first, size: words are the ids from `first` to `size` - 1; other ids are ignored.
         width: dimensions of an embedding.
         seed: of the decomposition's random start.
+        window: words on each side that count as near.
+        by_distance: the next word counts 1 and the farthest 1 / window; otherwise all count 1.
+        power: exponent of the singular values.
 
     Returns:
         float32 [size, width], and bool [size]: which words have an embedding. The others, which occur near no
@@ -51,12 +63,12 @@ def cooccurrence_embeddings(
     """
     from sklearn.utils.extmath import randomized_svd
 
-    matrix = _associations(_near(ids, starts, first, size))
+    matrix = _associations(_near(ids, starts, first, size, window, by_distance=by_distance))
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
         left, values, _ = randomized_svd(matrix, rank, n_oversamples=10, n_iter=2, random_state=seed)
-        embeddings[:, :rank] = left * np.sqrt(values)
+        embeddings[:, :rank] = left * values**power
     known = np.asarray(np.diff(matrix.indptr) > 0)
     embeddings[~known] = 0
     if known.any():
@@ -64,21 +76,24 @@ def cooccurrence_embeddings(
     return embeddings, known
 
 
-def _near(ids: Ids, starts: Starts, first: int, size: int) -> sparse.csr_array:
-    """Return how often each word has each context near it, weighted by distance: [word, context]."""
+def _near(
+    ids: Ids, starts: Starts, first: int, size: int, window: int, *, by_distance: bool
+) -> sparse.csr_array:
+    """Return how often each word has each context near it: [word, context]."""
     is_word = (ids >= first) & (ids < size)
     words = ids[is_word]
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))[is_word]
     after = sparse.csr_array((size, size), dtype=np.float32)
     # In parts, because each pair of words takes twelve bytes before equal ones are summed.
     for begin in range(0, len(words), _WORDS_AT_ONCE):
-        part = slice(begin, begin + _WORDS_AT_ONCE + WINDOW)
-        for distance in range(1, WINDOW + 1):
+        part = slice(begin, begin + _WORDS_AT_ONCE + window)
+        for distance in range(1, window + 1):
             left = words[part][:-distance][:_WORDS_AT_ONCE]
             right = words[part][distance:][: len(left)]
             together = text_of[part][:-distance][: len(left)] == text_of[part][distance:][: len(left)]
             left, right = left[together], right[together]
-            weights = np.full(len(left), (WINDOW + 1 - distance) / WINDOW, np.float32)
+            weight = (window + 1 - distance) / window if by_distance else 1.0
+            weights = np.full(len(left), weight, np.float32)
             after = after + sparse.coo_array((weights, (left, right)), shape=(size, size)).tocsr()
     both: sparse.csr_array = (after + after.T).tocsr()[:, : min(size, MAX_CONTEXTS)]
     return both

@@ -40,6 +40,10 @@ _OFFSET_STRENGTH = 1.0
 """How many texts the prior mean of 0 is worth for each offset."""
 
 
+MIN_LOG_PROBABILITY = -7.0
+"""What a log-probability is clipped to before weights are fitted on it: one in a thousand."""
+
+
 def fit_ensemble(
     targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL
 ) -> Ensemble:
@@ -77,6 +81,38 @@ def fit_ensemble(
         network, linear = (0.0 if member is None else 1e-6 for member in members)
     offsets = tuple(float(value) for value in best[len(present) :])
     return Ensemble(network=network, linear=linear, offsets=offsets)
+
+
+POOL_STRENGTH = 5.0
+"""How many texts the prior of equal weights is worth for each member of a pool."""
+
+
+def fit_pool(targets: Targets, members: Sequence[LogProbabilities]) -> npt.NDArray[np.float64]:
+    """Return the weights [member], none below 0, of the pool with the smallest cross-entropy.
+
+    The prior is that every member has the same weight, and all together 1.
+
+    Args:
+        targets: the true label's place, int32 [text].
+        members: log-probabilities [text, label] of texts that the member has not learned from. They are
+            clipped: one text that a member is sure about and wrong would decide its weight alone.
+    """
+    from scipy.optimize import minimize
+
+    means = np.full(len(members), 1 / len(members))
+    if not len(targets):
+        return means
+    objective = _Objective(
+        members=np.maximum(np.stack(members), MIN_LOG_PROBABILITY),
+        true=np.eye(members[0].shape[1])[targets],
+        means=means,
+        strength=np.full(len(members), POOL_STRENGTH),
+    )
+    bounds = [(0.0, None)] * len(members)
+    weights: npt.NDArray[np.float64] = minimize(
+        objective, means, jac=True, method="L-BFGS-B", bounds=bounds
+    ).x
+    return weights if weights.sum() > 0 else means
 
 
 class _Objective(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,30 @@ from foretell.metrics import (
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.training.labels.linear import LinearStep
 from foretell.training.labels.network import TrainedNetwork
+from foretell.training.labels.plan import Standing
 from foretell.training.labels.pseudo_labels import PseudoLabels
 from foretell.training.labels.tokens import Targets, Tokens
 
 _MAX_MISTAKES, _MAX_CHARACTERS = 10, 400
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Answers of a classifier, or of its parts, to texts that they have not seen.
+
+    Attributes:
+        texts: the texts.
+        targets: int32 [text].
+        answers: the classifier's probabilities [text, label].
+        network: the network's alone, or None.
+        name: what the texts are.
+    """
+
+    texts: Sequence[str]
+    targets: Targets
+    answers: Probabilities
+    network: Probabilities | None
+    name: str
 
 
 def training_figures(
@@ -40,8 +61,43 @@ def training_figures(
     With validation texts they are measured on these; otherwise they are those of the last epoch, on training
     texts.
     """
-    standing = network.standing
-    shared = {
+    shared = shared_figures(split, network.standing, settings)
+    if split.valid is None or tokens.valid is None or network.valid is None:
+        return {"accuracy": network.standing.accuracy, **measured_figures(None, tokens.labels), **shared}
+    answers = network.valid
+    if ensemble != NETWORK_ALONE:
+        answers = ensemble(network.valid, pseudo.linear.valid)
+    name = f"validation texts ({split.valid.name})"
+    return {
+        **measured_figures(
+            Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name), tokens.labels
+        ),
+        **linear.figures,
+        **pseudo.linear.figures,
+        **tokens.lengths(),
+        **shared,
+    }
+
+
+def measured_figures(measured: Measured | None, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of answers; None: there are none, and those of the training are all there is."""
+    if measured is None:
+        return {"measured_on": "training texts, while training"}
+    return {
+        **figures(measured.texts, measured.targets, measured.answers, labels),
+        **reliability_figures(measured.targets, measured.network, measured.answers),
+        "measured_on": measured.name,
+    }
+
+
+def shared_figures(split: Split, standing: Standing, settings: LabelsSettings) -> dict[str, Any]:
+    """Return the figures that every training has: losses, sizes and steps."""
+    measured = (
+        {}
+        if standing.best_loss is None
+        else {"best_epoch": standing.best_epoch if settings.keep == "best" else standing.epoch}
+    )
+    return {
         "loss": standing.loss,
         "texts": len(split.train),
         "unlabelled_texts": len(split.unlabelled),
@@ -49,32 +105,25 @@ def training_figures(
         "epochs": standing.epoch,
         "steps": standing.step,
         "texts_per_second": standing.step * settings.batch_size / max(standing.seconds, 1e-9),
-    }
-    if split.valid is None or tokens.valid is None or network.valid is None:
-        return {"accuracy": standing.accuracy, **shared, "measured_on": "training texts, while training"}
-    answers = network.valid
-    if ensemble != NETWORK_ALONE:
-        answers = ensemble(network.valid, pseudo.linear.valid)
-    return {
-        **figures(split.valid.texts, tokens.valid.targets, answers, tokens.labels),
-        **linear.figures,
-        **pseudo.linear.figures,
-        **tokens.lengths(),
-        **reliability_figures(tokens.valid.targets, network.valid, answers),
-        **shared,
-        "best_epoch": standing.best_epoch if settings.keep == "best" else standing.epoch,
-        "measured_on": f"validation texts ({split.valid.name})",
+        **measured,
     }
 
 
-def reliability_figures(targets: Targets, network: Probabilities, answers: Probabilities) -> dict[str, Any]:
+def reliability_figures(
+    targets: Targets, network: Probabilities | None, answers: Probabilities
+) -> dict[str, Any]:
     """Return how reliable the answers' probabilities [text, label] are, and the network's alone."""
     confidence, right = answers.max(axis=1), answers.argmax(axis=1) == targets
-    network_right = network.argmax(axis=1) == targets
-    return {
+    figures = {
         "calibration_error": calibration_error(confidence, right),
         "reliability": reliability_bins(confidence, right),
         "coverage": coverage_curve(confidence, right),
+    }
+    if network is None:
+        return figures
+    network_right = network.argmax(axis=1) == targets
+    return {
+        **figures,
         "network_calibration_error": calibration_error(network.max(axis=1), network_right),
         "network_accuracy": float(network_right.mean()),
     }

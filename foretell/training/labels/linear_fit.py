@@ -4,13 +4,7 @@ Each n-gram is scaled by its log-count ratio, how much oftener texts of a label 
 (Wang and Manning, 2012, "Baselines and Bigrams"), so that the L2 penalty is weak for informative n-grams. A
 second penalty, in proportion to how many texts hold the n-gram, keeps common ones from explaining everything
 (the quadratic part of dropout: Wager, Wang and Liang, 2013, "Dropout Training as Adaptive Regularization").
-Both are folded into the weights. Targets may be soft. The optimum is found by Newton's method, each step by
-conjugate gradients, which needs nothing but products with the sparse matrix (Lin, Weng and Keerthi, 2008,
-"Trust Region Newton Method for Large-Scale Logistic Regression").
-
-The objective, with u [feature, column] and scale = ratio / √(penalty + count_penalty · count · ratio²):
-
-    Σ over texts of weight · cross-entropy(target, bias + Σ over its n-grams of scale · u)  +  ½ ‖u‖²
+Both are folded into the scale of `logistic.Problem`: ratio / √(penalty + count_penalty · count · ratio²).
 """
 
 from __future__ import annotations
@@ -20,16 +14,16 @@ import functools
 import itertools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
+from scipy import sparse
 
 from foretell.arrays import Float32s, NgramKeys, TokenIds
 from foretell.errors import DataError
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
+from foretell.training.labels.logistic import Check, Problem, bias_scale, ignore, log_shares
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,14 +36,8 @@ MAX_WEIGHTS = 2_000_000
 
 # Counts of the average label in the ratio that no text has shown.
 _SMOOTHING = 2.0
-# The bias may go where it wants; a label that no text has is kept from infinity.
-_BIAS_PENALTY = 0.01
-# A smaller value gains nothing on validation texts.
-_TOLERANCE = 0.01
 # The n-grams that add this part of the scores' variance together are left out: two thirds of those of IMDB.
 _NEGLIGIBLE = 0.001
-_MAX_STEPS = 30
-_MAX_PRODUCTS = 60
 # Fixed, so that the machine has no say in the order of sums.
 _BLOCKS = 4
 _FEW_ENTRIES = 1 << 20
@@ -100,6 +88,7 @@ def fit_counted(
     *,
     penalty: float = PENALTY,
     count_penalty: float = COUNT_PENALTY,
+    check: Check = ignore,
 ) -> LinearModel:
     """Fit the model to texts whose n-grams are counted; as `fit_ngrams` otherwise.
 
@@ -108,7 +97,7 @@ def fit_counted(
     checked = _checked(counted, targets, weights)
     rows = checked > 0
     counted = select_texts(counted, rows)
-    fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty)
+    fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty, check)
     kept = influential(fitted[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
 
@@ -182,6 +171,10 @@ class _Design:
         sums = self._map(lambda block: block[1].T @ single, self._blocks)
         return np.concatenate([*sums, values.sum(axis=0, keepdims=True, dtype=np.float64)], dtype=np.float32)
 
+    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+        """Return `sums`: zeros and ones are their own squares."""
+        return self.sums(values)
+
 
 def _fit(
     counted: CountedTexts,
@@ -189,6 +182,7 @@ def _fit(
     weights: Floats,
     penalty: float,
     count_penalty: float,
+    check: Check,
 ) -> Float32s:
     """Return [feature + 1, column], the weights and last the bias, for targets [text, label]."""
     design = _Design(counted)
@@ -200,105 +194,42 @@ def _fit(
     label = mass[:-1] + _SMOOTHING * share
     others = np.maximum(counts[:-1] - mass[:-1], 0) + _SMOOTHING * (1 - share)
     ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
-    scale = np.full(mass.shape, _BIAS_PENALTY**-0.5, np.float32)
-    scale[:-1] = ratio / np.sqrt(penalty + count_penalty * counts[:-1] * ratio**2)
-    offset = np.log(share / (1 - share)) if mass.shape[1] == 1 else np.log(share)
-    result = scale * _Problem(design, scale, offset.astype(np.float64), targets, weights).minimum()
+    scale = np.append(
+        ratio / np.sqrt(penalty + count_penalty * counts[:-1] * ratio**2), bias_scale(mass.shape[1]), axis=0
+    ).astype(np.float32)
+    offset = log_shares(share)
+    result: Float32s = (
+        scale * Problem(design, scale, offset.astype(np.float64), targets, weights, check).minimum()
+    )
     result[-1:] += offset
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class _Problem:
-    """The objective, of the parameters u [feature + 1, column].
+class NgramFit:
+    """The n-gram linear model of some of the counted texts, for one penalty after another."""
 
-    Attributes:
-        design: the sparse matrix.
-        scale: [feature + 1, column].
-        offset: [1, column], the scores where u is zero.
-        targets: [text, column].
-        weights: [text, 1].
-    """
+    def __init__(
+        self,
+        counted: CountedTexts,
+        rows: npt.NDArray[np.bool_],
+        targets: npt.NDArray[np.floating],
+        weights: npt.NDArray[np.floating],
+    ) -> None:
+        """Prepare a fit; `TfidfFit` has the same arguments."""
+        self._counted, self._targets, self._weights = counted, targets, weights * rows
 
-    design: _Design
-    scale: Float32s
-    offset: Floats
-    targets: npt.NDArray[np.floating]
-    weights: Floats
+    def fit(self, strength: float, start: LinearModel | None = None, check: Check = ignore) -> LinearModel:
+        """Fit the model with a penalty of 1 / `strength`; `check` may raise to stop it."""
+        del start
+        return fit_counted(self._counted, self._targets, self._weights, penalty=1 / strength, check=check)
 
-    def minimum(self) -> Float32s:
-        """Minimise by Newton's method from zero, steps halved until they descend."""
-        u = np.zeros(self.scale.shape, np.float32)
-        scores = np.repeat(self.offset, len(self.targets), axis=0)
-        loss, first = self._loss(scores), 0.0
-        for _ in range(_MAX_STEPS):
-            probabilities = self._probabilities(scores)
-            gradient = self._back(probabilities - self.targets) + u
-            norm = float(np.linalg.norm(gradient))
-            first = first or norm
-            if norm <= _TOLERANCE * first:
-                break
-            step, moved = self._newton_step(gradient, probabilities, min(0.3, (norm / first) ** 0.5))
-            slope, length = _dot(gradient, step), 1.0
-            while True:
-                new_u, new_scores = u + np.float32(length) * step, scores + length * moved
-                new_loss = self._loss(new_scores) + _dot(new_u, new_u) / 2
-                if new_loss <= loss + 1e-4 * length * slope:
-                    break
-                length /= 2
-                if length < 1e-6:
-                    return u
-            u, scores, loss = new_u, new_scores, new_loss
-        return u
-
-    def _newton_step(
-        self, gradient: Float32s, probabilities: Floats, accuracy: float
-    ) -> tuple[Float32s, Floats]:
-        """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
-
-        Returns:
-            The step, and what it adds to the scores [text, column].
-        """
-        variance = self.weights * probabilities * (1 - probabilities)
-        diagonal = self.scale**2 * self.design.sums(variance) + 1
-        step, moved = np.zeros_like(gradient), np.zeros_like(probabilities)
-        residual = -gradient
-        direction = residual / diagonal
-        size = first = _dot(residual, direction)
-        for _ in range(_MAX_PRODUCTS):
-            forward = self.design.scores(self.scale * direction).astype(np.float64)
-            curved = probabilities * forward
-            curved -= probabilities * (curved.sum(axis=1, keepdims=True))
-            curvature = self._back(curved) + direction
-            along = size / _dot(direction, curvature)
-            step += np.float32(along) * direction
-            moved += along * forward
-            residual -= np.float32(along) * curvature
-            better = residual / diagonal
-            size, before = _dot(residual, better), size
-            if size <= accuracy**2 * first:
-                break
-            direction = better + np.float32(size / before) * direction
-        return step, moved
-
-    def _back(self, values: Floats) -> Float32s:
-        """Return the gradient [feature + 1, column] of weighted scores whose own gradient is `values`."""
-        return self.scale * self.design.sums(self.weights * values)
-
-    def _loss(self, scores: Floats) -> float:
-        if scores.shape[1] == 1:
-            each = np.logaddexp(0, scores) - self.targets * scores
-        else:
-            each = special.logsumexp(scores, axis=1, keepdims=True)
-            each = each - (self.targets * scores).sum(axis=1, keepdims=True)
-        return float((self.weights * each).sum())
-
-    def _probabilities(self, scores: Floats) -> Floats:
-        probabilities: Floats = (
-            special.expit(scores) if scores.shape[1] == 1 else special.softmax(scores, axis=1)
-        )
-        return probabilities
-
-
-def _dot(first: Float32s, second: Float32s) -> float:
-    return float(np.vdot(first, second))
+    def scores(self, model: LinearModel, rows: npt.NDArray[np.bool_]) -> Float32s:
+        """Return the scores [text, column] of a fitted model for some of the counted texts."""
+        counted = self._counted
+        places = np.searchsorted(counted.keys, model.keys)
+        ones = np.ones(len(counted.texts), np.float32)
+        shape = (counted.n_texts, len(counted.keys))
+        matrix = sparse.csc_array((ones, counted.texts, counted.starts), shape=shape)[:, places]
+        scores: Float32s = np.zeros((int(rows.sum()), len(model.bias)), np.float32)
+        scores += matrix.tocsr()[rows] @ model.weights + model.bias
+        return scores

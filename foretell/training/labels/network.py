@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from foretell.arrays import Probabilities
 from foretell.artifacts.weights import Weights, check_size, network_size
@@ -24,6 +25,8 @@ from foretell.training.run import Run
 
 if TYPE_CHECKING:
     from foretell.training.labels.network_fit import Fitting
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 # With less than this part of the time limit left for the network, a longer limit is recommended.
 _MIN_TIME_SHARE = 0.15
@@ -46,22 +49,24 @@ class TrainedNetwork:
 
 def train_network(
     tokens: Tokens,
-    pseudo: PseudoLabels,
+    train: EncodedTexts,
     settings: LabelsSettings,
     run: Run,
     *,
     start: LanguageModelWeights | None,
     seconds_after: float,
+    also_saved: Arrays | None = None,
 ) -> TrainedNetwork:
     """Train the network to the end of its plan or of its time.
 
     Args:
         tokens: the tokenized split.
-        pseudo: the pseudo-labels of the unlabelled texts.
+        train: the texts to train on.
         settings: the network and its training.
         run: its latest checkpoint is continued, and new ones are written there.
         start: a language model to start from, or None.
         seconds_after: seconds that the steps after this one need.
+        also_saved: arrays of earlier steps that every checkpoint contains.
 
     Raises:
         SettingsError: a network that is too large to be saved.
@@ -71,11 +76,9 @@ def train_network(
     from foretell.networks import weights_of
 
     listener = run.options.listener
-    train = _training_texts(tokens, pseudo, settings, listener)
     checkpoint = network_checkpoint(run)
     fitting = _prepare(tokens, train, settings, start, run, is_resumed=checkpoint is not None)
-    if len(tokens.unlabelled):
-        fitting.also_saved = pseudo.to_arrays()
+    fitting.also_saved = also_saved or {}
     if checkpoint is not None:
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
@@ -94,7 +97,7 @@ def network_checkpoint(run: Run) -> Checkpoint | None:
     return checkpoint if checkpoint is not None and "epoch" in checkpoint.state else None
 
 
-def _training_texts(
+def pseudo_labelled_texts(
     tokens: Tokens, pseudo: PseudoLabels, settings: LabelsSettings, listener: Listener
 ) -> EncodedTexts:
     """Return the texts that the network is trained on.
@@ -110,7 +113,12 @@ def _training_texts(
     if len(tokens.unlabelled):
         text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
         listener(Note(text=text))
-    train = tokens.train
+    return labelled_texts(tokens, settings)
+
+
+def labelled_texts(tokens: Tokens, settings: LabelsSettings) -> EncodedTexts:
+    """Return the labelled training texts as the network reads them."""
+    train, n_labels = tokens.train, len(tokens.labels)
     return as_read(train.texts, train.targets, n_labels, tokens.tokenizer, settings, weights=train.weights)
 
 
@@ -124,22 +132,14 @@ def _prepare(
     is_resumed: bool,
 ) -> Fitting:
     """Build and compile the network, with the weights that it starts from; a checkpoint replaces them."""
-    from foretell.networks.labels import labels_network
-    from foretell.training.labels.network_fit import Fitting, compile_network
+    from foretell.training.labels.network_fit import Fitting
 
-    n_labels, tokenizer, listener = len(tokens.labels), tokens.tokenizer, run.options.listener
-    size = network_size(settings, tokenizer)
-    check_size(settings, size, n_labels)
+    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
     plan = make_plan(settings, len(train))
-    _report_plan(plan, settings, len(train), listener)
-    network = labels_network(settings, size, n_labels)
-    if start is not None:
-        shared = take_over(network, tokenizer, settings, start)
-        text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
-        listener(Note(text=text))
-    elif settings.cooccurrence_embeddings and not is_resumed:
-        initialise_embeddings(network, tokens, settings.seed, listener)
-    compile_network(network, settings, n_labels, soft=train.soft is not None)
+    _report_plan(plan, settings, len(train), run.options.listener)
+    network = compiled_network(
+        tokens, settings, start, run.options.listener, soft=train.soft is not None, is_resumed=is_resumed
+    )
     valid = tokens.valid
     return Fitting(
         model=network,
@@ -149,6 +149,45 @@ def _prepare(
         valid=None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings),
         run=run,
     )
+
+
+def compiled_network(
+    tokens: Tokens,
+    settings: LabelsSettings,
+    start: LanguageModelWeights | None,
+    listener: Listener,
+    *,
+    soft: bool = False,
+    is_resumed: bool = False,
+) -> Any:
+    """Return the network, compiled, with the weights that its training starts from.
+
+    Args:
+        tokens: the tokenized split.
+        settings: the network and its training.
+        start: a language model to start from, or None.
+        listener: is told where the embeddings come from.
+        soft: whether targets are probabilities.
+        is_resumed: leave the weights random, because a checkpoint replaces them.
+
+    Raises:
+        SettingsError: a network that is too large to be saved.
+    """
+    from foretell.networks.labels import labels_network
+    from foretell.training.labels.network_fit import compile_network
+
+    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
+    size = network_size(settings, tokenizer)
+    check_size(settings, size, n_labels)
+    network = labels_network(settings, size, n_labels)
+    if start is not None:
+        shared = take_over(network, tokenizer, settings, start)
+        text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
+        listener(Note(text=text))
+    elif settings.cooccurrence_embeddings and not is_resumed:
+        initialise_embeddings(network, tokens, settings.seed, listener)
+    compile_network(network, settings, n_labels, soft=soft)
+    return network
 
 
 def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Listener) -> None:

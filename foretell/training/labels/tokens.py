@@ -43,6 +43,13 @@ class TokenizedTexts:
         starts = self.starts[first : last + 1]
         return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
 
+    def select(self, rows: npt.NDArray[np.bool_]) -> TokenizedTexts:
+        """Return the texts where `rows` [text] is true."""
+        lengths = np.diff(self.starts)
+        return TokenizedTexts(
+            ids=self.ids[np.repeat(rows, lengths)], starts=np.concatenate([[0], np.cumsum(lengths[rows])])
+        )
+
     def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
         """Return these texts and then the others."""
         starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])

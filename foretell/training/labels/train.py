@@ -1,4 +1,8 @@
-"""Train a text classifier: a split in, a model directory out. Each step is a file beside this one."""
+"""Train a text classifier: a split in, a model directory out.
+
+Where labels are few or texts short, `on_folds` combines several linear members with the network. With many
+long texts, and for networks alone, `on_validation` decides. Each step of both is a file beside this one.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,13 @@ import hashlib
 from collections.abc import Iterator
 
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings
+from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
-from foretell.training.labels.ensemble import choose_ensemble, final_linear, seconds_to_refit
-from foretell.training.labels.figures import training_figures
-from foretell.training.labels.linear import fit_linear
-from foretell.training.labels.network import train_network
-from foretell.training.labels.pseudo_labels import make_pseudo_labels
+from foretell.training.labels.on_folds import decide_on_folds
+from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
 from foretell.training.options import TrainOptions
@@ -57,27 +58,29 @@ def train_labels(
     request = Request(job="labels", settings=settings, data=_digest(split, start), sources=_sources(split))
     with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings)
-        linear = fit_linear(tokens, split, settings, options)
-        pseudo = make_pseudo_labels(tokens, linear, settings, run)
-        seconds_after = seconds_to_refit(tokens, pseudo, settings)
-        network = train_network(tokens, pseudo, settings, run, start=start, seconds_after=seconds_after)
-        ensemble = choose_ensemble(tokens, network.valid, pseudo, settings)
+        decide = decide_on_folds if _has_members(split, settings) else decide_on_validation
+        outcome = decide(tokens, split, settings, run, start)
         model = Model(
             job="labels",
             preset=options.preset,
             settings=settings,
             tokenizer=tokens.tokenizer,
-            weights=network.weights,
+            weights=outcome.weights,
             labels=tokens.labels,
-            linear=final_linear(tokens, pseudo, settings),
-            ensemble=ensemble,
-            metrics={
-                **training_figures(split, tokens, linear, pseudo, network, ensemble, settings),
-                "seconds": run.budget.seconds(),
-            },
+            linear=outcome.linear,
+            tfidf=outcome.tfidf,
+            ensemble=outcome.ensemble,
+            metrics={**outcome.metrics, "seconds": run.budget.seconds()},
         )
         run.finish(model)
     return model
+
+
+def _has_members(split: Split, settings: LabelsSettings) -> bool:
+    """Return whether the classifier has several linear members."""
+    few = len(split.train) <= MAX_FOLDED_TEXTS
+    short = split.valid is not None and sum(map(len, split.train.texts)) <= MAX_CHARACTERS
+    return settings.has_members and (few or short)
 
 
 def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
@@ -91,7 +94,7 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
 
 
 def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
-    if settings.valid_fraction and split.valid is None:
+    if settings.fraction_for(len(split.train)) and split.valid is None:
         listener(Note(text="without validation texts, the weights of the last epoch are kept"))
     if split.unlabelled:
         listener(Note(text=f"{len(split.unlabelled):,} unlabelled texts to learn from"))

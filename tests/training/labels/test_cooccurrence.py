@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,6 +32,10 @@ def slowly_near(texts: list[list[int]]) -> np.ndarray:
     return near
 
 
+def counted_near(texts: list[list[int]]) -> Any:
+    return module._near(*flat(texts), FIRST, SIZE, module.WINDOW, by_distance=True)
+
+
 @settings(deadline=None)
 @given(TEXTS, st.sampled_from([1, 3, 1 << 22]))
 def test_near_counts_by_distance_within_a_text_however_it_is_cut(
@@ -37,7 +43,7 @@ def test_near_counts_by_distance_within_a_text_however_it_is_cut(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_WORDS_AT_ONCE", at_once)
-        found = module._near(*flat(texts), FIRST, SIZE)
+        found = counted_near(texts)
     np.testing.assert_allclose(found.toarray(), slowly_near(texts), rtol=1e-5)
 
 
@@ -45,7 +51,7 @@ def test_near_counts_by_distance_within_a_text_however_it_is_cut(
 @given(TEXTS)
 def test_associations_are_positive_pointwise_mutual_information(texts: list[list[int]]) -> None:
     near = slowly_near(texts)
-    found = module._associations(module._near(*flat(texts), FIRST, SIZE)).toarray()
+    found = module._associations(counted_near(texts)).toarray()
     contexts = near.sum(axis=0) ** 0.75
     with np.errstate(all="ignore"):
         expected = np.log(near / (near.sum(axis=1, keepdims=True) * contexts / contexts.sum()))
@@ -59,7 +65,7 @@ def test_every_word_near_another_has_a_vector_and_no_other(texts: list[list[int]
     assert vectors.shape == (SIZE, width)
     assert np.isfinite(vectors).all()
     assert not vectors[~known].any()
-    associated = module._associations(module._near(*flat(texts), FIRST, SIZE)).toarray().any(axis=1)
+    associated = module._associations(counted_near(texts)).toarray().any(axis=1)
     np.testing.assert_array_equal(known, associated)
 
 

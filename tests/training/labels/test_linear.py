@@ -17,7 +17,15 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels import pseudo_labels
 
-SMALL = {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2}
+SMALL = {
+    "units": 6,
+    "embedding_size": 5,
+    "epochs": 3,
+    "min_steps": 1,
+    "batch_size": 8,
+    "valid_fraction": 0.2,
+    "folds": 0,
+}
 SETTINGS = with_changes(LABELS_PRESETS["base"], {**SMALL, "patience": 0})
 FEW = with_changes(SETTINGS, {"min_steps": 19})
 """More steps than the 60 examples, less those held out, make in their epochs."""

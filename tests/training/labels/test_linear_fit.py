@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import foretell.training.labels.linear_fit as linear_fit
+import foretell.training.labels.logistic as logistic
 from foretell.data.named import sample
 from foretell.errors import DataError
 from foretell.ngrams.counting import count_ngrams
@@ -81,7 +82,7 @@ def reference(matrix, targets, weights, penalty=3.0, count_penalty=0.01):
 
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_the_optimum_is_that_of_a_slow_reference(monkeypatch, n_labels):
-    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
     monkeypatch.setattr(linear_fit, "_NEGLIGIBLE", 0)
     texts, targets, _ = made(25, n_labels)
     weights = np.random.default_rng(3).random(len(texts)) + 0.5
@@ -99,14 +100,14 @@ def test_the_optimum_is_that_of_a_slow_reference(monkeypatch, n_labels):
 def test_the_default_accuracy_of_the_optimum_suffices(monkeypatch, n_labels):
     texts, targets, _ = made(200, n_labels, soft=False)
     quick = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
-    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
     exact = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
     assert np.abs(quick - exact).max() < 0.1 * np.abs(exact).max()
 
 
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_a_soft_label_is_a_text_divided_among_labels(monkeypatch, n_labels):
-    monkeypatch.setattr(linear_fit, "_TOLERANCE", 1e-6)
+    monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
     texts, targets, _ = made(30, n_labels)
     soft = fit_counted(count_ngrams(*flat(texts), SIZE, min_texts=1), targets)
     copies, hard = texts * n_labels, np.repeat(np.eye(n_labels), len(texts), axis=0)

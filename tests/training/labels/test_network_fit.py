@@ -20,7 +20,7 @@ from foretell.training.labels import network_fit
 
 SMALL = with_changes(
     LABELS_PRESETS["base"],
-    {"units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
+    {"folds": 0, "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
      "valid_fraction": 0.25, "patience": 0, "keep": "best"},
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
-from foretell.training.labels import linear, network, pseudo_labels, tokens, train, vector_labels
+from foretell.training.labels import network, on_folds, on_validation, pseudo_labels, train
 from foretell.training.options import TrainOptions
 
 stage, number, out, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4] == "resume"
@@ -43,7 +43,7 @@ def later(seconds, function):
 if stage == "tokens":
     train.tokenize_split = later(0.2, train.tokenize_split)
 elif stage == "linear":
-    train.fit_linear = later(0.1, train.fit_linear)
+    on_validation.fit_linear = later(0.1, on_validation.fit_linear)
 elif stage == "vectors":
     pseudo_labels.label_by_vectors = later(0.3, pseudo_labels.label_by_vectors)
 elif stage == "embeddings":
@@ -51,21 +51,24 @@ elif stage == "embeddings":
 elif stage == "network":
     from foretell.training.labels.network_fit import Fitting
     Fitting.fit = later(2.0, Fitting.fit)
+elif stage == "members":
+    on_folds.choose_members = later(0.5, on_folds.choose_members)
+elif stage == "folds":
+    on_folds.fold_probabilities = later(3.0, on_folds.fold_probabilities)
 elif stage == "refit":
-    train.final_linear = later(0.05, train.final_linear)
+    on_validation.final_linear = later(0.05, on_validation.final_linear)
 
 rng = np.random.default_rng(0)
 def texts(n):
     return [" ".join(f"w{k}" for k in rng.zipf(1.3, 80) % 20_000) for _ in range(n)]
-labelled = texts(6_000)
+labelled = texts(900 if stage in ("members", "folds") else 6_000)
 labels = [("a", "b")[i % 2] for i in range(len(labelled))]
 settings = with_changes(LABELS_PRESETS["base"], {
     "units": 8, "embedding_size": 16, "length": 40, "min_steps": 1, "patience": 0,
     "epochs": 40 if stage == "network" else 1,
 })
-split = make_split(
-    Examples(labelled, labels, name="made up"), fraction=0.1, seed=1, unlabelled=texts(4_000)
-)
+examples, fraction = Examples(labelled, labels, name="made up"), settings.fraction_for(len(labelled))
+split = make_split(examples, fraction=fraction, seed=1, unlabelled=texts(4_000))
 try:
     train.train_labels(split, settings, TrainOptions(out=Path(out), resume=resume))
 except Interrupted as error:
@@ -95,6 +98,8 @@ def run(stage: str, number: signal.Signals, out: Path, *, resume: bool = False) 
         ("embeddings", signal.SIGTERM),
         ("network", signal.SIGINT),
         ("refit", signal.SIGINT),
+        ("members", signal.SIGTERM),
+        ("folds", signal.SIGINT),
     ],
 )
 def test_a_step_answers_within_two_seconds(tmp_path: Path, stage: str, number: signal.Signals) -> None:
@@ -103,7 +108,7 @@ def test_a_step_answers_within_two_seconds(tmp_path: Path, stage: str, number: s
     assert seconds < 2
     assert f"resume=True and out='{tmp_path / 'm'}'" in stdout
     assert not (tmp_path / "m").exists()
-    assert ("a checkpoint is saved" in stdout) == (stage not in ("tokens", "linear", "vectors"))
+    assert ("a checkpoint is saved" in stdout) == (stage in ("embeddings", "network", "refit"))
 
 
 def test_pseudo_labels_survive_an_interruption_and_the_training_ends(tmp_path: Path) -> None:

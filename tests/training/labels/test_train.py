@@ -23,6 +23,7 @@ SMALL = {
     "batch_size": 8,
     "epochs": 3,
     "min_steps": 1,
+    "folds": 0,
 }
 N_TEXTS = 44
 

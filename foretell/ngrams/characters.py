@@ -1,0 +1,103 @@
+"""Character n-grams within words: one integer for each run of two to five characters.
+
+A word is what stands between white space. It is lower-cased, and a space is added on both sides, so that an
+n-gram can show where a word begins or ends. The key of an n-gram is its characters read as one number, as
+`ngrams.keys` does with words; only characters of an alphabet count, so that five fit in 63 bits.
+
+NumPy only, so that prediction imports nothing else.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import Integers, NgramKeys
+
+SHORTEST, LONGEST = 2, 5
+"""Characters of the shortest and of the longest n-grams."""
+
+MAX_ALPHABET = 6_000
+"""Characters of an alphabet at most: 6,200 to the fifth power is just below 2 to the 63rd."""
+
+CodePoints = npt.NDArray[np.uint32]
+
+Alphabet = npt.NDArray[np.uint32]
+"""Code points, ascending; the first is the space. A character's number is its place."""
+
+_SPACE = 32
+
+
+def make_alphabet(texts: Sequence[str]) -> Alphabet:
+    """Return the alphabet of the most frequent characters of some texts, the space included."""
+    points, counts = np.unique(_code_points(_joined(texts)[0]), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    frequent = points[order][:MAX_ALPHABET]
+    return np.union1d(frequent[frequent > _SPACE], np.array([_SPACE], np.uint32)).astype(np.uint32)
+
+
+def character_ngrams(texts: Sequence[str], alphabet: Alphabet) -> tuple[NgramKeys, Integers]:
+    """Return all occurrences of character n-grams: their keys and the texts they are in, both [occurrence].
+
+    Args:
+        texts: any number of texts.
+        alphabet: n-grams with other characters are left out.
+    """
+    joined, n_words = _joined(texts)
+    if not any(n_words):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    points = _code_points(joined)
+    text_of_word = np.repeat(np.arange(len(texts)), n_words)
+    is_space = points == _SPACE
+    # A space belongs to the word after it; the last one to none.
+    text_of = np.append(text_of_word, 0)[np.cumsum(is_space) - 1]
+    parts = list(ngrams_of_points(points, alphabet))
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([text_of[at] for _, at in parts])
+
+
+def ngrams_of_points(points: CodePoints, alphabet: Alphabet) -> Iterator[tuple[NgramKeys, Integers]]:
+    """Yield, for each length, the keys of the n-grams within words and where they begin.
+
+    Args:
+        points: code points [character], words between single spaces, with a space first and last.
+        alphabet: n-grams with other characters are left out.
+    """
+    size = len(alphabet)
+    numbers = np.minimum(np.searchsorted(alphabet, points), size - 1)
+    known = alphabet[numbers] == points
+    places = np.arange(len(points))
+    # An n-gram ends with the first space after its first character, at the latest.
+    ends = np.where(points == _SPACE, places, len(points))
+    last = np.append(np.minimum.accumulate(ends[::-1])[::-1][1:], 0)
+    at = places[known]
+    keys = numbers[known]
+    for n in range(2, LONGEST + 1):
+        kept = at + (n - 1) <= last[at]
+        at, keys = at[kept], keys[kept]
+        kept = known[at + (n - 1)]
+        at, keys = at[kept], keys[kept]
+        keys = size * (keys + 1) + numbers[at + (n - 1)]
+        yield keys, at
+
+
+def end_of_character_keys(size: int) -> int:
+    """Return the number after the largest key of an alphabet of `size` characters."""
+    return sum(size**n for n in range(1, LONGEST + 1))
+
+
+def normalized(text: str) -> str:
+    """Return a text in lower case and in Unicode's composed form."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text.lower())
+
+
+def _joined(texts: Sequence[str]) -> tuple[str, list[int]]:
+    """Return the words of all texts between single spaces, and how many each text has."""
+    words = [normalized(text).split() for text in texts]
+    return f" {' '.join(' '.join(each) for each in words if each)} ", [len(each) for each in words]
+
+
+def _code_points(text: str) -> CodePoints:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)

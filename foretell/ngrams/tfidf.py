@@ -1,0 +1,250 @@
+"""Linear models of TF-IDF values: of words, pairs of words, and characters within words.
+
+    value(feature)  = (1 + log of its count in the text) · idf(feature)
+    score(column)   = bias + Σ weight · value / (Σ value^p)^(1/p)
+
+With p = 2 these are the values of scikit-learn's TfidfVectorizer with `sublinear_tf=True`. With p = 1 the
+score is a weighted mean of the words' weights, as a linear model of mean word vectors gives.
+
+NumPy only, so that prediction imports nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
+from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
+from foretell.ngrams.checked_arrays import checked_array, wrong
+from foretell.ngrams.keys import end_of_keys, keys_fit, ngram_keys
+
+LONGEST = 2
+"""Words of the longest n-grams."""
+
+# Features that are looked up at a time: a bound on the memory.
+_CHARACTERS_AT_ONCE = 1 << 19
+
+
+class Counts(NamedTuple):
+    """The features of some texts.
+
+    Attributes:
+        texts: int64 [entry], the place of the text, ascending.
+        features: int64 [entry], the place of the feature, ascending within a text.
+        values: float32 [entry], 1 + log of how often the text has the feature.
+    """
+
+    texts: Integers
+    features: Integers
+    values: Float32s
+
+
+@dataclass(frozen=True, eq=False)
+class TfidfFeatures:
+    """Which n-grams are features.
+
+    Attributes:
+        words: int64 [feature], keys of word n-grams, ascending.
+        characters: int64 [feature], keys of character n-grams, ascending; they follow the words.
+        alphabet: the characters that the keys are made of.
+        size: token ids from 0 to size - 1 are known.
+        longest: words of the longest word n-grams.
+    """
+
+    words: NgramKeys
+    characters: NgramKeys
+    alphabet: Alphabet
+    size: int
+    longest: int = LONGEST
+
+    def __len__(self) -> int:
+        return len(self.words) + len(self.characters)
+
+    def counts(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Counts:
+        """Count the features of texts.
+
+        Args:
+            ids: [token], texts one after another.
+            starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
+            texts: the same texts as they are written.
+        """
+        word_keys, word_texts = word_ngrams(ids, starts, self.size, self.longest)
+        features = [find(self.words, word_keys)]
+        owners = [word_texts]
+        if len(self.characters):
+            keys, of_text = character_ngrams(texts, self.alphabet)
+            found = find(self.characters, keys)
+            features.append(np.where(found < 0, -1, found + len(self.words)))
+            owners.append(of_text)
+        feature, text = np.concatenate(features), np.concatenate(owners)
+        known = feature >= 0
+        return count_pairs(text[known], feature[known], len(self))
+
+
+@dataclass(frozen=True, eq=False)
+class TfidfModel:
+    """A linear model of TF-IDF values.
+
+    Attributes:
+        features: which n-grams are features.
+        idf: float32 [feature].
+        weights: float32 [feature, column].
+        bias: float32 [column], as in `LinearModel`.
+        norm: p, 1 or 2.
+    """
+
+    features: TfidfFeatures
+    idf: Float32s
+    weights: Float32s
+    bias: Float32s
+    norm: int = 2
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def scores(self, ids: Sequence[Sequence[int] | TokenIds], texts: Sequence[str]) -> Float32s:
+        """Return float32 [text, column]; the row of a text does not depend on the other texts.
+
+        Args:
+            ids: the ids of each text.
+            texts: the same texts as they are written.
+        """
+        rows = [np.zeros((0, len(self.bias)), np.float32)]
+        for first, last in _parts(texts):
+            part = ids[first:last]
+            starts = np.zeros(len(part) + 1, np.int64)
+            np.cumsum([len(each) for each in part], out=starts[1:])
+            flat = np.concatenate([np.asarray(each, np.int64) for each in part])
+            counts = self.features.counts(flat, starts, texts[first:last])
+            rows.append(self.scores_of_counts(counts, len(part)))
+        return np.concatenate(rows)
+
+    def scores_of_counts(self, counts: Counts, n_texts: int) -> Float32s:
+        """Return `scores` of texts whose features are counted."""
+        texts, features, values = counts
+        weighted = values.astype(np.float64) * self.idf[features]
+        norms = np.bincount(texts, weighted**self.norm, n_texts) ** (1 / self.norm)
+        sums = [np.bincount(texts, weighted * column[features], n_texts) for column in self.weights.T]
+        # A text without a known feature has the bias alone.
+        scores = np.stack(sums, axis=1) / np.maximum(norms, 1e-12)[:, None] + self.bias
+        result: Float32s = scores.astype(np.float32)
+        return result
+
+    def times(self, factor: float) -> TfidfModel:
+        """Return the model whose scores are `factor` times these."""
+        return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
+
+    def to_arrays(self, name: str) -> dict[str, Array]:
+        """Return the model as arrays, ready for safetensors; `from_arrays` takes them back by `name`."""
+        return {
+            f"{name}/words": self.features.words,
+            f"{name}/characters": self.features.characters,
+            f"{name}/alphabet": self.features.alphabet,
+            f"{name}/shape": np.array([self.features.size, self.features.longest, self.norm], np.int64),
+            f"{name}/idf": self.idf,
+            f"{name}/weights": self.weights,
+            f"{name}/bias": self.bias,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], name: str) -> TfidfModel:
+        """Rebuild what `to_arrays` returned; arrays of other names are ignored.
+
+        Raises:
+            ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
+                finite or out of its range.
+        """
+        features, norm = _features_of(arrays, name)
+        idf = checked_array(arrays, f"{name}/idf", np.float32, 1, length=len(features))
+        weights = checked_array(arrays, f"{name}/weights", np.float32, 2, length=len(features))
+        bias = checked_array(arrays, f"{name}/bias", np.float32, 1)
+        if not len(bias) or weights.shape[1] != len(bias):
+            raise wrong(f"{name}/weights", f"{len(bias) or 'at least 1'} columns", str(weights.shape[1]))
+        if not (idf > 0).all():
+            raise wrong(f"{name}/idf", "numbers above 0", "others")
+        return cls(features, idf, weights, bias, norm)
+
+
+def tfidf_arrays(models: Sequence[TfidfModel]) -> dict[str, Array]:
+    """Return several models as named arrays, ready for safetensors; `tfidf_models` takes them back."""
+    return {
+        name: array
+        for place, model in enumerate(models)
+        for name, array in model.to_arrays(f"tfidf_{place + 1}").items()
+    }
+
+
+def tfidf_models(arrays: Mapping[str, Array]) -> tuple[TfidfModel, ...]:
+    """Rebuild what `tfidf_arrays` returned.
+
+    Raises:
+        ArtifactError: as `TfidfModel.from_arrays` does.
+    """
+    names = sorted({name.partition("/")[0] for name in arrays})
+    return tuple(TfidfModel.from_arrays(arrays, name) for name in names)
+
+
+def _features_of(arrays: Mapping[str, Array], name: str) -> tuple[TfidfFeatures, int]:
+    """Return the features of the stored model called `name`, and its norm."""
+    shape = checked_array(arrays, f"{name}/shape", np.int64, 1, length=3)
+    size, longest, norm = shape.tolist()
+    if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
+        raise wrong(f"{name}/shape", "n-grams whose keys fit in 63 bits, and a norm of 1 or 2", str(shape))
+    words = checked_array(arrays, f"{name}/words", np.int64, 1)
+    characters = checked_array(arrays, f"{name}/characters", np.int64, 1)
+    alphabet = checked_array(arrays, f"{name}/alphabet", np.uint32, 1)
+    if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
+        raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
+    _check_keys(f"{name}/words", words, end_of_keys(size, longest))
+    _check_keys(f"{name}/characters", characters, end_of_character_keys(len(alphabet)))
+    return TfidfFeatures(words, characters, alphabet, size, longest), norm
+
+
+def word_ngrams(
+    ids: TokenIds, starts: Integers, size: int, longest: int = LONGEST
+) -> tuple[NgramKeys, Integers]:
+    """Return all occurrences of word n-grams: their keys and the texts they are in, both [occurrence]."""
+    text_of = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    by_length = list(ngram_keys(ids.astype(np.int64), starts, size, longest))
+    return np.concatenate([keys for keys, _ in by_length]), np.concatenate(
+        [text_of[at] for _, at in by_length]
+    )
+
+
+def find(keys: NgramKeys, searched: NgramKeys) -> Integers:
+    """Return the place of each searched key among ascending keys, -1 where it is not there."""
+    if not len(keys):
+        return np.full(len(searched), -1, np.int64)
+    places = np.minimum(np.searchsorted(keys, searched), len(keys) - 1)
+    return np.where(keys[places] == searched, places, -1)
+
+
+def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
+    """Count equal pairs of text and feature, [occurrence] each."""
+    packed = texts.astype(np.int64) * n_features + features
+    packed.sort()
+    first = np.flatnonzero(np.append(True, packed[1:] != packed[:-1])[: len(packed)])
+    counts = np.diff(np.append(first, len(packed)))
+    of_text, of_feature = np.divmod(packed[first], max(n_features, 1))
+    return Counts(of_text, of_feature, (1 + np.log(counts)).astype(np.float32))
+
+
+def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Return (first, last) of texts that are read together."""
+    parts, first, characters = [], 0, 0
+    for place, text in enumerate(texts):
+        characters += len(text)
+        if characters >= _CHARACTERS_AT_ONCE:
+            parts.append((first, place + 1))
+            first, characters = place + 1, 0
+    return [*parts, (first, len(texts))] if first < len(texts) else parts
+
+
+def _check_keys(name: str, keys: NgramKeys, end: int) -> None:
+    ascending = bool((keys[1:] > keys[:-1]).all())
+    if not ascending or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
+        raise wrong(name, "distinct keys of n-grams, ascending", "others")

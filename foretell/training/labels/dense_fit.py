@@ -1,0 +1,166 @@
+"""Dense features from labelled and unlabelled texts together, and linear models of them.
+
+A basis gives each n-gram a vector, without any label. A text has the sum or the mean of the vectors of its
+n-grams. Logistic regression on these is a linear model of the n-grams, whose weights are their vectors times
+the coefficients: the vectors themselves are not needed for predictions.
+
+Two bases: the truncated singular value decomposition of TF-IDF values (latent semantic analysis: Deerwester
+et al., 1990, "Indexing by Latent Semantic Analysis"), and embeddings from co-occurrence statistics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from foretell.arrays import Float32s, NgramKeys
+from foretell.ngrams.counting import CountedTexts
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
+from foretell.training.labels.cooccurrence import cooccurrence_embeddings
+from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
+from foretell.training.labels.tokens import TokenizedTexts
+
+# Chosen on training records of six sets, three draws of 300 labels (docs/experiments.md).
+SVD_DIMENSIONS = 150
+POOLED_DIMENSIONS = 200
+WINDOW = 15
+"""Words on each side that count as near: a wide window shows topics and sentiment rather than syntax."""
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """A vector for each of some n-grams.
+
+    Attributes:
+        keys: int64 [feature], ascending.
+        idf: float32 [feature]; the vectors of a text are weighted by it.
+        vectors: float32 [feature, dimension].
+        is_mean: whether a text has the mean of its n-grams' vectors, or the sum over its distinct n-grams.
+        rows: float32 [text, dimension], the vectors of the labelled texts.
+    """
+
+    keys: NgramKeys
+    idf: Float32s
+    vectors: Float32s
+    is_mean: bool
+    rows: Float32s
+
+
+def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
+    """Return the truncated SVD of the TF-IDF values of some texts; None: there are too few.
+
+    Args:
+        counted: n-grams of the labelled texts, then of the unlabelled ones.
+        n_rows: number of labelled texts.
+        seed: of the decomposition's random start.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    in_texts = np.diff(counted.starts)
+    kept = np.flatnonzero(in_texts >= 2)
+    ones = np.ones(len(counted.texts), np.float32)
+    shape = (counted.n_texts, len(counted.keys))
+    matrix = sparse.csc_array((ones, counted.texts, counted.starts), shape=shape)[:, kept].tocsr()
+    rank = min(SVD_DIMENSIONS, min(matrix.shape) - 1)
+    if rank < 1:
+        return None
+    idf = _idf(in_texts[kept], counted.n_texts)
+    values = unit_rows(matrix @ sparse.diags_array(idf), 2)
+    _, _, right = randomized_svd(values, rank, n_iter=4, random_state=seed)
+    vectors = idf[:, None] * right.T.astype(np.float32)
+    rows = matrix[:n_rows] @ vectors
+    scale = _one_over_length(rows)
+    return Basis(counted.keys[kept], idf, scale * vectors, is_mean=False, rows=scale * rows)
+
+
+def pooled_basis(tokenized: TokenizedTexts, size: int, n_rows: int, *, first: int, seed: int) -> Basis | None:
+    """Return embeddings of words from co-occurrence statistics, pooled by the mean; None: no word has one.
+
+    Args:
+        tokenized: the labelled texts, then the unlabelled ones.
+        size: ids from 0 to `size` - 1 are known.
+        n_rows: number of labelled texts.
+        first: words are the ids from here on.
+        seed: of the decomposition's random start.
+    """
+    embeddings, known = cooccurrence_embeddings(
+        tokenized.ids, tokenized.starts, first=first, size=size, width=POOLED_DIMENSIONS, seed=seed,
+        window=WINDOW, by_distance=False, power=1.0,
+    )  # fmt: skip
+    if not known.any():
+        return None
+    keys = np.flatnonzero(known)
+    counts = count_words(tokenized, size)[:, keys]
+    idf = _idf(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
+    labelled = counts[:n_rows]
+    labelled.data = 1 + np.log(labelled.data)
+    rows = unit_rows(labelled @ sparse.diags_array(idf), 1) @ embeddings[keys]
+    scale = _one_over_length(rows)
+    return Basis(keys, idf, scale * embeddings[keys], is_mean=True, rows=scale * rows)
+
+
+def count_words(tokenized: TokenizedTexts, size: int) -> sparse.csr_array:
+    """Return how often each text has each word, float32 [text, id]."""
+    text_of = np.repeat(np.arange(len(tokenized)), np.diff(tokenized.starts))
+    known = (tokenized.ids >= 0) & (tokenized.ids < size)
+    ones = np.ones(int(known.sum()), np.float32)
+    places = (text_of[known], tokenized.ids[known])
+    return sparse.coo_array((ones, places), shape=(len(tokenized), size)).tocsr()
+
+
+def unit_rows(matrix: sparse.sparray, norm: int) -> sparse.csr_array:
+    """Return a matrix of numbers from 0 with every row divided by its 1-norm or 2-norm."""
+    lengths = (matrix**norm).sum(axis=1) ** (1 / norm)
+    return (sparse.diags_array((1 / np.maximum(lengths, 1e-12)).astype(np.float32)) @ matrix).tocsr()
+
+
+class DenseFit:
+    """The linear model of a basis, fitted to some of its texts, for one penalty after another."""
+
+    def __init__(
+        self,
+        basis: Basis,
+        rows: npt.NDArray[np.bool_],
+        targets: npt.NDArray[np.floating],
+        weights: npt.NDArray[np.floating],
+    ) -> None:
+        """Prepare a fit; `TfidfFit` has the same arguments."""
+        self._basis = basis
+        self._design = MatrixDesign(basis.rows[rows])
+        self._targets, self._weights = targets[rows], weights[rows]
+
+    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+        """Fit the model with a penalty of 1 / `strength`, from `start` on; `check` may raise to stop it."""
+        n_features = self._basis.rows.shape[1]
+        return fit_logistic(self._design, n_features, self._targets, self._weights, strength, start, check)
+
+    def scores(self, model: Fitted, rows: npt.NDArray[np.bool_]) -> Float32s:
+        """Return the scores [text, column] of a fitted model for some of the texts."""
+        scores: Float32s = self._basis.rows[rows] @ model.weights + model.bias
+        return scores
+
+
+def to_linear(basis: Basis, model: Fitted, size: int, longest: int) -> LinearModel:
+    """Return the linear model of n-grams with the scores of a model of sums."""
+    return LinearModel(basis.keys, basis.vectors @ model.weights, model.bias, size, longest)
+
+
+def to_pooled(basis: Basis, model: Fitted, size: int) -> TfidfModel:
+    """Return the model of words with the scores of a model of means."""
+    none = np.zeros(0, np.int64)
+    features = TfidfFeatures(basis.keys, none, np.array([32], np.uint32), size, longest=1)
+    return TfidfModel(features, basis.idf, basis.vectors @ model.weights, model.bias, norm=1)
+
+
+def _one_over_length(rows: Float32s) -> np.float32:
+    """Return what makes the root mean square of the rows' lengths 1."""
+    return np.float32(1 / max(float(np.sqrt((rows**2).sum(axis=1).mean())), 1e-12))
+
+
+def _idf(in_texts: npt.NDArray[np.integer], n_texts: int) -> Float32s:
+    idf: Float32s = (np.log((1 + n_texts) / (1 + in_texts)) + 1).astype(np.float32)
+    return idf

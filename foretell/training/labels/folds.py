@@ -1,0 +1,91 @@
+"""Folds of labelled texts: each part is answered by models that were fitted to the other parts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.data.split import text_key
+from foretell.training.labels.tokens import Targets
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Folds:
+    """Which texts are held out together.
+
+    Attributes:
+        fold_of: int32 [text], from 0; -1: the text is in training always.
+        notes: what a user should know, one sentence each.
+    """
+
+    fold_of: npt.NDArray[np.int32]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def held(self) -> npt.NDArray[np.bool_]:
+        """The texts that some fold holds out, bool [text]."""
+        return self.fold_of >= 0
+
+    @property
+    def count(self) -> int:
+        """Number of folds."""
+        return int(self.fold_of.max(initial=-1)) + 1
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+        """Yield the texts to fit to and the texts that are held out, bool [text] each, fold by fold."""
+        for fold in range(self.count):
+            yield self.fold_of != fold, self.fold_of == fold
+
+
+def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) -> Folds:
+    """Return the folds of labelled texts, fewer than `n_folds` where there are fewer texts.
+
+    Each label is spread evenly over the folds. Texts that differ only in case and white space stay together,
+    so no fold is tested on a text that it was fitted to. A label with one such group of texts is never held
+    out: without it, the model of its fold would not know the label.
+
+    Args:
+        texts: the labelled texts.
+        targets: int32 [text], the place of each label.
+        n_folds: number of folds.
+        seed: of the random choice.
+    """
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for place, text in enumerate(texts):
+        groups[text_key(text)].append(place)
+    by_label: dict[int, list[list[int]]] = defaultdict(list)
+    for group in groups.values():
+        by_label[Counter(targets[group].tolist()).most_common(1)[0][0]].append(group)
+    generator = np.random.default_rng(seed)
+    fold_of = np.full(len(texts), -1, np.int32)
+    n_folds, next_fold = min(n_folds, len(groups)), 0
+    for label in sorted(by_label):
+        members = by_label[label]
+        if len(members) < 2:
+            continue
+        for place in generator.permutation(len(members)):
+            fold_of[members[place]] = next_fold % n_folds
+            next_fold += 1
+    return Folds(fold_of=fold_of, notes=_notes(by_label, n_folds))
+
+
+def validation_fold(n_train: int, n_valid: int) -> Folds:
+    """Return the single fold of a validation set: the last `n_valid` texts are held out."""
+    return Folds(fold_of=np.repeat(np.array([-1, 0], np.int32), [n_train, n_valid]))
+
+
+def _notes(by_label: dict[int, list[list[int]]], n_folds: int) -> tuple[str, ...]:
+    notes = []
+    single = sum(len(groups) == 1 for groups in by_label.values())
+    few = sum(1 < len(groups) < n_folds for groups in by_label.values())
+    if single:
+        what = "1 label has" if single == 1 else f"{single:,} labels have"
+        notes.append(f"{what} one text only: it is never held out, so no figure shows how well it is learned")
+    if few:
+        what = "1 label has" if few == 1 else f"{few:,} labels have"
+        notes.append(f"{what} fewer texts than there are folds ({n_folds}), and is held out in fewer of them")
+    return tuple(notes)

@@ -1,0 +1,253 @@
+"""Multinomial logistic regression with soft targets and an L2 penalty, by Newton's method.
+
+Each Newton step is solved by conjugate gradients, which need nothing but products with the matrix of the
+features (Lin, Weng and Keerthi, 2008, "Trust Region Newton Method for Large-Scale Logistic Regression").
+
+The objective, with u [feature, column] and one scale for each parameter:
+
+    Σ over texts of weight · cross-entropy(target, offset + Σ over features of value · scale · u)  +  ½ ‖u‖²
+
+Two labels have one column, the log-odds of the second; more labels have one column each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse, special
+
+from foretell.arrays import Float32s, Float64s
+
+# Of the gradient's norm at the end, as a part of its norm where u is zero. A smaller value gains nothing on
+# validation texts.
+_TOLERANCE = 0.01
+_MAX_STEPS = 30
+_MAX_PRODUCTS = 60
+
+_BIAS_PENALTY = 0.01
+"""The bias is nearly free; a label that no text has is kept from infinity."""
+
+_FREE = _BIAS_PENALTY**-0.5
+
+
+Check = Callable[[], None]
+
+
+def ignore() -> None:
+    """Do nothing: a fit that nothing stops."""
+
+
+class Design(Protocol):
+    """The features of the texts, a matrix [text, feature], and its products."""
+
+    def scores(self, values: Float32s) -> Float32s:
+        """Return [text, column]: the matrix times `values` [feature, column]."""
+
+    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
+        """Return [feature, column]: the transposed matrix times `values` [text, column]."""
+
+    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+        """Return `sums` with every entry of the matrix squared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The objective, of the parameters u [feature, column].
+
+    Attributes:
+        design: the features.
+        scale: [feature, column].
+        offset: [1, column], the scores where u is zero.
+        targets: [text, column].
+        weights: [text, 1].
+        check: is called between two products, and may raise to stop the fit.
+    """
+
+    design: Design
+    scale: Float32s
+    offset: Float64s
+    targets: npt.NDArray[np.floating]
+    weights: Float64s
+    check: Check = ignore
+
+    def minimum(self, start: Float32s | None = None) -> Float32s:
+        """Minimise by Newton's method from `start` (None: zero), steps halved until they descend."""
+        u = np.zeros(self.scale.shape, np.float32) if start is None else start
+        scores = np.repeat(self.offset, len(self.targets), axis=0)
+        if start is not None:
+            scores = scores + self.design.scores(self.scale * u)
+        loss = self._loss(scores) + _dot(u, u) / 2
+        first = 0.0 if start is None else self._norm_at_zero()
+        for _ in range(_MAX_STEPS):
+            probabilities = self._probabilities(scores)
+            gradient = self._back(probabilities - self.targets) + u
+            norm = float(np.linalg.norm(gradient))
+            first = first or norm
+            if norm <= _TOLERANCE * first:
+                break
+            step, moved = self._newton_step(gradient, probabilities, min(0.3, (norm / first) ** 0.5))
+            slope, length = _dot(gradient, step), 1.0
+            while True:
+                new_u, new_scores = u + np.float32(length) * step, scores + length * moved
+                new_loss = self._loss(new_scores) + _dot(new_u, new_u) / 2
+                if new_loss <= loss + 1e-4 * length * slope:
+                    break
+                length /= 2
+                if length < 1e-6:
+                    return u
+            u, scores, loss = new_u, new_scores, new_loss
+        return u
+
+    def _newton_step(
+        self, gradient: Float32s, probabilities: Float64s, accuracy: float
+    ) -> tuple[Float32s, Float64s]:
+        """Solve Hessian · step = -gradient by conjugate gradients with a diagonal preconditioner.
+
+        Returns:
+            The step, and what it adds to the scores [text, column].
+        """
+        variance = self.weights * probabilities * (1 - probabilities)
+        diagonal = self.scale**2 * self.design.squares(variance) + 1
+        step, moved = np.zeros_like(gradient), np.zeros_like(probabilities)
+        residual = -gradient
+        direction = residual / diagonal
+        size = first = _dot(residual, direction)
+        for _ in range(_MAX_PRODUCTS):
+            self.check()
+            forward = self.design.scores(self.scale * direction).astype(np.float64)
+            curved = probabilities * forward
+            curved -= probabilities * (curved.sum(axis=1, keepdims=True))
+            curvature = self._back(curved) + direction
+            along = size / _dot(direction, curvature)
+            step += np.float32(along) * direction
+            moved += along * forward
+            residual -= np.float32(along) * curvature
+            better = residual / diagonal
+            size, before = _dot(residual, better), size
+            if size <= accuracy**2 * first:
+                break
+            direction = better + np.float32(size / before) * direction
+        return step, moved
+
+    def _norm_at_zero(self) -> float:
+        """Return the norm of the gradient where u is zero, by which a start from elsewhere is judged too."""
+        probabilities = self._probabilities(np.repeat(self.offset, len(self.targets), axis=0))
+        return float(np.linalg.norm(self._back(probabilities - self.targets)))
+
+    def _back(self, values: Float64s) -> Float32s:
+        """Return the gradient [feature, column] of weighted scores whose own gradient is `values`."""
+        return self.scale * self.design.sums(self.weights * values)
+
+    def _loss(self, scores: Float64s) -> float:
+        if scores.shape[1] == 1:
+            each = np.logaddexp(0, scores) - self.targets * scores
+        else:
+            each = special.logsumexp(scores, axis=1, keepdims=True)
+            each = each - (self.targets * scores).sum(axis=1, keepdims=True)
+        return float((self.weights * each).sum())
+
+    def _probabilities(self, scores: Float64s) -> Float64s:
+        probabilities: Float64s = (
+            special.expit(scores) if scores.shape[1] == 1 else special.softmax(scores, axis=1)
+        )
+        return probabilities
+
+
+def _dot(first: Float32s, second: Float32s) -> float:
+    return float(np.vdot(first, second))
+
+
+class MatrixDesign:
+    """A matrix [text, feature], sparse or dense, with a last feature that every text has: the bias."""
+
+    def __init__(self, matrix: sparse.csr_array | Float32s) -> None:
+        # Products with the transposed matrix are faster row by row too.
+        transposed: Any = matrix.T if isinstance(matrix, np.ndarray) else matrix.tocsc().T
+        self._matrix, self._transposed, self._squared = matrix, transposed, transposed * transposed
+
+    def scores(self, values: Float32s) -> Float32s:
+        """Return [text, column]; the last row of `values` [feature + 1, column] is the bias."""
+        result: Float32s = self._matrix @ values[:-1] + values[-1]
+        return result
+
+    def sums(self, values: npt.NDArray[np.floating]) -> Float32s:
+        """Return [feature + 1, column]."""
+        return self._with_total(self._transposed, values)
+
+    def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
+        """Return [feature + 1, column]."""
+        return self._with_total(self._squared, values)
+
+    def _with_total(self, matrix: Any, values: npt.NDArray[np.floating]) -> Float32s:
+        total = values.sum(axis=0, keepdims=True, dtype=np.float64)
+        return np.concatenate([matrix @ values.astype(np.float32), total], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The weights of a fitted model.
+
+    Attributes:
+        weights: float32 [feature, column].
+        bias: float32 [column].
+    """
+
+    weights: Float32s
+    bias: Float32s
+
+
+def fit_logistic(
+    design: Design,
+    n_features: int,
+    targets: npt.NDArray[np.floating],
+    weights: npt.NDArray[np.floating],
+    strength: float,
+    start: Fitted | None = None,
+    check: Check = ignore,
+) -> Fitted:
+    """Fit logistic regression with one L2 penalty for all features.
+
+    Args:
+        design: [text, feature + 1], the last feature is the bias.
+        n_features: number of features, the bias not counted.
+        targets: [text, label], each row the probabilities of the labels.
+        weights: [text], how much each text counts.
+        strength: the inverse of the penalty, scikit-learn's C.
+        start: the result of a similar problem, from which fewer steps are needed.
+        check: is called often, and may raise to stop the fit.
+    """
+    share, targets = label_shares(targets, weights)
+    offset = log_shares(share)
+    scale = np.full((n_features + 1, targets.shape[1]), strength**0.5, np.float32)
+    scale[-1] = _FREE
+    begun = None
+    if start is not None:
+        begun = np.vstack([start.weights, start.bias[None] - offset]).astype(np.float32) / scale
+    fitted = scale * Problem(
+        design, scale, offset, targets, weights[:, None].astype(np.float64), check
+    ).minimum(begun)
+    return Fitted(fitted[:-1], (fitted[-1] + offset[0]).astype(np.float32))
+
+
+def label_shares(
+    targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
+) -> tuple[Float64s, npt.NDArray[np.floating]]:
+    """Return the smoothed share of each label [1, column], and the targets [text, column]."""
+    mass = (weights[:, None] * targets).sum(axis=0, keepdims=True, dtype=np.float64)
+    share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
+    return (share[:, 1:], targets[:, 1:]) if targets.shape[1] == 2 else (share, targets)
+
+
+def log_shares(share: Float64s) -> Float64s:
+    """Return the scores [1, column] of a model that knows the labels' shares only."""
+    result: Float64s = np.log(share / (1 - share)) if share.shape[1] == 1 else np.log(share)
+    return result
+
+
+def bias_scale(n_columns: int) -> Float32s:
+    """Return the scale [1, column] of a bias that is nearly free."""
+    return np.full((1, n_columns), _FREE, np.float32)

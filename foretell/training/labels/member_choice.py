@@ -1,0 +1,125 @@
+"""The penalty of each linear member, chosen by out-of-fold predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from foretell.arrays import LogProbabilities
+from foretell.config import LabelsSettings
+from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.training.events import Note
+from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
+from foretell.training.labels.folds import Folds
+from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.members import Candidate, Chosen, Fit, LabelledTexts, Rows, candidates
+from foretell.training.labels.tokens import Tokens
+from foretell.training.run import Run
+
+_PREFIX, _STRENGTHS = "folds/logs/", "folds/strengths"
+
+_MAX_TIME_SHARE = 1 / 3
+"""The part of the remaining time after which no further member is begun."""
+
+
+def choose_members(
+    labelled: LabelledTexts, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
+) -> list[Chosen]:
+    """Choose the penalty of each member that these texts can have.
+
+    Args:
+        labelled: the texts.
+        tokens: the tokenized split.
+        folds: of the texts.
+        settings: `seed` is read.
+        run: its latest checkpoint has the choice, or it is saved in a new one where it took long. Members
+            for which the time limit leaves no time are left out.
+    """
+    began, left = time.monotonic(), run.budget.left()
+    found = candidates(labelled, tokens.tokenizer.size, first=tokens.tokenizer.specials, seed=settings.seed)
+    checkpoint = run.checkpoints.latest()
+    if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
+        return _restored(found, checkpoint.arrays)
+    chosen: list[Chosen] = []
+    for candidate in found:
+        if chosen and time.monotonic() - began > _MAX_TIME_SHARE * left:
+            text = f"the time limit leaves no time for the linear model '{candidate.name}'"
+            run.options.listener(Note(text=text))
+            continue
+        chosen.append(choose(candidate, labelled, folds, run.interrupt.check))
+    if run.checkpoints.due():
+        run.checkpoints.save(0, saved(chosen), {})
+    return chosen
+
+
+def saved(chosen: Sequence[Chosen]) -> dict[str, npt.NDArray[Any]]:
+    """Return the choice as arrays for a checkpoint; `choose_members` reads them."""
+    arrays: dict[str, npt.NDArray[Any]] = {_PREFIX + each.candidate.name: each.logs for each in chosen}
+    return {**arrays, _STRENGTHS: np.array([each.strength for each in chosen])}
+
+
+def _restored(found: Sequence[Candidate], arrays: dict[str, npt.NDArray[Any]]) -> list[Chosen]:
+    there = [candidate for candidate in found if _PREFIX + candidate.name in arrays]
+    return [
+        Chosen(candidate=candidate, strength=strength, logs=arrays[_PREFIX + candidate.name])
+        for candidate, strength in zip(there, arrays[_STRENGTHS].tolist(), strict=True)
+    ]
+
+
+def choose(candidate: Candidate, labelled: LabelledTexts, folds: Folds, check: Check = ignore) -> Chosen:
+    """Choose a member's penalty by the log-loss of its out-of-fold predictions.
+
+    From the first penalty the search goes on in the direction that is better, until it is not. `check` may
+    raise to stop it.
+    """
+    targets, held = labelled.targets[folds.held], folds.held
+    fits: list[Fit] = [candidate.on(rows) for rows, _ in folds]
+    tried: dict[int, tuple[float, LogProbabilities, list[Any]]] = {}
+
+    def loss(place: int) -> float:
+        if place not in tried:
+            near = min(tried, key=lambda other: abs(other - place), default=None)
+            starts: Sequence[Any] = [None] * len(fits) if near is None else tried[near][2]
+            strength, shape = candidate.strengths[place], labelled.soft.shape
+            logs, models = _out_of_fold(fits, folds, strength, starts, shape, check)
+            losses = -np.maximum(logs[held], MIN_LOG_PROBABILITY)[np.arange(len(targets)), targets]
+            tried[place] = float(losses.mean()), logs, models
+        return tried[place][0]
+
+    best = candidate.first
+    while len(targets):
+        near = [place for place in (best - 1, best + 1) if 0 <= place < len(candidate.strengths)]
+        better = min(near, key=loss)
+        if loss(better) >= loss(best):
+            break
+        best = better
+    logs = tried[best][1] if tried else np.zeros(labelled.soft.shape)
+    return Chosen(candidate=candidate, strength=candidate.strengths[best], logs=logs)
+
+
+def _out_of_fold(
+    fits: Sequence[Fit],
+    folds: Folds,
+    strength: float,
+    starts: Sequence[Any],
+    shape: tuple[int, ...],
+    check: Check,
+) -> tuple[LogProbabilities, list[Any]]:
+    """Return the log-probabilities [text, label] of held-out texts, and the model of each fold."""
+    logs = np.zeros(shape)
+
+    def work(fit: Fit, held: Rows, start: Any) -> Any:
+        model = fit.fit(strength, start, check)
+        logs[held] = linear_log_probabilities(fit.scores(model, held))
+        return model
+
+    # Two folds at a time, each on one thread: threads of a matrix product would wait for each other.
+    with threadpool_limits(1), ThreadPoolExecutor(2) as threads:
+        models = list(threads.map(work, fits, [held for _, held in folds], starts))
+    return logs, models

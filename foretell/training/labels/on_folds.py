@@ -1,0 +1,244 @@
+"""A training with several linear members: for few labels, and for short texts.
+
+A tenth of a few hundred texts is too little to decide anything on. So every labelled text is predicted by
+models that have not seen it, and these predictions choose the linear members, their penalties and their
+weights. Up to 1,000 texts the network is trained on the folds too, with a fixed schedule; with more, a
+validation set stops it and gives its weight. With more than 5,000 texts the validation set is the only fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import LogProbabilities, Probabilities
+from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
+from foretell.data.split import Split
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
+from foretell.training.events import Note
+from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
+from foretell.training.labels.figures import Measured, measured_figures, shared_figures
+from foretell.training.labels.fold_networks import fixed_schedule, fold_probabilities
+from foretell.training.labels.folds import Folds, make_folds, validation_fold
+from foretell.training.labels.member_choice import choose_members, saved
+from foretell.training.labels.members import LabelledTexts, Members, fit_members
+from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
+from foretell.training.labels.outcome import Outcome
+from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
+from foretell.training.labels.transfer import LanguageModelWeights
+from foretell.training.run import Run
+
+_NETWORK = "folds/network"
+
+UNFITTED = Ensemble(network=0.5, linear=0.5)
+"""The ensemble weights where no text can be held out."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """Predictions of texts by models that have not seen them.
+
+    Attributes:
+        targets: int32 [text].
+        network: the network's log-probabilities [text, label]; None: there are none.
+        linear: those of the linear members together, [text, label].
+        fold_of: int32 [text].
+    """
+
+    targets: Targets
+    network: LogProbabilities | None
+    linear: LogProbabilities
+    fold_of: npt.NDArray[np.int32]
+
+    def ensemble(self, rows: npt.NDArray[np.bool_]) -> Ensemble:
+        """Return the ensemble with the smallest cross-entropy on some of the texts."""
+        if not rows.any():
+            return UNFITTED if self.network is not None else Ensemble(network=0.0, linear=1.0)
+        network = None if self.network is None else self.network[rows]
+        return fit_ensemble(self.targets[rows], [network, self.linear[rows]], LINEAR)
+
+    def answers(self) -> Probabilities:
+        """Return probabilities [text, label], each by an ensemble that was fitted without the text's fold.
+
+        With one fold, a validation set, the ensemble is fitted to the same texts.
+        """
+        if self.fold_of.min(initial=0) == self.fold_of.max(initial=0):
+            return self.ensemble(np.ones(len(self.targets), bool))(self._network(), self.linear)
+        result = np.zeros(self.linear.shape, np.float32)
+        for fold in np.unique(self.fold_of):
+            inside = self.fold_of == fold
+            network = self._network()
+            alone = None if network is None else network[inside]
+            result[inside] = self.ensemble(~inside)(alone, self.linear[inside])
+        return result
+
+    def _network(self) -> Probabilities | None:
+        return None if self.network is None else np.exp(self.network).astype(np.float32)
+
+
+def decide_on_folds(
+    tokens: Tokens, split: Split, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+) -> Outcome:
+    """Train the parts of a classifier.
+
+    Args:
+        tokens: the tokenized split.
+        split: its texts.
+        settings: the configuration.
+        run: the training in progress.
+        start: a language model that the network starts from, or None.
+    """
+    few = len(split.train) <= MAX_WITHOUT_VALIDATION
+    labelled = _labelled(tokens, split, with_valid=not few)
+    if len(split.train) <= MAX_FOLDED_TEXTS:
+        folds = make_folds(labelled.texts, labelled.targets, settings.folds, settings.seed)
+    else:
+        folds = validation_fold(len(split.train), len(labelled.texts) - len(split.train))
+    for note in folds.notes:
+        run.options.listener(Note(text=note))
+    chosen = choose_members(labelled, tokens, folds, settings, run)
+    members = fit_members(labelled, chosen, folds, run.interrupt.check)
+    _report_members(members, folds, run)
+    schedule = fixed_schedule(settings) if few else settings
+    of_folds = _network_on_folds(tokens, folds, schedule, run, start) if few else None
+    network = train_network(
+        tokens,
+        labelled_texts(tokens, schedule),
+        schedule,
+        run,
+        start=start,
+        seconds_after=0.0,
+        also_saved={**saved(chosen), **({} if of_folds is None else {_NETWORK: of_folds})},
+    )
+    evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
+    ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
+    measured = _measured(tokens, split, members, network, ensemble, evidence, folds, few=few)
+    return Outcome(
+        weights=network.weights,
+        linear=members.linear,
+        tfidf=members.tfidf,
+        ensemble=ensemble,
+        metrics={
+            "accuracy": network.standing.accuracy,
+            **measured_figures(measured, tokens.labels),
+            **members.figures,
+            **tokens.lengths(),
+            **shared_figures(split, network.standing, settings),
+            "decided_by": _rule(folds, evidence, ensemble),
+        },
+    )
+
+
+def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledTexts:
+    """Return the texts that the linear members are fitted to."""
+    parts: list[tuple[list[str], LabelledTokens]] = [(split.train.texts, tokens.train)]
+    if with_valid and split.valid is not None and tokens.valid is not None:
+        parts.append((split.valid.texts, tokens.valid))
+    tokenized = parts[0][1].texts
+    for _, part in parts[1:]:
+        tokenized = tokenized.followed_by(part.texts)
+    targets = np.concatenate([part.targets for _, part in parts])
+    weights = [np.ones(len(part.targets)) if part.weights is None else part.weights for _, part in parts]
+    return LabelledTexts(
+        texts=[text for texts, _ in parts for text in texts],
+        tokenized=tokenized,
+        targets=targets,
+        soft=one_hot(targets, len(tokens.labels)),
+        weights=np.concatenate(weights),
+        unlabelled=tokens.unlabelled,
+    )
+
+
+def _network_on_folds(
+    tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+) -> Probabilities | None:
+    """Return the network's out-of-fold probabilities [text, label]: saved ones, or new ones."""
+    checkpoint = run.checkpoints.latest()
+    if checkpoint is not None and _NETWORK in checkpoint.arrays:
+        return checkpoint.arrays[_NETWORK].astype(np.float32, copy=False)
+    if not folds.held.any():
+        return None
+    run.options.listener(Note(text=f"training the network on {folds.count} folds"))
+    found = fold_probabilities(tokens, folds, settings, run, start)
+    if found is not None:
+        right = found.argmax(axis=1)[folds.held] == tokens.train.targets[folds.held]
+        run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
+    return found
+
+
+def _evidence(
+    labelled: LabelledTexts, members: Members, folds: Folds, network: Probabilities | None
+) -> Evidence:
+    """Return the predictions of the texts that both the network and the linear members have not seen."""
+    rows = folds.held.copy()
+    if network is not None and len(network) < len(rows):
+        # The network's are of the validation texts, the last ones.
+        rows[: len(rows) - len(network)] = False
+        network = network[rows[len(rows) - len(network) :]]
+    elif network is not None:
+        network = network[rows]
+    clipped = None if network is None else np.maximum(log_of(network), MIN_LOG_PROBABILITY)
+    return Evidence(
+        targets=labelled.targets[rows],
+        network=clipped,
+        linear=members.logs[rows],
+        fold_of=folds.fold_of[rows],
+    )
+
+
+def _measured(
+    tokens: Tokens,
+    split: Split,
+    members: Members,
+    network: TrainedNetwork,
+    ensemble: Ensemble,
+    evidence: Evidence,
+    folds: Folds,
+    *,
+    few: bool,
+) -> Measured | None:
+    """Return the answers that the figures are of: those of validation texts, or out-of-fold ones."""
+    if few and split.valid is not None and tokens.valid is not None:
+        ids, starts = tokens.valid.texts.ids, tokens.valid.texts.starts
+        linear = linear_log_probabilities(members.scores(ids, starts, split.valid.texts))
+        answers = ensemble(network.valid, linear)
+        name = f"validation texts ({split.valid.name})"
+        return Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name)
+    if not len(evidence.targets):
+        return None
+    texts: list[str]
+    if few or split.valid is None:
+        texts, name = (
+            split.train.texts,
+            f"out-of-fold predictions of {folds.count} folds ({split.train.name})",
+        )
+        texts = [text for text, held in zip(texts, folds.held, strict=True) if held]
+    else:
+        held = folds.held[len(split.train) :]
+        texts = [text for text, kept in zip(split.valid.texts, held, strict=True) if kept]
+        name = f"validation texts ({split.valid.name})"
+    alone = None if evidence.network is None else np.exp(evidence.network).astype(np.float32)
+    return Measured(texts, evidence.targets, evidence.answers(), alone, name)
+
+
+def _rule(folds: Folds, evidence: Evidence, ensemble: Ensemble) -> str:
+    """Return how members, weights and calibration were decided, for the report and the card."""
+    where = f"out-of-fold predictions of {folds.count} folds" if folds.count > 1 else "validation texts"
+    members = f"linear models and their weights: {where}"
+    n = len(evidence.targets)
+    if evidence.network is None:
+        return f"{members}; the network has no weight"
+    offsets = "with an offset for each label" if ensemble.offsets else "with one temperature and no offsets"
+    return f"{members}; weight of the network and calibration: {n:,} predictions, {offsets}"
+
+
+def _report_members(members: Members, folds: Folds, run: Run) -> None:
+    accuracy: Any = members.figures.get("linear_accuracy")
+    if accuracy is not None:
+        names = ", ".join(name for name, each in members.figures["members"].items() if each["weight"])
+        where = f"out-of-fold accuracy, {folds.count} folds" if folds.count > 1 else "validation accuracy"
+        text = f"linear models ({names}): {where} {accuracy:.2%}"
+        run.options.listener(Note(text=text))

@@ -1,0 +1,30 @@
+"""What a training of a classifier gives, however its parts were decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from foretell.artifacts.weights import Weights
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """The parts of a classifier.
+
+    Attributes:
+        weights: the network's, by name.
+        linear: the n-gram linear model, or None.
+        tfidf: the linear models whose scores are added to those of `linear`.
+        ensemble: how network and linear models are combined.
+        metrics: what metrics.json holds.
+    """
+
+    weights: Weights
+    linear: LinearModel | None
+    tfidf: tuple[TfidfModel, ...] = ()
+    ensemble: Ensemble
+    metrics: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""Fit the TF-IDF linear model: logistic regression on values of words and of characters within words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from foretell.arrays import Float32s, Integers, NgramKeys
+from foretell.ngrams.characters import character_ngrams, make_alphabet
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
+from foretell.training.labels.dense_fit import unit_rows
+from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
+from foretell.training.labels.tokens import TokenizedTexts
+
+MAX_WEIGHTS = 2_000_000
+"""Weights of all columns together at most; the features in most texts are kept."""
+
+# With so many texts a feature of one text carries no information; with few, every feature counts.
+_MANY_TEXTS = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class CountedFeatures:
+    """The features of some texts.
+
+    Attributes:
+        features: which n-grams are features.
+        matrix: float32 [text, feature], 1 + log of how often the text has the feature.
+    """
+
+    features: TfidfFeatures
+    matrix: sparse.csr_array
+
+
+def count_features(
+    tokenized: TokenizedTexts, texts: Sequence[str], size: int, *, n_columns: int
+) -> CountedFeatures:
+    """Choose the features of some texts and count them.
+
+    Args:
+        tokenized: the texts as token ids.
+        texts: the same texts as they are written.
+        size: ids from 0 to `size` - 1 are known.
+        n_columns: columns of the weights; more of them leave room for fewer features.
+    """
+    min_texts, max_features = 2 if len(texts) >= _MANY_TEXTS else 1, MAX_WEIGHTS // n_columns
+    alphabet = make_alphabet(texts)
+    words, in_words = _distinct(*word_ngrams(tokenized.ids, tokenized.starts, size), min_texts)
+    characters, in_characters = _distinct(*character_ngrams(texts, alphabet), min_texts)
+    counts = np.concatenate([in_words, in_characters])
+    kept = np.zeros(len(counts), bool)
+    kept[np.argsort(-counts, kind="stable")[:max_features]] = True
+    features = TfidfFeatures(words[kept[: len(words)]], characters[kept[len(words) :]], alphabet, size)
+    of_text, of_feature, values = features.counts(tokenized.ids, tokenized.starts, texts)
+    shape = (len(texts), len(features))
+    return CountedFeatures(features, sparse.csr_array((values, (of_text, of_feature)), shape=shape))
+
+
+def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKeys, Integers]:
+    """Return the distinct keys in `min_texts` texts or more, ascending, and how many texts have each."""
+    order = np.lexsort((texts, keys))
+    keys, texts = keys[order], texts[order]
+    is_new = np.append(True, (keys[1:] != keys[:-1]) | (texts[1:] != texts[:-1]))[: len(keys)]
+    distinct, counts = np.unique(keys[is_new], return_counts=True)
+    return distinct[counts >= min_texts], counts[counts >= min_texts]
+
+
+class TfidfFit:
+    """The TF-IDF model of some of the counted texts, for one penalty after another.
+
+    Its vocabulary, idf and norms are those of these texts alone: with those of all texts, out-of-fold
+    probabilities are too confident.
+    """
+
+    def __init__(
+        self,
+        counted: CountedFeatures,
+        rows: npt.NDArray[np.bool_],
+        targets: npt.NDArray[np.floating],
+        weights: npt.NDArray[np.floating],
+    ) -> None:
+        """Prepare a fit.
+
+        Args:
+            counted: the texts.
+            rows: [text], which of them to fit to.
+            targets: [text, label] of all texts, each row the probabilities of the labels.
+            weights: [text] of all texts, how much each counts.
+        """
+        self._counted = counted
+        chosen = counted.matrix[rows]
+        in_texts = np.bincount(chosen.indices, minlength=chosen.shape[1])
+        self._kept = np.flatnonzero(in_texts)
+        idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
+        self._idf = idf.astype(np.float32)
+        self._targets, self._weights = targets[rows], weights[rows]
+        self._design = MatrixDesign(self._values(chosen))
+
+    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+        """Fit the model with a penalty of 1 / `strength`, from `start` on; `check` may raise to stop it."""
+        n_features = len(self._kept)
+        return fit_logistic(self._design, n_features, self._targets, self._weights, strength, start, check)
+
+    def scores(self, model: Fitted, rows: npt.NDArray[np.bool_]) -> Float32s:
+        """Return the scores [text, column] of a fitted model for some of the counted texts."""
+        scores: Float32s = self._values(self._counted.matrix[rows]) @ model.weights + model.bias
+        return scores
+
+    def to_tfidf(self, model: Fitted) -> TfidfModel:
+        """Return a fitted model for predictions."""
+        features, kept = self._counted.features, self._kept
+        n_words = int(np.searchsorted(kept, len(features.words)))
+        words = features.words[kept[:n_words]]
+        characters = features.characters[kept[n_words:] - len(features.words)]
+        chosen = TfidfFeatures(words, characters, features.alphabet, features.size)
+        return TfidfModel(chosen, self._idf, model.weights, model.bias)
+
+    def _values(self, counts: sparse.csr_array) -> sparse.csr_array:
+        """Return the TF-IDF values of the kept features, each row of length 1."""
+        return unit_rows(counts[:, self._kept] @ sparse.diags_array(self._idf), 2)

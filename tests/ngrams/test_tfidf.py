@@ -1,0 +1,125 @@
+"""Linear models of TF-IDF values, beside scikit-learn's values, and their storage."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from foretell.errors import ArtifactError
+from foretell.ngrams.characters import character_ngrams, make_alphabet
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, tfidf_arrays, tfidf_models, word_ngrams
+from foretell.text.tokenizer import Tokenizer
+
+TEXTS = ["good film good plot", "bad film", "très bon", "plot plot plot bad", "很 好"]
+TOKENIZER = Tokenizer.train(TEXTS, "words", lowercase=True, vocabulary=50)
+IDS = TOKENIZER.encode_batch(TEXTS)
+
+
+def made(norm: int = 2, *, columns: int = 3, characters: bool = True) -> TfidfModel:
+    rng, alphabet = np.random.default_rng(columns), make_alphabet(TEXTS)
+    flat, starts = np.concatenate([np.array(each) for each in IDS]), np.cumsum([0, *map(len, IDS)])
+    words = np.unique(word_ngrams(flat, starts, TOKENIZER.size)[0])
+    letters = np.unique(character_ngrams(TEXTS, alphabet)[0]) if characters else np.zeros(0, np.int64)
+    features = TfidfFeatures(words, letters, alphabet, TOKENIZER.size)
+    idf = rng.uniform(1, 3, len(features)).astype(np.float32)
+    weights = rng.normal(size=(len(features), columns)).astype(np.float32)
+    return TfidfModel(features, idf, weights, rng.normal(size=columns).astype(np.float32), norm)
+
+
+def test_values_are_those_of_scikit_learn() -> None:
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
+    values = vectorizer.fit_transform(TEXTS).toarray()
+    model = made(columns=1, characters=False)
+    names = vectorizer.get_feature_names_out()
+    # The same features, in scikit-learn's order.
+    keys = [
+        int(
+            word_ngrams(np.array(TOKENIZER.encode(name)), np.array([0, len(name.split())]), TOKENIZER.size)[
+                0
+            ][-1]
+        )
+        for name in names
+    ]
+    places = np.searchsorted(model.features.words, keys)
+    idf = np.zeros(len(model), np.float32)
+    idf[places] = vectorizer.idf_
+    model = TfidfModel(model.features, idf, model.weights, model.bias)
+    expected = values @ model.weights[places] + model.bias
+    np.testing.assert_allclose(model.scores(IDS, TEXTS), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+def test_a_batch_and_one_text_give_the_same_numbers(norm: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, texts = made(norm), [*TEXTS, "", "unknown", " \n"]
+    ids = TOKENIZER.encode_batch(texts)
+    whole = model.scores(ids, texts)
+    alone = [model.scores([each], [text])[0] for each, text in zip(ids, texts, strict=True)]
+    np.testing.assert_array_equal(whole, alone)
+    monkeypatch.setattr("foretell.ngrams.tfidf._CHARACTERS_AT_ONCE", 3)
+    np.testing.assert_array_equal(whole, model.scores(ids, texts))
+    np.testing.assert_allclose(whole[5], model.bias)
+    assert model.scores([], []).shape == (0, 3)
+
+
+def test_with_the_1_norm_the_score_is_a_weighted_mean() -> None:
+    model = made(1, columns=1, characters=False)
+    low, high = model.weights.min(), model.weights.max()
+    scores = model.scores(IDS, TEXTS) - model.bias
+    assert (scores >= low - 1e-5).all()
+    assert (scores <= high + 1e-5).all()
+
+
+def test_times_multiplies_the_scores() -> None:
+    model = made()
+    np.testing.assert_allclose(
+        model.times(0.25).scores(IDS, TEXTS), 0.25 * model.scores(IDS, TEXTS), atol=1e-6
+    )
+
+
+def test_models_survive_storage() -> None:
+    models = (made(), made(1, characters=False))
+    again = tfidf_models(load(save(tfidf_arrays(models))))
+    assert [each.norm for each in again] == [2, 1]
+    for before, after in zip(models, again, strict=True):
+        np.testing.assert_array_equal(before.scores(IDS, TEXTS), after.scores(IDS, TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("words", lambda a: a[::-1].copy()),
+        ("characters", lambda a: a + (1 << 62)),
+        ("alphabet", lambda a: a[::-1].copy()),
+        ("alphabet", lambda a: a[:0]),
+        ("shape", lambda a: 0 * a),
+        ("shape", lambda a: a + 1),
+        ("shape", lambda a: a << 40),
+        ("idf", lambda a: -a),
+        ("idf", lambda a: a[1:]),
+        ("weights", lambda a: a[:, :2].copy()),
+        ("weights", lambda a: a * np.float32("nan")),
+        ("bias", lambda a: a.astype(np.float64)),
+    ],
+)
+def test_other_arrays_are_an_error(name: str, change: Any) -> None:
+    arrays = made().to_arrays("one")
+    arrays[f"one/{name}"] = change(arrays[f"one/{name}"])
+    with pytest.raises(ArtifactError):
+        TfidfModel.from_arrays(arrays, "one")
+    del arrays[f"one/{name}"]
+    with pytest.raises(ArtifactError, match="expected"):
+        TfidfModel.from_arrays(arrays, "one")
+
+
+def test_it_needs_numpy_only() -> None:
+    program = (
+        "import sys, foretell.ngrams.tfidf; print(sorted({'scipy', 'sklearn', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,36 @@
+"""A few labelled texts for tests of the linear members."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from foretell.config import LABELS_PRESETS
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.labels.members import LabelledTexts
+from foretell.training.labels.tokens import one_hot, tokenize
+
+
+def few_texts(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[LabelledTexts, Tokenizer]:
+    """Return texts in which some words show the label, and others without labels."""
+    rng = random.Random(n_labels)
+
+    def text(label: int) -> str:
+        own = [f"{'abc'[label]}{rng.randint(0, 5)}ing" for _ in range(3)]
+        return " ".join([*own, *(f"word{rng.randint(0, 9)}" for _ in range(5))])
+
+    labels = [i % n_labels for i in range(n)]
+    texts = [text(label) for label in labels]
+    others = [text(rng.randrange(n_labels)) for _ in range(n_unlabelled)]
+    tokenizer, everything = tokenize([*texts, *others], LABELS_PRESETS["base"])
+    targets = np.array(labels, np.int32)
+    labelled = LabelledTexts(
+        texts=texts,
+        tokenized=everything.part(0, n),
+        targets=targets,
+        soft=one_hot(targets, n_labels),
+        weights=np.ones(n),
+        unlabelled=everything.part(n, n + n_unlabelled),
+    )
+    return labelled, tokenizer

@@ -1,0 +1,82 @@
+"""The choice of penalties: the search, what is saved of it, and the time limit."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.config import LABELS_PRESETS
+from foretell.training.labels import member_choice
+from foretell.training.labels.folds import make_folds
+from foretell.training.labels.member_choice import choose, choose_members, saved
+from foretell.training.labels.members import Candidate, LabelledTexts
+from tests.training.labels.few import few_texts
+
+STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+
+
+class Distance:
+    """A member whose held-out scores are the better, the nearer its strength is to the best one."""
+
+    def __init__(self, best: float, tried: list[float], labelled: LabelledTexts) -> None:
+        self.best, self.tried, self.labelled = best, tried, labelled
+
+    def fit(self, strength: float, *_: Any) -> float:
+        self.tried.append(strength)
+        return 3 - abs(np.log10(strength / self.best))
+
+    def scores(self, model: float, rows: Any) -> Any:
+        return (model * (2.0 * self.labelled.targets[rows] - 1))[:, None]
+
+
+@pytest.mark.parametrize("best", STRENGTHS)
+def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
+    labelled, _ = few_texts(n=20)
+    tried: list[float] = []
+    candidate = Candidate(
+        name="distance",
+        on=lambda _: Distance(best, tried, labelled),
+        finished=lambda _, model: model,
+        strengths=STRENGTHS,
+        first=2,
+    )
+    folds = make_folds(labelled.texts, labelled.targets, 5, seed=1)
+    chosen = choose(candidate, labelled, folds)
+    assert chosen.strength == best
+    assert len(tried) == 5 * len(set(tried))
+    assert (chosen.logs.argmax(axis=1) == labelled.targets).all()
+
+
+def run_of(left: float, arrays: dict[str, Any] | None = None) -> Any:
+    notes: list[str] = []
+    return SimpleNamespace(
+        budget=SimpleNamespace(left=lambda: left),
+        interrupt=SimpleNamespace(check=lambda: None),
+        options=SimpleNamespace(listener=lambda event: notes.append(event.text)),
+        checkpoints=SimpleNamespace(
+            latest=lambda: None if arrays is None else SimpleNamespace(arrays=arrays),
+            due=lambda: False,
+        ),
+        notes=notes,
+    )
+
+
+def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labelled, tokenizer = few_texts(n=30)
+    tokens: Any = SimpleNamespace(tokenizer=tokenizer)
+    folds, settings = make_folds(labelled.texts, labelled.targets, 5, seed=1), LABELS_PRESETS["base"]
+    short = run_of(0.0)
+    chosen = choose_members(labelled, tokens, folds, settings, short)
+    assert [each.candidate.name for each in chosen] == ["ngrams"]
+    assert sum("no time" in note for note in short.notes) == 3
+    whole = choose_members(labelled, tokens, folds, settings, run_of(float("inf")))
+    monkeypatch.setattr(member_choice, "choose", None)
+    again = choose_members(labelled, tokens, folds, settings, run_of(1.0, saved(whole)))
+    assert [each.strength for each in again] == [each.strength for each in whole]
+    for before, after in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(before.logs, after.logs)
