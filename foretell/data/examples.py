@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from foretell.data import named
-from foretell.data.decode import STDIN, existing, note
+from foretell.data.decode import STDIN, existing
 from foretell.data.delimited import csv_records
 from foretell.data.formats import Format, format_named, format_of
 from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
@@ -144,19 +144,37 @@ def read_examples(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
         arguments=arguments,
     )  # fmt: skip
+    for record, label_text in labelled_records(records, dropped):
+        texts.append(record.text)
+        labels.append(label_text)
+    name = name_of(source)
+    notes += dropped_notes(name, dropped)
+    return Examples(texts, labels, notes, name, dict(dropped))
+
+
+def labelled_records(records: Iterable[Record], dropped: Counter[str]) -> Iterator[tuple[Record, str]]:
+    """Yield the records that have a text and a label, each with its label.
+
+    Args:
+        records: in the order of the source.
+        dropped: to which the number of other records is added, by reason.
+    """
     for record in records:
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif record.label is None:
             dropped["no label (empty or NaN)"] += 1
         else:
-            texts.append(record.text)
             # Labels repeat: one string for each saves memory.
-            labels.append(sys.intern(record.label))
-    name = _name(source)
-    for reason, count in dropped.items():
-        note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    return Examples(texts, labels, notes, name, dict(dropped))
+            yield record, sys.intern(record.label)
+
+
+def dropped_notes(name: str, dropped: Mapping[str, int]) -> list[str]:
+    """Return the notes on the records that were dropped, one for each reason."""
+    return [
+        f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}"
+        for reason, count in dropped.items()
+    ]
 
 
 def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
@@ -167,7 +185,8 @@ def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iter
     return frame_records(source, options, notes) if has_columns(source) else sequence_records(source, options)
 
 
-def _name(source: Any) -> str:
+def name_of(source: Any) -> str:
+    """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):
         return "standard input" if str(source) == STDIN else Path(source).name or str(source)
     from foretell.data.frames import has_columns
