@@ -195,6 +195,21 @@ COMMANDS: dict[str, Command] = {
         ),
         group=USE,
     ),
+    "compare": Command(
+        code="compare:compare",
+        arguments="A B DATA",
+        help="Compare two models for labels on the same test data.",
+        more=(
+            "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
+            "(paired bootstrap), McNemar's exact test, and the texts that get different labels.",
+            "jsonl is one object with everything; csv is one row for each text that gets different labels.",
+        ),
+        examples=(
+            "foretell compare reviews-model reviews-model reviews.csv",
+            "foretell compare reviews-model reviews-model reviews.csv --show 3 --json",
+        ),
+        group=LABELS,
+    ),
     "serve": Command(
         code="serve:serve",
         arguments="MODEL...",
