@@ -55,6 +55,7 @@ def test_the_environment_lacks_it(package: str) -> None:
         ("evaluate", "labels", "texts.csv"),
         ("evaluate", "words", "text.txt"),
         ("compare", "labels", "labels", "texts.csv"),
+        ("data", "texts.csv", "--check-labels"),
         ("next", "words", "good food"),
         ("complete", "words", "good food", "--words", "3"),
         ("score", "words", "text.txt"),

@@ -93,6 +93,25 @@ COMMANDS: dict[str, Command] = {
             "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
         ),
     ),
+    "data": Command(
+        code="data:data",
+        arguments="DATA",
+        help="Show what is in labelled texts, and what is wrong with them.",
+        more=(
+            "Columns, encoding, scripts, labels, lengths, duplicates and near-duplicates, equal texts with "
+            "different labels, labels that are too rare or differ only in case, texts that a validation or "
+            "test set shares with DATA, and with --check-labels likely label errors. DATA itself is never "
+            "changed.",
+            "jsonl is one object with everything; csv is one row for each text that something was found "
+            "about. To correct labels, write the csv, put yes into its column accept where you agree, and "
+            "give it to --accept.",
+        ),
+        examples=(
+            "foretell data reviews.csv",
+            "foretell data tickets.csv --text body --label team --html survey.html --json",
+            "foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv",
+        ),
+    ),
     "demo": Command(
         code="demo:demo",
         help="Train a small model for each job on the sample texts, and predict with it.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from foretell.data import named
-from foretell.data.decode import STDIN, existing
+from foretell.data.decode import STDIN, existing, note
 from foretell.data.delimited import csv_records
 from foretell.data.formats import Format, format_named, format_of
 from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
@@ -136,45 +136,45 @@ def read_examples(
     """
     if isinstance(source, Examples):
         return source
-    texts: list[str] = []
-    labels: list[str] = []
     notes: list[str] = []
-    dropped: Counter[str] = Counter()
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
         arguments=arguments,
     )  # fmt: skip
-    for record, label_text in labelled_records(records, dropped):
-        texts.append(record.text)
-        labels.append(label_text)
-    name = name_of(source)
-    notes += dropped_notes(name, dropped)
-    return Examples(texts, labels, notes, name, dict(dropped))
+    return gather(records, name_of(source), notes)
 
 
-def labelled_records(records: Iterable[Record], dropped: Counter[str]) -> Iterator[tuple[Record, str]]:
-    """Yield the records that have a text and a label, each with its label.
+def gather(
+    records: Iterable[Record],
+    name: str,
+    notes: list[str],
+    kept: Callable[[int, Record], object] | None = None,
+) -> Examples:
+    """Return the examples of records; drop records without a text or a label, with a note.
 
     Args:
         records: in the order of the source.
-        dropped: to which the number of other records is added, by reason.
+        name: of the source.
+        notes: those that the reader of the records adds to.
+        kept: is called with the number (from 1) and the record of each example.
     """
-    for record in records:
+    texts: list[str] = []
+    labels: list[str] = []
+    dropped: Counter[str] = Counter()
+    for number, record in enumerate(records, start=1):
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif record.label is None:
             dropped["no label (empty or NaN)"] += 1
         else:
+            texts.append(record.text)
             # Labels repeat: one string for each saves memory.
-            yield record, sys.intern(record.label)
-
-
-def dropped_notes(name: str, dropped: Mapping[str, int]) -> list[str]:
-    """Return the notes on the records that were dropped, one for each reason."""
-    return [
-        f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}"
-        for reason, count in dropped.items()
-    ]
+            labels.append(sys.intern(record.label))
+            if kept is not None:
+                kept(number, record)
+    for reason, count in dropped.items():
+        note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
+    return Examples(texts, labels, notes, name, dict(dropped))
 
 
 def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:

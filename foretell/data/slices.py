@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from foretell.data.estimator_inputs import labels_of, texts_of
-from foretell.data.examples import (
-    Examples,
-    dropped_notes,
-    iter_records,
-    labelled_records,
-    name_of,
-    read_examples,
-)
+from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
 from foretell.data.options import PYTHON, Arguments, Part
-from foretell.data.records import text_of, values_of
+from foretell.data.records import Record, text_of, values_of
 from foretell.errors import DataError
 
 MAX_VALUES = 200
@@ -71,28 +63,25 @@ def read_with_column(
     Raises:
         DataError: as for `read_examples`, no such column, or one with more than 200 different values.
     """
-    texts: list[str] = []
-    labels: list[str] = []
     values: list[str] = []
     notes: list[str] = []
-    dropped: Counter[str] = Counter()
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
         arguments=arguments,
     )  # fmt: skip
     name = name_of(source)
-    for record, label_text in labelled_records(records, dropped):
+
+    def keep(_: int, record: Record) -> None:
         if column not in record.fields:
             raise DataError(
                 expected=f"a column named '{column}'",
                 found=f"the columns {', '.join(list(record.fields)[:_NAMES_SHOWN])}",
                 where=name,
             )
-        texts.append(record.text)
-        labels.append(label_text)
         values.append(value_of(record.fields[column]))
-    notes += dropped_notes(name, dropped)
-    return Examples(texts, labels, notes, name, dict(dropped)), Column(column, values)
+
+    examples = gather(records, name, notes, keep)
+    return examples, Column(column, values)
 
 
 def value_of(value: object) -> str:
