@@ -22,7 +22,7 @@ from foretell.surveying.shown import summary_rows
 _STYLE = (
     files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
     # The tables here hold texts, those of the report numbers.
-    + "td,thead th{text-align:left;overflow-wrap:anywhere}"
+    + "td,thead th{text-align:left;overflow-wrap:break-word}"
 )
 _MAX_BARS, _MAX_ROWS, _MAX_CHARACTERS = 30, 50, 300
 

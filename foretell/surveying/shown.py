@@ -39,7 +39,7 @@ def _columns(survey: DataSurvey) -> list[str]:
         more = "" if column.distinct_is_whole else "more than "
         facts = [f"{more}{column.distinct:,} different"]
         facts += [f"{column.empty:,} empty"] if column.empty else []
-        facts += [column.role] if column.role else []
+        facts += [f"read as {column.role}"] if column.role else []
         shown.append(f"{column.name} ({', '.join(facts)})")
     return shown
 
