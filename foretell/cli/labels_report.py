@@ -146,7 +146,7 @@ def _threshold(report: Report) -> str:
     names = {
         "chosen": "lowest cost on this data",
         "by_probability": "fp / (fp + fn)",
-        "at_half": "0.5",
+        "at_half": "default (0.5)",
     }
     head = (f"threshold of '{report['positive']}'", "", "cost per text", "false positives", "false negatives")
     rows = [

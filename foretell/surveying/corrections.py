@@ -97,15 +97,7 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
     """
     path = Path(path)
     source, how = survey.source
-    if isinstance(source, str | Path) and _is_same_file(source, path):
-        raise UsageError(
-            expected="another file than the data", found=str(path), where="out", fix="choose another name"
-        )
-    if str(source) == STDIN or isinstance(source, Iterator):
-        raise UsageError(
-            expected="data that can be read twice", found="standard input or an iterator", where="out",
-            fix="save it as a file first",
-        )  # fmt: skip
+    _check_copy(source, path)
     new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.foretell-new")
     try:
         try:
@@ -119,6 +111,19 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
         found = error.strerror or str(error)
         raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
     return changed
+
+
+def _check_copy(source: Any, path: Path) -> None:
+    """Check that `path` can be a copy of the source."""
+    if isinstance(source, str | Path) and _is_same_file(source, path):
+        raise UsageError(
+            expected="another file than the data", found=str(path), where="out", fix="choose another name"
+        )
+    if str(source) == STDIN or isinstance(source, Iterator):
+        raise UsageError(
+            expected="data that can be read twice", found="standard input or an iterator", where="out",
+            fix="save it as a file first",
+        )  # fmt: skip
 
 
 def _records(source: Any, how: Reading) -> Iterator[Record]:

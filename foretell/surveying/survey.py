@@ -78,15 +78,7 @@ def survey_source(
     listener: Listener,
 ) -> DataSurvey:
     """Survey a source of examples and its other parts; as `survey`."""
-    columns, notes, rows = ColumnCounter(), list[str](), list[int]()
-    records = iter_records(
-        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        notes=notes, arguments=how.arguments,
-    )  # fmt: skip
-    name = name_of(source)
-    examples = gather(columns.watch(records), name, notes, lambda number, _: rows.append(number))
-    if not len(examples):
-        raise DataError(expected="texts with labels", found="none", where=name)
+    examples, rows, columns = _read(source, how)
     others = {part: _other(other, how, part) for part, other in parts.items()}
     repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
     labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
@@ -94,9 +86,9 @@ def survey_source(
     own = _within(repeats, len(examples))
     single = round(counter.single * len(examples) / counter.records)
     return DataSurvey(
-        name=name,
+        name=examples.name,
         columns=columns.columns(),
-        encoding=_encoding(source, notes),
+        encoding=_encoding(source, examples.notes),
         examples=examples,
         rows=rows,
         labels=labels,
@@ -110,10 +102,24 @@ def survey_source(
         label_check=(
             check_labels(examples.texts, examples.labels, rows, lengths.total, listener) if check else None
         ),
-        notes=[*notes, *data_notes(examples, single=single)],
+        notes=[*examples.notes, *data_notes(examples, single=single)],
         label_column=columns.label,
         source=(source, how),
     )
+
+
+def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
+    """Return the examples of a source, the record number of each, and the counts of the columns."""
+    columns, notes, rows = ColumnCounter(), list[str](), list[int]()
+    records = iter_records(
+        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
+        notes=notes, arguments=how.arguments,
+    )  # fmt: skip
+    watched = columns.watch(records)
+    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number))
+    if not len(examples):
+        raise DataError(expected="texts with labels", found="none", where=examples.name)
+    return examples, rows, columns
 
 
 def _nothing(_: str) -> None:

@@ -84,10 +84,7 @@ def evaluation_report(
     report["coverage"] = coverage_curve(confidence, best == true_ids)
     thresholds = [row["threshold"] for row in report["coverage"]]
     report["interval_method"] = method()
-    report["intervals"] = {
-        **label_intervals(true_ids, best, all_names),
-        **probability_intervals(true_ids, probabilities, thresholds),
-    }
+    report["intervals"] = _intervals(true_ids, probabilities, all_names, thresholds)
     if by is not None:
         report["slices"] = {"column": by.name, "values": _slices(labels, probabilities, names, by)}
     if costs is not None:
@@ -99,6 +96,15 @@ def ids_of(labels: Sequence[str], names: Sequence[str]) -> Integers:
     """Return the place of each label in `names`, [text]."""
     index = {name: i for i, name in enumerate(names)}
     return np.array([index[label] for label in labels])
+
+
+def _intervals(
+    true_ids: Integers, probabilities: Array, names: Sequence[str], thresholds: Sequence[float] = ()
+) -> dict[str, Any]:
+    return {
+        **label_intervals(true_ids, probabilities.argmax(axis=1), names),
+        **probability_intervals(true_ids, probabilities, thresholds),
+    }
 
 
 def _slices(
@@ -121,11 +127,7 @@ def _head_figures(
     best = rows.argmax(axis=1)
     report = classification_report(chosen, [names[each] for each in best], rows, names)
     all_names = report["confusion"]["names"]
-    true_ids = ids_of(chosen, all_names)
-    intervals = {
-        **label_intervals(true_ids, best, all_names),
-        **probability_intervals(true_ids, rows),
-    }
+    intervals = _intervals(ids_of(chosen, all_names), rows, all_names)
     keys = ("accuracy", "macro_f1", "calibration_error", "log_loss")
     return {
         "texts": len(chosen),
