@@ -20,16 +20,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foretell import errors
+    from foretell.comparison import compare
     from foretell.language_model import LanguageModel
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
+    from foretell.surveying.survey import survey
     from foretell.text_classifier import TextClassifier
 
     __version__: str
 
-__all__ = ["LanguageModel", "TextClassifier", "__version__", "errors", "load"]
+__all__ = ["LanguageModel", "TextClassifier", "__version__", "compare", "errors", "load", "survey"]
 
-_HOME = {"LanguageModel": "foretell.language_model", "TextClassifier": "foretell.text_classifier"}
+_HOME = {
+    "LanguageModel": "foretell.language_model",
+    "TextClassifier": "foretell.text_classifier",
+    "compare": "foretell.comparison",
+    "survey": "foretell.surveying.survey",
+}
 
 
 def load(path: str | Path) -> LanguageModel | TextClassifier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
 from foretell.data.estimator_inputs import (
-    labels_of,
     more_texts,
     text_chunks,
     texts_of,
@@ -24,6 +23,8 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
+from foretell.data.slices import evaluation_data
+from foretell.metrics.costs import costs_of
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report
@@ -318,28 +319,43 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         text: str | None = None,
         label: str | None = None,
+        by: Any = None,
+        cost: Mapping[str, float] | None = None,
+        positive: Any = None,
     ) -> dict[str, Any]:
         """Return figures on texts that were not used in training.
 
         Args:
             X, y, text, label: as for `fit`; of a DatasetDict or a named set, the test part.
+            by: the figures for each value of a column too: the name of a column of `X` without `y`, or a
+                value for each text, [text].
+            cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`: adds the
+                threshold with the lowest cost on these texts.
+            positive: the positive label of `cost`; None: the second of the model's labels, sorted as text.
 
         Returns:
             `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
-            `confusion`, `calibration_error`, `log_loss` (nats) and `coverage`: what `foretell evaluate
-            --json` prints.
+            `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of all these
+            (95 %, by the bootstrap; `foretell.metrics.bootstrap`): what `foretell evaluate --json` prints.
+            With `by`, `slices`; with `cost`, `threshold`.
 
         Raises:
             NotFittedError: `fit` was not called.
-            DataError: no labels, or texts that cannot be read.
+            DataError: no labels, texts that cannot be read, or no such column.
+            UsageError: `cost` with other than two labels, or a positive label that the model lacks.
+            SettingsError: a cost that is not above 0.
         """
         check_is_fitted(self, "classes_")
-        if y is None:
-            examples = read_examples(X, text=text, label=label, part="test")
-            texts, labels = examples.texts, examples.labels
-        else:
-            texts, labels = texts_of(X), labels_of(y)
-        return evaluation_report(labels, self._runtime.predict_proba(texts), self._runtime.labels)
+        costs = None if cost is None else costs_of(cost)
+        examples, column = evaluation_data(X, y, text, label, by)
+        return evaluation_report(
+            examples.labels,
+            self._runtime.predict_proba(examples.texts),
+            self._runtime.labels,
+            by=column,
+            costs=costs,
+            positive=None if positive is None else str(positive),
+        )
 
     def export(
         self,

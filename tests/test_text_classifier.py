@@ -57,6 +57,16 @@ def test_it_learns(fitted: TextClassifier) -> None:
     assert "accuracy" in fitted.metrics_
 
 
+def test_it_evaluates_slices_and_costs_as_the_command_does(fitted: TextClassifier) -> None:
+    frame = pd.DataFrame({"text": TEXTS, "label": LABELS, "half": ["first"] * 12 + ["second"] * 12})
+    report = fitted.evaluate(frame, by="half", cost={"fp": 5, "fn": 1}, positive="negative")
+    assert [row["value"] for row in report["slices"]["values"]] == ["first", "second"]
+    assert report["threshold"]["positive"] == "negative"
+    assert report["intervals"]["accuracy"][0] <= report["accuracy"]
+    same = fitted.evaluate(TEXTS, LABELS, by=frame["half"], cost={"fp": 5, "fn": 1}, positive="negative")
+    assert same == report
+
+
 def test_list_iterator_and_array_agree(fitted: TextClassifier) -> None:
     labels = fitted.predict(TEXTS)
     assert isinstance(labels, list)

@@ -54,6 +54,8 @@ def test_the_environment_lacks_it(package: str) -> None:
         ("classify", "labels", "texts.csv"),
         ("evaluate", "labels", "texts.csv"),
         ("evaluate", "words", "text.txt"),
+        ("compare", "labels", "labels", "texts.csv"),
+        ("data", "texts.csv", "--check-labels"),
         ("next", "words", "good food"),
         ("complete", "words", "good food", "--words", "3"),
         ("score", "words", "text.txt"),

@@ -93,6 +93,25 @@ COMMANDS: dict[str, Command] = {
             "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
         ),
     ),
+    "data": Command(
+        code="data:data",
+        arguments="DATA",
+        help="Show what is in labelled texts, and what is wrong with them.",
+        more=(
+            "Columns, encoding, scripts, labels, lengths, duplicates and near-duplicates, equal texts with "
+            "different labels, labels that are too rare or differ only in case, texts that a validation or "
+            "test set shares with DATA, and with --check-labels likely label errors. DATA itself is never "
+            "changed.",
+            "jsonl is one object with everything; csv is one row for each text that something was found "
+            "about. To correct labels, write the csv, put yes into its column accept where you agree, and "
+            "give it to --accept.",
+        ),
+        examples=(
+            "foretell data reviews.csv",
+            "foretell data tickets.csv --text body --label team --html survey.html --json",
+            "foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv",
+        ),
+    ),
     "demo": Command(
         code="demo:demo",
         help="Train a small model for each job on the sample texts, and predict with it.",
@@ -183,13 +202,32 @@ COMMANDS: dict[str, Command] = {
         more=(
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
-            "jsonl is one object with every figure; csv is one row for each label.",
+            "Figures of a model for labels have a 95 % confidence interval, by the bootstrap over texts. "
+            "--cost chooses its threshold on DATA itself, and shows the cost at 0.5 beside it.",
+            "jsonl is one object with every figure; csv is one row for each label, or with --by one row for "
+            "each value of the column.",
         ),
         examples=(
             "foretell evaluate reviews-model reviews.csv",
+            "foretell evaluate reviews-model reviews.csv --by label --cost fp=5,fn=1",
             "foretell evaluate notes-model notes.txt --json",
         ),
         group=USE,
+    ),
+    "compare": Command(
+        code="compare:compare",
+        arguments="A B DATA",
+        help="Compare two models for labels on the same test data.",
+        more=(
+            "It shows the accuracy and macro F1 of both, the difference with a 95 % confidence interval "
+            "(paired bootstrap), McNemar's exact test, and the texts that get different labels.",
+            "jsonl is one object with everything; csv is one row for each text that gets different labels.",
+        ),
+        examples=(
+            "foretell compare reviews-model reviews-model reviews.csv",
+            "foretell compare reviews-model reviews-model reviews.csv --show 3 --json",
+        ),
+        group=LABELS,
     ),
     "serve": Command(
         code="serve:serve",

@@ -4,33 +4,73 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.counter import Advance, counted, counter
+from foretell.cli.counter import counted, counter
 from foretell.cli.data_size import bytes_of, utf8_bytes
 from foretell.cli.inputs import show_notes
+from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
-from foretell.cli.output import Format, Writer, aligned, listed
+from foretell.cli.output import Writer, listed
 from foretell.errors import UsageError
-from foretell.readable import percent
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from foretell.artifacts.model import Model
+    from foretell.data.examples import Examples
+    from foretell.data.slices import Column
+    from foretell.metrics.costs import Costs
     from foretell.runtime.labels.classifier import LabelsRuntime
 
-MAX_CONFUSION = 12
-"""Labels up to which the confusion matrix is shown."""
 
-Report = dict[str, Any]
-"""The figures of `foretell.runtime.labels.evaluation.classification_report`."""
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Breakdown:
+    """Figures of a model for labels beside those of all texts.
 
-_PER_LABEL = ("precision", "recall", "f1", "support")
+    Attributes:
+        by: Show the figures for each value of this column.
+        cost: Choose the probability threshold at which mistakes cost least, for example fp=5,fn=1: what a
+            false positive costs and what a false negative costs. Only for models with two labels.
+        positive: Name the positive label of --cost. Default: the second of the model's labels, in
+            alphabetical order.
+    """
+
+    by: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+    cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
+    positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
+
+    def costs(self) -> Costs | None:
+        """Return the costs that were given.
+
+        Raises:
+            UsageError: --cost that is not like fp=5,fn=1, or --positive without --cost.
+        """
+        if self.cost is None:
+            if self.positive is not None:
+                raise UsageError(
+                    expected="--cost with --positive", found="no --cost", fix="add --cost fp=X,fn=Y"
+                )
+            return None
+        from foretell.metrics.costs import Costs
+
+        pairs = [part.partition("=") for part in self.cost.replace(" ", "").split(",")]
+        try:
+            given = {name: float(value) for name, _, value in pairs}
+        except ValueError:
+            given = {}
+        if len(pairs) != 2 or set(given) != {"fp", "fn"}:
+            raise UsageError(expected="costs like fp=5,fn=1", found=self.cost, where="--cost")
+        return Costs(**given)
+
+
+WHOLE = Breakdown()
 
 
 def evaluate(
@@ -38,6 +78,7 @@ def evaluate(
     data: Annotated[str, Parameter(name="DATA")],
     /,
     *,
+    breakdown: Breakdown = WHOLE,
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
     output: Output = AS_TEXT,
@@ -50,9 +91,17 @@ def evaluate(
         cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
             most texts): a continuous cache. Only for models for words, except those of the preset article.
     """
+    costs = breakdown.costs()
     opened = open_model(model)
     format = output.chosen()
     if opened.job == "words":
+        if breakdown != WHOLE:
+            raise UsageError(
+                expected="--by and --cost with a model for labels",
+                found="a model for words",
+                where=model,
+                fix="leave them out",
+            )
         report = words_report(opened, data, reading, cache=cache)
         rows = listed((name.replace("_", " "), value) for name, value in report.items())
         Writer(format, list(report)).write(report, rows)
@@ -63,7 +112,7 @@ def evaluate(
             found=f"--cache {cache}",
             fix="leave it out, or give a model for words",
         )
-    write_labels_report(labels_report(opened, data, reading), format)
+    write_labels_report(labels_report(opened, data, reading, breakdown, costs), format)
 
 
 def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:
@@ -97,73 +146,46 @@ def _corpus(data: str) -> Iterable[str]:
     return open_corpus(data)
 
 
-def labels_report(opened: Model, data: str, reading: LabelledInput) -> Report:
-    """Return the classification report of a classifier, with its coverage curve."""
+def labels_report(
+    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown = WHOLE, costs: Costs | None = None
+) -> Report:
+    """Return the evaluation report of a classifier; see `foretell.runtime.labels.evaluation`."""
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.evaluation import evaluation_report
 
-    examples = reading.read(data, part="test")
+    examples, by = _examples(data, reading, breakdown.by)
     show_notes(examples.notes)
     runtime = LabelsRuntime(opened)
-    with counter("evaluating", len(examples)) as advance:
-        probabilities = _predict(runtime, examples.texts, advance)
-    return evaluation_report(examples.labels, probabilities, runtime.labels)
+    probabilities = predict(runtime, examples.texts)
+    return evaluation_report(
+        examples.labels, probabilities, runtime.labels, by=by, costs=costs, positive=breakdown.positive
+    )
 
 
-def _predict(
-    runtime: LabelsRuntime, texts: Sequence[str], advance: Advance | None
-) -> npt.NDArray[np.float32]:
-    """Return the probability of each label for each text, [text, label]."""
+def _examples(data: str, reading: LabelledInput, by: str | None) -> tuple[Examples, Column | None]:
+    if by is None:
+        return reading.read(data, part="test"), None
+    from foretell.data.slices import read_with_column
+
+    return read_with_column(
+        data,
+        by,
+        text=reading.text,
+        label=reading.label,
+        format=reading.input_format,
+        arguments=reading.arguments(),
+    )
+
+
+def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return the probability of each label for each text, [text, label], and count the texts on stderr."""
     import numpy as np
 
-    if advance is None:
-        return runtime.predict_proba(texts)
-    rows = []
-    for verdict in runtime.classify(texts):
-        rows.append(list(verdict.probabilities.values()))
-        advance(1)
-    return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))
-
-
-def write_labels_report(report: Report, format: Format) -> None:
-    """Write a classification report: text and jsonl all of it, csv one row for each label."""
-    writer = Writer(format, ("label", *_PER_LABEL))
-    if format in ("text", "jsonl"):
-        writer.write(report, labels_text(report))
-        return
-    for label, row in report["labels"].items():
-        writer.write({"label": label, **row}, "")
-
-
-def labels_text(report: Report) -> str:
-    """Return a classification report for people."""
-    head = [
-        ("texts", report["texts"]),
-        ("accuracy", percent(report["accuracy"])),
-        ("macro F1", report["macro_f1"]),
-    ]
-    if "calibration_error" in report:
-        head.append(("calibration error", percent(report["calibration_error"])))
-    blocks = [listed(head), aligned(_per_label(report["labels"]))]
-    if len(report["confusion"]["names"]) <= MAX_CONFUSION:
-        blocks.append(aligned(_confusion(report["confusion"])))
-    if "coverage" in report:
-        blocks.append(aligned(_coverage(report["coverage"])))
-    return "\n\n".join(blocks)
-
-
-def _per_label(labels: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
-    rows = ((name, *(row[column] for column in _PER_LABEL)) for name, row in labels.items())
-    return [("label", *_PER_LABEL), *rows]
-
-
-def _confusion(confusion: Report) -> list[tuple[object, ...]]:
-    names = confusion["names"]
-    rows = zip(names, confusion["counts"], strict=True)
-    return [("true \\ predicted", *names), *((name, *map(int, counts)) for name, counts in rows)]
-
-
-def _coverage(rows: list[dict[str, float]]) -> list[tuple[object, ...]]:
-    # The threshold is what --abstain-below takes, digit for digit.
-    shown = ((row["threshold"], percent(row["coverage"]), percent(row["accuracy"])) for row in rows)
-    return [("abstain below", "texts with a label", "accuracy"), *shown]
+    with counter("evaluating", len(texts)) as advance:
+        if advance is None:
+            return runtime.predict_proba(texts)
+        rows = []
+        for verdict in runtime.classify(texts):
+            rows.append(list(verdict.probabilities.values()))
+            advance(1)
+        return np.array(rows, np.float32).reshape(len(rows), len(runtime.labels))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from foretell.data.examples import Examples
 from foretell.data.options import PYTHON, Arguments
@@ -60,7 +60,7 @@ def data_notes(examples: Examples, *, single: int) -> list[str]:
         examples: the texts with their labels.
         single: the number of texts for which `is_single` is true.
     """
-    return [*_similar_labels(examples.labels), *_single_tokens(single, len(examples))]
+    return [*_similar_label_notes(examples.labels), *_single_tokens(single, len(examples))]
 
 
 def is_single(text: str, tokens: Sequence[str]) -> bool:
@@ -85,12 +85,17 @@ def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
     return [f"{labels} no validation text (training texts in brackets): {shown}{more}"]
 
 
-def _similar_labels(labels: Sequence[str]) -> list[str]:
-    counts = Counter(labels)
+def similar_labels(labels: Iterable[str]) -> list[list[str]]:
+    """Return groups of labels that differ only in case or white space, each sorted."""
     variants: dict[str, list[str]] = defaultdict(list)
-    for label in sorted(counts):
+    for label in sorted(set(labels)):
         variants[" ".join(label.casefold().split())].append(label)
-    alike = [names for names in variants.values() if len(names) > 1]
+    return [names for names in variants.values() if len(names) > 1]
+
+
+def _similar_label_notes(labels: Sequence[str]) -> list[str]:
+    counts = Counter(labels)
+    alike = similar_labels(counts)
     if not alike:
         return []
     shown = [" and ".join(f"'{name}' ({counts[name]:,})" for name in names) for names in alike[:_NAMES_SHOWN]]

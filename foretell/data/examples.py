@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,15 +136,32 @@ def read_examples(
     """
     if isinstance(source, Examples):
         return source
-    texts: list[str] = []
-    labels: list[str] = []
     notes: list[str] = []
-    dropped: Counter[str] = Counter()
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
         arguments=arguments,
     )  # fmt: skip
-    for record in records:
+    return gather(records, name_of(source), notes)
+
+
+def gather(
+    records: Iterable[Record],
+    name: str,
+    notes: list[str],
+    kept: Callable[[int, Record], object] | None = None,
+) -> Examples:
+    """Return the examples of records; drop records without a text or a label, with a note.
+
+    Args:
+        records: in the order of the source.
+        name: of the source.
+        notes: those that the reader of the records adds to.
+        kept: is called with the number (from 1) and the record of each example.
+    """
+    texts: list[str] = []
+    labels: list[str] = []
+    dropped: Counter[str] = Counter()
+    for number, record in enumerate(records, start=1):
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif record.label is None:
@@ -153,7 +170,8 @@ def read_examples(
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
             labels.append(sys.intern(record.label))
-    name = _name(source)
+            if kept is not None:
+                kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
     return Examples(texts, labels, notes, name, dict(dropped))
@@ -167,7 +185,8 @@ def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iter
     return frame_records(source, options, notes) if has_columns(source) else sequence_records(source, options)
 
 
-def _name(source: Any) -> str:
+def name_of(source: Any) -> str:
+    """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):
         return "standard input" if str(source) == STDIN else Path(source).name or str(source)
     from foretell.data.frames import has_columns

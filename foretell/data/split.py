@@ -72,9 +72,17 @@ def make_split(
 
 def text_key(text: str) -> bytes:
     """Return a digest of 16 bytes that is the same for texts which differ only in case and white space."""
-    return hashlib.blake2b(
-        " ".join(text.casefold().split()).encode("utf-8", "surrogatepass"), digest_size=16
-    ).digest()
+    return key_of_plain(plain_text(text))
+
+
+def plain_text(text: str) -> bytes:
+    """Return a text without case and with single spaces, in UTF-8: equal texts have the same."""
+    return " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
+
+
+def key_of_plain(plain: bytes) -> bytes:
+    """Return the `text_key` of what `plain_text` returned."""
+    return hashlib.blake2b(plain, digest_size=16).digest()
 
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:

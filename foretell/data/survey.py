@@ -92,7 +92,7 @@ class Survey:
         return f"{text} and {more} more" if more else text
 
 
-class _Counts:
+class TokenCounter:
     """Lengths and vocabulary of records, in memory that does not grow with the number of records."""
 
     def __init__(self, split: Splitter) -> None:
@@ -151,7 +151,7 @@ def survey_examples(
         split: the training and validation texts.
         tokens: returns the tokens of a text; the default splits at white space and ignores case.
     """
-    counts = _Counts(tokens)
+    counts = TokenCounter(tokens)
     counts.add(examples.texts)
     labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
     notes = data_notes(examples, single=counts.single)
@@ -173,6 +173,6 @@ def survey_corpus(corpus: Corpus, *, tokens: Splitter = _split_at_white_space) -
         corpus: the text.
         tokens: as for `survey_examples`.
     """
-    counts = _Counts(tokens)
+    counts = TokenCounter(tokens)
     counts.add(corpus)
     return counts.survey(corpus.name, "lines", notes=list(corpus.notes))

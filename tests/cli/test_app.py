@@ -18,7 +18,7 @@ from foretell.cli.app import COMMANDS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
-    "continue", "export", "list", "measure", "predict", "serve", "show", "train", "write",
+    "compare", "continue", "export", "list", "measure", "predict", "serve", "show", "train", "write",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run
 
-from foretell.cli.evaluate import labels_text
+from foretell.cli.labels_report import labels_text
 
 
 def test_evaluate_labels(run: Run) -> None:
@@ -23,8 +23,9 @@ def test_evaluate_labels(run: Run) -> None:
     assert report["coverage"][0]["accuracy"] == report["accuracy"]
     shown = run("evaluate", "reviews-model", "reviews.csv").out
     lines = shown[shown.index("abstain below") :].splitlines()
-    for line, row in zip(lines[1:], report["coverage"], strict=True):
-        assert line.split() == [
+    shown_rows = lines[1 : 1 + len(report["coverage"])]
+    for line, row in zip(shown_rows, report["coverage"], strict=True):
+        assert line.split()[:5] == [
             f"{row['threshold']:.4f}",
             *(f"{100 * row['coverage']:.2f} %".split()),
             *(f"{100 * row['accuracy']:.2f} %".split()),
@@ -53,9 +54,9 @@ def test_evaluate_labels_as_csv_is_one_row_for_each_label(run: Run) -> None:
     assert [row["label"] for row in rows] == ["negative", "positive"]
     for row in rows:
         figures = report["labels"][row["label"]]
-        assert {name: float(value) for name, value in row.items() if name != "label"} == pytest.approx(
-            figures
-        )
+        assert {name: float(row[name]) for name in figures} == pytest.approx(figures)
+        ends = report["intervals"]["labels"][row["label"]]["f1"]
+        assert [float(row["f1_low"]), float(row["f1_high"])] == pytest.approx(ends)
 
 
 def test_evaluate_reads_any_format_that_is_named(run: Run, workplace: Path) -> None:
@@ -81,3 +82,65 @@ def test_labels_with_control_sequences_are_shown_without_them() -> None:
     text = labels_text(report)
     assert "\x1b" not in text
     assert text.count("a\u241b[31m b") == 3
+
+
+def test_intervals_are_shown_with_their_method(run: Run) -> None:
+    report = json.loads(run("evaluate", "reviews-model", "reviews.csv", "--json").out)
+    text = run("evaluate", "reviews-model", "reviews.csv").out
+    low, high = report["intervals"]["accuracy"]
+    assert f"({100 * low:.2f} % to {100 * high:.2f} %)" in text
+    assert "95 % confidence, by the percentile bootstrap over texts (1,000 resamples, seed 0)" in text
+
+
+def test_slices_are_the_figures_of_each_value(run: Run, workplace: Path) -> None:
+    rows = [
+        ("web", "good thing", "positive"),
+        ("mail", "bad thing", "negative"),
+        ("web", "awful", "negative"),
+    ]
+    lines = "".join(",".join(row) + "\n" for row in rows)
+    (workplace / "sliced.csv").write_text("source,text,label\n" + lines)
+    command = ("evaluate", "reviews-model", "sliced.csv", "--by", "source")
+    report = json.loads(run(*command, "--json").out)
+    assert [(row["value"], row["texts"]) for row in report["slices"]["values"]] == [("web", 2), ("mail", 1)]
+    text = run(*command).out
+    assert "source" in text
+    assert "mail" in text
+    table = list(csv.DictReader(io.StringIO(run(*command, "--format", "csv").out)))
+    assert [(row["source"], row["texts"]) for row in table] == [("web", "2"), ("mail", "1")]
+    assert float(table[0]["accuracy"]) == report["slices"]["values"][0]["accuracy"]
+
+
+def test_the_threshold_that_costs_least(run: Run) -> None:
+    command = ("evaluate", "reviews-model", "reviews.csv", "--cost", "fp=5,fn=1")
+    threshold = json.loads(run(*command, "--json").out)["threshold"]
+    assert threshold["positive"] == "positive"
+    assert threshold["chosen"]["cost"] <= threshold["at_half"]["cost"]
+    text = run(*command).out
+    assert "threshold of 'positive'" in text
+    assert "The threshold was chosen on this data: expect a higher cost on new texts." in text
+    other = run(*command, "--positive", "negative", "--json").out
+    assert json.loads(other)["threshold"]["positive"] == "negative"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ("reviews-model reviews.csv --by team", 1, "named 'team', found the columns text, label"),
+        ("reviews-model reviews.csv --by text", 0, ""),
+        ("reviews-model reviews.csv --cost 5", 2, "--cost: expected costs like fp=5,fn=1, found 5"),
+        ("reviews-model reviews.csv --cost fp=a,fn=1", 2, "found fp=a,fn=1"),
+        ("reviews-model reviews.csv --cost fp=0,fn=1", 2, "cost, fp: expected a number above 0, found 0.0"),
+        ("reviews-model reviews.csv --positive negative", 2, "expected --cost with --positive"),
+        ("reviews-model reviews.csv --cost fp=1,fn=1 --positive odd", 2, "found odd"),
+        ("reviews-model tickets.csv --text body --label team --cost fp=1,fn=1", 1, "found finance, hardware"),
+        ("notes-model notes.txt --by source", 2, "with a model for labels, found a model for words"),
+        ("notes-model notes.txt --cost fp=1,fn=1", 2, "a model for words"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(run: Run, options: str, code: int, message: str) -> None:
+    answer = run("evaluate", *options.split())
+    assert answer.code == code
+    if code:
+        assert (answer.out, len(answer.err.splitlines()[-1:])) == ("", 1)
+        assert message in answer.err.splitlines()[-1]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from foretell.arrays import Floats
-from foretell.errors import DataError
+from foretell.arrays import Array, Floats, Integers
+from foretell.data.slices import Column
+from foretell.errors import DataError, UsageError
 from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
+from foretell.metrics.bootstrap import label_intervals, method, probability_intervals
+from foretell.metrics.costs import Costs, cost_report
+
+_NAMES_SHOWN = 10
 
 
 def classification_report(
@@ -35,9 +41,7 @@ def classification_report(
     """
     _check(labels, predicted, probabilities)
     all_names = [*names, *sorted(set(labels) - set(names))]
-    index = {name: i for i, name in enumerate(all_names)}
-    true_ids = np.array([index[label] for label in labels])
-    predicted_ids = np.array([index[label] for label in predicted])
+    true_ids, predicted_ids = ids_of(labels, all_names), ids_of(predicted, all_names)
     report: dict[str, Any] = {"texts": len(labels), **label_figures(true_ids, predicted_ids, all_names)}
     if probabilities is not None:
         report["calibration_error"] = calibration_error(probabilities.max(axis=1), true_ids == predicted_ids)
@@ -45,21 +49,117 @@ def classification_report(
     return report
 
 
-def evaluation_report(labels: Sequence[str], probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of a classifier on labelled texts: `classification_report`, and `coverage`.
+def evaluation_report(
+    labels: Sequence[str],
+    probabilities: Floats,
+    names: Sequence[str],
+    *,
+    by: Column | None = None,
+    costs: Costs | None = None,
+    positive: str | None = None,
+) -> dict[str, Any]:
+    """Return the figures of a classifier on labelled texts, with confidence intervals.
 
     Args:
         labels: the true label of each text.
         probabilities: [text, label], columns in the order of `names`.
         names: the model's labels.
+        by: a column with a value for each text: adds the figures of each value's texts.
+        costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
+        positive: the positive label of `costs`; None: the second of `names`.
+
+    Returns:
+        What `classification_report` gives; `coverage`; `intervals`, of the same shape, with the ends of the
+        95 % confidence interval of every figure; `interval_method`; with `by`, `slices`; with `costs`,
+        `threshold`.
 
     Raises:
         DataError: no texts, or sequences of different lengths.
+        UsageError: `costs` with a model of more than two labels, or a positive label that it lacks.
     """
-    predicted = [names[best] for best in probabilities.argmax(axis=1)]
-    report = classification_report(labels, predicted, probabilities, names)
-    correct = np.array(predicted) == np.array(labels)
-    return {**report, "coverage": coverage_curve(probabilities.max(axis=1), correct)}
+    best = probabilities.argmax(axis=1)
+    report = classification_report(labels, [names[each] for each in best], probabilities, names)
+    all_names = report["confusion"]["names"]
+    true_ids, confidence = ids_of(labels, all_names), probabilities.max(axis=1)
+    report["coverage"] = coverage_curve(confidence, best == true_ids)
+    thresholds = [row["threshold"] for row in report["coverage"]]
+    report["interval_method"] = method()
+    report["intervals"] = _intervals(true_ids, probabilities, all_names, thresholds)
+    if by is not None:
+        report["slices"] = {"column": by.name, "values": _slices(labels, probabilities, names, by)}
+    if costs is not None:
+        report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
+    return report
+
+
+def ids_of(labels: Sequence[str], names: Sequence[str]) -> Integers:
+    """Return the place of each label in `names`, [text]."""
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[label] for label in labels])
+
+
+def _intervals(
+    true_ids: Integers, probabilities: Array, names: Sequence[str], thresholds: Sequence[float] = ()
+) -> dict[str, Any]:
+    return {
+        **label_intervals(true_ids, probabilities.argmax(axis=1), names),
+        **probability_intervals(true_ids, probabilities, thresholds),
+    }
+
+
+def _slices(
+    labels: Sequence[str], probabilities: Array, names: Sequence[str], by: Column
+) -> list[dict[str, Any]]:
+    """Return the figures of each value's texts, of the most frequent value first."""
+    counts = Counter(by.values)
+    values = np.array(by.values)
+    return [
+        {"value": value, **_head_figures(labels, probabilities, names, np.flatnonzero(values == value))}
+        for value in sorted(counts, key=lambda value: (-counts[value], value))
+    ]
+
+
+def _head_figures(
+    labels: Sequence[str], probabilities: Array, names: Sequence[str], places: Integers
+) -> dict[str, Any]:
+    """Return the figures that are one number, and their intervals, for the texts at `places`."""
+    chosen, rows = [labels[place] for place in places], probabilities[places]
+    best = rows.argmax(axis=1)
+    report = classification_report(chosen, [names[each] for each in best], rows, names)
+    all_names = report["confusion"]["names"]
+    intervals = _intervals(ids_of(chosen, all_names), rows, all_names)
+    keys = ("accuracy", "macro_f1", "calibration_error", "log_loss")
+    return {
+        "texts": len(chosen),
+        **{key: report[key] for key in keys},
+        "intervals": {key: intervals[key] for key in keys},
+    }
+
+
+def _threshold(
+    labels: Sequence[str], probabilities: Array, names: Sequence[str], costs: Costs, positive: str | None
+) -> dict[str, Any]:
+    """Return the threshold that costs least, and what it costs."""
+    if len(names) != 2:
+        raise UsageError(
+            expected="a model with two labels, for costs",
+            found=f"{len(names)} labels",
+            fix="leave out the costs",
+        )
+    chosen = names[1] if positive is None else positive
+    if chosen not in names:
+        raise UsageError(
+            expected=f"a positive label out of {', '.join(names)}", found=chosen, fix="name one of them"
+        )
+    if others := sorted(set(labels) - set(names)):
+        raise DataError(
+            expected=f"the labels {', '.join(names)}, for costs", found=", ".join(others[:_NAMES_SHOWN])
+        )
+    is_positive = np.array([label == chosen for label in labels])
+    return {
+        "positive": chosen,
+        **cost_report(is_positive, probabilities[:, list(names).index(chosen)], costs),
+    }
 
 
 def _check(labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None) -> None:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.errors import DataError
-from foretell.runtime.labels.evaluation import classification_report
+from foretell.data.slices import Column
+from foretell.errors import DataError, UsageError
+from foretell.metrics.costs import Costs
+from foretell.runtime.labels.evaluation import classification_report, evaluation_report
 
 NAMES = ["anger", "joy", "none"]
 
@@ -54,3 +56,55 @@ def test_nothing_to_evaluate_is_an_error() -> None:
         classification_report([], [], None, NAMES)
     with pytest.raises(DataError, match="2 predictions"):
         classification_report(["joy", "joy"], ["joy"], None, NAMES)
+
+
+LABELS = ["neg", "pos", "pos", "neg", "pos", "neg"]
+ROWS = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3], [0.1, 0.9], [0.45, 0.55]])
+
+
+def test_each_slice_has_the_figures_of_its_texts() -> None:
+    by = Column("source", ["web", "web", "web", "mail", "mail", "web"])
+    report = evaluation_report(LABELS, ROWS, ["neg", "pos"], by=by)
+    slices = report["slices"]
+    assert slices["column"] == "source"
+    assert [row["value"] for row in slices["values"]] == ["web", "mail"]
+    for row in slices["values"]:
+        rows = [i for i, value in enumerate(by.values) if value == row["value"]]
+        alone = evaluation_report([LABELS[i] for i in rows], ROWS[rows], ["neg", "pos"])
+        for key in ("texts", "accuracy", "macro_f1", "calibration_error", "log_loss"):
+            assert row[key] == alone[key]
+            assert key == "texts" or row["intervals"][key] == alone["intervals"][key]
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_every_figure_has_an_interval_that_holds_it() -> None:
+    report = evaluation_report(LABELS * 20, np.tile(ROWS, (20, 1)), ["neg", "pos"])
+    intervals = report["intervals"]
+    for key in ("accuracy", "macro_f1", "log_loss"):
+        assert intervals[key][0] <= report[key] <= intervals[key][1]
+    for name, figures in report["labels"].items():
+        for key, (low, high) in intervals["labels"][name].items():
+            assert low - 1e-6 <= figures[key] <= high + 1e-6
+    for row, ends in zip(report["coverage"], intervals["coverage"], strict=True):
+        assert ends["accuracy"][0] <= row["accuracy"] <= ends["accuracy"][1]
+    assert report["interval_method"]["seed"] == 0
+
+
+def test_the_threshold_is_of_the_positive_label() -> None:
+    report = evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 10))
+    assert report["threshold"]["positive"] == "pos"
+    assert report["threshold"]["chosen"]["false_negatives"] == 0
+    assert report["threshold"]["at_half"]["cost"] == pytest.approx((10 + 1) / 6)
+    other = evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 10), positive="neg")
+    assert other["threshold"]["at_half"]["cost"] == pytest.approx((10 + 1) / 6)
+    assert other["threshold"]["chosen"]["false_positives"] > 0
+
+
+def test_costs_need_two_labels() -> None:
+    three = np.array([[0.2, 0.3, 0.5]])
+    with pytest.raises(UsageError, match="expected a model with two labels, for costs, found 3 labels"):
+        evaluation_report(["joy"], three, NAMES, costs=Costs(1, 1))
+    with pytest.raises(UsageError, match="a positive label out of neg, pos, found spam"):
+        evaluation_report(LABELS, ROWS, ["neg", "pos"], costs=Costs(1, 1), positive="spam")
+    with pytest.raises(DataError, match="expected the labels neg, pos, for costs, found odd"):
+        evaluation_report([*LABELS[:5], "odd"], ROWS, ["neg", "pos"], costs=Costs(1, 1))

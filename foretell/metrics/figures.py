@@ -1,4 +1,4 @@
-"""Figures of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
+"""Accuracy, F1, perplexity, log loss, calibration and coverage."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def calibration_error(
         correct: whether that label was right, [text].
         bins: how many bins.
     """
-    gaps = np.bincount(_bins(confidence, bins), weights=confidence.astype(np.float64) - correct)
+    gaps = np.bincount(calibration_bins(confidence, bins), weights=confidence.astype(np.float64) - correct)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
@@ -136,7 +136,7 @@ def reliability_bins(
         For each bin that holds a text, in order: `low` and `high`, its edges; `texts`, how many it holds;
         `confidence`, the mean of theirs; `accuracy`, the part that is right.
     """
-    which = _bins(confidence, bins)
+    which = calibration_bins(confidence, bins)
     texts = np.bincount(which, minlength=bins)
     sure = np.bincount(which, weights=confidence.astype(np.float64), minlength=bins)
     right = np.bincount(which, weights=correct, minlength=bins)
@@ -152,8 +152,15 @@ def reliability_bins(
     ]
 
 
-def _bins(confidence: Probabilities, bins: int) -> Ids:
-    """Return each text's bin: equally wide, open below, closed above; the first holds 0 too."""
+def calibration_bins(confidence: Probabilities, bins: int = CALIBRATION_BINS) -> Ids:
+    """Return each text's bin of confidence, [text]: equally wide, open below, closed above.
+
+    The first bin holds 0 too.
+
+    Args:
+        confidence: probability given to the predicted label, [text].
+        bins: how many bins.
+    """
     which: Ids = np.searchsorted(np.linspace(0.0, 1.0, bins + 1)[1:-1], confidence, side="left")
     return which
 

@@ -1,0 +1,167 @@
+"""The command `data`: a survey of labelled texts, likely label errors, and a corrected copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from foretell.cli.inputs import show_notes
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, LabelledInput, Output, Switch, Whole
+from foretell.cli.output import Format, Writer, aligned, excerpt, listed, note
+from foretell.errors import UsageError
+
+if TYPE_CHECKING:
+    from foretell.surveying.data_survey import DataSurvey
+
+_COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "suggested_probability", "accept")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """The check of the labels, and what to do with its result.
+
+    Attributes:
+        check_labels: Search for likely label errors: texts for which a linear model, fitted to other texts,
+            predicts another label. Takes the time of five fits.
+        out: Write a copy of DATA as CSV with the accepted corrections. Needs --accept or --accept-above.
+        accept: Accept the corrections whose column accept is yes in this table, which --check-labels
+            --format csv has written and you have edited.
+        accept_above: Accept every correction whose label has at least this out-of-fold probability, 0 to 1.
+    """
+
+    check_labels: Switch = False
+    out: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None
+    accept: Annotated[str | None, Parameter(metavar="FILE")] = None
+    accept_above: Annotated[float | None, Parameter(metavar="P")] = None
+
+    def check(self) -> None:
+        """Check that the options go together.
+
+        Raises:
+            UsageError: they do not.
+        """
+        accepts = self.accept is not None or self.accept_above is not None
+        if accepts != (self.out is not None):
+            raise UsageError(
+                expected="--out together with --accept or --accept-above",
+                found="--out alone" if self.out is not None else "no --out",
+                fix="add --accept FILE or --accept-above P" if self.out is not None else "add --out FILE",
+            )
+        if self.accept_above is not None and not self.check_labels:
+            raise UsageError(
+                expected="--check-labels with --accept-above", found="none", fix="add --check-labels"
+            )
+
+
+UNCHECKED = Checked()
+
+
+def data(
+    data: Annotated[str, Parameter(name="DATA")],
+    /,
+    *,
+    valid: Annotated[str | None, Parameter(metavar="DATA")] = None,
+    test: Annotated[str | None, Parameter(metavar="DATA")] = None,
+    checked: Checked = UNCHECKED,
+    html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
+    show: Annotated[Whole, Parameter(metavar="N")] = 20,
+    reading: LabelledInput = ANY_RECORDS,
+    output: Output = AS_TEXT,
+) -> None:
+    """Survey labelled texts.
+
+    Args:
+        data: Texts with labels, as for train labels; - is standard input.
+        valid: Count the texts that this validation set shares with DATA.
+        test: Count the texts that this test set shares with DATA.
+        html: Write the survey as a web page with plots. It quotes texts.
+        show: Show up to N likely label errors.
+    """
+    checked.check()
+    format = output.chosen()
+    if show < 0:
+        raise UsageError(expected="0 or more", found=str(show), where="--show")
+    from foretell.surveying.reading import Reading
+    from foretell.surveying.survey import survey_source
+
+    how = Reading(
+        text=reading.text, label=reading.label, format=reading.input_format, arguments=reading.arguments()
+    )
+    parts: Any = {part: each for part, each in (("valid", valid), ("test", test)) if each is not None}
+    survey = survey_source(data, how, parts, check=checked.check_labels, listener=note)
+    show_notes(survey.notes)
+    _write(survey, format, show)
+    if html is not None:
+        survey.save_html(html)
+        note(f"page: {html}")
+    if checked.out is not None:
+        _correct(survey, checked, checked.out)
+
+
+def _correct(survey: DataSurvey, checked: Checked, out: str) -> None:
+    from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
+
+    corrections: dict[int, str] = {}
+    if checked.accept_above is not None and survey.label_check is not None:
+        corrections |= accepted_above(survey.label_check.errors, checked.accept_above)
+    if checked.accept is not None:
+        corrections |= accepted_in_file(checked.accept, survey)
+    changed = write_corrected(survey, corrections, out)
+    note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
+
+
+def _write(survey: DataSurvey, format: Format, show: int) -> None:
+    """Write a survey: text and jsonl all of it, csv one row for each text that something was found about."""
+    writer = Writer(format, _COLUMNS)
+    if format in ("text", "jsonl"):
+        writer.write(survey.to_dict(), survey_text(survey, show))
+        return
+    for row in findings(survey):
+        writer.write(row, "")
+
+
+def survey_text(survey: DataSurvey, show: int) -> str:
+    """Return a survey for people, with up to `show` likely label errors."""
+    from foretell.surveying.shown import summary_rows
+
+    blocks = [f"{survey.name}\n{listed(summary_rows(survey), indent=2)}"]
+    check = survey.label_check
+    if check is not None and check.errors and show:
+        rows = [
+            (each.row, each.label, f"{each.suggested} {each.suggested_probability:.2f}", excerpt(each.text))
+            for each in check.errors[:show]
+        ]
+        head = ("row", "label", "more likely", "text")
+        first = f", the first {show}" if len(check.errors) > show else ""
+        blocks.append(f"likely label errors{first}:\n{aligned([head, *rows])}")
+    return "\n\n".join(blocks)
+
+
+def findings(survey: DataSurvey) -> Iterator[dict[str, Any]]:
+    """Yield a row for each text that something was found about: label errors, conflicts, repeated texts."""
+    for error in survey.label_check.errors if survey.label_check is not None else ():
+        yield {
+            "finding": "likely label error", "row": error.row, "text": error.text, "label": error.label,
+            "suggested": error.suggested, "probability": error.probability,
+            "suggested_probability": error.suggested_probability,
+        }  # fmt: skip
+    repeats = survey.repeats
+    groups = [("different labels", each.places) for each in survey.conflicts]
+    groups += [("duplicate", group[1:]) for group in repeats.equal]
+    groups += [("near-duplicate", group[1:]) for group in repeats.near]
+    groups += [
+        (f"also in the {each.part} data", tuple(pair[0] for pair in each.examples))
+        for each in survey.overlaps
+    ]
+    for finding, places in groups:
+        for place in places:
+            yield {
+                "finding": finding,
+                "row": survey.rows[place],
+                "text": survey.examples.texts[place],
+                "label": survey.examples.labels[place],
+            }

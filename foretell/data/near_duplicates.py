@@ -1,0 +1,173 @@
+"""Texts that are nearly the same: MinHash with one permutation, and locality-sensitive hashing.
+
+A text is the set of its shingles, the sequences of eight bytes in it. Two texts are near-duplicates where the
+Jaccard similarity of their sets, the shared part of all their shingles, is 0.8 or more. Candidates are found
+without comparing each pair: every shingle is hashed once and the smallest hash of each of 80 bins is kept
+(Li, Owen and Zhang 2012, "One Permutation Hashing"); an empty bin takes the value of the next filled one
+(Shrivastava and Li 2014, "Densifying One Permutation Hashing via Rotation"); texts that agree in all five
+bins of one of 16 bands are candidates (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter
+3). A candidate pair whose bins make the similarity probable is compared exactly, so a reported pair is never
+a false one. Of long texts with a similarity of 0.8, 0.2 % of the pairs are missed, with 0.9 practically none;
+of texts of a few words more are missed, since few bins are filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import Integers
+
+SIMILARITY = 0.8
+SHINGLE = 8
+BANDS, ROWS = 16, 5
+BINS = BANDS * ROWS
+
+Hashes = npt.NDArray[np.uint64]
+
+# How much lower than the similarity the estimate from the bins may be: over three standard deviations.
+_MARGIN = 0.25
+_EMPTY = np.uint32(0xFFFFFFFF)
+_AT_ONCE = 1 << 16
+# With which texts after it in its bucket a text is compared.
+_LAGS = (1, 2)
+_FIRST = np.uint64(0x9E3779B97F4A7C15)
+_SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
+_HALF = np.uint64(32)
+# Odd, so that every distance changes a value.
+_STEP = np.uint32(0x9E3779B1)
+
+
+def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> list[list[int]]:
+    """Return groups of texts that are nearly the same: their places in `texts`, ascending.
+
+    Every text of a group but the first is similar to an earlier one of the group. Texts of fewer than eight
+    bytes are in no group.
+
+    Args:
+        texts: in UTF-8, all different.
+        similarity: the lowest Jaccard similarity of near-duplicates, 0 to 1.
+    """
+    places = [place for place, text in enumerate(texts) if len(text) >= SHINGLE]
+    leaders = list(range(len(texts)))
+    shingles: dict[int, Hashes] = {}
+    for first, second in _candidates([texts[place] for place in places], similarity).tolist():
+        one, other = places[first], places[second]
+        if _leader(leaders, one) == _leader(leaders, other):
+            continue
+        # Similar sets have similar sizes.
+        short, long = sorted((len(texts[one]), len(texts[other])))
+        if short >= similarity * long * 0.5 and _jaccard(texts, one, other, shingles) >= similarity:
+            low, high = sorted((_leader(leaders, one), _leader(leaders, other)))
+            leaders[high] = low
+    groups: dict[int, list[int]] = {}
+    for place in places:
+        groups.setdefault(_leader(leaders, place), []).append(place)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _leader(leaders: list[int], place: int) -> int:
+    while leaders[place] != place:
+        leaders[place] = leaders[leaders[place]]
+        place = leaders[place]
+    return place
+
+
+def _jaccard(texts: Sequence[bytes], one: int, other: int, known: dict[int, Hashes]) -> float:
+    if len(known) > 1000:
+        known.clear()
+    for place in (one, other):
+        if place not in known:
+            known[place] = np.unique(_windows(np.frombuffer(texts[place], np.uint8)))
+    a, b = known[one], known[other]
+    shared = len(np.intersect1d(a, b, assume_unique=True))
+    return shared / (len(a) + len(b) - shared)
+
+
+def _candidates(texts: list[bytes], similarity: float) -> Integers:
+    """Return pairs of places of texts that agree in a band and are probably similar, int64 [pair, 2]."""
+    if len(texts) < 2:
+        return np.zeros((0, 2), np.int64)
+    smallest = [_smallest(chunk) for chunk in _chunks(texts)]
+    bands = np.concatenate([_bands(each) for each in smallest])
+    # One byte of each value is enough to count the bins that agree (Li and König 2010).
+    values = np.concatenate([each.astype(np.uint8) for each in smallest])
+    filled = np.concatenate([each != _EMPTY for each in smallest])
+    found = []
+    for band in bands.T:
+        order = np.argsort(band, kind="stable")
+        for lag in _LAGS:
+            same = np.flatnonzero(band[order[lag:]] == band[order[:-lag]])
+            found.append(order[same] * len(texts) + order[same + lag])
+    first, second = np.divmod(np.unique(np.concatenate(found)), len(texts))
+    in_one = filled[first] | filled[second]
+    agree = (values[first] == values[second]) & filled[first] & filled[second]
+    probable = agree.sum(axis=1) >= (similarity - _MARGIN) * in_one.sum(axis=1)
+    pairs: Integers = np.column_stack([first, second])[probable]
+    return pairs
+
+
+def _chunks(texts: list[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for text in texts:
+        chunk.append(text)
+        size += len(text) + BINS
+        if size >= _AT_ONCE:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _bands(smallest: npt.NDArray[np.uint32]) -> Hashes:
+    """Return a hash of each band of each text, uint64 [text, band], from the smallest hashes [text, bin]."""
+    values = _densified(smallest).astype(np.uint64).reshape(len(smallest), BANDS, ROWS)
+    hashes = np.full(values.shape[:2], _FIRST)
+    for row in range(ROWS):
+        hashes = (hashes ^ values[:, :, row]) * _SECOND
+        hashes ^= hashes >> _HALF
+    return hashes
+
+
+def _smallest(texts: list[bytes]) -> npt.NDArray[np.uint32]:
+    """Return the smallest hash in each bin, uint32 [text, bin]."""
+    lengths = np.array([len(text) for text in texts])
+    hashes = _windows(np.frombuffer(b"".join(texts), np.uint8)) * _FIRST
+    hashes ^= hashes >> _HALF
+    hashes *= _SECOND
+    # The upper half chooses the bin, the lower half is the value.
+    bins = ((hashes >> _HALF) * np.uint64(BINS)) >> _HALF
+    values = hashes.astype(np.uint32)
+    text_of = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, lengths)[: len(hashes)]
+    # A window that begins in the last bytes of a text reaches into the next one.
+    ends = np.cumsum(lengths)[:-1, None] - np.arange(1, SHINGLE)
+    values[ends[ends < len(values)]] = _EMPTY
+    smallest = np.full(len(texts) * BINS, _EMPTY)
+    np.minimum.at(smallest, text_of + bins.astype(np.int64), values)
+    return smallest.reshape(len(texts), BINS)
+
+
+def _windows(text: npt.NDArray[np.uint8]) -> Hashes:
+    """Return each sequence of eight bytes as one number, uint64 [window]."""
+    shape, strides = (len(text) - SHINGLE + 1,), (1,)
+    view: Any = np.ndarray(shape, np.dtype("<u8"), text, strides=strides)
+    windows: Hashes = view.astype(np.uint64)
+    return windows
+
+
+def _densified(smallest: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Give each empty bin the value of the next filled one, changed by its distance.
+
+    The first bin is the next one after the last.
+    """
+    bins = np.arange(2 * BINS)
+    filled = np.tile(smallest != _EMPTY, 2)
+    source = np.where(filled, bins, 2 * BINS - 1)
+    source = np.minimum.accumulate(source[:, ::-1], axis=1)[:, ::-1][:, :BINS]
+    distance = (source - bins[:BINS]).astype(np.uint32)
+    values: npt.NDArray[np.uint32] = np.take_along_axis(smallest, source % BINS, axis=1)
+    return values + distance * _STEP

@@ -1,0 +1,29 @@
+"""Figures of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
+
+from foretell.metrics.figures import (
+    calibration_bins,
+    calibration_error,
+    confusion_matrix,
+    coverage_curve,
+    label_figures,
+    log_loss,
+    mean_accuracy,
+    mean_loss,
+    perplexity_of,
+    precision_recall_f1,
+    reliability_bins,
+)
+
+__all__ = [
+    "calibration_bins",
+    "calibration_error",
+    "confusion_matrix",
+    "coverage_curve",
+    "label_figures",
+    "log_loss",
+    "mean_accuracy",
+    "mean_loss",
+    "perplexity_of",
+    "precision_recall_f1",
+    "reliability_bins",
+]

@@ -1,0 +1,193 @@
+"""Confidence intervals of the figures of a classifier, by the bootstrap over texts.
+
+The texts are drawn again with replacement, as many as there are, and every figure is computed of each draw (a
+resample). The interval of a figure is between two quantiles of its values (the percentile bootstrap: Efron
+and Tibshirani 1993, chapter 13). The calibration error is the exception: chance makes it larger in every
+resample, so its interval is reflected at the figure (the basic bootstrap: Davison and Hinkley 1997, section
+5.2).
+
+Where every text is right, each resample is all right too, and the interval has no width. It then says nothing
+about the errors that more texts would show: with n texts and none wrong, up to 3 / n of all texts can be
+wrong (the rule of three).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from foretell.arrays import Array, Float64s, Floats, Integers
+from foretell.metrics.figures import MIN_PROBABILITY, calibration_bins
+
+LEVEL = 0.95
+RESAMPLES = 1000
+SEED = 0
+
+Interval = list[float]
+"""The lower and the upper end."""
+
+# Numbers of one block of resamples.
+_AT_ONCE = 1 << 21
+
+
+def method() -> dict[str, Any]:
+    """Return how the intervals are made, for the report: `name`, `level`, `resamples`, `seed`."""
+    return {"name": "percentile bootstrap over texts", "level": LEVEL, "resamples": RESAMPLES, "seed": SEED}
+
+
+def resamples(n_texts: int, n_labels: int = 1) -> Iterator[Integers]:
+    """Yield blocks of resamples, each int64 [resample, text]: the places of the texts that were drawn.
+
+    The same number of texts always gives the same draws.
+
+    Args:
+        n_texts: number of texts, at least 1.
+        n_labels: numbers that are kept for each resample; many of them make the blocks smaller.
+    """
+    random = np.random.default_rng(SEED)
+    block = min(max(_AT_ONCE // max(n_texts, n_labels), 1), RESAMPLES)
+    for first in range(0, RESAMPLES, block):
+        yield random.integers(0, n_texts, (min(block, RESAMPLES - first), n_texts))
+
+
+def interval(values: Floats) -> Interval | None:
+    """Return the interval of the values of a figure, [resample]; NaN: undefined there; None: in all."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return None
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return [low, high]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCounts:
+    """What precision, recall and F1 of resamples are made of, each float64 [resample, label].
+
+    Attributes:
+        hits: texts of the label that got it.
+        support: texts of the label.
+        predicted: texts that got the label.
+    """
+
+    hits: Float64s
+    support: Float64s
+    predicted: Float64s
+
+    @classmethod
+    def of(cls, true_ids: Integers, predicted_ids: Integers, drawn: Integers, n_labels: int) -> LabelCounts:
+        """Count the labels of each resample of `drawn` [resample, text]."""
+        true, predicted = true_ids[drawn], predicted_ids[drawn]
+        hits = np.where(true == predicted, true, n_labels)
+        return cls(*(_counts(each, n_labels) for each in (hits, true, predicted)))
+
+    @property
+    def f1(self) -> Float64s:
+        """F1, [resample, label]; NaN where a label is neither true nor predicted."""
+        return _ratio(2 * self.hits, self.support + self.predicted)
+
+    @property
+    def macro_f1(self) -> Float64s:
+        """Macro F1 [resample], over the labels that occur in the resample."""
+        macro: Float64s = np.nanmean(self.f1, axis=1)
+        return macro
+
+    @property
+    def accuracy(self) -> Float64s:
+        """Accuracy, [resample]."""
+        accuracy: Float64s = self.hits.sum(axis=1) / self.support.sum(axis=1)
+        return accuracy
+
+
+def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> dict[str, Any]:
+    """Return the intervals of what `foretell.metrics.label_figures` gives.
+
+    Args:
+        true_ids, predicted_ids: [text], places in `names`.
+        names: the labels.
+
+    Returns:
+        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a figure is
+        undefined in all resamples).
+    """
+    heads, each = [], []
+    for drawn in resamples(len(true_ids), len(names)):
+        counts = LabelCounts.of(true_ids, predicted_ids, drawn, len(names))
+        heads.append(np.stack([counts.accuracy, counts.macro_f1]))
+        rows = (_ratio(counts.hits, counts.predicted), _ratio(counts.hits, counts.support), counts.f1)
+        each.append(np.stack(rows).astype(np.float32))
+    accuracy, macro_f1 = np.concatenate(heads, axis=1)
+    by_label = np.concatenate(each, axis=1)
+    keys = ("precision", "recall", "f1")
+    return {
+        "accuracy": interval(accuracy),
+        "macro_f1": interval(macro_f1),
+        "labels": {
+            name: {key: interval(by_label[i, :, place]) for i, key in enumerate(keys)}
+            for place, name in enumerate(names)
+        },
+    }
+
+
+def probability_intervals(
+    true_ids: Integers, probabilities: Array, thresholds: Sequence[float] = ()
+) -> dict[str, Any]:
+    """Return the intervals of the figures that need probabilities.
+
+    Args:
+        true_ids: the true label of each text, [text]; a label that the model lacks is not a column.
+        probabilities: [text, label].
+        thresholds: probabilities below which the model abstains.
+
+    Returns:
+        `calibration_error`; `log_loss`, None where a true label is not a column; `coverage`, for each
+        threshold the intervals of `coverage` and of `accuracy`.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    correct = probabilities.argmax(axis=1) == true_ids
+    is_known = bool((true_ids < probabilities.shape[1]).all())
+    given = probabilities[np.arange(len(true_ids)), true_ids] if is_known else np.ones(len(true_ids))
+    losses = -np.log(np.clip(given.astype(np.float64), MIN_PROBABILITY, 1.0))
+    bins = calibration_bins(confidence)
+    gaps = np.where(bins[:, None] == np.arange(bins.max() + 1), (confidence - correct)[:, None], 0.0)
+    answered = (confidence[:, None] >= np.asarray(thresholds, np.float64)).astype(np.float64)
+    means = _means(np.column_stack([losses, gaps, answered, answered * correct[:, None]]))
+    losses, means = means[:, 0], means[:, 1:]
+    errors, means = np.abs(means[:, : gaps.shape[1]]).sum(axis=1), means[:, gaps.shape[1] :]
+    coverage, right = np.split(means, 2, axis=1)
+    accuracy = _ratio(right, coverage)
+    return {
+        "calibration_error": _reflected(interval(errors), float(np.abs(gaps.mean(axis=0)).sum())),
+        "log_loss": interval(losses) if is_known else None,
+        "coverage": [
+            {"coverage": interval(coverage[:, i]), "accuracy": interval(accuracy[:, i])}
+            for i in range(len(thresholds))
+        ],
+    }
+
+
+def _means(values: Float64s) -> Float64s:
+    """Return the means of `values` [text, column] over each resample, [resample, column]."""
+    n_texts = len(values)
+    blocks = [_counts(drawn, n_texts) @ values for drawn in resamples(n_texts)]
+    means: Float64s = np.concatenate(blocks) / n_texts
+    return means
+
+
+def _counts(ids: Integers, size: int) -> Float64s:
+    """Count the ids from 0 to `size` - 1 in each row of `ids`: [row, id]; `size` itself is left out."""
+    rows = np.arange(len(ids))[:, None] * (size + 1)
+    counted = np.bincount((ids + rows).ravel(), minlength=len(ids) * (size + 1))
+    return counted.reshape(len(ids), size + 1)[:, :size].astype(np.float64)
+
+
+def _ratio(above: Float64s, below: Float64s) -> Float64s:
+    ratio: Float64s = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratio
+
+
+def _reflected(ends: Interval | None, figure: float) -> Interval | None:
+    """Return the interval of the basic bootstrap of a figure that is not below 0."""
+    return None if ends is None else [max(2 * figure - ends[1], 0.0), max(2 * figure - ends[0], 0.0)]

@@ -1,0 +1,181 @@
+"""Corrections of likely label errors: which are accepted, and a copy of the data that has them."""
+
+from __future__ import annotations
+
+import csv
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from foretell.artifacts.replacement import sync_directory, sync_file
+from foretell.data.decode import STDIN
+from foretell.data.examples import iter_records
+from foretell.data.records import Record, text_of
+from foretell.errors import DataError, ForetellError, SettingsError, UsageError
+from foretell.surveying.data_survey import DataSurvey
+from foretell.surveying.label_check import LabelError
+from foretell.surveying.reading import Reading
+
+_YES = frozenset({"yes", "y", "true", "1", "x"})
+# What the command line puts before a text that a spreadsheet would run as a formula.
+_AS_TEXT = "'"
+
+Corrections = Mapping[int, str]
+"""The new label of each record number."""
+
+
+def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int, str]:
+    """Accept the suggestions that have at least this probability.
+
+    Raises:
+        SettingsError: a probability that is not from 0 to 1.
+    """
+    if not 0 <= probability <= 1:
+        raise SettingsError(
+            expected="a probability from 0 to 1", found=repr(probability), where="accept-above"
+        )
+    return {error.row: error.suggested for error in errors if error.suggested_probability >= probability}
+
+
+def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
+    """Read the suggestions that a person has accepted.
+
+    Args:
+        path: a table as `foretell data --check-labels --format csv` writes it: the rows whose column accept
+            is yes, y, true, 1 or x are accepted, with the label in the column suggested, which may be edited.
+        survey: of the data that the rows belong to.
+
+    Raises:
+        DataError: a table without these columns, or rows that are not of this data.
+    """
+    known = dict(zip(survey.rows, range(survey.texts), strict=True))
+    accepted: dict[int, str] = {}
+    for record in iter_records(path, text="text", label="suggested"):
+        missing = sorted({"row", "label", "accept"} - record.fields.keys())
+        if missing:
+            raise DataError(
+                expected="the columns row, text, label, suggested and accept",
+                found=f"no {', '.join(missing)}",
+                where=str(path),
+                fix="write the table by foretell data DATA --check-labels --format csv",
+            )
+        if text_of(record.fields["accept"]).strip().casefold() not in _YES:
+            continue
+        row = _row(record.fields["row"])
+        place = None if row is None else known.get(row)
+        if row is None or place is None or not _same(record, survey, place):
+            raise DataError(
+                expected=f"the rows of {survey.name}",
+                found="a row that it does not have" if place is None else "another text or label",
+                where=f"{path}, row {record.fields['row']}",
+                fix="write the table anew, by foretell data DATA --check-labels --format csv",
+            )
+        if record.label is None:
+            raise DataError(expected="a label", found="an empty cell", where=f"{path}, row {row}, suggested")
+        accepted[row] = record.label
+    return accepted
+
+
+def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Path) -> int:
+    """Write a copy of the data as CSV, with all its columns and the corrected labels.
+
+    The data itself is never changed.
+
+    Args:
+        survey: of the data; it is read once more.
+        corrections: the new labels.
+        path: the CSV file; an older one is replaced, but not the data.
+
+    Returns:
+        The number of labels that were changed.
+
+    Raises:
+        UsageError: the data itself, or data that cannot be read twice.
+        DataError: the data has changed since the survey.
+        ForetellError: the file cannot be written.
+    """
+    path = Path(path)
+    source, how = survey.source
+    _check_copy(source, path)
+    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.foretell-new")
+    try:
+        try:
+            changed = _write(survey, corrections, _records(source, how), new)
+            sync_file(new)
+            new.replace(path)
+            sync_directory(path.parent)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
+    return changed
+
+
+def _check_copy(source: Any, path: Path) -> None:
+    """Check that `path` can be a copy of the source."""
+    if isinstance(source, str | Path) and _is_same_file(source, path):
+        raise UsageError(
+            expected="another file than the data", found=str(path), where="out", fix="choose another name"
+        )
+    if str(source) == STDIN or isinstance(source, Iterator):
+        raise UsageError(
+            expected="data that can be read twice", found="standard input or an iterator", where="out",
+            fix="save it as a file first",
+        )  # fmt: skip
+
+
+def _records(source: Any, how: Reading) -> Iterator[Record]:
+    return iter_records(
+        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
+        arguments=how.arguments,
+    )  # fmt: skip
+
+
+def _write(survey: DataSurvey, corrections: Corrections, records: Iterable[Record], path: Path) -> int:
+    place_of = dict(zip(survey.rows, range(survey.texts), strict=True))
+    names = [column.name for column in survey.columns] or ["text", "label"]
+    label = survey.label_column or "label"
+    changed = 0
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for number, record in enumerate(records, start=1):
+            fields = dict(record.fields) or {"text": record.text, "label": record.label}
+            if number in place_of and record.text != survey.examples.texts[place_of[number]]:
+                raise DataError(
+                    expected="the data as it was surveyed", found="another text",
+                    where=f"{survey.name}, record {number}", fix="survey it again",
+                )  # fmt: skip
+            if number in corrections:
+                changed += corrections[number] != record.label
+                fields[label] = corrections[number]
+            writer.writerow([text_of(fields.get(name)) for name in names])
+    return changed
+
+
+def _row(value: object) -> int | None:
+    """Return a row number as a spreadsheet may write it ("3", "3.0"); None where it is none."""
+    try:
+        return int(float(text_of(value)))
+    except ValueError:
+        return None
+
+
+def _same(record: Record, survey: DataSurvey, place: int) -> bool:
+    given = [(record.text, survey.examples.texts[place])]
+    given.append((text_of(record.fields["label"]).strip(), survey.examples.labels[place]))
+    return all(_plain(found) == _plain(expected) for found, expected in given)
+
+
+def _plain(cell: str) -> str:
+    """Return a cell without what spreadsheets change: line ends, and the mark of a text."""
+    return "\n".join(cell.splitlines()).removeprefix(_AS_TEXT).strip()
+
+
+def _is_same_file(source: str | Path, path: Path) -> bool:
+    try:
+        return Path(source).expanduser().samefile(path)
+    except OSError:
+        return False

@@ -1,0 +1,191 @@
+"""`survey`: what is in labelled texts, and what is wrong with them, before a model is trained."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from foretell.data.checks import data_notes, similar_labels
+from foretell.data.column_counts import ColumnCounter
+from foretell.data.decode import STDIN, open_bytes
+from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
+from foretell.data.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
+from foretell.data.scripts import script_shares
+from foretell.data.signatures import OLE, PARQUET, ZIP
+from foretell.data.survey import TokenCounter
+from foretell.errors import DataError
+from foretell.surveying.data_survey import RARE, DataSurvey, TokenLengths
+from foretell.surveying.label_check import check_labels
+from foretell.surveying.out_of_fold import Listener
+from foretell.surveying.reading import Reading
+from foretell.text.splitting import splitter
+
+MAX_COUNTED = 2_000_000
+MAX_TEXTS = 10_000
+"""Characters and texts up to which all texts are counted in tokens; of more, a random part of this size."""
+SEED = 0
+_LONGEST = 20
+_READ_AS = re.compile(r": read as (\S+)")
+
+
+def survey(
+    data: Any,
+    y: Any = None,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    valid: Any = None,
+    test: Any = None,
+    check_labels: bool = False,
+    listener: Listener | None = None,
+) -> DataSurvey:
+    """Survey labelled texts: columns, scripts, labels, lengths, repeated texts, likely label errors.
+
+    >>> found = foretell.survey("tickets.csv", check_labels=True)
+    >>> found.label_check.errors[:10]
+    >>> found.save_html("survey.html")
+
+    Args:
+        data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts, [text].
+        y: the label of each text, [text]; None: `data` has the labels.
+        text, label: the names of the columns; None: chosen where they are clear.
+        valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`: their texts
+            are compared with those of `data`. They are only read.
+        check_labels: search for likely label errors too. It fits five linear models, and takes memory.
+        listener: is called with sentences about the check of the labels: first the memory that it needs.
+
+    Raises:
+        DataError: no texts with labels, or a source that cannot be read.
+    """
+    how = Reading(text=text, label=label)
+    parts: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
+    given = {part: source for part, source in parts.items() if source is not None}
+    source = data if y is None else (list(data), list(y))
+    return survey_source(source, how, given, check=check_labels, listener=listener or _nothing)
+
+
+def survey_source(
+    source: Any,
+    how: Reading,
+    parts: dict[Literal["valid", "test"], Any],
+    *,
+    check: bool,
+    listener: Listener,
+) -> DataSurvey:
+    """Survey a source of examples and its other parts; as `survey`."""
+    examples, rows, columns = _read(source, how)
+    others = {part: _other(other, how, part) for part, other in parts.items()}
+    repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
+    labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
+    counter, lengths = _lengths(examples.texts)
+    own = _within(repeats, len(examples))
+    single = round(counter.single * len(examples) / counter.records)
+    return DataSurvey(
+        name=examples.name,
+        columns=columns.columns(),
+        encoding=_encoding(source, examples.notes),
+        examples=examples,
+        rows=rows,
+        labels=labels,
+        rare_labels={label: count for label, count in labels.items() if count < RARE},
+        similar_labels=tuple(map(tuple, similar_labels(labels))),
+        scripts=script_shares(examples.texts),
+        lengths=lengths,
+        repeats=own,
+        conflicts=conflicts(own, examples.labels),
+        overlaps=tuple(_overlaps(repeats, examples, others)),
+        label_check=(
+            check_labels(examples.texts, examples.labels, rows, lengths.total, listener) if check else None
+        ),
+        notes=[*examples.notes, *data_notes(examples, single=single)],
+        label_column=columns.label,
+        source=(source, how),
+    )
+
+
+def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
+    """Return the examples of a source, the record number of each, and the counts of the columns."""
+    columns, notes, rows = ColumnCounter(), list[str](), list[int]()
+    records = iter_records(
+        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
+        notes=notes, arguments=how.arguments,
+    )  # fmt: skip
+    watched = columns.watch(records)
+    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number))
+    if not len(examples):
+        raise DataError(expected="texts with labels", found="none", where=examples.name)
+    return examples, rows, columns
+
+
+def _nothing(_: str) -> None:
+    """Take a sentence that nobody asked for."""
+
+
+def _other(source: Any, how: Reading, part: Literal["valid", "test"]) -> Examples:
+    """Return the examples of another part of a split."""
+    return read_examples(
+        source, text=how.text, label=how.label, format=how.format, part=part, arguments=how.arguments
+    )
+
+
+def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
+    """Count the tokens of texts; of much text, of a random part and of the longest."""
+    counter = TokenCounter(splitter("words", lowercase=True))
+    sizes = np.array([len(text) for text in texts])
+    counted: Sequence[str] = texts
+    if sizes.sum() > MAX_COUNTED or len(texts) > MAX_TEXTS:
+        order = np.random.default_rng(SEED).permutation(len(texts))
+        enough = int(np.searchsorted(np.cumsum(sizes[order]), MAX_COUNTED)) + 1
+        counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
+    counter.add(counted)
+    total = sum(length * count for length, count in counter.lengths.items())
+    longest = TokenCounter(splitter("words", lowercase=True))
+    longest.add(texts[place] for place in np.argsort(-sizes, kind="stable")[:_LONGEST].tolist())
+    return counter, TokenLengths(
+        texts=len(counted),
+        median=counter.percentile(0.5),
+        p95=counter.percentile(0.95),
+        max=max(max(counter.lengths), max(longest.lengths)),
+        total=total if len(counted) == len(texts) else round(total / len(counted) * len(texts)),
+        distinct=len(counter.vocabulary),
+        counts=dict(counter.lengths),
+    )
+
+
+def _within(repeats: Repeats, n_texts: int) -> Repeats:
+    """Return the repeats among the first texts alone."""
+    groups = (
+        tuple(tuple(place for place in group if place < n_texts) for group in found)
+        for found in (repeats.equal, repeats.near)
+    )
+    equal, near = (tuple(group for group in found if len(group) > 1) for found in groups)
+    return Repeats(equal, near)
+
+
+def _overlaps(repeats: Repeats, train: Examples, others: dict[Any, Examples]) -> list[Overlap]:
+    found = []
+    first = len(train)
+    known = set(train.labels)
+    for part, examples in others.items():
+        new = sorted(set(examples.labels) - known)
+        last = first + len(examples)
+        found.append(overlap(repeats, first, last, len(train), part=part, name=examples.name, new_labels=new))
+        first = last
+    return found
+
+
+def _encoding(source: Any, notes: list[str]) -> str | None:
+    """Return the encoding of a file of text; None where the source is none, or cannot be read again."""
+    for note in notes:
+        if found := _READ_AS.search(note):
+            return found[1]
+    if not isinstance(source, str | Path) or str(source) == STDIN or not Path(source).expanduser().is_file():
+        return None
+    with open_bytes(source) as raw:
+        start = raw.peek(len(OLE))
+    return None if start.startswith((PARQUET, ZIP, OLE)) else "UTF-8"

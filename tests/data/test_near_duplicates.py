@@ -1,0 +1,70 @@
+"""Near-duplicates: never a false pair, and as many true ones as brute force finds."""
+
+from __future__ import annotations
+
+import random
+from itertools import combinations
+
+import pytest
+
+from foretell.data.near_duplicates import SHINGLE, near_duplicates
+
+WORDS = [f"{a}{b}{c}" for a in "bdfglmprst" for b in "aeiou" for c in "bdgklmnrst"]
+
+
+def shingles(text: bytes) -> set[bytes]:
+    return {text[i : i + SHINGLE] for i in range(len(text) - SHINGLE + 1)}
+
+
+def jaccard(one: bytes, other: bytes) -> float:
+    a, b = shingles(one), shingles(other)
+    return len(a & b) / len(a | b)
+
+
+def texts_with_copies(n: int, words: int, seed: int) -> list[bytes]:
+    """Random texts, and a copy of each in which one word is another."""
+    rng = random.Random(seed)
+    found = []
+    for _ in range(n):
+        text = rng.choices(WORDS, k=words)
+        copy = text.copy()
+        copy[rng.randrange(words)] = "zzz"
+        found += [" ".join(text).encode(), " ".join(copy).encode()]
+    rng.shuffle(found)
+    return found
+
+
+def test_copies_with_a_changed_word_are_found_and_nothing_else() -> None:
+    texts = texts_with_copies(150, 60, 1)
+    groups = near_duplicates(texts)
+    assert len(groups) == 150
+    assert all(len(group) == 2 and jaccard(*(texts[place] for place in group)) >= 0.8 for group in groups)
+    assert all(group == sorted(group) for group in groups)
+
+
+def test_brute_force_finds_hardly_more() -> None:
+    texts = texts_with_copies(60, 25, 2)
+    true = {pair for pair in combinations(range(len(texts)), 2) if jaccard(*(texts[i] for i in pair)) >= 0.7}
+    groups = near_duplicates(texts, 0.7)
+    found = {pair for group in groups for pair in combinations(group, 2)}
+    assert found <= true
+    assert len(found) >= 0.95 * len(true) > 30
+
+
+def test_a_text_is_not_compared_with_its_neighbour_across_the_boundary() -> None:
+    assert near_duplicates([b"abcdefgh", b"ijklmnop", b"short", b""]) == []
+    assert near_duplicates([]) == []
+    assert near_duplicates([b"one text alone here"]) == []
+
+
+def test_many_copies_are_one_group() -> None:
+    body = " ".join(random.Random(3).choices(WORDS, k=80))
+    texts = [f"{body} {i:03}".encode() for i in range(40)]
+    assert near_duplicates([b"something else entirely, not a copy", *texts]) == [list(range(1, 41))]
+
+
+@pytest.mark.parametrize("similarity", [0.8, 0.95])
+def test_the_similarity_is_a_bound(similarity: float) -> None:
+    text = " ".join(random.Random(4).choices(WORDS, k=100))
+    texts = [text.encode(), text.replace(text[200:240], "y" * 40, 1).encode()]
+    assert bool(near_duplicates(texts, similarity)) == (jaccard(*texts) >= similarity)

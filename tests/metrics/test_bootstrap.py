@@ -1,0 +1,91 @@
+"""Confidence intervals: against a slow bootstrap, against the binomial, and the cases without a width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
+from foretell.metrics.bootstrap import interval, label_intervals, probability_intervals, resamples
+
+NAMES = ["a", "b", "c"]
+
+
+def sample(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """True labels, and probabilities of three labels that are often right."""
+    random = np.random.default_rng(seed)
+    true = random.integers(0, 3, n)
+    probabilities = random.dirichlet([0.5, 0.5, 0.5], n)
+    probabilities[np.arange(n), true] += 0.4
+    return true, probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def test_the_intervals_are_those_of_the_figures_of_each_resample() -> None:
+    true, probabilities = sample(60)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    threshold = coverage_curve(confidence, predicted == true)[-1]["threshold"]
+    drawn = np.concatenate(list(resamples(60)))
+    assert drawn.shape == (1000, 60)
+    reports = [label_figures(true[rows], predicted[rows], NAMES) for rows in drawn]
+    found = label_intervals(true, predicted, NAMES)
+    for key in ("accuracy", "macro_f1"):
+        assert found[key] == pytest.approx(np.quantile([each[key] for each in reports], [0.025, 0.975]))
+    recall = [each["labels"]["b"]["recall"] for each in reports]
+    assert found["labels"]["b"]["recall"] == pytest.approx(np.quantile(recall, [0.025, 0.975]))
+    others = probability_intervals(true, probabilities, [threshold])
+    losses = [log_loss(true[rows], probabilities[rows]) for rows in drawn]
+    assert others["log_loss"] == pytest.approx(np.quantile(losses, [0.025, 0.975]))
+    errors = [calibration_error(confidence[rows], predicted[rows] == true[rows]) for rows in drawn]
+    figure = calibration_error(confidence, predicted == true)
+    low, high = np.quantile(errors, [0.025, 0.975])
+    expected = [max(2 * figure - high, 0), max(2 * figure - low, 0)]
+    assert others["calibration_error"] == pytest.approx(expected)
+    answered = [confidence[rows] >= threshold for rows in drawn]
+    right = [(predicted == true)[rows][kept].mean() for rows, kept in zip(drawn, answered, strict=True)]
+    assert others["coverage"][0]["accuracy"] == pytest.approx(np.quantile(right, [0.025, 0.975]))
+    assert others["coverage"][0]["coverage"] == pytest.approx(
+        np.quantile([kept.mean() for kept in answered], [0.025, 0.975])
+    )
+
+
+def test_the_interval_of_an_accuracy_is_close_to_the_binomial_one() -> None:
+    true = np.zeros(400, np.int64)
+    predicted = np.where(np.arange(400) < 320, 0, 1)
+    exact = stats.binomtest(320, 400).proportion_ci(method="wilson")
+    assert label_intervals(true, predicted, NAMES)["accuracy"] == pytest.approx(list(exact), abs=0.01)
+
+
+def test_the_interval_covers_the_true_accuracy_as_often_as_it_claims() -> None:
+    random = np.random.default_rng(0)
+    hits = 0
+    for _ in range(200):
+        right = random.random(100) < 0.8
+        low, high = label_intervals(np.zeros(100, np.int64), np.where(right, 0, 1), NAMES)["accuracy"]
+        hits += low <= 0.8 <= high
+    assert 0.9 <= hits / 200 <= 0.99
+
+
+def test_the_same_texts_give_the_same_intervals() -> None:
+    true, probabilities = sample(50)
+    assert probability_intervals(true, probabilities) == probability_intervals(true, probabilities)
+
+
+def test_figures_that_are_undefined_have_no_interval() -> None:
+    found = label_intervals(np.array([0, 0, 1]), np.array([0, 0, 0]), NAMES)["labels"]
+    assert found["c"] == {"precision": None, "recall": None, "f1": None}
+    assert found["b"]["precision"] is None
+    assert found["b"]["recall"] == [0, 0]
+    assert interval(np.array([np.nan, 1.0])) == [1, 1]
+
+
+def test_a_label_that_the_model_lacks_leaves_out_the_log_loss() -> None:
+    found = probability_intervals(np.array([0, 2]), np.array([[0.9, 0.1], [0.4, 0.6]]))
+    assert found["log_loss"] is None
+    assert found["calibration_error"][1] > 0
+
+
+def test_many_labels_are_counted_in_smaller_blocks() -> None:
+    assert next(iter(resamples(10, 1 << 20))).shape == (2, 10)
+    blocks = np.concatenate(list(resamples(10, 1 << 20)))
+    assert (blocks == np.concatenate(list(resamples(10)))).all()

@@ -1,0 +1,115 @@
+"""survey: a messy file and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import foretell
+from foretell.errors import DataError, UsageError
+from foretell.surveying import survey as module
+
+LONG = "it was a long and rather winding story about a river, a mill and two old friends who met again"
+MESSY = [
+    ("Good thing", "pos", "web"), ("good  THING", "neg", "web"), ("", "pos", "mail"), (LONG, "pos", ""),
+    (LONG.replace("old", "odd"), "pos", "mail"), ("Plötzlich schön", "Pos", "web"), ("lost", "", "web"),
+    *((f"fine number {i}", "pos", "web") for i in range(10)),
+    *((f"bad number {i}", "neg", "") for i in range(10)),
+]  # fmt: skip
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    path = tmp_path / "messy.csv"
+    path.write_bytes(
+        "".join(f'"{a}",{b},{c}\n' for a, b, c in [("body", "label", "source"), *MESSY]).encode("cp1252")
+    )
+    return path
+
+
+def test_a_messy_file(messy: Path) -> None:
+    found = foretell.survey(messy)
+    assert (found.texts, found.examples.dropped) == (
+        25, {"an empty text": 1, "no label (empty or NaN)": 1},
+    )  # fmt: skip
+    assert found.encoding == "cp1252"
+    assert [(each.name, each.empty, each.role) for each in found.columns] == [
+        ("body", 1, "text"), ("label", 1, "label"), ("source", 11, ""),
+    ]  # fmt: skip
+    assert found.labels == {"pos": 13, "neg": 11, "Pos": 1}
+    assert found.rare_labels == {"Pos": 1}
+    assert found.similar_labels == (("Pos", "pos"),)
+    assert list(found.scripts) == ["Latin"]
+    assert (found.lengths.texts, found.lengths.median, found.lengths.max) == (25, 3, 21)
+    assert [found.rows_of(each.places) for each in found.conflicts] == [[1, 2]]
+    assert [found.rows_of(group) for group in found.repeats.near] == [[4, 5]]
+    assert found.label_check is None
+    plain = json.loads(json.dumps(found.to_dict()))
+    assert plain["duplicates"] == {"texts": 1, "groups": [[1, 2]]}
+    assert plain["conflicts"] == {"texts": 1, "groups": [{"rows": [1, 2], "labels": {"pos": 1, "neg": 1}}]}
+    assert plain["near_duplicates"]["groups"] == [[4, 5]]
+
+
+def test_parts_of_a_split_are_compared(messy: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text(
+        f"body,label,source\nGOOD thing,pos,x\n{LONG.upper()}!,pos,x\nnew,odd,x\n".replace(
+            ", A", " A"
+        ).replace("RIVER,", "RIVER")
+    )
+    found = foretell.survey(
+        messy, test=tmp_path / "test.csv", valid=(["lost", "fine number 3"], ["pos", "pos"])
+    )
+    by_part = {each.part: each for each in found.overlaps}
+    assert (by_part["test"].equal, by_part["test"].near, by_part["test"].new_labels) == (1, 1, ("odd",))
+    assert (by_part["valid"].texts, by_part["valid"].equal) == (2, 1)
+    # Texts of other parts are no duplicates of the data.
+    assert found.repeats.duplicates == 1
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_python_gives_lists_and_tables(as_frame: bool) -> None:
+    texts, labels = ["good one", "bad two", "good three"], [1, 0, 1]
+    source: Any = pd.DataFrame({"text": texts, "label": labels}) if as_frame else texts
+    found = foretell.survey(source, None if as_frame else labels)
+    assert found.labels == {"1": 2, "0": 1}
+    assert found.encoding is None
+
+
+def test_of_much_text_a_part_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{'word ' * (i % 7 + 1)}{i}" for i in range(400)] + ["word " * 500]
+    labels = ["a", "b"] * 200 + ["a"]
+    whole = foretell.survey(texts, labels).lengths
+    monkeypatch.setattr(module, "MAX_COUNTED", 4000)
+    part = foretell.survey(texts, labels).lengths
+    assert whole.texts == 401
+    assert part.texts < 300
+    assert part.max == whole.max == 500
+    assert abs(part.median - whole.median) <= 1
+    assert part.total == pytest.approx(whole.total, rel=0.5)
+
+
+def test_the_page_is_whole_and_safe(messy: Path, tmp_path: Path) -> None:
+    texts = ["<script>alert(1)</script> \u202e", "fine \x1b[31m", *(f"text {i}" for i in range(30))]
+    found = foretell.survey(texts, ["<b>", "</svg>", *["a", "b"] * 15], check_labels=True)
+    found.save_html(tmp_path / "survey.html")
+    page = (tmp_path / "survey.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "\x1b" not in page
+    assert page.count("</svg>") == page.count("<svg") == 3
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+    foretell.survey(messy).save_html(tmp_path / "survey.html")
+    assert "The same text with different labels" in (tmp_path / "survey.html").read_text(encoding="utf-8")
+
+
+def test_nothing_to_survey_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n,x\n")
+    with pytest.raises(DataError, match=r"a\.csv: expected texts with labels, found none"):
+        foretell.survey(tmp_path / "a.csv")
+    with pytest.raises(UsageError, match="check_labels=True"):
+        foretell.survey(["a", "b"], [0, 1]).write_corrected(tmp_path / "clean.csv")

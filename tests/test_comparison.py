@@ -1,0 +1,88 @@
+"""compare: two classifiers on the same texts, of any kind that gives probabilities."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import foretell
+from foretell.comparison import comparison
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.data.examples import Examples
+from foretell.errors import DataError, UsageError
+from foretell.text_classifier import TextClassifier
+from tests.builders import write_random
+
+TEXTS = ["good", "bad", "fine", "awful", "great", "dull"]
+LABELS = ["pos", "neg", "pos", "neg", "pos", "neg"]
+SMALL: dict[str, Any] = {"embedding_size": 4, "units": 4}
+
+
+def rows(*positive: float) -> np.ndarray:
+    return np.array([[1 - p, p] for p in positive])
+
+
+def test_the_figures_the_test_and_the_texts_that_differ() -> None:
+    a, b = rows(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), rows(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
+    found = comparison(Examples(TEXTS, LABELS), a, b, ["neg", "pos"])
+    assert (found.texts, found.a["accuracy"], found.b["accuracy"]) == (6, 5 / 6, 4 / 6)
+    assert found.differences["accuracy"]["difference"] == pytest.approx(-1 / 6)
+    assert found.mcnemar == {"only_a_right": 2, "only_b_right": 1, "p_value": 1.0}
+    assert [(each.text, each.a, each.b, each.right) for each in found.differ] == [
+        ("dull", "neg", "pos", "a"), ("bad", "neg", "pos", "a"), ("fine", "neg", "pos", "b"),
+    ]  # fmt: skip
+    assert json.loads(json.dumps(found.to_dict()))["differ"][0]["probability_b"] == pytest.approx(0.9)
+
+
+def test_three_labels_may_differ_where_neither_is_right() -> None:
+    a, b = np.array([[0.8, 0.1, 0.1]]), np.array([[0.1, 0.8, 0.1]])
+    found = comparison(Examples(["text"], ["z"]), a, b, ["x", "y", "z"])
+    assert [each.right for each in found.differ] == ["neither"]
+    assert found.mcnemar["p_value"] == 1
+
+
+def test_a_model_directory_a_classifier_and_scikit_learn_compare(tmp_path: Any) -> None:
+    path = write_random(tmp_path / "model", LabelsSettings(**SMALL), ["neg", "pos"])
+    pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
+    loaded = TextClassifier.load(path)
+    found = foretell.compare(path, loaded, (TEXTS, LABELS))
+    assert found.differ == ()
+    assert found.differences["accuracy"] == {"difference": 0, "interval": [0, 0]}
+    against = foretell.compare(loaded, pipeline, TEXTS, LABELS)
+    assert against.b["accuracy"] == 1
+    assert against.a["accuracy"] == np.mean(np.array(loaded.predict(TEXTS)) == LABELS)
+
+
+def test_columns_are_matched_by_name_and_labels_keep_no_type() -> None:
+    class Numbered:
+        classes_ = np.array([10, 9])
+
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            return np.tile([0.9, 0.1], (len(texts), 1))
+
+    other = Numbered()
+    other.classes_ = np.array([9, 10])
+    found = foretell.compare(Numbered(), other, ["a", "b"], [10, 9])
+    assert [(each.a, each.b) for each in found.differ] == [("10", "9"), ("10", "9")]
+
+
+def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
+    labels = write_random(tmp_path / "labels", LabelsSettings(**SMALL), ["neg", "pos"])
+    others = write_random(tmp_path / "others", LabelsSettings(**SMALL), ["neg", "odd"])
+    words = write_random(tmp_path / "words", WordsSettings(**SMALL))
+    with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
+        foretell.compare(labels, words, (TEXTS, LABELS))
+    with pytest.raises(UsageError, match=r"the same labels .*neg, pos\), found neg, odd"):
+        foretell.compare(labels, others, (TEXTS, LABELS))
+    with pytest.raises(UsageError, match="b: expected a model directory for labels, or a fitted classifier"):
+        foretell.compare(labels, foretell.load(words), (TEXTS, LABELS))
+    with pytest.raises(DataError, match=r"the labels of the models \(neg, pos\), found 1, 2"):
+        foretell.compare(labels, labels, ["a", "b"], [1, 2])
+    with pytest.raises(DataError, match="at least one text"):
+        comparison(Examples([], []), rows(), rows(), ["neg", "pos"])
