@@ -2,7 +2,7 @@
 
 `tests/fixtures/model_format_2_*` were written with random weights; the answers beside them are what that
 version gave. Their text has words, apostrophes, Han characters and an emoji of several code points, since the
-rules that split texts into tokens are a part of the format. A later version must pass with the files unchanged.
+rules that split texts into tokens are part of the format. A later version must pass with the files unchanged.
 """
 
 from __future__ import annotations
