@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -74,6 +75,10 @@ def _server() -> subprocess.Popen[str]:
 def _run(request: dict[str, Any]) -> None:
     """Be the child: never return."""
     code = 1
+    # As a program has them that a shell starts: the tests may run under nohup, or behind "&".
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     try:
         with Path(request["output"]).open("wb") as output:
             os.dup2(output.fileno(), 1)
