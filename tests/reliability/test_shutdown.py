@@ -37,8 +37,9 @@ def test_what_was_accepted_is_answered(tmp_path: Path, count: int) -> None:
             after = chance.uniform(0.3, 2.0)
             seconds, sent, answers = asyncio.run(end(service, after, number, n_expensive))
         slowest = max(slowest, seconds)
-        for answer in answers:
-            assert answer.status or answer.sent > sent - MARGIN, "accepted, and not answered"
+        for content, answer in answers:
+            told = content[:40], round(answer.sent - sent, 2), round(answer.seconds, 2)
+            assert answer.status or answer.sent > sent - MARGIN, f"accepted, and not answered: {told}"
             outcomes[f"{answer.status} {answer.code()}"] += 1
     report("SIGTERM", signals=count, slowest=f"{slowest:.1f} s", **outcomes)
     assert set(outcomes) <= {"200 ", "503 stopping", "503 timeout", "429 queue_full", "0 "}
@@ -47,21 +48,22 @@ def test_what_was_accepted_is_answered(tmp_path: Path, count: int) -> None:
 
 async def end(
     service: ServiceProcess, after: float, number: int, n_expensive: int
-) -> tuple[float, float, list[Answer]]:
+) -> tuple[float, float, list[tuple[bytes, Answer]]]:
     """Send requests by 24 clients, expensive ones by some of them, and SIGTERM after some seconds.
 
     Returns:
-        The seconds until the process has ended, when the signal was sent, and all answers.
+        The seconds until the process has ended, when the signal was sent, and all requests with answers.
     """
-    answers: list[Answer] = []
+    answers: list[tuple[bytes, Answer]] = []
 
     async def work(index: int) -> None:
         async with Client(service.address) as client:
             for turn in itertools.count(index):
                 # The expensive ones are made before: that takes a while.
                 content = bodies[index] if index < n_expensive else usual(turn + number)
-                answers.append(await client.ask(content))
-                if not answers[-1].status:
+                answer = await client.ask(content)
+                answers.append((content, answer))
+                if not answer.status:
                     return
 
     bodies = [expensive(index + number) for index in range(n_expensive)]
