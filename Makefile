@@ -67,7 +67,7 @@ $(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
 bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
 	$(BIN)/python -m bench $(BENCH)
 
-soak: install  ## long tests: interrupts at random moments, a gigabyte of text
+soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
