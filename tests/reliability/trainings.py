@@ -103,7 +103,7 @@ def _note(out: str, stage: str) -> None:
 
 def _words(options: TrainOptions, minutes: float) -> None:
     rng = np.random.default_rng(0)
-    drawn = [f"w{k}" for k in rng.zipf(1.3, 30_000) % 2_000]
+    drawn = [f"w{k}" for k in rng.zipf(1.3, 15_000) % 2_000]
     corpus = Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, len(drawn), 20)])
     settings = WordsSettings(
         embedding_size=16, units=16, streams=8, window=20, epochs=2, min_steps=1, valid_fraction=0.2,
