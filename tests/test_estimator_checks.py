@@ -17,7 +17,9 @@ pytest.importorskip("tensorflow")
 from foretell import TextClassifier
 
 # One epoch: each costs a tenth of a second, however few its steps are.
-TINY: dict[str, Any] = {"units": 4, "embedding_size": 8, "epochs": 1, "batch_size": 8, "learning_rate": 0.05}
+TINY: dict[str, Any] = {
+    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 8, "learning_rate": 0.05,
+}  # fmt: skip
 
 
 class NumbersAsText(TextClassifier):
