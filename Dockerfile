@@ -7,8 +7,9 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /source
-RUN pip install --no-cache-dir --disable-pip-version-check "uv>=0.8"
 COPY pyproject.toml requirements.lock README.md LICENSE ./
+RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock >uv.txt \
+    && pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r uv.txt
 COPY foretell ./foretell
 # The versions that the tests have seen.
 RUN python -m venv --without-pip /opt/foretell \

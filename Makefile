@@ -25,7 +25,8 @@ $(VENV)/.installed: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "expected Python's venv module, found $(PYTHON) without it; on Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV) with $$($(PYTHON) --version) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' $(LOCK))"
+	@test -x $(BIN)/uv || { sed -n '/^uv==/,/[^\]$$/p' $(LOCK) >$(VENV)/uv.txt && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt; }
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $(LOCK)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -66,7 +67,7 @@ $(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
 bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
 	$(BIN)/python -m bench $(BENCH)
 
-soak: install  ## long tests: interrupts at random moments, a gigabyte of text
+soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)

@@ -84,11 +84,22 @@ class Session:
 
         Raises:
             StoppedError: see `runtime.stopping`.
+            ArtifactError: the graph cannot be computed. With `NOTHING`, ONNX Runtime's own exception.
         """
         check_stopped()
         if os.getpid() != self._pid:
             self._open_again()
-        results: list[Array] = self._session.run(outputs, inputs)
+        try:
+            results: list[Array] = self._session.run(outputs, inputs)
+        except Exception as error:
+            if self._log_level == NOTHING:
+                raise
+            raise ArtifactError(
+                expected="a graph that ONNX Runtime can compute",
+                found=str(error).partition("\n")[0][:300],
+                where=str(self._path),
+                fix="train the model again",
+            ) from error
         return results
 
     def get_inputs(self) -> list[GraphValue]:

@@ -26,12 +26,27 @@ _NEWEST = 0.3
 
 @dataclass
 class _Pending(Generic[Item, Result]):
-    """The items of one request. They may be spread over several batches."""
+    """The items of one request. They may be spread over several batches, which may end in any order."""
 
     items: Sequence[Item]
     answer: asyncio.Future[list[Result]]
-    results: list[Result] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
     n_taken: int = 0
+
+    def add(self, start: int, results: Sequence[Result]) -> None:
+        """Add the results of the items from `start` on; with the last ones, answer."""
+        self.results.update(enumerate(results, start))
+        if len(self.results) == len(self.items) and not self.answer.done():
+            self.answer.set_result([self.results[index] for index in range(len(self.items))])
+
+
+@dataclass(frozen=True)
+class _Part(Generic[Item, Result]):
+    """Items of one request, from `start` on, that are in one batch."""
+
+    pending: _Pending[Item, Result]
+    start: int
+    items: Sequence[Item]
 
 
 class Batcher(Generic[Item, Result]):
@@ -117,33 +132,35 @@ class Batcher(Generic[Item, Result]):
             except TimeoutError:
                 return
 
-    def _take(self) -> list[tuple[_Pending[Item, Result], Sequence[Item]]]:
-        """Take the next batch: for each request, those of its items that are in the batch."""
-        batch: list[tuple[_Pending[Item, Result], Sequence[Item]]] = []
-        room = self._max_batch
+    def _take(self) -> list[_Part[Item, Result]]:
+        """Take the next batch. The requests take turns: one with many items does not delay the others."""
+        batch: list[_Part[Item, Result]] = []
+        room, n_left = self._max_batch, len(self._requests)
         while room and self._requests:
-            first = self._requests[0]
+            pending = self._requests.popleft()
+            start, n_left = pending.n_taken, n_left - 1
             # The items of a cancelled request are skipped.
-            end = len(first.items) if first.answer.done() else first.n_taken + room
-            part = first.items[first.n_taken : end]
-            first.n_taken += len(part)
-            self._n_items -= len(part)
-            if not first.answer.done():
-                room -= len(part)
-                batch.append((first, part))
-            if first.n_taken == len(first.items):
-                self._requests.popleft()
+            share = len(pending.items) if pending.answer.done() else max(1, room // (max(0, n_left) + 1))
+            items = pending.items[start : start + share]
+            pending.n_taken += len(items)
+            self._n_items -= len(items)
+            if pending.answer.done():
+                continue
+            room -= len(items)
+            batch.append(_Part(pending, start, items))
+            if pending.n_taken < len(pending.items):
+                self._requests.append(pending)
         return batch
 
-    async def _answer(self, batch: list[tuple[_Pending[Item, Result], Sequence[Item]]]) -> None:
-        items = [item for _, part in batch for item in part]
+    async def _answer(self, batch: list[_Part[Item, Result]]) -> None:
+        items = [item for part in batch for item in part.items]
         self._expected += _NEWEST * (len(items) - self._expected)
         self._on_batch(len(items))
         began = time.monotonic()
 
         def work() -> list[Result]:
             # A request that has ended needs no answer: the time limit has passed, or its client left.
-            with stops_when(lambda: all(pending.answer.done() for pending, _ in batch)):
+            with stops_when(lambda: all(part.pending.answer.done() for part in batch)):
                 return self._work(items)
 
         try:
@@ -152,21 +169,17 @@ class Batcher(Generic[Item, Result]):
             await self._answer_failed(batch, error)
             return
         self._waiting.record(len(items), time.monotonic() - began)
-        start = 0
-        for pending, part in batch:
-            pending.results += results[start : start + len(part)]
-            start += len(part)
-            if len(pending.results) == len(pending.items) and not pending.answer.done():
-                pending.answer.set_result(pending.results)
+        first = 0
+        for part in batch:
+            part.pending.add(part.start, results[first : first + len(part.items)])
+            first += len(part.items)
 
-    async def _answer_failed(
-        self, batch: list[tuple[_Pending[Item, Result], Sequence[Item]]], error: Exception
-    ) -> None:
+    async def _answer_failed(self, batch: list[_Part[Item, Result]], error: Exception) -> None:
         """Repeat each request alone, so that only the one that fails gets the exception."""
         if len(batch) > 1:
             for alone in batch:
                 await self._answer([alone])
             return
-        pending, _ = batch[0]
-        if not pending.answer.done():
-            pending.answer.set_exception(error)
+        answer = batch[0].pending.answer
+        if not answer.done():
+            answer.set_exception(error)

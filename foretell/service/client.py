@@ -19,14 +19,15 @@ class Client:
 
     Args:
         abort: closes the connection at once and discards what has not been sent.
+        is_reading: whether the client has read most of what was sent.
 
     Attributes:
-        abort: the same function.
+        abort, is_reading: the same functions.
         has_disconnected: whether the connection is closed.
     """
 
-    def __init__(self, abort: Callable[[], None]) -> None:
-        self.abort = abort
+    def __init__(self, abort: Callable[[], None], is_reading: Callable[[], bool]) -> None:
+        self.abort, self.is_reading = abort, is_reading
         self.has_disconnected = False
         self._callback: Callable[[], None] | None = None
 
@@ -51,4 +52,4 @@ class Client:
 def client_of(scope: Mapping[str, Any]) -> Client:
     """Return the client of a request; with another server than ours, one that never disconnects."""
     client = scope.get("extensions", {}).get(EXTENSION)
-    return client if isinstance(client, Client) else Client(lambda: None)
+    return client if isinstance(client, Client) else Client(lambda: None, lambda: True)

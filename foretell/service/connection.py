@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         """Wait for the first request."""
         self.transport = cast(asyncio.Transport, transport)
         self._server.connections.add(self)  # type: ignore[arg-type]
-        self._client = Client(self.transport.abort)
+        self._client = Client(self.transport.abort, self.is_writable)
         self._addresses = {
             "server": _address(self.transport, "sockname"),
             "client": _address(self.transport, "peername"),

@@ -27,6 +27,9 @@ SWITCH_SECONDS = 0.0005
 GRACE_SECONDS = 8.0
 """Seconds in which accepted requests are answered once the service stops; then they get an error."""
 
+_TURNS, _TURN_SECONDS = 10, 0.01
+"""Turns of the event loop in which what has arrived is read. A new connection takes a few."""
+
 TYPED_SECONDS = 2.0
 """Seconds in which those errors must be sent."""
 
@@ -131,6 +134,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what was accepted; what takes longer than the grace period gets a typed error."""
+        # What has arrived is accepted and read first: closed now, it would be lost without an answer.
+        for _ in range(_TURNS):
+            await asyncio.sleep(_TURN_SECONDS)
         end = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._service.give_up)
         try:
             await super().shutdown(sockets)

@@ -9,14 +9,16 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from foretell.service.client import client_of
+from foretell.service.errors import stopping, timed_out
 from foretell.service.logs import add_log_fields
 from foretell.service.state import service_in
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events. They end with the last event, the time limit or the client, whichever comes first.
+    """Server-sent events. They end with the last event, the time limit, the service or the client.
 
-    The time limit also holds for a client that stops reading.
+    At the time limit and at the end of the service, the last event is an error. The time limit also holds for
+    a client that has stopped reading: its connection is cut.
 
     Args:
         events: the events.
@@ -31,13 +33,18 @@ class EventStream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events."""
+        service, client = service_in(scope), client_of(scope)
         try:
-            async with service_in(scope).time_limit():
+            async with service.time_limit():
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            # Without the end that HTTP requires, so that a client which still reads notices.
+            if client.is_reading() and not client.has_disconnected:
+                error = stopping() if service.is_stopping else timed_out(service.limits.seconds)
+                await send({"type": "http.response.body", "body": event(error.to_json())})
+                return
+            # Without the end that HTTP requires: the client must not take what it has for the whole.
             add_log_fields(scope, cut_off=True)
-            client_of(scope).abort()
+            client.abort()
             # The connection is closed in the next step of the event loop.
             await asyncio.sleep(0)
         finally:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
 
-from foretell.cli import main
+from foretell.cli import demo, main
+from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +49,11 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         return Answer(code, captured.out, captured.err)
 
     return go
+
+
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the demo, which reads no settings, train small networks."""
+    changes = {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4}
+    for name, presets in (("WORDS_PRESETS", WORDS_PRESETS), ("LABELS_PRESETS", LABELS_PRESETS)):
+        monkeypatch.setattr(demo, name, {"base": with_changes(presets["base"], changes)})

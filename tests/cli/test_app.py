@@ -98,6 +98,7 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     "example", [e for e in EXAMPLES if "|" not in e and not e.startswith("foretell serve")]
 )
+@pytest.mark.usefixtures("small_demo")
 def test_example(run: Run, example: str) -> None:
     _, *argv = shlex.split(example)
     answer = run(*argv)

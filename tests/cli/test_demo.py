@@ -7,23 +7,12 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run
 
-from foretell.cli import demo
 from foretell.cli.demo import NEW_REVIEWS, PROMPT
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 
-def test_demo_trains_both_jobs_and_predicts(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = with_changes(
-        WORDS_PRESETS["base"], {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4}
-    )
-    labels = with_changes(
-        LABELS_PRESETS["base"], {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4}
-    )
-    monkeypatch.setattr(demo, "WORDS_PRESETS", {"base": words})
-    monkeypatch.setattr(demo, "LABELS_PRESETS", {"base": labels})
+@pytest.mark.usefixtures("small_demo")
+def test_demo_trains_both_jobs_and_predicts(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "models"
     answer = run("demo", "--out", str(out))
     assert answer.code == 0, answer.err

@@ -16,9 +16,14 @@ def sizes(small: int, whole: int, name: str = "count") -> Any:
 
     FORETELL_SOAK_PART, a number from 0 to 1, takes this part of the whole.
     """
-    part = max(small, round(whole * float(os.environ.get("FORETELL_SOAK_PART", "1"))))
+    part = max(small, part_of(whole))
     marks = [pytest.mark.soak, pytest.mark.timeout(SOAK_SECONDS)]
     return pytest.mark.parametrize(name, [small, pytest.param(part, marks=marks, id="whole")])
+
+
+def part_of(whole: int) -> int:
+    """Return the size that is asked for, at least 1."""
+    return max(1, round(whole * float(os.environ.get("FORETELL_SOAK_PART", "1"))))
 
 
 def report(goal: str, **figures: object) -> None:

@@ -18,7 +18,7 @@ import pytest
 from foretell.artifacts.directory import open_verified
 from foretell.errors import ArtifactError, SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.session import MAX_THREADS, Session, Threads, check_threads
+from foretell.runtime.session import ERRORS_ONLY, MAX_THREADS, NOTHING, Session, Threads, check_threads
 from foretell.runtime.words.predictor import WordsRuntime
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -177,3 +177,25 @@ def test_the_number_of_threads() -> None:
     assert check_threads(17) == 17
     with pytest.raises(SettingsError, match="threads: expected at least 1, found 0"):
         check_threads(0)
+
+
+def test_a_graph_that_cannot_be_computed_is_an_error_of_the_model(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [helper.make_node("Reshape", ["ids", "shape"], ["out"])],
+        "main",
+        [helper.make_tensor_value_info("ids", onnx.TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [7])],
+        [helper.make_tensor("shape", onnx.TensorProto.INT64, [1], [7])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    session = Session(path, log_level=ERRORS_ONLY)
+    assert session.run(None, {"ids": np.zeros(7, np.float32)})[0].shape == (7,)
+    with pytest.raises(ArtifactError, match=r"model\.onnx: expected a graph that ONNX Runtime can compute"):
+        session.run(None, {"ids": np.zeros(3, np.float32)})
+    with pytest.raises(Exception, match="Reshape") as caught:
+        Session(path, log_level=NOTHING).run(None, {"ids": np.zeros(3, np.float32)})
+    assert not isinstance(caught.value, ArtifactError)

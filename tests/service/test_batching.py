@@ -145,3 +145,38 @@ def test_waiting_is_adaptive(pool: ThreadPoolExecutor) -> None:
 
 def test_nothing_is_answered_at_once(pool: ThreadPoolExecutor) -> None:
     assert asyncio.run(batcher(Doubling(), pool)([])) == []
+
+
+def test_batches_of_one_request_that_end_in_another_order_change_nothing(pool: ThreadPoolExecutor) -> None:
+    second = threading.Event()
+
+    def work(items: list[int]) -> list[int]:
+        if items == [0]:
+            assert second.wait(10)
+        elif items == [1]:
+            second.set()
+        return [2 * item for item in items]
+
+    async def scene() -> None:
+        call = Batcher(work, pool=pool, waiting=WaitingTexts(100), max_batch=1, concurrency=2)
+        assert await asyncio.gather(call([0, 1, 2, 3]), call([9])) == [[0, 2, 4, 6], [18]]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("max_batch", [1, 8])
+def test_a_request_of_many_items_does_not_delay_the_others(pool: ThreadPoolExecutor, max_batch: int) -> None:
+    async def scene() -> None:
+        work = Doubling()
+        work.go.clear()
+        call = batcher(work, pool, max_batch=max_batch, longest=2000)
+        large = asyncio.create_task(call(range(1000)))
+        await asyncio.sleep(0.02)
+        others = [asyncio.create_task(call([5000 + number, 6000 + number])) for number in range(3)]
+        await asyncio.sleep(0.02)
+        work.go.set()
+        assert await asyncio.gather(*others) == [[10000 + 2 * n, 12000 + 2 * n] for n in range(3)]
+        assert sum(map(len, work.batches)) < 60
+        assert await large == [2 * number for number in range(1000)]
+
+    asyncio.run(scene())

@@ -87,7 +87,7 @@ def test_it_installs_the_service_and_not_the_training(stages: list[list[tuple[st
     installs = " ".join(arguments for stage in stages for keyword, arguments in stage if keyword == "RUN")
     assert '".[serve]"' in installs
     assert "--constraint requirements.lock" in installs
-    assert not re.search(r"\[.*train.*\]|tensorflow", installs)
+    assert not re.search(r"\[[\w,-]*train[\w,-]*\]|tensorflow", installs)
     served = [line for line in requires("foretell") or [] if "extra ==" not in line or "'serve'" in line]
     assert any("fastapi" in line for line in served)
     assert not any(re.match(r"(tensorflow|keras|onnx\b)", line) for line in served)

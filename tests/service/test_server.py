@@ -19,6 +19,7 @@ from service_workplace import Running, running, stuck, until
 
 from foretell.errors import ForetellError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.service.connection import Connection
 from foretell.service.server import bind, url
 
 
@@ -93,6 +94,8 @@ def test_what_takes_longer_than_the_grace_period_gets_a_typed_error(
         assert {each.json()["error"]["code"] for each in answers} == {"stopping"}
         assert not it.service.end_threads(0.1), "they are stuck"
 
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 _SERVE = """
 import sys, time
@@ -184,3 +187,24 @@ def _all(connection: socket.socket) -> bytes:
         # More had been sent than was read.
         pass
     return said
+
+
+def test_a_request_that_has_arrived_and_is_not_read_is_answered(
+    models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service stops on a busy machine, in the turn of its loop in which it makes the connection."""
+    sent, make = threading.Event(), Connection.__init__
+    with running(*models) as it:
+
+        def late(*arguments: Any, **options: Any) -> None:
+            assert sent.wait(10)
+            it.server.stop()
+            # Longer than from one look of the server at `should_exit` to the next.
+            time.sleep(0.2)
+            make(*arguments, **options)
+
+        monkeypatch.setattr(Connection, "__init__", late)
+        with it.connect() as connection:
+            connection.sendall(GET)
+            sent.set()
+            assert _all(connection).endswith(b'{"status":"live"}')

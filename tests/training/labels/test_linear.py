@@ -173,10 +173,11 @@ def test_without_a_held_out_part_both_weigh_the_same(tmp_path):
 
 
 def test_a_time_limit_ends_it_early_with_a_whole_model(tmp_path):
-    settings = with_changes(SETTINGS, {"epochs": 10_000, "minutes": 0.25})
+    settings = with_changes(SETTINGS, {"epochs": 10_000, "minutes": 0.1})
     model = train(examples(), settings, out=tmp_path / "m")
     assert model.metrics["epochs"] < 10_000
-    assert model.metrics["seconds"] < 25
+    # Ten seconds of patience with a machine that other programs use.
+    assert model.metrics["seconds"] < 16
     assert read_model(tmp_path / "m").metrics["steps"] == model.metrics["steps"]
 
 

@@ -190,9 +190,10 @@ def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
 
 
 def test_a_time_limit_ends_it_with_a_whole_model(tmp_path: Path) -> None:
-    limited = with_changes(SMALL, {"epochs": 100_000, "minutes": 0.25, "patience": 0})
+    limited = with_changes(SMALL, {"epochs": 100_000, "minutes": 0.1, "patience": 0})
     model = trained(noisy_corpus(), limited, tmp_path / "m")
-    assert model.metrics["seconds"] < 25
+    # Ten seconds of patience with a machine that other programs use.
+    assert model.metrics["seconds"] < 16
     assert 0 < model.metrics["steps"] < 1_000_000
     assert model.metrics["valid_perplexity"] is not None
 

@@ -1,0 +1,140 @@
+"""Trainings killed and interrupted at random moments of every stage: resumed, they end with the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from forked import Child
+from reliability.sizes import SOAK_SECONDS, part_of, report, sizes
+from reliability.trainings import STAGES
+
+from foretell.artifacts.directory import open_verified
+from foretell.training.checkpoints import Checkpoints
+from foretell.training.run import folder_of
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("numba")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals"),
+    pytest.mark.parametrize("job", STAGES),
+]
+
+MAX_SECONDS = 5.0
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+# What may differ: figures of the time that a training took.
+COMPARED = (
+    "model.safetensors",
+    "model.onnx",
+    "tokenizer.json",
+    "linear.safetensors",
+    "kneser_ney.safetensors",
+)
+
+
+class Trainings:
+    """Trainings of one job in a folder."""
+
+    def __init__(self, job: str, folder: Path) -> None:
+        self.job, self.folder = job, folder
+        self.whole = folder / "whole"
+        assert self._run(self.whole) == 0, self.said()
+        lines = [line.split() for line in Path(f"{self.whole}.stages").read_text().splitlines()]
+        self.seconds = {
+            stage: max(float(at) for name, at in lines if name == stage)
+            - min(float(at) for name, at in lines if name == stage)
+            for stage in STAGES[job]
+        }
+
+    def _run(
+        self, out: Path, resume: bool = False, stage: str = "", seconds: float = 0, number: int = 0
+    ) -> int:
+        given = (self.job, str(out), resume, stage, seconds, number, 0)
+        return Child("reliability.trainings:main", *given, output=self.folder / "output").wait()
+
+    def said(self) -> str:
+        """Return the output of the last training."""
+        return (self.folder / "output").read_text()
+
+    def interrupt(self, out: Path, resume: bool, stage: str, seconds: float, number: int) -> int:
+        """Send a signal some seconds after a stage has begun, and check the end; return the exit code."""
+        sent = Path(f"{out}.sent")
+        sent.unlink(missing_ok=True)
+        code = self._run(out, resume, stage, seconds, number)
+        took = time.monotonic() - float(sent.read_text()) if sent.exists() else 0.0
+        assert took <= MAX_SECONDS
+        if code == 0:
+            return 0
+        said = self.said()
+        assert "Traceback" not in said, said
+        assert code == EXIT_CODES.get(signal.Signals(number), -number), said
+        if number != signal.SIGKILL:
+            assert "resume=True" in said
+        return code
+
+    def check_checkpoint(self, out: Path) -> None:
+        """Check that the run has a valid checkpoint wherever one was announced."""
+        folder = folder_of(out)
+        request = hashlib.sha256((folder / "request.json").read_bytes()).hexdigest()
+        latest = Checkpoints(folder / "checkpoints", request=request).latest()
+        assert latest is not None or "a checkpoint is saved" not in self.said()
+
+    def is_same(self, out: Path) -> bool:
+        """Return whether a model is, bit for bit, the one of the training that was not interrupted."""
+        open_verified(out)
+        names = [name for name in COMPARED if (self.whole / name).exists()]
+        return all((self.whole / name).read_bytes() == (out / name).read_bytes() for name in names)
+
+
+@sizes(1, 10)
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, job: str, count: int) -> None:
+    interrupt_at_random(Trainings(job, tmp_path), [signal.SIGKILL], count)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS)
+def test_a_signal_at_a_random_moment_is_answered_in_time(tmp_path: Path, job: str) -> None:
+    """A few signals to each job are a part of `make test`: tests/training/*/test_signals.py."""
+    interrupt_at_random(Trainings(job, tmp_path), list(EXIT_CODES), part_of(50))
+
+
+def interrupt_at_random(trainings: Trainings, signals: list[signal.Signals], count: int) -> None:
+    """Interrupt so many times, in each stage in turn, each training up to three times; compare all models."""
+    job, folder, chance = trainings.job, trainings.folder, random.Random(count)
+    stages = list(STAGES[job])
+    interrupted: Counter[str] = Counter()
+    n_models = 0
+    while sum(interrupted.values()) < count:
+        out, resume = folder / f"model-{n_models}", False
+        # A training is interrupted up to three times.
+        for _ in range(3):
+            n = sum(interrupted.values())
+            stage = stages[n % len(stages)] if count > 1 else "network"
+            seconds = chance.uniform(0, trainings.seconds[stage])
+            if not trainings.interrupt(out, resume, stage, seconds, signals[n % len(signals)]):
+                break
+            interrupted[stage] += 1
+            # A kill may come after the model was written, or before the run was.
+            if out.exists():
+                break
+            resume = folder_of(out).exists()
+            if resume:
+                trainings.check_checkpoint(out)
+            if sum(interrupted.values()) >= count:
+                break
+        if not out.exists():
+            assert trainings.interrupt(out, resume, "", 0, 0) == 0, trainings.said()
+        assert trainings.is_same(out)
+        n_models += 1
+    report(
+        f"{job} {'/'.join(each.name for each in signals)}",
+        interruptions=sum(interrupted.values()),
+        models=n_models,
+        **interrupted,
+    )

@@ -1,0 +1,132 @@
+"""The service under load: many clients, one that sends the most expensive requests, and slow connections."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from collections.abc import Iterator
+
+import pytest
+from reliability.clients import Answer, Client, ask_evenly, percentile, statuses
+from reliability.processes import ServiceProcess, serving
+from reliability.requests import KINDS_OF_EXPENSIVE, expensive, usual, write_served
+from reliability.sizes import report, sizes
+from service_workplace import until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
+
+SECONDS_EACH = 0.006
+"""The pace: 10,000 requests in a minute."""
+
+WARM = 500
+"""Requests before memory is measured."""
+
+SLOW = 250
+"""Slow connections."""
+
+
+def max_p99(count: int) -> float:
+    """Return the seconds in which 99 % of the answers must come: 1, and more beside the other tests."""
+    return 1.0 if count >= 1_000 else 10.0
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    folder = tmp_path_factory.mktemp("load")
+    with serving(folder, *write_served(folder, units=32)) as it:
+        yield it
+
+
+def ask_usual(service: ServiceProcess, requests: int, clients: int) -> list[Answer]:
+    return asyncio.run(_usual(service, requests, clients))
+
+
+async def _usual(service: ServiceProcess, requests: int, clients: int) -> list[Answer]:
+    return await ask_evenly(
+        service.address, usual, clients=clients, requests=requests, seconds=SECONDS_EACH * requests
+    )
+
+
+@sizes(240, 10_000)
+def test_many_clients_get_answers_and_memory_does_not_grow(service: ServiceProcess, count: int) -> None:
+    clients = min(200, count // 4)
+    ask_usual(service, min(count, WARM), clients)
+    before = service.megabytes()
+    answers = ask_usual(service, count, clients)
+    growth = service.megabytes() - before
+    report(
+        "many clients", requests=count, clients=clients, p99=f"{percentile(answers, 0.99):.3f} s",
+        growth=f"{growth:.1f} MB",
+    )  # fmt: skip
+    assert statuses(answers) == {"200": count}
+    assert growth <= 32
+
+
+@sizes(120, 10_000)
+def test_expensive_requests_do_not_delay_the_others(service: ServiceProcess, count: int) -> None:
+    spent: list[Answer] = []
+
+    async def send_expensive() -> None:
+        async with Client(service.address) as client:
+            for number in itertools.count():
+                spent.append(await client.ask(expensive(number)))
+
+    async def both() -> list[Answer]:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(send_expensive())
+            await asyncio.sleep(0.2)
+            answers = await _usual(service, count, min(200, count // 4))
+            task.cancel()
+        return answers
+
+    answers = asyncio.run(both())
+    report(
+        "beside expensive requests", requests=count, p50=f"{percentile(answers, 0.5):.3f} s",
+        p99=f"{percentile(answers, 0.99):.3f} s", slowest=f"{percentile(answers, 1):.3f} s",
+        expensive=statuses(spent), memory=f"{service.megabytes():.0f} MB",
+    )  # fmt: skip
+    assert statuses(answers) == {"200": count}
+    assert set(statuses(spent)) <= {"200", "503 timeout"}
+    assert percentile(answers, 0.99) <= max_p99(count)
+    assert len(spent) >= KINDS_OF_EXPENSIVE or count < 10_000
+
+
+@sizes(100, 5_000)
+def test_slow_connections_do_not_delay_the_others(service: ServiceProcess, count: int) -> None:
+    whole = expensive(0)
+
+    async def slow(number: int) -> None:
+        """Send nothing, a head, a body byte by byte, or requests whose answers are not read."""
+        kind = number % 4
+        while True:
+            _, writer = await asyncio.open_connection(*service.address, limit=1)
+            try:
+                writer.write((b"", usual(0)[:30], whole[:200], usual(1) * 50)[kind])
+                for at in range(200, len(whole)):
+                    await asyncio.sleep(0.5)
+                    if kind in (1, 2):
+                        writer.write(whole[at : at + 1])
+                    await writer.drain()
+            except OSError:
+                # The service has closed it.
+                continue
+            finally:
+                writer.transport.abort()
+
+    async def beside() -> list[Answer]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(slow(number)) for number in range(SLOW)]
+            await asyncio.to_thread(until, lambda: service.open_files() >= SLOW)
+            answers = await _usual(service, count, 10)
+            for task in tasks:
+                task.cancel()
+        return answers
+
+    answers = asyncio.run(beside())
+    report(
+        "slow connections", connections=SLOW, requests=count, p99=f"{percentile(answers, 0.99):.4f} s",
+        slowest=f"{percentile(answers, 1):.4f} s",
+    )  # fmt: skip
+    assert statuses(answers) == {"200": count}
+    assert percentile(answers, 0.99) <= max_p99(count)
