@@ -42,9 +42,12 @@ export class TextScore {
     const max = Math.min(before.length, text.trimEnd().length);
     let offset = 0;
     while (offset < max && before[offset] === text[offset]) offset++;
-    while (offset && !WHITE_SPACE.test(text[offset - 1])) offset--;
-    // A token may begin with the space before it.
-    if (offset) offset--;
+    // Before white space every word and token is complete. Elsewhere the last one may change, with the space before it.
+    const isBoundary = WHITE_SPACE.test(text[offset] ?? "") && WHITE_SPACE.test(before[offset] ?? " ");
+    if (!isBoundary) {
+      while (offset && !WHITE_SPACE.test(text[offset - 1])) offset--;
+      if (offset) offset--;
+    }
     const limit = codePoints(text.slice(0, offset));
     this.#by = by;
     this.#text = text.slice(0, offset);
