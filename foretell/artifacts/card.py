@@ -98,13 +98,18 @@ _KNESER_NEY_FILE = f"""\
 """
 
 
+def _unit(settings: Settings) -> str:
+    """Return what the model reads one of at a step; a token of an open vocabulary is not a word."""
+    return "token" if settings.has_open_vocabulary else "word"
+
+
 def _limits(model: Model) -> str:
-    unknown, unit = "All words outside its vocabulary are one unknown word.", "words"
-    if model.tokenizer.is_open:
+    unknown = "All words outside its vocabulary are one unknown word."
+    if model.settings.has_open_vocabulary:
         unknown = (
             "No word is unknown to it. It has learned nothing of characters that its training text lacks."
         )
-        unit = "tokens"
+    unit = f"{_unit(model.settings)}s"
     return _LIMITS[model.job].format(unknown=unknown, unit=unit, **to_dict(model.settings))
 
 
@@ -120,7 +125,7 @@ def _header(model: Model) -> str:
 
 def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.require_weights().values())
-    unit = "token" if model.tokenizer.is_open else "word"
+    unit = _unit(model.settings)
     facts = f"{n_weights:,} weights, {model.tokenizer.size:,} {unit} ids"
     if model.job == "words":
         text = (
@@ -141,13 +146,14 @@ def _kneser_ney(model: Model) -> str:
     kneser_ney, interpolation = model.kneser_ney, model.interpolation
     if kneser_ney is None:
         return ""
-    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} words"
+    unit = _unit(model.settings)
+    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s"
     text = f"\nA Kneser–Ney model ({n_grams}) is a part of it. "
     if interpolation is not None:
         of_lengths = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
         text += (
-            "A word's probability is the weighted mean of the network's and the Kneser–Ney model's. The "
-            f"latter's weight is {of_lengths} for contexts of 0 to {kneser_ney.order - 1} counted words. "
+            f"A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
+            f"latter's weight is {of_lengths} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s. "
         )
     return f"{text}Training with `--no-kneser-ney` leaves it out.\n"
 
@@ -156,7 +162,7 @@ def _linear(model: Model) -> str:
     """Return the paragraph on the linear model, its weight and its accuracy."""
     if model.linear is None:
         return ""
-    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} words"
+    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {_unit(model.settings)}s"
     text = f"\nAn n-gram linear model ({n_grams}) is a part of it. "
     if model.ensemble.linear:
         offsets = ", with an offset for each label" if model.ensemble.offsets else ""
@@ -193,7 +199,7 @@ def _network(settings: Settings) -> str:
     before = (
         f"A convolution of {settings.filters:,} filters, then an" if settings.traits.has_convolution else "An"
     )
-    return f"{before} LSTM of {units} over {settings.length:,} words"
+    return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 
 def _use(model: Model, name: str) -> str:
