@@ -7,6 +7,8 @@ draws with its range. With all labels nothing is left for unlabelled texts.
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
+python -m bench few_labels --development --systems foretell --tokens subword
+    test on the records of the training part that are not labelled, with other tokens
 """
 
 from __future__ import annotations
@@ -78,6 +80,10 @@ def main() -> None:
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
     parser.add_argument("--systems", nargs="+", default=systems, choices=systems)
     parser.add_argument("--preset", default="base", help="of foretell (default: base)")
+    parser.add_argument(
+        "--tokens", default="words", help="of foretell (default: words); subword:4000 sets the vocabulary"
+    )
+    parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(PEERS[name].package for name in options.systems if name in PEERS)
     archive("few-labels.zip")
@@ -88,7 +94,7 @@ def main() -> None:
     for size in options.sizes:
         rows = []
         for name in options.sets:
-            rows.append(_row(name, size, options.systems, options.draws, options.preset))
+            rows.append(_row(name, size, options))
             cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in rows[-1].values()]
             results.add(name, size, *cells, draws=_plain(rows[-1]))
         if len(rows) > 1:
@@ -119,16 +125,16 @@ Row = dict[str, list[Tested]]
 """System to its draws; none where there is nothing to measure."""
 
 
-def _row(name: str, size: str, systems: Sequence[str], draws: Sequence[int], preset: str) -> Row:
+def _row(name: str, size: str, options: argparse.Namespace) -> Row:
     whole, row = few_labels(name), Row()
-    for system in systems:
+    for system in options.systems:
         row[system] = []
-        for seed in _measured_draws(system, size, draws):
-            data = draw(whole, size, seed)
+        for seed in _measured_draws(system, size, options.draws):
+            data = draw(whole, size, seed, is_development=options.development)
             if system in PEERS:
                 tested = _of_peer(system, data, seed)
             else:
-                tested = _of_foretell(system, name, data, seed, preset)
+                tested = _of_foretell(system, name, data, seed, options)
             row[system].append(tested)
             line = f"{name}, {size}, {system}, draw {seed}: {tested.accuracy:.2%}, {tested.seconds:.0f} s"
             print(line, file=sys.stderr)
@@ -144,18 +150,19 @@ def _measured_draws(system: str, size: str, draws: Sequence[int]) -> Sequence[in
     return () if FORETELL[system] else draws
 
 
-def draw(whole: DataSet, size: str, seed: int) -> DataSet:
+def draw(whole: DataSet, size: str, seed: int, *, is_development: bool = False) -> DataSet:
     """Return a draw: `size` labelled records for training, and the texts of the others without their labels.
 
     Args:
         whole: the set.
         size: how many records are labelled, or "all".
         seed: of the shuffle.
+        is_development: test on the others instead of the test part.
     """
     records = whole.train.copy()
     random.Random(seed).shuffle(records)
     n = len(records) if size == "all" else int(size)
-    return DataSet(records[:n], whole.test, texts_of(records[n:]))
+    return DataSet(records[:n], records[n:] if is_development else whole.test, texts_of(records[n:]))
 
 
 def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
@@ -166,14 +173,16 @@ def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
     return Tested(seed, accuracy(predicted, data.test), time.perf_counter() - start, settings)
 
 
-def _of_foretell(system: str, name: str, data: DataSet, seed: int, preset: str) -> Tested:
+def _of_foretell(system: str, name: str, data: DataSet, seed: int, asked: argparse.Namespace) -> Tested:
     start = time.perf_counter()
     folder: Path = OUT / "few_labels" / name
     files = write(folder, data if FORETELL[system] else DataSet(data.train, data.test))
-    options = "--preset", preset, "--seed", str(seed)
+    tokens, _, vocabulary = asked.tokens.partition(":")
+    options = ["--preset", asked.preset, "--seed", str(seed), "--tokens", tokens]
+    options += ["--vocabulary", vocabulary] if vocabulary else []
     foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
     tested = evaluate(folder / "model", files.test)["accuracy"]
-    return Tested(seed, tested, time.perf_counter() - start, {"preset": preset})
+    return Tested(seed, tested, time.perf_counter() - start, {"preset": asked.preset, "tokens": asked.tokens})
 
 
 def _mean(draws: Sequence[Tested]) -> float:

@@ -15,6 +15,9 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 from foretell import aliases
 from foretell.errors import SettingsError
 
+OPEN = ("subword", "char")
+"""Tokens with an open vocabulary."""
+
 Job = Literal["words", "labels"]
 
 Purpose = Literal["time", "model", "learning", "text", "validation", "ensemble"]
@@ -54,6 +57,10 @@ _LABELS_NETWORKS = {
 }
 
 
+SUBWORDS = 8_000
+"""Subwords that are learned unless the vocabulary is set, a choice by measurement (docs/experiments.md)."""
+
+
 def setting(
     default: Any, purpose: Purpose, help: str, *, low: float | None = None, high: float | None = None,
     common: bool = False,
@@ -82,10 +89,14 @@ class Settings:
     )
     lowercase: bool = setting(True, "text", "Convert text to lower case.", common=True)
     min_count: int = setting(
-        1, "text", "Leave out of the vocabulary words that occur fewer than N times.", low=1
-    )
+        1, "text",
+        "Leave out of the vocabulary words (with --tokens subword or char, characters) that occur fewer than N "
+        "times.", low=1,
+    )  # fmt: skip
     vocabulary: int = setting(
-        30_000, "text", "Keep at most N words in the network's vocabulary, the most frequent ones.",
+        30_000, "text",
+        "Keep at most N words in the network's vocabulary, the most frequent ones; with --tokens subword learn at "
+        f"most N subwords ({SUBWORDS:,} unless set), with --tokens char keep at most N characters.",
         low=1, high=1_000_000, common=True,
     )  # fmt: skip
     embedding_size: int = setting(
@@ -127,6 +138,11 @@ class Settings:
         for f in dataclasses.fields(self):
             _check(f, hints[f.name], getattr(self, f.name))
 
+    @property
+    def has_open_vocabulary(self) -> bool:
+        """Whether every text has tokens, so that no word is unknown. A token is then not a word."""
+        return getattr(self, "tokens", None) in OPEN
+
     def _check_rate(self, usual: dict[str, float]) -> None:
         """Raise where the optimizer would not learn at this rate, or would diverge."""
         low, high = _RATES[self.optimizer]
@@ -154,11 +170,12 @@ class WordsSettings(Settings):
         "Use this network: article (raw integers, one window of words) or lstm (embeddings, LSTM state "
         "carried from window to window).",
     )  # fmt: skip
-    tokens: Literal["white-space", "words"] = setting(
+    tokens: Literal["white-space", "words", "subword", "char"] = setting(
         "words",
         "text",
-        "Split text into these tokens: white-space (split at white space only) or words (Unicode words and "
-        "punctuation).",
+        "Split text into these tokens: white-space (split at white space only), words (Unicode words and "
+        "punctuation), subword (parts of words, learned from the text) or char (characters). With subword and "
+        "char no word is unknown.",
     )
     layers: int = setting(1, "model", "Stack N LSTM layers.", low=1, high=8, common=True)
     recurrent_dropout: float = setting(
@@ -218,6 +235,13 @@ class WordsSettings(Settings):
         super().__post_init__()
         if not self.traits.follows_article:
             self._check_rate({"adam": 0.003, "sgd": 20.0})
+        elif self.has_open_vocabulary:
+            raise SettingsError(
+                expected="white-space or words with the network article, which reads three words",
+                found=self.tokens,
+                where="tokens",
+                fix="choose --preset base",
+            )
 
     @property
     def traits(self) -> NetworkTraits:
@@ -245,10 +269,10 @@ class LabelsSettings(Settings):
         "Use this network: article (one LSTM), bilstm (one LSTM per direction, pooled) or cnn-lstm (convolution, "
         "then LSTM).",
     )  # fmt: skip
-    tokens: Literal["keras", "words"] = setting(
+    tokens: Literal["keras", "words", "subword", "char"] = setting(
         "words", "text",
-        "Split text into these tokens: keras (the conventions of Keras's IMDB data) or words (Unicode words and "
-        "punctuation).",
+        "Split text into these tokens: keras (the conventions of Keras's IMDB data), words (Unicode words and "
+        "punctuation), subword (parts of words, learned from the texts) or char (characters).",
     )  # fmt: skip
     length: int = setting(
         400, "text", "Let the network read at most N tokens of a text, the last ones.",
@@ -459,6 +483,8 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
 def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
     """Return `settings` with some fields replaced and every rule checked again. Old names are accepted.
 
+    With the tokens "subword" and no vocabulary among the changes, the vocabulary is that of `SUBWORDS`.
+
     Raises:
         SettingsError: a field that does not exist (the nearest name is offered), or a value out of range.
     """
@@ -472,6 +498,8 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
                 found=f"'{name}'",
                 fix=f"did you mean {near[0]}?" if near else "see foretell info --presets",
             )
+    if changes.get("tokens") == "subword" and "vocabulary" not in changes:
+        changes = {**changes, "vocabulary": SUBWORDS}
     return dataclasses.replace(settings, **changes)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from foretell.export.formats import Format
     from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
+    from foretell.text.tokenizer import Tokenizer
     from foretell.training.events import Listener
 
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
@@ -274,7 +275,7 @@ class LanguageModel:
         return list(answers) if isinstance(text, list) else answers
 
     def score(self, text: str | Path | Iterable[str], *, cache: int = 0) -> Score:
-        """Return the log-probability of a text under the model, its perplexity and bits per character.
+        """Return the log-probability of a text, its perplexity, bits per character and bits per byte.
 
         Args:
             text: a text, lines of one, or the `Path` of a file of any size.
@@ -292,7 +293,7 @@ class LanguageModel:
         return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, float]:
-        """Return the figures of `foretell evaluate`: perplexity, bits per character and counts.
+        """Return the figures of `foretell evaluate`: perplexity, bits per character and byte, counts.
 
         Args:
             data: text that was not used in training, of the kinds that `train` takes; "imdb" means its test
@@ -358,18 +359,23 @@ class LanguageModel:
         return _reopened, (self._home,)
 
     def __repr__(self) -> str:
-        return f"<LanguageModel: {self._runtime.tokenizer.size:,} words, {self.settings['network']} network>"
+        tokenizer = self._runtime.tokenizer
+        return f"<LanguageModel: {tokenizer.size:,} {_unit(tokenizer)}, {self.settings['network']} network>"
 
     def _repr_html_(self) -> str:
         model, settings = self._runtime.model, self.settings
         layers = "1 layer" if settings["layers"] == 1 else f"{settings['layers']} layers"
         facts = [
             ("network", f"{settings['network']}: {layers} of {settings['units']} units"),
-            ("vocabulary", f"{model.tokenizer.size:,} words"),
+            ("vocabulary", f"{model.tokenizer.size:,} {_unit(model.tokenizer)}"),
         ]
         if model.kneser_ney is not None:
             facts.append(("Kneser–Ney model", f"{len(model.kneser_ney):,} n-grams"))
         return summary_html("LanguageModel", model, facts)
+
+
+def _unit(tokenizer: Tokenizer) -> str:
+    return "tokens" if tokenizer.is_open else "words"
 
 
 def _reopened(home: Home) -> LanguageModel:

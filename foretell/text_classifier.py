@@ -76,7 +76,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         valid_fraction: float | None = None,
         patience: int | None = None,
         network: Literal["article", "bilstm", "cnn-lstm"] | None = None,
-        tokens: Literal["keras", "words"] | None = None,
+        tokens: Literal["keras", "words", "subword", "char"] | None = None,
         length: int | None = None,
         batch_size: int | None = None,
         momentum: float | None = None,

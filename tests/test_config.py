@@ -9,7 +9,9 @@ import pytest
 
 from foretell.config import (
     LABELS_PRESETS,
+    SUBWORDS,
     WORDS_PRESETS,
+    Job,
     LabelsSettings,
     WordsSettings,
     from_dict,
@@ -125,3 +127,21 @@ def test_minutes_and_words_choose_the_words_preset(minutes, words, name):
 @pytest.mark.parametrize(("minutes", "name"), [(1, "quick"), (4.9, "quick"), (5, "base"), (60, "base")])
 def test_minutes_choose_the_labels_preset(minutes, name):
     assert labels_preset_for(minutes) == name
+
+
+@pytest.mark.parametrize("job", ["words", "labels"])
+def test_subwords_have_a_vocabulary_of_their_own(job: Job) -> None:
+    base = preset(job, "base")
+    assert with_changes(base, {"tokens": "subword"}).vocabulary == SUBWORDS
+    assert with_changes(base, {"tokens": "subword", "vocabulary": 500}).vocabulary == 500
+    assert with_changes(base, {"tokens": "char"}).vocabulary == base.vocabulary
+    chosen = with_changes(base, {"tokens": "subword", "vocabulary": 500})
+    assert from_dict(job, to_dict(chosen)) == chosen
+    assert chosen.has_open_vocabulary
+    assert not base.has_open_vocabulary
+
+
+@pytest.mark.parametrize("tokens", ["subword", "char"])
+def test_the_article_reads_words(tokens: str) -> None:
+    with pytest.raises(SettingsError, match="white-space or words with the network article"):
+        with_changes(WORDS_PRESETS["article"], {"tokens": tokens})

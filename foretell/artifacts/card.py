@@ -20,6 +20,7 @@ _FIGURES = {
     "valid_perplexity": ("Perplexity, validation text", "{:,.2f}"),
     "valid_loss": ("Validation loss (nats)", "{:.4f}"),
     "valid_accuracy": ("Validation accuracy", "{:.2%}"),
+    "bits_per_byte": ("Bits per byte", "{:.3f}"),
     "network_perplexity": ("Perplexity of the network alone", "{:,.2f}"),
     "baseline_perplexity": ("Perplexity of a Kneser–Ney model of 1–5 grams, for comparison", "{:,.2f}"),
     "network_accuracy": ("Accuracy of the network alone", "{:.2%}"),
@@ -34,10 +35,12 @@ _FIGURES = {
     "shortest_text": ("Words of the shortest text", "{:,.0f}"),
     "longest_text": ("Words of the longest text", "{:,.0f}"),
     "words": ("Words read in training", "{:,.0f}"),
+    "tokens": ("Tokens read in training", "{:,.0f}"),
     "steps": ("Training steps", "{:,.0f}"),
     "epochs": ("Epochs", "{:,.0f}"),
     "seconds": ("Seconds of training", "{:,.1f}"),
     "words_per_second": ("Words per second", "{:,.0f}"),
+    "tokens_per_second": ("Tokens per second", "{:,.0f}"),
     "texts_per_second": ("Texts per second", "{:,.0f}"),
 }
 _MAX_LABELS_SHOWN = 20
@@ -47,13 +50,13 @@ _LIMITS = {
 - It continues text in the style of its training text. The content may be false.
 - It may repeat passages of its training text word for word, especially of a short text. If the training text
   is private, keep the model private.
-- All words outside its vocabulary are one unknown word.
+- {unknown}
 """,
     "labels": """\
 - Every text gets one of the labels above, whatever it is about.
 - Its figures hold for texts similar to its training texts. Evaluate it on your own texts before you use it.
-- All words outside its vocabulary are one unknown word, and its network reads only the last {length:,} words
-  of a text.
+- {unknown}
+- Its network reads only the last {length:,} {unit} of a text.
 - `foretell classify` flags texts that are empty, mostly unknown words, or far longer or shorter than the
   training texts; with `--abstain-below` it gives no label below a probability.
 - It reproduces the bias of its training labels. Do not make decisions about people by it alone.
@@ -75,7 +78,7 @@ def model_card(model: Model, name: str, version: str) -> str:
         f"## Usage\n\n{_use(model, name)}",
         f"## Figures\n\n{_figures(model)}",
         f"## Training\n\n{_how(model, version)}",
-        f"## Limits\n\n{_LIMITS[model.job].format(**to_dict(model.settings))}",
+        f"## Limits\n\n{_limits(model)}",
         f"## Files\n\n{_parts_files(model)}{_FILES}",
     ]
     return "\n".join(parts)
@@ -95,6 +98,21 @@ _KNESER_NEY_FILE = f"""\
 """
 
 
+def _unit(settings: Settings) -> str:
+    """Return what the model reads one of at a step; a token of an open vocabulary is not a word."""
+    return "token" if settings.has_open_vocabulary else "word"
+
+
+def _limits(model: Model) -> str:
+    unknown = "All words outside its vocabulary are one unknown word."
+    if model.settings.has_open_vocabulary:
+        unknown = (
+            "No word is unknown to it. It has learned nothing of characters that its training text lacks."
+        )
+    unit = f"{_unit(model.settings)}s"
+    return _LIMITS[model.job].format(unknown=unknown, unit=unit, **to_dict(model.settings))
+
+
 def _parts_files(model: Model) -> str:
     linear = "" if model.linear is None else _LINEAR_FILE
     return linear if model.kneser_ney is None else linear + _KNESER_NEY_FILE
@@ -107,10 +125,11 @@ def _header(model: Model) -> str:
 
 def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.require_weights().values())
-    facts = f"{n_weights:,} weights, {model.tokenizer.size:,} word ids"
+    unit = _unit(model.settings)
+    facts = f"{n_weights:,} weights, {model.tokenizer.size:,} {unit} ids"
     if model.job == "words":
         text = (
-            f"A language model: it predicts the next word of a text. {_network(model.settings)}; {facts}.\n"
+            f"A language model: it predicts the next {unit} of a text. {_network(model.settings)}; {facts}.\n"
         )
         return text + _kneser_ney(model)
     labels = model.labels or []
@@ -127,13 +146,14 @@ def _kneser_ney(model: Model) -> str:
     kneser_ney, interpolation = model.kneser_ney, model.interpolation
     if kneser_ney is None:
         return ""
-    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} words"
+    unit = _unit(model.settings)
+    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s"
     text = f"\nA Kneser–Ney model ({n_grams}) is a part of it. "
     if interpolation is not None:
         of_lengths = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
         text += (
-            "A word's probability is the weighted mean of the network's and the Kneser–Ney model's. The "
-            f"latter's weight is {of_lengths} for contexts of 0 to {kneser_ney.order - 1} counted words. "
+            f"A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
+            f"latter's weight is {of_lengths} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s. "
         )
     return f"{text}Training with `--no-kneser-ney` leaves it out.\n"
 
@@ -142,7 +162,7 @@ def _linear(model: Model) -> str:
     """Return the paragraph on the linear model, its weight and its accuracy."""
     if model.linear is None:
         return ""
-    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} words"
+    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {_unit(model.settings)}s"
     text = f"\nAn n-gram linear model ({n_grams}) is a part of it. "
     if model.tfidf:
         sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
@@ -187,7 +207,7 @@ def _network(settings: Settings) -> str:
     before = (
         f"A convolution of {settings.filters:,} filters, then an" if settings.traits.has_convolution else "An"
     )
-    return f"{before} LSTM of {units} over {settings.length:,} words"
+    return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 
 def _use(model: Model, name: str) -> str:
@@ -214,6 +234,8 @@ def _figures(model: Model) -> str:
         # With a validation text, this is the same figure.
         if key == "perplexity" and _is_number(model.metrics.get("valid_perplexity")):
             continue
+        if model.tokenizer.is_open:
+            title = title.replace("Perplexity", "Perplexity per token").replace("Words of", "Tokens of")
         if _is_number(value):
             rows.append(f"| {title} | {form.format(value)} |")
     if not rows:

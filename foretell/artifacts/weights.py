@@ -39,9 +39,9 @@ def weight_shapes(settings: Settings, size: int, n_labels: int = 0) -> Shapes:
 def network_size(settings: Settings, tokenizer: Tokenizer) -> int:
     """Return how many token ids the network has: the first of the tokenizer's, of the most frequent words.
 
-    The linear model of a classifier may have more.
+    The linear model of a classifier may have more. With an open vocabulary both have all.
     """
-    if isinstance(settings, LabelsSettings):
+    if isinstance(settings, LabelsSettings) and not tokenizer.is_open:
         return min(tokenizer.size, tokenizer.specials + settings.vocabulary)
     return tokenizer.size
 

@@ -28,12 +28,14 @@ class Extent:
 
     Attributes:
         words: Add at most N words.
+        max_tokens: Add at most N tokens, of a model whose words may have several (0: 32 for each word).
         n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on, or the best of --beams.
         stop: Stop before this text. May be given several times.
         unfinished: Take the last word for the beginning of a word, and complete it first.
     """
 
     words: Whole = 20
+    max_tokens: Whole = 0
     n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
     stop: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     unfinished: Switch = False
@@ -52,7 +54,7 @@ class Choice:
         min_p: Leave out words whose probability is below this fraction of the highest, 0 to 1.
         repetition_penalty: Make words that already occur less probable (above 1).
         seed: Set the seed of the samples; the same seed gives the same continuation.
-        avoid_unknown: Never write <unk>, the token for unknown words.
+        avoid_unknown: Never write <unk>, the token for unknown words, or single bytes.
         beams: Search for the most probable continuation with N beams instead of sampling (above 1).
         length_penalty: Compare beams of different lengths (with --stop) by their log-probabilities (0) or by
             those per word (1); higher values prefer longer continuations.
@@ -100,6 +102,7 @@ def complete(
     plan: dict[str, Any] = {
         **dataclasses.asdict(choice),
         "words": extent.words,
+        "max_tokens": extent.max_tokens,
         "stop": extent.stop,
         "unfinished": extent.unfinished,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.inputs import STDIN, names_source
+from foretell.text.utf8 import utf8_bytes
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record
@@ -56,11 +57,6 @@ def bytes_of(sources: Iterable[str]) -> int | None:
             return None
         total += sum(file.stat().st_size for file in files)
     return total
-
-
-def utf8_bytes(text: str) -> int:
-    """Return the bytes of a text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _table_bytes(record: Record) -> int:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from foretell.cli.counter import counted, counter
-from foretell.cli.data_size import bytes_of, utf8_bytes
+from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
 from foretell.cli.output import Writer, listed
+from foretell.cli.score import score_rows
 from foretell.errors import UsageError
+from foretell.text.utf8 import utf8_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,7 +105,7 @@ def evaluate(
                 fix="leave them out",
             )
         report = words_report(opened, data, reading, cache=cache)
-        rows = listed((name.replace("_", " "), value) for name, value in report.items())
+        rows = listed(score_rows(report, is_open=opened.tokenizer.is_open))
         Writer(format, list(report)).write(report, rows)
         return
     if cache:

@@ -128,11 +128,12 @@ def model_record(opened: Model) -> dict[str, object]:
 def model_text(opened: Model) -> str:
     """Return what is in a model directory, for people."""
     record = model_record(opened)
+    unit = "tokens" if opened.tokenizer.is_open else "words"
     head: list[tuple[str, object]] = [
         ("job", opened.job),
         ("preset", opened.preset),
         ("made by", f"foretell {record['foretell'] or '(unknown version)'}"),
-        ("vocabulary", f"{opened.tokenizer.size:,} words"),
+        ("vocabulary", f"{opened.tokenizer.size:,} {unit}"),
         ("files", f"{megabytes(_size(opened.directory))}, verified"),
     ]
     if opened.labels:

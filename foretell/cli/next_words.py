@@ -23,7 +23,7 @@ def next_words(
     literal: Literally = False,
     output: Output = AS_TEXT,
 ) -> None:
-    """Write the most probable next words.
+    """Write the most probable next words, or tokens of a model whose tokens are parts of words.
 
     Args:
         model: Model directory for words.
@@ -38,7 +38,9 @@ def next_words(
     runtime, prompt = open_words(model), read_text(text, literal=literal)
     candidates = runtime.next(prompt, k=k, unfinished=unfinished, cache=cache)
     writer = Writer(output.chosen(), ["word", "probability"])
-    shown = [on_one_line(candidate.word) for candidate in candidates]
+    # The white space that belongs to a token.
+    spaces = (" ", "␣") if runtime.tokenizer.is_open else ("", "")
+    shown = [on_one_line(candidate.word.replace(*spaces)) for candidate in candidates]
     width = max(map(len, shown), default=0)
     for word, candidate in zip(shown, candidates, strict=True):
         record = {"word": candidate.word, "probability": round(float(candidate.probability), 6)}

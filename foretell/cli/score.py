@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 
 from foretell.cli.counter import counted, counter
-from foretell.cli.data_size import bytes_of, utf8_bytes
+from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import names_source, open_lines
 from foretell.cli.models import open_words
 from foretell.cli.options import AS_TEXT, Cache, Literally, Output
 from foretell.cli.output import Writer, listed
+from foretell.text.utf8 import utf8_bytes
 
 
 def score(
@@ -33,5 +35,11 @@ def score(
         counts = counted(lines, advance, lambda line: utf8_bytes(line) + 1)
         result = runtime.score(counts, cache=cache)
     record = dataclasses.asdict(result)
-    rows = ((name.replace("_", " "), value) for name, value in record.items())
-    Writer(output.chosen(), list(record)).write(record, listed(rows))
+    shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))
+    Writer(output.chosen(), list(record)).write(record, shown)
+
+
+def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
+    """Yield the figures of a score for people; perplexity is per token where tokens are not words."""
+    for name, value in record.items():
+        yield "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "), value

@@ -15,6 +15,7 @@ from typing import TypedDict
 from tokenizers import Regex, pre_tokenizers
 
 from foretell.text import scripts
+from foretell.text.styles import MAX_RUN
 from foretell.text.tokenizer import Tokenizer
 
 _SURROGATES = range(0xD800, 0xE000)
@@ -26,7 +27,9 @@ class TokenRules(TypedDict):
     `letters` and `spaces` are the insides of a character class of JavaScript's regular expressions with the
     flag u: the characters that `\\w` and `\\s` match in foretell's tokenizer. `scripts` has the other parts
     of its pattern, and the characters that determine the spaces of a written text; None where the tokenizer
-    does not split by scripts.
+    does not split by scripts. `first_byte` is the id of the byte 0, after which the other bytes follow; None
+    where the vocabulary is not open. `max_run` is the length of the longest run of letters or signs of
+    "subword".
     """
 
     style: str
@@ -36,6 +39,8 @@ class TokenRules(TypedDict):
     start: int | None
     unknown: int | None
     end_of_line: int | None
+    first_byte: int | None
+    max_run: int
     letters: str
     spaces: str
     scripts: ScriptRules | None
@@ -63,6 +68,8 @@ def token_rules(tokenizer: Tokenizer) -> TokenRules:
         "start": tokenizer.start,
         "unknown": tokenizer.unknown,
         "end_of_line": tokenizer.end_of_line,
+        "first_byte": tokenizer.bytes.start if tokenizer.is_open else None,
+        "max_run": MAX_RUN,
         "letters": _class_of(r"\w+"),
         "spaces": _class_of(r"\s+"),
         "scripts": _script_rules() if has_scripts else None,

@@ -1,6 +1,7 @@
 """Figures of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
 
 from foretell.metrics.figures import (
+    bits_per_byte,
     calibration_bins,
     calibration_error,
     confusion_matrix,
@@ -15,6 +16,7 @@ from foretell.metrics.figures import (
 )
 
 __all__ = [
+    "bits_per_byte",
     "calibration_bins",
     "calibration_error",
     "confusion_matrix",

@@ -55,6 +55,20 @@ def perplexity_of(logs: npt.NDArray[np.floating[Any]]) -> float:
     return math.exp(min(-float(logs.mean(dtype=np.float64)), _MAX_NATS))
 
 
+def bits_per_byte(log_probability: float, n_bytes: float, n_spelled: float = 0) -> float:
+    """Return a language model's bits for each byte of a text, which do not depend on what its tokens are.
+
+    Source: the bits per byte of Gao et al. 2020, "The Pile", section 3.1, with a cost for unknown words,
+    since `<unk>` alone does not determine the word.
+
+    Args:
+        log_probability: natural logarithm of the probability of the text.
+        n_bytes: bytes of the text in UTF-8.
+        n_spelled: bytes of its unknown words, which cost 8 bits each.
+    """
+    return (-log_probability / math.log(2) + 8 * n_spelled) / n_bytes
+
+
 def confusion_matrix(true_ids: Ids, predicted_ids: Ids, size: int) -> npt.NDArray[np.int64]:
     """Count the pairs: [true label, predicted label]."""
     return np.bincount(true_ids * size + predicted_ids, minlength=size * size).reshape(size, size)

@@ -91,6 +91,7 @@ def _card(model: Model, name: str, written: Fingerprint | None) -> ModelCard:
         owned_by="foretell",
         job=model.job,
         preset=model.preset,
+        tokens=model.tokenizer.style,
         words=model.tokenizer.size - model.tokenizer.specials,
         labels=model.labels,
         layers=[Layer(name=layer, units=units) for layer, units in layer_units(model.settings).items()],

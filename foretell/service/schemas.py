@@ -78,7 +78,10 @@ class ModelCard(ResponseBody):
     owned_by: Literal["foretell"] = "foretell"
     job: Literal["words", "labels"]
     preset: str = Field(examples=["base"])
-    words: int = Field(description="Number of words in its vocabulary.")
+    tokens: Literal["white-space", "keras", "words", "subword", "char"] = Field(
+        description="What it splits texts into. subword and char: a token is a part of a word."
+    )
+    words: int = Field(description="Number of words in its vocabulary (subword, char: of tokens).")
     labels: list[str] | None = Field(description="The labels, sorted; null for a language model.")
     layers: list[Layer]
     state: Literal["fresh", "stale"] = Field(

@@ -17,11 +17,11 @@ MAX_CHARACTERS = 1 << 25
 class LineEncoder:
     """Encodes the lines of a long text several times as fast as `Tokenizer.encode_batch`, to the same ids.
 
-    Words repeat, and no word of any style contains a space. So each different piece between two spaces has a
-    number; the ids of piece k are `flat[starts[k] : starts[k + 1]]`.
+    Words repeat, and no word of any style contains a space; a subword has one at its beginning only. So each
+    different piece between two spaces has a number; the ids of piece k are `flat[starts[k] : starts[k + 1]]`.
 
     Args:
-        tokenizer: of the style "white-space" or "words".
+        tokenizer: of any style but "keras".
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -43,7 +43,7 @@ class LineEncoder:
         if len(self._numbers) > MAX_PIECES or self._characters > MAX_CHARACTERS:
             self._clear()
         known = len(self._numbers)
-        pieces = lines.replace("\n", " \n ").split(" ")
+        pieces = self._pieces(lines)
         which = self._numbers.of(pieces)
         if len(self._numbers) > known:
             self._add(list(islice(self._numbers, known, None)))
@@ -54,6 +54,16 @@ class LineEncoder:
         places = np.repeat(first - (ends - counts), counts) + np.arange(ends[-1])
         ids: TokenIds = self._flat[places]
         return ids
+
+    def _pieces(self, lines: str) -> list[str]:
+        if not self._tokenizer.is_open:
+            return lines.replace("\n", " \n ").split(" ")
+        pieces: list[str] = []
+        for line in lines.split("\n"):
+            first, *others = line.split(" ")
+            pieces += [first, *(f" {other}" for other in others), "\n"]
+        # No line break follows the last line.
+        return pieces[:-1]
 
     def _add(self, pieces: list[str]) -> None:
         ids = self._tokenizer.encode_batch(pieces)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+
 from foretell.text.scripts import joined_without_space
+from foretell.text.styles import BYTES, OPEN
+
+_BYTES = {token: byte for byte, token in enumerate(BYTES)}
 
 
 class Spacing:
@@ -11,8 +16,8 @@ class Spacing:
     To continue a text, pass its words to `piece` first and ignore the results.
 
     Args:
-        style: the tokenizer's style. "words" has spaces as English punctuation has them, the other styles a
-            space between all words.
+        style: the tokenizer's style. "words" has spaces as English punctuation has them, "white-space" and
+            "keras" a space between all words. "subword" and "char" have the white space in their tokens.
         version: of the style's rules. From version 2 of "words" on, scripts without spaces between words have
             none.
     """
@@ -25,12 +30,19 @@ class Spacing:
     def __init__(self, style: str, version: int = 2) -> None:
         self._style = style
         self._has_scripts = style == "words" and version >= 2
+        self._is_open = style in OPEN
+        self._bytes = b""
         self._before = ""
         self._glued = True
         self._open: set[str] = set()
 
     def piece(self, word: str) -> str:
-        """Return `word` with the space before it, if any; a line break starts a new line."""
+        """Return `word` with the space before it, if any; a line break starts a new line.
+
+        Of a character in bytes all but the last give "", and that one the character.
+        """
+        if self._is_open:
+            return self._exact(word)
         if word == "\n":
             self._glued, self._open, self._before = True, set(), ""
             return word
@@ -47,3 +59,16 @@ class Spacing:
         self._glued = word in self._OPENING or word in self._JOINING
         no_space = before_glued or word in self._CLOSING or word in self._JOINING
         return word if no_space else f" {word}"
+
+    def end(self) -> str:
+        """Return what is left at the end of a text: U+FFFD for the bytes of an incomplete character."""
+        left, self._bytes = self._bytes, b""
+        return "\ufffd" if left else ""
+
+    def _exact(self, token: str) -> str:
+        byte = _BYTES.get(token)
+        if byte is None:
+            return self.end() + token
+        text, used = codecs.utf_8_decode(self._bytes + bytes([byte]), "replace", False)
+        self._bytes = (self._bytes + bytes([byte]))[used:]
+        return text

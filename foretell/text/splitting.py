@@ -17,11 +17,17 @@ _MAX_PIECE = 64
 def splitter(style: Style, *, lowercase: bool) -> Callable[[str], list[str]]:
     """Return a function that gives the tokens of a text, each different piece between two spaces split once.
 
+    The tokens of "subword" are not known before training: the function gives the runs of letters or signs
+    that they are parts of.
+
     Args:
         style: the tokenizer's style.
         lowercase: convert letters to lower case first.
     """
-    pieces = _Pieces(Tokenizer.without_words(style, lowercase=lowercase))
+    tokenizer = Tokenizer.without_words(style, lowercase=lowercase)
+    if tokenizer.is_open:
+        return tokenizer.runs
+    pieces = _Pieces(tokenizer)
     return lambda text: list(chain.from_iterable(map(pieces.__getitem__, text.split(" "))))
 
 
@@ -33,7 +39,7 @@ class _Pieces(dict[str, list[str]]):
         self._tokenizer = tokenizer
 
     def __missing__(self, piece: str) -> list[str]:
-        tokens = self._tokenizer.words(piece)
+        tokens = self._tokenizer.runs(piece)
         if len(piece) <= _MAX_PIECE and len(self) < _MAX_PIECES:
             self[piece] = tokens
         return tokens

@@ -1,4 +1,4 @@
-"""The three styles of splitting text: special ids, and the words of a text by each of two engines.
+"""The styles of splitting text: special ids, and the words of a text by each of two engines.
 
 The Rust library of Hugging Face splits every text. Python's `re` splits plain texts, the most frequent kind,
 three times as fast, and into the same words.
@@ -10,13 +10,17 @@ import functools
 import re
 from typing import Any, Literal
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from foretell.text.scripts import CHARACTER, EXTENDING, REGIONAL, UNSPACED
 
-Style = Literal["white-space", "keras", "words"]
+Style = Literal["white-space", "keras", "words", "subword", "char"]
 
-VERSIONS: dict[Style, int] = {"white-space": 1, "keras": 1, "words": 2}
+OPEN: tuple[Style, ...] = ("subword", "char")
+"""The styles with an open vocabulary: their tokens are all of a text, white space included, and a character
+that is no token becomes the tokens of its UTF-8 bytes."""
+
+VERSIONS: dict[Style, int] = {"white-space": 1, "keras": 1, "words": 2, "subword": 1, "char": 1}
 """The version of each style's rules that new tokenizers have. Tokenizers that were saved keep theirs.
 
 Version 1 of "words" does not split scripts without spaces into characters, and splits an emoji of several
@@ -26,12 +30,16 @@ code points. tokenizer.json contains the pattern, which shows the version.
 UNKNOWN = "<unk>"
 
 # No text can contain these as words of their style: white-space words have no space, Keras's filters remove
-# < and >, and the pattern of "words" splits <pad> into three tokens.
+# < and >, the pattern of "words" splits <pad> into three tokens, and no subword has both signs and letters.
 SPECIALS: dict[str, list[str]] = {
     "white-space": [],
     "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
     "words": ["<pad>", UNKNOWN, "<eos>"],
+    "subword": ["<pad>", UNKNOWN, "<eos>"],
+    "char": ["<pad>", UNKNOWN, "<eos>"],
 }
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+"""The last tokens of an open vocabulary, in the form that the Hugging Face library replaces characters by."""
 _WHITE_SPACE_UNKNOWN = " "
 
 _KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
@@ -54,6 +62,13 @@ def _words_by_scripts(letters: str, symbol: str) -> str:
 _WORDS = {1: _WORDS_1, 2: _words_by_scripts(f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]")}
 # Python's classes cannot be nested. Plain texts have none of the six.
 _PLAIN_WORDS_2 = _words_by_scripts(f"[^\\W{UNSPACED}]", r"[^\w\s]")
+
+# One subword is a part of: letters, or signs, with the space before them; or one white space character.
+# Bounded, so that a text without spaces takes linear time.
+MAX_RUN = 32
+"""Letters or signs of a run, at most. No subword is longer, but for a space and an ending after an
+apostrophe."""
+_SUBWORD_RUNS = f" ?\\w{{1,{MAX_RUN}}}(?:['’]\\w{{1,{MAX_RUN}}})?| ?[^\\w\\s{_MISSING}]{{1,{MAX_RUN}}}|\\s"
 
 _LATIN = (
     "\x00-\x1b\x20-\x84\x86-\x9f\xa1-\xa9\xab-\xb1\xb4\xb6-\xb8\xbb\xbf-\u012f\u0131-\u024f"
@@ -86,6 +101,8 @@ _compiled = functools.cache(re.compile)
 
 def plain_words(text: str, style: Style, version: int, *, lowercase: bool) -> list[str] | None:
     """Return the words of a text of plain characters; None where the Rust library must split it."""
+    if style in OPEN:
+        return None
     pattern = _ASCII_WORDS[style]
     if not text.isascii():
         plain = _PLAIN_WORDS.get((style, version), ())
@@ -100,36 +117,68 @@ def library_words(library: Tokenizer, text: str) -> list[str]:
     """Return the words of any text."""
     if library.normalizer is not None:
         text = library.normalizer.normalize_str(text)
+    if library.pre_tokenizer is None:
+        return list(text)
     return [word for word, _ in library.pre_tokenizer.pre_tokenize_str(text)]
 
 
 def library_tokenizer(
-    style: Style, lowercase: bool, words: list[str], version: int | None = None
+    style: Style,
+    lowercase: bool,
+    words: list[str],
+    version: int | None = None,
+    merges: list[tuple[str, str]] | None = None,
 ) -> Tokenizer:
-    """Return a Hugging Face tokenizer; its ids are the style's specials, then `words`.
+    """Return a Hugging Face tokenizer; its ids are the style's specials, `words`, and perhaps the bytes.
 
     Args:
         style: the style.
         lowercase: convert letters to lower case first.
         words: the vocabulary.
         version: of the style's rules; None: the newest.
+        merges: of "subword": the pairs of tokens that are joined, the first to be joined first.
     """
+    if style in OPEN:
+        return _open_tokenizer(style, lowercase, [*SPECIALS[style], *words, *BYTES], merges or [])
     tokens = [*SPECIALS[style], *words]
     unknown = UNKNOWN
     if style == "white-space":
         tokens, unknown = [*tokens, _WHITE_SPACE_UNKNOWN], _WHITE_SPACE_UNKNOWN
     vocabulary = {token: i for i, token in enumerate(tokens)}
     library = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
-    steps: list[Any] = [normalizers.NFC()] if style == "words" else []
-    if lowercase:
-        steps.append(normalizers.Lowercase())
-    if steps:
-        library.normalizer = normalizers.Sequence(steps)
+    _set_normalizer(library, composes=style == "words", lowercase=lowercase)
     library.pre_tokenizer = _splitter(style, VERSIONS[style] if version is None else version)
     return library
 
 
+def _open_tokenizer(
+    style: Style, lowercase: bool, tokens: list[str], merges: list[tuple[str, str]]
+) -> Tokenizer:
+    """Return a tokenizer with an open vocabulary: byte-pair encoding, of "char" without any pair."""
+    library = Tokenizer(open_model({token: i for i, token in enumerate(tokens)}, merges))
+    _set_normalizer(library, composes=True, lowercase=lowercase)
+    if style == "subword":
+        library.pre_tokenizer = _splitter(style, VERSIONS[style])
+    library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return library
+
+
+def open_model(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> models.BPE:
+    """Return the model of a tokenizer with an open vocabulary."""
+    return models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN, byte_fallback=True)
+
+
+def _set_normalizer(library: Tokenizer, *, composes: bool, lowercase: bool) -> None:
+    steps: list[Any] = [normalizers.NFC()] if composes else []
+    if lowercase:
+        steps.append(normalizers.Lowercase())
+    if steps:
+        library.normalizer = normalizers.Sequence(steps)
+
+
 def _splitter(style: Style, version: int) -> pre_tokenizers.PreTokenizer:
+    if style == "subword":
+        return pre_tokenizers.Split(Regex(_SUBWORD_RUNS), "isolated")
     if style == "words":
         return pre_tokenizers.Split(Regex(_WORDS[version]), "removed", invert=True)
     return pre_tokenizers.Split(Regex(_KERAS_FILTERS if style == "keras" else _WHITE_SPACE), "removed")
@@ -142,6 +191,8 @@ def style_of(library: Tokenizer) -> tuple[Style, int]:
         ValueError: `library_tokenizer` did not make it.
     """
     style = _style_of(library)
+    if style == "char":
+        return style, VERSIONS[style]
     splitter = _state(library.pre_tokenizer)
     for version in range(1, VERSIONS[style] + 1):
         if splitter == _state(_splitter(style, version)):
@@ -150,6 +201,8 @@ def style_of(library: Tokenizer) -> tuple[Style, int]:
 
 
 def _style_of(library: Tokenizer) -> Style:
+    if isinstance(library.model, models.BPE):
+        return "char" if library.pre_tokenizer is None else "subword"
     if library.id_to_token(library.get_vocab_size() - 1) == _WHITE_SPACE_UNKNOWN:
         return "white-space"
     styles: tuple[Style, ...] = ("keras", "words")

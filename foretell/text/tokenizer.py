@@ -1,16 +1,24 @@
-"""The tokenizer: text to token ids and back, in the three styles that the presets use.
+"""The tokenizer: text to token ids and back, in one of five styles.
 
 =========== ======================================= ============================================== ==========
-style       words                                   special ids                                    words from
+style       tokens                                  special ids                                    tokens from
 =========== ======================================= ============================================== ==========
 white-space the words of `str.split`                none; an unknown word encodes to -1            0
 keras       Keras's legacy `text_to_word_sequence`  0 pad · 1 start of text · 2 unknown · 3 unused 4
 words       Unicode words, single punctuation, and  0 pad · 1 unknown · 2 end of line              3
             characters of scripts without spaces
+subword     parts of words, learned from the texts  0 pad · 1 unknown · 2 end of line              3
+            (byte-pair encoding), and the 256 bytes
+char        code points, and the 256 bytes          0 pad · 1 unknown · 2 end of line              3
 =========== ======================================= ============================================== ==========
 
 Scripts without spaces between words are Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar
 (`text.scripts`).
+
+"subword" and "char" have an open vocabulary: `decode(encode(text))` is the text in NFC (and in lower case
+where the tokenizer uses it; U+FFFD for lone surrogates). White space belongs to tokens, and a character that
+is no token becomes the tokens of its UTF-8 bytes, which are the last 256 ids. No token is unknown.
+
 Words are ordered by frequency, then alphabetically, so the same texts always give the same ids. Training and
 prediction use one Hugging Face `tokenizers.Tokenizer`, which is saved as tokenizer.json.
 """
@@ -30,7 +38,10 @@ from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.text.spacing import Spacing
+from foretell.text.spans import spans_before_composing, spans_before_lowering, spans_in_a_row
 from foretell.text.styles import (
+    BYTES,
+    OPEN,
     SPECIALS,
     UNKNOWN,
     VERSIONS,
@@ -40,6 +51,7 @@ from foretell.text.styles import (
     plain_words,
     style_of,
 )
+from foretell.text.subwords import learn_characters, learn_subwords
 
 Span = tuple[int, int, int]
 """A token and where it is in the text: (id, start, end), in code points."""
@@ -61,15 +73,18 @@ class Tokenizer:
     """Text to word ids and back. Make one with `train` or `from_json`.
 
     Attributes:
-        style: "white-space", "keras" or "words".
+        style: "white-space", "keras", "words", "subword" or "char".
+        is_open: whether the vocabulary is open: every text has tokens, and they decode to it.
         version: the version of the style's rules, `styles.VERSIONS`.
         size: number of ids, specials included; ids run from 0 to size - 1.
-        specials: how many of the first ids are no words.
+        specials: how many of the first ids are no tokens of a text.
+        bytes: the ids of single bytes, the last ones; empty where the vocabulary is not open.
         pad: the id of padding; None for "white-space".
         start: the id that `encode` puts first; None but for "keras".
-        unknown: the id of every word not in the vocabulary; None for "white-space", where it is -1.
-        end_of_line: the id of the end of a line in a language model's corpus; None but for "words". `encode`
-            does not return it.
+        unknown: the id of every word not in the vocabulary; None for "white-space", where it is -1. An open
+            vocabulary has the id, and no text has it.
+        end_of_line: the id of the end of a line in a language model's corpus; None for "white-space" and
+            "keras". `encode` does not return it.
     """
 
     def __init__(self, inner: HuggingFaceTokenizer, style: Style, version: int | None = None) -> None:
@@ -82,7 +97,9 @@ class Tokenizer:
         self.pad: int | None = 0 if specials else None
         self.start: int | None = 1 if style == "keras" else None
         self.unknown: int | None = specials.index(UNKNOWN) if specials else None
-        self.end_of_line: int | None = 2 if style == "words" else None
+        self.is_open: bool = style in OPEN
+        self.bytes = range(self.size - len(BYTES), self.size) if self.is_open else range(0)
+        self.end_of_line: int | None = 2 if style == "words" or self.is_open else None
         self._lowercase = "Lowercase" in repr(inner.normalizer)
         self._dictionary: dict[str, int] | None = None
         self._texts_encoded = 0
@@ -103,8 +120,10 @@ class Tokenizer:
             texts: any number of texts.
             style: how to split; see the table above.
             lowercase: convert letters to lower case first.
-            vocabulary: maximum number of words, specials not counted.
-            min_count: leave out words with fewer occurrences.
+            vocabulary: maximum number of words, of other tokens with an open vocabulary; specials and bytes
+                are not counted.
+            min_count: leave out words with fewer occurrences; of "char", characters; of "subword", characters
+                and pairs of tokens to join.
 
         Raises:
             DataError: no word is left.
@@ -129,6 +148,10 @@ class Tokenizer:
             DataError, SettingsError: as `train` does.
         """
         empty = cls._empty(style, lowercase, vocabulary, min_count)
+        if empty.is_open:
+            texts = list(texts)
+            tokenizer = empty._with_words(_count(empty, texts), lowercase, vocabulary, min_count)[0]
+            return tokenizer, *_flat(tokenizer.encode_batch(texts))
         place = _Places()
         by_text = [np.array([place[word] for word in empty.words(text)], np.int32) for text in texts]
         flat = np.concatenate(by_text) if by_text else np.zeros(0, np.int32)
@@ -164,6 +187,8 @@ class Tokenizer:
         self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
     ) -> tuple[Tokenizer, list[str]]:
         """Return a tokenizer of the most frequent of these words, and its words in the order of their ids."""
+        if self.is_open:
+            return self._with_open_vocabulary(counts, lowercase, vocabulary, min_count)
         for special in (*SPECIALS[self.style], ""):
             counts.pop(special, None)
         # Not in the order of occurrence: neighbours in the text would have neighbouring ids, and the
@@ -171,12 +196,21 @@ class Tokenizer:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, n in ordered if n >= min_count][:vocabulary]
         if not words:
-            raise DataError(
-                expected="texts with at least one word",
-                found="none" if not counts else f"no word that occurs {min_count} times or more",
-                fix="give other texts" if not counts else "lower --min-count",
-            )
+            raise _nothing_left(counts, "word", min_count)
         return Tokenizer(library_tokenizer(self.style, lowercase, words), self.style), words
+
+    def _with_open_vocabulary(
+        self, counts: Counter[str], lowercase: bool, vocabulary: int, min_count: int
+    ) -> tuple[Tokenizer, list[str]]:
+        """Return a tokenizer of these characters, or of subwords of these runs, and its tokens."""
+        if self.style == "char":
+            tokens, merges = learn_characters(counts, vocabulary, min_count), None
+        else:
+            tokens, merges = learn_subwords(counts, vocabulary, min_count)
+        if not tokens:
+            raise _nothing_left(counts, "character", min_count)
+        library = library_tokenizer(self.style, lowercase, tokens, merges=merges)
+        return Tokenizer(library, self.style), tokens
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
@@ -218,15 +252,20 @@ class Tokenizer:
     def encode_with_offsets(self, text: str) -> list[Span]:
         """Return (id, start, end) of each word; it is written as `text[start:end]`.
 
-        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0).
+        Offsets count code points. The ids are those of `encode`; Keras's start of text is (1, 0, 0). With an
+        open vocabulary the spans follow one another and are together the whole text; of a character that has
+        several tokens (its bytes, or the two letters of a lower-case İ) the first has its span, the others an
+        empty one.
         """
         prepared = self._prepared(text)
         encoding = self._inner.encode(prepared)
         spans = encoding.offsets
         if len(prepared) != len(text):
-            spans = _spans_before_lowering(text, spans)
-        if self.style == "words" and not unicodedata.is_normalized("NFC", text):
-            spans = _spans_before_composing(text, spans)
+            spans = spans_before_lowering(text, spans)
+        if self.is_open:
+            spans = spans_in_a_row(spans, len(text))
+        elif self.style == "words" and not unicodedata.is_normalized("NFC", text):
+            spans = spans_before_composing(text, spans)
         ids = self._ids(encoding.ids)
         if self.start is not None:
             spans = [(0, 0), *spans]
@@ -237,16 +276,35 @@ class Tokenizer:
 
         Padding and the start of a text are left out; an unknown word, and an id outside the vocabulary (such
         as -1), is `<unk>`; an end of line is a line break. In the style "words" punctuation has the spaces of
-        English.
+        English. With an open vocabulary this is exactly the encoded text; bytes that are no character give
+        U+FFFD.
         """
         spacing = Spacing(self.style, self.version)
-        return "".join(spacing.piece(word) for word in self._visible(ids))
+        return "".join(spacing.piece(word) for word in self._visible(ids)) + spacing.end()
 
     def words(self, text: str) -> list[str]:
-        """Return the words of `text` in the form that the vocabulary has, known or not."""
+        """Return the words of `text` in the form that the vocabulary has, known or not.
+
+        With an open vocabulary these are its tokens.
+        """
+        if self.is_open:
+            return [self.word(id) for id in self.encode(text)]
+        return self.runs(text)
+
+    def runs(self, text: str) -> list[str]:
+        """Return what is counted of a text to learn a vocabulary: its words; of "char" its characters.
+
+        Of "subword": letters or signs with the space before them; a token is a part of one of these.
+        """
         prepared = self._prepared(text)
         plain = self._plain_words(prepared)
         return library_words(self._inner, prepared) if plain is None else plain
+
+    def count_unknown(self, ids: list[int]) -> int:
+        """Return how many of a text's ids are unknown words, or with an open vocabulary single bytes."""
+        if self.is_open:
+            return sum(id >= self.bytes.start for id in ids)
+        return ids.count(self.unknown or 0)
 
     def word(self, id: int) -> str:
         """Return the word with this id; `<unk>` for -1.
@@ -315,27 +373,24 @@ class _Places(dict[str, int]):
         return place
 
 
+def _nothing_left(counts: Counter[str], what: str, min_count: int) -> DataError:
+    return DataError(
+        expected=f"texts with at least one {what}",
+        found="none" if not counts else f"no {what} that occurs {min_count} times or more",
+        fix="give other texts" if not counts else "lower --min-count",
+    )
+
+
+def _flat(ids: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids of texts one after another, and where each text begins."""
+    starts = np.cumsum([0, *map(len, ids)])
+    return np.fromiter(itertools.chain.from_iterable(ids), np.int32, starts[-1]), starts
+
+
 def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(tokenizer.words(text))
+        counts.update(tokenizer.runs(text))
         if len(counts) > _MAX_COUNTED:
             counts = Counter({word: n for word, n in counts.items() if n > 1})
     return counts
-
-
-def _spans_before_lowering(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Convert spans of `text.lower()` to spans of `text`: a letter such as İ becomes two there."""
-    origin = [i for i, letter in enumerate(text) for _ in letter.lower()]
-    return [(origin[start], origin[end - 1] + 1) for start, end in spans]
-
-
-def _spans_before_composing(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Extend spans to the combining accents after their letters, which NFC composed."""
-    stretched = []
-    for (start, end), limit in zip(spans, [*(start for start, _ in spans[1:]), len(text)], strict=True):
-        # In this style every character that is not white space belongs to a word.
-        while end < limit and not text[end].isspace():
-            end += 1
-        stretched.append((start, end))
-    return stretched

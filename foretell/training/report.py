@@ -33,9 +33,10 @@ _NAMES = {
     "macro_f1": "Macro F1",
     "valid_accuracy": "Validation accuracy",
     "valid_perplexity": "Validation perplexity",
+    "bits_per_byte": "Bits per byte",
     "network_perplexity": "Perplexity, network alone",
     "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
-    "unigram_perplexity": "Perplexity, single words",
+    "unigram_perplexity": "Perplexity, 1-grams",
     "loss": "Loss (nats)",
     "valid_loss": "Validation loss (nats)",
     "log_loss": "Log loss (nats)",
@@ -47,13 +48,15 @@ _NAMES = {
     "network_calibration_error": "Calibration error, network alone",
     "bits_per_character": "Bits per character",
     "texts": "Texts",
-    "shortest_text": "Shortest text (words)",
-    "longest_text": "Longest text (words)",
+    "shortest_text": "Shortest text (tokens)",
+    "longest_text": "Longest text (tokens)",
     "words": "Words",
+    "tokens": "Tokens",
     "steps": "Steps",
     "epochs": "Epochs",
     "seconds": "Time",
     "words_per_second": "Words per second",
+    "tokens_per_second": "Tokens per second",
     "texts_per_second": "Texts per second",
     "iterations_per_second": "Iterations per second",
 }
@@ -179,12 +182,18 @@ def _heading(name: str, request: Mapping[str, object], records: list[Record]) ->
     return f'<header><h1>{_isolated(name)}</h1><p class="soft">{_text(" · ".join(facts))}</p></header>'
 
 
+def _name(key: str, metrics: Mapping[str, object]) -> str:
+    """Return the name of a figure; perplexity is per token where tokens are not words."""
+    name = _NAMES.get(key) or key.replace("_", " ").capitalize()
+    return name.replace("erplexity", "erplexity per token") if "tokens" in metrics else name
+
+
 def _tiles(metrics: Mapping[str, object]) -> str:
     figures = {key: value for key in _NAMES if (value := finite(metrics.get(key))) is not None}
     # _NAMES begins with the most important figures; the time always has a tile.
     first = [key for key in figures if key != "seconds"][:3] + [key for key in figures if key == "seconds"]
     tiles = "".join(
-        f'<div class="tile"><b>{_figure(key, figures[key])}</b><span>{_NAMES[key]}</span></div>'
+        f'<div class="tile"><b>{_figure(key, figures[key])}</b><span>{_name(key, metrics)}</span></div>'
         for key in first
     )
     return f'<section class="tiles">{tiles}</section>' if tiles else ""
@@ -215,24 +224,17 @@ def _duration(seconds: float) -> str:
 
 
 def _tables(metrics: Mapping[str, object]) -> str:
-    cards = [_figures(metrics), _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
+    rows = figure_rows(metrics)
+    figures = _rows(rows, "All figures") if rows else ""
+    cards = [figures, _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
     shown = "".join(f'<div class="card wide">{card}</div>' for card in cards if card)
     return f'<h2>Figures</h2><div class="pair">{shown}</div>' if shown else ""
-
-
-def _figures(metrics: Mapping[str, object]) -> str:
-    rows = figure_rows(metrics)
-    return _rows(rows, "All figures") if rows else ""
 
 
 def figure_rows(metrics: Mapping[str, object]) -> list[tuple[str, str]]:
     """Return the figures among the metrics of a training as name and value, the most important first."""
     order = [key for key in _NAMES if key in metrics] + [key for key in metrics if key not in _NAMES]
-    return [
-        (_NAMES.get(key) or key.replace("_", " ").capitalize(), shown)
-        for key in order
-        if (shown := _shown(key, metrics[key])) is not None
-    ]
+    return [(_name(key, metrics), shown) for key in order if (shown := _shown(key, metrics[key])) is not None]
 
 
 def _shown(key: str, value: object) -> str | None:

@@ -27,7 +27,7 @@ def test_labels_card(make_model):
     card = model_card(make_model("labels-bilstm-3"), "m", "1")
     assert "one of 3 labels, `bad`, `good`, `mixed`" in card
     assert 'foretell classify m "a text"' in card
-    assert "its network reads only the last 30 words of a text" in " ".join(card.split())
+    assert "Its network reads only the last 30 words of a text" in " ".join(card.split())
     assert "--abstain-below" in card
     assert f"`units`: 7 (preset: {LABELS_PRESETS['base'].units})" in card
 

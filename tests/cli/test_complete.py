@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from cli_workplace import Run
 
+from foretell.config import WordsSettings
 from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import write_random
 
 
 def test_complete_goes_on_from_the_text_and_repeats_with_a_seed(run: Run) -> None:
@@ -32,6 +34,16 @@ def test_complete_stops_before_a_text(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert run("complete", "notes-model", "The mind", "--seed", "3").out == stopped
     wrong = run("complete", "notes-model", "The mind", "--stop", "")
     assert (wrong.code, wrong.out) == (2, "")
+
+
+def test_complete_limits_tokens_of_which_a_word_has_several(run: Run, tmp_path: Path) -> None:
+    settings = WordsSettings(tokens="char", units=6, embedding_size=6)
+    model = str(write_random(tmp_path / "chars", settings))
+    options = ("--words", "9", "--seed", "3", "--max-tokens", "7", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run("complete", model, "the", *options).out)))
+    assert 0 < len(rows) <= 7
+    assert "".join(row["text"] for row in rows)
+    assert run("complete", model, "the", "--max-tokens", "-1").code == 2
 
 
 def test_complete_gives_several_continuations(run: Run) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run
 
+from foretell.config import WordsSettings
+from tests.builders import write_random
+
 
 def test_next_gives_k_words_likeliest_first(run: Run) -> None:
     answer = run("next", "notes-model", "What stands in the", "-k", "3", "--format", "jsonl")
@@ -24,6 +27,16 @@ def test_next_as_csv(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("next", "notes-model", "the", "--format", "csv").out)))
     assert len(rows) == 5
     assert set(rows[0]) == {"word", "probability"}
+
+
+def test_the_space_of_a_token_is_shown(run: Run, tmp_path: Path) -> None:
+    settings = WordsSettings(tokens="subword", units=6, embedding_size=6)
+    model = str(write_random(tmp_path / "subwords", settings, text="the mind\nto the mind\nthe mind"))
+    lines = run("next", model, "the ", "-k", "50").out.splitlines()
+    assert lines
+    assert all(line.startswith("␣") for line in lines)
+    rows = run("next", model, "the ", "-k", "50", "--format", "jsonl").out.splitlines()
+    assert all(json.loads(row)["word"].startswith(" ") for row in rows)
 
 
 def test_next_reads_a_file_and_standard_input_as_one_text(

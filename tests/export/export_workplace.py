@@ -21,6 +21,7 @@ FIXED = {"units": 7, "embedding_size": 5, "length": 23, "dense_units": 6}
 
 MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "words": (WordsSettings(units=9, embedding_size=6, layers=2), None),
+    "words-subword": (WordsSettings(tokens="subword", units=9, embedding_size=6), None),
     "words-article": (
         WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3), None
     ),

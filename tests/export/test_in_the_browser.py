@@ -22,6 +22,7 @@ from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.labels.explanation_html import write_html
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.report import write_report
+from tests.text.texts import ALL
 
 TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
 
@@ -43,6 +44,15 @@ PREDICT_WORDS = """async () => {
   const drawn = [];
   for await (const piece of model.complete("", { words: 5, random: () => 0.5 })) drawn.push(piece);
   return { next, written, drawn };
+}"""
+
+
+NEXT_TOKENS = """async (text) => {
+  const { openHere } = await import("./runtime.js");
+  const model = await openHere();
+  let written = "";
+  for await (const piece of model.complete(text, { words: 12, temperature: 0 })) written += piece;
+  return { next: await model.next(text, 10), written };
 }"""
 
 
@@ -118,6 +128,22 @@ def test_the_same_next_words_and_the_same_continuation(site: Any, page: Any, mod
         assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
     assert results["written"] == "".join(runtime.complete(text, words=12, temperature=0))
     assert len(results["drawn"]) == 5
+
+
+def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path]) -> None:
+    page.goto(site("words-subword"))
+    runtime = WordsRuntime.open(models["words-subword"])
+    for text in ("the mind ", "the obsta", *ALL):
+        found = page.evaluate(NEXT_TOKENS, text)
+        for theirs, ours in zip(found["next"], runtime.next(text, k=10), strict=True):
+            assert theirs["word"] == ours.word, text
+            assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
+        ours = runtime.complete(text, words=100, max_tokens=12, temperature=0)
+        assert found["written"] == "".join(ours), text
+    page.wait_for_selector("html[data-ready]")
+    page.fill("#text", "the mind ")
+    page.wait_for_function("document.querySelector('#answers span').textContent.startsWith('␣')")
+    assert page.locator("#answers-title").text_content() == "Next token"
 
 
 def test_the_program_of_the_readme(site: Any, page: Any, models: dict[str, Path]) -> None:

@@ -19,13 +19,14 @@ def _code_points(ranges: str) -> set[int]:
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
-@pytest.mark.parametrize("style", ["words", "keras", "white-space"])
+@pytest.mark.parametrize("style", ["words", "keras", "white-space", "subword", "char"])
 def test_the_rules_are_the_tokenizers(style: Style, lowercase: bool) -> None:
     tokenizer = Tokenizer.train(["The mind"], style, lowercase=lowercase, vocabulary=10)
     rules = token_rules(tokenizer)
     assert rules["lowercase"] == lowercases(tokenizer) == lowercase
     for name in ("style", "size", "pad", "start", "unknown", "end_of_line"):
         assert rules[name] == getattr(tokenizer, name)
+    assert rules["first_byte"] == (tokenizer.size - 256 if style in ("subword", "char") else None)
 
 
 def test_letters_and_spaces_are_listed() -> None:

@@ -172,7 +172,7 @@ def test_only_new_words_are_scored(page: Page) -> None:
     field.press_sequentially("the way", delay=200)
     until(page, IDLE)
     assert requests
-    assert min(each["start"] for each in requests) >= len(text) - len("😀 ")
+    assert min(each["start"] for each in requests) >= len(text) - len(" 😀 ")
     # After an insertion in the middle, the text is scored from there on.
     requests.clear()
     _set_text(page, text[:900] + "obstacle " + text[900:])
@@ -249,8 +249,9 @@ def _expect_scored(page: Page, served: Running, text: str, model: str = "notes")
     bits = [-word["log_probability"] / math.log(2) for word in words]
     levels = [min(1, max(0, (each - 1.5) / 10.5)) for each in bits]
     assert [mark[1] for mark in marks] == pytest.approx(levels, abs=0.0006)
-    perplexity, per_character, unknown = page.evaluate(TILES)
+    perplexity, per_character, per_byte, unknown = page.evaluate(TILES)
     digits = 0.051 if scored["perplexity"] < 100 else 0.51
     assert float(perplexity.replace(",", "")) == pytest.approx(scored["perplexity"], abs=digits)
     assert float(per_character) == pytest.approx(scored["bits_per_character"], abs=0.0051)
+    assert float(per_byte) == pytest.approx(scored["bits_per_byte"], abs=0.0051)
     assert unknown == str(scored["unknown"])

@@ -20,7 +20,7 @@ def slow(tokenizer: Tokenizer, lines: list[str]) -> list[int]:
     return [i for line in lines for i in tokenizer.encode(line) + end]
 
 
-@pytest.mark.parametrize("style", ["white-space", "words"])
+@pytest.mark.parametrize("style", ["white-space", "words", "subword", "char"])
 @pytest.mark.parametrize("lowercase", [False, True])
 @given(LINES, LINES)
 def test_it_equals_the_tokenizer(style: str, lowercase: bool, first: list[str], second: list[str]) -> None:

@@ -22,7 +22,7 @@ HARD = st.text(alphabet=st.sampled_from(list("aAσΣ '’-.<>unk\t\u00a0\u3000�
 def test_the_tokens_are_those_of_the_tokenizer(style: Style, lowercase: bool, text: str) -> None:
     tokenizer = Tokenizer.without_words(style, lowercase=lowercase)
     split = splitter(style, lowercase=lowercase)
-    assert split(text) == split(text) == tokenizer.words(text)
+    assert split(text) == split(text) == tokenizer.runs(text)
 
 
 def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

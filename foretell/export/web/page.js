@@ -4,6 +4,8 @@ import { openHere } from "./runtime.js";
 
 const MAX_ROWS = 8;
 const COMPLETION = { words: 20, temperature: 0.8 };
+// Tokens of an open vocabulary are parts of words.
+const MAX_TOKENS = 80;
 const [status, text, answers, more, button] = ["status", "text", "answers", "more", "continue"].map((id) =>
   document.getElementById(id),
 );
@@ -11,10 +13,11 @@ const [status, text, answers, more, button] = ["status", "text", "answers", "mor
 try {
   const model = await openHere();
   const isLabels = Boolean(model.labels);
-  document.getElementById("answers-title").textContent = isLabels ? "Probability of each label" : "Next word";
+  const unit = model.tokens.isOpen ? "token" : "word";
+  document.getElementById("answers-title").textContent = isLabels ? "Probability of each label" : `Next ${unit}`;
   const message = isLabels
     ? "Type a text. The model gives it a label."
-    : "Type a text. The model shows the most probable next words.";
+    : `Type a text. The model shows the most probable next ${unit}s.`;
   more.hidden = isLabels;
   text.disabled = false;
   const predict = async () =>
@@ -56,7 +59,7 @@ function show(rows, message) {
   answers.replaceChildren(
     ...rows.map(({ word, probability }) => {
       const [item, name, meter, number] = ["li", "span", "meter", "span"].map((tag) => document.createElement(tag));
-      name.textContent = word === "<eos>" ? "end of line" : word;
+      name.textContent = word === "<eos>" ? "end of line" : shownAs(word);
       name.dir = "auto";
       meter.value = probability;
       meter.setAttribute("aria-hidden", "true");
@@ -68,6 +71,11 @@ function show(rows, message) {
   );
 }
 
+// A token with its space as ␣. Labels stay as they are, and no word contains a space.
+function shownAs(word) {
+  return more.hidden ? word : word.replaceAll(" ", "\u2423");
+}
+
 function showError(error) {
   answers.replaceChildren();
   status.textContent = error.message;
@@ -76,7 +84,8 @@ function showError(error) {
 async function continueText(model, update) {
   button.disabled = true;
   try {
-    for await (const piece of model.complete(text.value, COMPLETION)) text.value += piece;
+    const words = model.tokens.isOpen ? MAX_TOKENS : COMPLETION.words;
+    for await (const piece of model.complete(text.value, { ...COMPLETION, words })) text.value += piece;
     await update();
   } catch (error) {
     showError(error);

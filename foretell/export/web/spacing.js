@@ -4,11 +4,15 @@ const CLOSING = new Set(".,!?;:)]}…%’”»");
 const OPENING = new Set("([{“‘«#$€£¿¡");
 const JOINING = new Set("-–—/_@");
 const PAIRED = new Set("\"'`");
+const BYTE = /^<0x([0-9A-F]{2})>$/u;
 
 export class Spacing {
   // `rules` is the entry "tokens" of model.json.
   constructor({ style, scripts }) {
     this.style = style;
+    // Tokens of an open vocabulary have their white space in them, or are bytes.
+    this.isOpen = style === "subword" || style === "char";
+    this.decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     this.wordBefore = "";
     // Characters beside which no space stands, and characters between which none stands.
     this.joining = scripts && new RegExp(`[${scripts.joining}]`, "u");
@@ -21,6 +25,7 @@ export class Spacing {
 
   // Returns `word` with a space before it if one is needed. A line break starts a new line.
   piece(word) {
+    if (this.isOpen) return this.#exact(word);
     if (word === "\n") {
       this.isJoined = true;
       this.openQuotes.clear();
@@ -40,6 +45,13 @@ export class Spacing {
     }
     this.isJoined = OPENING.has(word) || JOINING.has(word);
     return isFirst || CLOSING.has(word) || JOINING.has(word) ? word : ` ${word}`;
+  }
+
+  // Of a character in bytes all but the last give "", and that one the character.
+  #exact(token) {
+    const byte = BYTE.exec(token);
+    if (!byte) return this.decoder.decode() + token;
+    return this.decoder.decode(Uint8Array.of(Number.parseInt(byte[1], 16)), { stream: true });
   }
 
   #isJoinedByScript(word) {

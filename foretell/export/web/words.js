@@ -6,29 +6,35 @@ import { Spacing } from "./spacing.js";
 export class Words {
   constructor(ort, session, tokens, model) {
     Object.assign(this, { ort, session, tokens, states: model.states, window: model.window });
-    const { pad, start, unknown } = tokens.rules;
-    // Ids that are never predicted.
-    this.excluded = [pad, start, unknown].filter((id) => id !== null);
+    const { pad, start, unknown, first_byte: firstByte } = tokens.rules;
+    // Ids that are never predicted. A single byte may be no character.
+    const bytes = firstByte === null ? [] : Array.from({ length: 256 }, (_, byte) => firstByte + byte);
+    this.excluded = [...[pad, start, unknown].filter((id) => id !== null), ...bytes];
   }
 
-  // Returns the k most probable next words: [{word, probability}]. "<eos>" is the end of a line.
+  // Returns the k most probable next words, or tokens of an open vocabulary: [{word, probability}]. "<eos>" is the end
+  // of a line.
   async next(text, k = 5) {
-    const { logits } = await this.#read(this.#prompt(text));
+    const [before, begun] = this.#split(text);
+    const { logits } = await this.#read(this.#prompt(before));
+    this.#keepBegun(logits, begun);
     const ranked = softmax(logits).map((p, id) => [p, id]).filter(([, id]) => !this.excluded.includes(id));
     ranked.sort(([p, i], [q, j]) => q - p || i - j);
     return ranked.slice(0, k).map(([probability, id]) => ({ word: this.tokens.word(id), probability }));
   }
 
   // Yields a continuation of `text`, piece by piece.
-  //   words        number of words
+  //   words        number of words; with an open vocabulary, of tokens
   //   temperature  0 always chooses the most probable word; higher values make less probable words more frequent
   //   random       returns a number from 0 to 1 (1 excluded)
   async *complete(text, { words = 20, temperature = 1, random = Math.random } = {}) {
-    const prompt = this.#prompt(text);
+    const [before, begun] = this.#split(text);
+    const prompt = this.#prompt(before);
     const spacing = new Spacing(this.tokens.rules);
     for (const id of prompt) spacing.piece(this.#written(id));
     let endsWithSpace = this.tokens.isBlank(Array.from(text).at(-1) ?? "");
     let { logits, state } = await this.#read(prompt);
+    this.#keepBegun(logits, begun);
     for (let left = words; left > 0; left--) {
       for (const id of this.excluded) logits[id] = -Infinity;
       const id = temperature ? sample(softmax(logits.map((x) => x / temperature)), random) : argmax(logits);
@@ -37,6 +43,18 @@ export class Words {
       endsWithSpace = false;
       if (left > 1) ({ logits, state } = await this.#step(id, state));
     }
+  }
+
+  // A space at the end of a text is the beginning of a subword: the text without it, and the space.
+  #split(text) {
+    const isBegun = this.tokens.rules.style === "subword" && text.endsWith(" ");
+    return isBegun ? [text.slice(0, -1), " "] : [text, ""];
+  }
+
+  // Leaves only the tokens that begin with the space.
+  #keepBegun(logits, begun) {
+    if (!begun) return;
+    for (const id of logits.keys()) if (!this.tokens.word(id).startsWith(begun)) logits[id] = -Infinity;
   }
 
   // The ids to read. As in training, there is an end of line before the text and after each complete line.

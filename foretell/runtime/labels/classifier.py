@@ -236,7 +236,7 @@ class LabelsRuntime:
 
     def _flags(self, ids: list[int], text: str, part: str) -> tuple[str, ...]:
         n_words = len(ids) - (self.tokenizer.start is not None)
-        n_unknown = ids.count(self.tokenizer.unknown or 0)
+        n_unknown = self.tokenizer.count_unknown(ids)
         return flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
 
 

@@ -33,6 +33,7 @@ class Completion(TypedDict, total=False):
     unfinished: bool
     alternatives: int
     cache: int
+    max_tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ class CompletionOptions(Sampling):
     """The options of a completion; temperature, top_k, top_p, min_p and repetition_penalty: see `Sampling`.
 
     Attributes:
-        words: words to add; a punctuation mark or a line break counts as one.
+        words: words to add; a punctuation mark or a line break counts as one. Words of several tokens
+            (subword, char) are counted as those of the style "words", and a line break is not one.
         stop: one text or several: the continuation ends before the first of them, wherever it begins (" the"
             stops before that word, "the" also inside "other").
         seed: seed of the random choices: the same seed gives the same text; None: a different text each time.
@@ -48,10 +50,12 @@ class CompletionOptions(Sampling):
         length_penalty: beams that end at a stop have different lengths; they are ranked by log-probability /
             words ** length_penalty. 0: by total log-probability; 1: by log-probability per word; above 1
             favours longer ones.
-        avoid_unknown: never write `<unk>`.
+        avoid_unknown: never write `<unk>`, nor, with the tokens subword and char, a character that is no
+            token in single bytes.
         unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
         alternatives: how many of the most probable words to return for each place.
         cache: words of the text in a continuous cache, which makes words just used more probable; 0: none.
+        max_tokens: tokens to add at most, where a word may have several; 0: 32 for each word.
 
     Raises:
         SettingsError: a value out of its range.
@@ -66,13 +70,15 @@ class CompletionOptions(Sampling):
     unfinished: bool = False
     alternatives: int = 0
     cache: int = 0
+    max_tokens: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for where, low in (("words", 1), ("beams", 1), ("seed", 0), ("alternatives", 0)):
+        for where, low in (("words", 1), ("beams", 1), ("seed", 0), ("alternatives", 0), ("max_tokens", 0)):
             value = getattr(self, where)
             if value is not None and value < low:
-                raise SettingsError(expected=f"at least {low}", found=repr(value), where=where)
+                name = where.replace("_", "-")
+                raise SettingsError(expected=f"at least {low}", found=repr(value), where=name)
         if not math.isfinite(self.length_penalty):
             raise SettingsError(
                 expected="a finite number", found=repr(self.length_penalty), where="length-penalty"
@@ -94,6 +100,8 @@ class Prompt:
         ids: its token ids.
         logits: of the next word, [1, word].
         state: the network's state after the prompt.
+        max_tokens: tokens to add, at most.
+        words: where a word may have several tokens: words to add, at most; otherwise None.
         banned: ids that are never chosen.
         first: the ids that the first word may have; None: any.
     """
@@ -101,6 +109,8 @@ class Prompt:
     ids: list[int]
     logits: Logits
     state: State
+    max_tokens: int
+    words: int | None = None
     banned: list[int] = field(default_factory=list)
     first: TokenIds | None = None
 
@@ -124,26 +134,25 @@ class Prompt:
 def sample(network: WordNetwork, prompt: Prompt, options: CompletionOptions) -> Iterator[Chosen]:
     """Yield words, each as soon as it is chosen, in constant time per word, however long the text is."""
     random = np.random.default_rng(options.seed)
-    seen = _Seen(prompt.ids, options.words)
+    seen = _Seen(prompt.ids)
     logits, state = prompt.logits, prompt.state
-    for words_left in range(options.words - 1, -1, -1):
+    for tokens_left in range(prompt.max_tokens - 1, -1, -1):
         logp = sampling.log_softmax(logits[0], np.float32)
-        is_first = words_left == options.words - 1
+        is_first = tokens_left == prompt.max_tokens - 1
         word = sampling.sample_id(prompt.allowed(logp, seen.ids, options, is_first=is_first), options, random)
         yield prompt.chosen(word, logp, options)
         seen.add(word)
-        if words_left:
+        if tokens_left:
             logits, state = network.follow(np.array([word]), state)
 
 
 class _Seen:
-    """The distinct words read and written so far, in a buffer of fixed size: constant time per word."""
+    """The distinct words read and written so far, in a buffer that doubles: constant time per word."""
 
-    def __init__(self, prompt: list[int], words: int) -> None:
+    def __init__(self, prompt: list[int]) -> None:
         distinct = list(dict.fromkeys(prompt))
         self._known = set(distinct)
-        self._buffer = np.zeros(len(distinct) + words, np.int64)
-        self._buffer[: len(distinct)] = distinct
+        self._buffer = np.array(distinct, np.int64)
         self._size = len(distinct)
 
     @property
@@ -151,7 +160,10 @@ class _Seen:
         return self._buffer[: self._size]
 
     def add(self, word: int) -> None:
-        if word not in self._known:
-            self._known.add(word)
-            self._buffer[self._size] = word
-            self._size += 1
+        if word in self._known:
+            return
+        self._known.add(word)
+        if self._size == len(self._buffer):
+            self._buffer = np.concatenate([self._buffer, np.zeros(self._size + 1, np.int64)])
+        self._buffer[self._size] = word
+        self._size += 1

@@ -37,12 +37,17 @@ class Endings:
 
         A text that ends in white space or a punctuation mark has no unfinished word, except that "don'" is
         unfinished where "don't" is in the vocabulary. A character of a script without spaces is a word of its
-        own: it is unfinished only where the vocabulary has it with further marks.
+        own: it is unfinished only where the vocabulary has it with further marks. A subword is unfinished
+            where
+        longer ones begin with it and the space before it; otherwise, as with characters, the next token
+        continues the word.
 
         Returns:
             the text before the unfinished word, the word as the tokenizer writes it, and the ids of the words
             that begin with it, possibly none. Without an unfinished word: the text, "" and no ids.
         """
+        if self._tokenizer.is_open:
+            return self._split_subword(text)
         if not text or text[-1].isspace():
             return text, "", NO_IDS
         run = text.split()[-1]
@@ -56,6 +61,18 @@ class Endings:
             if len(ids):
                 return before, beginning, ids
         return (before, beginning, NO_IDS) if ends_in_word else (text, "", NO_IDS)
+
+    def _split_subword(self, text: str) -> tuple[str, str, TokenIds]:
+        if self._tokenizer.style != "subword":
+            return text, "", NO_IDS
+        line = text.rpartition("\n")[2]
+        begun = (self._tokenizer.runs(line) or [""])[-1]
+        ids = self.ids(begun) if begun == " " or begun.strip() else NO_IDS
+        if all(self._tokenizer.word(id) == begun for id in ids.tolist()):
+            return text, "", NO_IDS
+        n_tokens = len(self._tokenizer.encode(begun))
+        _, start, _ = self._tokenizer.encode_with_offsets(line)[-n_tokens]
+        return text[: len(text) - len(line) + start], begun, ids
 
     def _is_character(self, letter: str) -> bool:
         """Return whether the tokenizer makes a word of this letter and its marks."""

@@ -29,6 +29,7 @@ from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
 from foretell.runtime.words.endings import NO_IDS, Endings
 from foretell.runtime.words.networks import ArticleNetwork, InterpolatedNetwork, LstmNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
+from foretell.runtime.words.word_count import MAX_TOKENS_A_WORD
 from foretell.runtime.words.writing import Candidate, Chosen, Continuation, Pieces, Writing, Written
 
 # Networks with a cache that a runtime keeps, each of another size.
@@ -98,7 +99,9 @@ class WordsRuntime:
         """Return the `k` most probable next words after `text`, the most probable first.
 
         Padding and unknown words are left out; the other probabilities are not increased. An empty text gives
-        the first word of a line.
+        the first word of a line. A model with the tokens subword or char gives tokens, with the white space
+        that belongs to them, and leaves out single bytes; after a space, subwords that begin with one, with
+        their probabilities among one another.
 
         Args:
             text: the text so far.
@@ -201,7 +204,11 @@ class WordsRuntime:
         pieces = Pieces(self.tokenizer, ids, before, begun)
         banned = self._banned(options.avoid_unknown)
         network = self.network_for(options.cache)
-        prompt = Prompt(ids, *network.read(ids), banned, endings if begun else None)
+        max_tokens, words = options.words, None
+        if self.tokenizer.is_open:
+            max_tokens, words = options.max_tokens or MAX_TOKENS_A_WORD * options.words, options.words
+        first = endings if begun else None
+        prompt = Prompt(ids, *network.read(ids), max_tokens, words, banned, first)
         if options.beams == 1:
             seeds = (None if options.seed is None else options.seed + i for i in range(n))
             chosen: Iterable[Iterable[Chosen]] = (
@@ -209,16 +216,20 @@ class WordsRuntime:
             )
         else:
             chosen = beam_search(network, prompt, options, pieces)[:n]
-        return (Writing(each, pieces.copy(), self.tokenizer, options.stops) for each in chosen)
+        return (Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen)
 
     def _banned(self, avoid_unknown: bool) -> list[int]:
         tokenizer = self.tokenizer
         never = [tokenizer.pad, tokenizer.start, tokenizer.unknown if avoid_unknown else None]
-        return [word for word in never if word is not None]
+        # A single byte may be no character.
+        return [word for word in never if word is not None] + list(tokenizer.bytes if avoid_unknown else ())
 
     def _split(self, text: str, unfinished: bool) -> tuple[str, str, TokenIds]:
-        """Return `Endings.split` of a text whose last word may be unfinished."""
-        if not unfinished:
+        """Return `Endings.split` of a text whose last word may be unfinished.
+
+        A space at the end of a text is the beginning of a subword, whether or not words may be unfinished.
+        """
+        if not unfinished and not (self.tokenizer.style == "subword" and text.endswith(" ")):
             return text, "", NO_IDS
         if self._endings is None:
             self._endings = Endings(self.tokenizer)
@@ -231,6 +242,8 @@ class WordsRuntime:
             ids = self.tokenizer.encode(text)
         else:
             lines = [line for line in text.split("\n")[:-1] if line.strip()]
+            if self.tokenizer.is_open:
+                lines = [line.rstrip("\r") for line in lines]
             ids = [end]
             for line in lines:
                 ids += [*self.tokenizer.encode(line), end]

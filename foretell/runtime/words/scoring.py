@@ -1,4 +1,4 @@
-"""The score of a text: log-probability, perplexity and bits per character, for text of any size."""
+"""The score of a text: log-probability, perplexity, bits per character and per byte, for text of any size."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import chain
 
 import numpy as np
 
 from foretell.arrays import LogProbabilities, TokenIds
 from foretell.errors import DataError
+from foretell.metrics import bits_per_byte
 from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.text.line_encoder import LineEncoder
+from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Tokenizer
+from foretell.text.utf8 import spelled_bytes, utf8_bytes
 
 # Bounds on the memory; none of them changes a number.
 LOGITS_AT_ONCE = 4_000_000
@@ -24,6 +28,7 @@ MAX_STEPS = 256
 LINES_AT_ONCE = 4096
 CHARACTERS_AT_ONCE = 1 << 20
 MAX_PIECE = 1 << 16
+_MAX_SPELLED = 1 << 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,32 +36,40 @@ class Score:
     """The probability of a text under a language model.
 
     Attributes:
-        tokens: number of predictions: each word and the end of each line (article: each word after a window
+        tokens: number of predictions: each token and the end of each line (article: each word after a window
             of known words).
-        words: words of the text; punctuation marks count where the tokenizer makes words of them.
+        words: words of the text; punctuation marks count where the tokenizer makes words of them. With the
+            tokens subword and char: as the style "words" splits the text.
         characters: code points predicted, plus one for the end of each line (article: for the space before
             each word).
+        bytes: the same in bytes of UTF-8, the end of a line as one.
         unknown: words that are not in the vocabulary. An lstm predicts them as `<unk>`; the article's network
-            cannot, so windows with one are left out.
+            cannot, so windows with one are left out. With the tokens subword and char there are none.
         log_probability: natural logarithm of the probability of all predictions together.
-        perplexity: exp(-log_probability / tokens).
+        perplexity: exp(-log_probability / tokens): per token, so it can be compared between models with the
+            same tokens only.
         bits_per_character: -log2 probability / characters.
+        bits_per_byte: (-log2 probability + the cost of spelling unknown words) / bytes, which can be compared
+            between models with any tokens. A word that is predicted as `<unk>` is not yet known: it costs 8
+            bits more for each of its bytes and 8 for its end, as if all bytes were equally probable.
     """
 
     tokens: int
     words: int
     characters: int
+    bytes: int
     unknown: int
     log_probability: float
     perplexity: float
     bits_per_character: float
+    bits_per_byte: float
 
 
 class Tally:
     """The sums that a score is computed from."""
 
     def __init__(self) -> None:
-        self.tokens = self.words = self.characters = self.unknown = 0
+        self.tokens = self.words = self.characters = self.bytes = self.unknown = self.spelled = 0
         self.log_probability = 0.0
 
     def add(self, log_probabilities: LogProbabilities) -> None:
@@ -81,10 +94,12 @@ class Tally:
             tokens=self.tokens,
             words=self.words,
             characters=self.characters,
+            bytes=self.bytes,
             unknown=self.unknown,
             log_probability=self.log_probability,
             perplexity=math.exp(loss) if loss < 700 else math.inf,
             bits_per_character=-self.log_probability / math.log(2) / self.characters,
+            bits_per_byte=bits_per_byte(self.log_probability, self.bytes, self.spelled),
         )
 
 
@@ -129,7 +144,11 @@ def _chunks(stream: Iterable[TokenIds], tokenizer: Tokenizer) -> Iterator[TokenI
 def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable[str]) -> Score:
     """Score the word after each window of a text; its lines are one stream of words."""
     tally = Tally()
-    lengths = np.array([len(tokenizer.word(word)) for word in range(tokenizer.size)])
+    words = [tokenizer.word(word) for word in range(tokenizer.size)]
+    lengths, of_bytes = (
+        np.array([len(word) for word in words]),
+        np.array([utf8_bytes(word) for word in words]),
+    )
     size = network.window + 1
     batch = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     waiting: TokenIds = np.array([], np.int64)
@@ -143,6 +162,7 @@ def score_article(network: ArticleNetwork, tokenizer: Tokenizer, lines: Iterable
             part = windows[start : start + batch]
             tally.add(log_probabilities_of(network.advance(part[:, :-1]), part[:, -1]))
             tally.characters += int(lengths[part[:, -1]].sum()) + len(part)
+            tally.bytes += int(of_bytes[part[:, -1]].sum()) + len(part)
         waiting = waiting[-network.window :]
     return tally.score()
 
@@ -167,20 +187,24 @@ def _stream(tokenizer: Tokenizer, lines: Iterable[str], tally: Tally, *, ends: b
     """
     encoder = LineEncoder(tokenizer)
     unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
+    # Words of an open vocabulary are counted as those of the style "words".
+    split = splitter("words", lowercase=False) if tokenizer.is_open else None
+    between = "" if tokenizer.is_open else " "
+    spelled = lru_cache(_MAX_SPELLED)(partial(spelled_bytes, tokenizer))
     for texts, ended in _batches(lines):
-        ids = encoder.encode("".join(chain.from_iterable(zip(texts, _breaks(ended, ends), strict=True))))
-        tally.words += len(ids)
+        breaks = ("\n" if ends and is_last else between for is_last in ended)
+        ids = encoder.encode("".join(chain.from_iterable(zip(texts, breaks, strict=True))))
+        tally.words += len(ids) if split is None else sum(len(split(text)) for text in texts)
         if ends:
             tally.characters += sum(map(len, texts)) + sum(ended)
-            if tokenizer.end_of_line is not None:
+            tally.bytes += sum(map(utf8_bytes, texts)) + sum(ended)
+            if tokenizer.end_of_line is not None and split is None:
                 tally.words -= sum(ended)
-        tally.unknown += int((ids == unknown).sum())
+        n_unknown = int((ids == unknown).sum())
+        tally.unknown += n_unknown
+        if n_unknown and ends:
+            tally.spelled += sum(map(spelled, chain.from_iterable(text.split(" ") for text in texts)))
         yield ids
-
-
-def _breaks(ended: list[bool], ends: bool) -> Iterator[str]:
-    """Yield the separator after each text."""
-    return ("\n" if ends and is_last else " " for is_last in ended)
 
 
 def _batches(lines: Iterable[str]) -> Iterator[tuple[list[str], list[bool]]]:

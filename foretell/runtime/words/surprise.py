@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally
 from foretell.runtime.words.writing import Candidate
+from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Span, Tokenizer
+from foretell.text.utf8 import spelled_bytes, utf8_bytes
 
 Scored = tuple[float | None, list[tuple[int, float]]]
 """The log-probability of a word (None: not predicted), and the most probable ids with their probabilities."""
@@ -35,6 +37,10 @@ class WordScore:
         characters: the code points that it counts for in bits per character: those since the word before it;
             the end of a line, or a line's last word where lines have no end, one more (article: its own and a
             space; 0 where it cannot be predicted).
+        bytes: the same in bytes of UTF-8, the end of a line as one.
+        spelled: bytes to spell an unknown word, and one for its end; 0 for a known one (article: 0).
+        tokens: predictions that it consists of: 1; more for a character in several bytes, of which this is
+            the score together.
         top: the most probable words in its place, the most probable first.
     """
 
@@ -43,6 +49,9 @@ class WordScore:
     log_probability: float | None
     known: bool
     characters: int
+    bytes: int
+    spelled: int
+    tokens: int = 1
     top: tuple[Candidate, ...] = ()
 
 
@@ -50,6 +59,8 @@ def score_words(
     runtime: WordsRuntime, text: str, *, top: int = 0, start: int = 0, cache: int = 0
 ) -> list[WordScore]:
     """Return a score for each word and each end of a line of `text`, in order; `total` is their sum.
+
+    With the tokens subword and char there is a score for each token, one for all tokens of one character.
 
     Args:
         runtime: the language model.
@@ -67,38 +78,83 @@ def score_words(
     is_article = isinstance(network, ArticleNetwork)
     spans = word_spans(tokenizer, text, last_ends=True)
     first = bisect_left(spans, start, key=lambda each: each[1])
+    # Of a character in several tokens only the first has a span.
+    while tokenizer.is_open and first < len(spans) and _continues(spans[first], tokenizer):
+        first += 1
     if isinstance(network, ArticleNetwork):
         scored = _after_windows(network, spans, top, first)
-        counts: Iterator[int] = (len(tokenizer.word(word)) + 1 for word, _, _ in spans[first:])
+        written: Iterator[tuple[str, int]] = ((tokenizer.word(word), 1) for word, _, _ in spans[first:])
     else:
         check_known(spans, text)
         scored = _after_all(network, tokenizer, spans, top, first)
-        counts = _characters(spans, text, first)
-    return [
+        written = _written(spans, text, first)
+    scores = [
         WordScore(
             start=begin,
             end=end,
             log_probability=logp,
             known=word not in (-1, tokenizer.unknown),
-            characters=0 if is_article and logp is None else characters,
+            characters=0 if is_article and logp is None else len(covered) + ends,
+            bytes=0 if is_article and logp is None else utf8_bytes(covered) + ends,
+            spelled=0
+            if is_article or word != tokenizer.unknown
+            else spelled_bytes(tokenizer, text[begin:end]),
             top=tuple(Candidate(tokenizer.word(i), p) for i, p in best),
         )
-        for (word, begin, end), (logp, best), characters in zip(spans[first:], scored, counts, strict=True)
+        for (word, begin, end), (logp, best), (covered, ends) in zip(
+            spans[first:], scored, written, strict=True
+        )
     ]
+    return _joined(scores, spans[first:], tokenizer) if tokenizer.is_open else scores
 
 
-def total(words: Sequence[WordScore]) -> Score:
+def _continues(span: Span, tokenizer: Tokenizer) -> bool:
+    """Return whether a token belongs to the character of the token before it."""
+    token, start, end = span
+    return start == end and token != tokenizer.end_of_line
+
+
+def _joined(scores: list[WordScore], spans: list[Span], tokenizer: Tokenizer) -> list[WordScore]:
+    """Return the scores with the tokens of one character together: only the first of them has a span."""
+    joined: list[WordScore] = []
+    for score, span in zip(scores, spans, strict=True):
+        if joined and _continues(span, tokenizer):
+            before = joined.pop()
+            assert before.log_probability is not None
+            assert score.log_probability is not None
+            score = replace(
+                before,
+                log_probability=before.log_probability + score.log_probability,
+                tokens=before.tokens + 1,
+                characters=before.characters + score.characters,
+                bytes=before.bytes + score.bytes,
+            )
+        joined.append(score)
+    return joined
+
+
+def total(words: Sequence[WordScore], text: str | None = None) -> Score:
     """Return the score of these words together; for all words of a text it is `runtime.score`.
+
+    Args:
+        words: the scores.
+        text: with an open vocabulary, whose tokens are not words: the text that they are of.
 
     Raises:
         DataError: none of them could be predicted.
     """
     logps = [word.log_probability for word in words if word.log_probability is not None]
     tally = Tally()
-    tally.tokens, tally.log_probability = len(logps), math.fsum(logps)
-    tally.words = sum(word.start < word.end for word in words)
+    tally.tokens = sum(word.tokens for word in words if word.log_probability is not None)
+    tally.log_probability = math.fsum(logps)
+    if text is None:
+        tally.words = sum(word.start < word.end for word in words)
+    else:
+        tally.words = len(splitter("words", lowercase=False)(text[words[0].start :] if words else ""))
     tally.unknown = sum(not word.known for word in words)
     tally.characters = sum(word.characters for word in words)
+    tally.bytes = sum(word.bytes for word in words)
+    tally.spelled = sum(word.spelled for word in words)
     return tally.score()
 
 
@@ -119,8 +175,9 @@ def word_spans(tokenizer: Tokenizer, text: str, *, last_ends: bool) -> list[Span
         stop = at + len(line)
         ends = last_ends or stop < len(text)
         if line.strip():
+            read = line.rstrip("\r") if tokenizer.is_open else line
             spans += [
-                (word, at + start, at + end) for word, start, end in tokenizer.encode_with_offsets(line)
+                (word, at + start, at + end) for word, start, end in tokenizer.encode_with_offsets(read)
             ]
             if ends:
                 spans.append((end_of_line, stop, stop))
@@ -143,8 +200,8 @@ def check_known(spans: list[Span], text: str) -> None:
             )
 
 
-def _characters(spans: list[Span], text: str, first: int) -> Iterator[int]:
-    """Yield the code points that each word from the `first` on counts for: see `WordScore.characters`."""
+def _written(spans: list[Span], text: str, first: int) -> Iterator[tuple[str, int]]:
+    """Yield what each word from the `first` on counts for: text since the one before, and ends of lines."""
     at = spans[first - 1][2] if first else 0
     for place in range(first, len(spans)):
         _, start, end = spans[place]
@@ -154,9 +211,9 @@ def _characters(spans: list[Span], text: str, first: int) -> Iterator[int]:
         if place + 1 == len(spans) or "\n" in text[end : spans[place + 1][1]]:
             line_break = text.find("\n", end)
             at = line_break if line_break >= 0 else len(text)
-            yield len(text[begin:at].rstrip("\r")) + 1
+            yield text[begin:at].rstrip("\r"), 1
         else:
-            yield end - begin
+            yield text[begin:end], 0
 
 
 def _after_all(

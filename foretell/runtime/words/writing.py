@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from foretell.runtime.words.word_count import WordCount
 from foretell.text.spacing import Spacing
 from foretell.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A possible next word.
+    """A possible next word, or with the tokens subword and char a possible next token.
 
     Attributes:
-        word: the word as the vocabulary has it; `<eos>` is the end of a line.
+        word: the word or token as the vocabulary has it; `<eos>` is the end of a line.
         probability: 0 to 1, over the whole vocabulary (of an unfinished word: over the words that begin with
             it).
     """
@@ -27,10 +28,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One word of a continuation.
+    """One word of a continuation; with the tokens subword and char one token.
 
     Attributes:
-        word: the word as the vocabulary has it.
+        word: the word or token as the vocabulary has it.
         text: the text that it adds: the word with the white space before it, "\\n" for the end of a line; of
             a word that the prompt had begun, the rest; of a word in which a stop begins, the part before it.
         log_probability: of the whole word, in nats, before temperature, filters and penalties.
@@ -90,7 +91,8 @@ class Pieces:
         """Return the piece that this id adds."""
         piece = self._spacing.piece(self._visible(id))
         if self._spaced:
-            piece = piece.lstrip(" ")[self._begun :]
+            written = piece if self._tokenizer.is_open else piece.lstrip(" ")
+            piece = written[self._begun :]
             self._spaced, self._begun = False, 0
         return piece
 
@@ -112,17 +114,25 @@ class Writing(Iterator[Written]):
         pieces: turns them into text.
         tokenizer: the tokenizer.
         stop: texts that end the continuation: it ends before the first of them.
+        words: where a word may have several tokens: words after which the continuation ends; None: it ends
+            with `chosen`.
 
     Attributes:
         finished: "" while the continuation is in progress, then "stop" or "length", as in `Continuation`.
     """
 
     def __init__(
-        self, chosen: Iterable[Chosen], pieces: Pieces, tokenizer: Tokenizer, stop: Sequence[str]
+        self,
+        chosen: Iterable[Chosen],
+        pieces: Pieces,
+        tokenizer: Tokenizer,
+        stop: Sequence[str],
+        words: int | None = None,
     ) -> None:
         self.finished: Literal["", "stop", "length"] = ""
         self._word = tokenizer.word
-        self._words = self._until(chosen, pieces, stop)
+        written = ((each, pieces.add(each.id)) for each in chosen)
+        self._words = self._until(written if words is None else up_to_words(written, words), stop)
 
     def __next__(self) -> Written:
         return next(self._words)
@@ -134,10 +144,10 @@ class Writing(Iterator[Written]):
         assert self.finished
         return Continuation(text, words, sum(word.log_probability for word in words), self.finished)
 
-    def _until(self, chosen: Iterable[Chosen], pieces: Pieces, stop: Sequence[str]) -> Iterator[Written]:
+    def _until(self, chosen: Iterable[tuple[Chosen, str]], stop: Sequence[str]) -> Iterator[Written]:
         waiting: list[Written] = []
-        for each in chosen:
-            waiting.append(self._written(each, pieces.add(each.id)))
+        for each, piece in chosen:
+            waiting.append(self._written(each, piece))
             if not stop:
                 yield waiting.pop()
                 continue
@@ -158,6 +168,15 @@ class Writing(Iterator[Written]):
     def _written(self, chosen: Chosen, text: str) -> Written:
         likeliest = tuple(Candidate(self._word(id), p) for id, p in chosen.likeliest)
         return Written(self._word(chosen.id), text, chosen.log_probability, likeliest)
+
+
+def up_to_words(chosen: Iterable[tuple[Chosen, str]], words: int) -> Iterator[tuple[Chosen, str]]:
+    """Yield tokens with their texts up to the end of so many words."""
+    count = WordCount(words)
+    for each, piece in chosen:
+        if count.is_complete_before(piece):
+            return
+        yield each, piece
 
 
 def stops_at(text: str, stop: Sequence[str]) -> int | None:

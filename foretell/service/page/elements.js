@@ -34,9 +34,15 @@ export function visible(text) {
   return text.replace(INVISIBLE, "\ufffd");
 }
 
-// An element that shows a word of the vocabulary; "<eos>" is shown as "end of line".
+// An element that shows a word of the vocabulary; "<eos>" is shown as "end of line", the space that belongs to a token
+// as ␣.
 export function wordElement(word) {
-  return word === "<eos>" || word === "" ? make("i", {}, "end of line") : isolated(word);
+  return word === "<eos>" || word === "" ? make("i", {}, "end of line") : isolated(spacesShown(word));
+}
+
+// A token with its spaces as ␣.
+export function spacesShown(token) {
+  return token.replaceAll(" ", "\u2423");
 }
 
 // A bar whose filled part is `fraction` (0 to 1) of its length. Screen readers skip it: the number stands beside it.

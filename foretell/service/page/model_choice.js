@@ -2,6 +2,11 @@
 
 import { count, isolated, make } from "./elements.js";
 
+// Whether the tokens of a model are parts of words, which have the white space in them.
+export function hasOpenVocabulary({ tokens }) {
+  return tokens === "subword" || tokens === "char";
+}
+
 export class ModelChoice {
   // `onChange(model)` is called when the user chooses another model.
   constructor(view, models, onChange) {
@@ -42,9 +47,10 @@ export class ModelChoice {
 
   #describe() {
     const { preset, words, state } = this.current;
+    const unit = hasOpenVocabulary(this.current) ? "token" : "word";
     const warning = state === "stale"
       ? ". Its files were changed or deleted. The service still uses the model that it loaded before."
       : "";
-    this.about.textContent = `preset ${preset}, vocabulary of ${count(words, "word")}${warning}`;
+    this.about.textContent = `preset ${preset}, vocabulary of ${count(words, unit)}${warning}`;
   }
 }

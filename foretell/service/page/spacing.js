@@ -28,6 +28,13 @@ export function following(text, word) {
   return isJoined || isClosing ? word : ` ${word}`;
 }
 
+// The string to append to `text` so that a token follows that has the white space in it. A space at the end of the text is
+// the beginning of the token.
+export function tokenAfter(text, token) {
+  if (token === "<eos>") return "\n";
+  return text.endsWith(" ") && token.startsWith(" ") && token !== " " ? token.slice(1) : token;
+}
+
 // The word at the end of `text`, which may be unfinished; "" if the text does not end with a word.
 export function lastWord(text) {
   const end = text.slice(-MAX_WORD_LENGTH);

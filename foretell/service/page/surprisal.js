@@ -1,6 +1,6 @@
 // The surprisal of each word of a text: -log2 of its probability, in bits.
 
-import { isolated, make, percent, showResult, wordElement } from "./elements.js";
+import { isolated, make, percent, showResult, spacesShown, wordElement } from "./elements.js";
 import { TextScore } from "./text_score.js";
 
 const MAX_ROWS = 5;
@@ -22,16 +22,17 @@ export class SurprisalCard {
     return this.score.update(by, text, signal, onPiece);
   }
 
-  // Shows the scored words of a text; returns their marks.
-  show(scored) {
+  // Shows the scored words of a text, with an open vocabulary its tokens; returns their marks.
+  show(scored, isOpen) {
     const words = scored.filter((each) => each.text && each.log_probability !== null);
     showResult(this.card, words.length > 0);
     if (!words.length) return [];
-    const { perplexity, bits, unknown } = total(scored);
+    const { perplexity, perCharacter, perByte, unknown } = total(scored);
     this.tiles.replaceChildren(
-      tile("Perplexity", Number.isFinite(perplexity) ? short(perplexity) : "∞"),
-      tile("Bits per character", bits.toFixed(2)),
-      tile("Unknown words", unknown.toLocaleString("en")),
+      tile(isOpen ? "Perplexity per token" : "Perplexity", Number.isFinite(perplexity) ? short(perplexity) : "∞"),
+      tile("Bits per character", perCharacter.toFixed(2)),
+      tile("Bits per byte", perByte.toFixed(2)),
+      ...(isOpen ? [] : [tile("Unknown words", unknown.toLocaleString("en"))]),
     );
     const ranked = words.toSorted((a, b) => a.log_probability - b.log_probability).slice(0, MAX_ROWS);
     this.rows.replaceChildren(...ranked.map(row));
@@ -52,7 +53,7 @@ function surprisal({ log_probability: logProbability }) {
 }
 
 function description(word) {
-  const name = make("b", {}, isolated(word.text));
+  const name = make("b", {}, isolated(spacesShown(word.text)));
   const figures = word.known
     ? `: probability ${probability(word)}, surprisal ${surprisal(word).toFixed(1)} bits.`
     : ` is not in the vocabulary. Probability of any unknown word here: ${probability(word)}.`;
@@ -70,9 +71,11 @@ function otherWord({ text, top }) {
 function total(words) {
   const sum = (value) => words.reduce((result, word) => result + value(word), 0);
   const logProbability = sum((word) => word.log_probability ?? 0);
+  const bits = -logProbability / Math.LN2;
   return {
-    perplexity: Math.exp(-logProbability / sum((word) => Number(word.log_probability !== null))),
-    bits: -logProbability / Math.LN2 / sum(({ characters }) => characters),
+    perplexity: Math.exp(-logProbability / sum((word) => (word.log_probability === null ? 0 : word.tokens))),
+    perCharacter: bits / sum(({ characters }) => characters),
+    perByte: (bits + 8 * sum(({ spelled }) => spelled)) / sum(({ bytes }) => bytes),
     unknown: sum(({ known }) => Number(!known)),
   };
 }
@@ -84,7 +87,7 @@ function tile(name, value) {
 function row(word) {
   const [top] = otherWord(word);
   const other = top ? [wordElement(top.word), ` ${percent(top.probability)}`] : ["–"];
-  const name = make("th", { scope: "row" }, isolated(word.text));
+  const name = make("th", { scope: "row" }, isolated(spacesShown(word.text)));
   const value = word.known ? probability(word) : "unknown word";
   return make("tr", {}, name, make("td", {}, value), make("td", {}, ...other));
 }

@@ -7,7 +7,7 @@ import { post } from "./service.js";
 const PIECE_LENGTH = 600;
 // Each piece is sent together with all text before it.
 const MAX_PIECES = 40;
-// No word of any model contains one of these characters.
+// No word of any model contains one of these characters, but for the space with which a token may begin.
 const WHITE_SPACE = /[ \t\n]/u;
 
 export class TextScore {
@@ -42,7 +42,12 @@ export class TextScore {
     const max = Math.min(before.length, text.trimEnd().length);
     let offset = 0;
     while (offset < max && before[offset] === text[offset]) offset++;
-    while (offset && !WHITE_SPACE.test(text[offset - 1])) offset--;
+    // Before white space every word and token is complete. Elsewhere the last one may change, with the space before it.
+    const isBoundary = WHITE_SPACE.test(text[offset] ?? "") && WHITE_SPACE.test(before[offset] ?? " ");
+    if (!isBoundary) {
+      while (offset && !WHITE_SPACE.test(text[offset - 1])) offset--;
+      if (offset) offset--;
+    }
     const limit = codePoints(text.slice(0, offset));
     this.#by = by;
     this.#text = text.slice(0, offset);
@@ -61,12 +66,12 @@ async function scoreWords(body, signal) {
   }
 }
 
-// The end of the piece that begins at `start`: after white space, or at the end of the text.
+// The end of the piece that begins at `start`: before white space, or at the end of the text.
 function pieceEnd(text, start) {
   const length = Math.max(PIECE_LENGTH, Math.ceil(text.length / MAX_PIECES));
   if (text.length - start <= 2 * length) return text.length;
   const next = text.slice(start + length).search(WHITE_SPACE);
-  return next < 0 ? text.length : start + length + next + 1;
+  return next < 0 ? text.length : start + length + next;
 }
 
 function codePoints(text) {

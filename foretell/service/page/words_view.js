@@ -2,11 +2,11 @@
 
 import { Continuation } from "./continuation.js";
 import { Editor } from "./editor.js";
-import { announce, bar, isolated, make, percent, showError, visible, wordElement } from "./elements.js";
+import { announce, bar, isolated, make, percent, showError, spacesShown, visible, wordElement } from "./elements.js";
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
-import { ModelChoice } from "./model_choice.js";
+import { hasOpenVocabulary, ModelChoice } from "./model_choice.js";
 import { post } from "./service.js";
-import { ending, following, lastWord } from "./spacing.js";
+import { ending, following, lastWord, tokenAfter } from "./spacing.js";
 import { SurprisalCard } from "./surprisal.js";
 
 const MAX_CHOICES = 6;
@@ -98,6 +98,7 @@ export class WordsView {
     showError(this.problem, "");
     if (!this.choice.current) return;
     this.cacheBox.disabled = this.choice.current.preset === "article";
+    this.#nameTokens();
     this.nextRequest.start(this.text);
     this.scoreRequest.cancel();
     if (this.text.trim()) this.scoreRequest.start(this.text);
@@ -105,7 +106,15 @@ export class WordsView {
   }
 
   #showScores(words) {
-    this.editor.setMarks(this.surprisal.show(words));
+    this.editor.setMarks(this.surprisal.show(words, hasOpenVocabulary(this.choice.current)));
+  }
+
+  // Names the unit of the model: words, or tokens that are parts of words.
+  #nameTokens() {
+    const unit = hasOpenVocabulary(this.choice.current) ? "token" : "word";
+    for (const element of this.view.querySelectorAll("[data-unit]")) {
+      element.textContent = element.dataset.unit.replace("{unit}", unit);
+    }
   }
 
   // The text without its unfinished word, whose surprisal would be that of another word.
@@ -116,7 +125,9 @@ export class WordsView {
   // The most probable next words; or the endings of the last word, if the most probable word that begins with it is
   // a longer one.
   async #fetchChoices(text, signal) {
-    const beginning = lastWord(text);
+    const isOpen = hasOpenVocabulary(this.choice.current);
+    // The next token of an open vocabulary continues an unfinished word by itself.
+    const beginning = isOpen ? "" : lastWord(text);
     const next = (unfinished) =>
       post("next", { model: this.choice.current.id, texts: text, k: MAX_CHOICES, unfinished, cache: this.cache },
         signal);
@@ -129,21 +140,23 @@ export class WordsView {
     });
     if (endings.length && endings[0].probability > (finished?.probability ?? 0)) return endings;
     return whole.answers[0].words.map(({ word, probability }) => {
-      return { word, probability, added: following(text, word), isEnding: false };
+      const added = isOpen ? tokenAfter(text, word) : following(text, word);
+      return { word, probability, added, isEnding: false };
     });
   }
 
   #showChoices(choices) {
     this.#choices = choices;
     const [first] = choices;
-    const title = first?.isEnding ? ["Endings of ", isolated(lastWord(this.text))] : ["Next word"];
+    const unit = hasOpenVocabulary(this.choice.current) ? "token" : "word";
+    const title = first?.isEnding ? ["Endings of ", isolated(lastWord(this.text))] : [`Next ${unit}`];
     this.title.replaceChildren(...title);
     this.list.replaceChildren(...choices.map((choice) => make("li", {}, this.#makeButton(choice))));
     if (this.editor.isCaretAtEnd && this.text) {
       this.editor.suggest(first && first.word !== "<eos>" ? first.added : "");
     }
     if (!first) return;
-    const words = choices.slice(0, MAX_ANNOUNCED).map(({ word }) => visible(word)).join(", ");
+    const words = choices.slice(0, MAX_ANNOUNCED).map(({ word }) => visible(spacesShown(word))).join(", ");
     announce(`${this.#announcement} Next: ${words}`.trim());
     if (this.#isTabPending) this.#insert(first);
   }

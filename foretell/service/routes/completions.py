@@ -262,6 +262,7 @@ def _writer(body: CompletionRequest, model: LoadedModel) -> Write:
         return model.words.write(
             prompt,
             words=16 if body.max_tokens is None else body.max_tokens,
+            max_tokens=16 if body.max_tokens is None else body.max_tokens,
             temperature=1.0 if body.temperature is None else body.temperature,
             top_p=1.0 if body.top_p is None else body.top_p,
             top_k=body.top_k,

@@ -89,19 +89,28 @@ class ScoredWord(ResponseBody):
     characters: int = Field(
         description="Code points of the word and the white space before it. They add up to those of the text."
     )
+    bytes: int = Field(description="The same in bytes of UTF-8.")
+    spelled: int = Field(description="Bytes to spell an unknown word and its end; 0 for a known word.")
+    tokens: int = Field(description="Predictions that it consists of: more than 1 for a character in bytes.")
     top: list[NextWord] = Field(description="The most probable words in this place.")
 
 
 class ScoredText(ResponseBody):
     """The probability of one text."""
 
-    tokens: int = Field(description="Number of predictions: one for each word and each end of a line.")
+    tokens: int = Field(description="Number of predictions: one for each token and each end of a line.")
     words: int
     characters: int
+    bytes: int = Field(description="Bytes of UTF-8, an end of line as one.")
     unknown: int = Field(description="Number of words that are not in the vocabulary.")
     log_probability: float
-    perplexity: float | None = Field(description="null if it is too large for a floating-point number.")
+    perplexity: float | None = Field(
+        description="Per token. null if it is too large for a floating-point number."
+    )
     bits_per_character: float
+    bits_per_byte: float = Field(
+        description="Comparable between models with any tokens; unknown words cost 8 bits a byte more."
+    )
     each: list[ScoredWord] | None = Field(description="Each word; null unless `words` is true.")
 
 
@@ -175,7 +184,8 @@ def _score(runtime: WordsRuntime, items: Sequence[_Score]) -> list[bytes]:
         with _naming(item.number):
             if item.words or item.start:
                 words = score_words(runtime, item.text, top=item.top, start=item.start, cache=item.cache)
-                answers.append(_scored(item.text, total(words), words if item.words else None))
+                whole = total(words, item.text if runtime.tokenizer.is_open else None)
+                answers.append(_scored(item.text, whole, words if item.words else None))
             else:
                 answers.append(_scored(item.text, runtime.score([item.text], cache=item.cache), None))
     return answers

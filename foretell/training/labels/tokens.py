@@ -131,12 +131,12 @@ def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer,
     """Learn the vocabulary of the texts and encode them.
 
     With a linear model the tokenizer has `linear_vocabulary` words, of which the network reads the most
-    frequent `vocabulary`.
+    frequent `vocabulary`. With an open vocabulary both read all `vocabulary` tokens.
     """
     from foretell.text.tokenizer import Tokenizer
 
     vocabulary, min_count = settings.vocabulary, settings.min_count
-    if settings.linear:
+    if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, settings.linear_vocabulary)
         min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
     tokenizer, ids, starts = Tokenizer.train_encoded(

@@ -32,6 +32,8 @@ _BATCH_CHARACTERS = 1 << 20
 
 MAX_VALID = 200_000
 """More validation words take long to measure and hardly make the perplexity more precise."""
+MAX_MEASURED = 100_000
+"""Without validation text so many training tokens are measured, at most."""
 MIN_VALID = 1_000
 """With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
 
@@ -315,7 +317,8 @@ def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Li
 def _token_file(path: Path, corpus: Corpus, tokenizer: Tokenizer, listener: Listener) -> TokenFile:
     """Open the token file at `path`; if there is no whole one, encode the corpus into it."""
     if not is_recorded(path):
-        listener(Note(text=f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} words"))
+        unit = "tokens" if tokenizer.is_open else "words"
+        listener(Note(text=f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"))
         write_tokens(path, corpus, tokenizer)
         try:
             record(path)
@@ -326,8 +329,9 @@ def _token_file(path: Path, corpus: Corpus, tokenizer: Tokenizer, listener: List
 
 def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> None:
     if len(valid) <= settings.window:
+        unit = "tokens" if settings.has_open_vocabulary else "words"
         raise DataError(
-            expected=f"more validation words than one window ({settings.window})",
+            expected=f"more validation {unit} than one window ({settings.window})",
             found=f"{len(valid):,}",
             where=name,
             fix="give more validation text, or a smaller window",

@@ -30,7 +30,7 @@ from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.words.cache_fit import MAX_TOKENS
-from foretell.training.words.data import TokenizedCorpus, plan_for
+from foretell.training.words.data import MAX_MEASURED, TokenizedCorpus, plan_for
 from foretell.training.words.state import Meter, State, TrainedNetwork
 from foretell.training.words.step import (
     Predictions,
@@ -46,9 +46,6 @@ _LOG_LINES = 200
 
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
-
-_MAX_TRAINING_TOKENS_MEASURED = 100_000
-"""Without validation, the figures are those of so many training tokens."""
 
 _SECONDS_TO_FIT_CACHE = 5.0
 """Seconds for the hidden values of the cache's validation tokens, and for its fit."""
@@ -88,6 +85,8 @@ class Loop:
     def __init__(self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> None:
         self.run, self.corpus, self.settings = run, corpus, settings
         self.listener = run.options.listener
+        # A token of an open vocabulary is not called a word.
+        self.unit = "tokens" if corpus.tokenizer.is_open else "words"
         self.plan = plan_for(len(corpus.train), settings)
         # An epoch of a small corpus is several passes: with fewer steps it is not learned.
         self.passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
@@ -244,7 +243,7 @@ class Loop:
         tokens = self.corpus.valid
         if tokens is None:
             tokens = self.corpus.train
-            tokens = tokens.part(0, min(len(tokens), _MAX_TRAINING_TOKENS_MEASURED))
+            tokens = tokens.part(0, min(len(tokens), MAX_MEASURED))
         return predict(self.steps, tokens, self.run.interrupt.check)
 
     def _compare(self, loss: float) -> bool:
@@ -272,15 +271,15 @@ class Loop:
             "perplexity": perplexity,
             "valid_perplexity": perplexity if has_valid else None,
             "measured_on": "validation text" if has_valid else "training text",
-            "measured_words": len(predictions.logs),
+            f"measured_{self.unit}": len(predictions.logs),
             "train_loss": at.train_loss,
             "train_accuracy": at.train_accuracy,
             "steps": at.step,
-            "words": self.plan.tokens,
+            self.unit: self.plan.tokens,
             "vocabulary": self.network.size,
             "precision": self.network.precision,
             "seconds": self.run.budget.seconds(),
-            "words_per_second": round(at.step * self.words_a_step) / seconds,
+            f"{self.unit}_per_second": round(at.step * self.words_a_step) / seconds,
         }
         weights = weights_of(self.network)
         if self.corpus.valid is None:
@@ -307,7 +306,7 @@ class Loop:
             epoch=(at.step - 1) // self.epoch_steps + 1,
             epochs=self.settings.epochs,
             speed=self.words_a_step / a_step,
-            unit="words",
+            unit=self.unit,
             seconds_left=(self.steps_in_all() - at.step) * a_step,
             best=at.best,
             **means,

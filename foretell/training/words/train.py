@@ -6,6 +6,7 @@ corpus → tokens → Kneser–Ney model → network → interpolation → cache
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 from foretell.artifacts.model import Model
@@ -20,6 +21,7 @@ from foretell.training.words.cache_fit import CacheFit, fit_cache
 from foretell.training.words.data import TokenizedCorpus, tokenized
 from foretell.training.words.interpolation_fit import InterpolationFit, interpolate
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
+from foretell.training.words.measured_bytes import MeasuredBytes, measured_bytes
 
 if TYPE_CHECKING:
     from foretell.training.words.state import TrainedNetwork
@@ -39,8 +41,9 @@ def train_words(
             vocabulary is that of `corpus` alone.
 
     Returns:
-        The model as it was written. Its metrics hold perplexity; network_perplexity, of the network alone;
-        and baseline_perplexity, of a Kneser–Ney model, with `options.baseline` or `settings.kneser_ney`.
+        The model as it was written. Its metrics hold perplexity, per token; bits_per_byte, comparable between
+        models with any tokens; network_perplexity, of the network alone; and baseline_perplexity, of a
+        Kneser–Ney model, with `options.baseline` or `settings.kneser_ney`.
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
@@ -58,6 +61,7 @@ def train_words(
             network = _network(run, tokens, settings)
             interpolation = _interpolation(network, kneser_ney, settings, options.listener)
             cache = _cache(network, kneser_ney, interpolation, tokens, options.listener)
+            size = measured_bytes(tokens, corpus, valid) if settings.traits.carries_state else None
         model = Model(
             job="words",
             preset=options.preset,
@@ -67,7 +71,8 @@ def train_words(
             kneser_ney=None if interpolation is None else interpolation.kneser_ney,
             interpolation=None if interpolation is None else interpolation.interpolation,
             cache=None if cache is None else cache.cache,
-            metrics=_metrics(network, kneser_ney, interpolation) | ({} if cache is None else cache.figures),
+            metrics=_metrics(network, kneser_ney, interpolation, size)
+            | ({} if cache is None else cache.figures),
         )
         run.finish(model)
     return model
@@ -159,7 +164,10 @@ def _cache(
 
 
 def _metrics(
-    network: TrainedNetwork, kneser_ney: KneserNeyFit | None, interpolation: InterpolationFit | None
+    network: TrainedNetwork,
+    kneser_ney: KneserNeyFit | None,
+    interpolation: InterpolationFit | None,
+    size: MeasuredBytes | None,
 ) -> dict[str, object]:
     """Return the figures of the model; with interpolation, perplexity is that of both models together."""
     metrics = dict(network.metrics)
@@ -168,4 +176,7 @@ def _metrics(
     if interpolation is not None:
         metrics["network_accuracy"] = metrics.pop("accuracy")
         metrics |= interpolation.figures
+    perplexity = metrics["perplexity"]
+    if size is not None and isinstance(perplexity, float):
+        metrics["bits_per_byte"] = size.bits_per_byte(-math.log(perplexity))
     return metrics

@@ -70,7 +70,9 @@ def main(step: str, number: int, out: str, resume: bool) -> int:
         "epochs": 40 if step == "network" else 1, "folds": 5 if has_members else 0,
     }  # fmt: skip
     settings = with_changes(LABELS_PRESETS["base"], changes)
-    split = make_split(examples, fraction=settings.fraction_for(len(labelled)), seed=1, unlabelled=texts(4_000))
+    split = make_split(
+        examples, fraction=settings.fraction_for(len(labelled)), seed=1, unlabelled=texts(4_000)
+    )
     try:
         train.train_labels(split, settings, TrainOptions(out=Path(out), resume=resume))
     except Interrupted as error:

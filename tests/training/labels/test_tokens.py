@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
-from foretell.config import LABELS_PRESETS
+from foretell.artifacts.weights import network_size
+from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.training.labels.tokens import Tokens, encode_examples, one_hot, tokenize_split
+from tests.text.texts import ALL
 
 TRAIN = Examples(["good good thing", "bad", "good thing , really"], ["good", "bad", "good"], name="made up")
 VALID = Examples(["good", "bad thing " * 40, "bad"], ["good", "bad", "good"], name="validation")
@@ -53,6 +57,21 @@ def test_encoding_in_chunks_does_not_show() -> None:
     joined = encoded.texts.part(0, 1_000).followed_by(encoded.texts.part(1_000, 2_500))
     np.testing.assert_array_equal(joined.ids, encoded.texts.ids)
     np.testing.assert_array_equal(joined.starts, encoded.texts.starts)
+
+
+@pytest.mark.parametrize("style", ["subword", "char"])
+def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
+    settings = with_changes(LABELS_PRESETS["base"], {"tokens": style, "vocabulary": 12})
+    train = Examples(ALL, ["a", "b", "c"] * 3)
+    made = tokenize_split(Split(train=train, valid=None, unlabelled=()), settings)
+    assert made.tokenizer.size <= 3 + 12 + 256
+    # The network reads every token: a character that is none is spelled in bytes, which are the last ids.
+    assert network_size(settings, made.tokenizer) == made.tokenizer.size
+    rows = [made.train.texts.part(i, i + 1).ids.tolist() for i in range(len(ALL))]
+    assert rows == [made.tokenizer.encode(text) for text in ALL]
+    for text, ids in zip(ALL, rows, strict=True):
+        low = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
+        assert made.tokenizer.decode(ids) == low
 
 
 def test_one_hot() -> None:

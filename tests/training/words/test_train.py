@@ -13,6 +13,7 @@ from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Event, Note
+from tests.text.texts import ALL
 from tests.training.words.small import SMALL, noisy_corpus, phrases, trained
 
 
@@ -129,6 +130,28 @@ def test_the_runtime_gives_the_perplexity_that_training_measured(tmp_path: Path)
     score = runtime.score(valid)
     assert score.tokens == figures["measured_words"] + 1
     assert score.perplexity == pytest.approx(figures["perplexity"], rel=1e-3)
+
+
+@pytest.mark.parametrize("tokens", ["subword", "char"])
+def test_bits_per_byte_are_those_of_the_runtime(tmp_path: Path, tokens: str) -> None:
+    """No token of an open vocabulary is called a word."""
+    changes = {"tokens": tokens, "vocabulary": 80, "kneser_ney": True, "streams": 1, "epochs": 1}
+    lines = ALL * 20
+    corpus, valid = Corpus.from_texts(lines), Corpus.from_texts(["ığdır 酒店 neu", *lines[:30]])
+    model = trained(corpus, with_changes(SMALL, changes), tmp_path / "m", valid=valid)
+    figures, runtime = model.metrics, WordsRuntime.open(tmp_path / "m")
+    score = runtime.score(valid)
+    assert score.bits_per_byte == pytest.approx(figures["bits_per_byte"], rel=0.05)
+    card = " ".join((tmp_path / "m" / "README.md").read_text(encoding="utf-8").split())
+    assert f"Bits per byte | {figures['bits_per_byte']:.3f}" in card
+    assert score.unknown == 0
+    assert figures["measured_tokens"] == score.tokens - 1
+    assert not {"words", "measured_words", "words_per_second"} & figures.keys()
+    assert "predicts the next token" in card
+    assert f"Perplexity per token, validation text | {figures['perplexity']:,.2f}" in card
+    assert "unknown word" not in card
+    (again,) = runtime.continuations(ALL[5], words=3, seed=1)
+    assert "".join(written.text for written in again.words) == again.text
 
 
 def test_what_was_guessed_while_reading_is_noted(tmp_path: Path) -> None:

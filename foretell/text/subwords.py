@@ -1,0 +1,88 @@
+"""Byte-pair encoding learned from counted runs of characters: the vocabulary and the pairs to join.
+
+Source: Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units". The
+Hugging Face library learns the pairs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from tokenizers import Tokenizer, models, trainers
+
+from foretell.text.styles import SPECIALS, open_model
+
+Merges = list[tuple[str, str]]
+
+# The library counts strings that it is given. Above this many, all counts are divided by the same number.
+_MAX_RUNS = 4_000_000
+_RUNS_AT_ONCE = 10_000
+
+
+def learn_characters(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
+    """Return the most frequent characters, at most `vocabulary`, each with at least `min_count`
+    occurrences."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [character for character, n in ordered if n >= min_count][:vocabulary]
+
+
+def learn_subwords(counts: Counter[str], vocabulary: int, min_count: int) -> tuple[list[str], Merges]:
+    """Return the tokens, the most frequent first, and the pairs to join.
+
+    The same counts always give the same tokens.
+
+    Args:
+        counts: the occurrences of each run of characters; no token crosses the border of two runs.
+        vocabulary: maximum number of tokens. Characters are at most half of them.
+        min_count: leave out characters with fewer occurrences, and join only pairs that occur as often.
+    """
+    of_characters: Counter[str] = Counter()
+    for run, n in counts.items():
+        for character in run:
+            of_characters[character] += n
+    alphabet = learn_characters(of_characters, max(1, vocabulary // 2), min_count)
+    if not alphabet:
+        return [], []
+    library = Tokenizer(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=max(2, min_count),
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
+    library.train_from_iterator(_repeated(counts, alphabet), trainer)
+    learned = json.loads(library.to_str())["model"]
+    merges = [(left, right) for left, right in learned["merges"]]
+    return _by_frequency(list(learned["vocab"]), merges, counts), merges
+
+
+def _repeated(counts: Counter[str], alphabet: list[str]) -> Iterator[list[str]]:
+    """Yield each run as often as it occurs, without the characters that are no tokens."""
+    others = re.compile(f"[^{re.escape(''.join(alphabet))}]+")
+    divisor = max(1.0, counts.total() / _MAX_RUNS)
+    waiting: list[str] = []
+    # In a fixed order: the library's choice between equally frequent pairs must not depend on the corpus'.
+    for run, n in sorted(counts.items()):
+        parts = [part for part in others.split(run) if part]
+        waiting += parts * max(1, round(n / divisor))
+        if len(waiting) >= _RUNS_AT_ONCE:
+            yield waiting
+            waiting = []
+    yield waiting
+
+
+def _by_frequency(tokens: list[str], merges: Merges, counts: Counter[str]) -> list[str]:
+    """Return the tokens by how often they occur in the encoded runs, the most frequent first."""
+    names = [*SPECIALS["subword"], *tokens]
+    library = Tokenizer(open_model({token: i for i, token in enumerate(names)}, merges))
+    runs = list(counts)
+    occurrences: Counter[str] = Counter()
+    for first in range(0, len(runs), _RUNS_AT_ONCE):
+        part = runs[first : first + _RUNS_AT_ONCE]
+        for run, encoding in zip(part, library.encode_batch(part), strict=True):
+            for token in encoding.tokens:
+                occurrences[token] += counts[run]
+    return sorted(tokens, key=lambda token: (-occurrences[token], token))

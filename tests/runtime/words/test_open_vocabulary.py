@@ -1,0 +1,163 @@
+"""Language models whose tokens are parts of words: no text has an unknown word, and tokens are not words."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.surprise import score_words, total
+from foretell.text.splitting import splitter
+from tests.builders import TEXT
+from tests.runtime.words.definitions import log_probability, stream_of
+from tests.text.texts import ALL
+
+Words = Callable[..., WordsRuntime]
+
+LINES = ["the mind adapts , and", "the obstacle café 酒店 👩‍👩‍👧", " zebra  x", "   ", "don't"]
+TEXTS = ["\n".join(LINES), "酒店\r\nthe\n\nç", "the mind " * 90]
+
+
+@pytest.fixture(scope="module", params=["subword", "char"])
+def model(request: pytest.FixtureRequest, words_model: Words) -> WordsRuntime:
+    text = f"{TEXT}\n{TEXT}\n{ALL[1]}\nthe mind adapts"
+    return words_model(tokens=request.param, text=text, interpolated=(0.1, 0.3, 0.6))
+
+
+@pytest.fixture(scope="module")
+def subwords(words_model: Words) -> WordsRuntime:
+    return words_model(tokens="subword", text=f"{TEXT}\n{TEXT}\nthe mind adapts")
+
+
+def test_a_score_is_that_of_all_tokens(model: WordsRuntime) -> None:
+    score = model.score(LINES)
+    kept = [line for line in LINES if line.strip()]
+    ids = stream_of(model, kept)
+    assert score.tokens == len(ids) - 1
+    assert score.unknown == 0
+    assert score.log_probability == pytest.approx(log_probability(model, ids), rel=1e-5)
+    # Words are those of the style "words", whatever the tokens are.
+    assert score.words == sum(len(splitter("words", lowercase=False)(line)) for line in kept)
+    assert score.bytes == sum(len(line.encode()) + 1 for line in kept)
+    assert score.bits_per_byte == pytest.approx(-score.log_probability / math.log(2) / score.bytes)
+    assert score.perplexity == pytest.approx(math.exp(-score.log_probability / score.tokens))
+    assert model.score(f"{line}\r\n" for line in LINES) == score
+
+
+def test_a_score_does_not_depend_on_how_the_text_is_cut(
+    model: WordsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.score(LINES * 3)
+    for name, size in {"MAX_STEPS": 3, "LINES_AT_ONCE": 2, "CHARACTERS_AT_ONCE": 50, "MAX_PIECE": 25}.items():
+        monkeypatch.setattr(f"foretell.runtime.words.scoring.{name}", size)
+    cut = model.score(LINES * 3)
+    assert cut.log_probability == pytest.approx(whole.log_probability, rel=1e-5)
+    assert (cut.tokens, cut.characters, cut.bytes) == (whole.tokens, whole.characters, whole.bytes)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("cache", [0, 20])
+def test_the_scores_of_tokens_add_up(model: WordsRuntime, text: str, cache: int) -> None:
+    each, whole = score_words(model, text, top=1, cache=cache), model.score([text], cache=cache)
+    summed = total(each, text)
+    assert summed.log_probability == pytest.approx(whole.log_probability, rel=1e-4)
+    assert summed.bits_per_byte == pytest.approx(whole.bits_per_byte, rel=1e-4)
+    for name in ("tokens", "words", "characters", "bytes", "unknown"):
+        assert getattr(summed, name) == getattr(whole, name), name
+    # Only ends of lines are empty.
+    empty = [score.start for score in each if score.start == score.end]
+    assert all(text[start : start + 1] in ("", "\n") for start in empty)
+
+
+def test_a_character_in_bytes_has_one_score(model: WordsRuntime) -> None:
+    score = next(score for score in score_words(model, "the 酒店") if score.end == 5)
+    assert (score.tokens, score.bytes, score.characters) == (3, 3, 1)
+
+
+@pytest.mark.parametrize("start", range(0, 30, 3))
+def test_scores_from_a_place_on_are_those_of_the_whole(model: WordsRuntime, start: int) -> None:
+    whole = score_words(model, TEXTS[0])
+    later = score_words(model, TEXTS[0], start=start)
+    expected = [score for score in whole if score.start >= start]
+    assert [(score.start, score.end, score.tokens) for score in later] == [
+        (score.start, score.end, score.tokens) for score in expected
+    ]
+    for mine, other in zip(later, expected, strict=True):
+        assert mine.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+
+
+def test_next_tokens_are_neither_bytes_nor_specials(model: WordsRuntime) -> None:
+    candidates = model.next("the mind", k=1000)
+    words = [each.word for each in candidates]
+    assert len(words) == model.tokenizer.size - 2 - 256
+    assert not {"<pad>", "<unk>", "<0x41>"} & set(words)
+    assert sum(each.probability for each in candidates) < 1
+
+
+def test_after_a_space_subwords_begin_with_it(subwords: WordsRuntime) -> None:
+    candidates = subwords.next("the mind ", k=1000)
+    assert all(each.word.startswith(" ") for each in candidates)
+    assert sum(each.probability for each in candidates) == pytest.approx(1)
+    free = {each.word: each.probability for each in subwords.next("the mind", k=1000)}
+    of_space = sum(p for word, p in free.items() if word.startswith(" "))
+    for each in candidates:
+        assert each.probability == pytest.approx(free[each.word] / of_space, rel=1e-4)
+
+
+def test_an_unfinished_subword_is_ended(subwords: WordsRuntime) -> None:
+    words = {each.word for each in subwords.next("to the m", k=1000, unfinished=True)}
+    assert " mind" in words or any(word.startswith(" m") for word in words)
+    assert all(word.startswith(" m") for word in words)
+    # Without a longer subword the next token continues the word.
+    assert len(subwords.next("to zqx", k=5, unfinished=True)) == 5
+    written = "".join(subwords.complete("to the m", words=1, unfinished=True, seed=1))
+    assert not written.startswith((" ", "m"))
+
+
+@pytest.mark.parametrize("prompt", ["", "the mind", "the mind ", "the mind\n", "酒店 the"])
+@pytest.mark.parametrize("words", [1, 4])
+def test_words_are_counted_as_words(model: WordsRuntime, prompt: str, words: int) -> None:
+    split = splitter("words", lowercase=False)
+    for seed, beams in itertools.product(range(3), (1, 2)):
+        if beams > 1 and seed:
+            continue
+        how = {"words": words, "seed": seed, "beams": beams}
+        (found,) = model.continuations(prompt, **how)
+        assert len(split(found.text)) <= words
+        is_cut = len(found.words) == words * 32
+        assert is_cut or len(split(found.text)) == words
+        assert found.finished == "length"
+        assert "".join(model.complete(prompt, **how)) == found.text
+
+
+def test_a_limit_of_tokens(model: WordsRuntime) -> None:
+    (found,) = model.continuations("the", words=30, max_tokens=7, seed=1)
+    assert len(found.words) <= 7
+
+
+def test_a_stop_may_begin_within_a_token(model: WordsRuntime) -> None:
+    free = "".join(model.complete("the mind", words=12, seed=5))
+    stop = free[len(free) // 2 :][:2]
+    stopped = "".join(model.complete("the mind", words=12, seed=5, stop=stop))
+    assert stopped == free[: free.index(stop)]
+
+
+def test_bytes_are_written_only_if_asked_for(model: WordsRuntime) -> None:
+    names = [each.word for each in model.write("the", words=200, seed=2, max_tokens=150)]
+    assert not [name for name in names if name.startswith("<0x")]
+    names = [
+        each.word
+        for seed in range(4)
+        for each in model.write("the", words=200, seed=seed, max_tokens=150, avoid_unknown=False)
+    ]
+    assert [name for name in names if name.startswith("<0x")]
+
+
+def test_a_prompt_is_read_to_its_last_character(model: WordsRuntime) -> None:
+    rows = [model.next(text, k=3) for text in ("the", "thé", "th酒", "th店")]
+    assert len({tuple(each.probability for each in row) for row in rows}) == 4
+    assert np.isfinite([each.probability for row in rows for each in row]).all()

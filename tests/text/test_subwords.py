@@ -1,0 +1,76 @@
+"""Byte-pair encoding learned from counts."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from foretell.text import subwords
+from foretell.text.subwords import learn_characters, learn_subwords
+
+
+def slow_merges(counts: Counter[str], n_merges: int) -> list[tuple[str, str]]:
+    """The pairs of the paper's listing: the most frequent pair is joined, again and again; no ties here."""
+    runs = {tuple(run): n for run, n in counts.items()}
+    merges = []
+    for _ in range(n_merges):
+        pairs: Counter[tuple[str, str]] = Counter()
+        for run, n in runs.items():
+            for pair in itertools.pairwise(run):
+                pairs[pair] += n
+        best = max(pairs, key=lambda pair: pairs[pair])
+        merges.append(best)
+        joined: dict[tuple[str, ...], int] = {}
+        for run, n in runs.items():
+            parts: list[str] = []
+            for part in run:
+                if parts and (parts[-1], part) == best:
+                    parts[-1] += part
+                else:
+                    parts.append(part)
+            joined[tuple(parts)] = n
+        runs = joined
+    return merges
+
+
+COUNTS = Counter({" low": 50, " lower": 21, " newest": 64, " widest": 33})
+
+
+def test_the_pairs_are_those_of_the_paper() -> None:
+    tokens, merges = learn_subwords(COUNTS, 16, 1)
+    assert merges == slow_merges(COUNTS, len(merges))
+    assert len(merges) >= 4
+    assert len(tokens) == 16
+
+
+def test_tokens_are_ordered_by_how_often_they_occur() -> None:
+    tokens, _ = learn_subwords(Counter({"ab": 10, "c": 100, "d": 1}), 10, 1)
+    assert tokens[:2] == ["c", "ab"]
+    assert set(tokens) == {"c", "ab", "d", "a", "b"}
+
+
+def test_characters_take_at_most_half() -> None:
+    tokens, _ = learn_subwords(Counter({"".join(map(chr, range(97, 117))): 5, "ab": 50}), 10, 1)
+    assert sum(len(token) == 1 for token in tokens) == 5
+
+
+def test_nothing_crosses_a_character_that_is_no_token() -> None:
+    tokens, _ = learn_subwords(Counter({"axb": 5, "a": 5, "b": 5}), 4, 6)
+    assert set(tokens) == {"a", "b"}
+
+
+def test_large_counts_are_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subwords, "_MAX_RUNS", 100)
+    monkeypatch.setattr(subwords, "_RUNS_AT_ONCE", 7)
+    counts = Counter({run: 1000 * n for run, n in COUNTS.items()})
+    assert (
+        learn_subwords(counts, 12, 1)[1] == slow_merges(COUNTS, 12)[: len(learn_subwords(counts, 12, 1)[1])]
+    )
+
+
+def test_characters_by_frequency_then_by_code_point() -> None:
+    assert learn_characters(Counter("bbaac"), 2, 1) == ["a", "b"]
+    assert learn_characters(Counter("bbaac"), 9, 2) == ["a", "b"]
+    assert learn_subwords(Counter(), 9, 1) == ([], [])

@@ -1,0 +1,163 @@
+"""Tokens with an open vocabulary, subword and char: every text becomes tokens, and they become the text."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.errors import DataError
+from foretell.text.tokenizer import Tokenizer
+from tests.text.texts import ALL, TEXTS
+
+STYLES = ("subword", "char")
+HARD = st.text(
+    alphabet=st.sampled_from(list("aAσΣİẞı '’-_.,<>unk\t\n\u00a0\x1c\u0301\ud800é²👍🏽‍中ก้ㅎ")), max_size=30
+)
+
+
+def trained(style, texts=ALL, *, lowercase=False, vocabulary=300, min_count=1):
+    return Tokenizer.train(texts, style, lowercase=lowercase, vocabulary=vocabulary, min_count=min_count)
+
+
+def normalized(text, *, lowercase):
+    """The text in NFC, lone surrogates replaced, each letter in lower case."""
+    text = "".join("\ufffd" if unicodedata.category(letter) == "Cs" else letter for letter in text)
+    text = unicodedata.normalize("NFC", text)
+    return "".join(letter.lower() for letter in text) if lowercase else text
+
+
+@pytest.fixture(scope="module", params=[(style, low) for style in STYLES for low in (False, True)], ids=str)
+def tokenizer(request):
+    """Knows half of the texts: the others have characters that it spells in bytes."""
+    style, lowercase = request.param
+    return trained(style, ALL[::2], lowercase=lowercase)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_tokens_are_the_text_again(tokenizer, name):
+    text = TEXTS[name]
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == normalized(text, lowercase=tokenizer._lowercase)
+    assert tokenizer.unknown not in ids
+    spans = tokenizer.encode_with_offsets(text)
+    assert [id for id, _, _ in spans] == ids
+    assert "".join(text[start:end] for _, start, end in spans) == text
+
+
+@given(text=st.one_of(st.text(max_size=40), HARD))
+def test_any_text_is_the_same_again(tokenizer, text):
+    # Python and the library may have different versions of Unicode.
+    if any(unicodedata.category(letter) == "Cn" for letter in text):
+        return
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == normalized(text, lowercase=tokenizer._lowercase)
+    spans = tokenizer.encode_with_offsets(text)
+    assert "".join(text[start:end] for _, start, end in spans) == text
+    assert all(0 <= start <= end for _, start, end in spans)
+
+
+def test_the_spans_are_those_of_the_tokens():
+    tokenizer = trained("char", ["aé b"])
+    assert [tokenizer.word(i) for i, _, _ in tokenizer.encode_with_offsets("ae\u0301 b")] == [
+        "a",
+        "é",
+        " ",
+        "b",
+    ]
+    spans = [(start, end) for _, start, end in tokenizer.encode_with_offsets("ae\u0301 b中")]
+    # The character in three bytes has its span once.
+    assert spans == [(0, 1), (1, 3), (3, 4), (4, 5), (5, 6), (6, 6), (6, 6)]
+
+
+def test_a_dotted_capital_i_is_two_letters_with_one_span():
+    tokenizer = trained("char", ["i̇s"], lowercase=True)
+    spans = tokenizer.encode_with_offsets("İS")
+    assert [(tokenizer.word(i), start, end) for i, start, end in spans] == [
+        ("i", 0, 1), ("\u0307", 1, 1), ("s", 1, 2),
+    ]  # fmt: skip
+    # A dotless ı stays one.
+    assert tokenizer.decode(tokenizer.encode("ISı")) == "isı"
+
+
+def test_the_same_texts_give_the_same_tokens(tokenizer):
+    again = trained(tokenizer.style, ALL[::2], lowercase=tokenizer._lowercase)
+    assert again.to_json() == tokenizer.to_json()
+
+
+def test_it_is_read_as_it_was_written(tokenizer):
+    again = Tokenizer.from_json(tokenizer.to_json())
+    assert (again.style, again.size, again.bytes) == (tokenizer.style, tokenizer.size, tokenizer.bytes)
+    assert [again.encode(text) for text in ALL] == [tokenizer.encode(text) for text in ALL]
+
+
+def test_a_batch_is_as_one_by_one(tokenizer):
+    texts = ALL * 20
+    assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
+
+
+def test_training_and_encoding_in_one_pass_are_the_same(tokenizer):
+    low = tokenizer._lowercase
+    same, ids, starts = Tokenizer.train_encoded(
+        iter(ALL[::2]), tokenizer.style, lowercase=low, vocabulary=300, min_count=1
+    )
+    assert same.to_json() == tokenizer.to_json()
+    rows = [ids[start:end].tolist() for start, end in itertools.pairwise(starts)]
+    assert rows == [tokenizer.encode(text) for text in ALL[::2]]
+
+
+def test_ids(tokenizer):
+    assert (tokenizer.pad, tokenizer.unknown, tokenizer.end_of_line, tokenizer.start) == (0, 1, 2, None)
+    assert (tokenizer.specials, len(tokenizer.bytes), tokenizer.bytes.stop) == (3, 256, tokenizer.size)
+    assert tokenizer.word(tokenizer.bytes.start) == "<0x00>"
+    assert tokenizer.encode("") == []
+    assert tokenizer.decode([0, 2, 1]) == "\n<unk>"
+
+
+def test_text_cannot_spell_a_special(tokenizer):
+    for special in ("<pad>", "<unk>", "<eos>", "<0x41>"):
+        ids = trained(tokenizer.style, [special * 9]).encode(special)
+        assert ids, special
+        assert set(ids).isdisjoint({0, 1, 2, *tokenizer.bytes}), special
+
+
+def test_incomplete_characters_are_replaced():
+    tokenizer = trained("char")
+    first = tokenizer.bytes.start
+    assert tokenizer.decode([first + 0xE4, first + 0xBD, first + 0xA0]) == "你"
+    assert tokenizer.decode([first + 0xE4, first + 0xBD]) == "\ufffd"
+    assert tokenizer.decode([first + 0xE4, *tokenizer.encode("a")]) == "\ufffda"
+
+
+def test_a_long_run_without_spaces_takes_linear_time():
+    tokenizer = trained("subword")
+    text = "这家酒店很好" * 20_000
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_subwords_of_a_compound_are_parts_of_it():
+    tokenizer = trained("subword", ["Donau", "dampfschiff", "gesellschaft"] * 3)
+    assert tokenizer.words("Donaudampfschiffgesellschaft") == ["Donau", "dampfschiff", "gesellschaft"]
+
+
+def test_unknown_is_counted_by_bytes():
+    tokenizer = trained("char", ["ab"])
+    assert tokenizer.count_unknown(tokenizer.encode("aé")) == 2
+    assert tokenizer.count_unknown(tokenizer.encode("ab")) == 0
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_nothing_to_learn(style):
+    with pytest.raises(DataError, match="at least one character, found none"):
+        trained(style, [""])
+    with pytest.raises(DataError, match="lower --min-count"):
+        trained(style, ["ab"], min_count=2)
+
+
+def test_min_count_and_vocabulary_of_characters():
+    tokenizer = trained("char", ["aaabbc"], vocabulary=2)
+    assert [tokenizer.word(i) for i in (3, 4)] == ["a", "b"]
+    assert trained("char", ["aaabbc"], min_count=3).size == 3 + 1 + 256
