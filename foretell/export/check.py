@@ -19,6 +19,23 @@ _STRETCH = 40
 
 
 @dataclass(frozen=True)
+class WithoutTfidf:
+    """How the answers of a classifier change without the scores of its linear models of TF-IDF values.
+
+    Attributes:
+        largest: the largest difference of a probability.
+        mean: the mean difference, over texts and labels.
+        changed: the share of texts that get another label, 0 to 1.
+        count: number of texts.
+    """
+
+    largest: float
+    mean: float
+    changed: float
+    count: int
+
+
+@dataclass(frozen=True)
 class Loss:
     """The accuracy before and after the conversion to 8 bits.
 
@@ -55,6 +72,15 @@ def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
     return [" ".join(rng.choice(words, length)).rstrip(" ") for length in lengths]
 
 
+def without_tfidf(source: Source, texts: Sequence[str]) -> WithoutTfidf:
+    """Return how the answers to these texts change without the scores of the TF-IDF models."""
+    rows = source.answers(texts)
+    others = source.answers_without_tfidf(texts)
+    differences = np.abs(rows - others)
+    changed = float((rows.argmax(axis=1) != others.argmax(axis=1)).mean())
+    return WithoutTfidf(float(differences.max()), float(differences.mean()), changed, len(texts))
+
+
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     """Compare the answers of an exported model with foretell's, and return the largest difference.
 
@@ -68,7 +94,7 @@ def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     """
     rows = source.answers(texts)
     differences = [
-        _difference(row, answer(source.ids(text))[-1]) for row, text in zip(rows, texts, strict=True)
+        _difference(row, _last_row(source, answer, text)) for row, text in zip(rows, texts, strict=True)
     ]
     # NaN in the copy's answer is NaN here, and not below the tolerance.
     difference = float(np.max(differences))
@@ -82,6 +108,13 @@ def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
     return difference
 
 
+def _last_row(source: Source, answer: Answer, text: str) -> Rows:
+    """Return the probabilities [choice] after a text, given the scores of the TF-IDF models if there are any."""
+    if (scores := source.tfidf_scores(text)) is not None:
+        return answer(source.ids(text), scores)[-1]
+    return answer(source.ids(text))[-1]
+
+
 def _difference(row: Rows, other: Rows) -> float:
     """Return the largest difference of two rows [choice], without the words that foretell never predicts."""
     is_predicted = ~np.isnan(row)
@@ -93,7 +126,7 @@ def labels_loss(source: Source, answer: Answer, texts: Sequence[str], labels: Se
     index = {label: i for i, label in enumerate(source.labels)}
     true = np.array([index.get(label, -1) for label in labels])
     before = source.answers(texts).argmax(axis=1) == true
-    after = np.array([int(answer(source.ids(text))[-1].argmax()) for text in texts]) == true
+    after = np.array([int(_last_row(source, answer, text).argmax()) for text in texts]) == true
     return Loss(float(before.mean()), float(after.mean()), len(texts))
 
 

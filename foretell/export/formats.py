@@ -8,14 +8,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from safetensors.numpy import save as save_safetensors
+
 from foretell.export import onnx_format
 from foretell.export.copy_answers import Answer
-from foretell.export.source import Source
+from foretell.export.source import TFIDF, Source
+from foretell.ngrams.tfidf import tfidf_arrays
 
 Format = Literal["onnx", "keras", "web"]
 Files = dict[str, bytes]
 
-_SCRIPTS = ("foretell.js", "labels.js", "words.js", "tokens.js", "spacing.js")
+_SCRIPTS = ("foretell.js", "labels.js", "words.js", "tokens.js", "spacing.js", "graph.js", "tfidf.js")
 _PAGE = ("index.html", "page.js", "page.css", "runtime.js")
 
 
@@ -46,12 +49,14 @@ class ModelFormat:
     has_browser_runtime: bool = False
 
     def files(self, source: Source, *, int8: bool) -> Files:
-        """Return the model file and the scripts of an export, name to content."""
+        """Return the model file, the TF-IDF models and the scripts of an export, name to content."""
         content = {name: files("foretell.export").joinpath("web", name).read_bytes() for name in self.scripts}
         if self.scripts:
             # Node.js reads a .js file as a module only if this file declares it.
             content["package.json"] = b'{"type": "module"}\n'
         content[self.model_file] = self.make(source, int8)
+        if source.tfidf:
+            content[TFIDF] = save_safetensors(tfidf_arrays(source.tfidf))
         return content
 
 

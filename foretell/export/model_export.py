@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foretell.arrays import Float32s
 from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
-from foretell.export.check import Loss
+from foretell.export.check import Loss, WithoutTfidf
 from foretell.export.copy_answers import Answer
 from foretell.export.formats import FORMATS, Files, Format
 from foretell.export.readme import readme
@@ -32,6 +33,8 @@ class Exported:
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
         loss: the accuracy before and after the conversion to 8 bits; None in float32.
         whole: False if the file gives the network's answer only, without the Kneser–Ney model.
+        without_tfidf: how the answers change where a program gives no `tfidf_scores`; None: the copy takes
+            none.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class Exported:
     difference: float | None
     loss: Loss | None
     whole: bool
+    without_tfidf: WithoutTfidf | None = None
 
 
 def export_model(
@@ -86,7 +90,8 @@ def export_model(
     require(FORMATS[format].packages, f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
-    content = _content(source, format, int8=int8, runtime=runtime, argument=spell("runtime"))
+    without = check.without_tfidf(source, _texts(source, data)) if source.tfidf else None
+    content = _content(source, format, without, int8=int8, runtime=runtime, argument=spell("runtime"))
 
     def measure(answer: Answer) -> float | Loss:
         answer = _counted(answer, advance, by_words=int8 and source.kind != "classifier")
@@ -94,7 +99,8 @@ def export_model(
             return _checked_loss(source, answer, data, max_loss, spell)
         return check.check_same(source, answer, _texts(source, data))
 
-    return _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
+    exported = _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
+    return replace(exported, without_tfidf=without)
 
 
 def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words: bool) -> Answer:
@@ -102,8 +108,8 @@ def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words:
     if advance is None:
         return answer
 
-    def counted(ids: Sequence[int]) -> Rows:
-        rows = answer(ids)
+    def counted(ids: Sequence[int], tfidf_scores: Float32s | None = None, /) -> Rows:
+        rows = answer(ids) if tfidf_scores is None else answer(ids, tfidf_scores)
         # The last row predicts the word after the text, which is not known.
         advance(len(rows) - 1 if by_words else 1)
         return rows
@@ -112,7 +118,13 @@ def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words:
 
 
 def _content(
-    source: Source, format: Format, *, int8: bool, runtime: str | Path | None, argument: str
+    source: Source,
+    format: Format,
+    without: WithoutTfidf | None,
+    *,
+    int8: bool,
+    runtime: str | Path | None,
+    argument: str,
 ) -> Files:
     """Return the files of an export, name to content, without model.json."""
     chosen = FORMATS[format]
@@ -121,7 +133,9 @@ def _content(
         archive = None if runtime is None else Path(runtime)
         content |= browser_runtime.runtime_files(archive, argument=argument)
     content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
-    content[directory.README] = readme(source, chosen, sorted(content), "int8" if int8 else "float32")
+    content[directory.README] = readme(
+        source, chosen, sorted(content), "int8" if int8 else "float32", without
+    )
     return content
 
 

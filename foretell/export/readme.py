@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from foretell.export.check import WithoutTfidf
 from foretell.export.formats import ModelFormat
 from foretell.export.source import Kind, Precision, Source
 
@@ -15,7 +16,9 @@ _FILES = {
     "tokenizer.json": "the tokenizer, for Hugging Face's `tokenizers` in any language",
     "model.onnx": "the model, for ONNX Runtime",
     "model.keras": "the model, in Keras's own layers and operations",
-    "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js` and `spacing.js`",
+    "tfidf.safetensors": "the linear models of TF-IDF values",
+    "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js`, "
+    "`spacing.js`, `graph.js` and `tfidf.js`",
     "index.html": "a page to try the model, with `page.js` and `page.css`",
     "runtime/": "ONNX Runtime for browsers, from its npm package onnxruntime-web",
 }
@@ -52,6 +55,17 @@ _RUN: dict[tuple[str, Kind], tuple[str, ...]] = {
 }
 """By the program that runs the model and what the model takes: the lines that run it."""
 
+_GIVE_TFIDF = (
+    'models = tfidf_models(load_file("tfidf.safetensors"))',
+    "scores = sum(model.scores([ids], [text]) for model in models)",
+    'inputs = {{"ids": np.array([ids]), "tfidf_scores": scores}}',
+)
+_RUN_TFIDF = {
+    "onnx": (*_GIVE_TFIDF, 'probabilities = session.run(["probabilities"], inputs)[0][0]'),
+    "keras": (*_GIVE_TFIDF, "probabilities = model.predict(inputs, verbose=0)[0]"),
+}
+"""By the program that runs the model: the lines for a classifier with linear models of TF-IDF values."""
+
 _PRINT_LABELS = (
     'labels = json.load(open("model.json", encoding="utf-8"))["labels"]',
     "print(json.dumps(dict(zip(labels, probabilities.tolist()))))",
@@ -63,7 +77,13 @@ _PRINT_WORDS = (
 )
 
 
-def readme(source: Source, format: ModelFormat, files: list[str], precision: Precision) -> bytes:
+def readme(
+    source: Source,
+    format: ModelFormat,
+    files: list[str],
+    precision: Precision,
+    without: WithoutTfidf | None = None,
+) -> bytes:
     """Return README.md of an export.
 
     Args:
@@ -71,17 +91,44 @@ def readme(source: Source, format: ModelFormat, files: list[str], precision: Pre
         format: the format.
         files: the names of the other files of the folder.
         precision: of the weights.
+        without: how the answers change without `tfidf_scores`; None: the copy takes none.
     """
     parts = [
         f"# A foretell model for {source.model.job}, as {format.title}",
         _about(source, precision),
-        f"## In Python\n\nAfter `pip install {_NEEDS[format.program]}`, in this folder:",
+        f"## In Python\n\nAfter `pip install {_needs(source, format)}`, in this folder:",
         _fenced("python", python_code(source, format)),
         "## In JavaScript",
         _javascript(source, format),
+        *([] if without is None else [_tfidf_section(format, without)]),
         f"## Files\n\n{_listed(files)}",
     ]
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
+
+
+def _needs(source: Source, format: ModelFormat) -> str:
+    return _NEEDS[format.program] + (" foretell" if source.tfidf else "")
+
+
+def _tfidf_section(format: ModelFormat, without: WithoutTfidf) -> str:
+    leave_out = (
+        "A program may leave this input out, or give zeros [1, column]."
+        if format.program == "onnx"
+        else "Zeros [text, column] leave them out."
+    )
+    javascript = " In JavaScript, `tfidf.js` computes them." if format.scripts else ""
+    return (
+        "## The input `tfidf_scores`\n\n"
+        "This classifier has linear models of TF-IDF values, of words and of characters within words. They "
+        f"need the text itself, so `{format.model_file}` does not hold them. It takes the sum of their scores "
+        "as `tfidf_scores`, float32 [text, column], and adds it to the scores of the n-gram linear model. Two "
+        "labels have one column, more labels have one each. In Python, `foretell.ngrams.tfidf` reads the "
+        "models from `tfidf.safetensors` and computes the scores, as above. It needs NumPy only, no "
+        f"TensorFlow and no ONNX Runtime.{javascript}\n\n"
+        f"{leave_out} The answers are then different. On the {without.count} texts on which this folder was "
+        f"compared, the largest difference of a probability is {without.largest:.2g}, the mean difference is "
+        f"{without.mean:.2g}, and {100 * without.changed:.1f} % of the texts get another label."
+    )
 
 
 def example(source: Source) -> str:
@@ -96,17 +143,20 @@ def python_code(source: Source, format: ModelFormat) -> str:
     units = next(iter(source.states.values()), 0)
     run = [
         line.format(names=list(source.states), units=units, window=source.window)
-        for line in _RUN[format.program, source.kind]
+        for line in (_RUN_TFIDF[format.program] if source.tfidf else _RUN[format.program, source.kind])
     ]
     lines = [
         "import json",
         "",
         "import numpy as np",
         _IMPORTS[format.program],
+        *(["from safetensors.numpy import load_file"] if source.tfidf else []),
         "from tokenizers import Tokenizer",
+        *(["", "from foretell.ngrams.tfidf import tfidf_models"] if source.tfidf else []),
         "",
         'tokenizer = Tokenizer.from_file("tokenizer.json")',
         _OPEN[format.program],
+        f"text = {json.dumps(example(source), ensure_ascii=False)}",
         f"ids = {_python_ids(source)}",
         *run,
         *(_PRINT_LABELS if source.kind == "classifier" else _PRINT_WORDS),
@@ -117,7 +167,7 @@ def python_code(source: Source, format: ModelFormat) -> str:
 def _python_ids(source: Source) -> str:
     tokenizer = source.model.tokenizer
     lower = ".lower()" if tokenizer.style == "keras" and source.model.settings.lowercase else ""
-    ids = f"tokenizer.encode({json.dumps(example(source), ensure_ascii=False)}{lower}).ids"
+    ids = f"tokenizer.encode(text{lower}).ids"
     if source.kind != "classifier":
         return ids if tokenizer.end_of_line is None else f"[{tokenizer.end_of_line}, *{ids}]"
     # A text without words is one padding id.

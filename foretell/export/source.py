@@ -10,14 +10,19 @@ from typing import Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from foretell.arrays import Float32s
 from foretell.artifacts.directory import open_verified, read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
+from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 from foretell.runtime.words.predictor import WordsRuntime
+
+TFIDF = "tfidf.safetensors"
+"""The file with a classifier's linear models of TF-IDF values."""
 
 Rows = NDArray[np.floating]
 Precision = Literal["float32", "int8"]
@@ -40,6 +45,7 @@ class Description(TypedDict):
     length: int | None
     states: dict[str, int] | None
     window: int | None
+    tfidf: str | None
     tokens: TokenRules
 
 
@@ -55,6 +61,7 @@ class Source:
             Kneser–Ney model.
         has_whole_answer: whether an export gives the model's whole answer; False: its network's.
         kind: what a copy takes and gives.
+        tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
         labels: the labels, in the order of the answers; [] for words.
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
@@ -69,6 +76,7 @@ class Source:
         model = open_verified(path)
         self.has_whole_answer = model.interpolation is None
         self.model: Model = replace(model, kneser_ney=None, interpolation=None)
+        self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
         self.states: dict[str, int] = {}
         self.window = self.length = 0
@@ -99,6 +107,18 @@ class Source:
         # A language model's stream starts after the end of a line.
         return [end, *ids] if self.model.job == "words" and end is not None else ids
 
+    def tfidf_scores(self, text: str) -> Float32s | None:
+        """Return the scores that a copy takes with one text, float32 [1, column]; None if it takes none."""
+        if not self.tfidf:
+            return None
+        ids = [self.model.tokenizer.encode(text)]
+        return np.sum([model.scores(ids, [text]) for model in self.tfidf], axis=0, dtype=np.float32)
+
+    def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
+        """Return `answers` of the classifier without its linear models of TF-IDF values."""
+        runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=()))
+        return runtime.predict_proba(texts)
+
     def answers(self, texts: Sequence[str]) -> Rows:
         """Return foretell's own answers: the probability of each label or each next word, [text, choice]."""
         if isinstance(self._runtime, LabelsRuntime):
@@ -118,6 +138,7 @@ class Source:
             "length": self.length or None,
             "states": self.states or None,
             "window": self.window or None,
+            "tfidf": TFIDF if self.tfidf else None,
             "tokens": token_rules(self.model.tokenizer),
         }
 

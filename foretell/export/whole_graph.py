@@ -4,8 +4,12 @@ The graph in a model directory is the network alone. Around it, as standard oper
 computes with NumPy: the choice of the words that the network reads, the linear model over the text's distinct
 n-grams, and the ensemble. Another program then needs the tokenizer and this file only.
 
-The only input is `ids`, int64 [batch, step]: all words of each text, padded with 0 at the end. A text without
-words is a row of zeros. The output is `probabilities` [batch, label].
+The input `ids` is int64 [batch, step]: all words of each text, padded with 0 at the end. A text without words
+is a row of zeros. The output is `probabilities` [batch, label].
+
+A classifier with linear models of TF-IDF values has one more input: `tfidf_scores`, float32 [batch, column],
+the sum of their scores. They need the text itself, which the graph does not have. The input has a default
+value of zeros, [1, column], so that a program may leave it out.
 """
 
 from __future__ import annotations
@@ -29,6 +33,9 @@ _IR_VERSION = 8
 _PREFIX = "network_"
 _INT32, _INT64, _FLOAT, _DOUBLE = 6, 7, 1, 11
 
+TFIDF_SCORES = "tfidf_scores"
+"""The name of the optional input."""
+
 _LAST_KEY = np.iinfo(np.int64).max
 
 
@@ -44,6 +51,7 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
 
     ensemble = model.ensemble
     nodes, arrays = [], []
+    inputs = [onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])]
     opsets = [onnx.helper.make_opsetid("", _OPSET)]
     if ensemble.network:
         named = onnx.compose.add_prefix(network, _PREFIX)
@@ -52,18 +60,29 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
         opsets += [each for each in named.opset_import if each.domain]
     if ensemble.linear:
         assert model.linear is not None
-        nodes += _parsed(_linear(model.linear))
+        nodes += _parsed(_linear(model.linear, has_tfidf=bool(model.tfidf)))
         arrays += _linear_arrays(model.linear)
+        if model.tfidf:
+            inputs.append(_tfidf_input(len(model.linear.bias)))
+            zeros = np.zeros((1, len(model.linear.bias)), np.float32)
+            arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
     nodes += _parsed(_combined(ensemble))
-    ids = onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["batch", "step"])
     shape: list[str | int | None] = ["batch", len(model.labels or ())]
     probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
-    graph = onnx.helper.make_graph(nodes, "foretell", [ids], [probabilities], arrays)
+    graph = onnx.helper.make_graph(nodes, "foretell", inputs, [probabilities], arrays)
     whole = onnx.helper.make_model(
         graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="foretell"
     )
     onnx.checker.check_model(whole)
     return whole
+
+
+def _tfidf_input(n_columns: int) -> onnx.ValueInfoProto:
+    import onnx
+
+    # The first axis has a name of its own: one row serves a batch of any size.
+    shape = ["batch_or_one", n_columns]
+    return onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, shape)
 
 
 def _parsed(lines: list[str]) -> list[onnx.NodeProto]:
@@ -136,8 +155,8 @@ def _last_words_front(settings: LabelsSettings) -> list[str]:
     ]
 
 
-def _linear(linear: LinearModel) -> list[str]:
-    """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear model."""
+def _linear(linear: LinearModel, *, has_tfidf: bool) -> list[str]:
+    """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear models."""
     constants = {
         "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": FIRST_WORD, "l_size": linear.size,
         "l_none": -1, "l_last": _LAST_KEY, "l_end": len(linear.keys),
@@ -150,7 +169,8 @@ def _linear(linear: LinearModel) -> list[str]:
         f"l_wide = Cast <to = {_DOUBLE}> (l_taken)",
         "l_sum = ReduceSum <keepdims = 0> (l_wide, l_one)",
         "l_sum_and_bias = Add (l_sum, l_bias)",
-        f"l_score = Cast <to = {_FLOAT}> (l_sum_and_bias)",
+        f"l_of_ngrams = Cast <to = {_FLOAT}> (l_sum_and_bias)",
+        f"l_score = Add (l_of_ngrams, {TFIDF_SCORES})" if has_tfidf else "l_score = Identity (l_of_ngrams)",
         f"l_scores = Cast <to = {_DOUBLE}> (l_score)",
     ]
     if linear.weights.shape[1] > 1:

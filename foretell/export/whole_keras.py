@@ -22,6 +22,9 @@ Tensor = Any
 def whole_classifier(model: Model, weights: Weights) -> keras.Model:
     """Return a model from ids, int32 [batch, step], 0 at the end, to probabilities [batch, label].
 
+    Where the classifier has linear models of TF-IDF values, `tfidf_scores`, float32 [batch, column], is a
+    second input: the sum of their scores. Zeros leave them out.
+
     Args:
         model: the classifier.
         weights: its network's weights.
@@ -29,6 +32,7 @@ def whole_classifier(model: Model, weights: Weights) -> keras.Model:
     settings, ensemble = model.settings, model.ensemble
     assert isinstance(settings, LabelsSettings)
     ids = keras.Input((None,), dtype="int32", name="ids")
+    inputs = {"ids": ids}
     network = linear = None
     if ensemble.network:
         n_known = network_size(settings, model.tokenizer)
@@ -37,8 +41,12 @@ def whole_classifier(model: Model, weights: Weights) -> keras.Model:
         network = labels_probabilities(read, settings, weights)
     if ensemble.linear:
         assert model.linear is not None
-        linear = _linear_log_probabilities(ids, model.linear)
-    return keras.Model({"ids": ids}, combined(ensemble, network, linear), name="labels")
+        tfidf_scores = None
+        if model.tfidf:
+            tfidf_scores = keras.Input((len(model.linear.bias),), dtype="float32", name="tfidf_scores")
+            inputs["tfidf_scores"] = tfidf_scores
+        linear = _linear_log_probabilities(ids, model.linear, tfidf_scores)
+    return keras.Model(inputs, combined(ensemble, network, linear), name="labels")
 
 
 def last_words(ids: Tensor, settings: LabelsSettings, unknown: int) -> Tensor:
@@ -76,8 +84,8 @@ def combined(ensemble: Ensemble, network: Tensor | None, linear: Tensor | None) 
     return ops.softmax(logits, axis=-1)
 
 
-def _linear_log_probabilities(ids: Tensor, linear: LinearModel) -> Tensor:
-    """Return the linear model's log-probabilities [batch, label], from the distinct n-grams of ids."""
+def _linear_log_probabilities(ids: Tensor, linear: LinearModel, tfidf_scores: Tensor | None) -> Tensor:
+    """Return the linear models' log-probabilities [batch, label], from the distinct n-grams of ids."""
     keys = ops.sort(_keys(ops.cast(ids, "int64"), linear), axis=1)
     never = keys[:, :1] < keys[:, :1]
     is_repeat = ops.concatenate([never, ops.equal(keys[:, 1:], keys[:, :-1])], axis=1)
@@ -89,6 +97,8 @@ def _linear_log_probabilities(ids: Tensor, linear: LinearModel) -> Tensor:
     total = ops.sum(weights(row), axis=1)
     weights.set_weights([table])
     scores = total + linear.bias[None]
+    if tfidf_scores is not None:
+        scores = scores + tfidf_scores
     if scores.shape[-1] == 1:
         scores = ops.concatenate([ops.zeros_like(scores), scores], axis=-1)
     return ops.log_softmax(scores, axis=-1)

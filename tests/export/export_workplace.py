@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.model_export import Exported, export_model
+from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
+from foretell.text.tokenizer import Tokenizer
 from tests.builders import MANY, random_linear_model, tokenizer_of, write_random
 
 TEXT = (
@@ -27,6 +31,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     ),
     "labels": (LabelsSettings(units=7, embedding_size=5, length=12, vocabulary=15), TWO),
     "labels-3": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
+    "labels-tfidf": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
     "labels-article": (LabelsSettings(network="article", tokens="keras", **FIXED), TWO),
     "labels-cnn-lstm": (
         LabelsSettings(network="cnn-lstm", tokens="keras", filters=4, kernel_size=3, pool_size=4, **FIXED),
@@ -36,6 +41,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
 ENSEMBLES = {
     "labels": Ensemble(network=0.6, linear=1.3, offsets=(0.25, -0.25)),
     "labels-3": Ensemble(network=0.8, linear=0.7),
+    "labels-tfidf": Ensemble(network=0.5, linear=0.6),
     "labels-article": Ensemble(network=0.9),
 }
 
@@ -44,11 +50,13 @@ def write(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
     """Write one of MODELS with random weights; `ensemble` in place of its own."""
     settings, labels = MODELS[name]
     ensemble = ensemble or ENSEMBLES.get(name, NETWORK_ALONE)
-    linear = None
+    linear, tfidf = None, ()
     if ensemble.linear:
         size = tokenizer_of(settings, TEXT, MANY).size
         linear = random_linear_model(size, 1 if labels == TWO else 3)
-    parts = {"linear": linear, "ensemble": ensemble}
+    if name == "labels-tfidf":
+        tfidf = random_tfidf_models(tokenizer_of(settings, TEXT, MANY), [TEXT], n_columns=3)
+    parts = {"linear": linear, "tfidf": tfidf, "ensemble": ensemble}
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
 
 
@@ -63,6 +71,35 @@ def exported(models: dict[str, Path], name: str, format: Any, folder: Path, **op
     """Export one of the models into a folder `out`, and return that."""
     export_model(models[name], folder / "out", format, **options)
     return folder / "out"
+
+
+def random_tfidf_models(tokenizer: Tokenizer, texts: list[str], n_columns: int) -> tuple[TfidfModel, ...]:
+    """Return two models of every feature of some texts, with random weights.
+
+    The first has characters and norm 2, the second has words only and norm 1.
+    """
+    ids = [np.array(tokenizer.encode(text), np.int64) for text in texts]
+    starts = np.cumsum([0, *map(len, ids)])
+    alphabet, none = make_alphabet(texts), np.zeros(0, np.int64)
+    characters = np.unique(character_ngrams(texts, alphabet)[0])
+    rng = np.random.default_rng(5)
+    models = []
+    for norm, longest, letters in ((2, 2, characters), (1, 1, none)):
+        words = np.unique(word_ngrams(np.concatenate(ids), starts, tokenizer.size, longest)[0])
+        features = TfidfFeatures(words, letters, alphabet, tokenizer.size, longest)
+        idf = rng.uniform(1, 4, len(features)).astype(np.float32)
+        weights = rng.normal(0, 2, (len(features), n_columns)).astype(np.float32)
+        bias = rng.normal(0, 0.3, n_columns).astype(np.float32)
+        models.append(TfidfModel(features, idf, weights, bias, norm))
+    return tuple(models)
+
+
+def tfidf_inputs(model: Model, texts: list[str]) -> dict[str, np.ndarray]:
+    """Return what a copy takes beside `ids`: `tfidf_scores`, or nothing."""
+    if not model.tfidf:
+        return {}
+    ids = model.tokenizer.encode_batch(texts)
+    return {"tfidf_scores": sum(each.scores(ids, texts) for each in model.tfidf)}
 
 
 def padded(ids: list[list[int]]) -> np.ndarray:

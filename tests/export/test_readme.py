@@ -18,7 +18,7 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 
 # Every kind of program that a README may hold; "labels-article" reads a start of text.
-KINDS = ("words", "words-article", "labels", "labels-article")
+KINDS = ("words", "words-article", "labels", "labels-article", "labels-tfidf")
 
 
 def program(folder: Path, language: str) -> str:
@@ -55,7 +55,7 @@ def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
 @pytest.mark.parametrize(
     ("name", "format"),
     # Keras takes seconds to start: one model of each kind.
-    [*((name, "onnx") for name in KINDS), *((name, "keras") for name in KINDS[:3])],
+    [*((name, "onnx") for name in KINDS), *((name, "keras") for name in (*KINDS[:3], "labels-tfidf"))],
 )
 def test_the_program_of_the_readme_in_python(
     models: dict[str, Path], copies: Copies, name: str, format: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from export_workplace import MODELS, TEXTS, Copies, padded
+from export_workplace import MODELS, TEXTS, Copies, padded, tfidf_inputs
 
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -24,9 +24,11 @@ def test_the_model_answers_as_the_whole_classifier(
     runtime = LabelsRuntime.open(models[name])
     ids = runtime.tokenizer.encode_batch(TEXTS)
     expected = runtime.predict_proba(TEXTS)
-    np.testing.assert_allclose(model({"ids": padded(ids).astype(np.int32)}), expected, atol=1e-5)
-    for each, row in zip(ids[-3:], expected[-3:], strict=True):
-        np.testing.assert_allclose(model({"ids": np.array([each], np.int32)})[0], row, atol=1e-5)
+    inputs = {"ids": padded(ids).astype(np.int32), **tfidf_inputs(runtime.model, TEXTS)}
+    np.testing.assert_allclose(model(inputs), expected, atol=1e-5)
+    for text, each, row in zip(TEXTS[-3:], ids[-3:], expected[-3:], strict=True):
+        inputs = {"ids": np.array([each], np.int32), **tfidf_inputs(runtime.model, [text])}
+        np.testing.assert_allclose(model(inputs)[0], row, atol=1e-5)
 
 
 def test_it_combines_as_the_runtime() -> None:

@@ -1,6 +1,8 @@
 // A foretell model in JavaScript, run by ONNX Runtime. `open` returns a text classifier or a language model.
 
+import { withRequiredInput } from "./graph.js";
 import { Labels } from "./labels.js";
+import { Tfidf } from "./tfidf.js";
 import { Tokens } from "./tokens.js";
 import { Words } from "./words.js";
 
@@ -11,14 +13,21 @@ import { Words } from "./words.js";
 export async function open(ort, read = fetchFile) {
   const decoder = new TextDecoder();
   const readJson = async (name) => JSON.parse(decoder.decode(await read(name)));
-  const [model, vocabulary, graph] = await Promise.all([
-    readJson("model.json"),
+  const description = readJson("model.json");
+  const [model, vocabulary, graph, scores] = await Promise.all([
+    description,
     readJson("tokenizer.json"),
     read("model.onnx"),
+    // Only some models have this file, and model.json shows which.
+    description.then(({ tfidf }) => (tfidf ? read(tfidf) : null)),
   ]);
   const tokens = new Tokens(vocabulary, model.tokens);
-  const session = await ort.InferenceSession.create(new Uint8Array(graph));
-  return model.job === "labels" ? new Labels(ort, session, tokens, model) : new Words(ort, session, tokens, model);
+  const tfidf = scores && new Tfidf(new Uint8Array(scores));
+  const bytes = tfidf ? withRequiredInput(graph, "tfidf_scores") : new Uint8Array(graph);
+  const session = await ort.InferenceSession.create(bytes);
+  return model.job === "labels"
+    ? new Labels(ort, session, tokens, model, tfidf)
+    : new Words(ort, session, tokens, model);
 }
 
 async function fetchFile(name) {

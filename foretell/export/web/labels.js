@@ -1,8 +1,9 @@
 // A text classifier: the label of a text and its probability. The ONNX graph computes the complete answer.
 
 export class Labels {
-  constructor(ort, session, tokens, model) {
-    Object.assign(this, { ort, session, tokens, labels: model.labels });
+  // `tfidf` computes the scores of the linear models of TF-IDF values; null: the model has none.
+  constructor(ort, session, tokens, model, tfidf) {
+    Object.assign(this, { ort, session, tokens, labels: model.labels, tfidf });
   }
 
   // Returns {label, probability, probabilities}: the most probable label, its probability, and a Map from each label
@@ -23,6 +24,10 @@ export class Labels {
     // A text without words becomes one padding id: the graph needs at least one step.
     const steps = BigInt64Array.from(ids.length ? ids : [0], BigInt);
     const inputs = { ids: new this.ort.Tensor("int64", steps, [1, steps.length]) };
+    if (this.tfidf) {
+      const scores = this.tfidf.scores(ids, text);
+      inputs.tfidf_scores = new this.ort.Tensor("float32", scores, [1, scores.length]);
+    }
     const outputs = await this.session.run(inputs);
     return Array.from(outputs.probabilities.data);
   }
