@@ -109,10 +109,10 @@ def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
 
 
 def _last_row(source: Source, answer: Answer, text: str) -> Rows:
-    """Return the probabilities [choice] after a text, given the scores of the TF-IDF models if there are any."""
-    if (scores := source.tfidf_scores(text)) is not None:
-        return answer(source.ids(text), scores)[-1]
-    return answer(source.ids(text))[-1]
+    """Return the probabilities [choice] after a text; the copy gets the scores of the TF-IDF models."""
+    ids, scores = source.ids(text), source.tfidf_scores(text)
+    rows: Rows = (answer(ids) if scores is None else answer(ids, scores))[-1]
+    return rows
 
 
 def _difference(row: Rows, other: Rows) -> float:

@@ -112,7 +112,9 @@ class Source:
         if not self.tfidf:
             return None
         ids = [self.model.tokenizer.encode(text)]
-        return np.sum([model.scores(ids, [text]) for model in self.tfidf], axis=0, dtype=np.float32)
+        by_model = [model.scores(ids, [text]) for model in self.tfidf]
+        scores: Float32s = np.sum(by_model, axis=0, dtype=np.float32)
+        return scores
 
     def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
         """Return `answers` of the classifier without its linear models of TF-IDF values."""

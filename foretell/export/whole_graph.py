@@ -81,7 +81,7 @@ def _tfidf_input(n_columns: int) -> onnx.ValueInfoProto:
     import onnx
 
     # The first axis has a name of its own: one row serves a batch of any size.
-    shape = ["batch_or_one", n_columns]
+    shape: list[str | int | None] = ["batch_or_one", n_columns]
     return onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, shape)
 
 

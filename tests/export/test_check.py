@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from export_workplace import Copies
 
+from foretell.artifacts.directory import open_verified
 from foretell.errors import ArtifactError, DataError
-from foretell.export import check
+from foretell.export import check, onnx_format
 from foretell.export.source import Rows, Source
+from foretell.runtime.labels.classifier import LabelsRuntime
 
 
 @pytest.mark.parametrize("name", ["labels", "words", "words-article"])
@@ -23,6 +27,27 @@ def test_sample_texts_are_the_same_each_time_and_can_be_read(models: dict[str, P
     assert len(source.answers(texts)) == len(texts)
     # A language model of the article's has no id for unknown words.
     assert any("xyzzy" in text for text in texts) == (name != "words-article")
+
+
+def test_the_difference_without_tfidf_is_that_of_the_answers(models: dict[str, Path]) -> None:
+    source = Source(models["labels-tfidf"])
+    texts = ["the mind", "adapts", "xyzzy", "the way becomes the obstacle"]
+    rows = LabelsRuntime.open(models["labels-tfidf"]).predict_proba(texts)
+    model = dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=())
+    others = LabelsRuntime(model).predict_proba(texts)
+    found = check.without_tfidf(source, texts)
+    assert found.largest == np.abs(rows - others).max() > 0.05
+    assert found.mean == pytest.approx(np.abs(rows - others).mean())
+    assert found.changed == (rows.argmax(axis=1) != others.argmax(axis=1)).mean()
+    assert found.count == 4
+
+
+def test_a_copy_that_ignores_the_scores_is_refused(models: dict[str, Path], copies: Copies) -> None:
+    source = Source(models["labels-tfidf"])
+    answer = onnx_format.read_back(copies["labels-tfidf", "onnx"].path, source)
+    assert check.check_same(source, answer, ["the mind"]) < 1e-5
+    with pytest.raises(ArtifactError, match="a difference of"):
+        check.check_same(source, lambda ids, _=None: answer(ids), ["the mind"])
 
 
 @pytest.mark.parametrize(("shift", "accepted"), [(0.9e-4, True), (1.1e-4, False), (np.nan, False)])

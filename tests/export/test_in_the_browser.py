@@ -169,13 +169,16 @@ def test_8_bits_in_the_browser(
         assert row == pytest.approx(answer(source.ids(text))[0].tolist(), abs=1e-3), text
 
 
-def test_the_page_answers_with_the_network_off(site: Any, page: Any, models: dict[str, Path]) -> None:
-    page.goto(site("labels-3"))
+@pytest.mark.parametrize("name", ["labels-3", "labels-tfidf"])
+def test_the_page_answers_with_the_network_off(
+    site: Any, page: Any, models: dict[str, Path], name: str
+) -> None:
+    page.goto(site(name))
     page.wait_for_selector("html[data-ready]")
     page.context.set_offline(True)
     page.fill("#text", "the mind adapts <img src=x onerror=alert(1)>")
     verdict = next(
-        LabelsRuntime.open(models["labels-3"]).classify(["the mind adapts <img src=x onerror=alert(1)>"])
+        LabelsRuntime.open(models[name]).classify(["the mind adapts <img src=x onerror=alert(1)>"])
     )
     first = page.locator("#answers li").first
     page.wait_for_function(

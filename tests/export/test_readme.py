@@ -100,8 +100,24 @@ def test_the_program_of_the_readme_in_javascript(
     check_answer(models, name, done.stdout.splitlines()[-1])
 
 
-def test_every_file_is_listed(models: dict[str, Path], tmp_path: Path) -> None:
-    out = exported(models, "labels", "onnx", tmp_path)
+@pytest.mark.parametrize("format", ["onnx", "keras"])
+def test_what_changes_without_the_tfidf_scores_is_stated(copies: Copies, format: str) -> None:
+    result = copies["labels-tfidf", format]
+    without = result.without_tfidf
+    assert without is not None
+    assert without.count == 200
+    text = (result.path / "README.md").read_text()
+    assert f"difference of a probability is {without.largest:.2g}" in text
+    assert f"the mean difference is {without.mean:.2g}" in text
+    assert f"{100 * without.changed:.1f} % of the texts get another label" in text
+    assert ("leave this input out" in text) == (format == "onnx")
+    assert "tfidf_scores" not in (copies["labels", format].path / "README.md").read_text()
+    assert copies["labels", format].without_tfidf is None
+
+
+@pytest.mark.parametrize("name", ["labels", "labels-tfidf"])
+def test_every_file_is_listed(models: dict[str, Path], tmp_path: Path, name: str) -> None:
+    out = exported(models, name, "onnx", tmp_path)
     listed = (out / "README.md").read_text().partition("## Files")[2]
     for path in out.iterdir():
         assert path.name in listed or path.name in ("README.md", "package.json")
