@@ -138,6 +138,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         unlabelled: Any = None,
         valid: Any = None,
+        vectors: str | Path | None = None,
         start: str | Path | LanguageModel | None = None,
         sample_weight: Any = None,
         text: str | None = None,
@@ -161,6 +162,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts, or the validation split of a DatasetDict.
+            vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
+                fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
             start: a language model (or its model directory) to start from.
             sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
@@ -214,7 +217,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 started=started,
             )
             with nothing_to_resume(is_temporary=out is None):
-                train_labels(split, settings, options, start=_language_model(start))
+                train_labels(split, settings, options, start=_language_model(start), vectors=vectors)
         self._open(home, data.classes)
         return self
 

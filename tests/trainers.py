@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.model import Model
@@ -21,10 +22,11 @@ def train(
     valid: Examples | None = None,
     unlabelled: Sequence[str] = (),
     start: LanguageModelWeights | None = None,
+    vectors: str | Path | None = None,
     **options: Any,
 ) -> Model:
     """Train a classifier; `options` are the fields of `TrainOptions`."""
     split = make_split(
         examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
     )
-    return train_labels(split, settings, TrainOptions(**options), start=start)
+    return train_labels(split, settings, TrainOptions(**options), start=start, vectors=vectors)

@@ -191,7 +191,22 @@ def _linear(model: Model) -> str:
         text += f"Accuracy {where}: {', '.join(accuracies)}. "
     if isinstance(rule := model.metrics.get("decided_by"), str):
         text += f"Decided by: {rule}. "
-    return f"{text}Training with `--no-linear` leaves the linear model out.\n"
+    return f"{text}Training with `--no-linear` leaves the linear model out.\n{_vectors(model)}"
+
+
+def _vectors(model: Model) -> str:
+    """Return the paragraph on the word vectors that the linear models were trained with."""
+    vectors = model.metrics.get("vectors")
+    if not isinstance(vectors, dict):
+        return ""
+    known, words, more = (vectors.get(key) for key in ("known_words", "words", "more_words"))
+    licence = vectors.get("licence") or "not known"
+    return (
+        f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
+        f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
+        f"{known:,} of {words:,} words of the texts have one. {more:,} words that only the vectors have are "
+        "in the vocabulary too. The vectors are not stored: each word has one weight for each label.\n"
+    )
 
 
 def _network(settings: Settings) -> str:

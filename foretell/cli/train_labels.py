@@ -36,12 +36,16 @@ class Sources:
         valid: Validate on this data instead of on a part of DATA.
         unlabelled: Also learn from these texts without labels: a file, a folder, or imdb. May be given
             several times.
+        vectors: Use word vectors from other texts: a file (GloVe, word2vec, fastText, .npy, .safetensors), or
+            glove for the public English vectors of the extra glove. They help with few labels. See
+            docs/outside-knowledge.md.
         from_: Start from this model directory for words, made by foretell train words.
         baseline: Also fit an n-gram linear model, to compare with.
     """
 
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
+    vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
 
@@ -81,7 +85,7 @@ def train_labels(
     start = None if more.from_ is None else read_language_model(more.from_)
     with view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
-        model = train(split, settings, how, start=start)
+        model = train(split, settings, how, start=start, vectors=more.vectors)
     finish(model, training, output)
 
 

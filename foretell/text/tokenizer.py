@@ -228,6 +228,21 @@ class Tokenizer:
             ) from error
         return cls(inner, style, version)
 
+    def extended(self, words: Iterable[str]) -> Tokenizer:
+        """Return a tokenizer with more words; the ids of those that it has already do not change.
+
+        Args:
+            words: the new words, in the order of their ids. They are converted as texts are (to lower case,
+                say). Left out are those that are there already, and those that are more than one token.
+        """
+        old = [self.word(id) for id in range(self.specials, self.size)]
+        split = map(self.words, words)
+        new = dict.fromkeys(tokens[0] for tokens in split if len(tokens) == 1)
+        for word in (*SPECIALS[self.style], *old):
+            new.pop(word, None)
+        library = library_tokenizer(self.style, self._lowercase, [*old, *new], self.version)
+        return Tokenizer(library, self.style, self.version)
+
     def to_json(self) -> str:
         """Return the tokenizer as Hugging Face's tokenizer.json."""
         text: str = self._inner.to_str(pretty=False)

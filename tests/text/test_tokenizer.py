@@ -279,3 +279,16 @@ def test_importing_the_tokenizer_imports_no_tensorflow():
     heavy = {"tensorflow", "keras", "onnx", "transformers"}
     code = f"import sys, foretell.text.tokenizer; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_more_words_get_the_ids_after_those_that_are_there(style):
+    tokenizer = trained(["a b b c", "a b"], style, lowercase=True)
+    extended = tokenizer.extended(["b", "New", "two words", "new", "", "last"])
+    assert extended.size == tokenizer.size + 2
+    assert [extended.word(id) for id in range(tokenizer.size)] == [
+        tokenizer.word(id) for id in range(tokenizer.size)
+    ]
+    assert extended.id("new") == tokenizer.size
+    assert extended.encode("A NEW b") == [*tokenizer.encode("a"), tokenizer.size, tokenizer.id("b")]
+    assert Tokenizer.from_json(extended.to_json()).encode("last new") == extended.encode("last new")

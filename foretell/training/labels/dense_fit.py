@@ -4,12 +4,14 @@ A basis gives each n-gram a vector, without any label. A text has the sum or the
 n-grams. Logistic regression on these is a linear model of the n-grams, whose weights are their vectors times
 the coefficients: the vectors themselves are not needed for predictions.
 
-Two bases: the truncated singular value decomposition of TF-IDF values (latent semantic analysis: Deerwester
-et al., 1990, "Indexing by Latent Semantic Analysis"), and embeddings from co-occurrence statistics.
+Three bases: the truncated singular value decomposition of TF-IDF values (latent semantic analysis: Deerwester
+et al., 1990, "Indexing by Latent Semantic Analysis"), embeddings from co-occurrence statistics, and these
+beside word vectors from outside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,7 @@ from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.training.labels.cooccurrence import cooccurrence_embeddings
 from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
+from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tokens import TokenizedTexts
 
 # Chosen on training records of six sets, three draws of 300 labels (docs/experiments.md).
@@ -87,20 +90,69 @@ def pooled_basis(tokenized: TokenizedTexts, size: int, n_rows: int, *, first: in
         first: words are the ids from here on.
         seed: of the decomposition's random start.
     """
-    embeddings, known = cooccurrence_embeddings(
+    embeddings, known = _wide_embeddings(tokenized, size, first, seed)
+    return mean_basis(tokenized, [embeddings], known, n_rows) if known.any() else None
+
+
+def outside_basis(
+    tokenized: TokenizedTexts, vectors: OutsideVectors, n_rows: int, *, first: int, seed: int
+) -> Basis:
+    """Return word vectors from outside beside embeddings from co-occurrence statistics, pooled by the mean.
+
+    Args:
+        tokenized: the labelled texts, then the unlabelled ones.
+        vectors: the word vectors.
+        n_rows: number of labelled texts.
+        first, seed: as `pooled_basis` has them.
+    """
+    # Words of the vectors alone occur near no word.
+    embeddings, near = _wide_embeddings(tokenized, vectors.n_words, first, seed)
+    more = len(vectors.known) - vectors.n_words
+    embeddings, near = np.pad(embeddings, ((0, more), (0, 0))), np.pad(near, (0, more))
+    blocks = [embeddings, vectors.centred(tokenized)]
+    return mean_basis(tokenized, blocks, near | vectors.known, n_rows, vectors.frequency_weights(tokenized))
+
+
+def _wide_embeddings(
+    tokenized: TokenizedTexts, size: int, first: int, seed: int
+) -> tuple[Float32s, npt.NDArray[np.bool_]]:
+    return cooccurrence_embeddings(
         tokenized.ids, tokenized.starts, first=first, size=size, width=POOLED_DIMENSIONS, seed=seed,
         window=WINDOW, by_distance=False, power=1.0,
     )  # fmt: skip
-    if not known.any():
-        return None
+
+
+def mean_basis(
+    tokenized: TokenizedTexts,
+    blocks: Sequence[Float32s],
+    known: npt.NDArray[np.bool_],
+    n_rows: int,
+    weights: Float32s | None = None,
+) -> Basis:
+    """Return embeddings of words, pooled by the weighted mean.
+
+    Args:
+        tokenized: the labelled texts, then the unlabelled ones.
+        blocks: embeddings of several kinds, float32 [id, dimension] each, which are joined. Each kind is
+            scaled so that the texts' means have the same root mean square length.
+        known: bool [id], which words have an embedding, at least one.
+        n_rows: number of labelled texts.
+        weights: float32 [id], how much each word counts in the mean; None: the idf of the texts.
+    """
     keys = np.flatnonzero(known)
-    counts = count_words(tokenized, size)[:, keys]
-    idf = _idf(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
+    counts = count_words(tokenized, len(known))[:, keys]
+    if weights is None:
+        idf = _idf(np.bincount(counts.indices, minlength=len(keys)), len(tokenized))
+    else:
+        idf = weights[keys]
     labelled = counts[:n_rows]
     labelled.data = 1 + np.log(labelled.data)
-    rows = unit_rows(labelled @ sparse.diags_array(idf), 1) @ embeddings[keys]
+    shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
+    each = [block[keys] for block in blocks]
+    vectors = np.concatenate([_one_over_length(shares @ block) * block for block in each], axis=1)
+    rows = shares @ vectors
     scale = _one_over_length(rows)
-    return Basis(keys, idf, scale * embeddings[keys], is_mean=True, rows=scale * rows)
+    return Basis(keys, idf, scale * vectors, is_mean=True, rows=scale * rows)
 
 
 def count_words(tokenized: TokenizedTexts, size: int) -> sparse.csr_array:

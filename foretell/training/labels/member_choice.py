@@ -42,7 +42,8 @@ def choose_members(
             for which the time limit leaves no time are left out.
     """
     began, left = time.monotonic(), run.budget.left()
-    found = candidates(labelled, tokens.tokenizer.size, first=tokens.tokenizer.specials, seed=settings.seed)
+    size, first = tokens.tokenizer.size, tokens.tokenizer.specials
+    found = candidates(labelled, size, first=first, seed=settings.seed, vectors=tokens.vectors)
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)

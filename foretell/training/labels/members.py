@@ -1,6 +1,7 @@
-"""The linear members of the ensemble: four linear models with different features.
+"""The linear members of the ensemble: linear models with different features.
 
-They are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
+They are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings, beside
+which are word vectors from outside where there are any.
 Out-of-fold predictions give their weights in a logarithmic opinion pool; then they are fitted to all labelled
 texts. A weighted sum of linear models is a linear model: the members that sum over n-grams become one
 `LinearModel`, the others are kept beside it.
@@ -21,11 +22,20 @@ from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel
-from foretell.training.labels.dense_fit import Basis, DenseFit, pooled_basis, svd_basis, to_linear, to_pooled
+from foretell.training.labels.dense_fit import (
+    Basis,
+    DenseFit,
+    outside_basis,
+    pooled_basis,
+    svd_basis,
+    to_linear,
+    to_pooled,
+)
 from foretell.training.labels.ensemble_fit import fit_pool
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tfidf_fit import TfidfFit, count_features
 from foretell.training.labels.tokens import Soft, Targets, TokenizedTexts
 
@@ -54,7 +64,7 @@ class Candidate:
     """A member before it is fitted.
 
     Attributes:
-        name: "ngrams", "tfidf", "svd" or "pooled".
+        name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors".
         on: makes its `Fit` to some of the labelled texts.
         finished: makes the model for predictions of a fitted one.
         strengths: the penalties to choose among, as their inverse, ascending.
@@ -143,7 +153,9 @@ class Members:
         return scores
 
 
-def candidates(labelled: LabelledTexts, size: int, *, first: int, seed: int) -> list[Candidate]:
+def candidates(
+    labelled: LabelledTexts, size: int, *, first: int, seed: int, vectors: OutsideVectors | None = None
+) -> list[Candidate]:
     """Return the members that these texts can have.
 
     Args:
@@ -151,6 +163,7 @@ def candidates(labelled: LabelledTexts, size: int, *, first: int, seed: int) -> 
         size: ids from 0 to `size` - 1 are known.
         first: words are the ids from here on.
         seed: of the decompositions' random start.
+        vectors: word vectors from outside, or None.
     """
     tokenized, n = labelled.tokenized, len(labelled.texts)
     n_columns = 1 if labelled.soft.shape[1] == 2 else labelled.soft.shape[1]
@@ -182,9 +195,13 @@ def candidates(labelled: LabelledTexts, size: int, *, first: int, seed: int) -> 
     svd = svd_basis(pairs, n, seed)
     if svd is not None:
         found.append(_dense("svd", svd, lambda model: to_linear(svd, model, size, 2), fitted_to))
-    pooled = pooled_basis(everything, size, n, first=first, seed=seed)
+    if vectors is None:
+        pooled = pooled_basis(everything, size, n, first=first, seed=seed)
+    else:
+        pooled = outside_basis(everything, vectors, n, first=first, seed=seed)
     if pooled is not None:
-        found.append(_dense("pooled", pooled, lambda model: to_pooled(pooled, model, size), fitted_to))
+        name = "pooled" if vectors is None else "vectors"
+        found.append(_dense(name, pooled, lambda model: to_pooled(pooled, model, size), fitted_to))
     return found
 
 

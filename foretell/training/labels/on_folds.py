@@ -125,6 +125,7 @@ def decide_on_folds(
             "accuracy": network.standing.accuracy,
             **measured_figures(measured, tokens.labels),
             **members.figures,
+            **({} if tokens.vectors is None else {"vectors": tokens.vectors.figures}),
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from foretell.data.examples import Examples
     from foretell.data.split import Split
     from foretell.text.tokenizer import Tokenizer
+    from foretell.training.labels.outside_vectors import OutsideVectors
 
 Targets = npt.NDArray[np.int32]
 Soft = npt.NDArray[np.float32]
@@ -81,6 +82,7 @@ class Tokens:
         train: the training texts.
         all_texts: the training texts and then the unlabelled ones.
         valid: the validation texts, or None.
+        vectors: word vectors from outside, or None.
     """
 
     tokenizer: Tokenizer
@@ -88,6 +90,7 @@ class Tokens:
     train: LabelledTokens
     all_texts: TokenizedTexts
     valid: LabelledTokens | None
+    vectors: OutsideVectors | None = None
 
     @property
     def unlabelled(self) -> TokenizedTexts:

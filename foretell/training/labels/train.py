@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 from foretell.artifacts.model import Model
 from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
@@ -17,10 +20,15 @@ from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
+from foretell.training.labels.outside_vectors import digest_of, with_vectors
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
+
+_ONLY_WITH_FOLDS = (
+    f"they help up to {MAX_FOLDED_TEXTS:,} labelled texts, where the linear models are chosen on folds"
+)
 
 
 def train_labels(
@@ -29,6 +37,7 @@ def train_labels(
     options: TrainOptions,
     *,
     start: LanguageModelWeights | None = None,
+    vectors: str | Path | None = None,
 ) -> Model:
     """Train a classifier and write its model directory.
 
@@ -37,6 +46,7 @@ def train_labels(
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
         start: a language model to start from; the network then has its sizes.
+        vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
@@ -45,7 +55,9 @@ def train_labels(
 
     Raises:
         DataError: the training texts cannot be learned from.
-        SettingsError: unlabelled texts for a network that cannot use them.
+            Word vectors that cannot be read, or of another language.
+        SettingsError: unlabelled texts, or word vectors, for a network that cannot use them.
+        MissingExtraError: the vectors "glove" without their package.
         RunError: there is an unfinished run, or none to resume, or it was another training.
         ArtifactError: `options.out` cannot be written.
         Interrupted: training was stopped; `options.resume` continues it.
@@ -54,11 +66,22 @@ def train_labels(
         settings = fitting_settings(settings, start)
     check_learnable(split.train)
     _check_unlabelled(split, settings)
+    has_members = _has_members(split, settings)
+    _check_vectors(vectors, settings)
+    if vectors is not None and not has_members:
+        options.listener(Note(text=f"word vectors are not used: {_ONLY_WITH_FOLDS}"))
+        vectors = None
     _report(split, settings, options.listener)
-    request = Request(job="labels", settings=settings, data=_digest(split, start), sources=_sources(split))
+    digest = _digest(split, start, "" if vectors is None else digest_of(vectors))
+    request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
     with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings)
-        decide = decide_on_folds if _has_members(split, settings) else decide_on_validation
+        if vectors is not None:
+            # The network reads the words of the texts only.
+            words = tokens.tokenizer.size - tokens.tokenizer.specials
+            settings = replace(settings, vocabulary=min(settings.vocabulary, words))
+            tokens = with_vectors(tokens, split, vectors, options.listener)
+        decide = decide_on_folds if has_members else decide_on_validation
         outcome = decide(tokens, split, settings, run, start)
         model = Model(
             job="labels",
@@ -93,6 +116,16 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
         )
 
 
+def _check_vectors(vectors: str | Path | None, settings: LabelsSettings) -> None:
+    if vectors is not None and not settings.linear:
+        raise SettingsError(
+            expected="a preset with linear models, whose features word vectors are: quick, base or best",
+            found=f"the network '{settings.network}' alone",
+            where="vectors",
+            fix="choose --preset base, or set --linear",
+        )
+
+
 def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
     if settings.fraction_for(len(split.train)) and split.valid is None:
         listener(Note(text="without validation texts, the weights of the last epoch are kept"))
@@ -104,10 +137,13 @@ def _sources(split: Split) -> list[str]:
     return [part.name for part in (split.train, split.valid) if part is not None]
 
 
-def _digest(split: Split, start: LanguageModelWeights | None) -> str:
-    """Return the SHA-256 of all texts and labels, each with its length so that none can run into the next."""
+def _digest(split: Split, start: LanguageModelWeights | None, *more: str) -> str:
+    """Return the SHA-256 of all texts and labels, each with its length so that none can run into the next.
+
+    Empty strings among `more`, digests of other files, change nothing.
+    """
     digest = hashlib.sha256()
-    for text in _strings(split, start):
+    for text in chain(_strings(split, start), filter(None, more)):
         encoded = text.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
