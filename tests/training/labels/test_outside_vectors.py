@@ -48,7 +48,7 @@ def examples(n: int = 36) -> Examples:
     texts, labels = [], []
     for i in range(n):
         words = BAD if i % 2 else GOOD
-        texts.append(f"the film {rng.choice(OTHERS)} {rng.choice(words[:10])} the {rng.choice(OTHERS)} n{i}")
+        texts.append(f"the film {rng.choice(OTHERS)} {words[i // 2 % 10]} the {rng.choice(OTHERS)} n{i}")
         labels.append("bad" if i % 2 else "good")
     return Examples(texts, labels, name="made up")
 
