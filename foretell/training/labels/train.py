@@ -26,8 +26,8 @@ from foretell.training.labels.transfer import LanguageModelWeights, fitting_sett
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 
-_ONLY_WITH_FOLDS = (
-    f"they help up to {MAX_FOLDED_TEXTS:,} labelled texts, where the linear models are chosen on folds"
+_ONLY_WITH_MEMBERS = (
+    f"they need several linear models: up to {MAX_FOLDED_TEXTS:,} labelled texts, or short texts"
 )
 
 
@@ -69,7 +69,7 @@ def train_labels(
     has_members = _has_members(split, settings)
     _check_vectors(vectors, settings)
     if vectors is not None and not has_members:
-        options.listener(Note(text=f"word vectors are not used: {_ONLY_WITH_FOLDS}"))
+        options.listener(Note(text=f"word vectors are not used: {_ONLY_WITH_MEMBERS}"))
         vectors = None
     _report(split, settings, options.listener)
     digest = _digest(split, start, "" if vectors is None else digest_of(vectors))
