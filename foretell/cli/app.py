@@ -59,6 +59,11 @@ _ONE_TEXT = (
     "--literal takes the argument as a text."
 )
 
+_ON_CLUSTER = (
+    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are read by "
+    "several workers. It needs pip install 'foretell[cluster]'."
+)
+
 COMMANDS: dict[str, Command] = {
     "train words": Command(
         code="train_words:train_words",
@@ -109,6 +114,7 @@ COMMANDS: dict[str, Command] = {
             "has the name of a part of the answer (label, probability, …), the part is called "
             "foretell_label and so on.",
             _TEXTS,
+            _ON_CLUSTER,
         ),
         examples=(
             'foretell classify reviews-model "Well worth the money."',
@@ -168,7 +174,11 @@ COMMANDS: dict[str, Command] = {
         code="score:score",
         arguments="MODEL TEXT",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
-        more=(_ONE_TEXT, "A file may be of any size, and compressed (.gz)."),
+        more=(
+            _ONE_TEXT,
+            "A file may be of any size, and compressed (.gz).",
+            f"{_ON_CLUSTER} Each row is then a text of its own.",
+        ),
         examples=(
             "foretell score notes-model notes.txt",
             'foretell score notes-model "What stands in the way becomes the way ."',
@@ -184,6 +194,7 @@ COMMANDS: dict[str, Command] = {
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
             "jsonl is one object with every figure; csv is one row for each label.",
+            _ON_CLUSTER,
         ),
         examples=(
             "foretell evaluate reviews-model reviews.csv",
@@ -235,7 +246,10 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         code="doctor:doctor",
         help="List what is installed, what is missing and how to install it.",
-        more=("The exit code is 1 where a package that predictions need is missing or too old.",),
+        more=(
+            "The exit code is 1 where a package that predictions need is missing or too old; with --cluster, "
+            "where a node does not answer or has other versions.",
+        ),
         examples=("foretell doctor",),
         group=LOOK,
     ),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import Advance, counted, counter
 from foretell.cli.data_size import bytes_of, utf8_bytes
 from foretell.cli.inputs import show_notes
@@ -41,7 +43,8 @@ def evaluate(
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
     output: Output = AS_TEXT,
-) -> None:
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
     """Measure a model on test data.
 
     Args:
@@ -50,13 +53,13 @@ def evaluate(
         cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
             most texts): a continuous cache. Only for models for words, except those of the preset article.
     """
+    if files.check(needs_out=False):
+        return _on_cluster(model, data, reading, cache, output, files)
     opened = open_model(model)
     format = output.chosen()
     if opened.job == "words":
-        report = words_report(opened, data, reading, cache=cache)
-        rows = listed((name.replace("_", " "), value) for name, value in report.items())
-        Writer(format, list(report)).write(report, rows)
-        return
+        write_words_report(words_report(opened, data, reading, cache=cache), format)
+        return 0
     if cache:
         raise UsageError(
             expected="no --cache with a model for labels",
@@ -64,6 +67,34 @@ def evaluate(
             fix="leave it out, or give a model for words",
         )
     write_labels_report(labels_report(opened, data, reading), format)
+    return 0
+
+
+def _on_cluster(
+    model: str, data: str, reading: LabelledInput, cache: int, output: Output, files: ClusterOptions
+) -> int:
+    from foretell.cluster.files import evaluate_files
+
+    sources = on_cluster.check_sources([data], literal=False)
+    return on_cluster.run(
+        "evaluating",
+        lambda listener: evaluate_files(
+            model, sources, out=files.out, cluster=files.cluster or "", workers=files.workers,
+            out_format=files.out_format, cache=cache, text=reading.text, label=reading.label,
+            format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
+            arguments=reading.arguments(),
+        ),
+        output,
+        figures=lambda figures, format: (
+            write_words_report if "perplexity" in figures else write_labels_report
+        )(figures, format),
+    )  # fmt: skip
+
+
+def write_words_report(report: Report, format: Format) -> None:
+    """Write the score of a language model."""
+    rows = listed((name.replace("_", " "), value) for name, value in report.items())
+    Writer(format, list(report)).write(report, rows)
 
 
 def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:
