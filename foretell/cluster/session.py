@@ -111,12 +111,14 @@ def connected(where: str) -> Iterator[Cluster]:
     address = _found_address() if where == "auto" else where
     seen = check_cluster(address)
     notes = () if has_tls() else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
-    with _environment(token_environment()):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_environment(token_environment()))
+        if _stays_here(address):
+            stack.enter_context(_environment({_ON_THIS_MACHINE: "0"}))
+            stack.enter_context(_loopback())
         _init(address=seen.address)
-        try:
-            yield _cluster(seen.address, started, is_own=False, notes=notes)
-        finally:
-            _shutdown()
+        stack.callback(_shutdown)
+        yield _cluster(seen.address, started, is_own=False, notes=notes)
 
 
 @contextlib.contextmanager
@@ -233,6 +235,18 @@ def _shutdown() -> None:
     thread = threading.Thread(target=ray.shutdown, daemon=True)
     thread.start()
     thread.join(_STOP_SECONDS)
+
+
+def _stays_here(address: str) -> bool:
+    """Return whether a head listens on the loopback address alone.
+
+    Ray would look for it under the address of the network, and wait there for minutes.
+    """
+    from ray._private import services
+
+    host, port = host_and_port(address)
+    here = host in (_LOOPBACK, "localhost", "::1")
+    return here and not answers(services.get_node_ip_address(), port)
 
 
 def _found_address() -> str:
