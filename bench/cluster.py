@@ -84,7 +84,7 @@ def main() -> None:
 
 def trained(folder: Path) -> Path:
     """Return a model of the preset `quick`, trained on the sample reviews."""
-    train("labels", ["reviews"], folder / "model", preset="quick")
+    train("labels", "reviews", folder / "model", preset="quick")
     return folder / "model"
 
 
