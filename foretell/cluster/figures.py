@@ -141,13 +141,19 @@ def _coverage(parts: Sequence[dict[str, Any]], total: int) -> list[dict[str, flo
 
 @dataclass
 class WordSums:
-    """The sums of the scored text of a shard; see `foretell.runtime.words.scoring.Score`."""
+    """The sums of the scored text of a shard; see `foretell.runtime.words.scoring.Score`.
+
+    Attributes:
+        bits: -log2 probability and the cost of spelling unknown words, of all bytes.
+    """
 
     tokens: int = 0
     words: int = 0
     characters: int = 0
+    bytes: int = 0
     unknown: int = 0
     log_probability: float = 0.0
+    bits: float = 0.0
 
 
 def words_report(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -160,8 +166,10 @@ def words_report(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if not sums["tokens"]:
         raise DataError(expected="a text with at least one word that the model can predict", found="none")
     loss = -sums["log_probability"] / sums["tokens"]
+    bits = sums.pop("bits")
     return {
         **sums,
         "perplexity": math.exp(loss) if loss < 700 else math.inf,
         "bits_per_character": -sums["log_probability"] / math.log(2) / sums["characters"],
+        "bits_per_byte": bits / sums["bytes"],
     }

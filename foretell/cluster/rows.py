@@ -18,8 +18,8 @@ Command = Literal["classify", "score", "evaluate"]
 ANSWER = ("label", "probability", "probabilities", "reason", "flags")
 """The parts of the answer of a model for labels, in the order in which they are written."""
 SCORE = (
-    "tokens", "words", "characters", "unknown", "log_probability", "perplexity", "bits_per_character",
-    "reason",
+    "tokens", "words", "characters", "bytes", "unknown", "log_probability", "perplexity",
+    "bits_per_character", "bits_per_byte", "reason",
 )  # fmt: skip
 """The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is none."""
 

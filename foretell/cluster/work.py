@@ -235,6 +235,7 @@ class Worker:
             if NO_WORD not in error.expected:
                 raise
             return counts, asdict(WordSums())
+        score["bits"] = score["bits_per_byte"] * score["bytes"]
         return counts, {name: score[name] for name in WordSums.__dataclass_fields__}
 
 

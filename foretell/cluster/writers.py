@@ -13,8 +13,8 @@ from foretell.errors import DataError
 OutFormat = Literal["parquet", "jsonl"]
 
 _BATCH = 1024
-_INTEGERS = ("tokens", "words", "characters", "unknown")
-_FLOATS = ("probability", "log_probability", "perplexity", "bits_per_character")
+_INTEGERS = ("tokens", "words", "characters", "bytes", "unknown")
+_FLOATS = ("probability", "log_probability", "perplexity", "bits_per_character", "bits_per_byte")
 _INT64 = 1 << 63
 
 
