@@ -50,10 +50,14 @@ def test_no_text_with_a_label_is_an_error() -> None:
 
 
 def test_scores_add_up() -> None:
-    part = {"tokens": 2, "words": 2, "characters": 10, "unknown": 0, "log_probability": -4.0}
+    part = {
+        "tokens": 2, "words": 2, "characters": 10, "bytes": 12, "unknown": 0, "log_probability": -4.0, "bits": 6.0,
+    }  # fmt: skip
     report = words_report([part, part])
     assert report["tokens"] == 4
     assert report["perplexity"] == pytest.approx(np.exp(2))
     assert report["bits_per_character"] == pytest.approx(8 / np.log(2) / 20)
+    assert report["bits_per_byte"] == pytest.approx(12 / 24)
+    assert "bits" not in report
     with pytest.raises(DataError, match="at least one word"):
         words_report([{**part, "tokens": 0}])
