@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,
+    "cluster": Requirements(packages=("ray",)),
 }
 """Every benchmark of `python -m bench`, in the order in which they run."""
 

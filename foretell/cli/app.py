@@ -59,6 +59,11 @@ _ONE_TEXT = (
     "--literal takes the argument as a text."
 )
 
+_ON_CLUSTER = (
+    "With --cluster, files, folders, globs and bucket paths (s3://bucket/folder) of any size are read by "
+    "several workers. It needs pip install 'foretell[cluster]'."
+)
+
 COMMANDS: dict[str, Command] = {
     "train words": Command(
         code="train_words:train_words",
@@ -128,6 +133,7 @@ COMMANDS: dict[str, Command] = {
             "has the name of a part of the answer (label, probability, …), the part is called "
             "foretell_label and so on.",
             _TEXTS,
+            _ON_CLUSTER,
         ),
         examples=(
             'foretell classify reviews-model "Well worth the money."',
@@ -187,7 +193,11 @@ COMMANDS: dict[str, Command] = {
         code="score:score",
         arguments="MODEL TEXT",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
-        more=(_ONE_TEXT, "A file may be of any size, and compressed (.gz)."),
+        more=(
+            _ONE_TEXT,
+            "A file may be of any size, and compressed (.gz).",
+            f"{_ON_CLUSTER} Each row is then a text of its own.",
+        ),
         examples=(
             "foretell score notes-model notes.txt",
             'foretell score notes-model "What stands in the way becomes the way ."',
@@ -206,6 +216,7 @@ COMMANDS: dict[str, Command] = {
             "--cost chooses its threshold on DATA itself, and shows the cost at 0.5 beside it.",
             "jsonl is one object with every figure; csv is one row for each label, or with --by one row for "
             "each value of the column.",
+            _ON_CLUSTER,
         ),
         examples=(
             "foretell evaluate reviews-model reviews.csv",
@@ -273,7 +284,10 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         code="doctor:doctor",
         help="List what is installed, what is missing and how to install it.",
-        more=("The exit code is 1 where a package that predictions need is missing or too old.",),
+        more=(
+            "The exit code is 1 where a package that predictions need is missing or too old; with --cluster, "
+            "where a node does not answer or has other versions.",
+        ),
         examples=("foretell doctor",),
         group=LOOK,
     ),

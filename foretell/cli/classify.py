@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import counter
 from foretell.cli.data_size import size_of_records
 from foretell.cli.inputs import STDIN, Notes, read_records
 from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
 from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
+from foretell.cluster.rows import ANSWER, free_names, verdict_parts
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record
     from foretell.runtime.labels.classifier import Verdict
-
-ANSWER = ("label", "probability", "probabilities", "reason", "flags")
-"""The parts of an answer, in the order in which they are written; csv has no column of `probabilities`."""
 
 
 def classify(
@@ -35,7 +35,8 @@ def classify(
     keep_columns: Annotated[bool, Parameter(group=OUTPUT)] = True,
     abstain_below: Annotated[float | None, Parameter(group=OUTPUT, metavar="P")] = None,
     output: Output = AS_TEXT,
-) -> None:
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
     """Write the label of each text, with its probability.
 
     Args:
@@ -46,6 +47,20 @@ def classify(
         abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate shows how
             much accuracy that gains.
     """
+    if files.check(needs_out=True):
+        from foretell.cluster.files import classify_files
+
+        sources = on_cluster.check_sources(texts, literal=literal)
+        return on_cluster.run(
+            "classifying",
+            lambda listener: classify_files(
+                model, sources, out=files.out or "", cluster=files.cluster or "", workers=files.workers,
+                out_format=files.out_format, keep_columns=keep_columns, abstain_below=abstain_below,
+                text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
+                arguments=reading.arguments(),
+            ),
+            output,
+        )  # fmt: skip
     if not texts and sys.stdin.isatty():
         raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
     runtime = open_labels(model)
@@ -71,6 +86,7 @@ def classify(
                 advance(size.of(record))
     answers.finish()
     notes.show_new()
+    return 0
 
 
 class _Answers:
@@ -91,7 +107,7 @@ class _Answers:
         if self._format == "text":
             writer.write({}, _line(verdict, excerpt(record.text), self._width))
             return
-        answer = {self._names[part]: value for part, value in _parts(verdict).items()}
+        answer = {self._names[part]: value for part, value in verdict_parts(verdict).items()}
         writer.write({**self._fitting(kept), **answer}, "")
 
     def finish(self) -> None:
@@ -101,7 +117,8 @@ class _Answers:
 
     def _open(self, columns: Mapping[str, object]) -> Writer:
         self._columns = frozenset(columns)
-        self._names = free_names(columns)
+        self._names = free_names(columns, ANSWER)
+        # csv has no column of `probabilities`.
         answers = (self._names[part] for part in ANSWER if part != "probabilities")
         self._writer = Writer(self._format, [*columns, *answers])
         return self._writer
@@ -131,27 +148,6 @@ def _kept(columns: Mapping[str, object]) -> dict[str, object]:
     return {
         name: value if type(value) is str or not is_missing(value) else None
         for name, value in columns.items()
-    }
-
-
-def free_names(columns: Mapping[str, object]) -> dict[str, str]:
-    """Return a name for each part of the answer: where a column has it, `foretell_` is put in front."""
-    names = {}
-    for part in ANSWER:
-        name = part
-        while name in columns:
-            name = f"foretell_{name}"
-        names[part] = name
-    return names
-
-
-def _parts(verdict: Verdict) -> dict[str, object]:
-    return {
-        "label": verdict.label,
-        "probability": round(float(verdict.probability), 6),
-        "probabilities": {name: round(float(p), 6) for name, p in verdict.probabilities.items()},
-        "reason": verdict.reason,
-        "flags": list(verdict.flags),
     }
 
 

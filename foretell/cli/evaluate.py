@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import counted, counter
 from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
-from foretell.cli.output import Writer, listed
+from foretell.cli.output import Format, Writer, listed
 from foretell.cli.score import score_rows
 from foretell.errors import UsageError
 from foretell.text.utf8 import utf8_bytes
@@ -84,7 +86,8 @@ def evaluate(
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
     output: Output = AS_TEXT,
-) -> None:
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
     """Measure a model on test data.
 
     Args:
@@ -94,6 +97,15 @@ def evaluate(
             most texts): a continuous cache. Only for models for words, except those of the preset article.
     """
     costs = breakdown.costs()
+    if files.check(needs_out=False):
+        if breakdown != WHOLE:
+            raise UsageError(
+                expected="no --by and no --cost with --cluster",
+                found="both",
+                where="cluster",
+                fix="evaluate without --cluster, or leave them out",
+            )
+        return _on_cluster(model, data, reading, cache, output, files)
     opened = open_model(model)
     format = output.chosen()
     if opened.job == "words":
@@ -105,9 +117,8 @@ def evaluate(
                 fix="leave them out",
             )
         report = words_report(opened, data, reading, cache=cache)
-        rows = listed(score_rows(report, is_open=opened.tokenizer.is_open))
-        Writer(format, list(report)).write(report, rows)
-        return
+        write_words_report(report, format, is_open=opened.tokenizer.is_open)
+        return 0
     if cache:
         raise UsageError(
             expected="no --cache with a model for labels",
@@ -115,6 +126,34 @@ def evaluate(
             fix="leave it out, or give a model for words",
         )
     write_labels_report(labels_report(opened, data, reading, breakdown, costs), format)
+    return 0
+
+
+def _on_cluster(
+    model: str, data: str, reading: LabelledInput, cache: int, output: Output, files: ClusterOptions
+) -> int:
+    from foretell.cluster.files import evaluate_files
+
+    sources = on_cluster.check_sources([data], literal=False)
+    return on_cluster.run(
+        "evaluating",
+        lambda listener: evaluate_files(
+            model, sources, out=files.out, cluster=files.cluster or "", workers=files.workers,
+            out_format=files.out_format, cache=cache, text=reading.text, label=reading.label,
+            format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
+            arguments=reading.arguments(),
+        ),
+        output,
+        figures=lambda figures, format: (
+            write_words_report if "perplexity" in figures else write_labels_report
+        )(figures, format),
+    )  # fmt: skip
+
+
+def write_words_report(report: Report, format: Format, *, is_open: bool = False) -> None:
+    """Write the score of a language model; `is_open`: its tokens are not words."""
+    rows = listed(score_rows(report, is_open=is_open))
+    Writer(format, list(report)).write(report, rows)
 
 
 def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:

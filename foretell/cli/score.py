@@ -5,18 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import counted, counter
 from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import names_source, open_lines
 from foretell.cli.models import open_words
-from foretell.cli.options import AS_TEXT, Cache, Literally, Output
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, TextInput
 from foretell.cli.output import Writer, listed
+from foretell.errors import UsageError
 from foretell.text.utf8 import utf8_bytes
 
 
 def score(
-    model: str, text: str, /, *, cache: Cache = 0, literal: Literally = False, output: Output = AS_TEXT
-) -> None:
+    model: str,
+    text: str,
+    /,
+    *,
+    cache: Cache = 0,
+    literal: Literally = False,
+    reading: TextInput = ANY_TEXTS,
+    output: Output = AS_TEXT,
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
     """Write how probable a text is.
 
     Args:
@@ -26,6 +37,25 @@ def score(
             most texts): a continuous cache. Models of the preset article have none.
         literal: Take the argument as a text, also where a file has this name.
     """
+    if files.check(needs_out=True):
+        from foretell.cluster.files import score_files
+
+        sources = on_cluster.check_sources([text], literal=literal)
+        return on_cluster.run(
+            "scoring",
+            lambda listener: score_files(
+                model, sources, out=files.out or "", cluster=files.cluster or "", workers=files.workers,
+                out_format=files.out_format, cache=cache, text=reading.text, format=reading.input_format,
+                shard_mb=files.shard_mb, listener=listener, arguments=reading.arguments(),
+            ),
+            output,
+        )  # fmt: skip
+    if reading != ANY_TEXTS:
+        raise UsageError(
+            expected="--text and --input-format with --cluster, which scores each row",
+            found="one of them",
+            fix="leave it out: without --cluster the text is one stream",
+        )
     runtime = open_words(model)
     is_file = names_source(text, literal=literal, folders=False)
     with (
@@ -37,6 +67,7 @@ def score(
     record = dataclasses.asdict(result)
     shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))
     Writer(output.chosen(), list(record)).write(record, shown)
+    return 0
 
 
 def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_workplace import Run
 
-from foretell.cli.classify import ANSWER, free_names
+from foretell.cluster.rows import ANSWER, free_names
 
 
 def test_classify_answers_each_record_once_newlines_inside_and_all(run: Run) -> None:
@@ -91,7 +91,7 @@ def test_a_column_keeps_its_name_and_the_answer_gets_another(run: Run, workplace
         rows = rows_of(run, format, "reviews.csv")
         assert [row["label"] for row in rows] == truth
         assert {row["foretell_label"] for row in rows} == {"negative", "positive"}
-    names = free_names({"label": "", "foretell_label": "", "flags": ""})
+    names = free_names({"label": "", "foretell_label": "", "flags": ""}, ANSWER)
     assert (names["label"], names["flags"], names["reason"]) == (
         "foretell_foretell_label", "foretell_flags", "reason"
     )  # fmt: skip

@@ -1,0 +1,186 @@
+"""JSON Lines classified by two workers on Ray, beside one single-threaded process: speed and memory.
+
+Both read rows of the same kind with the same model and write JSON Lines. The one process is `LabelsRuntime`
+with one thread. Its speed does not depend on the length of the file, so that it reads a part. The start of
+the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the workers together;
+that of Ray's own processes is beside it. Linux only.
+
+python -m bench.cluster --megabytes 1000 --alone 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.commands import train
+from bench.record import Results
+from foretell.cluster import classify_files
+from foretell.data.examples import read_examples
+
+_MEGABYTE = 1_000_000
+_LOOK_SECONDS = 0.5
+# One thread in every library, as a worker has.
+_ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_ALONE = """
+import json, sys, time
+from foretell.cluster.rows import verdict_parts
+from foretell.cluster.writers import as_json
+from foretell.runtime.labels.classifier import LabelsRuntime
+runtime = LabelsRuntime.open(sys.argv[1], threads=1)
+started, rows = time.perf_counter(), []
+def texts():
+    for line in open(sys.argv[2], encoding="utf-8"):
+        rows.append(json.loads(line))
+        yield rows[-1]["text"]
+count = 0
+with open(sys.argv[3], "w", encoding="utf-8") as out:
+    for verdict in runtime.classify(texts()):
+        out.write(as_json({**rows.pop(0), **verdict_parts(verdict)}) + "\\n")
+        count += 1
+print(json.dumps([count, time.perf_counter() - started]))
+"""
+
+
+@dataclass
+class Memory:
+    """The largest PSS in bytes of driver and workers, and of Ray's own processes."""
+
+    own: int = 0
+    ray: int = 0
+
+
+def main() -> None:
+    """Measure, and add a row for each run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[250, 1000], help="sizes of the file")
+    parser.add_argument("--alone", type=int, default=50, help="megabytes for the one process")
+    parser.add_argument("--model", type=Path, help="a model for labels; without it, `quick` on the sample")
+    options = parser.parse_args()
+    results = Results(
+        "cluster", ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
+    )
+    with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
+        model = options.model or trained(Path(folder))
+        part = written(Path(folder) / "part.jsonl", options.alone)
+        before = alone(model, part)
+        for megabytes in options.megabytes:
+            with_workers(results, model, Path(folder), megabytes, before)
+        # Once more at the end: the speed of a shared machine changes.
+        after = alone(model, part)
+        for name, speed in (("one process, before", before), ("one process, after", after)):
+            results.add(name, options.alone, "", f"{speed:,.0f}", "", "", "", "", speed=speed)
+
+
+def trained(folder: Path) -> Path:
+    """Return a model of the preset `quick`, trained on the sample reviews."""
+    train("labels", "reviews", folder / "model", preset="quick")
+    return folder / "model"
+
+
+def written(path: Path, megabytes: int) -> Path:
+    """Write the sample reviews over and over, each with a number, up to a size."""
+    texts = read_examples("reviews").texts
+    size, number = 0, 0
+    with path.open("wb") as file:
+        while size < megabytes * _MEGABYTE:
+            record = {"id": number, "text": texts[number % len(texts)]}
+            size += file.write(json.dumps(record).encode() + b"\n")
+            number += 1
+    return path
+
+
+def alone(model: Path, path: Path) -> float:
+    """Return the rows/s of one single-threaded process."""
+    command = [sys.executable, "-c", _ALONE, str(model), str(path), str(path.with_suffix(".alone"))]
+    environment = {**os.environ, **_ONE_THREAD}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    rows, seconds = json.loads(done.stdout)
+    return float(rows / seconds)
+
+
+def with_workers(results: Results, model: Path, folder: Path, megabytes: int, one: float) -> None:
+    """Measure two workers on a file of this size."""
+    path = written(folder / "in.jsonl", megabytes)
+    with measured() as memory, tempfile.TemporaryDirectory(dir=folder) as out:
+        report = classify_files(
+            model, path, out=Path(out) / "answers", out_format="jsonl", cluster="local", workers=2
+        )
+    path.unlink()
+    results.add(
+        "two workers", megabytes, f"{report.rows:,}", f"{report.rows_per_second:,.0f}",
+        f"{report.rows_per_second / (2 * one):.0%}", f"{report.start_seconds:.1f} s",
+        f"{memory.own / 1e6:,.0f} MB", f"{memory.ray / 1e6:,.0f} MB", **report.to_dict(), one_process=one,
+    )  # fmt: skip
+
+
+@contextmanager
+def measured() -> Iterator[Memory]:
+    """Watch the memory of this process and of those below it while the context is open."""
+    memory, ended = Memory(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_SECONDS):
+            own = ray = 0
+            for pid in (os.getpid(), *_below(os.getpid())):
+                if pid == os.getpid() or _name(pid).startswith("ray::Worker"):
+                    own += _pss(pid)
+                else:
+                    ray += _pss(pid)
+            memory.own, memory.ray = max(memory.own, own), max(memory.ray, ray)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield memory
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _below(parent: int) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+    found, waiting = [], [parent]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += children
+    return found
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    main()
+    print(f"\n{time.monotonic() - started:.0f} s in all")

@@ -1,0 +1,145 @@
+"""The options --cluster and --out of the commands that read files, and what those commands do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from foretell.cli.inputs import show_notes
+from foretell.cli.options import Output, Whole
+from foretell.cli.output import Format, listed, note, show, write_object
+from foretell.errors import UsageError
+from foretell.readable import duration
+
+if TYPE_CHECKING:
+    from foretell.cluster.report import ClusterReport
+    from foretell.cluster.scheduler import Listener
+
+CLUSTER = Group("Cluster (files of any size, on several processes or machines)", sort_key=6)
+_FAILED_SHOWN = 3
+
+
+@Parameter(name="*", group=CLUSTER)
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Where files are processed, and where the answers go.
+
+    Attributes:
+        cluster: Read files, folders, globs and bucket paths with several workers: local starts a Ray cluster
+            on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT of a head.
+        out: Write one output row for each input row into the folder DIR, a path or a bucket path. The same
+            command continues a run that was interrupted.
+        out_format: Format of the files in DIR.
+        workers: Number of workers. Without it, one for each processor of the cluster.
+        shard_mb: MiB of the input that a worker reads at a time. Without it, 8, less for small inputs and
+            more for very large ones.
+    """
+
+    cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
+    out: Annotated[str | None, Parameter(metavar="DIR")] = None
+    out_format: Literal["parquet", "jsonl"] = "parquet"
+    workers: Annotated[Whole | None, Parameter(metavar="N")] = None
+    shard_mb: Annotated[float | None, Parameter(metavar="N")] = None
+
+    def check(self, *, needs_out: bool) -> bool:
+        """Return whether a cluster was asked for.
+
+        Args:
+            needs_out: whether the command writes rows, so that a cluster needs --out.
+
+        Raises:
+            UsageError: one of the options without the other.
+        """
+        if self.cluster is None:
+            if self != NO_CLUSTER:
+                raise UsageError(
+                    expected="--cluster with --out, --out-format, --workers and --shard-mb",
+                    found="none",
+                    fix="add --cluster local",
+                )
+            return False
+        if needs_out and self.out is None:
+            raise UsageError(expected="--out DIR with --cluster", found="none", fix="name a new folder")
+        return True
+
+
+NO_CLUSTER = ClusterOptions()
+
+
+def run(
+    what: str,
+    job: Callable[[Listener], ClusterReport],
+    output: Output,
+    *,
+    figures: Callable[[dict[str, object], Format], None] | None = None,
+) -> int:
+    """Run a job on a cluster with the progress view, write its report, and return the exit code.
+
+    Args:
+        what: the work, such as "classifying".
+        job: takes the listener.
+        output: how the report is written.
+        figures: writes the figures of an evaluation to stdout; the report then goes to stderr.
+    """
+    from foretell.cli.cluster_progress import cluster_view
+
+    format = output.chosen()
+    with cluster_view(what) as listener:
+        report = job(listener)
+    show_notes(report.notes)
+    if figures is not None and report.figures is not None:
+        note(report_text(report))
+        figures(report.figures, format)
+    elif format == "text":
+        show(report_text(report))
+    else:
+        write_object(report.to_dict())
+    for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
+        note(f"failed: {name}: {reason}")
+    if report.failed:
+        note(
+            f"foretell: expected {report.shards:,} finished shards, found {len(report.failed):,} that failed"
+            "; the same command tries them again"
+        )
+    return int(bool(report.failed))
+
+
+def report_text(report: ClusterReport) -> str:
+    """Return the report of a run for people."""
+    rows: list[tuple[str, object]] = [
+        ("rows", report.rows),
+        ("rows/s", f"{report.rows_per_second:,.0f} ({len(report.worker_rates)} workers)"),
+        ("time", f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start"),
+    ]
+    if report.resumed_rows:
+        rows.append(("finished before", report.resumed_rows))
+    skipped = "; ".join(f"{count:,} {reason}" for reason, count in report.skipped.items())
+    rows.append(("without an answer", skipped or "none"))
+    if report.slowest is not None:
+        slow = report.slowest
+        rows.append(("slowest shard", f"{slow['shard']} ({slow['seconds']:.1f} s on {slow['worker']})"))
+    for file, why in report.whole_files.items():
+        rows.append(("one shard", f"{file} ({why}: it cannot be divided)"))
+    if report.failed:
+        rows.append(("failed shards", f"{len(report.failed):,} of {report.shards:,}"))
+    if report.out is not None:
+        rows.append(("output", report.out))
+    return listed(rows)
+
+
+def check_sources(texts: Sequence[str], *, literal: bool) -> list[str]:
+    """Return the arguments of a command as the sources of a cluster.
+
+    Raises:
+        UsageError: none, or --literal, which makes texts of them.
+    """
+    if literal or not texts:
+        raise UsageError(
+            expected="files, folders or bucket paths with --cluster",
+            found="--literal" if literal else "none",
+            fix="name a file, or leave --cluster out",
+        )
+    return list(texts)

@@ -1,0 +1,100 @@
+"""--cluster and --out: which go together, what the report shows, and that nothing loads Ray without them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from cli_workplace import Run
+
+from foretell.cli import cluster as module
+from foretell.cli.cluster import report_text, run
+from foretell.cli.cluster_progress import rates_text
+from foretell.cli.options import Output
+from foretell.cluster.report import ClusterReport
+from foretell.cluster.scheduler import Listener
+
+REPORT = ClusterReport(
+    out="/data/answers",
+    rows=1000,
+    resumed_rows=400,
+    skipped={"not read": 2},
+    shards=9,
+    failed={},
+    seconds=3.0,
+    start_seconds=5.0,
+    rows_per_second=200.0,
+    worker_rates={"a:1": 110.0, "b:2": 90.0},
+    slowest={"shard": "in.jsonl, bytes 0 to 9", "seconds": 1.5, "worker": "a:1"},
+    whole_files={"/data/x.gz": "compressed"},
+)
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("reviews.csv", "--cluster", "local"), "expected --out DIR with --cluster, found none"),
+        (("reviews.csv", "--out", "x"), "expected --cluster with --out"),
+        (("reviews.csv", "--workers", "2"), "add --cluster local"),
+        (("a text", "--literal", "--cluster", "local", "--out", "x"), "found --literal"),
+        (("--cluster", "local", "--out", "x"), "expected files, folders or bucket paths"),
+        (("-", "--cluster", "local", "--out", "x"), "found standard input"),
+        (("reviews.csv", "--cluster", "ray://here:1", "--out", "x"), "--cluster: expected local, auto"),
+    ],
+)
+def test_what_cannot_mean_anything_is_wrong_usage(run: Run, argv: tuple[str, ...], message: str) -> None:
+    answer = run("classify", "reviews-model", *argv)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.out == ""
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_score_and_doctor_check_their_options(run: Run) -> None:
+    assert run("score", "notes-model", "notes.txt", "--text", "body").code == 2
+    assert run("doctor", "--model", "notes-model").code == 2
+
+
+def test_the_report_has_every_figure_once() -> None:
+    text = " ".join(report_text(REPORT).split())
+    parts = ["rows 1,000", "rows/s 200 (2 workers)", "3 s, and 5 s to start", "2 not read", "(1.5 s on a:1)"]
+    parts += ["compressed: it cannot be divided", "output /data/answers", "finished before 400"]
+    assert [text.count(part) for part in parts] == [1] * len(parts)
+
+
+def test_failed_shards_are_a_non_zero_exit(capsys: pytest.CaptureFixture[str]) -> None:
+    from dataclasses import replace
+
+    def job(_: Listener) -> ClusterReport:
+        return replace(REPORT, failed={"in.jsonl, bytes 0 to 9": "out of memory"})
+
+    assert run("classifying", lambda _: REPORT, Output(json=True)) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 1000
+    assert run("classifying", job, Output()) == 1
+    assert "failed: in.jsonl, bytes 0 to 9: out of memory" in capsys.readouterr().err
+
+
+def test_rates_of_few_workers_are_shown_one_by_one() -> None:
+    assert rates_text({"a:1": 100.0}) == "100 rows/s"
+    assert rates_text({"a:1": 100.0, "b:2": 50.0}) == "150 rows/s (a:1 100, b:2 50)"
+    assert rates_text({str(i): 1.0 for i in range(9)}) == "9 rows/s by 9 workers"
+
+
+@pytest.mark.parametrize("command", ["--help", "classify --help", "train words --help", "info --presets"])
+def test_nothing_loads_ray_without_a_cluster(command: str) -> None:
+    script = (
+        "import sys; from foretell.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(' '.join(n for n in ('ray', 'pyarrow') if n in sys.modules) or code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_classify_without_a_cluster_loads_no_ray(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run("classify", "reviews-model", "reviews.csv").code == 0
+    assert module.NO_CLUSTER.cluster is None

@@ -1,0 +1,128 @@
+"""The output folder: continued by the same task only, trusted only as far as the manifest goes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cluster.made_files import write_jsonl
+
+from foretell.cluster.inputs import input_files
+from foretell.cluster.results import FOLDER, Output, locked, open_output, read_rows
+from foretell.cluster.shards import Shard, plan
+from foretell.cluster.tasks import Done, Task
+from foretell.data.options import ReadOptions
+from foretell.errors import RunError
+from foretell.hashes import sha256_of
+
+TASK = Task(command="classify", model="m" * 64, out_format="jsonl")
+
+
+def begin(folder: Path, task: Task = TASK) -> Output:
+    files = input_files([folder / "in.jsonl"])
+
+    def make() -> tuple[Task, list[Shard]]:
+        return replace(task, names={"label": "label"}), plan(files, ReadOptions(), None, 300)[0]
+
+    with locked(folder / "out"):
+        return open_output(folder / "out", task, files, make)
+
+
+def done(output: Output, ordinal: int, name: str = "") -> Done:
+    part = Path(output.address) / (name or f"part-{ordinal:05d}-x.jsonl")
+    part.write_text(json.dumps({"ordinal": ordinal}) + "\n")
+    return Done(
+        ordinal=ordinal, part=part.name, rows=1, skipped={}, bytes=1, input_sha256="", seconds=1.0, node="n",
+        worker="w", size=part.stat().st_size, sha256=sha256_of(part),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_jsonl(tmp_path / "in.jsonl", 20)
+    return tmp_path
+
+
+def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
+    output = begin(folder)
+    assert len(output.shards) > 3
+    output.add(done(output, 1))
+    again = begin(folder)
+    assert again.shards == output.shards
+    assert again.task.names == {"label": "label"}
+    assert [shard.ordinal for shard in again.waiting] == [s.ordinal for s in output.shards if s.ordinal != 1]
+    # A line whose part is gone counts for nothing.
+    (folder / "out" / "part-00001-x.jsonl").unlink()
+    assert len(begin(folder).waiting) == len(output.shards)
+
+
+def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
+    begin(folder)
+    with pytest.raises(RunError, match="found another model"):
+        begin(folder, replace(TASK, model="n" * 64))
+    with pytest.raises(RunError, match=r"abstain_below 0\.5, found None"):
+        begin(folder, replace(TASK, abstain_below=0.5))
+    write_jsonl(folder / "in.jsonl", 20, first=1)
+    with pytest.raises(RunError, match="a file that has changed since; choose another --out"):
+        begin(folder)
+
+
+def test_an_output_that_exists_is_refused_and_left_alone(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match="found other files in it"):
+        begin(folder)
+    assert [each.name for each in (folder / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_file_in_the_place_of_the_folder_and_input_inside_it_are_refused(folder: Path) -> None:
+    (folder / "file").write_text("")
+    with pytest.raises(RunError, match="expected a folder, found a file"), locked(folder / "file"):
+        pass
+    with pytest.raises(RunError, match="without input files"):
+        open_output(folder, TASK, input_files([folder / "in.jsonl"]), lambda: (TASK, []))
+
+
+def test_a_second_command_waits_for_nobody(folder: Path) -> None:
+    begin(folder)
+    with (
+        locked(folder / "out"),
+        pytest.raises(RunError, match="one command at a time"),
+        locked(folder / "out"),
+    ):
+        pass
+
+
+def test_where_nothing_was_begun_nothing_is_left(folder: Path) -> None:
+    with locked(folder / "out"):
+        pass
+    assert not (folder / "out").exists()
+
+
+def test_readers_trust_the_manifest_alone(folder: Path) -> None:
+    output = begin(folder)
+    with pytest.raises(RunError, match="one that is not finished; repeat the command"):
+        next(read_rows(folder / "out"))
+    for shard in reversed(output.shards):
+        # Two attempts of each: only the second is listed.
+        done(output, shard.ordinal, f"part-{shard.ordinal:05d}-given-up.jsonl")
+        output.add(done(output, shard.ordinal))
+    output.finish()
+    parts = [each for each in (folder / "out").iterdir() if each.name != FOLDER]
+    assert len(parts) == len(output.shards)
+    assert [row["ordinal"] for row in read_rows(folder / "out")] == [s.ordinal for s in output.shards]
+    parts[0].write_text('{"ordinal": 99}\n')
+    with pytest.raises(RunError, match="expected the part as the manifest lists it"):
+        list(read_rows(folder / "out"))
+    with pytest.raises(RunError, match="expected a finished run, found none"):
+        next(read_rows(folder / "nothing"))
+
+
+def test_a_part_that_this_node_does_not_see_is_an_error(folder: Path) -> None:
+    output = begin(folder)
+    line = done(output, 0)
+    (folder / "out" / line.part).unlink()
+    with pytest.raises(RunError, match="an output folder that every node sees"):
+        output.add(line)

@@ -1,0 +1,182 @@
+"""Shards: together they are the file, and none cuts a record."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cluster.made_files import write_jsonl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from foretell.cluster import storage
+from foretell.cluster.csv_cuts import csv_cuts
+from foretell.cluster.inputs import input_files
+from foretell.cluster.reading import open_shard
+from foretell.cluster.shards import Shard, plan
+from foretell.data.examples import iter_records
+from foretell.data.options import ReadOptions
+from foretell.errors import DataError
+
+
+def shards_of(
+    path: Path, size: int, options: ReadOptions | None = None, format: str | None = None
+) -> list[Shard]:
+    return plan(input_files([path]), options or ReadOptions(), format, size)[0]
+
+
+def texts_of(shards: list[Shard]) -> list[str]:
+    return [row.record.text for shard in shards for row in open_shard(shard).rows]
+
+
+def whole(path: Path) -> list[str]:
+    return [record.text for record in iter_records(path)]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", 200)
+    shards = shards_of(path, 700)
+    assert len(shards) > 5
+    assert [shard.ordinal for shard in shards] == list(range(len(shards)))
+    assert [shards[0].start, *(shard.stop for shard in shards)][-1] == path.stat().st_size
+    assert all(a.stop == b.start for a, b in itertools.pairwise(shards))
+    assert texts_of(shards) == whole(path)
+
+
+def test_json_lines_with_a_byte_order_mark_blank_lines_and_no_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"text":"a"}\n\n  \r\n{"text":"b"}\r\n{"text":"c"}')
+    for size in (1, 5, 20, 1000):
+        assert texts_of(shards_of(path, size)) == ["a", "b", "c"]
+
+
+def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text":"a"}\n{"text":\n[1]\n{"text":["x"]}\n{"text":Infinity}\n{"text":"b"}\n')
+    (shard,) = shards_of(path, 1000)
+    rows = list(open_shard(shard).rows)
+    assert [row.record.text for row in rows] == ["a", "", "", "", "", "b"]
+    assert [bool(row.problem) for row in rows] == [False, True, True, True, True, False]
+
+
+def test_plain_text_keeps_empty_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one\n\ntwo\r\nthree é\n\nfour")
+    for size in (1, 4, 9, 1000):
+        assert texts_of(shards_of(path, size)) == ["one", "", "two", "three é", "", "four"]
+
+
+def test_fasttext_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.ft"
+    path.write_text("".join(f"__label__{'ab'[i % 2]} text {i}\n" for i in range(50)))
+    assert texts_of(shards_of(path, 100)) == whole(path)
+
+
+FIELDS = st.text(st.sampled_from('ab"\n,é '), max_size=12)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(FIELDS, FIELDS), min_size=1, max_size=12), size=st.integers(1, 60))
+def test_csv_is_cut_between_records_only(tmp_path: Path, rows: list[tuple[str, str]], size: int) -> None:
+    path = tmp_path / "a.csv"
+    out = io.StringIO()
+    csv.writer(out).writerows([("text", "other"), *rows])
+    path.write_text(out.getvalue(), newline="")
+    content = path.read_bytes()
+    stored = storage.find(str(path))
+    assert stored is not None
+    cuts = [0, *csv_cuts(stored, ",", size), len(content)]
+    parts = [content[a:b].decode() for a, b in itertools.pairwise(cuts)]
+    read = [row for part in parts for row in csv.reader(io.StringIO(part, newline=""))]
+    assert read == list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+def test_csv_with_line_ends_in_quotes_with_a_header_and_without(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [(f'text "{i}",\nsecond line', ("x", "y")[i % 2]) for i in range(60)]
+    for header in ([("text", "label")], []):
+        out = io.StringIO()
+        csv.writer(out).writerows([*header, *rows])
+        path.write_text(out.getvalue(), newline="")
+        shards = shards_of(path, 200)
+        assert len(shards) > 5
+        assert texts_of(shards) == [text for text, _ in rows] == whole(path)
+        fields = next(iter(open_shard(shards[-1]).rows)).record.fields
+        assert list(fields) == (["text", "label"] if header else ["1", "2"])
+
+
+def test_a_quote_in_the_middle_of_a_field_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,size\n" + "".join(f'pipe {i},5" wide\n' for i in range(40)))
+    shards = shards_of(path, 50)
+    assert len(shards) > 3
+    assert texts_of(shards) == [f"pipe {i}" for i in range(40)]
+
+
+def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    table = pa.table({"id": list(range(100)), "text": [f"text {i}" for i in range(100)]})
+    pq.write_table(table, path, row_group_size=10)
+    shards = shards_of(path, 1)
+    assert [shard.row_groups for shard in shards] == [(i, i + 1) for i in range(10)]
+    assert texts_of(shards) == table["text"].to_pylist()
+    assert len(shards_of(path, 1 << 20)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl.gz", gzip.compress(b'{"text":"a"}\n{"text":"b"}\n')),
+        ("a.json", b'[{"text":"a"},\n{"text":"b"}]'),
+        ("a.txt", "a\nb\n".encode("utf-16")),
+        ("a.csv", b'text,n\n"say \\"a\\"",1\nb,2\n'),
+        ("a.jsonl", b'["text","n"]\n["a",1]\n["b",2]\n'),
+    ],
+)
+def test_what_cannot_be_divided_is_one_shard(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    (shard,), (layout,) = plan(input_files([path]), ReadOptions(), None, 1)
+    assert shard.is_whole
+    assert layout.why_whole
+    assert texts_of([shard]) == whole(path)
+
+
+def test_the_columns_of_the_first_rows_hold_for_every_shard(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"body": f"t{i}", "title": "x"} if i < 20 else {"title": "only"} for i in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shards = shards_of(path, 100, ReadOptions(text="body"))
+    assert texts_of(shards) == [f"t{i}" for i in range(20)] + [""] * 20
+
+
+def test_unclear_columns_are_an_error_before_anything_runs(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("alpha,beta,gamma\n1,2,3\n")
+    with pytest.raises(DataError, match="one column that is clearly the text"):
+        shards_of(path, 100)
+
+
+def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "a.jsonl", 10)
+    (shard,) = shards_of(path, 1 << 20)
+    write_jsonl(path, 11)
+    with pytest.raises(DataError, match="as it was when the run began, found another size"):
+        open_shard(shard)
+    path.unlink()
+    with pytest.raises(DataError, match="every worker can read, found nothing on this node"):
+        open_shard(shard)
+
+
+def test_a_shard_survives_json(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
+    write_jsonl(tmp_path / "b.jsonl", 3)
+    for shard in shards_of(tmp_path, 1):
+        assert Shard.from_dict(json.loads(json.dumps(shard.to_dict()))) == shard
