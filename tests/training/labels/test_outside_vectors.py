@@ -151,7 +151,9 @@ def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_
         vectors=vectors,
         listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
     )
-    assert any(note.startswith("word vectors are not used: they need several linear models") for note in notes)
+    assert any(
+        note.startswith("word vectors are not used: they need several linear models") for note in notes
+    )
     assert "vectors" not in model.metrics
 
 
