@@ -51,7 +51,8 @@ def test_no_text_with_a_label_is_an_error() -> None:
 
 def test_scores_add_up() -> None:
     part = {
-        "tokens": 2, "words": 2, "characters": 10, "bytes": 12, "unknown": 0, "log_probability": -4.0, "bits": 6.0,
+        "tokens": 2, "words": 2, "characters": 10, "bytes": 12, "unknown": 0, "log_probability": -4.0,
+        "bits": 6.0,
     }  # fmt: skip
     report = words_report([part, part])
     assert report["tokens"] == 4
