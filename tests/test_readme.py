@@ -21,7 +21,7 @@ SMALL = """
 import dataclasses
 from foretell import config
 config.LABELS_PRESETS["base"] = dataclasses.replace(
-    config.LABELS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5, length=40)
+    config.LABELS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5, length=40, folds=0)
 config.WORDS_PRESETS["base"] = dataclasses.replace(
     config.WORDS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5)
 """

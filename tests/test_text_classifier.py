@@ -33,6 +33,7 @@ from foretell.training.events import EpochDone, Event
 # One epoch: each costs a tenth of a second, however few its steps are.
 TINY: dict[str, Any] = {
     "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 4, "learning_rate": 0.05,
+    "folds": 0,
 }  # fmt: skip
 TEXTS = [f"{word} thing number {n}" for n in range(12) for word in ("good", "awful")]
 LABELS = ["positive", "negative"] * 12

@@ -31,6 +31,10 @@ node --head --port="$port" --include-dashboard=false --temp-dir="$folder/ray"
 until python -m foretell.cluster.probe "127.0.0.1:$port" 2>/dev/null | grep -q '"ok"'; do sleep 1; done
 node --address="127.0.0.1:$port"
 node --address="127.0.0.1:$port"
+for _ in {1..60}; do
+  foretell doctor --cluster "127.0.0.1:$port" 2>/dev/null | grep -q '^nodes  *3' && break
+  sleep 1
+done
 
 foretell doctor --cluster "127.0.0.1:$port" --model "$model"
 foretell classify "$model" "$file" --cluster "127.0.0.1:$port" --out "$out"

@@ -55,5 +55,7 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the demo, which reads no settings, train small networks."""
     changes = {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4}
-    for name, presets in (("WORDS_PRESETS", WORDS_PRESETS), ("LABELS_PRESETS", LABELS_PRESETS)):
-        monkeypatch.setattr(demo, name, {"base": with_changes(presets["base"], changes)})
+    words = with_changes(WORDS_PRESETS["base"], changes)
+    labels = with_changes(LABELS_PRESETS["base"], {**changes, "folds": 0})
+    monkeypatch.setattr(demo, "WORDS_PRESETS", {"base": words})
+    monkeypatch.setattr(demo, "LABELS_PRESETS", {"base": labels})

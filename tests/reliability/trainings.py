@@ -127,6 +127,7 @@ def _labels(options: TrainOptions, minutes: float) -> None:
     examples = Examples([text(name) for name in names], names, name="made up")
     changes = {
         "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": 4, "min_steps": 1,
+        "folds": 0,
         "patience": 0, "minutes": minutes, "refit": True,
     }  # fmt: skip
     settings = with_changes(LABELS_PRESETS["base"], changes)

@@ -16,7 +16,7 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from tests.text.texts import TEXTS
 
 SMALL = {
-    "units": 6, "embedding_size": 5, "length": 60, "batch_size": 8, "epochs": 2, "min_steps": 1,
+    "units": 6, "embedding_size": 5, "length": 60, "batch_size": 8, "epochs": 2, "min_steps": 1, "folds": 0,
     "vocabulary": 200, "valid_fraction": 0.25, "text_vectors": False,
 }  # fmt: skip
 

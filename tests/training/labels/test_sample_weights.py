@@ -23,6 +23,7 @@ from foretell.training.options import TrainOptions
 SETTINGS = with_changes(
     LABELS_PRESETS["base"],
     {"units": 4, "embedding_size": 4, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
+     "folds": 0,
      "learning_rate": 0.5},
 )  # fmt: skip
 TEXTS = [f"{'good' if i % 2 else 'bad'} film number{i}" for i in range(40)]

@@ -22,11 +22,19 @@ from foretell.training.words.train import train_words
 
 WORDS = with_changes(
     WORDS_PRESETS["base"],
-    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0},
+    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0, "folds": 0},
 )
 LABELS = with_changes(
     LABELS_PRESETS["base"],
-    {"units": 9, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2},
+    {
+        "units": 9,
+        "embedding_size": 8,
+        "epochs": 2,
+        "min_steps": 1,
+        "batch_size": 8,
+        "valid_fraction": 0.2,
+        "folds": 0,
+    },
 )
 
 
