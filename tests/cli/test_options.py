@@ -15,7 +15,9 @@ from foretell.errors import UsageError
 
 # serve answers over HTTP, demo shows what it does.
 WITHOUT_OUTPUT = {"serve", "demo"}
-READS_RECORDS = {"train labels", "classify", "explain", "evaluate", "export"}
+READS_RECORDS = {
+    "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in WITHOUT_OUTPUT])

@@ -12,7 +12,7 @@ from foretell.errors import ArtifactError
 from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 
-KINDS = {"words": "stateful", "words-article": "windowed"}
+KINDS = {"words": "stateful", "words-subword": "stateful", "words-article": "windowed"}
 
 
 @pytest.mark.parametrize("name", MODELS)

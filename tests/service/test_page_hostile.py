@@ -111,7 +111,7 @@ def test_hostile_answers_are_shown(page: Page) -> None:
     view(page, "Words")
     page.locator("#words-text").fill("mind ")
     expect(page.locator(".choices button > :first-child")).to_have_text(
-        [IMAGE, SCRIPT, "\ufffda", "end of line"]
+        [IMAGE.replace(" ", "␣"), SCRIPT, "\ufffda", "end of line"]
     )
     page.locator(".choices button").first.click()
     expect(page.locator("#words-text")).to_have_value(f"mind {IMAGE}")

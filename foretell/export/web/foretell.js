@@ -24,7 +24,8 @@ export async function open(ort, read = fetchFile) {
   const tokens = new Tokens(vocabulary, model.tokens);
   const tfidf = scores && new Tfidf(new Uint8Array(scores));
   const bytes = tfidf ? withRequiredInput(graph, "tfidf_scores") : new Uint8Array(graph);
-  const session = await ort.InferenceSession.create(bytes);
+  // Errors only: a page's console is no place for ONNX Runtime's remarks on the graph.
+  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   return model.job === "labels"
     ? new Labels(ort, session, tokens, model, tfidf)
     : new Words(ort, session, tokens, model);

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.training.budget import SECONDS_TO_WRITE
-from foretell.training.events import Note
+from foretell.training.events import Note, silent
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import compiled_network
@@ -61,9 +61,7 @@ def fold_probabilities(
     """
     everything = _texts(tokens, np.ones(len(tokens.train.targets), bool), settings)
     words = np.union1d(everything.ids, 0)
-    network = _compact(
-        compiled_network(tokens, settings, start, run.options.listener), words, tokens, settings
-    )
+    network = _compact(compiled_network(tokens, settings, start, silent), words, tokens, settings)
     n_labels = len(tokens.labels)
     result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
     variables = [*network.variables, *network.optimizer.variables]

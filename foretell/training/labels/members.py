@@ -288,7 +288,9 @@ def _figures(
         }
         for each, weight in zip(chosen, weights, strict=True)
     }
+    baseline = members.get("ngrams", {})
     return {
+        **{f"baseline_{name}": baseline[name] for name in ("accuracy", "log_loss") if name in baseline},
         "linear_accuracy": mean_accuracy(targets, logs),
         "linear_log_loss": log_loss(targets, np.exp(logs)),
         "members": members,
