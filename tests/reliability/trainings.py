@@ -20,7 +20,7 @@ from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.training import run
-from foretell.training.labels import pseudo_labels
+from foretell.training.labels import on_validation, pseudo_labels
 from foretell.training.labels import train as labels
 from foretell.training.options import TrainOptions
 from foretell.training.words import data
@@ -30,11 +30,11 @@ from foretell.training.words import train as words
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
     "labels": {
         "tokens": (labels, "tokenize_split"),
-        "linear": (labels, "fit_linear"),
-        "pseudo-labels": (labels, "make_pseudo_labels"),
-        "network": (labels, "train_network"),
-        "ensemble": (labels, "choose_ensemble"),
-        "refit": (labels, "final_linear"),
+        "linear": (on_validation, "fit_linear"),
+        "pseudo-labels": (on_validation, "make_pseudo_labels"),
+        "network": (on_validation, "train_network"),
+        "ensemble": (on_validation, "choose_ensemble"),
+        "refit": (on_validation, "final_linear"),
         "writing": (run, "write_model"),
     },
     "words": {

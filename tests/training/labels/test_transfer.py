@@ -22,7 +22,7 @@ from foretell.training.words.train import train_words
 
 WORDS = with_changes(
     WORDS_PRESETS["base"],
-    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0, "folds": 0},
+    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0},
 )
 LABELS = with_changes(
     LABELS_PRESETS["base"],
