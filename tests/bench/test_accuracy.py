@@ -75,6 +75,7 @@ def test_other_sets(bench: Bench) -> None:
     assert [row[:2] for row in rows] == [[name, n] for name, n in zip(sets, ("40", "24", "20"), strict=True)]
 
 
+@pytest.mark.soak
 def test_ablation(bench: Bench) -> None:
     ingredients = {"text_vectors": "without text vectors", "refit": "quick has no refit"}
     sizes = {"LABELLED": 20, "UNLABELLED": 12, "TESTED": 8, "INGREDIENTS": ingredients}

@@ -83,6 +83,7 @@ def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: 
     assert model.require_weights()["embedding"].shape[0] == model.tokenizer.size - 20
 
 
+@pytest.mark.soak
 def test_a_resumed_training_is_as_if_never_interrupted(vectors: Path, tmp_path: Path) -> None:
     whole = train(examples(), SETTINGS, out=tmp_path / "whole", vectors=vectors)
     with pytest.raises(Interrupted):

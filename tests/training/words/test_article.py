@@ -108,16 +108,9 @@ def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
     events: list[Event] = []
     options = {"preset": "article", "listener": events.append, "tensorboard": tmp_path / "board"}
     whole = trained(corpus, TINY, tmp_path / "whole", **options)
-    for stop in (100, 471):
-        with pytest.raises(Interrupted, match=f"step {stop}"):
-            trained(
-                corpus,
-                TINY,
-                tmp_path / "parts",
-                preset="article",
-                resume=stop > 100,
-                stop_after_steps=stop,
-            )
+    # In the middle of a block of compiled iterations.
+    with pytest.raises(Interrupted, match="step 471"):
+        trained(corpus, TINY, tmp_path / "parts", preset="article", stop_after_steps=471)
     parts = trained(corpus, TINY, tmp_path / "parts", preset="article", resume=True)
     for name, value in whole.weights.items():
         assert value.tobytes() == parts.weights[name].tobytes(), name
