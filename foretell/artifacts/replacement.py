@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from foretell.errors import ForetellError
+
 _TEMPORARY = ".foretell-new"
 _ABANDONED_AFTER_SECONDS = 24 * 3600.0
 _AT_FDCWD = -100
@@ -56,6 +58,28 @@ def sync_file(path: Path) -> None:
     # Windows syncs only what was opened for writing.
     with path.open("r+b") as file:
         os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; the synced file written there replaces `path` at the end.
+
+    After an error it is deleted, and the old file is unchanged.
+
+    Raises:
+        ForetellError: the file cannot be written.
+    """
+    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}{_TEMPORARY}")
+    try:
+        try:
+            yield new
+            new.replace(path)
+            sync_directory(path.parent)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -16,6 +16,7 @@ from foretell.data.columns import Columns, choose_columns
 from foretell.data.delimited import sniff
 from foretell.data.formats import format_named, format_of
 from foretell.data.options import ReadOptions
+from foretell.data.parquet import damaged
 from foretell.data.records import Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -195,13 +196,7 @@ def _parquet_layout(file: StoredFile, options: ReadOptions) -> Layout:
             groups = [_row_group(table.metadata.row_group(i)) for i in range(table.metadata.num_row_groups)]
             batch = next(table.iter_batches(batch_size=_SAMPLE), None)
         except pa.ArrowException as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                expected="a whole Parquet file",
-                found=f"a damaged one ({reason:.80})",
-                where=file.address,
-                fix="copy or write it again",
-            ) from error
+            raise damaged(file.address, " ".join(str(error).split())) from error
         names = tuple(table.schema_arrow.names)
     rows = [] if batch is None else batch.to_pylist()
     cells = [[text_of(value) for value in row.values()] for row in rows]

@@ -15,6 +15,7 @@ from foretell.cluster.shards import Shard
 from foretell.data.columns import Columns
 from foretell.data.formats import FORMATS
 from foretell.data.options import Arguments, ReadOptions
+from foretell.data.parquet import damaged
 from foretell.data.records import Record
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -180,10 +181,4 @@ def _parquet_rows(shard: Shard) -> Iterator[Row]:
                 for row in batch.to_pylist():
                     yield Row(columns.record(row, shard.name))
         except pa.ArrowException as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                expected="a whole Parquet file",
-                found=f"a damaged one ({reason:.80})",
-                where=shard.file,
-                fix="copy or write it again",
-            ) from error
+            raise damaged(shard.file, " ".join(str(error).split())) from error

@@ -33,7 +33,7 @@ Listener = Callable[["ShardDone"], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardDone:
-    """What a listener is told when a shard is finished.
+    """The event of a finished shard, given to listeners.
 
     Attributes:
         line: its line of the manifest.

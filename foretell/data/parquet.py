@@ -47,9 +47,14 @@ def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict
     # Arrow raises its own exceptions and Python's, of values that Python cannot represent for example.
     except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise DataError(
-            expected="a whole Parquet file",
-            found=f"a damaged one ({reason:.80})",
-            where=where,
-            fix="copy or write it again",
-        ) from error
+        raise damaged(where, reason) from error
+
+
+def damaged(where: str, reason: str) -> DataError:
+    """Return the error for a Parquet file that cannot be read."""
+    return DataError(
+        expected="a whole Parquet file",
+        found=f"a damaged one ({reason:.80})",
+        where=where,
+        fix="copy or write it again",
+    )

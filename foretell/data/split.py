@@ -85,6 +85,14 @@ def key_of_plain(plain: bytes) -> bytes:
     return hashlib.blake2b(plain, digest_size=16).digest()
 
 
+def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
+    """Return the places of equal keys by the key, in order of the first."""
+    groups: dict[bytes, list[int]] = {}
+    for place, key in enumerate(keys):
+        groups.setdefault(key, []).append(place)
+    return groups
+
+
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
     """Return the split of `examples` into two parts, and the keys of all texts."""
     groups = _groups(examples)
@@ -150,10 +158,7 @@ def _unlabelled(
 
 def _groups(examples: Examples) -> dict[bytes, list[int]]:
     """Return the places of equal texts by their key, in order of the first."""
-    groups: dict[bytes, list[int]] = {}
-    for place, text in enumerate(examples.texts):
-        groups.setdefault(text_key(text), []).append(place)
-    return groups
+    return places_of_equal(map(text_key, examples.texts))
 
 
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:

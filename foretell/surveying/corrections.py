@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from foretell.artifacts.replacement import sync_directory, sync_file
+from foretell.artifacts.replacement import new_file, sync_file
 from foretell.data.decode import STDIN
 from foretell.data.examples import iter_records
 from foretell.data.records import Record, text_of
-from foretell.errors import DataError, ForetellError, SettingsError, UsageError
+from foretell.errors import DataError, SettingsError, UsageError
 from foretell.surveying.data_survey import DataSurvey
 from foretell.surveying.label_check import LabelError
 from foretell.surveying.reading import Reading
@@ -98,18 +97,9 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
     path = Path(path)
     source, how = survey.source
     _check_copy(source, path)
-    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.foretell-new")
-    try:
-        try:
-            changed = _write(survey, corrections, _records(source, how), new)
-            sync_file(new)
-            new.replace(path)
-            sync_directory(path.parent)
-        finally:
-            new.unlink(missing_ok=True)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
+    with new_file(path) as new:
+        changed = _write(survey, corrections, _records(source, how), new)
+        sync_file(new)
     return changed
 
 

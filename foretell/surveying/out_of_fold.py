@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from foretell.arrays import Float32s, Integers
+from foretell.data.split import places_of_equal
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.text.tokenizer import Tokenizer
+from foretell.training.labels.folds import spread
 from foretell.training.labels.linear_fit import MAX_WEIGHTS, fit_ngrams
 
 FOLDS = 5
@@ -72,19 +74,8 @@ def out_of_fold(
 
 
 def folds(given: Integers, keys: Sequence[bytes]) -> Integers:
-    """Return the fold of each text, int64 [text]: each label evenly, equal texts in one fold."""
-    groups: dict[bytes, list[int]] = {}
-    for place, key in enumerate(keys):
-        groups.setdefault(key, []).append(place)
+    """Return the fold of each text, int32 [text]: each label evenly, equal texts in one fold."""
     by_label: dict[int, list[list[int]]] = defaultdict(list)
-    for group in groups.values():
+    for group in places_of_equal(keys).values():
         by_label[int(given[group[0]])].append(group)
-    random = np.random.default_rng(SEED)
-    fold_of = np.empty(len(keys), np.int64)
-    first = 0
-    for label in sorted(by_label):
-        for number, place in enumerate(random.permutation(len(by_label[label])).tolist()):
-            fold_of[by_label[label][place]] = (first + number) % FOLDS
-        # The next label begins where this one ended: rare labels fill the folds evenly.
-        first += len(by_label[label])
-    return fold_of
+    return spread(by_label, len(keys), FOLDS, SEED)

@@ -8,14 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import secrets
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from foretell.artifacts.replacement import sync_directory, write_synced
-from foretell.errors import ForetellError
+from foretell.artifacts.replacement import new_file, write_synced
 from foretell.runtime.labels.explained import Explained, Word
 
 LEVELS = 8
@@ -36,18 +34,9 @@ def write_html(explanation: Explained, path: str | Path) -> None:
         ForetellError: it cannot be written.
     """
     path = Path(path)
-    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.foretell-new")
     page = to_html(explanation).encode("utf-8")
-    try:
-        try:
-            write_synced(new, page)
-            new.replace(path)
-            sync_directory(path.parent)
-        finally:
-            new.unlink(missing_ok=True)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
+    with new_file(path) as new:
+        write_synced(new, page)
 
 
 def to_html(explanation: Explained) -> str:

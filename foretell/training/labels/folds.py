@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.data.split import text_key
+from foretell.data.split import places_of_equal, text_key
 from foretell.training.labels.tokens import Targets
 
 
@@ -54,23 +54,35 @@ def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) 
         n_folds: number of folds.
         seed: of the random choice.
     """
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for place, text in enumerate(texts):
-        groups[text_key(text)].append(place)
+    groups = places_of_equal(map(text_key, texts))
     by_label: dict[int, list[list[int]]] = defaultdict(list)
     for group in groups.values():
         by_label[Counter(targets[group].tolist()).most_common(1)[0][0]].append(group)
+    n_folds = min(n_folds, len(groups))
+    held = {label: members for label, members in by_label.items() if len(members) > 1}
+    return Folds(fold_of=spread(held, len(texts), n_folds, seed), notes=_notes(by_label, n_folds))
+
+
+def spread(
+    by_label: Mapping[int, Sequence[list[int]]], n_texts: int, n_folds: int, seed: int
+) -> npt.NDArray[np.int32]:
+    """Return the fold of each text, [text]; -1 for a text of no group.
+
+    Args:
+        by_label: the groups of texts of each label, as their places; a group stays together.
+        n_texts: number of texts.
+        n_folds: number of folds.
+        seed: of the random choice.
+    """
     generator = np.random.default_rng(seed)
-    fold_of = np.full(len(texts), -1, np.int32)
-    n_folds, next_fold = min(n_folds, len(groups)), 0
+    fold_of = np.full(n_texts, -1, np.int32)
+    next_fold = 0
     for label in sorted(by_label):
-        members = by_label[label]
-        if len(members) < 2:
-            continue
-        for place in generator.permutation(len(members)):
-            fold_of[members[place]] = next_fold % n_folds
+        # The next label begins where this one ends: rare labels fill the folds evenly.
+        for place in generator.permutation(len(by_label[label])):
+            fold_of[by_label[label][place]] = next_fold % n_folds
             next_fold += 1
-    return Folds(fold_of=fold_of, notes=_notes(by_label, n_folds))
+    return fold_of
 
 
 def validation_fold(n_train: int, n_valid: int) -> Folds:

@@ -1,10 +1,10 @@
 """The linear members of the ensemble: linear models with different features.
 
-They are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings, beside
-which are word vectors from outside where there are any.
-Out-of-fold predictions give their weights in a logarithmic opinion pool; then they are fitted to all labelled
-texts. A weighted sum of linear models is a linear model: the members that sum over n-grams become one
-`LinearModel`, the others are kept beside it.
+The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
+Word vectors from outside, where there are any, extend the embeddings. Out-of-fold predictions give the
+weights of the members in a logarithmic opinion pool. Then the members are fitted to all labelled texts. A
+weighted sum of linear models is a linear model: the members that sum over n-grams become one `LinearModel`,
+the others are kept beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from foretell.arrays import Float32s, Integers, LogProbabilities, TokenIds
 from foretell.config import MAX_CHARACTERS
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.dense_fit import (
@@ -74,8 +75,8 @@ class Candidate:
     name: str
     on: Callable[[Rows], Any]
     finished: Callable[[Any, Any], LinearModel | TfidfModel]
-    strengths: tuple[float, ...]
-    first: int
+    strengths: tuple[float, ...] = _STRENGTHS
+    first: int = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,8 +187,6 @@ def candidates(
                 name="tfidf",
                 on=lambda rows: TfidfFit(features, rows, *fitted_to),
                 finished=lambda fit, model: fit.to_tfidf(model),
-                strengths=_STRENGTHS,
-                first=4,
             )
         )
     everything = tokenized.followed_by(_bounded(labelled.unlabelled))
@@ -220,8 +219,6 @@ def _dense(
         name=name,
         on=lambda rows: DenseFit(basis, rows, *fitted_to),
         finished=lambda _, model: finished(model),
-        strengths=_STRENGTHS,
-        first=4,
     )
 
 
@@ -251,7 +248,8 @@ def fit_members(
     for fold in range(folds.count):
         inside, outside = fold_of == fold, held & (fold_of != fold)
         share = fit_pool(targets[outside], [each[outside] for each in logs]) if outside.any() else weights
-        nested[inside] = _normalized(np.tensordot(share, [each[inside] for each in logs], 1))
+        pooled = np.tensordot(share, [each[inside] for each in logs], 1)
+        nested[inside] = linear_log_probabilities(pooled)
     return Members(
         linear=_sum(sums, others),
         tfidf=tuple(others),
@@ -265,11 +263,6 @@ def _sum(sums: Sequence[tuple[LinearModel, float]], others: Sequence[TfidfModel]
         return weighted_sum([model for model, _ in sums], [weight for _, weight in sums])
     size, bias = others[0].features.size, np.zeros_like(others[0].bias)
     return LinearModel(np.zeros(0, np.int64), np.zeros((0, len(bias)), np.float32), bias, size)
-
-
-def _normalized(logits: npt.NDArray[np.float64]) -> LogProbabilities:
-    logs: LogProbabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    return logs
 
 
 def _figures(

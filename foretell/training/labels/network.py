@@ -166,7 +166,7 @@ def compiled_network(
         tokens: the tokenized split.
         settings: the network and its training.
         start: a language model to start from, or None.
-        listener: is told where the embeddings come from.
+        listener: is called with a note on where the embeddings come from.
         soft: whether targets are probabilities.
         is_resumed: leave the weights random, because a checkpoint replaces them.
 

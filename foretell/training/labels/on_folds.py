@@ -9,6 +9,7 @@ validation set stops it and gives its weight. With more than 5,000 texts the val
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
+from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
 from foretell.training.labels.figures import Measured, measured_figures, shared_figures
 from foretell.training.labels.fold_networks import fixed_schedule, fold_probabilities
@@ -32,9 +34,6 @@ from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
 _NETWORK = "folds/network"
-
-UNFITTED = Ensemble(network=0.5, linear=0.5)
-"""The ensemble weights where no text can be held out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,17 +64,18 @@ class Evidence:
 
         With one fold, a validation set, the ensemble is fitted to the same texts.
         """
+        network = self.network_alone()
         if self.fold_of.min(initial=0) == self.fold_of.max(initial=0):
-            return self.ensemble(np.ones(len(self.targets), bool))(self._network(), self.linear)
+            return self.ensemble(np.ones(len(self.targets), bool))(network, self.linear)
         result = np.zeros(self.linear.shape, np.float32)
         for fold in np.unique(self.fold_of):
             inside = self.fold_of == fold
-            network = self._network()
             alone = None if network is None else network[inside]
             result[inside] = self.ensemble(~inside)(alone, self.linear[inside])
         return result
 
-    def _network(self) -> Probabilities | None:
+    def network_alone(self) -> Probabilities | None:
+        """Return the network's probabilities [text, label]; None: there are none."""
         return None if self.network is None else np.exp(self.network).astype(np.float32)
 
 
@@ -210,19 +210,14 @@ def _measured(
         return Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name)
     if not len(evidence.targets):
         return None
-    texts: list[str]
     if few or split.valid is None:
-        texts, name = (
-            split.train.texts,
-            f"out-of-fold predictions of {folds.count} folds ({split.train.name})",
-        )
-        texts = [text for text, held in zip(texts, folds.held, strict=True) if held]
+        source, held = split.train, folds.held
+        name = f"out-of-fold predictions of {folds.count} folds ({source.name})"
     else:
-        held = folds.held[len(split.train) :]
-        texts = [text for text, kept in zip(split.valid.texts, held, strict=True) if kept]
-        name = f"validation texts ({split.valid.name})"
-    alone = None if evidence.network is None else np.exp(evidence.network).astype(np.float32)
-    return Measured(texts, evidence.targets, evidence.answers(), alone, name)
+        source, held = split.valid, folds.held[len(split.train) :]
+        name = f"validation texts ({source.name})"
+    texts = list(compress(source.texts, held))
+    return Measured(texts, evidence.targets, evidence.answers(), evidence.network_alone(), name)
 
 
 def _rule(folds: Folds, evidence: Evidence, ensemble: Ensemble) -> str:

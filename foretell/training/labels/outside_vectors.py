@@ -112,7 +112,7 @@ def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listene
         tokens: the tokenized split.
         split: its texts. The validation texts are encoded again: their words may be among the new ones.
         path_or_name: a file, or "glove".
-        listener: is told what was read, and its warnings.
+        listener: is called with notes on what was read, and with warnings.
 
     Raises:
         DataError, MissingExtraError: as `read_word_vectors` does.

@@ -13,11 +13,9 @@ from foretell.arrays import Float32s, Integers, NgramKeys
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
 from foretell.training.labels.dense_fit import unit_rows
+from foretell.training.labels.linear_fit import MAX_WEIGHTS
 from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
 from foretell.training.labels.tokens import TokenizedTexts
-
-MAX_WEIGHTS = 2_000_000
-"""Weights of all columns together at most; the features in most texts are kept."""
 
 # With so many texts a feature of one text carries no information; with few, every feature counts.
 _MANY_TEXTS = 1_000
