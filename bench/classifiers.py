@@ -11,11 +11,13 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from bench.records import Records, accuracy, labels_of, texts_of
+from foretell.runtime.encoder import SentenceEncoder
 
 Settings = Mapping[str, Any]
 
@@ -108,6 +110,34 @@ def tfidf(
         model = LogisticRegression(C=c, max_iter=2000).fit(x, labels_of(train))
     predicted: list[str] = model.predict(vectorizer.transform(texts)).tolist()
     return predicted
+
+
+def embedded(folder: Path, train: Records, texts: Sequence[str], *, c: float) -> list[str]:
+    """Embeddings of a sentence encoder and logistic regression; `folder` is the encoder's."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        model = LogisticRegression(C=c, max_iter=2000).fit(
+            _embeddings(folder, texts_of(train)), labels_of(train)
+        )
+    predicted: list[str] = model.predict(_embeddings(folder, texts)).tolist()
+    return predicted
+
+
+@lru_cache(maxsize=1)
+def _encoder(folder: Path) -> tuple[SentenceEncoder, dict[str, Any]]:
+    return SentenceEncoder.open(folder), {}
+
+
+def _embeddings(folder: Path, texts: Sequence[str]) -> Any:
+    """Return the embedding of each text [text, dimension]; each text is encoded once."""
+    import numpy as np
+
+    encoder, known = _encoder(folder)
+    new = [text for text in dict.fromkeys(texts) if text not in known]
+    known.update(zip(new, encoder.encode(new), strict=True))
+    return np.stack([known[text] for text in texts])
 
 
 def nb_weighted(train: Records, texts: Sequence[str], seed: int, *, c: float, min_df: int = 1) -> list[str]:

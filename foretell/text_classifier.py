@@ -139,6 +139,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         unlabelled: Any = None,
         valid: Any = None,
         vectors: str | Path | None = None,
+        teacher: str | Path | None = None,
         start: str | Path | LanguageModel | None = None,
         sample_weight: Any = None,
         text: str | None = None,
@@ -164,6 +165,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 `valid_fraction` of the training texts, or the validation split of a DatasetDict.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
                 fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
+            teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
+                with model.onnx and tokenizer.json.
             start: a language model (or its model directory) to start from.
             sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
@@ -180,6 +183,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset, or a parameter out of range.
             DataError: texts or labels that cannot be learned from.
+            ArtifactError: the teacher is no sentence encoder that foretell can use.
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
             Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
         """
@@ -188,6 +192,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         require_training()
         settings, started = self._settings(), time.monotonic()
         from foretell.data.split import make_split
+        from foretell.runtime.encoder import SentenceEncoder
         from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.labels.train import train_labels
@@ -217,7 +222,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 started=started,
             )
             with nothing_to_resume(is_temporary=out is None):
-                train_labels(split, settings, options, start=_language_model(start), vectors=vectors)
+                train_labels(
+                    split,
+                    settings,
+                    options,
+                    start=_language_model(start),
+                    vectors=vectors,
+                    teacher=None if teacher is None else SentenceEncoder.open(teacher),
+                )
         self._open(home, data.classes)
         return self
 

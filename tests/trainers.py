@@ -10,6 +10,7 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
+from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.train import train_labels
 from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.options import TrainOptions
@@ -23,10 +24,13 @@ def train(
     unlabelled: Sequence[str] = (),
     start: LanguageModelWeights | None = None,
     vectors: str | Path | None = None,
+    teacher: Encoder | None = None,
     **options: Any,
 ) -> Model:
     """Train a classifier; `options` are the fields of `TrainOptions`."""
     split = make_split(
         examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
     )
-    return train_labels(split, settings, TrainOptions(**options), start=start, vectors=vectors)
+    return train_labels(
+        split, settings, TrainOptions(**options), start=start, vectors=vectors, teacher=teacher
+    )

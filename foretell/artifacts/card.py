@@ -191,7 +191,9 @@ def _linear(model: Model) -> str:
         text += f"Accuracy {where}: {', '.join(accuracies)}. "
     if isinstance(rule := model.metrics.get("decided_by"), str):
         text += f"Decided by: {rule}. "
-    return f"{text}Training with `--no-linear` leaves the linear model out.\n{_vectors(model)}"
+    return (
+        f"{text}Training with `--no-linear` leaves the linear model out.\n{_vectors(model)}{_teacher(model)}"
+    )
 
 
 def _vectors(model: Model) -> str:
@@ -206,6 +208,18 @@ def _vectors(model: Model) -> str:
         f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
         f"{known:,} of {words:,} words of the texts have one. {more:,} words that only the vectors have are "
         "in the vocabulary too. The vectors are not stored: each word has one weight for each label.\n"
+    )
+
+
+def _teacher(model: Model) -> str:
+    """Return the paragraph on the sentence encoder that labelled unlabelled texts."""
+    teacher = model.metrics.get("teacher")
+    if not isinstance(teacher, dict):
+        return ""
+    return (
+        f"\nIn training the sentence encoder {_escaped(str(teacher.get('name')))} "
+        f"(SHA-256 of its files `{_code(str(teacher.get('sha256')))}`) helped to label "
+        f"{teacher.get('texts'):,} texts without labels. The model does not contain it.\n"
     )
 
 

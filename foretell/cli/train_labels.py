@@ -39,6 +39,8 @@ class Sources:
         vectors: Use word vectors from other texts: a file (GloVe, word2vec, fastText, .npy, .safetensors), or
             glove for the public English vectors of the extra glove. They help with few labels. See
             docs/outside-knowledge.md.
+        teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
+            model.onnx and tokenizer.json. The model then answers alone. See docs/outside-knowledge.md.
         from_: Start from this model directory for words, made by foretell train words.
         baseline: Also fit an n-gram linear model, to compare with.
     """
@@ -46,6 +48,7 @@ class Sources:
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
+    teacher: Annotated[Path | None, Parameter(metavar="DIR")] = None
     from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
 
@@ -78,14 +81,17 @@ def train_labels(
     split = _read(data, more, reading, settings)
     if training.preset is None and minutes:
         show_preset(name, f"{settings.minutes:g} minutes")
+    from foretell.runtime.encoder import SentenceEncoder
+
     load_tensorflow()
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 
+    teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
     start = None if more.from_ is None else read_language_model(more.from_)
     with view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
-        model = train(split, settings, how, start=start, vectors=more.vectors)
+        model = train(split, settings, how, start=start, vectors=more.vectors, teacher=teacher)
     finish(model, training, output)
 
 

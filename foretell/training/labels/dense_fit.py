@@ -171,28 +171,28 @@ def unit_rows(matrix: sparse.sparray, norm: int) -> sparse.csr_array:
 
 
 class DenseFit:
-    """The linear model of a basis, fitted to some of its texts, for one penalty after another."""
+    """The linear model of dense features, fitted to some of the texts, for one penalty after another."""
 
     def __init__(
         self,
-        basis: Basis,
+        features: Float32s,
         rows: npt.NDArray[np.bool_],
         targets: npt.NDArray[np.floating],
         weights: npt.NDArray[np.floating],
     ) -> None:
-        """Prepare a fit; `TfidfFit` has the same arguments."""
-        self._basis = basis
-        self._design = MatrixDesign(basis.rows[rows])
+        """Prepare a fit to features [text, dimension]; `TfidfFit` has the other arguments too."""
+        self._features = features
+        self._design = MatrixDesign(features[rows])
         self._targets, self._weights = targets[rows], weights[rows]
 
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
         """Fit the model with a penalty of 1 / `strength`, from `start` on; `check` may raise to stop it."""
-        n_features = self._basis.rows.shape[1]
+        n_features = self._features.shape[1]
         return fit_logistic(self._design, n_features, self._targets, self._weights, strength, start, check)
 
     def scores(self, model: Fitted, rows: npt.NDArray[np.bool_]) -> Float32s:
         """Return the scores [text, column] of a fitted model for some of the texts."""
-        scores: Float32s = self._basis.rows[rows] @ model.weights + model.bias
+        scores: Float32s = self._features[rows] @ model.weights + model.bias
         return scores
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,10 +15,12 @@ from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
+from foretell.training.labels.candidates import Candidate, Fit, LabelledTexts, Rows, candidates
 from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, ignore
-from foretell.training.labels.members import Candidate, Chosen, Fit, LabelledTexts, Rows, candidates
+from foretell.training.labels.members import Chosen
+from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tokens import Tokens
 from foretell.training.run import Run
 
@@ -29,7 +31,13 @@ _MAX_TIME_SHARE = 1 / 3
 
 
 def choose_members(
-    labelled: LabelledTexts, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
+    labelled: LabelledTexts,
+    tokens: Tokens,
+    folds: Folds,
+    settings: LabelsSettings,
+    run: Run,
+    teacher: Teacher | None = None,
+    also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> list[Chosen]:
     """Choose the penalty of each member that these texts can have.
 
@@ -40,10 +48,14 @@ def choose_members(
         settings: `seed` is read.
         run: its latest checkpoint has the choice, or it is saved in a new one where it took long. Members
             for which the time limit leaves no time are left out.
+        teacher: what students learn from, or None.
+        also_saved: arrays of earlier steps that the checkpoint contains.
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
-    found = candidates(labelled, size, first=first, seed=settings.seed, vectors=tokens.vectors)
+    found = candidates(
+        labelled, size, first=first, seed=settings.seed, vectors=tokens.vectors, teacher=teacher
+    )
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
@@ -55,7 +67,7 @@ def choose_members(
             continue
         chosen.append(choose(candidate, labelled, folds, run.interrupt.check))
     if run.checkpoints.due():
-        run.checkpoints.save(0, saved(chosen), {})
+        run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
 
 
@@ -96,7 +108,7 @@ def choose(candidate: Candidate, labelled: LabelledTexts, folds: Folds, check: C
     best = candidate.first
     while len(targets):
         near = [place for place in (best - 1, best + 1) if 0 <= place < len(candidate.strengths)]
-        better = min(near, key=loss)
+        better = min(near, key=loss, default=best)
         if loss(better) >= loss(best):
             break
         best = better

@@ -16,6 +16,7 @@ from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note
 from foretell.training.labels.batches import EncodedTexts, as_read
+from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.cooccurrence import cooccurrence_embeddings
 from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
 from foretell.training.labels.pseudo_labels import MIN_TOKENS, PseudoLabels
@@ -56,6 +57,7 @@ def train_network(
     start: LanguageModelWeights | None,
     seconds_after: float,
     also_saved: Arrays | None = None,
+    compact: CompactNetwork | None = None,
 ) -> TrainedNetwork:
     """Train the network to the end of its plan or of its time.
 
@@ -67,6 +69,7 @@ def train_network(
         start: a language model to start from, or None.
         seconds_after: seconds that the steps after this one need.
         also_saved: arrays of earlier steps that every checkpoint contains.
+        compact: the network to train; None: one with the embeddings of all words.
 
     Raises:
         SettingsError: a network that is too large to be saved.
@@ -77,7 +80,7 @@ def train_network(
 
     listener = run.options.listener
     checkpoint = network_checkpoint(run)
-    fitting = _prepare(tokens, train, settings, start, run, is_resumed=checkpoint is not None)
+    fitting = _prepare(tokens, train, settings, start, run, compact, is_resumed=checkpoint is not None)
     fitting.also_saved = also_saved or {}
     if checkpoint is not None:
         fitting.restore(checkpoint)
@@ -88,7 +91,8 @@ def train_network(
     with run.interrupt.deferred():
         fitting.fit()
     valid = None if fitting.valid is None else fitting.predict(fitting.valid)
-    return TrainedNetwork(weights=weights_of(fitting.model), valid=valid, standing=fitting.standing)
+    weights = weights_of(fitting.model) if compact is None else compact.weights()
+    return TrainedNetwork(weights=weights, valid=valid, standing=fitting.standing)
 
 
 def network_checkpoint(run: Run) -> Checkpoint | None:
@@ -128,53 +132,48 @@ def _prepare(
     settings: LabelsSettings,
     start: LanguageModelWeights | None,
     run: Run,
+    compact: CompactNetwork | None,
     *,
     is_resumed: bool,
 ) -> Fitting:
     """Build and compile the network, with the weights that it starts from; a checkpoint replaces them."""
-    from foretell.training.labels.network_fit import Fitting
+    from foretell.training.labels.network_fit import Fitting, compile_network
 
     n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
     plan = make_plan(settings, len(train))
     _report_plan(plan, settings, len(train), run.options.listener)
-    network = compiled_network(
-        tokens, settings, start, run.options.listener, soft=train.soft is not None, is_resumed=is_resumed
-    )
     valid = tokens.valid
-    return Fitting(
-        model=network,
-        settings=settings,
-        plan=plan,
-        train=train,
-        valid=None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings),
-        run=run,
-    )
+    encoded = None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings)
+    if compact is None:
+        network = initialised_network(tokens, settings, start, run.options.listener, is_resumed=is_resumed)
+        compile_network(network, settings, n_labels, soft=train.soft is not None)
+    else:
+        network, train = compact.model, compact.renumbered(train)
+        encoded = None if encoded is None else compact.renumbered(encoded)
+    return Fitting(model=network, settings=settings, plan=plan, train=train, valid=encoded, run=run)
 
 
-def compiled_network(
+def initialised_network(
     tokens: Tokens,
     settings: LabelsSettings,
     start: LanguageModelWeights | None,
     listener: Listener,
     *,
-    soft: bool = False,
     is_resumed: bool = False,
 ) -> Any:
-    """Return the network, compiled, with the weights that its training starts from.
+    """Return the network with the weights that its training starts from.
 
     Args:
         tokens: the tokenized split.
         settings: the network and its training.
         start: a language model to start from, or None.
         listener: is called with a note on where the embeddings come from.
-        soft: whether targets are probabilities.
         is_resumed: leave the weights random, because a checkpoint replaces them.
 
     Raises:
         SettingsError: a network that is too large to be saved.
     """
     from foretell.networks.labels import labels_network
-    from foretell.training.labels.network_fit import compile_network
 
     n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
     size = network_size(settings, tokenizer)
@@ -186,7 +185,6 @@ def compiled_network(
         listener(Note(text=text))
     elif settings.cooccurrence_embeddings and not is_resumed:
         initialise_embeddings(network, tokens, settings.seed, listener)
-    compile_network(network, settings, n_labels, soft=soft)
     return network
 
 

@@ -20,15 +20,20 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
+from foretell.training.labels.candidates import LabelledTexts
+from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
 from foretell.training.labels.figures import Measured, measured_figures, shared_figures
-from foretell.training.labels.fold_networks import fixed_schedule, fold_probabilities
+from foretell.training.labels.fold_networks import few_labels_network, fixed_schedule, fold_probabilities
 from foretell.training.labels.folds import Folds, make_folds, validation_fold
 from foretell.training.labels.member_choice import choose_members, saved
-from foretell.training.labels.members import LabelledTexts, Members, fit_members
+from foretell.training.labels.members import Members, fit_members
 from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
+from foretell.training.labels.teacher import Encoder
+from foretell.training.labels.teacher_choice import choose_teacher
+from foretell.training.labels.teacher_choice import saved as saved_teacher
 from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
 from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
@@ -80,7 +85,12 @@ class Evidence:
 
 
 def decide_on_folds(
-    tokens: Tokens, split: Split, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+    tokens: Tokens,
+    split: Split,
+    settings: LabelsSettings,
+    run: Run,
+    start: LanguageModelWeights | None,
+    encoder: Encoder | None = None,
 ) -> Outcome:
     """Train the parts of a classifier.
 
@@ -90,6 +100,7 @@ def decide_on_folds(
         settings: the configuration.
         run: the training in progress.
         start: a language model that the network starts from, or None.
+        encoder: what becomes the teacher of the unlabelled texts, or None.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
@@ -99,11 +110,14 @@ def decide_on_folds(
         folds = validation_fold(len(split.train), len(labelled.texts) - len(split.train))
     for note in folds.notes:
         run.options.listener(Note(text=note))
-    chosen = choose_members(labelled, tokens, folds, settings, run)
+    teacher = None if encoder is None else choose_teacher(encoder, labelled, split.unlabelled, folds, run)
+    of_teacher = {} if teacher is None else saved_teacher(teacher)
+    chosen = choose_members(labelled, tokens, folds, settings, run, teacher, of_teacher)
     members = fit_members(labelled, chosen, folds, run.interrupt.check)
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
-    of_folds = _network_on_folds(tokens, folds, schedule, run, start) if few else None
+    compact = few_labels_network(tokens, schedule, run, start) if few else None
+    of_folds = None if compact is None else _network_on_folds(compact, tokens, folds, schedule, run)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),
@@ -111,7 +125,12 @@ def decide_on_folds(
         run,
         start=start,
         seconds_after=0.0,
-        also_saved={**saved(chosen), **({} if of_folds is None else {_NETWORK: of_folds})},
+        also_saved={
+            **saved(chosen),
+            **of_teacher,
+            **({} if of_folds is None else {_NETWORK: of_folds}),
+        },
+        compact=compact,
     )
     evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
@@ -126,6 +145,7 @@ def decide_on_folds(
             **measured_figures(measured, tokens.labels),
             **members.figures,
             **({} if tokens.vectors is None else {"vectors": tokens.vectors.figures}),
+            **({} if teacher is None else {"teacher": teacher.figures}),
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),
@@ -154,7 +174,7 @@ def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledText
 
 
 def _network_on_folds(
-    tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+    network: CompactNetwork, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
 ) -> Probabilities | None:
     """Return the network's out-of-fold probabilities [text, label]: saved ones, or new ones."""
     checkpoint = run.checkpoints.latest()
@@ -163,7 +183,7 @@ def _network_on_folds(
     if not folds.held.any():
         return None
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    found = fold_probabilities(tokens, folds, settings, run, start)
+    found = fold_probabilities(network, tokens, folds, settings, run)
     if found is not None:
         right = found.argmax(axis=1)[folds.held] == tokens.train.targets[folds.held]
         run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))

@@ -21,13 +21,15 @@ from foretell.training.events import Listener, Note
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
+from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 
 _ONLY_WITH_MEMBERS = (
-    f"they need several linear models: up to {MAX_FOLDED_TEXTS:,} labelled texts, or short texts"
+    f"only a classifier with several linear models learns from it: up to {MAX_FOLDED_TEXTS:,} labelled "
+    "texts, or short ones"
 )
 
 
@@ -38,6 +40,7 @@ def train_labels(
     *,
     start: LanguageModelWeights | None = None,
     vectors: str | Path | None = None,
+    teacher: Encoder | None = None,
 ) -> Model:
     """Train a classifier and write its model directory.
 
@@ -47,6 +50,7 @@ def train_labels(
         options: where the model is written, and how the training is run.
         start: a language model to start from; the network then has its sizes.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
+        teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
@@ -56,7 +60,9 @@ def train_labels(
     Raises:
         DataError: the training texts cannot be learned from.
             Word vectors that cannot be read, or of another language.
-        SettingsError: unlabelled texts, or word vectors, for a network that cannot use them.
+            An encoder that fails.
+        SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use them; a
+            teacher without unlabelled texts.
         MissingExtraError: the vectors "glove" without their package.
         RunError: there is an unfinished run, or none to resume, or it was another training.
         ArtifactError: `options.out` cannot be written.
@@ -67,12 +73,17 @@ def train_labels(
     check_learnable(split.train)
     _check_unlabelled(split, settings)
     has_members = _has_members(split, settings)
-    _check_vectors(vectors, settings)
-    if vectors is not None and not has_members:
-        options.listener(Note(text=f"word vectors are not used: {_ONLY_WITH_MEMBERS}"))
-        vectors = None
+    _check_linear("vectors", vectors, settings)
+    _check_linear("teacher", teacher, settings)
+    _check_teacher(teacher, split)
+    if not has_members:
+        for name, given in (("word vectors", vectors), ("a teacher", teacher)):
+            if given is not None:
+                options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
+        vectors, teacher = None, None
     _report(split, settings, options.listener)
-    digest = _digest(split, start, "" if vectors is None else digest_of(vectors))
+    outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
+    digest = _digest(split, start, *outside)
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
     with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings)
@@ -81,8 +92,10 @@ def train_labels(
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
-        decide = decide_on_folds if has_members else decide_on_validation
-        outcome = decide(tokens, split, settings, run, start)
+        if has_members:
+            outcome = decide_on_folds(tokens, split, settings, run, start, teacher)
+        else:
+            outcome = decide_on_validation(tokens, split, settings, run, start)
         model = Model(
             job="labels",
             preset=options.preset,
@@ -116,13 +129,23 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
         )
 
 
-def _check_vectors(vectors: str | Path | None, settings: LabelsSettings) -> None:
-    if vectors is not None and not settings.linear:
+def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
+    if given is not None and not settings.linear:
         raise SettingsError(
-            expected="a preset with linear models, whose features word vectors are: quick, base or best",
+            expected="a preset with linear models, which learn from it: quick, base or best",
             found=f"the network '{settings.network}' alone",
-            where="vectors",
+            where=name,
             fix="choose --preset base, or set --linear",
+        )
+
+
+def _check_teacher(teacher: Encoder | None, split: Split) -> None:
+    if teacher is not None and not split.unlabelled:
+        raise SettingsError(
+            expected="unlabelled texts, which the teacher labels",
+            found="none",
+            where="teacher",
+            fix="give more texts of the same kind with --unlabelled",
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from foretell.config import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.members import LabelledTexts
+from foretell.training.labels.candidates import LabelledTexts
 from foretell.training.labels.tokens import one_hot, tokenize
 
 

@@ -31,7 +31,7 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
         assert np.sqrt((basis.rows**2).sum(axis=1).mean()) == np.float32(1) or np.isclose(
             (basis.rows**2).sum(axis=1).mean(), 1, atol=1e-4
         )
-        fit = DenseFit(basis, rows, labelled.soft, labelled.weights)
+        fit = DenseFit(basis.rows, rows, labelled.soft, labelled.weights)
         fitted = fit.fit(30.0)
         dense = fit.scores(fitted, ~rows)
         if basis.is_mean:

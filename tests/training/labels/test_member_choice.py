@@ -10,9 +10,9 @@ import pytest
 
 from foretell.config import LABELS_PRESETS
 from foretell.training.labels import member_choice
+from foretell.training.labels.candidates import Candidate, LabelledTexts
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.member_choice import choose, choose_members, saved
-from foretell.training.labels.members import Candidate, LabelledTexts
 from tests.training.labels.few import few_texts
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)

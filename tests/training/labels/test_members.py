@@ -7,10 +7,10 @@ import pytest
 
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
-from foretell.training.labels import members as module
+from foretell.training.labels.candidates import LabelledTexts, candidates
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.member_choice import choose
-from foretell.training.labels.members import candidates, fit_members
+from foretell.training.labels.members import fit_members
 from tests.training.labels.few import few_texts
 
 
@@ -44,7 +44,7 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
 def test_out_of_fold_answers_do_not_know_their_labels() -> None:
     labelled, tokenizer = few_texts()
     rng = np.random.default_rng(0)
-    by_chance = module.LabelledTexts(
+    by_chance = LabelledTexts(
         texts=labelled.texts,
         tokenized=labelled.tokenized,
         targets=rng.integers(0, 2, 60).astype(np.int32),
@@ -58,16 +58,3 @@ def test_out_of_fold_answers_do_not_know_their_labels() -> None:
     members = fit_members(by_chance, [choose(each, by_chance, folds) for each in found], folds)
     assert members.figures["linear_log_loss"] > 0.6
     assert members.figures["linear_accuracy"] < 0.75
-
-
-def test_long_texts_have_no_tfidf_member(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_CHARACTERS", 100)
-    labelled, tokenizer = few_texts()
-    found = candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1)
-    assert [each.name for each in found] == ["ngrams", "svd", "pooled"]
-
-
-def test_unlabelled_texts_of_the_bases_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    labelled, _ = few_texts()
-    monkeypatch.setattr(module, "MAX_TOKENS", 20)
-    assert len(module._bounded(labelled.unlabelled)) == 2

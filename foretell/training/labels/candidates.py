@@ -1,0 +1,254 @@
+"""The linear models that a classifier can have, before one of them is fitted.
+
+The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
+Word vectors from outside, where there are any, extend the embeddings. With a teacher there are two students
+besides: models of n-grams and of TF-IDF values, which learn from the labels and from what the teacher says of
+unlabelled texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import Float32s
+from foretell.config import MAX_CHARACTERS
+from foretell.ngrams.counting import count_ngrams
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.dense_fit import (
+    Basis,
+    DenseFit,
+    outside_basis,
+    pooled_basis,
+    svd_basis,
+    to_linear,
+    to_pooled,
+)
+from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
+from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.outside_vectors import OutsideVectors
+from foretell.training.labels.teacher import Teacher
+from foretell.training.labels.tfidf_fit import TfidfFit, count_features
+from foretell.training.labels.tokens import Soft, Targets, TokenizedTexts
+
+Rows = npt.NDArray[np.bool_]
+Weights = npt.NDArray[np.float64]
+
+MAX_TOKENS = 3_000_000
+"""Unlabelled tokens that the dense features are made of, at most: half a minute on two processors."""
+
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Inverse penalties, from the strongest penalty to the weakest."""
+_NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
+
+
+class Fit(Protocol):
+    """A model on some of the texts, for one penalty after another."""
+
+    def fit(self, strength: float, start: Any = None, check: Check = ignore) -> Any:
+        """Fit the model with a penalty of 1 / `strength`, from the model `start` on."""
+
+    def scores(self, model: Any, rows: Rows) -> Float32s:
+        """Return the scores [text, column] of a fitted model for some of the texts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A linear model before it is fitted.
+
+    Attributes:
+        name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
+            "taught_" before it.
+        on: makes its `Fit` to some of the labelled texts.
+        finished: makes the model for predictions of a fitted one.
+        strengths: the penalties to choose among, as their inverse, ascending.
+        first: the place of the one that the search begins with.
+    """
+
+    name: str
+    on: Callable[[Rows], Any]
+    finished: Callable[[Any, Any], LinearModel | TfidfModel]
+    strengths: tuple[float, ...] = STRENGTHS
+    first: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledTexts:
+    """The texts that the models are fitted to.
+
+    Attributes:
+        texts: as they are written.
+        tokenized: the same texts.
+        targets: int32 [text].
+        soft: float32 [text, label], the labels as probabilities.
+        weights: float64 [text], how much each text counts.
+        unlabelled: other texts, without labels.
+    """
+
+    texts: Sequence[str]
+    tokenized: TokenizedTexts
+    targets: Targets
+    soft: Soft
+    weights: Weights
+    unlabelled: TokenizedTexts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """A kind of features of some texts: a `Candidate` that can learn from any targets.
+
+    A student has the penalty 1 / `taught_strength`, None: it is chosen. On thousands of texts that a teacher
+    labelled nearly the same one was chosen for all sets (docs/experiments.md), and the search takes long.
+    """
+
+    name: str
+    on: Callable[[Rows, Soft, Weights], Any]
+    finished: Callable[[Any, Any], LinearModel | TfidfModel]
+    strengths: tuple[float, ...] = STRENGTHS
+    first: int = 4
+    taught_strength: float | None = None
+
+    def candidate(self, soft: Soft, weights: Weights) -> Candidate:
+        """Return the model that learns from labels alone."""
+        return Candidate(
+            name=self.name,
+            on=lambda rows: self.on(rows, soft, weights),
+            finished=self.finished,
+            strengths=self.strengths,
+            first=self.first,
+        )
+
+    def student(self, soft: Soft, weights: Weights, teacher: Teacher) -> Candidate:
+        """Return the model that learns from labels and from the teacher."""
+        everyone = np.concatenate([weights, np.ones(teacher.n_taught)])
+
+        def on(rows: Rows) -> _StudentFit:
+            learned = np.concatenate([soft, teacher.answers(rows)])
+            return _StudentFit(self.on(_longer(rows, teacher.n_taught, True), learned, everyone), teacher)
+
+        return Candidate(
+            name=f"taught_{self.name}",
+            on=on,
+            finished=lambda fit, model: self.finished(fit.inner, model),
+            strengths=self.strengths if self.taught_strength is None else (self.taught_strength,),
+            first=self.first if self.taught_strength is None else 0,
+        )
+
+
+@dataclass(frozen=True)
+class _StudentFit:
+    """A model on some of the labelled texts and all that the teacher labelled."""
+
+    inner: Any
+    teacher: Teacher
+
+    def fit(self, strength: float, start: Any = None, check: Check = ignore) -> Any:
+        return self.inner.fit(strength, start, check)
+
+    def scores(self, model: Any, rows: Rows) -> Float32s:
+        scores: Float32s = self.inner.scores(model, _longer(rows, self.teacher.n_taught, False))
+        return scores
+
+
+def candidates(
+    labelled: LabelledTexts,
+    size: int,
+    *,
+    first: int,
+    seed: int,
+    vectors: OutsideVectors | None = None,
+    teacher: Teacher | None = None,
+) -> list[Candidate]:
+    """Return the models that these texts can have.
+
+    Args:
+        labelled: the texts.
+        size: ids from 0 to `size` - 1 are known.
+        first: words are the ids from here on.
+        seed: of the decompositions' random start.
+        vectors: word vectors from outside, or None.
+        teacher: what students learn from, or None.
+    """
+    texts, tokenized, n_labels = labelled.texts, labelled.tokenized, labelled.soft.shape[1]
+    kinds = [
+        *_sparse_kinds(texts, tokenized, size, n_labels),
+        *_dense_kinds(labelled, size, n_labels, first=first, seed=seed, vectors=vectors),
+    ]
+    found = [kind.candidate(labelled.soft, labelled.weights) for kind in kinds]
+    if teacher is not None and teacher.n_taught:
+        both = tokenized.followed_by(teacher.tokenized)
+        taught = _sparse_kinds([*texts, *teacher.texts], both, size, n_labels)
+        found += [kind.student(labelled.soft, labelled.weights, teacher) for kind in taught]
+    return found
+
+
+def _sparse_kinds(texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int) -> list[_Kind]:
+    """Return the features that are n-grams and TF-IDF values."""
+    counted = count_ngrams(tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels))
+    kinds = [
+        _Kind(
+            name="ngrams",
+            on=lambda rows, soft, weights: NgramFit(counted, rows, soft, weights),
+            finished=lambda _, model: model,
+            strengths=_NGRAM_STRENGTHS,
+            first=2,
+            taught_strength=1.0,
+        )
+    ]
+    if sum(map(len, texts)) <= MAX_CHARACTERS:
+        features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
+        kinds.append(
+            _Kind(
+                name="tfidf",
+                on=lambda rows, soft, weights: TfidfFit(features, rows, soft, weights),
+                finished=lambda fit, model: fit.to_tfidf(model),
+                taught_strength=10.0,
+            )
+        )
+    return kinds
+
+
+def _dense_kinds(
+    labelled: LabelledTexts,
+    size: int,
+    n_labels: int,
+    *,
+    first: int,
+    seed: int,
+    vectors: OutsideVectors | None,
+) -> list[_Kind]:
+    """Return the features that are an SVD of TF-IDF values and mean embeddings."""
+    n, everything = len(labelled.texts), labelled.tokenized.followed_by(_bounded(labelled.unlabelled))
+    max_ngrams = default_max_ngrams(n_labels)
+    pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=max_ngrams)
+    found: list[tuple[str, Basis | None]] = [("svd", svd_basis(pairs, n, seed))]
+    if vectors is None:
+        found.append(("pooled", pooled_basis(everything, size, n, first=first, seed=seed)))
+    else:
+        found.append(("vectors", outside_basis(everything, vectors, n, first=first, seed=seed)))
+    return [_of_basis(name, basis, size) for name, basis in found if basis is not None]
+
+
+def _of_basis(name: str, basis: Basis, size: int) -> _Kind:
+    def finished(_: Any, model: Any) -> LinearModel | TfidfModel:
+        return to_pooled(basis, model, size) if basis.is_mean else to_linear(basis, model, size, 2)
+
+    return _Kind(
+        name=name,
+        on=lambda rows, soft, weights: DenseFit(basis.rows, rows, soft, weights),
+        finished=finished,
+    )
+
+
+def _bounded(texts: TokenizedTexts) -> TokenizedTexts:
+    """Return the first texts, `MAX_TOKENS` tokens at most."""
+    return texts.part(0, int(np.searchsorted(texts.starts, MAX_TOKENS, side="right")) - 1)
+
+
+def _longer(rows: Rows, more: int, value: bool) -> Rows:
+    return np.concatenate([rows, np.full(more, value)])

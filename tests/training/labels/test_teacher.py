@@ -1,0 +1,186 @@
+"""A teacher: students learn words that no label shows, and out-of-fold answers stay honest."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("onnx")
+
+from trainers import train
+
+from foretell.artifacts.directory import read_model
+from foretell.config import LABELS_PRESETS, LabelsSettings, with_changes
+from foretell.data.examples import Examples
+from foretell.errors import Interrupted, RunError, SettingsError
+from foretell.runtime.encoder import SentenceEncoder
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.events import Note
+from foretell.training.labels import fold_networks
+from foretell.training.labels import teacher as module
+from foretell.training.labels.dense_fit import DenseFit
+from foretell.training.labels.teacher import Answers, Embedded
+from foretell.training.labels.tokens import one_hot, targets_of
+from tests.encoders import tiny_encoder
+
+SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
+SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
+KNOWN, NEW = range(10), range(10, 20)
+OTHERS = ["the", "film", "was", "plot"]
+WORDS = [
+    *("[PAD]", "[CLS]", "[SEP]", "[UNK]"),
+    *(f"{kind}{i}" for kind in ("good", "bad") for i in range(20)),
+    *OTHERS,
+]
+
+
+@pytest.fixture(autouse=True)
+def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold_networks, "_EPOCHS", 1)
+    monkeypatch.setattr(fold_networks, "_STEPS", 6)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
+    """Return an encoder for which the words of a kind are nearly the same."""
+    generator = np.random.default_rng(1)
+    table = 0.2 * generator.normal(size=(len(WORDS), 6)).astype(np.float32)
+    table[:, 0] += 1
+    for i, word in enumerate(WORDS):
+        table[i, 1] += 3 * (word.startswith("good") - word.startswith("bad"))
+    folder = tmp_path_factory.mktemp("encoder") / "tiny"
+    return SentenceEncoder.open(tiny_encoder(folder, words=WORDS, table=table))
+
+
+def texts_of(words: range, n: int, seed: int) -> tuple[list[str], list[str]]:
+    """Return texts with one word of their kind each, and their labels."""
+    rng, texts, labels = random.Random(seed), [], []
+    for i in range(n):
+        kind = ("good", "bad")[i % 2]
+        texts.append(f"the film {rng.choice(OTHERS)} {kind}{rng.choice(words)} {rng.choice(OTHERS)} n{i}")
+        labels.append(kind)
+    return texts, labels
+
+
+def train_taught(out: Path, encoder: SentenceEncoder | None, **options: Any) -> Any:
+    return train(
+        Examples(*texts_of(KNOWN, 36, 3), name="made up"),
+        options.pop("settings", SETTINGS),
+        unlabelled=options.pop("unlabelled", texts_of(range(20), 160, 4)[0]),
+        teacher=encoder,
+        out=out,
+        **options,
+    )
+
+
+def right_of_new_words(folder: Path) -> float:
+    texts, labels = texts_of(NEW, 100, 5)
+    runtime = LabelsRuntime.open(folder)
+    rows = runtime.predict_proba(texts)
+    return float(
+        np.mean([runtime.labels[row.argmax()] == label for row, label in zip(rows, labels, strict=True)])
+    )
+
+
+def test_students_know_words_that_only_unlabelled_texts_have(
+    encoder: SentenceEncoder, tmp_path: Path
+) -> None:
+    notes: list[str] = []
+    model = train_taught(
+        tmp_path / "m",
+        encoder,
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )
+    # Nothing but the teacher connects the new words with a label.
+    assert right_of_new_words(tmp_path / "m") > 0.95
+    figures = model.metrics["teacher"]
+    assert (figures["texts"], figures["sha256"], figures["split_texts"]) == (160, encoder.sha256, 0)
+    assert figures["accuracy"] > 0.9
+    weights = {name: each["weight"] for name, each in model.metrics["members"].items()}
+    assert weights["taught_ngrams"] + weights["taught_tfidf"] > 0
+    assert any(note.startswith("teacher (tiny): out-of-fold accuracy ") for note in notes)
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert f"(SHA-256 of its files `{encoder.sha256}`) helped to label 160 texts" in card
+
+
+def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEncoder) -> None:
+    texts, labels = texts_of(KNOWN, 40, 1)
+    soft = one_hot(targets_of(labels, ["bad", "good"]), 2)
+    taught = encoder.encode(texts_of(NEW, 12, 2)[0])
+    embedded = Embedded(labelled=encoder.encode(texts), taught=taught, split_texts=0)
+    rows = np.arange(40) < 30
+    first = Answers(embedded, soft, np.ones(40), (1.0, 10.0))(rows)
+    changed = soft.copy()
+    changed[30:] = changed[30:, ::-1]
+    np.testing.assert_array_equal(Answers(embedded, changed, np.ones(40), (1.0, 10.0))(rows), first)
+    fit = DenseFit(embedded.labelled[:30], np.ones(30, bool), soft[:30], np.ones(30))
+    model = fit.fit(10.0, fit.fit(1.0))
+    expected = 1 / (1 + np.exp(-(taught @ model.weights + model.bias)))
+    np.testing.assert_allclose(first[:, 1:], expected, atol=1e-6)
+
+
+def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again(
+    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = with_changes(SETTINGS, {"folds": 2})
+    whole = train_taught(tmp_path / "whole", encoder, settings=settings)
+    with pytest.raises(Interrupted):
+        train_taught(
+            tmp_path / "cut", encoder, settings=settings, stop_after_steps=3, checkpoint_seconds=1e-9
+        )
+    with pytest.raises(RunError, match="the data"):
+        train_taught(tmp_path / "cut", None, settings=settings, resume=True)
+    monkeypatch.setattr(SentenceEncoder, "encode_counted", None)
+    resumed = train_taught(tmp_path / "cut", encoder, settings=settings, resume=True)
+    assert resumed.metrics["teacher"] == whole.metrics["teacher"]
+    for name, weight in whole.require_weights().items():
+        np.testing.assert_array_equal(resumed.require_weights()[name], weight, err_msg=name)
+    first, second = read_model(tmp_path / "whole"), read_model(tmp_path / "cut")
+    for one, two in zip(first.tfidf, second.tfidf, strict=True):
+        np.testing.assert_array_equal(one.weights, two.weights)
+    np.testing.assert_array_equal(first.linear.weights, second.linear.weights)
+
+
+def test_without_time_it_labels_no_text(
+    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_TIME_SHARE", -1.0)
+    monkeypatch.setattr(module, "_CHUNK", 20)
+    notes: list[str] = []
+    settings = with_changes(SETTINGS, {"folds": 2, "minutes": 5.0})
+    model = train_taught(
+        tmp_path / "m",
+        encoder,
+        settings=settings,
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )
+    # The second chunk begins among the labelled texts, the third one after them.
+    assert model.metrics["teacher"]["texts"] == 4
+    assert "the time limit leaves the teacher time for 4 unlabelled texts" in notes
+
+
+def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    notes: list[str] = []
+    train_taught(
+        tmp_path / "m",
+        encoder,
+        settings=with_changes(SETTINGS, {"folds": 2}),
+        unlabelled=[f"{first} {second} x{i}" for i in range(20) for first in OTHERS for second in OTHERS],
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )
+    assert any("less certain of the unlabelled texts" in note for note in notes)
+
+
+def test_a_teacher_without_unlabelled_texts_is_refused(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="teacher: expected unlabelled texts"):
+        train_taught(tmp_path / "m", encoder, unlabelled=())
+
+
+def test_a_network_without_linear_models_has_no_teacher(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="teacher: expected a preset with linear models"):
+        train_taught(tmp_path / "m", encoder, settings=LABELS_PRESETS["article"], unlabelled=())
