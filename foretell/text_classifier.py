@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -140,6 +140,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         valid: Any = None,
         vectors: str | Path | None = None,
         teacher: str | Path | None = None,
+        label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
         start: str | Path | LanguageModel | None = None,
         sample_weight: Any = None,
         text: str | None = None,
@@ -167,6 +168,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
             teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
                 with model.onnx and tokenizer.json.
+            label_hints: words that say what each label means, `{label: words}` or a file with labels and
+                words. Where no text has a label, the model learns from them alone.
             start: a language model (or its model directory) to start from.
             sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
@@ -198,13 +201,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
-        data = training_data(X, y, sample_weight, text, label)
+        data = training_data(X, y, sample_weight, text, label, label_hints)
         split = make_split(
             data.examples,
             valid=validation_data(valid, X, y, text, label),
             fraction=settings.fraction_for(len(data.examples)),
             seed=settings.seed,
             unlabelled=[*data.unlabelled, *more_texts(unlabelled, text)],
+            hints=data.hints,
         )
         home = Home(out)
         with shown(self.verbose, listener) as show:

@@ -21,6 +21,7 @@ from foretell.cli.training import (
     show_survey,
 )
 from foretell.config import DEFAULT_PRESET, LabelsSettings, labels_preset_for, preset, with_changes
+from foretell.errors import SettingsError
 from foretell.progress import view
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Sources:
             docs/outside-knowledge.md.
         teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
             model.onnx and tokenizer.json. The model then answers alone. See docs/outside-knowledge.md.
+        label_hints: Words that say what each label means: a file with labels and words, in any format of
+            DATA. They help with the first few labels. Without DATA the model learns from them alone.
         from_: Start from this model directory for words, made by foretell train words.
         baseline: Also fit an n-gram linear model, to compare with.
     """
@@ -49,6 +52,7 @@ class Sources:
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     teacher: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
 
@@ -57,7 +61,7 @@ _NOTHING_MORE = Sources()
 
 
 def train_labels(
-    data: Annotated[str, Parameter(name="DATA")],
+    data: Annotated[str | None, Parameter(name="DATA", show_default=False)] = None,
     /,
     *,
     training: Training,
@@ -95,22 +99,31 @@ def train_labels(
     finish(model, training, output)
 
 
-def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSettings) -> Split:
+def _read(data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings) -> Split:
     """Read the data of a training, split it, and show the survey of it.
 
     Raises:
         DataError: the data cannot be read, or there is nothing to learn from it.
     """
     from foretell.data.checks import check_learnable
+    from foretell.data.label_hints import read_label_hints
     from foretell.data.split import make_split
     from foretell.data.survey import survey_examples
     from foretell.data.unlabelled import read_unlabelled
     from foretell.text.splitting import splitter
 
     arguments = reading.arguments()
-    examples = reading.read(data, part="train")
+    hints = None if more.label_hints is None else read_label_hints(more.label_hints, arguments)
+    if data is not None:
+        examples = reading.read(data, part="train")
+        check_learnable(examples, arguments)
+    elif hints is not None:
+        examples = hints
+    else:
+        raise SettingsError(
+            expected="DATA, texts with labels, or --label-hints FILE", found="neither", where="train labels"
+        )
     valid = None if more.valid is None else reading.read(more.valid, part="test")
-    check_learnable(examples, arguments)
     unlabelled: list[str] = []
     if more.unlabelled:
         unlabelled = read_unlabelled(more.unlabelled, text=reading.text, arguments=arguments)
@@ -120,6 +133,7 @@ def _read(data: str, more: Sources, reading: LabelledInput, settings: LabelsSett
         fraction=settings.fraction_for(len(examples)),
         seed=settings.seed,
         unlabelled=unlabelled,
+        hints=hints,
     )
     tokens = splitter(settings.tokens, lowercase=settings.lowercase)
     show_survey(survey_examples(examples, split, tokens=tokens))

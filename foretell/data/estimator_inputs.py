@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from foretell.data.examples import Examples, read_examples
 from foretell.data.frames import has_columns, has_part
+from foretell.data.label_hints import read_label_hints
 from foretell.data.unlabelled import labelled_rows, unlabelled_texts
 from foretell.errors import DataError
 
@@ -28,12 +29,14 @@ class EstimatorData:
         examples: the texts with a label; labels are strings.
         classes: the labels with their own type, sorted, [label].
         unlabelled: the texts without a label.
+        hints: words for the labels; None: none. The same as `examples`: no text has a label.
         notes: how rows without a label were recognised, one sentence each.
     """
 
     examples: Examples
     classes: npt.NDArray[Any]
     unlabelled: tuple[str, ...] = ()
+    hints: Examples | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -68,8 +71,21 @@ def estimator_data(x: object, y: object, sample_weight: object = None) -> Estima
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
 
 
-def training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None) -> EstimatorData:
-    """Return what `fit` was given as examples."""
+def training_data(
+    x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None, hints: Any = None
+) -> EstimatorData:
+    """Return what `fit` was given as examples; with hints and no label, the hints are the examples."""
+    data = _training_data(x, y, sample_weight, text, label)
+    if hints is None:
+        return data
+    words = read_label_hints(hints)
+    if len(data.examples):
+        return dataclasses.replace(data, hints=words)
+    names = list(hints) if isinstance(hints, Mapping) else words.labels
+    return dataclasses.replace(data, examples=words, classes=np.unique(_typed(names)), hints=words)
+
+
+def _training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None) -> EstimatorData:
     if y is not None:
         return estimator_data(x, y, sample_weight)
     if not isinstance(x, str | Path) and not has_columns(x):

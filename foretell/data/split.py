@@ -6,12 +6,13 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from foretell.data.checks import rare_label_notes
 from foretell.data.examples import Examples
+from foretell.data.label_hints import check_hinted_labels
 from foretell.errors import DataError
 
 _LABELS_SHOWN = 20
@@ -25,13 +26,20 @@ class Split:
         train: the training texts with their labels.
         valid: the validation texts with their labels; None: there are none.
         unlabelled: the texts without labels, none of them in `train` or `valid`.
+        hints: words for each label; None: there are none. The same as `train`: no text has a label.
         notes: what was removed, and what else is worth knowing; one sentence each.
     """
 
     train: Examples
     valid: Examples | None
     unlabelled: tuple[str, ...] = ()
+    hints: Examples | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_only_hints(self) -> bool:
+        """Whether no text has a label, so that the model learns from hints alone."""
+        return self.hints is self.train
 
 
 def make_split(
@@ -41,6 +49,7 @@ def make_split(
     fraction: float,
     seed: int,
     unlabelled: Iterable[str] = (),
+    hints: Examples | None = None,
 ) -> Split:
     """Split examples into training and validation texts; remove what would leak from one into the other.
 
@@ -55,19 +64,26 @@ def make_split(
         fraction: the share of `examples` to validate on without `valid`, from 0 (none) to below 1.
         seed: of the random choice without `valid`.
         unlabelled: texts without labels.
+        hints: words for labels; None: none. `examples` themselves: no text has a label.
 
     Raises:
-        DataError: `valid` has a label that the training texts lack, or leaves too little to train on.
+        DataError: `hints` are on a label that no text has.
+            `valid` has a label that the training texts lack, or leaves too little to train on.
     """
+    if hints is not None:
+        check_hinted_labels(hints, examples)
+        fraction = 0.0 if hints is examples else fraction
     if valid is None:
         split, keys = _stratified(examples, fraction, seed)
     else:
         split, keys = _given(examples, valid)
     texts = list(unlabelled)
+    if hints is examples and valid is None:
+        hints = split.train
     if not texts:
-        return split
+        return replace(split, hints=hints)
     kept, notes = _unlabelled(texts, labelled=keys, valid=split.valid)
-    return Split(train=split.train, valid=split.valid, unlabelled=kept, notes=(*split.notes, *notes))
+    return replace(split, unlabelled=kept, hints=hints, notes=(*split.notes, *notes))
 
 
 def text_key(text: str) -> bytes:

@@ -59,3 +59,31 @@ def test_texts_without_labels_and_a_language_model_can_be_given(run: Run, tmp_pa
     answer = run("train", "labels", "reviews.csv", *options, "--out", str(tmp_path / "m"))
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["unlabelled_texts"] == 20
+
+
+def test_without_labels_it_learns_from_hints(run: Run, tmp_path: Path) -> None:
+    hints, texts = tmp_path / "hints.csv", tmp_path / "texts.txt"
+    hints.write_text("label,text\npos,good great fine\nneg,bad awful dull\n")
+    texts.write_text("".join(f"a {word} film number {i}\n" for i in range(10) for word in ("great", "awful")))
+    options = ["--unlabelled", str(texts), "--out", str(tmp_path / "m")]
+    answer = run("train", "labels", "--label-hints", str(hints), *options)
+    assert answer.code == 0, answer.err
+    answer = run("classify", str(tmp_path / "m"), "a great film", "--format", "jsonl")
+    assert answer.code == 0, answer.err
+    assert "unevaluated" in answer.out
+
+
+def test_without_data_and_hints_it_says_what_is_missing(run: Run, tmp_path: Path) -> None:
+    answer = run("train", "labels", "--out", str(tmp_path / "m"))
+    assert answer.code == 2
+    assert "expected DATA, texts with labels, or --label-hints FILE, found neither" in answer.err
+
+
+def test_a_folder_without_an_encoder_is_no_teacher(run: Run, tmp_path: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("a fine film\n")
+    options = ["--unlabelled", str(more), "--teacher", str(tmp_path), "--out", str(tmp_path / "m")]
+    answer = run("train", "labels", "reviews.csv", *options)
+    assert answer.code != 0
+    assert "expected a folder with model.onnx and tokenizer.json, found no model.onnx" in answer.err
+    assert not (tmp_path / "m").exists()

@@ -22,7 +22,7 @@ from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.runtime.labels.explanation import ExplainedModel, Explanation, explain
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
-from foretell.runtime.labels.verdict import Lengths, Verdict, flags_of
+from foretell.runtime.labels.verdict import UNEVALUATED, Lengths, Verdict, flags_of
 from foretell.runtime.session import Threads, check_threads
 
 __all__ = ["LabelsRuntime", "Verdict"]
@@ -237,7 +237,8 @@ class LabelsRuntime:
     def _flags(self, ids: list[int], text: str, part: str) -> tuple[str, ...]:
         n_words = len(ids) - (self.tokenizer.start is not None)
         n_unknown = self.tokenizer.count_unknown(ids)
-        return flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
+        flags = flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
+        return (*flags, UNEVALUATED) if self.metrics.get("only_hints") else flags
 
 
 def _chunks(texts: Iterable[str], max_texts: int) -> Iterator[list[str]]:

@@ -11,6 +11,7 @@ EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"
 LONG = "far longer than any seen in training"
 SHORT = "far shorter than any seen in training"
+UNEVALUATED = "unevaluated"
 
 # A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
 _FAR = 2
@@ -30,7 +31,8 @@ class Verdict:
         reason: why there is no label, such as "below 0.8"; "" where there is one.
         flags: in what way the text differs from the training texts, which makes its answer less reliable:
             "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
-            (more than twice as long) or "far shorter ..." (less than half as long).
+            (more than twice as long) or "far shorter ..." (less than half as long). "unevaluated": the model
+            learned from label hints alone, so nobody knows how often it is right.
     """
 
     label: Any

@@ -3,7 +3,8 @@
 The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
 Word vectors from outside, where there are any, extend the embeddings. With a teacher there are two students
 besides: models of n-grams and of TF-IDF values, which learn from the labels and from what the teacher says of
-unlabelled texts.
+unlabelled texts. With hints on labels there are two models, of TF-IDF values and mean embeddings, that learn
+from the hints alone.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Candidate:
 
     Attributes:
         name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
-            "taught_" before it.
+            "taught_" before it, and of a model that learns from hints, with "hinted_".
         on: makes its `Fit` to some of the labelled texts.
         finished: makes the model for predictions of a fitted one.
         strengths: the penalties to choose among, as their inverse, ascending.
@@ -99,6 +100,21 @@ class LabelledTexts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HintTexts:
+    """Words for labels, as texts.
+
+    Attributes:
+        texts: as they are written.
+        tokenized: the same texts.
+        soft: float32 [hint, label], their labels as probabilities.
+    """
+
+    texts: Sequence[str]
+    tokenized: TokenizedTexts
+    soft: Soft
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Kind:
     """A kind of features of some texts: a `Candidate` that can learn from any targets.
 
@@ -127,9 +143,11 @@ class _Kind:
         """Return the model that learns from labels and from the teacher."""
         everyone = np.concatenate([weights, np.ones(teacher.n_taught)])
 
-        def on(rows: Rows) -> _StudentFit:
+        def on(rows: Rows) -> _LongerFit:
             learned = np.concatenate([soft, teacher.answers(rows)])
-            return _StudentFit(self.on(_longer(rows, teacher.n_taught, True), learned, everyone), teacher)
+            return _LongerFit(
+                self.on(_longer(rows, teacher.n_taught, True), learned, everyone), teacher.n_taught
+            )
 
         return Candidate(
             name=f"taught_{self.name}",
@@ -139,19 +157,33 @@ class _Kind:
             first=self.first if self.taught_strength is None else 0,
         )
 
+    def hinted(self, soft: Soft, hints: HintTexts) -> Candidate:
+        """Return the model that learns from hints alone, so that it is the same for every fold."""
+        n, more = len(soft), len(hints.texts)
+        learned, weights = np.concatenate([soft, hints.soft]), np.ones(n + more)
+
+        def on(rows: Rows) -> _LongerFit:
+            return _LongerFit(self.on(_longer(rows & False, more, True), learned, weights), more)
+
+        return Candidate(
+            name=f"hinted_{self.name}",
+            on=on,
+            finished=lambda fit, model: self.finished(fit.inner, model),
+        )
+
 
 @dataclass(frozen=True)
-class _StudentFit:
-    """A model on some of the labelled texts and all that the teacher labelled."""
+class _LongerFit:
+    """A model that has learned from other texts too, which follow the labelled ones."""
 
     inner: Any
-    teacher: Teacher
+    more: int
 
     def fit(self, strength: float, start: Any = None, check: Check = ignore) -> Any:
         return self.inner.fit(strength, start, check)
 
     def scores(self, model: Any, rows: Rows) -> Float32s:
-        scores: Float32s = self.inner.scores(model, _longer(rows, self.teacher.n_taught, False))
+        scores: Float32s = self.inner.scores(model, _longer(rows, self.more, False))
         return scores
 
 
@@ -163,6 +195,7 @@ def candidates(
     seed: int,
     vectors: OutsideVectors | None = None,
     teacher: Teacher | None = None,
+    hints: HintTexts | None = None,
 ) -> list[Candidate]:
     """Return the models that these texts can have.
 
@@ -173,13 +206,20 @@ def candidates(
         seed: of the decompositions' random start.
         vectors: word vectors from outside, or None.
         teacher: what students learn from, or None.
+        hints: words for labels, or None.
     """
     texts, tokenized, n_labels = labelled.texts, labelled.tokenized, labelled.soft.shape[1]
+    dense = _bases(labelled, size, n_labels, first=first, seed=seed, vectors=vectors, hints=hints)
     kinds = [
         *_sparse_kinds(texts, tokenized, size, n_labels),
-        *_dense_kinds(labelled, size, n_labels, first=first, seed=seed, vectors=vectors),
+        *(_of_basis(name, basis, basis.rows[: len(texts)], size) for name, basis in dense),
     ]
     found = [kind.candidate(labelled.soft, labelled.weights) for kind in kinds]
+    if hints is not None:
+        both = tokenized.followed_by(hints.tokenized)
+        sparse = _sparse_kinds([*texts, *hints.texts], both, size, n_labels)
+        means = [_of_basis(name, basis, basis.rows, size) for name, basis in dense if basis.is_mean]
+        found += [kind.hinted(labelled.soft, hints) for kind in (*sparse[1:], *means)]
     if teacher is not None and teacher.n_taught:
         both = tokenized.followed_by(teacher.tokenized)
         taught = _sparse_kinds([*texts, *teacher.texts], both, size, n_labels)
@@ -213,7 +253,7 @@ def _sparse_kinds(texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_
     return kinds
 
 
-def _dense_kinds(
+def _bases(
     labelled: LabelledTexts,
     size: int,
     n_labels: int,
@@ -221,9 +261,11 @@ def _dense_kinds(
     first: int,
     seed: int,
     vectors: OutsideVectors | None,
-) -> list[_Kind]:
-    """Return the features that are an SVD of TF-IDF values and mean embeddings."""
-    n, everything = len(labelled.texts), labelled.tokenized.followed_by(_bounded(labelled.unlabelled))
+    hints: HintTexts | None,
+) -> list[tuple[str, Basis]]:
+    """Return an SVD of TF-IDF values and mean embeddings, with rows of the labelled texts and the hints."""
+    known = labelled.tokenized if hints is None else labelled.tokenized.followed_by(hints.tokenized)
+    n, everything = len(known), known.followed_by(_bounded(labelled.unlabelled))
     max_ngrams = default_max_ngrams(n_labels)
     pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=max_ngrams)
     found: list[tuple[str, Basis | None]] = [("svd", svd_basis(pairs, n, seed))]
@@ -231,16 +273,16 @@ def _dense_kinds(
         found.append(("pooled", pooled_basis(everything, size, n, first=first, seed=seed)))
     else:
         found.append(("vectors", outside_basis(everything, vectors, n, first=first, seed=seed)))
-    return [_of_basis(name, basis, size) for name, basis in found if basis is not None]
+    return [(name, basis) for name, basis in found if basis is not None]
 
 
-def _of_basis(name: str, basis: Basis, size: int) -> _Kind:
+def _of_basis(name: str, basis: Basis, features: Float32s, size: int) -> _Kind:
     def finished(_: Any, model: Any) -> LinearModel | TfidfModel:
         return to_pooled(basis, model, size) if basis.is_mean else to_linear(basis, model, size, 2)
 
     return _Kind(
         name=name,
-        on=lambda rows, soft, weights: DenseFit(basis.rows, rows, soft, weights),
+        on=lambda rows, soft, weights: DenseFit(features, rows, soft, weights),
         finished=finished,
     )
 

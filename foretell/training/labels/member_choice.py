@@ -15,7 +15,7 @@ from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
-from foretell.training.labels.candidates import Candidate, Fit, LabelledTexts, Rows, candidates
+from foretell.training.labels.candidates import Candidate, Fit, HintTexts, LabelledTexts, Rows, candidates
 from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, ignore
@@ -37,6 +37,7 @@ def choose_members(
     settings: LabelsSettings,
     run: Run,
     teacher: Teacher | None = None,
+    hints: HintTexts | None = None,
     also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> list[Chosen]:
     """Choose the penalty of each member that these texts can have.
@@ -49,12 +50,19 @@ def choose_members(
         run: its latest checkpoint has the choice, or it is saved in a new one where it took long. Members
             for which the time limit leaves no time are left out.
         teacher: what students learn from, or None.
+        hints: words for labels, or None.
         also_saved: arrays of earlier steps that the checkpoint contains.
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
     found = candidates(
-        labelled, size, first=first, seed=settings.seed, vectors=tokens.vectors, teacher=teacher
+        labelled,
+        size,
+        first=first,
+        seed=settings.seed,
+        vectors=tokens.vectors,
+        teacher=teacher,
+        hints=hints,
     )
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:

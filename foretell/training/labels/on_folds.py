@@ -20,7 +20,7 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
-from foretell.training.labels.candidates import LabelledTexts
+from foretell.training.labels.candidates import HintTexts, LabelledTexts
 from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
@@ -39,6 +39,7 @@ from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
 _NETWORK = "folds/network"
+_ONLY_HINTS = {"only_hints": True, "measured_on": "label hints, while training"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +113,9 @@ def decide_on_folds(
         run.options.listener(Note(text=note))
     teacher = None if encoder is None else choose_teacher(encoder, labelled, split.unlabelled, folds, run)
     of_teacher = {} if teacher is None else saved_teacher(teacher)
-    chosen = choose_members(labelled, tokens, folds, settings, run, teacher, of_teacher)
+    chosen = choose_members(
+        labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher
+    )
     members = fit_members(labelled, chosen, folds, run.interrupt.check)
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
@@ -149,6 +152,7 @@ def decide_on_folds(
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),
+            **(_ONLY_HINTS if split.has_only_hints else {}),
         },
     )
 
@@ -171,6 +175,13 @@ def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledText
         weights=np.concatenate(weights),
         unlabelled=tokens.unlabelled,
     )
+
+
+def _hints(tokens: Tokens, split: Split) -> HintTexts | None:
+    if tokens.hints is None or split.hints is None:
+        return None
+    soft = one_hot(tokens.hints.targets, len(tokens.labels))
+    return HintTexts(texts=split.hints.texts, tokenized=tokens.hints.texts, soft=soft)
 
 
 def _network_on_folds(

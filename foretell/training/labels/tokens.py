@@ -83,6 +83,7 @@ class Tokens:
         all_texts: the training texts and then the unlabelled ones.
         valid: the validation texts, or None.
         vectors: word vectors from outside, or None.
+        hints: words for labels, or None.
     """
 
     tokenizer: Tokenizer
@@ -91,6 +92,7 @@ class Tokens:
     all_texts: TokenizedTexts
     valid: LabelledTokens | None
     vectors: OutsideVectors | None = None
+    hints: LabelledTokens | None = None
 
     @property
     def unlabelled(self) -> TokenizedTexts:
@@ -120,14 +122,22 @@ class Tokens:
 def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
     """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split."""
     labels = sorted(set(split.train.labels))
-    tokenizer, all_texts = tokenize([*split.train.texts, *split.unlabelled], settings)
+    given = None if split.has_only_hints else split.hints
+    n = len(split.train) + len(split.unlabelled)
+    more = () if given is None else given.texts
+    tokenizer, texts = tokenize([*split.train.texts, *split.unlabelled, *more], settings)
+    all_texts, hints = texts.part(0, n), None
+    if given is not None:
+        hints = LabelledTokens(texts=texts.part(n, len(texts)), targets=targets_of(given.labels, labels))
     train = LabelledTokens(
         texts=all_texts.part(0, len(split.train)),
         targets=targets_of(split.train.labels, labels),
         weights=_weights(split.train),
     )
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
-    return Tokens(tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid)
+    return Tokens(
+        tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid, hints=hints
+    )
 
 
 def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:

@@ -70,14 +70,17 @@ def train_labels(
     """
     if start is not None:
         settings = fitting_settings(settings, start)
-    check_learnable(split.train)
+    if not split.has_only_hints:
+        check_learnable(split.train)
     _check_unlabelled(split, settings)
     has_members = _has_members(split, settings)
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
+    _check_linear("label_hints", split.hints, settings)
     _check_teacher(teacher, split)
     if not has_members:
-        for name, given in (("word vectors", vectors), ("a teacher", teacher)):
+        unused = {"word vectors": vectors, "a teacher": teacher, "label hints": split.hints}
+        for name, given in unused.items():
             if given is not None:
                 options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
         vectors, teacher = None, None
@@ -181,5 +184,9 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
             yield from part.labels
             yield from map(repr, part.weights or ())
     yield from split.unlabelled
+    if split.hints is not None and not split.has_only_hints:
+        yield f"{len(split.hints)} hints"
+        yield from split.hints.texts
+        yield from split.hints.labels
     if start is not None:
         yield start.digest()
