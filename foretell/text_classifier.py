@@ -338,6 +338,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         text: str | None = None,
         label: str | None = None,
+        folds: int | None = None,
         by: Any = None,
         cost: Mapping[str, float] | None = None,
         positive: Any = None,
@@ -346,6 +347,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X, y, text, label: as for `fit`; of a DatasetDict or a named set, the test part.
+            folds: measure by cross-validation, for small data: train so many classifiers with this one's
+                parameters, each without a part of the texts, and measure each on its part. This one need not
+                be fitted, and stays as it is.
             by: the figures for each value of a column too: the name of a column of `X` without `y`, or a
                 value for each text, [text].
             cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`: adds the
@@ -356,7 +360,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             `texts`, `accuracy`, `macro_f1`, `labels` (precision, recall, f1 and support of each),
             `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of all these
             (95 %, by the bootstrap; `foretell.metrics.bootstrap`): what `foretell evaluate --json` prints.
-            With `by`, `slices`; with `cost`, `threshold`.
+            With `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -364,9 +368,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             UsageError: `cost` with other than two labels, or a positive label that the model lacks.
             SettingsError: a cost that is not above 0.
         """
-        check_is_fitted(self, "classes_")
+        if folds is None:
+            check_is_fitted(self, "classes_")
         costs = None if cost is None else costs_of(cost)
         examples, column = evaluation_data(X, y, text, label, by)
+        if folds is not None:
+            from foretell.cross_validation import cross_validate, folds_report
+
+            answers = cross_validate(examples, self._settings(), folds, preset=self.preset, by=column)
+            return folds_report(answers, costs=costs, positive=None if positive is None else str(positive))
         return evaluation_report(
             examples.labels,
             self._runtime.predict_proba(examples.texts),

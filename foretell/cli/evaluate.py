@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +18,10 @@ from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
-from foretell.cli.output import Format, Writer, listed
+from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
+from foretell.cli.tensorflow import load_tensorflow
+from foretell.config import LabelsSettings
 from foretell.errors import UsageError
 from foretell.text.utf8 import utf8_bytes
 
@@ -36,9 +39,11 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Breakdown:
-    """Figures of a model for labels beside those of all texts.
+    """What is measured of a model for labels, beside the figures of all texts.
 
     Attributes:
+        folds: Measure by cross-validation, for small data: train N models with the settings of MODEL, each
+            without a part of DATA, and measure each on its part. DATA may be what MODEL was trained on.
         by: Show the figures for each value of this column.
         cost: Choose the probability threshold at which mistakes cost least, for example fp=5,fn=1: what a
             false positive costs and what a false negative costs. Only for models with two labels.
@@ -46,6 +51,7 @@ class Breakdown:
             alphabetical order.
     """
 
+    folds: Annotated[int | None, Parameter(metavar="N")] = None
     by: Annotated[str | None, Parameter(metavar="COLUMN")] = None
     cost: Annotated[str | None, Parameter(metavar="fp=X,fn=Y")] = None
     positive: Annotated[str | None, Parameter(metavar="LABEL")] = None
@@ -100,7 +106,7 @@ def evaluate(
     if files.check(needs_out=False):
         if breakdown != WHOLE:
             raise UsageError(
-                expected="no --by and no --cost with --cluster",
+                expected="no --folds, --by or --cost with --cluster",
                 found="both",
                 where="cluster",
                 fix="evaluate without --cluster, or leave them out",
@@ -111,7 +117,7 @@ def evaluate(
     if opened.job == "words":
         if breakdown != WHOLE:
             raise UsageError(
-                expected="--by and --cost with a model for labels",
+                expected="--folds, --by and --cost with a model for labels",
                 found="a model for words",
                 where=model,
                 fix="leave them out",
@@ -196,11 +202,34 @@ def labels_report(
 
     examples, by = _examples(data, reading, breakdown.by)
     show_notes(examples.notes)
+    if breakdown.folds is not None:
+        return _folds_report(opened, examples, by, breakdown, costs)
     runtime = LabelsRuntime(opened)
     probabilities = predict(runtime, examples.texts)
     return evaluation_report(
         examples.labels, probabilities, runtime.labels, by=by, costs=costs, positive=breakdown.positive
     )
+
+
+def _folds_report(
+    opened: Model, examples: Examples, by: Column | None, breakdown: Breakdown, costs: Costs | None
+) -> Report:
+    load_tensorflow()
+    from foretell.cross_validation import cross_validate, folds_report
+
+    assert breakdown.folds is not None
+    assert isinstance(opened.settings, LabelsSettings)
+    began = time.monotonic()
+
+    def progress(done: int, of: int) -> None:
+        seconds = f", {time.monotonic() - began:.0f} s" if done else ""
+        note(f"{done} of {of} folds{seconds}")
+
+    answers = cross_validate(
+        examples, opened.settings, breakdown.folds, preset=opened.preset, by=by, progress=progress
+    )
+    show_notes(answers.notes)
+    return folds_report(answers, costs=costs, positive=breakdown.positive)
 
 
 def _examples(data: str, reading: LabelledInput, by: str | None) -> tuple[Examples, Column | None]:

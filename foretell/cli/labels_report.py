@@ -41,6 +41,7 @@ def labels_text(report: Report) -> str:
     """Return an evaluation report for people."""
     intervals = report.get("intervals", {})
     head = [
+        *([("measured on", report["measured_on"])] if "measured_on" in report else []),
         ("texts", report["texts"]),
         ("accuracy", percent(report["accuracy"]) + _between(intervals.get("accuracy"), percent)),
         ("macro F1", f"{report['macro_f1']:.4f}" + _between(intervals.get("macro_f1"))),

@@ -20,6 +20,9 @@ PREFIX = "FORETELL_"
 # Folders of the full data sets and of downloads: they are not the values of --data and --cache.
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
+# FORETELL_FOLDS is the setting of a training; here the flag asks for several trainings.
+_FLAG_ONLY = frozenset({("evaluate", "folds")})
+
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units.
@@ -30,6 +33,8 @@ def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCol
     old_names = _old_names(commands)
     for argument in _options(arguments):
         name = argument.name.lstrip("-")
+        if (" ".join(commands), name) in _FLAG_ONLY:
+            continue
         variables = [_variable(each) for each in (name, *old_names.get(name, ()))]
         there = next((each for each in variables if each in os.environ and each not in _RESERVED), None)
         if there is not None and not argument.tokens:

@@ -144,3 +144,16 @@ def test_options_that_do_not_fit_are_one_line(run: Run, options: str, code: int,
     if code:
         assert (answer.out, len(answer.err.splitlines()[-1:])) == ("", 1)
         assert message in answer.err.splitlines()[-1]
+
+
+def test_folds_are_models_that_have_not_seen_their_part(run: Run, tmp_path: Path) -> None:
+    trained = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"))
+    assert trained.code == 0, trained.err
+    answer = run("evaluate", str(tmp_path / "m"), "reviews.csv", "--folds", "2", "--format", "jsonl")
+    assert answer.code == 0, answer.err
+    report = json.loads(answer.out)
+    assert (report["folds"], report["texts"]) == (2, 40)
+    assert "2 of 2 folds" in answer.err
+    refused = run("evaluate", str(tmp_path / "m"), "reviews.csv", "--folds", "1")
+    assert refused.code == 2
+    assert "expected 2 folds or more, found 1" in refused.err

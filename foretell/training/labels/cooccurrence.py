@@ -27,7 +27,7 @@ MAX_CONTEXTS = 10_000
 _SMOOTHING = 0.75
 """Exponent of the contexts' counts: it lowers the weight of rare contexts, whose counts are noise."""
 
-_SPREAD = 0.3
+SPREAD = 0.3
 """Standard deviation of all values of the embeddings."""
 
 _WORDS_AT_ONCE = 1 << 22
@@ -72,7 +72,7 @@ def cooccurrence_embeddings(
     known = np.asarray(np.diff(matrix.indptr) > 0)
     embeddings[~known] = 0
     if known.any():
-        embeddings *= _SPREAD / max(float(embeddings[known].std()), 1e-9)
+        embeddings *= SPREAD / max(float(embeddings[known].std()), 1e-9)
     return embeddings, known
 
 

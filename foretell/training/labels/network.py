@@ -17,7 +17,7 @@ from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note
 from foretell.training.labels.batches import EncodedTexts, as_read
 from foretell.training.labels.compact import CompactNetwork
-from foretell.training.labels.cooccurrence import cooccurrence_embeddings
+from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
 from foretell.training.labels.pseudo_labels import MIN_TOKENS, PseudoLabels
 from foretell.training.labels.tokens import Tokens
@@ -191,18 +191,27 @@ def initialised_network(
 def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Listener) -> None:
     """Initialise the embeddings from co-occurrence statistics, where there are enough tokens for them.
 
-    Words that occur near no other word keep their random embedding.
+    Word vectors from outside, where there are any, take the last half of the dimensions. Words that occur
+    near no other word, and have no vector, keep their random embedding.
     """
     texts = tokens.all_texts
-    if len(texts.ids) < MIN_TOKENS:
-        return
     weights = network.get_layer("embedding").embeddings
     first, (size, width) = tokens.tokenizer.specials, weights.shape
-    embeddings, known = cooccurrence_embeddings(
-        texts.ids, texts.starts, first=first, size=size, width=width, seed=seed
-    )
-    weights.assign(np.where(known[:, None], embeddings, weights.numpy()))
-    listener(Note(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))
+    values = weights.numpy()
+    outside = None if tokens.vectors is None else tokens.vectors.reduced(texts, size, width // 2)
+    own = width if outside is None else width - outside.shape[1]
+    if len(texts.ids) >= MIN_TOKENS:
+        embeddings, known = cooccurrence_embeddings(
+            texts.ids, texts.starts, first=first, size=size, width=own, seed=seed
+        )
+        values[:, :own] = np.where(known[:, None], embeddings, values[:, :own])
+        listener(Note(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))
+    if outside is not None and tokens.vectors is not None:
+        known = tokens.vectors.known[:size]
+        scaled = SPREAD / max(float(outside[known].std()), 1e-9) * outside
+        values[:, own:] = np.where(known[:, None], scaled, values[:, own:])
+        listener(Note(text=f"{known.sum():,} embeddings initialised from word vectors"))
+    weights.assign(values)
 
 
 def _report_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Listener) -> None:

@@ -60,6 +60,18 @@ class OutsideVectors:
         unit: Float32s = (centred / np.maximum(lengths, _NEGLIGIBLE)).astype(np.float32)
         return unit
 
+    def reduced(self, texts: TokenizedTexts, size: int, width: int) -> Float32s:
+        """Return the centred vectors of the ids below `size` in fewer dimensions, float32 [id, dimension].
+
+        Of vectors with more than `width` dimensions they are the first `width` principal components.
+        """
+        rows = self.centred(texts)[:size]
+        if rows.shape[1] <= width:
+            return rows
+        _, directions = np.linalg.eigh(rows.T @ rows)
+        result: Float32s = (rows @ directions[:, : -width - 1 : -1]).astype(np.float32)
+        return result
+
     def frequency_weights(self, texts: TokenizedTexts) -> Float32s | None:
         """Return how much each word counts in a mean, float32 [id]: little where it is frequent in general.
 

@@ -169,3 +169,28 @@ def test_vectors_of_another_language_and_missing_ones_are_refused(tmp_path: Path
         tokens_with(path)
     with pytest.raises(DataError, match="missing"):
         digest_of(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize("width", [8, 4])
+def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
+    pytest.importorskip("tensorflow")
+    from foretell.networks.labels import labels_network
+    from foretell.training.labels.network import initialise_embeddings
+
+    tokens = tokens_with(vectors)
+    size = tokens.tokenizer.size - 20  # the words of the texts
+    network = labels_network(with_changes(SETTINGS, {"embedding_size": width}), size, 2)
+    weights = network.get_layer("embedding").embeddings
+    before = weights.numpy()
+    initialise_embeddings(network, tokens, 1, lambda _: None)
+    after, half = weights.numpy(), width // 2
+    np.testing.assert_array_equal(after[:, :half], before[:, :half])
+    assert tokens.vectors is not None
+    known = tokens.vectors.known[:size]
+    np.testing.assert_array_equal(after[~known], before[~known])
+    # The vectors of a kind of words are similar: in two of their four principal components too.
+    unit = after[:, half:] / np.linalg.norm(after[:, half:], axis=1, keepdims=True)
+    ids = {word: tokens.tokenizer.id(word) for word in (*GOOD[:10], *BAD[:10])}
+    of_kind = [np.mean([unit[ids[word]] for word in words[:10]], axis=0) for words in (GOOD, BAD)]
+    assert all(unit[ids[word]] @ of_kind[0] > unit[ids[word]] @ of_kind[1] for word in GOOD[:10])
+    assert all(unit[ids[word]] @ of_kind[1] > unit[ids[word]] @ of_kind[0] for word in BAD[:10])

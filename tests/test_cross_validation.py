@@ -1,0 +1,87 @@
+"""Cross-validation: every text is answered by a model that has not seen it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from foretell import TextClassifier, cross_validation
+from foretell.config import LABELS_PRESETS, with_changes
+from foretell.cross_validation import cross_validate, folds_report
+from foretell.data.examples import Examples
+from foretell.data.slices import Column
+from foretell.errors import DataError, SettingsError
+from foretell.runtime.labels.classifier import LabelsRuntime
+
+SIZES: dict[str, Any] = {
+    "units": 4, "embedding_size": 4, "batch_size": 8, "folds": 0, "epochs": 1, "min_steps": 1,
+}  # fmt: skip
+SETTINGS = with_changes(LABELS_PRESETS["base"], SIZES)
+
+
+def examples(n: int = 30) -> Examples:
+    """Texts whose words show the label, the first two of them equal but for case."""
+    texts = [f"{('dull bad', 'good fine')[i % 2]} film {i}" for i in range(n)]
+    texts[2] = texts[0].upper()
+    return Examples(texts, [("neg", "pos")[i % 2] for i in range(n)], name="made up")
+
+
+def test_no_model_has_seen_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[str]] = []
+    answered: list[set[str]] = []
+    train, predict = cross_validation.train_labels, LabelsRuntime.predict_proba
+
+    def spied_train(split: Any, *given: Any) -> Any:
+        parts = [split.train, *([] if split.valid is None else [split.valid])]
+        seen.append({text.casefold() for part in parts for text in part.texts})
+        return train(split, *given)
+
+    def spied_predict(self: LabelsRuntime, texts: list[str]) -> Any:
+        answered.append({text.casefold() for text in texts})
+        return predict(self, texts)
+
+    monkeypatch.setattr(cross_validation, "train_labels", spied_train)
+    monkeypatch.setattr(LabelsRuntime, "predict_proba", spied_predict)
+    done: list[tuple[int, int]] = []
+    by = Column("length", ["a", "b", "c"] * 10)
+    answers = cross_validate(examples(), SETTINGS, 2, by=by, progress=lambda *at: done.append(at))
+    assert done == [(0, 2), (1, 2), (2, 2)]
+    assert all(not one & other for one, other in zip(seen, answered, strict=True))
+    assert answered[0] | answered[1] == {text.casefold() for text in examples().texts}
+    assert answers.labels == examples().labels
+    assert answers.by == by
+    np.testing.assert_allclose(answers.probabilities.sum(axis=1), 1, atol=1e-5)
+    report = folds_report(answers)
+    assert report["texts"] == 30
+    assert report["folds"] == 2
+    assert report["accuracy"] > 0.9
+    assert [row["texts"] for row in report["slices"]["values"]] == [10, 10, 10]
+
+
+def test_a_label_with_one_text_gets_no_answer() -> None:
+    given = examples()
+    given.labels[5] = "odd"
+    answers = cross_validate(given, SETTINGS, 2)
+    assert answers.names == ["neg", "odd", "pos"]
+    assert len(answers.labels) == 29
+    assert "odd" not in answers.labels
+    assert any("never held out" in note for note in answers.notes)
+
+
+def test_what_cannot_be_divided_is_refused() -> None:
+    with pytest.raises(SettingsError, match="folds: expected 2 folds or more, found 1"):
+        cross_validate(examples(), SETTINGS, 1)
+    with pytest.raises(DataError, match="two labels or more"):
+        cross_validate(Examples(["a", "b"], ["x", "x"]), SETTINGS, 2)
+
+
+def test_an_estimator_need_not_be_fitted_and_stays_as_it_is() -> None:
+    given = examples()
+    estimator = TextClassifier(preset="base", verbose=False, **SIZES)
+    report = estimator.evaluate(given.texts, given.labels, folds=2)
+    assert report["measured_on"] == "answers of 2 models, each to the texts that it was trained without"
+    assert not hasattr(estimator, "classes_")
