@@ -9,7 +9,7 @@ from the hints alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -196,8 +196,9 @@ def candidates(
     vectors: OutsideVectors | None = None,
     teacher: Teacher | None = None,
     hints: HintTexts | None = None,
-) -> list[Candidate]:
-    """Return the models that these texts can have.
+    max_tokens: int = MAX_TOKENS,
+) -> Iterator[Candidate]:
+    """Yield the models that these texts can have; the features of each are counted when it is asked for.
 
     Args:
         labelled: the texts.
@@ -207,73 +208,71 @@ def candidates(
         vectors: word vectors from outside, or None.
         teacher: what students learn from, or None.
         hints: words for labels, or None.
+        max_tokens: unlabelled tokens that the dense features are made of.
     """
-    texts, tokenized, n_labels = labelled.texts, labelled.tokenized, labelled.soft.shape[1]
-    dense = _bases(labelled, size, n_labels, first=first, seed=seed, vectors=vectors, hints=hints)
-    kinds = [
-        *_sparse_kinds(texts, tokenized, size, n_labels),
-        *(_of_basis(name, basis, basis.rows[: len(texts)], size) for name, basis in dense),
-    ]
-    found = [kind.candidate(labelled.soft, labelled.weights) for kind in kinds]
-    if hints is not None:
-        both = tokenized.followed_by(hints.tokenized)
-        sparse = _sparse_kinds([*texts, *hints.texts], both, size, n_labels)
-        means = [_of_basis(name, basis, basis.rows, size) for name, basis in dense if basis.is_mean]
-        found += [kind.hinted(labelled.soft, hints) for kind in (*sparse[1:], *means)]
+    soft, weights, n_labels = labelled.soft, labelled.weights, labelled.soft.shape[1]
+    texts, tokenized, n = labelled.texts, labelled.tokenized, len(labelled.texts)
+    for kind in _sparse_kinds(texts, tokenized, size, n_labels):
+        yield kind.candidate(soft, weights)
     if teacher is not None and teacher.n_taught:
         both = tokenized.followed_by(teacher.tokenized)
-        taught = _sparse_kinds([*texts, *teacher.texts], both, size, n_labels)
-        found += [kind.student(labelled.soft, labelled.weights, teacher) for kind in taught]
-    return found
+        for kind in _sparse_kinds([*texts, *teacher.texts], both, size, n_labels):
+            yield kind.student(soft, weights, teacher)
+    known = tokenized if hints is None else tokenized.followed_by(hints.tokenized)
+    everything = known.followed_by(_bounded(labelled.unlabelled, max_tokens))
+    dense = _bases(everything, len(known), size, n_labels, first=first, seed=seed, vectors=vectors)
+    for name, basis in dense:
+        yield _of_basis(name, basis, basis.rows[:n], size).candidate(soft, weights)
+        if hints is not None and basis.is_mean:
+            yield _of_basis(name, basis, basis.rows, size).hinted(soft, hints)
+    if hints is not None:
+        for kind in _sparse_kinds([*texts, *hints.texts], known, size, n_labels):
+            if kind.name == "tfidf":
+                yield kind.hinted(soft, hints)
 
 
-def _sparse_kinds(texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int) -> list[_Kind]:
-    """Return the features that are n-grams and TF-IDF values."""
+def _sparse_kinds(
+    texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int
+) -> Iterator[_Kind]:
+    """Yield the features that are n-grams and TF-IDF values."""
     counted = count_ngrams(tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels))
-    kinds = [
-        _Kind(
-            name="ngrams",
-            on=lambda rows, soft, weights: NgramFit(counted, rows, soft, weights),
-            finished=lambda _, model: model,
-            strengths=_NGRAM_STRENGTHS,
-            first=2,
-            taught_strength=1.0,
-        )
-    ]
+    yield _Kind(
+        name="ngrams",
+        on=lambda rows, soft, weights: NgramFit(counted, rows, soft, weights),
+        finished=lambda _, model: model,
+        strengths=_NGRAM_STRENGTHS,
+        first=2,
+        taught_strength=1.0,
+    )
     if sum(map(len, texts)) <= MAX_CHARACTERS:
         features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
-        kinds.append(
-            _Kind(
-                name="tfidf",
-                on=lambda rows, soft, weights: TfidfFit(features, rows, soft, weights),
-                finished=lambda fit, model: fit.to_tfidf(model),
-                taught_strength=10.0,
-            )
+        yield _Kind(
+            name="tfidf",
+            on=lambda rows, soft, weights: TfidfFit(features, rows, soft, weights),
+            finished=lambda fit, model: fit.to_tfidf(model),
+            taught_strength=10.0,
         )
-    return kinds
 
 
 def _bases(
-    labelled: LabelledTexts,
+    everything: TokenizedTexts,
+    n_rows: int,
     size: int,
     n_labels: int,
     *,
     first: int,
     seed: int,
     vectors: OutsideVectors | None,
-    hints: HintTexts | None,
-) -> list[tuple[str, Basis]]:
-    """Return an SVD of TF-IDF values and mean embeddings, with rows of the labelled texts and the hints."""
-    known = labelled.tokenized if hints is None else labelled.tokenized.followed_by(hints.tokenized)
-    n, everything = len(known), known.followed_by(_bounded(labelled.unlabelled))
+) -> Iterator[tuple[str, Basis]]:
+    """Yield an SVD of TF-IDF values and mean embeddings, with rows of the first texts."""
     max_ngrams = default_max_ngrams(n_labels)
     pairs = count_ngrams(everything.ids, everything.starts, size, longest=2, max_ngrams=max_ngrams)
-    found: list[tuple[str, Basis | None]] = [("svd", svd_basis(pairs, n, seed))]
-    if vectors is None:
-        found.append(("pooled", pooled_basis(everything, size, n, first=first, seed=seed)))
-    else:
-        found.append(("vectors", outside_basis(everything, vectors, n, first=first, seed=seed)))
-    return [(name, basis) for name, basis in found if basis is not None]
+    if (svd := svd_basis(pairs, n_rows, seed)) is not None:
+        yield "svd", svd
+    if vectors is not None:
+        yield "vectors", outside_basis(everything, vectors, n_rows, first=first, seed=seed)
+    elif (pooled := pooled_basis(everything, size, n_rows, first=first, seed=seed)) is not None:
+        yield "pooled", pooled
 
 
 def _of_basis(name: str, basis: Basis, features: Float32s, size: int) -> _Kind:
@@ -287,9 +286,9 @@ def _of_basis(name: str, basis: Basis, features: Float32s, size: int) -> _Kind:
     )
 
 
-def _bounded(texts: TokenizedTexts) -> TokenizedTexts:
-    """Return the first texts, `MAX_TOKENS` tokens at most."""
-    return texts.part(0, int(np.searchsorted(texts.starts, MAX_TOKENS, side="right")) - 1)
+def _bounded(texts: TokenizedTexts, max_tokens: int) -> TokenizedTexts:
+    """Return the first texts, `max_tokens` tokens at most."""
+    return texts.part(0, int(np.searchsorted(texts.starts, max_tokens, side="right")) - 1)
 
 
 def _longer(rows: Rows, more: int, value: bool) -> Rows:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
-from foretell.training.budget import SECONDS_TO_WRITE
+from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.events import Note
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
 from foretell.training.labels.compact import CompactNetwork, compact_network
@@ -35,7 +35,10 @@ Batches of 64 take twice the time for the same accuracy (docs/experiments.md).
 """
 
 _MARGIN = 1.25
-"""Safety factor on the duration of the fold before: other programs may run on the machine too."""
+"""Safety factor on the pace: other programs may run on the machine too."""
+
+_UNTYPICAL = 2
+"""The first steps compile functions; they do not count for the pace."""
 
 
 def fixed_schedule(settings: LabelsSettings) -> LabelsSettings:
@@ -82,25 +85,36 @@ def fold_probabilities(
     result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
     predict = make_predictor(network.model, _texts(tokens.train, None, tokens, settings).length)
     for fold, (rows, held) in enumerate(folds):
-        began = time.monotonic()
         network.restart()
-        _train(network.model, network.renumbered(_texts(tokens.train, rows, tokens, settings)), settings)
-        answered = network.renumbered(_texts(tokens.train, held, tokens, settings))
-        result[held] = predict(answered, settings.batch_size)
-        seconds = _MARGIN * (time.monotonic() - began) * (folds.count - fold)
-        if run.budget.left() < seconds + SECONDS_TO_WRITE:
+        train = network.renumbered(_texts(tokens.train, rows, tokens, settings))
+        # The other folds, and the network of all texts.
+        if not _train(network.model, train, settings, run.budget, after=folds.count - fold):
             text = "the time limit is too short for out-of-fold predictions of the network: it is left out"
             run.options.listener(Note(text=text))
             network.restart()
             return None
+        answered = network.renumbered(_texts(tokens.train, held, tokens, settings))
+        result[held] = predict(answered, settings.batch_size)
     network.restart()
     return result
 
 
-def _train(network: Any, texts: EncodedTexts, settings: LabelsSettings) -> None:
+def _train(
+    network: Any, texts: EncodedTexts, settings: LabelsSettings, budget: Budget, *, after: int
+) -> bool:
     """Train a compiled network from its first step to its last, all epochs in one call of `fit`.
 
     Each call makes the input pipeline anew, which takes longer than an epoch of few texts.
+
+    Args:
+        network: the network.
+        texts: to train on.
+        settings: the network and its schedule.
+        budget: training ends at once when this one and `after` others would not fit.
+        after: how many networks are trained after this one.
+
+    Returns:
+        Whether training came to its end.
     """
     import keras
 
@@ -111,13 +125,28 @@ def _train(network: Any, texts: EncodedTexts, settings: LabelsSettings) -> None:
     order = np.concatenate(orders)
     steps = math.ceil(len(order) / settings.batch_size)
 
-    class Rate(keras.callbacks.Callback):  # type: ignore[misc]
+    class Follow(keras.callbacks.Callback):  # type: ignore[misc]
+        began, fits = 0.0, True
+
         def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
             del logs
             self.model.optimizer.learning_rate = learning_rate(batch, steps, settings.learning_rate)
+            if batch == _UNTYPICAL:
+                self.began = time.monotonic()
 
+        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+            del logs
+            if batch < 2 * _UNTYPICAL:
+                return
+            pace = (time.monotonic() - self.began) / (batch + 1 - _UNTYPICAL)
+            seconds = _MARGIN * pace * (steps - batch - 1 + after * steps)
+            if budget.left() < seconds + SECONDS_TO_WRITE:
+                self.fits, self.model.stop_training = False, True
+
+    follow = Follow()
     data = batches(texts, order, settings.batch_size)
-    network.fit(data, shuffle=False, verbose=0, callbacks=[Rate()])
+    network.fit(data, shuffle=False, verbose=0, callbacks=[follow])
+    return follow.fits
 
 
 def _texts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,15 @@ from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
-from foretell.training.labels.candidates import Candidate, Fit, HintTexts, LabelledTexts, Rows, candidates
+from foretell.training.labels.candidates import (
+    MAX_TOKENS,
+    Candidate,
+    Fit,
+    HintTexts,
+    LabelledTexts,
+    Rows,
+    candidates,
+)
 from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, ignore
@@ -28,6 +36,9 @@ _PREFIX, _STRENGTHS = "folds/logs/", "folds/strengths"
 
 _MAX_TIME_SHARE = 1 / 3
 """The part of the remaining time after which no further member is begun."""
+
+_TOKENS_PER_MINUTE = 300_000
+"""Unlabelled tokens of the dense features for each minute of a time limit: three seconds, two processors."""
 
 
 def choose_members(
@@ -63,20 +74,28 @@ def choose_members(
         vectors=tokens.vectors,
         teacher=teacher,
         hints=hints,
+        max_tokens=_max_tokens(settings.minutes),
     )
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
     chosen: list[Chosen] = []
-    for candidate in found:
-        if chosen and time.monotonic() - began > _MAX_TIME_SHARE * left:
-            text = f"the time limit leaves no time for the linear model '{candidate.name}'"
-            run.options.listener(Note(text=text))
-            continue
+    while time.monotonic() - began <= _MAX_TIME_SHARE * left or not chosen:
+        candidate = next(found, None)
+        if candidate is None:
+            break
         chosen.append(choose(candidate, labelled, folds, run.interrupt.check))
+    else:
+        names = ", ".join(each.candidate.name for each in chosen)
+        run.options.listener(Note(text=f"the time limit ended the choice of linear models after {names}"))
     if run.checkpoints.due():
         run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
+
+
+def _max_tokens(minutes: float) -> int:
+    """Return how many unlabelled tokens the dense features may be made of; a resumed training has as many."""
+    return min(MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else MAX_TOKENS
 
 
 def saved(chosen: Sequence[Chosen]) -> dict[str, npt.NDArray[Any]]:
@@ -85,7 +104,7 @@ def saved(chosen: Sequence[Chosen]) -> dict[str, npt.NDArray[Any]]:
     return {**arrays, _STRENGTHS: np.array([each.strength for each in chosen])}
 
 
-def _restored(found: Sequence[Candidate], arrays: dict[str, npt.NDArray[Any]]) -> list[Chosen]:
+def _restored(found: Iterable[Candidate], arrays: dict[str, npt.NDArray[Any]]) -> list[Chosen]:
     there = [candidate for candidate in found if _PREFIX + candidate.name in arrays]
     return [
         Chosen(candidate=candidate, strength=strength, logs=arrays[_PREFIX + candidate.name])

@@ -132,7 +132,7 @@ class Answers:
             return self._known[key]
 
 
-def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], run: Run) -> Embedded:
+def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], run: Run) -> Embedded | None:
     """Return the embeddings of all labelled texts, and of as many unlabelled ones as the time limit allows.
 
     Args:
@@ -141,6 +141,9 @@ def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], 
         unlabelled: the others, of which the first `MAX_TAUGHT` are used at most.
         run: the training in progress; its latest checkpoint has the embeddings, or they are saved in a new
             one where they took long.
+
+    Returns:
+        The embeddings; None where the time limit leaves no time for all labelled texts.
     """
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _LABELLED in checkpoint.arrays:
@@ -154,7 +157,12 @@ def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], 
     texts = [*labelled, *unlabelled[:MAX_TAUGHT]]
     parts, split_texts = [np.zeros((0, encoder.dimension), np.float32)], 0
     for first in range(0, len(texts), _CHUNK):
-        if first >= len(labelled) and time.monotonic() - began > seconds:
+        if first and time.monotonic() - began > seconds:
+            if first < len(labelled):
+                run.options.listener(
+                    Note(text="the time limit leaves no time for the teacher: it is left out")
+                )
+                return None
             text = f"the time limit leaves the teacher time for {first - len(labelled):,} unlabelled texts"
             run.options.listener(Note(text=text))
             break

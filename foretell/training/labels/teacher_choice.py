@@ -28,8 +28,8 @@ _OTHER_KIND = 0.1
 
 def choose_teacher(
     encoder: Encoder, labelled: LabelledTexts, unlabelled: Sequence[str], folds: Folds, run: Run
-) -> Teacher:
-    """Return the teacher that an encoder becomes.
+) -> Teacher | None:
+    """Return the teacher that an encoder becomes; None where the time limit leaves no time for it.
 
     Args:
         encoder: the encoder.
@@ -51,6 +51,8 @@ def choose_teacher(
     text = f"the teacher ({encoder.name}) reads {len(labelled.texts):,} labelled and {n_taught:,} other texts"
     run.options.listener(Note(text=text))
     embedded = embed(encoder, labelled.texts, unlabelled, run)
+    if embedded is None:
+        return None
     candidate = Candidate(
         name="teacher",
         on=lambda rows: DenseFit(embedded.labelled, rows, labelled.soft, labelled.weights),

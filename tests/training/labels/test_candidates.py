@@ -12,11 +12,10 @@ from tests.training.labels.few import few_texts
 def test_long_texts_have_no_tfidf_member(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_CHARACTERS", 100)
     labelled, tokenizer = few_texts()
-    found = candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1)
+    found = list(candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1))
     assert [each.name for each in found] == ["ngrams", "svd", "pooled"]
 
 
-def test_unlabelled_texts_of_the_bases_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlabelled_texts_of_the_bases_are_bounded() -> None:
     labelled, _ = few_texts()
-    monkeypatch.setattr(module, "MAX_TOKENS", 20)
-    assert len(module._bounded(labelled.unlabelled)) == 2
+    assert len(module._bounded(labelled.unlabelled, 20)) == 2

@@ -18,7 +18,7 @@ from tests.training.labels.few import few_texts
 def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     labelled, tokenizer = few_texts(n_labels=n_labels)
     folds = make_folds(labelled.texts, labelled.targets, 5, seed=1)
-    found = candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1)
+    found = list(candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1))
     assert [each.name for each in found] == ["ngrams", "tfidf", "svd", "pooled"]
     chosen = [choose(each, labelled, folds) for each in found]
     members = fit_members(labelled, chosen, folds)
@@ -54,7 +54,7 @@ def test_out_of_fold_answers_do_not_know_their_labels() -> None:
     )
     by_chance.soft[np.arange(60), by_chance.targets] = 1
     folds = make_folds(by_chance.texts, by_chance.targets, 5, seed=1)
-    found = candidates(by_chance, tokenizer.size, first=tokenizer.specials, seed=1)
+    found = list(candidates(by_chance, tokenizer.size, first=tokenizer.specials, seed=1))
     members = fit_members(by_chance, [choose(each, by_chance, folds) for each in found], folds)
     assert members.figures["linear_log_loss"] > 0.6
     assert members.figures["linear_accuracy"] < 0.75

@@ -146,22 +146,24 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     np.testing.assert_array_equal(first.linear.weights, second.linear.weights)
 
 
-def test_without_time_it_labels_no_text(
-    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("chunk", "texts"), [(20, None), (40, 4)])
+def test_the_time_limit_leaves_texts_or_the_teacher_out(
+    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, texts: int | None
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_TIME_SHARE", -1.0)
-    monkeypatch.setattr(module, "_CHUNK", 20)
     notes: list[str] = []
+    listener = lambda event: notes.append(event.text) if isinstance(event, Note) else None  # noqa: E731
+    out = tmp_path / "run"
     settings = with_changes(SETTINGS, {"folds": 2, "minutes": 5.0})
-    model = train_taught(
-        tmp_path / "m",
-        encoder,
-        settings=settings,
-        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
-    )
-    # The second chunk begins among the labelled texts, the third one after them.
-    assert model.metrics["teacher"]["texts"] == 4
-    assert "the time limit leaves the teacher time for 4 unlabelled texts" in notes
+    monkeypatch.setattr(module, "_CHUNK", chunk)
+    monkeypatch.setattr(module, "_MAX_TIME_SHARE", 1e-9)
+    model = train_taught(out, encoder, settings=settings, listener=listener)
+    # The first chunk is encoded in any case. There are 36 labelled texts.
+    if texts is None:
+        assert "teacher" not in model.metrics
+        assert "the time limit leaves no time for the teacher: it is left out" in notes
+    else:
+        assert model.metrics["teacher"]["texts"] == texts
+        assert f"the time limit leaves the teacher time for {texts} unlabelled texts" in notes
 
 
 def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_path: Path) -> None:
