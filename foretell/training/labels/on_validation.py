@@ -12,6 +12,7 @@ from foretell.training.labels.outcome import Outcome
 from foretell.training.labels.pseudo_labels import make_pseudo_labels
 from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import LanguageModelWeights
+from foretell.training.labels.unlabelled_in_time import unlabelled_in_time
 from foretell.training.run import Run
 
 
@@ -28,6 +29,7 @@ def decide_on_validation(
         start: a language model that the network starts from, or None.
     """
     linear = fit_linear(tokens, split, settings, run.options)
+    tokens = unlabelled_in_time(tokens, linear, settings, run)
     pseudo = make_pseudo_labels(tokens, linear, settings, run)
     network = train_network(
         tokens,

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
+from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ensemble_fit import fit_ensemble
 from foretell.training.labels.linear import (
@@ -29,7 +30,7 @@ from foretell.training.labels.linear import (
     measure,
 )
 from foretell.training.labels.tokens import Soft, Tokens
-from foretell.training.labels.vector_labels import label_by_vectors, unfinished_round
+from foretell.training.labels.vector_labels import label_by_vectors, texts_of_round, unfinished_round
 from foretell.training.run import Run
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -92,6 +93,18 @@ def make_pseudo_labels(
         pseudo = _with_vectors(tokens, pseudo.linear, run, seed=settings.seed, seconds=seconds)
     run.checkpoints.save(0, pseudo.to_arrays(), {})
     return pseudo
+
+
+def texts_in(checkpoint: Checkpoint, n_valid: int) -> int | None:
+    """Return how many training and unlabelled texts the pseudo-labels of a checkpoint are of; None: no such.
+
+    Args:
+        checkpoint: of the run.
+        n_valid: number of validation texts, which the first round of text vectors includes.
+    """
+    if _SOFT in checkpoint.arrays:
+        return len(checkpoint.arrays[_SOFT])
+    return texts_of_round(checkpoint, n_valid)
 
 
 def _by_linear(tokens: Tokens, model: LinearModel) -> PseudoLabels:

@@ -120,6 +120,14 @@ def unfinished_round(run: Run) -> Checkpoint | None:
     return checkpoint if checkpoint is not None and "passes" in checkpoint.state else None
 
 
+def texts_of_round(checkpoint: Checkpoint, n_valid: int) -> int | None:
+    """Return how many training and unlabelled texts an unfinished round is of; None: there is none."""
+    vectors = checkpoint.arrays.get(f"{_PREFIX}texts")
+    if vectors is None:
+        return None
+    return len(vectors) - (n_valid if _SOFT not in checkpoint.arrays else 0)
+
+
 def _count(tokens: Tokens, ids: npt.NDArray[np.int32], starts: npt.NDArray[np.int64]) -> CountedTexts:
     max_ngrams = min(_MAX_NGRAMS, default_max_ngrams(len(tokens.labels)))
     return count_ngrams(ids, starts, tokens.tokenizer.size, min_texts=_MIN_TEXTS, max_ngrams=max_ngrams)
