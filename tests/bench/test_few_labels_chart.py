@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from bench.few_labels_chart import bars, means
 
@@ -22,7 +22,7 @@ def test_a_bar_is_the_mean_of_the_sets_that_all_have() -> None:
     ]
     found = means(lines, "300", ["TREC", "MR"])
     assert found == {"foretell": 0.7, "fastText": 0.7}
-    svg = ElementTree.fromstring(bars(found, "300"))
+    svg = ET.fromstring(bars(found, "300"))
     rows = svg.findall("{http://www.w3.org/2000/svg}rect")
     assert [each.get("class") for each in rows] == ["ours", "theirs"]
     assert len({each.get("width") for each in rows}) == 1
