@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.ngrams.cache import HALF, NONE, PENDING, ContinuousCache, probabilities
@@ -75,6 +75,7 @@ def test_scores_and_distributions_agree() -> None:
         assert logs[place] == pytest.approx(each[words[place]], rel=1e-6)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 40), st.integers(1, 12), st.floats(0, 3), st.floats(0, 0.95), st.integers(0, 1000))
 def test_the_scores_of_all_words_in_a_place_are_the_definitions_and_sum_to_1(
     before: int, size: int, theta: float, weight: float, seed: int
