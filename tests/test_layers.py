@@ -44,6 +44,7 @@ LIGHT = (
     "foretell.runtime.labels.variants",
     "foretell.comparison",
     "foretell.surveying.survey",
+    "foretell.adaptation.dynamic_evaluation",
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",

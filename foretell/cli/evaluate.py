@@ -17,7 +17,7 @@ from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import open_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
 from foretell.cli.tensorflow import load_tensorflow
@@ -91,6 +91,7 @@ def evaluate(
     breakdown: Breakdown = WHOLE,
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
+    dynamic: Switch = False,
     output: Output = AS_TEXT,
     files: ClusterOptions = NO_CLUSTER,
 ) -> int:
@@ -101,15 +102,17 @@ def evaluate(
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
         cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
             most texts): a continuous cache. Only for models for words, except those of the preset article.
+        dynamic: Let the network learn from the text while it is scored (dynamic evaluation). Takes 1 to 4 ms
+            a word and needs foretell[train]; the model stays as it is. For the same models as --cache.
     """
     costs = breakdown.costs()
     if files.check(needs_out=False):
-        if breakdown != WHOLE:
+        if breakdown != WHOLE or dynamic:
             raise UsageError(
-                expected="no --folds, --by or --cost with --cluster",
-                found="both",
+                expected="no --folds, --by, --cost or --dynamic with --cluster",
+                found="one of them",
                 where="cluster",
-                fix="evaluate without --cluster, or leave them out",
+                fix="evaluate without --cluster, or leave it out",
             )
         return _on_cluster(model, data, reading, cache, output, files)
     opened = open_model(model)
@@ -122,13 +125,13 @@ def evaluate(
                 where=model,
                 fix="leave them out",
             )
-        report = words_report(opened, data, reading, cache=cache)
+        report = words_report(opened, data, reading, cache=cache, dynamic=dynamic)
         write_words_report(report, format, is_open=opened.tokenizer.is_open)
         return 0
-    if cache:
+    if cache or dynamic:
         raise UsageError(
-            expected="no --cache with a model for labels",
-            found=f"--cache {cache}",
+            expected="no --cache and no --dynamic with a model for labels",
+            found=f"--cache {cache}" if cache else "--dynamic",
             fix="leave it out, or give a model for words",
         )
     write_labels_report(labels_report(opened, data, reading, breakdown, costs), format)
@@ -162,24 +165,36 @@ def write_words_report(report: Report, format: Format, *, is_open: bool = False)
     Writer(format, list(report)).write(report, rows)
 
 
-def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:
-    """Return the score of a language model on plain text, with a cache of so many words.
+def words_report(
+    opened: Model, data: str, reading: LabelledInput, *, cache: int = 0, dynamic: bool = False
+) -> dict[str, object]:
+    """Return the score of a language model on plain text.
+
+    Args:
+        opened: the model.
+        data: the text.
+        reading: must be the default: plain text has no columns.
+        cache: words in a continuous cache; 0: none.
+        dynamic: by dynamic evaluation.
 
     Raises:
         UsageError: an option for records, which plain text does not have.
     """
-    from foretell.runtime.words.predictor import WordsRuntime
-
     if reading != ANY_RECORDS:
         raise UsageError(
             expected="plain text for a model for words",
             found="an option for records (--text, --label or --input-format)",
             fix="leave it out",
         )
-    runtime = WordsRuntime(opened)
+    from foretell.adaptation.dynamic_evaluation import score_dynamically
+    from foretell.runtime.words.predictor import WordsRuntime
+
     with counter("evaluating", bytes_of([data])) as advance:
         counts = counted(_corpus(data), advance, lambda line: utf8_bytes(line) + 1)
-        score = runtime.score(counts, cache=cache)
+        if dynamic:
+            score = score_dynamically(opened, counts, cache=cache)
+        else:
+            score = WordsRuntime(opened).score(counts, cache=cache)
     return dataclasses.asdict(score)
 
 

@@ -54,20 +54,19 @@ class ContinuousCache:
         weights: Float64s = self.weight * fill(numbers)
         return weights
 
-    def add(self, logp: LogProbabilities, query: Floats, hidden: Floats, words: TokenIds) -> LogProbabilities:
+    def add(self, logp: LogProbabilities, products: Floats, words: TokenIds) -> LogProbabilities:
         """Return the log-probabilities [word] of model and cache together.
 
         Args:
             logp: the model's, [word], of probabilities that sum to 1.
-            query: the hidden value at this place, [embedding].
-            hidden: those in the cache, [pair, embedding].
+            products: h_t · h_i of the hidden value at this place and each in the cache, [pair].
             words: the word after each, [pair]; `NONE` or `PENDING`: an empty place.
         """
         is_pair = words >= 0
         if not is_pair.any() or self.weight == 0:
             return logp
         words = words[is_pair]
-        similar = np.exp(_shifted(self.theta * (hidden[is_pair] @ query)))
+        similar = np.exp(_shifted(self.theta * products[is_pair]))
         cached = np.bincount(words, similar, len(logp)) / similar.sum(dtype=np.float64)
         weight = float(self.weights(np.array(len(words))))
         both = logp + logp.dtype.type(math.log1p(-weight))

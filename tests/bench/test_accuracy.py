@@ -55,13 +55,24 @@ def test_imdb_words(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_penn_treebank(bench: Bench) -> None:
-    rows = bench("penn_treebank", "--minutes", "1")["penn_treebank"]
-    assert first(rows) == [
+    tables = bench("penn_treebank", "--minutes", "1", CACHES=(50,))
+    assert first(tables["penn_treebank"]) == [
         "Kneser-Ney, up to 5 words, all n-grams",
         "the network alone",
         "network and Kneser-Ney model, interpolated",
     ]
-    assert all(float(cell) > 1 for row in rows for cell in row[1:3])
+    learning = tables["penn_treebank_learning"]
+    assert first(learning) == [
+        "neither",
+        "cache of 50 words",
+        "dynamic evaluation",
+        "dynamic evaluation, cache of 50 words",
+    ]
+    assert all(float(cell) > 1 for rows in tables.values() for row in rows for cell in row[1:3])
+    assert learning[0][1:3] == tables["penn_treebank"][2][1:3]
+    # The same model again, without a training.
+    again = bench("penn_treebank", "--model", "out/bench/penn_treebank/model", CACHES=(50,))
+    assert [row[:3] for row in again["penn_treebank_learning"][-4:]] == [row[:3] for row in learning]
 
 
 def test_other_sets(bench: Bench) -> None:

@@ -186,7 +186,7 @@ class InterpolatedNetwork(StreamNetwork):
         interpolation: its weights.
     """
 
-    def __init__(self, network: LstmNetwork, kneser_ney: KneserNey, interpolation: Interpolation) -> None:
+    def __init__(self, network: StreamNetwork, kneser_ney: KneserNey, interpolation: Interpolation) -> None:
         self.network = network
         self._kneser_ney = kneser_ney
         self._interpolation = interpolation

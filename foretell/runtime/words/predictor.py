@@ -20,14 +20,13 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
-from foretell.ngrams.cache import MAX_SIZE, ContinuousCache
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.beams import beam_search
-from foretell.runtime.words.cached import CachedNetwork
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
 from foretell.runtime.words.endings import NO_IDS, Endings
-from foretell.runtime.words.networks import ArticleNetwork, InterpolatedNetwork, LstmNetwork, StreamNetwork
+from foretell.runtime.words.model_networks import cached_network_of, network_of
+from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.word_count import MAX_TOKENS_A_WORD
 from foretell.runtime.words.writing import Candidate, Chosen, Continuation, Pieces, Writing, Written
@@ -66,9 +65,9 @@ class WordsRuntime:
         self.metrics = model.metrics
         self._threads = check_threads(threads)
         session = Session.of_model(model)
-        self.network = _network(model, settings, session)
+        self.network = network_of(model, settings, session)
         # A cache of another size is another network; a service is asked for few sizes at a time.
-        self._cached = lru_cache(maxsize=_MAX_CACHES)(partial(_cached_network, model, settings, session))
+        self._cached = lru_cache(maxsize=_MAX_CACHES)(partial(cached_network_of, model, settings, session))
         self._endings: Endings | None = None
 
     @classmethod
@@ -270,40 +269,3 @@ class WordsRuntime:
                 where="prompt",
                 fix="use words of that text, or train with --preset base, which can read any word",
             )
-
-
-def _network(model: Model, settings: WordsSettings, session: Session) -> StreamNetwork | ArticleNetwork:
-    if not settings.traits.carries_state:
-        return ArticleNetwork(session, settings.window)
-    return _interpolated(model, LstmNetwork(session))
-
-
-def _interpolated(model: Model, network: LstmNetwork) -> StreamNetwork:
-    """Return the network with the Kneser–Ney model, where there is one."""
-    if model.kneser_ney is None or model.interpolation is None:
-        return network
-    return InterpolatedNetwork(network, model.kneser_ney, model.interpolation)
-
-
-def _cached_network(model: Model, settings: WordsSettings, session: Session, size: int) -> StreamNetwork:
-    """Return the network with a cache; see `WordsRuntime.network_for`."""
-    if not 0 <= size <= MAX_SIZE:
-        raise SettingsError(
-            expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{size}", where="cache"
-        )
-    if not settings.traits.carries_state:
-        raise UsageError(
-            expected="no cache, since the article's network reads a window of words only",
-            found=f"{size}",
-            where="cache",
-            fix="leave it out, or train with --preset base",
-        )
-    network = LstmNetwork(session, keeps_hidden=True)
-    if settings.units != settings.embedding_size and not network.gives_hidden:
-        raise UsageError(
-            expected="a graph with the output hidden, which the cache of a model with a projection needs",
-            found="one of an earlier version",
-            where=str(model.path),
-            fix="leave the cache out, or train the model again",
-        )
-    return CachedNetwork(_interpolated(model, network), model.cache or ContinuousCache(), size)

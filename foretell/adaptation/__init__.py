@@ -1,0 +1,1 @@
+"""Dynamic evaluation: a language model that learns from the text that it scores."""
