@@ -147,7 +147,7 @@ def test_the_threshold_that_costs_least(run: Run) -> None:
         ("notes-model notes.txt --by source", 2, "with a model for labels, found a model for words"),
         ("notes-model notes.txt --cost fp=1,fn=1", 2, "a model for words"),
         ("reviews-model reviews.csv --dynamic", 2, "no --dynamic with a model for labels, found --dynamic"),
-        ("notes-model notes.txt --dynamic --cluster local", 2, "no --dynamic with --cluster"),
+        ("notes-model notes.txt --dynamic --cluster local", 2, "--cost or --dynamic with --cluster"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(run: Run, options: str, code: int, message: str) -> None:
