@@ -27,6 +27,8 @@ from bench.requirements import archive, require
 
 SETS = ("TREC", "CR", "germeval18")
 PACE_TRIALS = 6
+PACES = ((1, 1), (1, 2), (2, 2))
+"""Trials at a time, and the processors of all of them."""
 
 
 def main() -> None:
@@ -122,7 +124,7 @@ def _pace(options: argparse.Namespace) -> None:
     """Run the same trials two at a time, one at a time, and one at a time on one processor."""
     results = Results("tune_pace", ["trials", "at a time", "processors", "seconds", "trials an hour"])
     files = _files(options.sets[0], options)
-    for workers, processors in ((1, 1), (1, 2), (2, 2)):
+    for workers, processors in PACES:
         out = files.train.with_name("paced")
         shutil.rmtree(out, ignore_errors=True)
         pinned = ["taskset", "-c", ",".join(map(str, range(processors)))] if shutil.which("taskset") else []

@@ -53,16 +53,17 @@ def draw_history(records: Sequence[TrialRecord], objective: Objective) -> str:
 
 def draw_importance(importance: Mapping[str, float]) -> str:
     """Return a bar for each searched setting, the most important first; "" where there are none."""
-    rows = sorted(importance.items(), key=lambda row: -row[1])
+    rows = sorted(
+        ((name.replace("_", " "), value) for name, value in importance.items()), key=lambda row: -row[1]
+    )
     if not rows:
         return ""
     highest, room = max(value for _, value in rows) or 1.0, _WIDTH - _NAME - _VALUE
     parts = []
     for i, (name, value) in enumerate(rows):
         middle, length = i * _LINE + _LINE * 0.65, room * value / highest
-        shown = _plain(name.replace("_", " "))
         parts.append(
-            f'<text x="{_NAME - 8}" y="{middle:.1f}" text-anchor="end">{shown}</text>'
+            f'<text x="{_NAME - 8}" y="{middle:.1f}" text-anchor="end">{_plain(name)}</text>'
             f'<rect class="share" x="{_NAME}" y="{i * _LINE + 4}" width="{length:.1f}" '
             f'height="{_LINE - 8}"/>'
             f'<text x="{_NAME + length + 6:.1f}" y="{middle:.1f}">{percent(value)}</text>'

@@ -122,7 +122,8 @@ class _Process:
     def send(self, message: Message) -> None:
         """Send it a message; to a process that has ended, nothing."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
+        # ValueError: the pipe was closed by `stop`.
+        with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 

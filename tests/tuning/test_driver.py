@@ -49,7 +49,7 @@ def test_trials_run_at_the_same_time_where_there_are_several_workers(search: Mak
         waiting.append(task)
         return [] if len(waiting) < 2 else [done(waiting[-1], 0.5)]
 
-    made = search(Scripted(both_at_once, count=2), clock=Clock(0.05, time.monotonic()))
+    made = search(Scripted(both_at_once, count=2), clock=Clock(0.02, time.monotonic()))
     made.driver.run()
     assert [task.number for task in waiting][:2] == [0, 1]
 

@@ -36,11 +36,11 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def tuned(reviews: Reviews, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    """A search of three trials."""
+    """A search of two trials."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ProcessWorkers", lambda _, data, *__: InProcess(data))
         out = tmp_path_factory.mktemp("tuned") / "out"
-        return tune(*reviews, minutes=5, out=out, trials=3, units=4, valid_fraction=0.3, **TINY)
+        return tune(*reviews, minutes=5, out=out, trials=2, units=4, valid_fraction=0.3, **TINY)
 
 
 def test_the_best_model_is_in_the_folder(tuned: Tuned, reviews: Reviews) -> None:
@@ -57,7 +57,7 @@ def test_the_best_model_is_in_the_folder(tuned: Tuned, reviews: Reviews) -> None
 def test_the_result_is_plain_values_for_json(tuned: Tuned) -> None:
     values = json.loads(json.dumps(tuned.to_dict()))
     assert values["chosen"] == tuned.chosen.trial.number
-    assert [each["number"] for each in values["trials"]] == [0, 1, 2]
+    assert [each["number"] for each in values["trials"]] == [0, 1]
     assert values["beats_preset"] is tuned.chosen.beats_preset
     assert values["command"].startswith("foretell.TextClassifier('base'")
 
@@ -71,14 +71,13 @@ def test_the_report_is_one_page_without_scripts(tuned: Tuned) -> None:
     for plot in plots:
         ET.fromstring(plot)
     assert escape(tuned.chosen.reason) in page
-    assert page.count("<tr>") == 1 + 3
+    assert page.count("<tr>") == 1 + 2
 
 
 def test_the_same_call_continues_and_another_is_refused(reviews: Reviews, tuned: Tuned) -> None:
     same: dict[str, Any] = {"units": 4, "valid_fraction": 0.3, **TINY}
-    again = tune(*reviews, minutes=5, out=tuned.out, trials=4, **same)
-    assert [each.value for each in again.trials[:3]] == [each.value for each in tuned.trials]
-    assert len(again.trials) == 4
+    again = tune(*reviews, minutes=5, out=tuned.out, trials=2, **same)
+    assert [each.value for each in again.trials] == [each.value for each in tuned.trials]
     with pytest.raises(RunError, match=r"the metric that the study here .* \(macro_f1\), found accuracy"):
         tune(*reviews, minutes=5, out=tuned.out, metric="accuracy", **same)
     texts, labels = reviews
@@ -89,20 +88,20 @@ def test_the_same_call_continues_and_another_is_refused(reviews: Reviews, tuned:
 
 
 def test_limits_that_no_model_is_within(reviews: Reviews, tuned: Tuned) -> None:
-    same: dict[str, Any] = {"units": 4, "valid_fraction": 0.3, **TINY, "trials": 3, "minutes": 5}
+    same: dict[str, Any] = {"units": 4, "valid_fraction": 0.3, **TINY, "trials": 2, "minutes": 5}
     with pytest.raises(RunError, match=r"a model of at most 0.001 MB among \d trials, found none"):
         tune(*reviews, out=tuned.out, max_model_mb=0.001, **same)
     with pytest.raises(RunError, match=r"predicts in 1e-06 ms among the best \d, found none; the fastest"):
         tune(*reviews, out=tuned.out, max_ms=0.000_001, **same)
 
 
+@pytest.mark.soak
 def test_a_language_model_is_tuned_by_perplexity(tmp_path: Path) -> None:
     words = {**TINY_WORDS, "valid_fraction": 0.3}
-    found = tune(NOTES, minutes=5, out=tmp_path / "out", metric="perplexity", trials=2, **words)
+    found = tune(NOTES, minutes=5, out=tmp_path / "out", metric="perplexity", trials=1, **words)
     assert isinstance(found.load(), foretell.LanguageModel)
-    assert [each.changes for each in found.trials] == [{}, {"dropout": 0.5}]
+    assert found.chosen.reason == f"the preset's perplexity of {found.trials[0].value:.2f} is the best"
     assert all(each.figures["measured_words"] > 1000 for each in found.trials)
-    assert found.chosen.reason.startswith(("the preset's perplexity", "trial 1 is better than the preset by"))
 
 
 def test_the_folder_of_something_else_is_refused(reviews: Reviews, tmp_path: Path) -> None:
@@ -161,6 +160,7 @@ def test_a_table_for_a_language_model_is_the_other_job(tmp_path: Path) -> None:
         tune(tmp_path / "reviews.csv", minutes=1, out=tmp_path / "out", metric="perplexity")
 
 
+@pytest.mark.soak
 def test_the_command_trains_the_chosen_model_again(
     tuned: Tuned, reviews: Reviews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

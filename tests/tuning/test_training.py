@@ -44,6 +44,7 @@ def test_a_trial_of_a_classifier(reviews: Reviews, tmp_path: Path) -> None:
     assert right.mean() == pytest.approx(end["figures"]["accuracy"])
 
 
+@pytest.mark.soak
 def test_answers_out_of_fold_are_of_every_text(
     reviews: Reviews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
