@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Whole
-from foretell.cli.output import Writer, aligned, note
+from foretell.cli.output import Format, Writer, aligned, note
 from foretell.cli.training import RUN, Started
 from foretell.cli.tune_flags import FixedSettings, fixed_settings
 from foretell.config import DEFAULT_PRESET
@@ -129,13 +129,18 @@ def tune(
     read.check(settings)
     with search_view(aim) as listener:
         found = search(read, request, listener)
+    _write(found, format)
+    note(f"model:  {found.path}\nreport: {found.report_path}")
+
+
+def _write(found: Tuned, format: Format) -> None:
+    """Write the result of a search: text and jsonl all of it, csv one row for each trial."""
     if format in ("text", "jsonl"):
         Writer(format, ()).write(found.to_dict(), tuned_text(found))
-    else:
-        writer = Writer(format, _COLUMNS)
-        for each in found.to_dict()["trials"]:
-            writer.write(each, "")
-    note(f"model:  {found.path}\nreport: {found.report_path}")
+        return
+    writer = Writer(format, _COLUMNS)
+    for each in found.to_dict()["trials"]:
+        writer.write(each, "")
 
 
 def tuned_text(found: Tuned) -> str:

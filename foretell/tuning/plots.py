@@ -43,7 +43,7 @@ def draw_history(records: Sequence[TrialRecord], objective: Objective) -> str:
     assert first is not None
     summary = f"{len(ended)} complete trials, the best {objective.shown(_value(first))}"
     return _figure(
-        f"{objective.title.capitalize()} by trial",
+        f"{_titled(objective)} by trial",
         summary,
         parts,
         f"horizontal: number of the trial · vertical: {objective.title} on validation data · line: the best "
@@ -85,10 +85,13 @@ def draw_latency(records: Iterable[TrialRecord], objective: Objective, chosen: i
         title = f"{_title(each, objective)}, {x:.2f} ms"
         parts.append(_point(x_of(x), y_of(y), title, is_preset=each.is_preset))
         name = f"{each.number}{' (chosen)' if each.number == chosen else ''}"
-        parts.append(f'<text x="{x_of(x) + 9:.1f}" y="{y_of(y) + 4:.1f}">{name}</text>')
+        # Near the right edge the name stands before its point.
+        is_right = x_of(x) > _WIDTH - 4 * _RIGHT
+        at, anchor = (x_of(x) - 9, ' text-anchor="end"') if is_right else (x_of(x) + 9, "")
+        parts.append(f'<text x="{at:.1f}" y="{y_of(y) + 4:.1f}"{anchor}>{name}</text>')
     summary = ", ".join(f"trial {each.number} {each.ms:.2f} ms" for each in measured)
     return _figure(
-        f"{objective.title.capitalize()} against latency",
+        f"{_titled(objective)} against latency",
         summary,
         parts,
         f"horizontal: milliseconds of one prediction on one thread · vertical: {objective.title} · the best "
@@ -133,6 +136,11 @@ def _figure(title: str, summary: str, parts: Iterable[str], caption: str, *, hei
         f'aria-label="{title}: {_plain(summary)}">{"".join(parts)}</svg><figcaption>{caption}</figcaption>'
         "</figure>"
     )
+
+
+def _titled(objective: Objective) -> str:
+    """Return the name of the metric with a capital first letter; "macro F1" keeps its F."""
+    return objective.title[:1].upper() + objective.title[1:]
 
 
 def _value(record: TrialRecord) -> float:

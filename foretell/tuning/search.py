@@ -20,7 +20,7 @@ from foretell.tuning.choosing import FEW, Chosen, Limits, candidates, choose, pr
 from foretell.tuning.clock import Clock
 from foretell.tuning.command import call, command
 from foretell.tuning.data import Data
-from foretell.tuning.driver import Driver, trial_folder
+from foretell.tuning.driver import Driver, complete, trial_folder
 from foretell.tuning.events import SearchListener, SearchNote
 from foretell.tuning.latency import latency_ms
 from foretell.tuning.objective import Objective
@@ -120,6 +120,7 @@ def search(data: Data, request: Request, listener: SearchListener, workers: Work
             request.objective,
             settings.seed,
         )
+        _remove_abandoned(request.out / _TRIALS, study)
         clock = Clock(request.minutes, request.started)
         with _workers(workers, request, folder, listener) as chosen_workers:
             _announce(chosen_workers, space, study, listener)
@@ -155,6 +156,14 @@ def _make_folder(out: Path) -> None:
     except OSError as error:
         found = error.strerror or str(error)
         raise ArtifactError(expected="a folder that can be written", found=found, where=str(out)) from error
+
+
+def _remove_abandoned(trials: Path, study: Study) -> None:
+    """Delete what trials of a process that was killed have left."""
+    kept = {trial_folder(trials, each.number) for each in complete(study.records())}
+    for folder in trials.iterdir():
+        if folder not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

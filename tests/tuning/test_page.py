@@ -61,9 +61,11 @@ def test_one_trial_and_equal_values_can_be_drawn() -> None:
 
 def test_the_latency_plot_has_what_was_measured_and_names_the_chosen_trial() -> None:
     drawn = svg(draw_latency(TRIALS, objective("accuracy"), 2))
-    names = [text.text for text in drawn.findall("./text")]
-    assert "2 (chosen)" in names
-    assert "4" not in [name for name in names if name is not None and name.isdigit() and len(name) == 1][-2:]
+    named = {text.text: text.attrib for text in drawn.findall("./text")}
+    assert named["2 (chosen)"]["text-anchor"] == "end"
+    assert "0" in named
+    assert "4" not in named
+    assert "Macro F1 against latency" in draw_latency(TRIALS, objective("macro_f1"), 2)
     assert draw_latency([trial(0, 0.5)], objective("accuracy"), 0) == ""
 
 

@@ -76,8 +76,11 @@ def test_the_report_is_one_page_without_scripts(tuned: Tuned) -> None:
 
 def test_the_same_call_continues_and_another_is_refused(reviews: Reviews, tuned: Tuned) -> None:
     same: dict[str, Any] = {"units": 4, "valid_fraction": 0.3, **TINY}
+    abandoned = tuned.out / "trials" / "0099"
+    abandoned.mkdir()
     again = tune(*reviews, minutes=5, out=tuned.out, trials=2, **same)
     assert [each.value for each in again.trials] == [each.value for each in tuned.trials]
+    assert not abandoned.exists()
     with pytest.raises(RunError, match=r"the metric that the study here .* \(macro_f1\), found accuracy"):
         tune(*reviews, minutes=5, out=tuned.out, metric="accuracy", **same)
     texts, labels = reviews
