@@ -63,6 +63,12 @@ class LabelsData:
         if self.split(settings).valid is None and not settings.has_members:
             raise _nothing_to_measure_on()
 
+    def notes(self, settings: Settings) -> list[str]:
+        """Return what was guessed, dropped or removed, one sentence each."""
+        assert isinstance(settings, LabelsSettings)
+        of_valid = [] if self.valid is None else self.valid.notes
+        return [*self.examples.notes, *of_valid, *self.split(settings).notes]
+
     def digest(self) -> str:
         """Return a SHA-256 of all texts and labels."""
         return hashlib.sha256(self._content()).hexdigest()
@@ -115,6 +121,11 @@ class WordsData:
         if self.valid is None and not settings.valid_fraction:
             raise _nothing_to_measure_on()
         self.corpus.digest()
+
+    def notes(self, settings: Settings) -> list[str]:
+        """Return what was guessed or left out, one sentence each."""
+        del settings
+        return [*self.corpus.notes, *([] if self.valid is None else self.valid.notes)]
 
     def digest(self) -> str:
         """Return a SHA-256 of the text and the validation text."""

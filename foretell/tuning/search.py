@@ -112,6 +112,8 @@ def search(data: Data, request: Request, listener: SearchListener, workers: Work
     settings = request.settings
     space = space_of(settings, request.fixed)
     _make_folder(request.out)
+    for text in data.notes(settings):
+        listener(SearchNote(text=text))
     with RunLock(request.out / STUDY), _data_folder(data, request.out) as folder:
         study = Study.open(
             request.out / STUDY,

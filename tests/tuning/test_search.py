@@ -190,5 +190,6 @@ def events_of(run: Callable[..., Any]) -> list[Any]:
 
 def test_a_listener_gets_every_trial(reviews: Reviews, tuned: Tuned) -> None:
     same: dict[str, Any] = {"units": 4, "valid_fraction": 0.3, **TINY, "trials": 1, "minutes": 5}
-    events = events_of(lambda **how: tune(*reviews, out=tuned.out, **same, **how))
+    texts, labels = reviews
+    events = events_of(lambda **how: tune(texts, labels, out=tuned.out, **same, **how))
     assert any("continuing a study" in getattr(event, "text", "") for event in events)

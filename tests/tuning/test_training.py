@@ -95,3 +95,14 @@ def test_the_text_is_the_same_after_it_was_written(tmp_path: Path) -> None:
     assert (list(again.corpus), list(again.valid)) == (["one", "two", "three"], ["four"])
     assert again.digest() == data.digest()
     assert data.sample() == ["one", "two", "three"]
+
+
+def test_what_was_removed_from_the_data_is_noted(reviews: Reviews) -> None:
+    texts, labels = reviews
+    held = Examples(texts[:4], labels[:4], name="held")
+    data = LabelsData(examples=Examples(texts, labels, notes=["read as UTF-8"]), valid=held)
+    notes = data.notes(preset("labels", "base"))
+    assert notes[0] == "read as UTF-8"
+    assert any(
+        "removed 4 training texts that are also in the validation set (held)" in note for note in notes
+    )
