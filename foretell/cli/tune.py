@@ -166,7 +166,7 @@ def tuned_text(found: Tuned) -> str:
     states = [each.state for each in found.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
     return (
-        f"{len(states)} trials ({counts}); the best:\n{aligned([head, *cells])}\n\n{found.chosen.reason}\n\n"
+        f"{len(states)} {'trial' if len(states) == 1 else 'trials'} ({counts}); the best:\n{aligned([head, *cells])}\n\n{found.chosen.reason}\n\n"
         f"to train it again:\n{found.command}"
     )
 

@@ -23,7 +23,7 @@ def test_the_result_is_text_json_or_a_table_of_trials(run: Run, tmp_path: Path) 
     out = str(tmp_path / "tuned")
     answer = run(*TUNE, "--out", out, "--seed", "7")
     assert answer.code == 0, answer.err
-    assert "1 trials (1 complete, 0 pruned, 0 failed); the best:" in answer.out
+    assert "1 trial (1 complete, 0 pruned, 0 failed); the best:" in answer.out
     command = answer.out.splitlines()[-1]
     assert command.startswith("foretell train labels reviews.csv --preset base")
     assert "--seed 7" in command
