@@ -165,8 +165,9 @@ def tuned_text(found: Tuned) -> str:
     head = ("trial", aim.title, "time", "MB", "ms", "settings")
     states = [each.state for each in found.trials]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
+    ended = "1 trial" if len(states) == 1 else f"{len(states)} trials"
     return (
-        f"{len(states)} {'trial' if len(states) == 1 else 'trials'} ({counts}); the best:\n{aligned([head, *cells])}\n\n{found.chosen.reason}\n\n"
+        f"{ended} ({counts}); the best:\n{aligned([head, *cells])}\n\n{found.chosen.reason}\n\n"
         f"to train it again:\n{found.command}"
     )
 
