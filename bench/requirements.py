@@ -43,6 +43,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "imdb_words": NOTHING,
     "penn_treebank": Requirements(archives=("ptb.zip",)),
     "few_labels": Requirements(packages=("fasttext",), archives=("few-labels.zip",)),
+    "tune": Requirements(packages=("optuna",), archives=("few-labels.zip",)),
     "survey_speed": Requirements(archives=("few-labels.zip",)),
     "label_errors": Requirements(archives=("few-labels.zip",)),
     "other_sets": NOTHING,

@@ -26,16 +26,18 @@ if TYPE_CHECKING:
     from foretell.runtime.words.predictor import WordsRuntime
     from foretell.surveying.survey import survey
     from foretell.text_classifier import TextClassifier
+    from foretell.tuning.tune import tune
 
     __version__: str
 
-__all__ = ["LanguageModel", "TextClassifier", "__version__", "compare", "errors", "load", "survey"]
+__all__ = ["LanguageModel", "TextClassifier", "__version__", "compare", "errors", "load", "survey", "tune"]
 
 _HOME = {
     "LanguageModel": "foretell.language_model",
     "TextClassifier": "foretell.text_classifier",
     "compare": "foretell.comparison",
     "survey": "foretell.surveying.survey",
+    "tune": "foretell.tuning.tune",
 }
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow")
+HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna")
 LIGHT = (
     "foretell",
     "foretell.cli",
     "foretell.cli.app",
     "foretell.cli.train_words",
     "foretell.cli.train_labels",
+    "foretell.cli.tune",
     "foretell.cli.evaluate",
     "foretell.cli.compare",
     "foretell.cli.data",
@@ -45,6 +46,7 @@ LIGHT = (
     "foretell.comparison",
     "foretell.surveying.survey",
     "foretell.adaptation.dynamic_evaluation",
+    "foretell.tuning.tune",
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",

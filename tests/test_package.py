@@ -77,7 +77,11 @@ def test_no_optional_dependency_is_needed_to_predict() -> None:
         (
             "requirements.lock",
             [*map(Requirement, PROJECT["dependencies"]), *GROUPS["dev"]]
-            + [line for extra in ("train", "serve", "excel", "glove", "cluster") for line in EXTRAS[extra]],
+            + [
+                line
+                for extra in ("train", "serve", "excel", "glove", "cluster", "tune")
+                for line in EXTRAS[extra]
+            ],
         ),
         ("requirements-bench.lock", GROUPS["bench"]),
     ],

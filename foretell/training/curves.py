@@ -52,7 +52,7 @@ def _curve(records: list[Record], key: str) -> list[Point]:
     return [(group[-1][0], sum(y for _, y in group) / len(group)) for group in groups]
 
 
-def _ticks(low: float, high: float, about: int) -> list[float]:
+def ticks(low: float, high: float, about: int) -> list[float]:
     """Return round numbers that cover `low` to `high`."""
     # A flat curve needs a scale too, also one that differs only by rounding.
     size = max(abs(low), abs(high), 1.0)
@@ -70,9 +70,9 @@ def _chart(title: str, train: list[Point], valid: list[Point], *, percent: bool)
     every = train + valid
     if not every:
         return ""
-    rows = _ticks(min(y for _, y in every), max(y for _, y in every), 4)
+    rows = ticks(min(y for _, y in every), max(y for _, y in every), 4)
     last = max(x for x, _ in every)
-    columns = [tick for tick in _ticks(0.0, last, 5) if tick <= last]
+    columns = [tick for tick in ticks(0.0, last, 5) if tick <= last]
 
     def x_of(step: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / (last or 1.0)
@@ -148,8 +148,8 @@ def draw_reliability(bins: object) -> str:
         return ""
     left = rows[0]["low"]
     bottom = math.floor(10 * min(left, *(row["accuracy"] for row in rows))) / 10
-    x_of = _scale((left, 1.0), (_LEFT, _WIDTH - _MARGIN))
-    y_of = _scale((bottom, 1.0), (_PLOT, _TOP))
+    x_of = scale((left, 1.0), (_LEFT, _WIDTH - _MARGIN))
+    y_of = scale((bottom, 1.0), (_PLOT, _TOP))
     meet = max(left, bottom)
     parts = [
         *_axes(left, bottom, x_of, y_of),
@@ -182,7 +182,7 @@ def _usable_bins(bins: object) -> list[Bin]:
     return sorted((row for row in rows if row["low"] < row["high"]), key=lambda row: row["low"])
 
 
-def _scale(values: Point, places: Point) -> Callable[[float], float]:
+def scale(values: Point, places: Point) -> Callable[[float], float]:
     """Return the linear map that takes the two values to the two places."""
     slope = (places[1] - places[0]) / (values[1] - values[0])
     return lambda value: places[0] + slope * (value - values[0])
@@ -193,7 +193,7 @@ def _axes(
 ) -> list[str]:
     gap = 0.1 if 1 - left < 0.6 else 0.2
     across = [i * gap for i in range(round(1 / gap) + 1) if i * gap >= left - 1e-9]
-    up = [tick for tick in _ticks(bottom, 1.0, 5) if bottom - 1e-9 <= tick <= 1]
+    up = [tick for tick in ticks(bottom, 1.0, 5) if bottom - 1e-9 <= tick <= 1]
     right = _WIDTH - _MARGIN
     return [
         *(
@@ -211,7 +211,7 @@ def _axes(
 def _shares(rows: list[Bin], x_of: Callable[[float], float]) -> list[str]:
     """Draw the share of texts in each bin as bars; the highest is the scale and has a number."""
     total, highest = sum(row["texts"] for row in rows), max(row["texts"] for row in rows)
-    y_of = _scale((0.0, highest), (_SHARES, _PLOT + 40))
+    y_of = scale((0.0, highest), (_SHARES, _PLOT + 40))
     right = _WIDTH - _MARGIN
     parts = [f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{_SHARES}" y2="{_SHARES}"/>']
     for row in rows:

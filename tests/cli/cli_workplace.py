@@ -14,6 +14,7 @@ TINY = {
     "FORETELL_EPOCHS": "1",
     "FORETELL_MIN_STEPS": "4",
     "FORETELL_FOLDS": "0",
+    "FORETELL_TRIALS": "1",
     "FORETELL_STREAMS": "2",
     "FORETELL_WINDOW": "5",
 }

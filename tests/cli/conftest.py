@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
+from tuning.trial_workers import InProcess
 
 from foretell.cli import demo, main
 from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
@@ -59,3 +60,9 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = with_changes(LABELS_PRESETS["base"], {**changes, "folds": 0})
     monkeypatch.setattr(demo, "WORDS_PRESETS", {"base": words})
     monkeypatch.setattr(demo, "LABELS_PRESETS", {"base": labels})
+
+
+@pytest.fixture
+def trials_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `tune` train in this process, where TensorFlow is loaded, instead of processes of its own."""
+    monkeypatch.setattr("foretell.tuning.search.ProcessWorkers", lambda _, data, *__: InProcess(data))

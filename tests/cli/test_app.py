@@ -18,7 +18,8 @@ from foretell.cli.app import COMMANDS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
-    "compare", "continue", "export", "list", "measure", "predict", "serve", "show", "train", "write",
+    "compare", "continue", "export", "list", "measure", "predict", "search", "serve", "show", "train",
+    "write",
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     "example", [e for e in EXAMPLES if "|" not in e and not e.startswith("foretell serve")]
 )
-@pytest.mark.usefixtures("small_demo")
+@pytest.mark.usefixtures("small_demo", "trials_here")
 def test_example(run: Run, example: str) -> None:
     _, *argv = shlex.split(example)
     answer = run(*argv)
