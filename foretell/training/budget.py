@@ -28,16 +28,22 @@ class Budget:
         minutes: for the whole command; 0: without limit.
         started: when the command began, by `clock`; None: now.
         clock: monotonic seconds.
+        spent: seconds that earlier commands took for the same training, which is resumed; 0 by default.
 
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
     """
 
     def __init__(
-        self, minutes: float, started: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        minutes: float,
+        started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        spent: float = 0.0,
     ) -> None:
         self._clock = clock
-        self._started = clock() if started is None else started
+        # As if the whole training had been one command.
+        self._started = (clock() if started is None else started) - spent
         self.deadline = self._started + 60 * minutes if minutes else None
         self._reserve, self._pace, self._seen = 0.0, 0.0, 0
         self._last: float | None = None
@@ -47,7 +53,7 @@ class Budget:
         self._reserve = seconds
 
     def seconds(self) -> float:
-        """Return the seconds since the command began."""
+        """Return the seconds of the training: of this command, and of those that it resumes."""
         return self._clock() - self._started
 
     def left(self) -> float:
@@ -70,11 +76,15 @@ class Budget:
         self._last = None
 
     def steps(self, done: int, planned: int) -> int:
-        """Return how many steps there will be in all, `done` of them done: `planned`, or what fits."""
+        """Return how many steps there will be in all, `done` of them done: `planned`, or what fits.
+
+        A process does one step at least, also where a resumed training has no time left: what follows the
+        last step, such as measuring the epoch, then follows here too.
+        """
         if self.deadline is None:
             return planned
         if self.left() <= 0:
-            return max(1, done)
+            return max(1, done) if self._seen else min(planned, done + 1)
         if self._pace <= 0:
             return planned
         return min(planned, done + max(1, int(self.left() / self._pace)))

@@ -3,6 +3,7 @@
 It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and holds::
 
     request.json    what was asked for: job, preset, settings, digest of the data, command line
+    spent.json      the seconds that the training has taken so far
     metrics.jsonl   one line for each step that was logged
     checkpoints/    what a resumed run continues from
     cache/          the corpus as token ids; deleted at the end
@@ -12,6 +13,7 @@ It lies beside the model directory that it will become part of, `<out>.run/` for
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -41,6 +43,7 @@ from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
+from foretell.training.events import Note
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
 from foretell.training.report import write_report
@@ -49,8 +52,11 @@ from foretell.training.run_lock import RunLock
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_REQUEST, _METRICS = "request.json", "metrics.jsonl"
+_REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
 _CHECKPOINTS, _CACHE = "checkpoints", "cache"
+
+_SECONDS_BETWEEN_NOTES = 5.0
+"""Seconds between two writes of spent.json, apart from those after a checkpoint and at the end of a stage."""
 
 # What decides the result: a run is resumed only where these are the same.
 _DECISIVE = ("job", "preset", "settings", "data")
@@ -84,7 +90,7 @@ class Run:
         folder: the run's own directory, beside `out`.
         options: how it is run.
         checkpoints: its checkpoints.
-        budget: its time limit.
+        budget: its time limit; a resumed run has the time that is left of it.
         interrupt: whether it has to stop.
     """
 
@@ -94,8 +100,10 @@ class Run:
             self.folder / _CHECKPOINTS,
             every=options.checkpoint_seconds,
             request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
+            after=self.note_time,
         )
-        self.budget = Budget(minutes, options.started)
+        self.budget = Budget(minutes, options.started, spent=_read_spent(self.folder / _SPENT))
+        self._noted = self.budget.seconds()
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
         self._writer: tf.summary.SummaryWriter | None = None
@@ -130,15 +138,31 @@ class Run:
                 _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
             else:
                 _make_folder(full, options)
-            return cls(options, request.settings.minutes, lock)
+            run = cls(options, request.settings.minutes, lock)
         except BaseException:
             lock.release()
             raise
+        if options.resume and request.settings.minutes:
+            left, limit = run.budget.left(), 60 * request.settings.minutes
+            options.listener(Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left"))
+        return run
 
     @property
     def cache(self) -> Path:
         """Return where intermediate results lie that a resumed run reuses; the directory may not exist."""
         return self.folder / _CACHE
+
+    def note_time(self) -> None:
+        """Write how long the training has taken so far: a resumed run continues with the time that is left.
+
+        Raises:
+            RunError: the disk is full.
+        """
+        self._noted = self.budget.seconds()
+        try:
+            replace_file(self.folder / _SPENT, json.dumps({"seconds": self._noted}).encode())
+        except OSError as error:
+            raise _not_writable(self.folder / _SPENT, error) from error
 
     def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked for.
@@ -152,6 +176,8 @@ class Run:
         line = {"step": step, **known, "time": round(time.time(), 3)}
         with (self.folder / _METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        if self.budget.seconds() - self._noted >= _SECONDS_BETWEEN_NOTES:
+            self.note_time()
         if self._writer is not None:
             import tensorflow as tf
 
@@ -221,6 +247,10 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.interrupt.__exit__(kind, error, trace)
+        # A finished run has no folder any more.
+        if error is not None and self.folder.exists():
+            with contextlib.suppress(RunError):
+                self.note_time()
         self.close()
         if error is not None and self.interrupt.requested:
             self._raise_interrupted(error)
@@ -265,6 +295,16 @@ def read_request(out: Path | str) -> dict[str, object]:
             fix="train without resume",
         ) from error
     return asked
+
+
+def _read_spent(path: Path) -> float:
+    """Return the seconds that a run has taken so far; 0 where none are noted."""
+    try:
+        seconds = json.loads(path.read_bytes())["seconds"]
+        # Written so that NaN gives 0 too.
+        return float(seconds) if 0 <= seconds < float("inf") else 0.0
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _lock(options: TrainOptions) -> RunLock:

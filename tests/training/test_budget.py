@@ -87,4 +87,16 @@ def test_time_before_and_after_the_steps_counts():
     assert budget.seconds() == 30
     clock.now += 25
     assert budget.left() == 0
-    assert budget.steps(7, 100) == 7
+    # A resumed training does one step, after which its epoch is measured.
+    assert budget.steps(7, 100) == 8
+    assert budget.steps(100, 100) == 100
+    budget.step_done()
+    assert budget.steps(8, 100) == 8
+
+
+def test_what_earlier_commands_took_is_not_left():
+    clock = Clock()
+    budget = Budget(2, started=clock.now - 10, clock=clock, spent=50.0)
+    assert budget.seconds() == 60
+    assert budget.left() == 60
+    assert Budget(0, clock=clock, spent=50.0).left() == float("inf")

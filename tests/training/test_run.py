@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from functools import partial
 from pathlib import Path
@@ -19,7 +22,10 @@ from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, Interrupted, RunError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training import run as run_module
 from foretell.training import run_lock
+from foretell.training.budget import Budget
+from foretell.training.events import Event, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, is_unfinished, read_request
 from foretell.training.run_lock import RunLock
@@ -51,6 +57,96 @@ def test_its_time_limit_counts_from_the_start_of_its_command(tmp_path: Path) -> 
         with Run.open(request, dataclasses.replace(options, started=options.started - earlier)) as run:
             assert run.budget.left() == pytest.approx(120 - earlier, abs=5)
             assert run.budget.seconds() == pytest.approx(earlier, abs=5)
+
+
+def test_a_resumed_run_has_the_rest_of_its_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three commands on a clock of its own; what passes between them does not count."""
+    now = [1_000.0]
+    monkeypatch.setattr(run_module, "Budget", partial(Budget, clock=lambda: now[0]))
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+
+    def begun(**options: Any) -> Run:
+        now[0] += 500
+        return opened(tmp_path / "m", request, started=now[0], **options)
+
+    def stop(run: Run) -> None:
+        with run:
+            now[0] += 30
+            run.checkpoints.save(1, {}, {})
+            now[0] += 10
+            raise Interrupted(expected="an end", found="a signal", fix="resume")
+
+    with pytest.raises(Interrupted):
+        stop(begun())
+    events: list[Event] = []
+    with begun(resume=True, listener=events.append) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (40, 80)
+        assert events == [Note(text="80 of the 120 seconds of the time limit are left")]
+        now[0] += 20
+        run.checkpoints.save(2, {}, {})
+        # What a kill loses: the time since the checkpoint.
+        now[0] += 7
+    with begun(resume=True) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (60, 60)
+        now[0] += 100
+        run.log(step=3, loss=1.0)
+    with begun(resume=True) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (160, 0)
+        # One step, so that the epoch ends and is measured.
+        assert run.budget.steps(3, 10) == 4
+        run.budget.step_done()
+        assert run.budget.steps(4, 10) == 4
+    with begun(restart=True) as run:
+        assert run.budget.left() == 120
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"seconds": "x"}', '{"seconds": NaN}', '{"seconds": -1}']
+)
+def test_where_the_time_is_not_noted_the_whole_limit_is_left(tmp_path: Path, content: str) -> None:
+    start_with_checkpoint(tmp_path / "m")
+    (folder_of(tmp_path / "m") / "spent.json").write_text(content)
+    with opened(tmp_path / "m", resume=True) as run:
+        assert run.budget.seconds() < 60
+
+
+def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path) -> None:
+    program = f"""
+import os, signal, time
+from pathlib import Path
+from foretell.config import WordsSettings
+from foretell.training.events import Event, Note
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run
+
+request = Request(job="words", settings=WordsSettings(minutes=2.0), data="abc")
+options = TrainOptions(out=Path({str(tmp_path / "m")!r}), started=time.monotonic() - 60)
+with Run.open(request, options) as run:
+    run.checkpoints.save(1, {{}}, {{}})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+    with opened(tmp_path / "m", request, resume=True) as run:
+        assert run.checkpoints.latest().step == 1
+        assert 30 < run.budget.left() <= 60
+
+
+def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path / "m") as run:
+        monkeypatch.setattr(run_module, "replace_file", full_disk)
+        with pytest.raises(RunError, match="No space left"):
+            run.note_time()
+    # An error that is on its way stays what it is.
+    with pytest.raises(ValueError, match="a bug"), opened(tmp_path / "m"):
+        raise ValueError("a bug")
+
+
+def full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_an_unfinished_run_is_deleted_only_on_request(tmp_path: Path) -> None:

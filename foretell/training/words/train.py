@@ -57,6 +57,7 @@ def train_words(
     check_valid(settings, valid)
     with Run.open(_request(corpus, valid, settings, options.listener), options) as run:
         with tokenized(run, corpus, valid, settings) as tokens:
+            run.note_time()
             kneser_ney = _kneser_ney(tokens, settings, options)
             network = _network(run, tokens, settings)
             interpolation = _interpolation(network, kneser_ney, settings, options.listener)
