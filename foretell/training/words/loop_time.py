@@ -13,6 +13,9 @@ _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
 _CACHE_SHARE, _MAX_CACHE_SECONDS = 1 / 20, 5.0
 """The part of the time left, and the most seconds, that are reserved for the cache."""
 
+_WRITING_SHARE, _MAX_WRITING_SECONDS = 1 / 20, 10.0
+"""The part of the time left, and the most seconds, that are kept for writing; SECONDS_TO_WRITE at least."""
+
 _MARGIN = 1.25
 """Safety factor on measuring an epoch; fitting the interpolation weights takes less than a tenth of it."""
 
@@ -41,6 +44,7 @@ class LoopTime:
         self.min_tokens = max(MIN_VALID, min_tokens)
         self._a_token = self._evaluation = self._save = self._cache = 0.0
         self._steps, self._pace_then = 0, 0.0
+        self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
     def probe(self, predict: Callable[[int], None], tokens: int, checkpoint_bytes: int) -> None:
         """Measure how long it takes to measure an epoch.
@@ -105,10 +109,10 @@ class LoopTime:
     def ended(self) -> None:
         """Reserve the time for writing only: the last epoch is measured."""
         if self._budget.deadline is not None:
-            self._budget.keep(SECONDS_TO_WRITE * self._slowdown())
+            self._budget.keep(self._writing * self._slowdown())
 
     def _reserve(self) -> None:
-        needed = SECONDS_TO_WRITE + self._save + _MARGIN * self._evaluation
+        needed = self._writing + self._save + _MARGIN * self._evaluation
         self._budget.keep(self._slowdown() * needed + self._cache)
 
     def _slowdown(self) -> float:

@@ -17,7 +17,7 @@ from foretell.data.corpus import Corpus
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training import budget as budget_module
 from foretell.training import run
-from foretell.training.budget import Budget, InTime
+from foretell.training.budget import SECONDS_TO_WRITE, Budget, InTime
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import Event, Note
 from foretell.training.words import cache_fit, kneser_ney_fit, kneser_ney_time, loop, train
@@ -32,7 +32,7 @@ SETTINGS = with_changes(
     SMALL, {"kneser_ney": True, "max_ngrams": 2_000, "epochs": 10_000, "minutes": MINUTES, "patience": 0}
 )
 # Seconds at full speed.
-LINE, COUNTED, PREDICTED, CACHED, STEP = 0.015, 1e-3, 2e-3, 5e-4, 0.2
+LINE, COUNTED, PREDICTED, CACHED, STEP = 0.012, 8e-4, 2e-3, 5e-5, 0.2
 
 
 class Clock:
@@ -111,13 +111,15 @@ def test_it_ends_in_time(
     took = clock.now - 1_000
     assert 0.8 * 60 * MINUTES < took <= 60 * MINUTES
     assert model.metrics["seconds"] <= took
-    # The steps get most of the time at full speed, and the greatest part of it at any.
-    assert model.metrics["steps"] * STEP > 0.15 * 60 * MINUTES
+    # Even at a third of the speed they get a third of the time, at full speed more than half.
+    assert model.metrics["steps"] * STEP > 0.1 * 60 * MINUTES
+    assert model.metrics["steps"] * STEP > 0.45 * 60 * MINUTES or slowness(99) == 3.0
     assert WordsRuntime.open(tmp_path / "m").next("w1 w2", k=1)
     is_cut = any("time limit is short" in note for note in notes)
     assert is_cut == (slowness(0) == 3.0), notes
     if not is_cut:
         assert model.kneser_ney is not None
+        assert model.cache is not None or slowness(99) == 3.0
 
 
 class Cost:
@@ -216,6 +218,7 @@ def test_measuring_is_timed_on_enough_text_and_cut_to_a_tenth_of_the_time() -> N
 def test_a_machine_that_slows_down_gets_more_time_for_the_end() -> None:
     clock = Clock()
     budget = Budget(10, clock=clock)
+    assert LoopTime(Budget(0.1, clock=clock), 1)._writing == SECONDS_TO_WRITE
     time = LoopTime(budget, 1_000)
     time.probe(lambda count: clock.work(1e-3 * count), 10_000, 100_000_000)
     time.keep(10_000)
@@ -223,17 +226,17 @@ def test_a_machine_that_slows_down_gets_more_time_for_the_end() -> None:
     def kept() -> float:
         return 600 - budget.seconds() - budget.left()
 
-    # Writing 3, a checkpoint of 100 MB 2, the cache 5, and measuring 1.25 times 10.
-    assert kept() == pytest.approx(22.5)
+    # Writing 10, a checkpoint of 100 MB 2, the cache 5, and measuring 1.25 times 10.
+    assert kept() == pytest.approx(29.5)
     for pace in (0.1, 0.3):
         for _ in range(200):
             clock.work(pace)
             time.step_done()
-    assert kept() == pytest.approx(3 * 17.5 + 5, rel=0.05)
+    assert kept() == pytest.approx(3 * 24.5 + 5, rel=0.05)
     # Measured anew, at the speed of now.
     time.evaluated(30.0, 10_000)
     time.saved(4.0)
     time.step_done()
-    assert kept() == pytest.approx(3 + 4 + 37.5 + 5, rel=0.05)
+    assert kept() == pytest.approx(10 + 4 + 37.5 + 5, rel=0.05)
     time.ended()
-    assert kept() == pytest.approx(3, rel=0.05)
+    assert kept() == pytest.approx(10, rel=0.05)
