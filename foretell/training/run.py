@@ -48,15 +48,13 @@ from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
 from foretell.training.report import write_report
 from foretell.training.run_lock import RunLock
+from foretell.training.spent_time import SpentTime, read_spent_time
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
 _CHECKPOINTS, _CACHE = "checkpoints", "cache"
-
-_SECONDS_BETWEEN_NOTES = 5.0
-"""Seconds between two writes of spent.json, apart from those after a checkpoint and at the end of a stage."""
 
 # What decides the result: a run is resumed only where these are the same.
 _DECISIVE = ("job", "preset", "settings", "data")
@@ -100,10 +98,11 @@ class Run:
             self.folder / _CHECKPOINTS,
             every=options.checkpoint_seconds,
             request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
-            after=self.note_time,
+            after=self._note_time,
         )
-        self.budget = Budget(minutes, options.started, spent=_read_spent(self.folder / _SPENT))
-        self._noted = self.budget.seconds()
+        spent = self.folder / _SPENT
+        self.budget = Budget(minutes, options.started, spent=read_spent_time(spent))
+        self._spent = SpentTime(spent, self.budget.seconds)
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
         self._writer: tf.summary.SummaryWriter | None = None
@@ -152,18 +151,6 @@ class Run:
         """Return where intermediate results lie that a resumed run reuses; the directory may not exist."""
         return self.folder / _CACHE
 
-    def note_time(self) -> None:
-        """Write how long the training has taken so far: a resumed run continues with the time that is left.
-
-        Raises:
-            RunError: the disk is full.
-        """
-        self._noted = self.budget.seconds()
-        try:
-            replace_file(self.folder / _SPENT, json.dumps({"seconds": self._noted}).encode())
-        except OSError as error:
-            raise _not_writable(self.folder / _SPENT, error) from error
-
     def log(self, *, step: int, **values: float | None) -> None:
         """Append one line to metrics.jsonl, and its numbers to TensorBoard where that was asked for.
 
@@ -176,8 +163,6 @@ class Run:
         line = {"step": step, **known, "time": round(time.time(), 3)}
         with (self.folder / _METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        if self.budget.seconds() - self._noted >= _SECONDS_BETWEEN_NOTES:
-            self.note_time()
         if self._writer is not None:
             import tensorflow as tf
 
@@ -228,6 +213,9 @@ class Run:
                 raise
             self._clean_up()
 
+    def _note_time(self) -> None:
+        self._spent.note()
+
     def _clean_up(self) -> None:
         """Delete the cache, which is as large as the corpus and needed by a run in progress only."""
         shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
@@ -240,6 +228,7 @@ class Run:
         self._lock.release()
 
     def __enter__(self) -> Run:
+        self._spent.start()
         self.interrupt.__enter__()
         return self
 
@@ -247,10 +236,11 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.interrupt.__exit__(kind, error, trace)
+        self._spent.stop()
         # A finished run has no folder any more.
         if error is not None and self.folder.exists():
             with contextlib.suppress(RunError):
-                self.note_time()
+                self._spent.note()
         self.close()
         if error is not None and self.interrupt.requested:
             self._raise_interrupted(error)
@@ -295,16 +285,6 @@ def read_request(out: Path | str) -> dict[str, object]:
             fix="train without resume",
         ) from error
     return asked
-
-
-def _read_spent(path: Path) -> float:
-    """Return the seconds that a run has taken so far; 0 where none are noted."""
-    try:
-        seconds = json.loads(path.read_bytes())["seconds"]
-        # Written so that NaN gives 0 too.
-        return float(seconds) if 0 <= seconds < float("inf") else 0.0
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
 
 
 def _lock(options: TrainOptions) -> RunLock:

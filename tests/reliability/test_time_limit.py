@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -66,15 +67,22 @@ def test_at_a_third_of_the_speed_it_ends_in_time(tmp_path: Path, job: str) -> No
     command = [sys.executable, "-m", "foretell", "train", job, "text.txt", "--out", "m", "--minutes"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
     with busy(2 * (os.cpu_count() or 1)):
-        began = time.monotonic()
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         done = subprocess.run(
             [*command, f"{minutes:g}"], cwd=tmp_path, env=environment, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         took = time.monotonic() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     figures = read_model(tmp_path / "m").metrics
-    report(job, seconds=f"{took:.1f}", limit=60 * minutes, steps=figures["steps"], notes=done.stderr)
+    share = (used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime) / took / (os.cpu_count() or 1)
+    report(
+        job, seconds=f"{took:.1f}", limit=60 * minutes, share=f"{share:.0%}", steps=figures["steps"],
+        notes=done.stderr,
+    )  # fmt: skip
+    if share < 0.25:
+        pytest.skip(f"other programs left {share:.0%} of the machine, less than about a third")
     assert took <= 60 * minutes
 
 
@@ -98,7 +106,7 @@ def test_killed_with_a_time_limit_it_ends_valid_and_in_time(tmp_path: Path, job:
         f"{job} with --minutes {MINUTES:g}", kills=kills, models=count,
         seconds=", ".join(f"{seconds:.1f}" for seconds in took),
     )  # fmt: skip
-    # A kill loses the time since the last note: five seconds at most, or the stages before the network.
+    # A kill loses the time since the last note, and each process starts anew.
     assert max(took) <= 60 * MINUTES + 3 * LOST
 
 

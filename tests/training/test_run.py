@@ -12,6 +12,7 @@ import sys
 import threading
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_a_resumed_run_has_the_rest_of_its_time_limit(
     with begun(resume=True) as run:
         assert (run.budget.seconds(), run.budget.left()) == (60, 60)
         now[0] += 100
-        run.log(step=3, loss=1.0)
+        run.checkpoints.save(3, {}, {})
     with begun(resume=True) as run:
         assert (run.budget.seconds(), run.budget.left()) == (160, 0)
         # One step, so that the epoch ends and is measured.
@@ -100,16 +101,6 @@ def test_a_resumed_run_has_the_rest_of_its_time_limit(
         assert run.budget.steps(4, 10) == 4
     with begun(restart=True) as run:
         assert run.budget.left() == 120
-
-
-@pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"seconds": "x"}', '{"seconds": NaN}', '{"seconds": -1}']
-)
-def test_where_the_time_is_not_noted_the_whole_limit_is_left(tmp_path: Path, content: str) -> None:
-    start_with_checkpoint(tmp_path / "m")
-    (folder_of(tmp_path / "m") / "spent.json").write_text(content)
-    with opened(tmp_path / "m", resume=True) as run:
-        assert run.budget.seconds() < 60
 
 
 def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path) -> None:
@@ -135,14 +126,14 @@ with Run.open(request, options) as run:
         assert 30 < run.budget.left() <= 60
 
 
-def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with opened(tmp_path / "m") as run:
-        monkeypatch.setattr(run_module, "replace_file", full_disk)
-        with pytest.raises(RunError, match="No space left"):
-            run.note_time()
-    # An error that is on its way stays what it is.
+def test_an_error_stays_what_it_is_where_the_time_cannot_be_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.training.spent_time.replace_file", full_disk)
     with pytest.raises(ValueError, match="a bug"), opened(tmp_path / "m"):
         raise ValueError("a bug")
+    with pytest.raises(RunError, match="No space left"), opened(tmp_path / "m") as run:
+        run.checkpoints.save(1, {}, {})
 
 
 def full_disk(*_: Any) -> None:
@@ -392,3 +383,73 @@ def test_a_signal_while_writing_can_be_resumed_and_one_after_it_is_too_late(
         run.finish(small_model({}))
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert not run.folder.exists()
+
+
+def test_tensorboard_gets_what_is_logged(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    with opened(tmp_path / "m", tensorboard=tmp_path / "board") as run:
+        run.log(step=1, loss=0.5, accuracy=None)
+        run.log_graph(tf.function(lambda x: x + 1).get_concrete_function(tf.constant(1.0)).graph)
+        run.close()
+        # Once closed there is nothing to write to.
+        run.log_graph(tf.Graph())
+    written = b"".join(path.read_bytes() for path in (tmp_path / "board").iterdir())
+    assert b"loss" in written
+    assert b"accuracy" not in written
+
+
+def test_where_no_folder_can_be_made_the_error_names_the_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ArtifactError, match="a file"):
+        opened(tmp_path / "file" / "m")
+
+    # A link to nowhere, where a folder would have to be made.
+    (tmp_path / "under").symlink_to(tmp_path / "nowhere" / "deep")
+    with pytest.raises((RunError, ArtifactError)):
+        opened(tmp_path / "under" / "m")
+
+
+def test_a_parent_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "make_directories", full_disk)
+    with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No space left"):
+        opened(tmp_path / "new" / "m")
+
+
+def test_a_run_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "take_place", full_disk)
+    with pytest.raises(RunError, match="No space left"):
+        opened(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No such file"):
+        RunLock(tmp_path / "nowhere" / "m.run")
+
+
+def test_a_lock_is_released_once(tmp_path: Path) -> None:
+    first = RunLock(tmp_path / "m.run")
+    first.release()
+    with RunLock(tmp_path / "m.run") as second:
+        first.release()
+        assert second.path.exists()
+    assert not second.path.exists()
+
+
+def test_a_deleted_file_is_not_the_one_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        assert run_lock._is_at(file, path)
+        path.unlink()
+        assert not run_lock._is_at(file, path)
+        path.write_text("another")
+        assert not run_lock._is_at(file, path)
+        # Windows has no flock, and its files cannot be deleted while they are open.
+        monkeypatch.setattr(run_lock, "os", SimpleNamespace(name="nt"))
+        assert run_lock._is_at(file, path)
+
+
+def test_without_flock_nothing_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with RunLock(tmp_path / "m.run"), RunLock(tmp_path / "m.run"):
+        pass

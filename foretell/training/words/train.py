@@ -66,12 +66,10 @@ def train_words(
     check_valid(settings, valid)
     with Run.open(_request(corpus, valid, settings, options.listener), options) as run:
         with tokenized(run, corpus, valid, settings) as tokens:
-            run.note_time()
             loop = _loop(run, tokens, settings)
             tokens = tokens if loop is None else loop.corpus
             size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
             kneser_ney = _kneser_ney(run, tokens, settings)
-            run.note_time()
             network = _network(run, tokens, settings, loop)
             interpolation = _interpolation(run, network, kneser_ney, settings)
             cache = _cache(run, network, kneser_ney, interpolation, tokens)
