@@ -140,11 +140,26 @@ def test_texts_are_given_until_their_time_is_over(monkeypatch):
     # A million characters in any case.
     assert list(reading) == texts
     assert (reading.is_cut, reading.count) == (False, 9)
-    for characters, expected in ((0, 4), (40, 4), (60, 6)):
+    for characters, expected in ((0, 4), (40, 4), (41, 5), (60, 6)):
         monkeypatch.setattr(budget_module, "_MIN_CHARACTERS", characters)
         assert list(reading) == texts[:expected]
         assert (reading.is_cut, reading.count) == (True, expected)
     assert list(InTime(Texts(), Budget(0, clock=clock), float("inf"))) == texts
+
+
+def test_the_last_moments_have_a_step_each():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    for _ in range(4):
+        clock.now += 0.2
+        budget.step_done()
+    clock.now += 58.6
+    # 0.6 seconds are left, then a tenth of a second, then none.
+    assert budget.steps(4, 100) == 7
+    clock.now += 0.5
+    assert budget.steps(4, 100) == 5
+    clock.now += 0.2
+    assert [budget.steps(done, 100) for done in (0, 1, 4)] == [1, 1, 4]
 
 
 def test_that_a_million_characters_are_read():

@@ -19,10 +19,10 @@ def full_disk(*_: Any) -> None:
 
 
 def test_what_is_noted_is_read(tmp_path: Path) -> None:
-    path, seconds = tmp_path / "spent.json", iter([1.5, 2.5])
+    path, seconds = tmp_path / "spent.json", iter([0.5, 2.5])
     spent = SpentTime(path, lambda: next(seconds))
     assert read_spent_time(path) == 0
-    for expected in (1.5, 2.5):
+    for expected in (0.5, 2.5):
         spent.note()
         assert read_spent_time(path) == expected
 
@@ -53,6 +53,10 @@ def test_it_is_noted_again_and_again_until_it_is_stopped(
 
     spent = SpentTime(path, seconds)
     spent.start(every=0.01)
+    thread = spent._thread
+    assert thread is not None
+    # It does not keep a process alive.
+    assert thread.daemon
     wait_for(lambda: read_spent_time(path) >= 3)
     with monkeypatch.context() as patch:
         patch.setattr(spent_time, "replace_file", full_disk)
@@ -62,6 +66,7 @@ def test_it_is_noted_again_and_again_until_it_is_stopped(
     count = len(asked)
     wait_for(lambda: read_spent_time(path) > count)
     spent.stop()
+    assert not thread.is_alive()
     count = len(asked)
     time.sleep(0.05)
     assert len(asked) == count
