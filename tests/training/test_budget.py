@@ -153,8 +153,8 @@ def test_the_last_moments_have_a_step_each():
     for _ in range(4):
         clock.now += 0.2
         budget.step_done()
-    clock.now += 58.6
-    # 0.6 seconds are left, then a tenth of a second, then none.
+    clock.now += 58.55
+    # 0.65 seconds are left, then a tenth of a second, then none.
     assert budget.steps(4, 100) == 7
     clock.now += 0.5
     assert budget.steps(4, 100) == 5

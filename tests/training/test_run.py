@@ -409,6 +409,19 @@ def test_where_no_folder_can_be_made_the_error_names_the_place(tmp_path: Path) -
         opened(tmp_path / "under" / "m")
 
 
+def test_an_interrupted_error_that_names_the_way_on_stays_as_it_is(tmp_path: Path) -> None:
+    error = Interrupted(expected="an end", found="a signal", where="here", fix="resume it like this")
+    with pytest.raises(Interrupted) as caught:
+        broken(tmp_path / "m", error)
+    assert caught.value is error
+    assert caught.value.exit_code == 130
+    assert caught.value.fix == "resume it like this"
+    # Without a log there is nothing to rewind.
+    with opened(tmp_path / "m", resume=True) as run:
+        run.rewind(3)
+        assert not (run.folder / "metrics.jsonl").exists()
+
+
 def test_a_parent_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "make_directories", full_disk)
     with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No space left"):
