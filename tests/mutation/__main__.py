@@ -1,8 +1,8 @@
 """Run the tests of a module on each of its mutants: `python -m tests.mutation [MODULE …]`, or `make mutants`.
 
-mutmut 3 and cosmic-ray start the tests anew for each mutant, or change functions only, with a copy of the
-package. Here a process that has imported the libraries forks a child for each mutant, which imports the
-changed module from memory: a mutant takes as long as its tests do.
+cosmic-ray starts the tests in a new process for each mutant, and mutmut 3 needs a copy of the package and a
+run of all tests first. Here a process that has imported the libraries forks a child for each mutant, which
+imports the changed module from memory: a mutant takes as long as its tests do.
 """
 
 from __future__ import annotations
@@ -77,11 +77,16 @@ def _check(module: str, tests: Sequence[str], part: float) -> bool:
         raise SystemExit(f"{module}: the tests fail without a mutant")
     limit = max(SHORTEST_LIMIT, LIMIT_FACTOR * (time.monotonic() - began))
     chosen = list(_chosen(source, part))
-    survivors = [each for each in chosen if _run(module, each.source, tests, limit) == 0]
-    score = 1 - len(survivors) / max(1, len(chosen))
-    print(f"{module}: {len(chosen) - len(survivors)} of {len(chosen)} mutants found, {score:.1%}", flush=True)
-    for each in survivors:
-        print(f"  line {each.line}: {each.change}", flush=True)
+    print(
+        f"{module}: {len(chosen)} mutants, {time.monotonic() - began:.0f} seconds for its tests", flush=True
+    )
+    survivors = 0
+    for each in chosen:
+        if _run(module, each.source, tests, limit) == 0:
+            survivors += 1
+            print(f"  line {each.line} survives: {each.change}", flush=True)
+    score = 1 - survivors / max(1, len(chosen))
+    print(f"{module}: {len(chosen) - survivors} of {len(chosen)} mutants found, {score:.1%}", flush=True)
     return score >= MIN_SCORE
 
 
