@@ -5,6 +5,9 @@
 #     -v "$PWD/reviews-model:/models/reviews:ro" -v "$PWD/token:/run/secrets/foretell-token:ro" \
 #     foretell /models/reviews
 
+# To pin the image by its digest, where a registry can be reached:
+#   digest=$(docker buildx imagetools inspect python:3.13-slim --format '{{.Manifest.Digest}}')
+#   sed -i "s/python:3.13-slim/&@$digest/" Dockerfile
 FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml requirements.lock README.md LICENSE ./

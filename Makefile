@@ -1,6 +1,6 @@
 # foretell's commands. `make help` lists them; each makes its own environment in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help install demo wheel predict test lint format peers bench soak lock clean
+.PHONY: help install demo wheel predict test lint format peers bench soak coverage mutants sbom audit lowest newest lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,9 @@ LOCK := requirements.lock
 BENCH_LOCK := requirements-bench.lock
 # An environment with the wheel and what predicting needs, without TensorFlow.
 PREDICT := .venv-predict
+# The same with the lowest and the newest versions.
+LOWEST := .venv-lowest
+NEWEST := .venv-newest
 # A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
 TORCH_WHEELS ?= $(PIP_FIND_LINKS)
 COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(LOCK_FLAGS)
@@ -67,12 +70,36 @@ $(VENV)/.peers: $(VENV)/.installed $(BENCH_LOCK)
 bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_words predict" picks some)
 	$(BIN)/python -m bench $(BENCH)
 
-soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
+soak: install coverage  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
+
+coverage: install  ## branch coverage of the modules that must not fail (part of make soak)
+	$(BIN)/python -m tests.mutation.coverage
+
+mutants: install  ## the tests of these modules on their mutants: an hour or more (MODULES="limits 20%": some)
+	nice -n 19 $(BIN)/python -m tests.mutation $(MODULES)
+
+sbom: install  ## the software bill of materials, dist/foretell.cdx.json (CycloneDX)
+	$(BIN)/python .ci/sbom.py dist/foretell.cdx.json
+
+audit: install  ## compare every locked version with the published advisories; needs PyPI or OSV
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement $(LOCK)
+
+lowest: wheel  ## what predicts and serves, with the lowest versions that pyproject.toml allows
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	@$(BIN)/uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python --extra serve pyproject.toml -o dist/lowest.txt
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --requirement dist/lowest.txt
+	@$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --no-deps dist/*.whl
+	$(LOWEST)/bin/python .ci/smoke.py tests/fixtures
+
+newest: wheel  ## the same with the newest versions that PyPI has
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(NEWEST)
+	@$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --upgrade "$$(ls dist/*.whl)[serve]"
+	$(NEWEST)/bin/python .ci/smoke.py tests/fixtures
 
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
 	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --extra tune --group dev pyproject.toml -o $(LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
 
 clean:  ## remove the environments, the wheel and caches
-	rm -rf $(VENV) $(PREDICT) dist .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) $(PREDICT) $(LOWEST) $(NEWEST) dist .mypy_cache .ruff_cache .hypothesis out

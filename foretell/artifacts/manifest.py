@@ -102,17 +102,17 @@ def read_consistently(path: Path, read: Callable[[Manifest], Value]) -> Value:
         Whatever `read_manifest` and `read` raise.
     """
     before: bytes | None = None
-    for attempt in range(_MAX_ATTEMPTS):
-        manifest = None
+    attempts = 0
+    while True:
+        manifest, attempts = None, attempts + 1
         try:
             manifest = read_manifest(path)
             return read(manifest)
         except (NotAModelError, MissingFileError, ChangedFileError):
             content = b"" if manifest is None else manifest.content
-            if content == before or attempt == _MAX_ATTEMPTS - 1:
+            if content == before or attempts == _MAX_ATTEMPTS:
                 raise
             before = content
-    raise AssertionError("unreachable")
 
 
 def read_manifest(path: Path) -> Manifest:

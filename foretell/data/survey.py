@@ -166,13 +166,16 @@ def survey_examples(
     )
 
 
-def survey_corpus(corpus: Corpus, *, tokens: Splitter = _split_at_white_space) -> Survey:
+def survey_corpus(
+    corpus: Corpus, *, tokens: Splitter = _split_at_white_space, lines: Iterable[str] | None = None
+) -> Survey:
     """Survey a corpus in one pass and constant memory. Duplicates are not counted.
 
     Args:
         corpus: the text.
         tokens: as for `survey_examples`.
+        lines: those that are counted; None: all.
     """
     counts = TokenCounter(tokens)
-    counts.add(corpus)
+    counts.add(corpus if lines is None else lines)
     return counts.survey(corpus.name, "lines", notes=list(corpus.notes))

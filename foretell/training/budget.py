@@ -1,5 +1,8 @@
 """The time limit of a training: the number of steps is adjusted while the training runs.
 
+Stages before the steps and after them ask for their share of the time that is left, measure on a small part
+how long they would take, and are shortened or left out.
+
 Nothing is predicted from sizes: the pace of the last steps decides how many more fit before the deadline. A
 machine that slows down midway does fewer steps, and the learning rate, a function of step and steps, still
 reaches its end. While all planned steps fit, the clock has no effect, and the same seed gives the same
@@ -9,7 +12,7 @@ weights.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 SECONDS_TO_WRITE = 3.0
 """The time reserved for writing a model: its ONNX graph is run and compared."""
@@ -20,6 +23,9 @@ _UNTYPICAL = 2
 _SMOOTHING = 0.05
 """Weight of the newest step in the pace, an exponential mean over about the last twenty steps."""
 
+_MIN_CHARACTERS = 1 << 20
+"""Characters that every stage reads, whatever the time: about a tenth of a second."""
+
 
 class Budget:
     """The time that a training may take.
@@ -28,16 +34,22 @@ class Budget:
         minutes: for the whole command; 0: without limit.
         started: when the command began, by `clock`; None: now.
         clock: monotonic seconds.
+        spent: seconds that earlier commands took for the same training, which is resumed; 0 by default.
 
     Attributes:
         deadline: when the command has to end, by `clock`; None: without limit.
     """
 
     def __init__(
-        self, minutes: float, started: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        minutes: float,
+        started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        spent: float = 0.0,
     ) -> None:
         self._clock = clock
-        self._started = clock() if started is None else started
+        # As if the whole training had been one command.
+        self._started = (clock() if started is None else started) - spent
         self.deadline = self._started + 60 * minutes if minutes else None
         self._reserve, self._pace, self._seen = 0.0, 0.0, 0
         self._last: float | None = None
@@ -47,7 +59,7 @@ class Budget:
         self._reserve = seconds
 
     def seconds(self) -> float:
-        """Return the seconds since the command began."""
+        """Return the seconds of the training: of this command, and of those that it resumes."""
         return self._clock() - self._started
 
     def left(self) -> float:
@@ -55,6 +67,15 @@ class Budget:
         if self.deadline is None:
             return float("inf")
         return max(0.0, self.deadline - self._reserve - self._clock())
+
+    def share(self, part: float) -> float:
+        """Return a part of the seconds that are left; infinite without a limit."""
+        return part * self.left()
+
+    @property
+    def pace(self) -> float:
+        """Seconds of a step, an exponential mean over about the last twenty; 0: not known yet."""
+        return self._pace
 
     def step_done(self) -> None:
         """Measure the pace; call after each step."""
@@ -70,11 +91,46 @@ class Budget:
         self._last = None
 
     def steps(self, done: int, planned: int) -> int:
-        """Return how many steps there will be in all, `done` of them done: `planned`, or what fits."""
+        """Return how many steps there will be in all, `done` of them done: `planned`, or what fits.
+
+        A process does one step at least, also where a resumed training has no time left: what follows the
+        last step, such as measuring the epoch, then follows here too.
+        """
         if self.deadline is None:
             return planned
         if self.left() <= 0:
-            return max(1, done)
+            return max(1, done) if self._seen else min(planned, done + 1)
         if self._pace <= 0:
             return planned
         return min(planned, done + max(1, int(self.left() / self._pace)))
+
+
+class InTime:
+    """The texts of an iterable until some seconds have passed.
+
+    Texts of a million characters are given in any case, so that there is something to learn from.
+
+    Args:
+        texts: the texts; they may be read several times, each time within `seconds`.
+        budget: its clock is read.
+        seconds: infinite: all texts are given, without a look at the clock.
+
+    Attributes:
+        is_cut: whether the last reading ended before the last text.
+        count: the number of texts that it gave.
+    """
+
+    def __init__(self, texts: Iterable[str], budget: Budget, seconds: float) -> None:
+        self._texts, self._budget, self._seconds = texts, budget, seconds
+        self.is_cut, self.count = False, 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.is_cut, self.count = False, 0
+        stop, characters = self._budget.seconds() + self._seconds, 0
+        for text in self._texts:
+            if characters >= _MIN_CHARACTERS and self._budget.seconds() >= stop:
+                self.is_cut = True
+                return
+            characters += len(text)
+            self.count += 1
+            yield text

@@ -17,7 +17,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,22 @@ class Checkpoints:
         every: seconds between two checkpoints, 60 by default.
         keep: how many of the newest checkpoints to keep, 2 by default.
         request: the SHA-256 of the run's request; a checkpoint of another request is not read.
+        after: is called after each checkpoint that was written; None: nothing is.
 
     Attributes:
         newest_step: the step of the checkpoint that was last saved or read, or None.
     """
 
-    def __init__(self, folder: Path, every: float = 60.0, keep: int = 2, request: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: float = 60.0,
+        keep: int = 2,
+        request: str = "",
+        after: Callable[[], None] | None = None,
+    ) -> None:
         self.folder, self.every, self.keep, self._request = folder, every, keep, request
+        self._after = after
         self.newest_step: int | None = None
         self._last = time.monotonic()
 
@@ -87,6 +96,8 @@ class Checkpoints:
         """
         try:
             final = self._save(step, arrays, state)
+            if self._after is not None:
+                self._after()
         # safetensors reports a full disk as its own error.
         except (OSError, SafetensorError) as error:
             raise RunError(

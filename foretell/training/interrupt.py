@@ -145,7 +145,8 @@ def nothing_to_resume(*, is_temporary: bool) -> Iterator[None]:
 
 def resume_command(out: Path) -> str:
     """Return how to resume: this command line with --resume, or the call from Python."""
-    if Path(sys.argv[0]).name in ("foretell", "__main__.py"):
+    program = Path(sys.argv[0])
+    if program.name == "foretell" or program.parts[-2:] == ("foretell", "__main__.py"):
         arguments = [word for word in sys.argv[1:] if word not in ("--resume", "--restart")]
         return shlex.join(["foretell", *arguments, "--resume"])
     return f"train again with resume=True and out={str(out)!r}"

@@ -3,6 +3,7 @@
 It lies beside the model directory that it will become part of, `<out>.run/` for `<out>/`, and holds::
 
     request.json    what was asked for: job, preset, settings, digest of the data, command line
+    spent.json      the seconds that the training has taken so far
     metrics.jsonl   one line for each step that was logged
     checkpoints/    what a resumed run continues from
     cache/          the corpus as token ids; deleted at the end
@@ -12,6 +13,7 @@ It lies beside the model directory that it will become part of, `<out>.run/` for
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -41,15 +43,17 @@ from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
+from foretell.training.events import Note
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
 from foretell.training.report import write_report
 from foretell.training.run_lock import RunLock
+from foretell.training.spent_time import SpentTime, read_spent_time
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_REQUEST, _METRICS = "request.json", "metrics.jsonl"
+_REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
 _CHECKPOINTS, _CACHE = "checkpoints", "cache"
 
 # What decides the result: a run is resumed only where these are the same.
@@ -84,7 +88,7 @@ class Run:
         folder: the run's own directory, beside `out`.
         options: how it is run.
         checkpoints: its checkpoints.
-        budget: its time limit.
+        budget: its time limit; a resumed run has the time that is left of it.
         interrupt: whether it has to stop.
     """
 
@@ -94,8 +98,11 @@ class Run:
             self.folder / _CHECKPOINTS,
             every=options.checkpoint_seconds,
             request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
+            after=self._note_time,
         )
-        self.budget = Budget(minutes, options.started)
+        spent = self.folder / _SPENT
+        self.budget = Budget(minutes, options.started, spent=read_spent_time(spent))
+        self._spent = SpentTime(spent, self.budget.seconds)
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
         self._writer: tf.summary.SummaryWriter | None = None
@@ -130,10 +137,14 @@ class Run:
                 _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
             else:
                 _make_folder(full, options)
-            return cls(options, request.settings.minutes, lock)
+            run = cls(options, request.settings.minutes, lock)
         except BaseException:
             lock.release()
             raise
+        if options.resume and request.settings.minutes:
+            left, limit = run.budget.left(), 60 * request.settings.minutes
+            options.listener(Note(text=f"{left:.0f} of the {limit:.0f} seconds of the time limit are left"))
+        return run
 
     @property
     def cache(self) -> Path:
@@ -202,6 +213,9 @@ class Run:
                 raise
             self._clean_up()
 
+    def _note_time(self) -> None:
+        self._spent.note()
+
     def _clean_up(self) -> None:
         """Delete the cache, which is as large as the corpus and needed by a run in progress only."""
         shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
@@ -214,6 +228,7 @@ class Run:
         self._lock.release()
 
     def __enter__(self) -> Run:
+        self._spent.start()
         self.interrupt.__enter__()
         return self
 
@@ -221,6 +236,11 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.interrupt.__exit__(kind, error, trace)
+        self._spent.stop()
+        # A finished run has no folder any more.
+        if error is not None and self.folder.exists():
+            with contextlib.suppress(RunError):
+                self._spent.note()
         self.close()
         if error is not None and self.interrupt.requested:
             self._raise_interrupted(error)

@@ -1,13 +1,18 @@
 """The model directory: what is written comes back, and nothing damaged, foreign or newer is believed."""
 
+import dataclasses
+import errno
 import hashlib
 import json
 import math
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
+from export_workplace import random_tfidf_models
 from safetensors.numpy import save
 
 from foretell.artifacts import manifest
@@ -19,9 +24,12 @@ from foretell.errors import (
     NewerFormatError,
     NotAModelError,
 )
+from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.linear import LinearModel
-from tests.builders import rewrite, rewrite_json
+from tests.builders import random_linear_model, rewrite, rewrite_json
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
 READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
@@ -75,10 +83,64 @@ def test_reading_needs_no_onnx_and_no_tensorflow(directory):
 
 
 def test_metrics_of_numpy_and_without_a_number(make_model, tmp_path):
-    metrics = {"f1": np.float32(0.5), "confusion": np.eye(2, dtype=int), "perplexity": math.inf, "n": (1, 2)}
+    metrics = {
+        "f1": np.float32(0.5), "confusion": np.eye(2, dtype=int), "perplexity": math.inf, "n": (1, 2),
+        "file": Path("a/b"), "by": {1: math.nan},
+    }  # fmt: skip
     write_model(make_model("labels-bilstm", metrics=metrics), tmp_path / "model")
-    expected = {"f1": 0.5, "confusion": [[1, 0], [0, 1]], "perplexity": None, "n": [1, 2]}
+    expected = {
+        "f1": 0.5, "confusion": [[1, 0], [0, 1]], "perplexity": None, "n": [1, 2], "file": "a/b",
+        "by": {"1": None},
+    }  # fmt: skip
     assert open_verified(tmp_path / "model").metrics == expected
+
+
+def test_where_foretell_is_not_installed_its_version_is_unknown(make_model, tmp_path, monkeypatch):
+    def not_installed(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", not_installed)
+    write_model(make_model("labels-bilstm"), tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["foretell"] == "unknown"
+
+
+@READERS
+def test_a_disk_that_cannot_be_read_is_told(directory, monkeypatch, reader):
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(manifest, "read_manifest", broken)
+    with pytest.raises(ArtifactError, match="expected a readable model, found Input/output error"):
+        reader(directory)
+
+
+def test_a_language_model_with_its_kneser_ney_model(make_model, tmp_path):
+    plain = make_model("words-1")
+    levels = (
+        Level(np.arange(3), np.full(3, 0.2, np.float32), np.array([0.4], np.float32)),
+        Level(np.array([1]), np.array([0.5], np.float32), np.array([0.5, 1, 1], np.float32)),
+    )
+    parts = {
+        "kneser_ney": KneserNey(levels, plain.tokenizer.size, 10),
+        "interpolation": Interpolation((0.5, 0.25)),
+        "cache": ContinuousCache(0.3, 0.2),
+    }
+    write_model(dataclasses.replace(plain, **parts), tmp_path / "model")
+    again = open_verified(tmp_path / "model")
+    assert (again.interpolation, again.cache) == (parts["interpolation"], parts["cache"])
+    assert len(again.kneser_ney) == len(parts["kneser_ney"])
+    assert manifest.KNESER_NEY in {path.name for path in (tmp_path / "model").iterdir()}
+
+
+def test_a_classifier_with_tfidf_models(make_model, tmp_path):
+    plain = make_model("labels-bilstm")
+    tfidf = random_tfidf_models(plain.tokenizer, ["the mind the body"], n_columns=1)
+    linear = random_linear_model(plain.tokenizer.size, 1)
+    ensemble = Ensemble(network=0.5, linear=0.6)
+    model = dataclasses.replace(plain, linear=linear, tfidf=tfidf, ensemble=ensemble)
+    write_model(model, tmp_path / "model")
+    again = open_verified(tmp_path / "model")
+    assert [len(each) for each in again.tfidf] == [len(each) for each in tfidf]
 
 
 def test_labels_of_any_characters(make_model, tmp_path):

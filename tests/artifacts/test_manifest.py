@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
+from types import SimpleNamespace
 
 import pytest
 
+from foretell.artifacts import manifest
 from foretell.artifacts.directory import open_verified
-from foretell.errors import ChangedFileError
+from foretell.errors import ChangedFileError, MissingFileError
 from tests.builders import rewrite_manifest
 
 
@@ -45,3 +48,65 @@ def test_a_manifest_of_an_earlier_version_has_no_hash_of_itself(directory):
     (directory / "manifest.json").write_text(json.dumps({**listed, "more": 1}, indent=2))
     with pytest.raises(ChangedFileError, match="a manifest as it was written"):
         open_verified(directory)
+
+
+@pytest.mark.parametrize("name", manifest.FILES)
+def test_a_manifest_without_an_entry(directory, name):
+    rewrite_manifest(directory, lambda listed: listed["files"].pop(name))
+    with pytest.raises(ChangedFileError, match=f"an entry for {name}"):
+        open_verified(directory)
+
+
+def test_a_manifest_has_a_maximum_size(directory, monkeypatch):
+    size = (directory / "manifest.json").stat().st_size
+    monkeypatch.setattr(manifest, "MAX_MANIFEST", size)
+    assert len(manifest.read_manifest(directory).content) == size
+    monkeypatch.setattr(manifest, "MAX_MANIFEST", size - 1)
+    with pytest.raises(ChangedFileError, match=f"at most {size - 1} bytes, found {size}"):
+        manifest.read_manifest(directory)
+
+
+def test_what_is_no_regular_file_is_not_opened(directory, monkeypatch):
+    entry = manifest.read_manifest(directory).entries["model.onnx"]
+    (directory / "model.onnx").unlink()
+    with pytest.raises(MissingFileError):
+        manifest.verify(directory, "model.onnx", entry)
+    os.mkfifo(directory / "model.onnx")
+    for check in (manifest.verify, manifest.read_verified):
+        with pytest.raises(ChangedFileError, match="a regular file"):
+            check(directory, "model.onnx", entry)
+    # It took the place of a regular file after that was looked at.
+    answers = iter([True, False])
+    monkeypatch.setattr(manifest, "stat", SimpleNamespace(S_ISREG=lambda _: next(answers)))
+    with pytest.raises(ChangedFileError, match="a regular file"):
+        manifest.verify(directory, "model.onnx", entry)
+
+
+def test_a_replaced_directory_is_read_again_but_not_for_ever(directory):
+    """Each time another manifest, and each time a file that does not fit it."""
+    turns = []
+
+    def read(listed):
+        turns.append(listed.content)
+        rewrite_manifest(directory, lambda values: values.update(turn=len(turns)))
+        if len(turns) < stop:
+            raise ChangedFileError(expected="a file", found="another", where="x")
+        return len(turns)
+
+    stop = manifest._MAX_ATTEMPTS
+    assert manifest.read_consistently(directory, read) == stop
+    turns.clear()
+    stop += 1
+    with pytest.raises(ChangedFileError):
+        manifest.read_consistently(directory, read)
+    assert len(turns) == manifest._MAX_ATTEMPTS
+
+    def fails(listed):
+        turns.append(listed.content)
+        raise ChangedFileError(expected="a file", found="another", where="x")
+
+    turns.clear()
+    with pytest.raises(ChangedFileError):
+        manifest.read_consistently(directory, fails)
+    # The same manifest twice: the directory is damaged.
+    assert len(turns) == 2

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from foretell.artifacts import manifest, replacement
 from foretell.artifacts.directory import open_verified, read_model, write_model
-from foretell.errors import ArtifactError
+from foretell.errors import ArtifactError, ForetellError
 
 NO_SPACE = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -163,6 +164,180 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
         os.utime(path, (time.time() - 2 * 86_400,) * 2)
     write_model(model, tmp_path / "model")
     assert (left.exists(), fresh.exists(), theirs.exists()) == (False, True, True)
+
+
+# ---- One file
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"old", b"new"):
+        replacement.replace_file(path, content)
+        assert path.read_bytes() == content
+    (tmp_path / ".file.tmp").write_bytes(b"what a killed process left")
+    replacement.replace_file(path, b"newer")
+    assert path.read_bytes() == b"newer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["write_synced", "sync_directory"])
+def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path, monkeypatch, name):
+    path = tmp_path / "file"
+    replacement.replace_file(path, b"old")
+    fail_at(monkeypatch, replacement, name, 0)
+    with pytest.raises(OSError, match="No space left"):
+        replacement.replace_file(path, b"new")
+    assert path.read_bytes() == (b"old" if name == "write_synced" else b"new")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_takes_the_name_at_the_end(tmp_path, monkeypatch):
+    path = tmp_path / ("n" * 200)
+    with replacement.new_file(path) as new:
+        assert new.parent == tmp_path
+        assert new.name.startswith("." + "n" * 40 + ".")
+        assert new.name.endswith(".foretell-new")
+        assert len(new.name) < 70
+        new.write_bytes(b"new")
+        assert not path.exists()
+    assert path.read_bytes() == b"new"
+    broken(path, ValueError("a bug"))
+    fail_at(monkeypatch, replacement, "sync_directory", 0)
+    with pytest.raises(ForetellError, match="expected a file that can be written, found No space left"):
+        write_new(path)
+    monkeypatch.undo()
+    with pytest.raises(ForetellError, match="nothing to see"):
+        write_new(path, OSError("nothing to see"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_new(path, error=None):
+    with replacement.new_file(path) as new:
+        new.write_bytes(b"newer")
+        if error is not None:
+            raise error
+
+
+def broken(path, error):
+    with pytest.raises(type(error)):
+        write_new(path, error)
+    assert path.read_bytes() == b"new"
+
+
+def test_what_is_written_by_others_is_synced(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"x")
+    fail_at(monkeypatch, os, "fsync", 0)
+    with pytest.raises(OSError, match="No space left"):
+        replacement.sync_file(tmp_path / "file")
+    monkeypatch.undo()
+    replacement.sync_file(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"x"
+    with pytest.raises(FileExistsError):
+        replacement.write_synced(tmp_path / "file", b"y")
+
+
+def test_directories_are_made_with_their_parents_and_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(replacement, "sync_directory", synced.append)
+    replacement.make_directories(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    assert synced == [tmp_path, tmp_path / "a"]
+    replacement.make_directories(tmp_path / "a" / "b")
+    assert len(synced) == 2
+
+
+def test_a_file_system_that_cannot_sync_directories_is_used_as_it_is(tmp_path, monkeypatch):
+    fail_at(monkeypatch, os, "fsync", 0, OSError(errno.EINVAL, "cannot"))
+    replacement.sync_directory(tmp_path)
+    monkeypatch.undo()
+    fail_at(monkeypatch, os, "fsync", 0, OSError(errno.EIO, "broken"))
+    with pytest.raises(OSError, match="broken"):
+        replacement.sync_directory(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError):
+        replacement.sync_directory(tmp_path / "nowhere")
+    # Windows cannot open a directory.
+    monkeypatch.setattr(replacement, "os", SimpleNamespace(name="nt"))
+    replacement.sync_directory(tmp_path / "nowhere")
+
+
+def test_descriptors_are_closed(tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(os, "close", lambda number, close=os.close: closed.append(number) or close(number))
+    replacement.sync_directory(tmp_path)
+    assert len(closed) == 1
+
+
+# ---- Two names in one call
+
+
+class Libc:
+    """A C library with some functions, which answer 0 or leave an error."""
+
+    def __init__(self, code, *names):
+        self.code, self.calls = code, []
+        for name in names:
+            setattr(self, name, self.call)
+
+    def call(self, *arguments):
+        self.calls.append(arguments)
+        return -1 if self.code else 0
+
+
+@pytest.fixture
+def libc(monkeypatch):
+    """Return a function that sets the system and its library."""
+
+    def use(platform, code, *names):
+        library = Libc(code, *names)
+        monkeypatch.setattr(replacement.sys, "platform", platform)
+        monkeypatch.setattr(replacement.ctypes, "CDLL", lambda *_, **__: library)
+        monkeypatch.setattr(replacement.ctypes, "get_errno", lambda: code)
+        return library
+
+    return use
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "arguments"),
+    [
+        ("darwin", "renamex_np", (b"one", b"other", 2)),
+        ("linux", "renameat2", (-100, b"one", -100, b"other", 2)),
+    ],
+)
+def test_the_call_of_each_system(libc, platform, name, arguments):
+    library = libc(platform, 0, name)
+    assert replacement._exchange(Path("one"), Path("other"))
+    assert library.calls == [arguments]
+    for code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV):
+        libc(platform, code, name)
+        assert not replacement._exchange(Path("one"), Path("other"))
+    libc(platform, errno.EACCES, name)
+    with pytest.raises(PermissionError, match="other"):
+        replacement._exchange(Path("one"), Path("other"))
+
+
+def test_a_system_without_such_a_call(libc, monkeypatch):
+    libc("linux", 0, "renamex_np")
+    assert not replacement._exchange(Path("one"), Path("other"))
+    monkeypatch.setattr(replacement, "os", SimpleNamespace(name="nt", fsencode=os.fsencode))
+    monkeypatch.setattr(replacement.ctypes, "CDLL", None)
+    assert not replacement._exchange(Path("one"), Path("other"))
+
+
+def test_a_place_that_is_no_directory_is_not_taken(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError, match="Not a directory"):
+        replacement.take_place(tmp_path / "new", tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_what_took_its_place_stays_where_the_name_cannot_be_synced(tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    fail_at(monkeypatch, replacement, "sync_directory", 0)
+    replacement.take_place(tmp_path / "new", tmp_path / "target")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
 # ---- Between any two steps

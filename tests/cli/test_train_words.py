@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from cli_workplace import TINY, Run, settings_of
 
-from foretell.config import from_dict
+from foretell.cli import train_words
+from foretell.config import WordsSettings, from_dict
+from foretell.data.corpus import Corpus
 
 
 def test_words_with_json_print_one_object(run: Run, tmp_path: Path) -> None:
@@ -41,6 +43,16 @@ def test_minutes_choose_a_words_preset_and_say_so(
     # What was given stays, whatever is chosen.
     assert settings_of(tmp_path / "m")["units"] == 8
     assert settings_of(tmp_path / "m")["patience"] == (5 if says and "best" in says else 2)
+
+
+def test_without_time_only_the_first_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.training.budget._MIN_CHARACTERS", 5)
+    corpus = Corpus.from_texts(["the mind", "adapts", "to the way"])
+    survey = train_words._survey(corpus, WordsSettings(minutes=1.0), time.monotonic() - 100)
+    assert survey.records == 1
+    assert "only the first 1 lines" in survey.notes[0]
+    whole = train_words._survey(corpus, WordsSettings(), time.monotonic() - 100)
+    assert (whole.records, whole.notes) == (3, [])
 
 
 def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import tarfile
 import time
@@ -133,3 +134,128 @@ def test_a_download_has_a_maximum_size_and_time(
     with pytest.raises(DataError, match="more than 5,242,880 bytes" if endless else "1 bytes after"):
         named.imdb("train")
     assert list(empty_cache.iterdir()) == []
+
+
+# A set of five reviews in place of the published 100,000.
+FEW = {
+    "train/neg/1_2.txt": "dull é",
+    "train/pos/0_9.txt": "fine",
+    "test/neg/0_1.txt": "bad",
+    "test/pos/0_8.txt": "good",
+    "train/unsup/0_0.txt": "unknown",
+}
+
+
+@pytest.fixture
+def published(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an archive of FEW, which counts as the published one; no network."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    archive(folder / named.IMDB_ARCHIVE, FEW)
+    contents = named.collect_reviews(folder / named.IMDB_ARCHIVE)
+    hashes = {part: hashlib.sha256(content).hexdigest() for part, content in contents.items()}
+    monkeypatch.setattr(named, "IMDB_PART_SHA256", hashes)
+    whole = hashlib.sha256(contents["test"] + contents["train"] + contents["unsup"]).hexdigest()
+    monkeypatch.setattr(named, "IMDB_SHA256", whole)
+    content = (folder / named.IMDB_ARCHIVE).read_bytes()
+    monkeypatch.setattr(named, "IMDB_ARCHIVE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setenv("FORETELL_DATA", str(folder))
+    monkeypatch.setattr(named, "IMDB_URL", "http://127.0.0.1:9/")
+    assert not empty_cache.exists()
+    return folder
+
+
+def test_the_cache_has_what_the_archive_has(
+    published: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    train = named.imdb("train", notes=notes)
+    assert (train.texts, train.labels) == (["dull é", "fine"], ["neg", "pos"])
+    assert notes == [f"imdb: read from {published / named.IMDB_ARCHIVE}"]
+    assert len(list(empty_cache.iterdir())) == 3
+    monkeypatch.delenv("FORETELL_DATA")
+    again: list[str] = []
+    assert named.imdb("train", notes=again) == train
+    assert named.imdb("test").labels == ["neg", "pos"]
+    assert named.imdb("unsup") == named.Reviews(["unknown"], ["unsup"])
+    assert again == []
+
+
+def test_a_cache_that_cannot_be_written_is_noted(
+    published: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_cache.write_text("a file where the folder should be")
+    notes: list[str] = []
+    assert named.imdb("test", notes=notes).texts == ["bad", "good"]
+    assert notes[1] == "imdb: the cache could not be written (File exists)"
+    empty_cache.unlink()
+
+    def refuse(*_: object) -> None:
+        raise OSError("odd")
+
+    monkeypatch.setattr("os.fdopen", refuse)
+    assert published.exists()
+    named.imdb("test", notes=notes)
+    assert notes[-1] == "imdb: the cache could not be written (odd)"
+    # Not even the temporary file is left.
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_a_download_is_read_and_thrown_away(
+    published: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORETELL_DATA", str(published / "elsewhere"))
+    url = (published / named.IMDB_ARCHIVE).as_uri()
+    monkeypatch.setattr(named, "IMDB_URL", url)
+    notes: list[str] = []
+    assert named.imdb("test", notes=notes).texts == ["bad", "good"]
+    assert notes == [f"imdb: downloaded from {url}"]
+    assert len(list(empty_cache.iterdir())) == 3
+    assert all(path.suffix == ".z" for path in empty_cache.iterdir())
+
+
+def test_a_download_as_long_as_is_allowed_is_taken(
+    published: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORETELL_DATA")
+    path = published / named.IMDB_ARCHIVE
+    monkeypatch.setattr(named, "IMDB_URL", path.as_uri())
+    monkeypatch.setattr(named, "MAX_DOWNLOAD_BYTES", path.stat().st_size)
+    assert named.imdb("test").texts == ["bad", "good"]
+    for each in empty_cache.iterdir():
+        each.unlink()
+    monkeypatch.setattr(named, "MAX_DOWNLOAD_BYTES", path.stat().st_size - 1)
+    with pytest.raises(DataError, match="more than"):
+        named.imdb("test")
+
+
+def test_a_cache_folder_that_cannot_be_made_stops_the_download(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty_cache.write_text("a file")
+    monkeypatch.delenv("FORETELL_DATA", raising=False)
+    with pytest.raises(DataError, match=r"from their publisher, found .*File exists"):
+        named.imdb("train")
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FORETELL_CACHE", str(tmp_path))
+    assert named.cache_folder() == tmp_path
+    monkeypatch.setenv("FORETELL_CACHE", "")
+    assert named.cache_folder().name == "foretell"
+
+
+def test_samples_are_files() -> None:
+    with named.sample("meditations.txt") as path:
+        assert path.read_text(encoding="utf-8")
+
+
+def test_folders_in_an_archive_are_no_reviews(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        folder = tarfile.TarInfo("./aclImdb/train/neg/0_1.txt")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+        for name in ("train/neg/a.txt/b.txt", "train/other/0_1.txt", "train/neg/0_1.html"):
+            tar.addfile(tarfile.TarInfo(f"./aclImdb/{name}"), io.BytesIO())
+    assert set(named.collect_reviews(path).values()) == {b""}

@@ -28,6 +28,8 @@ def test_a_corpus_is_counted_in_one_pass() -> None:
     assert (survey.unit, survey.records, survey.tokens, survey.vocabulary) == ("lines", 3, 6, 4)
     assert survey.duplicates is None
     assert not any("duplicates" in line for line in survey.lines())
+    few = survey_corpus(Corpus.from_texts(["a", "b c"], name="n"), lines=["b c"])
+    assert (few.name, few.records, few.tokens) == ("n", 1, 2)
 
 
 def test_counting_words_stops_at_a_million(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,16 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
 }
 
 
-def main(job: str, out: str, resume: bool, stage: str, seconds: float, number: int, minutes: float) -> int:
+def main(
+    job: str,
+    out: str,
+    resume: bool,
+    stage: str,
+    seconds: float,
+    number: int,
+    minutes: float,
+    endless: bool = False,
+) -> int:
     """Train; return the exit code of an interruption, whose error is written to stdout.
 
     OUT.stages gets a line for the begin and one for the end of each stage: its name and the moment. OUT.sent
@@ -63,6 +72,7 @@ def main(job: str, out: str, resume: bool, stage: str, seconds: float, number: i
         seconds: how long after the stage has begun.
         number: of the signal.
         minutes: the time limit; 0: none.
+        endless: train until the time limit.
     """
 
     def send() -> None:
@@ -89,7 +99,7 @@ def main(job: str, out: str, resume: bool, stage: str, seconds: float, number: i
         setattr(owner, function, noted(name, getattr(owner, function)))
     options = TrainOptions(out=Path(out), resume=resume, checkpoint_seconds=0.2)
     try:
-        (_words if job == "words" else _labels)(options, minutes)
+        (_words if job == "words" else _labels)(options, minutes, 100_000 if endless else 0)
     except Interrupted as error:
         sys.stdout.write(f"{error}\n")
         return error.exit_code
@@ -101,18 +111,19 @@ def _note(out: str, stage: str) -> None:
         file.write(f"{stage} {time.monotonic()}\n")
 
 
-def _words(options: TrainOptions, minutes: float) -> None:
+def _words(options: TrainOptions, minutes: float, epochs: int) -> None:
     rng = np.random.default_rng(0)
     drawn = [f"w{k}" for k in rng.zipf(1.3, 15_000) % 2_000]
     corpus = Corpus.from_texts([" ".join(drawn[k : k + 20]) for k in range(0, len(drawn), 20)])
     settings = WordsSettings(
-        embedding_size=16, units=16, streams=8, window=20, epochs=2, min_steps=1, valid_fraction=0.2,
-        kneser_ney=True, max_ngrams=10_000, vocabulary=1_000, minutes=minutes,
+        embedding_size=16, units=16, streams=8, window=20, epochs=epochs or 2, min_steps=1,
+        valid_fraction=0.2, kneser_ney=True, max_ngrams=10_000, vocabulary=1_000, minutes=minutes,
+        patience=0 if epochs else WordsSettings().patience,
     )  # fmt: skip
     words.train_words(corpus, settings, options)
 
 
-def _labels(options: TrainOptions, minutes: float) -> None:
+def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
     # So few texts have vectors, too.
     pseudo_labels.MIN_TOKENS = 1
     chance = random.Random(0)
@@ -126,9 +137,8 @@ def _labels(options: TrainOptions, minutes: float) -> None:
     names = ["bad", "good"] * 150
     examples = Examples([text(name) for name in names], names, name="made up")
     changes = {
-        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": 4, "min_steps": 1,
-        "folds": 0,
-        "patience": 0, "minutes": minutes, "refit": True,
+        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 4, "min_steps": 1,
+        "folds": 0, "max_steps": 0, "patience": 0, "minutes": minutes, "refit": True,
     }  # fmt: skip
     settings = with_changes(LABELS_PRESETS["base"], changes)
     unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(200)]

@@ -33,7 +33,7 @@ def test_every_stage_is_a_slim_python_of_a_version_that_we_support(
     stages: list[list[tuple[str, str]]],
 ) -> None:
     for stage in stages:
-        assert re.fullmatch(r"python:3\.1[123]-slim( AS \w+)?", stage[0][1])
+        assert re.fullmatch(r"python:3\.1[123]-slim(@sha256:[0-9a-f]{64})?( AS \w+)?", stage[0][1])
 
 
 def test_the_last_stage_is_not_root_and_has_no_build_tools(stages: list[list[tuple[str, str]]]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.training.budget import Budget
+from foretell.training import budget as budget_module
+from foretell.training.budget import Budget, InTime
 
 
 class Clock:
@@ -87,4 +88,80 @@ def test_time_before_and_after_the_steps_counts():
     assert budget.seconds() == 30
     clock.now += 25
     assert budget.left() == 0
-    assert budget.steps(7, 100) == 7
+    # A resumed training does one step, after which its epoch is measured.
+    assert budget.steps(7, 100) == 8
+    assert budget.steps(100, 100) == 100
+    budget.step_done()
+    assert budget.steps(8, 100) == 8
+
+
+def test_what_earlier_commands_took_is_not_left():
+    clock = Clock()
+    budget = Budget(2, started=clock.now - 10, clock=clock, spent=50.0)
+    assert budget.seconds() == 60
+    assert budget.left() == 60
+    assert Budget(0, clock=clock, spent=50.0).left() == float("inf")
+
+
+def test_a_share_is_a_part_of_what_is_left():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    budget.keep(20)
+    assert budget.share(0.25) == 10
+    assert Budget(0, clock=clock).share(0.1) == float("inf")
+
+
+def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    paces = []
+    for took in (0.0, 9.0, 2.0, 4.0):
+        clock.now += took
+        budget.step_done()
+        paces.append(budget.pace)
+    assert paces == [0.0, 0.0, 2.0, pytest.approx(0.95 * 2 + 0.05 * 4)]
+
+
+def test_texts_are_given_until_their_time_is_over(monkeypatch):
+    clock = Clock()
+    texts = [str(number) * 10 for number in range(9)]
+
+    def read():
+        for text in texts:
+            clock.now += 1
+            yield text
+
+    class Texts:
+        def __iter__(self):
+            return read()
+
+    reading = InTime(Texts(), Budget(1, clock=clock), 5.0)
+    assert (reading.is_cut, reading.count) == (False, 0)
+    # A million characters in any case.
+    assert list(reading) == texts
+    assert (reading.is_cut, reading.count) == (False, 9)
+    for characters, expected in ((0, 4), (40, 4), (41, 5), (60, 6)):
+        monkeypatch.setattr(budget_module, "_MIN_CHARACTERS", characters)
+        assert list(reading) == texts[:expected]
+        assert (reading.is_cut, reading.count) == (True, expected)
+    assert list(InTime(Texts(), Budget(0, clock=clock), float("inf"))) == texts
+
+
+def test_the_last_moments_have_a_step_each():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    for _ in range(4):
+        clock.now += 0.2
+        budget.step_done()
+    clock.now += 58.55
+    # 0.65 seconds are left, then a tenth of a second, then none.
+    assert budget.steps(4, 100) == 7
+    clock.now += 0.5
+    assert budget.steps(4, 100) == 5
+    clock.now += 0.2
+    assert [budget.steps(done, 100) for done in (0, 1, 4)] == [1, 1, 4]
+
+
+def test_that_a_million_characters_are_read():
+    assert budget_module._MIN_CHARACTERS == 1 << 20
+    assert budget_module.SECONDS_TO_WRITE == 3

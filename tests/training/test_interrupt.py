@@ -113,6 +113,11 @@ def test_stop_after_steps_counts_from_the_start_of_the_run() -> None:
     interrupt.check()
 
 
+def test_another_programs_main_is_not_foretells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/x/pytest/__main__.py", "tests"])
+    assert interrupted(12, Path("m")).fix == "train again with resume=True and out='m'"
+
+
 @pytest.mark.parametrize("program", ["/usr/bin/foretell", "/x/foretell/__main__.py"])
 def test_the_error_names_the_command_that_resumes(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr("sys.argv", [program, "train", "words", "my notes.txt", "--out", "m", "--restart"])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +23,10 @@ from foretell.artifacts.weights import weight_shapes
 from foretell.config import WordsSettings
 from foretell.errors import ArtifactError, Interrupted, RunError
 from foretell.text.tokenizer import Tokenizer
+from foretell.training import run as run_module
 from foretell.training import run_lock
+from foretell.training.budget import Budget
+from foretell.training.events import Event, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, is_unfinished, read_request
 from foretell.training.run_lock import RunLock
@@ -51,6 +58,86 @@ def test_its_time_limit_counts_from_the_start_of_its_command(tmp_path: Path) -> 
         with Run.open(request, dataclasses.replace(options, started=options.started - earlier)) as run:
             assert run.budget.left() == pytest.approx(120 - earlier, abs=5)
             assert run.budget.seconds() == pytest.approx(earlier, abs=5)
+
+
+def test_a_resumed_run_has_the_rest_of_its_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three commands on a clock of its own; what passes between them does not count."""
+    now = [1_000.0]
+    monkeypatch.setattr(run_module, "Budget", partial(Budget, clock=lambda: now[0]))
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+
+    def begun(**options: Any) -> Run:
+        now[0] += 500
+        return opened(tmp_path / "m", request, started=now[0], **options)
+
+    def stop(run: Run) -> None:
+        with run:
+            now[0] += 30
+            run.checkpoints.save(1, {}, {})
+            now[0] += 10
+            raise Interrupted(expected="an end", found="a signal", fix="resume")
+
+    with pytest.raises(Interrupted):
+        stop(begun())
+    events: list[Event] = []
+    with begun(resume=True, listener=events.append) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (40, 80)
+        assert events == [Note(text="80 of the 120 seconds of the time limit are left")]
+        now[0] += 20
+        run.checkpoints.save(2, {}, {})
+        # What a kill loses: the time since the checkpoint.
+        now[0] += 7
+    with begun(resume=True) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (60, 60)
+        now[0] += 100
+        run.checkpoints.save(3, {}, {})
+    with begun(resume=True) as run:
+        assert (run.budget.seconds(), run.budget.left()) == (160, 0)
+        # One step, so that the epoch ends and is measured.
+        assert run.budget.steps(3, 10) == 4
+        run.budget.step_done()
+        assert run.budget.steps(4, 10) == 4
+    with begun(restart=True) as run:
+        assert run.budget.left() == 120
+
+
+def test_a_run_that_is_killed_continues_with_the_rest_of_its_time(tmp_path: Path) -> None:
+    program = f"""
+import os, signal, time
+from pathlib import Path
+from foretell.config import WordsSettings
+from foretell.training.events import Event, Note
+from foretell.training.options import TrainOptions
+from foretell.training.run import Request, Run
+
+request = Request(job="words", settings=WordsSettings(minutes=2.0), data="abc")
+options = TrainOptions(out=Path({str(tmp_path / "m")!r}), started=time.monotonic() - 60)
+with Run.open(request, options) as run:
+    run.checkpoints.save(1, {{}}, {{}})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", program], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+    with opened(tmp_path / "m", request, resume=True) as run:
+        assert run.checkpoints.latest().step == 1
+        assert 30 < run.budget.left() <= 60
+
+
+def test_an_error_stays_what_it_is_where_the_time_cannot_be_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretell.training.spent_time.replace_file", full_disk)
+    with pytest.raises(ValueError, match="a bug"), opened(tmp_path / "m"):
+        raise ValueError("a bug")
+    with pytest.raises(RunError, match="No space left"), opened(tmp_path / "m") as run:
+        run.checkpoints.save(1, {}, {})
+
+
+def full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_an_unfinished_run_is_deleted_only_on_request(tmp_path: Path) -> None:
@@ -296,3 +383,86 @@ def test_a_signal_while_writing_can_be_resumed_and_one_after_it_is_too_late(
         run.finish(small_model({}))
     assert (tmp_path / "m" / "run" / "report.html").exists()
     assert not run.folder.exists()
+
+
+def test_tensorboard_gets_what_is_logged(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    with opened(tmp_path / "m", tensorboard=tmp_path / "board") as run:
+        run.log(step=1, loss=0.5, accuracy=None)
+        run.log_graph(tf.function(lambda x: x + 1).get_concrete_function(tf.constant(1.0)).graph)
+        run.close()
+        # Once closed there is nothing to write to.
+        run.log_graph(tf.Graph())
+    written = b"".join(path.read_bytes() for path in (tmp_path / "board").iterdir())
+    assert b"loss" in written
+    assert b"accuracy" not in written
+
+
+def test_where_no_folder_can_be_made_the_error_names_the_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ArtifactError, match="a file"):
+        opened(tmp_path / "file" / "m")
+
+    # A link to nowhere, where a folder would have to be made.
+    (tmp_path / "under").symlink_to(tmp_path / "nowhere" / "deep")
+    with pytest.raises((RunError, ArtifactError)):
+        opened(tmp_path / "under" / "m")
+
+
+def test_an_interrupted_error_that_names_the_way_on_stays_as_it_is(tmp_path: Path) -> None:
+    error = Interrupted(expected="an end", found="a signal", where="here", fix="resume it like this")
+    with pytest.raises(Interrupted) as caught:
+        broken(tmp_path / "m", error)
+    assert caught.value is error
+    assert caught.value.exit_code == 130
+    assert caught.value.fix == "resume it like this"
+    # Without a log there is nothing to rewind.
+    with opened(tmp_path / "m", resume=True) as run:
+        run.rewind(3)
+        assert not (run.folder / "metrics.jsonl").exists()
+
+
+def test_a_parent_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "make_directories", full_disk)
+    with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No space left"):
+        opened(tmp_path / "new" / "m")
+
+
+def test_a_run_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "take_place", full_disk)
+    with pytest.raises(RunError, match="No space left"):
+        opened(tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"expected a folder that can be written, found .*No such file"):
+        RunLock(tmp_path / "nowhere" / "m.run")
+
+
+def test_a_lock_is_released_once(tmp_path: Path) -> None:
+    first = RunLock(tmp_path / "m.run")
+    first.release()
+    with RunLock(tmp_path / "m.run") as second:
+        first.release()
+        assert second.path.exists()
+    assert not second.path.exists()
+
+
+def test_a_deleted_file_is_not_the_one_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        assert run_lock._is_at(file, path)
+        path.unlink()
+        assert not run_lock._is_at(file, path)
+        path.write_text("another")
+        assert not run_lock._is_at(file, path)
+        # Windows has no flock, and its files cannot be deleted while they are open.
+        monkeypatch.setattr(run_lock, "os", SimpleNamespace(name="nt"))
+        assert run_lock._is_at(file, path)
+
+
+def test_without_flock_nothing_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with RunLock(tmp_path / "m.run"), RunLock(tmp_path / "m.run"):
+        pass

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import ContinuousCache, fill, probabilities
+from foretell.training.budget import Budget
 from foretell.training.events import Listener, Note
 
 MAX_TOKENS = 30_000
@@ -19,6 +20,12 @@ SIZE = 500
 """Words in the cache that is fitted; larger and smaller ones use the same parameters."""
 
 _THETAS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5)
+
+MIN_TOKENS = 1_000
+"""With fewer tokens the parameters depend on chance; then, for want of time, none are fitted."""
+
+_MARGIN = 2.0
+"""Safety factor on the duration of the fit: the weight is fitted too, and the machine may get slower."""
 
 # The prior of the weight: that of the Penn Treebank, worth 20 predictions.
 _PRIOR, _PRIOR_COUNT = ContinuousCache().weight, 20.0
@@ -37,6 +44,26 @@ class CacheFit:
 
     cache: ContinuousCache
     figures: dict[str, float]
+
+
+def tokens_in_time(
+    hidden: NDArray[np.floating], words: NDArray[np.integer], budget: Budget, seconds: float
+) -> int:
+    """Return how many tokens the cache can be fitted on in so many seconds; 0 where MIN_TOKENS are too many.
+
+    Args:
+        hidden, words: as for `fit_cache`.
+        budget: its clock is read. Without a limit there is nothing to measure.
+        seconds: may be taken.
+    """
+    if budget.deadline is None:
+        return len(words)
+    began, few = budget.seconds(), min(len(words), MIN_TOKENS)
+    probabilities(_THETAS[0], hidden[:few], words[:few], SIZE, first=0)
+    took = budget.seconds() - began
+    whole = _MARGIN * took * len(_THETAS)
+    fitting = len(words) if whole <= 0 else int(few * max(0.0, seconds - took) / whole)
+    return min(len(words), fitting) if fitting >= few else 0
 
 
 def fit_cache(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,8 @@ from foretell.data.corpus import Corpus
 from foretell.errors import DataError, RunError
 from foretell.text.line_encoder import LineEncoder
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Listener, Note
+from foretell.training.budget import InTime
+from foretell.training.events import Note
 from foretell.training.run import Run
 from foretell.training.words.cache import is_recorded, record
 
@@ -29,6 +31,9 @@ NONE = -1
 """The target of a position that is left out of the loss."""
 
 _BATCH_CHARACTERS = 1 << 20
+
+_TIME_SHARE = 1 / 8
+"""The part of the time left that counting the words, or encoding a text, may take."""
 
 MAX_VALID = 200_000
 """More validation words take long to measure and hardly make the perplexity more precise."""
@@ -238,11 +243,26 @@ class TokenizedCorpus:
         tokenizer: its vocabulary is that of the training text.
         train: the training text.
         valid: the validation text, longer than one window; None: training has no validation.
+        max_measured: without validation text, the training tokens that are measured, at most.
     """
 
     tokenizer: Tokenizer
     train: TokenFile
     valid: TokenFile | None
+    max_measured: int = MAX_MEASURED
+
+    @property
+    def measured(self) -> TokenFile:
+        """Return what the figures are measured on: the validation text, or the start of the training text."""
+        if self.valid is not None:
+            return self.valid
+        return self.train.part(0, min(len(self.train), self.max_measured))
+
+    def measured_to(self, count: int) -> TokenizedCorpus:
+        """Return the same corpus, of which only the first `count` tokens of `measured` are measured."""
+        if self.valid is None:
+            return dataclasses.replace(self, max_measured=min(count, self.max_measured))
+        return dataclasses.replace(self, valid=self.valid.part(0, min(count, len(self.valid))))
 
 
 @contextmanager
@@ -252,7 +272,8 @@ def tokenized(
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
     The vocabulary is cached, then each text. An interruption repeats the part in progress, which takes about
-    a minute for a corpus of a gigabyte.
+    a minute for a corpus of a gigabyte. With a time limit each part takes at most an eighth of the time that
+    is left; what is not read by then is left out.
 
     Args:
         run: the training; it holds the cache.
@@ -264,16 +285,15 @@ def tokenized(
         DataError: fewer than two different words, or a validation text no longer than one window.
         RunError: the disk is full.
     """
-    listener = run.options.listener
-    tokenizer = _tokenizer(run.cache / "tokenizer.json", corpus, settings, listener)
+    tokenizer = _tokenizer(run, corpus, settings)
     with ExitStack() as files:
-        tokens = files.enter_context(_token_file(run.cache / "tokens.npy", corpus, tokenizer, listener))
+        tokens = files.enter_context(_token_file(run, "tokens.npy", corpus, tokenizer))
         if not settings.traits.carries_state:
             yield TokenizedCorpus(tokenizer, tokens, None)
         elif valid is None:
             yield TokenizedCorpus(tokenizer, *split_tokens(tokens, settings.valid_fraction))
         else:
-            watched = files.enter_context(_token_file(run.cache / "valid.npy", valid, tokenizer, listener))
+            watched = files.enter_context(_token_file(run, "valid.npy", valid, tokenizer))
             _check_long_enough(watched, settings, valid.name)
             yield TokenizedCorpus(tokenizer, tokens, watched)
 
@@ -291,13 +311,15 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
     return tokens.part(0, border), tokens.part(border, len(tokens))
 
 
-def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Listener) -> Tokenizer:
-    """Return the tokenizer at `path`; if there is no whole one, count the words and write it."""
+def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings) -> Tokenizer:
+    """Return the tokenizer of the cache; if there is no whole one, count the words and write it."""
+    path = run.cache / "tokenizer.json"
     if is_recorded(path):
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
-    listener(Note(text="counting the words of the corpus"))
+    run.options.listener(Note(text="counting the words of the corpus"))
+    lines = _in_time(run, corpus)
     tokenizer = Tokenizer.train(
-        corpus,
+        lines,
         settings.tokens,
         lowercase=settings.lowercase,
         vocabulary=settings.vocabulary,
@@ -305,6 +327,7 @@ def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Li
     )
     if tokenizer.size < 2:
         raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
+    _note_cut(run, lines, f"the vocabulary is that of the first {{}} lines of {corpus.name}")
     try:
         make_directories(path.parent)
         replace_file(path, tokenizer.to_json().encode())
@@ -314,17 +337,30 @@ def _tokenizer(path: Path, corpus: Corpus, settings: WordsSettings, listener: Li
     return tokenizer
 
 
-def _token_file(path: Path, corpus: Corpus, tokenizer: Tokenizer, listener: Listener) -> TokenFile:
-    """Open the token file at `path`; if there is no whole one, encode the corpus into it."""
+def _token_file(run: Run, name: str, corpus: Corpus, tokenizer: Tokenizer) -> TokenFile:
+    """Open a token file of the cache; if there is no whole one, encode the corpus into it."""
+    path = run.cache / name
     if not is_recorded(path):
         unit = "tokens" if tokenizer.is_open else "words"
-        listener(Note(text=f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"))
-        write_tokens(path, corpus, tokenizer)
+        text = f"encoding {corpus.name} with a vocabulary of {tokenizer.size:,} {unit}"
+        run.options.listener(Note(text=text))
+        lines = _in_time(run, corpus)
+        write_tokens(path, lines, tokenizer)
+        _note_cut(run, lines, f"only the first {{}} lines of {corpus.name} are used")
         try:
             record(path)
         except OSError as error:
             raise _no_space(path, error) from error
     return TokenFile(path)
+
+
+def _in_time(run: Run, corpus: Corpus) -> InTime:
+    return InTime(corpus, run.budget, run.budget.share(_TIME_SHARE))
+
+
+def _note_cut(run: Run, lines: InTime, text: str) -> None:
+    if lines.is_cut:
+        run.options.listener(Note(text=f"the time limit is short: {text.format(f'{lines.count:,}')}"))
 
 
 def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> None:

@@ -62,10 +62,24 @@ class KneserNeyFit:
 
 
 def fit_kneser_ney(
-    train: Tokens, valid: Tokens, size: int, settings: WordsSettings, listener: Listener
+    train: Tokens,
+    valid: Tokens,
+    size: int,
+    settings: WordsSettings,
+    listener: Listener,
+    max_words: int = MAX_WORDS,
 ) -> KneserNeyFit:
-    """Count the n-grams of the training text and measure the model on the validation text."""
-    counted = count(train, size)
+    """Count the n-grams of the training text and measure the model on the validation text.
+
+    Args:
+        train: the training text.
+        valid: the validation text.
+        size: number of ids.
+        settings: `kneser_ney` and `max_ngrams` are read.
+        listener: is called with the result.
+        max_words: training tokens that are counted at most.
+    """
+    counted = count(train, size, max_words=max_words)
     model = counted.model
     logs, lengths = log_probabilities(model, valid)
     unigram, whole = perplexity(counted.single_words(), valid), perplexity_of(logs)

@@ -22,7 +22,6 @@ from foretell.errors import Interrupted
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
@@ -30,7 +29,8 @@ from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 from foretell.training.words.cache_fit import MAX_TOKENS
-from foretell.training.words.data import MAX_MEASURED, TokenizedCorpus, plan_for
+from foretell.training.words.data import TokenFile, TokenizedCorpus, plan_for
+from foretell.training.words.loop_time import LoopTime
 from foretell.training.words.state import Meter, State, TrainedNetwork
 from foretell.training.words.step import (
     Predictions,
@@ -47,40 +47,36 @@ _LOG_LINES = 200
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
-_SECONDS_TO_FIT_CACHE = 5.0
-"""Seconds for the hidden values of the cache's validation tokens, and for its fit."""
 
-_PROBE_TOKENS = 20_000
-"""Tokens of the evaluation that is timed where there is a time limit."""
-
-
-def train_lstm(run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> TrainedNetwork:
+def train_lstm(loop: Loop) -> TrainedNetwork:
     """Train, from the run's latest checkpoint where it has one.
 
     A step or a window of validation is at most a second of work; between two of them an interruption saves a
     checkpoint and stops. The figures at the end are measured again where they were interrupted.
+
+    Raises:
+        RunError: the loss is not finite before the end of the first epoch.
+        Interrupted: after a checkpoint.
+    """
+    with loop.run.interrupt.deferred():
+        loop.train()
+        return loop.measure()
+
+
+class Loop:
+    """One training in memory.
 
     Args:
         run: the training.
         corpus: the text; without validation the weights of the last step are kept.
         settings: every setting.
 
+    Attributes:
+        corpus: the text; with a time limit, with less to measure.
+
     Raises:
         DataError: fewer tokens than one window.
-        RunError: the loss is not finite before the end of the first epoch.
-        Interrupted: after a checkpoint.
     """
-    loop = Loop(run, corpus, settings)
-    # Compiling takes a second or two, and has nothing to save.
-    loop.compile()
-    run.budget.keep(loop.seconds_to_end())
-    with run.interrupt.deferred():
-        loop.train()
-        return loop.measure()
-
-
-class Loop:
-    """One training in memory; see `train_lstm`."""
 
     def __init__(self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> None:
         self.run, self.corpus, self.settings = run, corpus, settings
@@ -102,6 +98,9 @@ class Loop:
         self.network = LstmNetwork(settings, size, precision)
         self.steps = Steps(self.network, settings)
         self.state = State(self.network.first_states(self.plan.streams))
+        self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
+        self._latest: Predictions | None = None
+        self._of_best: Predictions | None = None
         for text in self._notes():
             self.listener(Note(text=text))
         if saved is not None:
@@ -128,25 +127,34 @@ class Loop:
         """Return the number of steps: those planned, or those that fit in the time limit."""
         return self.run.budget.steps(self.state.at.step, self.total)
 
-    def compile(self) -> None:
-        """Compile the training step, and log its graph for TensorBoard at the start of a run."""
+    def prepare(self) -> None:
+        """Compile the step and, with a time limit, decide how much text is measured and reserve the time."""
+        # Compiling takes a second or two, and has nothing to save.
         if self._is_training():
             graph = self.steps.train.get_concrete_function(*self._inputs()).graph
             if self.state.at.step == 0:
                 self.run.log_graph(graph)
+        if self.run.budget.deadline is not None:
+            self._prepare_time()
 
-    def seconds_to_end(self) -> float:
-        """Return about how long measuring the last epoch and writing the model will take."""
-        valid = self.corpus.valid
-        if self.run.budget.deadline is None or valid is None:
-            return SECONDS_TO_WRITE
-        few = valid.part(0, min(len(valid), _PROBE_TOKENS))
-        predict(self.steps, few, self.run.interrupt.check)  # compiles
-        began = time.monotonic()
-        predict(self.steps, few, self.run.interrupt.check)
-        taken = (time.monotonic() - began) * len(valid) / len(few)
-        # Measured once for the epoch, and once for the figures.
-        return SECONDS_TO_WRITE + _SECONDS_TO_FIT_CACHE + 2 * taken
+    def _prepare_time(self) -> None:
+        tokens = len(self.corpus.measured)
+        self.time.probe(self._predict_first, tokens, self._bytes_of_checkpoint())
+        # A resumed training measures what it measured before: epochs are compared.
+        count = tokens if self.state.at.step else self.time.tokens_in_time(tokens)
+        if count < tokens:
+            text = f"the time limit is short: {count:,} {self.unit} are measured instead of {tokens:,}"
+            self.listener(Note(text=text))
+            self.corpus = self.corpus.measured_to(count)
+        self.time.keep(count)
+
+    def _predict_first(self, count: int) -> None:
+        predict(self.steps, self.corpus.measured.part(0, count), self.run.interrupt.check)
+
+    def _bytes_of_checkpoint(self) -> int:
+        weights = sum(value.nbytes for value in weights_of(self.network).values())
+        slots = sum(np.array(variable.numpy()).nbytes for variable in self.steps.optimizer.variables)
+        return 2 * weights + slots
 
     def train(self) -> None:
         """Continue to the last step, or until validation has not improved for `patience` epochs.
@@ -202,7 +210,7 @@ class Loop:
         for meter in (state.epoch, state.logged):
             meter.add(float(loss), float(accuracy))
         state.at.step += 1
-        self.run.budget.step_done()
+        self.time.step_done()
 
     def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor]:
         """Return the inputs of the next step; see `Steps`."""
@@ -236,15 +244,14 @@ class Loop:
 
     def evaluate(self) -> tuple[float, float]:
         """Return loss (nats a token) and accuracy on the validation text."""
-        return self._predictions().loss_and_accuracy()
+        began = self.run.budget.seconds()
+        self._latest = self._predictions()
+        self.time.evaluated(self.run.budget.seconds() - began, len(self.corpus.measured))
+        return self._latest.loss_and_accuracy()
 
     def _predictions(self) -> Predictions:
         """Predict the validation text; without one, a part of the training text."""
-        tokens = self.corpus.valid
-        if tokens is None:
-            tokens = self.corpus.train
-            tokens = tokens.part(0, min(len(tokens), MAX_MEASURED))
-        return predict(self.steps, tokens, self.run.interrupt.check)
+        return predict(self.steps, self.corpus.measured, self.run.interrupt.check)
 
     def _compare(self, loss: float) -> bool:
         """Keep the weights and return True where the validation loss is the lowest so far."""
@@ -252,7 +259,7 @@ class Loop:
         # Nothing is less than NaN: an epoch with such a loss is never the best, not even the first.
         if loss < (math.inf if at.best is None else at.best):
             at.best, at.epochs_without_best = loss, 0
-            self.state.best_weights = weights_of(self.network)
+            self.state.best_weights, self._of_best = weights_of(self.network), self._latest
             return True
         at.epochs_without_best += 1
         at.stopped = at.epochs_without_best == self.settings.patience
@@ -263,7 +270,9 @@ class Loop:
         if self.state.best_weights:
             set_weights(self.network, self.state.best_weights)
         has_valid, at = self.corpus.valid is not None, self.state.at
-        predictions = self._predictions()
+        # Those of the best epoch, unless an earlier process measured it.
+        predictions = self._of_best or self._predictions()
+        self.time.ended()
         perplexity = perplexity_of(predictions.logs)
         seconds = time.monotonic() - self._began
         metrics: dict[str, object] = {
@@ -284,9 +293,15 @@ class Loop:
         weights = weights_of(self.network)
         if self.corpus.valid is None:
             return TrainedNetwork(weights, metrics, None)
-        few = self.corpus.valid.part(0, min(len(self.corpus.valid), MAX_TOKENS + 1))
-        hidden = hidden_values(self.steps, few, self.run.interrupt.check)
-        return TrainedNetwork(weights, metrics, predictions.logs, hidden)
+        return TrainedNetwork(weights, metrics, predictions.logs, self._hidden(self.corpus.valid))
+
+    def _hidden(self, valid: TokenFile) -> npt.NDArray[np.float32] | None:
+        """Return the hidden values that the cache is fitted on; None: there is no time for them."""
+        wanted = min(len(valid) - 1, MAX_TOKENS)
+        count = self.time.hidden_in_time(wanted)
+        if count < min(wanted, self.time.min_tokens):
+            return None
+        return hidden_values(self.steps, valid.part(0, count + 1), self.run.interrupt.check)
 
     def _log(self, **values: float) -> None:
         at = self.state.at
@@ -320,8 +335,14 @@ class Loop:
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         for k, variable in enumerate(self.steps.optimizer.variables):
             arrays[f"optimizer/{k}"] = np.array(variable.numpy())
-        values = {**state.values(), "precision": self.network.precision}
+        values = {
+            **state.values(),
+            "precision": self.network.precision,
+            "measured": len(self.corpus.measured),
+        }
+        began = self.run.budget.seconds()
         path = self.run.checkpoints.save(state.at.step, arrays, values)
+        self.time.saved(self.run.budget.seconds() - began)
         self.listener(Checkpointed(path=path, step=state.at.step))
 
     def _restore(self, saved: Checkpoint) -> None:
@@ -329,5 +350,8 @@ class Loop:
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
         self.state = State.from_checkpoint(saved)
+        # Checkpoints of an earlier version have all of the text measured.
+        if "measured" in saved.state:
+            self.corpus = self.corpus.measured_to(saved.state["measured"])
         self.run.rewind(saved.step)
         self.listener(Note(text=f"resumed after step {saved.step:,} of {self.total:,}"))

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foretell.data.corpus import Corpus
 from foretell.metrics import bits_per_byte
 from foretell.text.line_encoder import LineEncoder
 from foretell.text.tokenizer import Tokenizer
 from foretell.text.utf8 import spelled_bytes, utf8_bytes
-from foretell.training.words.data import MAX_MEASURED, TokenFile, TokenizedCorpus
+from foretell.training.words.data import TokenFile, TokenizedCorpus
 
 _TOKENS_AT_ONCE = 1 << 20
 
@@ -37,7 +36,9 @@ class MeasuredBytes:
         return bits_per_byte(mean_log_probability * self.tokens, self.text, self.spelled)
 
 
-def measured_bytes(tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None) -> MeasuredBytes | None:
+def measured_bytes(
+    tokens: TokenizedCorpus, corpus: Iterable[str], valid: Iterable[str] | None
+) -> MeasuredBytes | None:
     """Return the size of the validation text, or without one of the part of the training text that is
     measured.
 
@@ -46,8 +47,8 @@ def measured_bytes(tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None
 
     Args:
         tokens: the corpus as token ids.
-        corpus: the text.
-        valid: the user's own validation text.
+        corpus: the lines of the text.
+        valid: those of the user's own validation text.
 
     Returns:
         The size; None where the tokenizer has no end of line, so that lines are not found again.
@@ -56,9 +57,11 @@ def measured_bytes(tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None
     if end is None:
         return None
     if valid is not None:
-        return _size(valid, tokens.tokenizer, _Place(0, 0), None)
+        return _size(
+            valid, tokens.tokenizer, _Place(0, 0), None if tokens.valid is None else len(tokens.valid)
+        )
     if tokens.valid is None:
-        return _size(corpus, tokens.tokenizer, _Place(0, 0), min(len(tokens.train), MAX_MEASURED))
+        return _size(corpus, tokens.tokenizer, _Place(0, 0), len(tokens.measured))
     return _size(corpus, tokens.tokenizer, _end_of(tokens.train, end), len(tokens.valid))
 
 

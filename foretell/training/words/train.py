@@ -1,6 +1,9 @@
 """Train a language model, in stages.
 
 corpus → tokens → Kneser–Ney model → network → interpolation → cache → model
+
+With a time limit each stage gets its share of the time that is left, and is shortened or left out where it
+would take longer. The time for what cannot be left out, one step and writing the model, is reserved.
 """
 
 from __future__ import annotations
@@ -14,17 +17,23 @@ from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import UsageError
 from foretell.machine import require_training
+from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.cache_fit import CacheFit, fit_cache
+from foretell.training.words.cache_fit import CacheFit, fit_cache, tokens_in_time
 from foretell.training.words.data import TokenizedCorpus, tokenized
 from foretell.training.words.interpolation_fit import InterpolationFit, interpolate
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
+from foretell.training.words.kneser_ney_time import words_in_time
 from foretell.training.words.measured_bytes import MeasuredBytes, measured_bytes
 
 if TYPE_CHECKING:
+    from foretell.training.words.loop import Loop
     from foretell.training.words.state import TrainedNetwork
+
+_READING_SHARE, _CACHE_SHARE = 1 / 16, 1 / 2
+"""The parts of the time left that reading the validation text again, and fitting the cache, may take."""
 
 
 def train_words(
@@ -57,11 +66,13 @@ def train_words(
     check_valid(settings, valid)
     with Run.open(_request(corpus, valid, settings, options.listener), options) as run:
         with tokenized(run, corpus, valid, settings) as tokens:
-            kneser_ney = _kneser_ney(tokens, settings, options)
-            network = _network(run, tokens, settings)
-            interpolation = _interpolation(network, kneser_ney, settings, options.listener)
-            cache = _cache(network, kneser_ney, interpolation, tokens, options.listener)
-            size = measured_bytes(tokens, corpus, valid) if settings.traits.carries_state else None
+            loop = _loop(run, tokens, settings)
+            tokens = tokens if loop is None else loop.corpus
+            size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
+            kneser_ney = _kneser_ney(run, tokens, settings)
+            network = _network(run, tokens, settings, loop)
+            interpolation = _interpolation(run, network, kneser_ney, settings)
+            cache = _cache(run, network, kneser_ney, interpolation, tokens)
         model = Model(
             job="words",
             preset=options.preset,
@@ -115,52 +126,91 @@ def _request(corpus: Corpus, valid: Corpus | None, settings: WordsSettings, list
     return Request(job="words", settings=settings, data=data, sources=sources)
 
 
-def _kneser_ney(
-    tokens: TokenizedCorpus, settings: WordsSettings, options: TrainOptions
-) -> KneserNeyFit | None:
-    """Fit the Kneser–Ney model where it is asked for and there is a text to measure it on."""
-    if tokens.valid is None or not (options.baseline or settings.kneser_ney):
+def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings) -> Loop | None:
+    """Make the network and its training; None: the article's, which has no validation and no time limit.
+
+    It comes first because it decides, with a time limit, how much is measured.
+    """
+    if not settings.traits.carries_state:
         return None
-    return fit_kneser_ney(tokens.train, tokens.valid, tokens.tokenizer.size, settings, options.listener)
-
-
-def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings) -> TrainedNetwork:
-    """Train the network that the settings name."""
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
-    if settings.traits.carries_state:
+    from foretell.training.words.loop import Loop
+
+    loop = Loop(run, tokens, settings)
+    loop.prepare()
+    return loop
+
+
+def _size(run: Run, tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | None) -> MeasuredBytes | None:
+    """Return the size of what is measured; None: it has no lines, or the time limit is too short for it."""
+    seconds = run.budget.share(_READING_SHARE)
+    lines = InTime(corpus, run.budget, seconds)
+    of_valid = None if valid is None else InTime(valid, run.budget, seconds)
+    size = measured_bytes(tokens, lines, of_valid)
+    if lines.is_cut or (of_valid is not None and of_valid.is_cut):
+        run.options.listener(Note(text="the time limit is too short for bits per byte: they are left out"))
+        return None
+    return size
+
+
+def _kneser_ney(run: Run, tokens: TokenizedCorpus, settings: WordsSettings) -> KneserNeyFit | None:
+    """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the time."""
+    if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
+        return None
+    size, listener = tokens.tokenizer.size, run.options.listener
+    max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
+    if not max_words:
+        listener(Note(text="the time limit is too short for the Kneser–Ney model: it is left out"))
+        return None
+    return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words)
+
+
+def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None) -> TrainedNetwork:
+    """Train the network that the settings name."""
+    if loop is not None:
         from foretell.training.words.loop import train_lstm
 
-        return train_lstm(run, tokens, settings)
+        return train_lstm(loop)
     from foretell.training.words.article import train_article
 
     return train_article(run, tokens.train, tokens.tokenizer.size, settings)
 
 
 def _interpolation(
-    network: TrainedNetwork, kneser_ney: KneserNeyFit | None, settings: WordsSettings, listener: Listener
+    run: Run, network: TrainedNetwork, kneser_ney: KneserNeyFit | None, settings: WordsSettings
 ) -> InterpolationFit | None:
     """Fit the interpolation weights where the Kneser–Ney model is a part of the language model."""
     if kneser_ney is None or network.valid_logs is None or not settings.kneser_ney:
         return None
-    return interpolate(network.valid_logs, kneser_ney, listener)
+    if run.budget.left() <= 0:
+        text = "no time is left for the interpolation: the model is the network alone"
+        run.options.listener(Note(text=text))
+        return None
+    return interpolate(network.valid_logs, kneser_ney, run.options.listener)
 
 
 def _cache(
+    run: Run,
     network: TrainedNetwork,
     kneser_ney: KneserNeyFit | None,
     interpolation: InterpolationFit | None,
     tokens: TokenizedCorpus,
-    listener: Listener,
 ) -> CacheFit | None:
-    """Fit the continuous cache where there is validation text and a network with a state."""
-    if network.valid_hidden is None or network.valid_logs is None or tokens.valid is None:
+    """Fit the continuous cache where there is validation text, a network with a state, and the time."""
+    hidden = network.valid_hidden
+    if hidden is None or network.valid_logs is None or tokens.valid is None:
         return None
-    n_words = len(network.valid_hidden)
+    words = tokens.valid.read(1, len(hidden))
+    n_words = tokens_in_time(hidden, words, run.budget, run.budget.share(_CACHE_SHARE))
+    if not n_words:
+        text = "no time is left for the continuous cache: its usual parameters are used"
+        run.options.listener(Note(text=text))
+        return None
     logs = network.valid_logs[:n_words]
     if kneser_ney is not None and interpolation is not None:
         of_counts = kneser_ney.logs[:n_words], kneser_ney.lengths[:n_words]
         logs = interpolation.interpolation.logs(logs, *of_counts)
-    return fit_cache(logs, network.valid_hidden, tokens.valid.read(1, n_words), listener)
+    return fit_cache(logs, hidden[:n_words], words[:n_words], run.options.listener)
 
 
 def _metrics(

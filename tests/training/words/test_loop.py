@@ -198,6 +198,18 @@ def test_a_time_limit_ends_it_with_a_whole_model(tmp_path: Path) -> None:
     assert model.metrics["valid_perplexity"] is not None
 
 
+def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
+    limited = with_changes(SMALL, {"minutes": 10.0})
+    with pytest.raises(Interrupted):
+        trained(noisy_corpus(), limited, tmp_path / "m", stop_after_steps=50)
+    (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
+    model = trained(noisy_corpus(), limited, tmp_path / "m", resume=True)
+    assert model.metrics["steps"] == 51
+    assert math.isfinite(model.metrics["train_loss"])
+    assert model.metrics["valid_perplexity"] > 1
+    assert model.metrics["seconds"] > 600
+
+
 def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,22 @@ def test_the_bytes_of_the_validation_part(tmp_path: Path, style: str) -> None:
         assert size.spelled > ids.count(1)
 
 
+def test_of_less_to_measure_the_bytes_are_fewer(tmp_path: Path) -> None:
+    with tokenized(tmp_path / "tokens.npy", "char", 0.4) as tokens:
+        assert tokens.valid is not None
+        few = tokens.measured_to(60)
+        assert few.measured is few.valid
+        ids = few.measured.read(0, 60).tolist()
+        assert ids == tokens.valid.read(0, 60).tolist()
+        size = measured_bytes(few, Corpus.from_texts(LINES), None)
+        assert size is not None
+        assert size.tokens == 60
+        assert size.text == pytest.approx(len(tokens.tokenizer.decode(ids).encode()), abs=60)
+        of_users = measured_bytes(few, Corpus.from_texts(LINES), LINES)
+    assert of_users is not None
+    assert of_users.tokens == 60
+
+
 @pytest.mark.parametrize("style", ["words", "char"])
 def test_the_bytes_of_the_users_validation_text(tmp_path: Path, style: str) -> None:
     valid = Corpus.from_texts(["ab", "é"])
@@ -52,12 +68,9 @@ def test_the_bytes_of_the_users_validation_text(tmp_path: Path, style: str) -> N
     assert (size.tokens, size.text) == ({"words": 4, "char": 6}[style], 6)
 
 
-def test_without_validation_the_beginning_is_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("foretell.training.words.measured_bytes.MAX_MEASURED", 50)
+def test_without_validation_the_beginning_is_measured(tmp_path: Path) -> None:
     with tokenized(tmp_path / "tokens.npy", "char", 0.0) as tokens:
-        size = measured_bytes(tokens, Corpus.from_texts(LINES), None)
+        size = measured_bytes(tokens.measured_to(50), Corpus.from_texts(LINES), None)
     assert size is not None
     assert size.tokens == 50
     assert size.bits_per_byte(-1.0) == pytest.approx(50 / size.text / 0.6931472)
