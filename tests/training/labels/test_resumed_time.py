@@ -30,7 +30,7 @@ def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_pat
         train(examples, settings, out=tmp_path / "m", stop_after_steps=2)
     (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
     model = train(examples, settings, out=tmp_path / "m", resume=True)
-    assert 1 <= model.metrics["steps"] <= 3
+    assert model.metrics["steps"] == 3
     assert math.isfinite(model.metrics["valid_loss"])
     assert 0 <= model.metrics["accuracy"] <= 1
     assert model.metrics["seconds"] > 600
