@@ -133,7 +133,7 @@ def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.jsonl.gz", gzip.compress(b'{"text":"a"}\n{"text":"b"}\n')),
+        ("a.jsonl.gz", gzip.compress(b'{"text":"a"}\n{"text":"b"}\n', mtime=0)),
         ("a.json", b'[{"text":"a"},\n{"text":"b"}]'),
         ("a.txt", "a\nb\n".encode("utf-16")),
         ("a.csv", b'text,n\n"say \\"a\\"",1\nb,2\n'),
