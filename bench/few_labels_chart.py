@@ -17,7 +17,7 @@ from statistics import mean
 from bench.chart import STYLE
 from bench.record import OUT
 
-WIDTH, ROW, LEFT, RIGHT, TOP = 760, 26, 290, 60, 10
+WIDTH, ROW, LEFT, RIGHT, TOP = 760, 26, 320, 60, 10
 
 
 def main() -> None:
