@@ -1,12 +1,14 @@
 # foretell's commands. `make help` lists them; each makes its own environment in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help install demo wheel predict test lint format peers bench soak lock clean
+.PHONY: help install demo wheel predict test lint format peers bench soak docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 # What `make bench` installs on top: the peers that foretell is compared with.
 BENCH_LOCK := requirements-bench.lock
+# What `make docs` installs on top: Sphinx and what it needs.
+DOCS_LOCK := requirements-docs.lock
 # An environment with the wheel and what predicting needs, without TensorFlow.
 PREDICT := .venv-predict
 # A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
@@ -70,9 +72,18 @@ bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_wor
 soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
+docs: $(VENV)/.docs  ## build the documentation site in out/docs; a warning is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto docs out/docs
+	@echo "open out/docs/index.html"
+
+$(VENV)/.docs: $(VENV)/.installed $(DOCS_LOCK)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(DOCS_LOCK)
+	@touch $@
+
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
 	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --group dev pyproject.toml -o $(LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
+	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group docs -o $(DOCS_LOCK)
 
 clean:  ## remove the environments, the wheel and caches
 	rm -rf $(VENV) $(PREDICT) dist .mypy_cache .ruff_cache .hypothesis out
