@@ -12,8 +12,6 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sphinx.util.nodes import make_refnode
-
 if TYPE_CHECKING:
     from docutils.nodes import Element
     from sphinx.addnodes import pending_xref
@@ -56,6 +54,9 @@ def _read(app: Sphinx, name: str, source: list[str]) -> None:
 
 def _resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
     """Resolve a class that a signature names without its module, as the code imports it."""
+    # Imported here, so that the rest can be tested without Sphinx.
+    from sphinx.util.nodes import make_refnode
+
     name = node.get("reftarget", "").rpartition(".")[2]
     domain = env.domains.python_domain
     places = [full for full in domain.objects if full.rpartition(".")[2] == name]
@@ -65,8 +66,16 @@ def _resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: El
     return make_refnode(app.builder, node["refdoc"], page.docname, page.node_id, content, places[0])
 
 
+def _docstring(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Keep the underscore of scikit-learn's fitted attributes, which would make a name a link."""
+    del app, kind, name, thing, options
+    lines[:] = [re.sub(r"^(:ivar \w+)_:", r"\1\\_:", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
     app.connect("source-read", _read)
     app.connect("missing-reference", _resolve)
+    # After napoleon, which has made fields of the docstring's sections.
+    app.connect("autodoc-process-docstring", _docstring, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
