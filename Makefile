@@ -72,8 +72,9 @@ bench: peers  ## the benchmarks behind every figure in docs/ (BENCH="article_wor
 soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_SOAK_PART=0.1: a tenth)
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
+# All pages are written anew: several are made from README and from the code.
 docs: $(VENV)/.docs  ## build the documentation site in out/docs; a warning is an error
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -j auto docs out/docs
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -j auto docs out/docs
 	@echo "open out/docs/index.html"
 
 $(VENV)/.docs: $(VENV)/.installed $(DOCS_LOCK)

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "foretell"
 author = "The foretell developers"
+project_copyright = "the foretell developers, Apache License 2.0"
 version = release = version_of("foretell")
 
 extensions = [

@@ -41,7 +41,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("docs")
     (made / "notes.txt").write_text("\n".join(NOTES * 20) + "\n")
     (made / "reviews.csv").write_text("text,label\n" + "".join(reviews()))
-    rows = list(csv.DictReader((made / "reviews.csv").open()))
+    with (made / "reviews.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     (made / "reviews.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
     (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film, number {n}\n" for n in range(40)))
     (hints,) = (
@@ -92,7 +93,8 @@ def run_commands(page: Path, folder: Path) -> int:
 
 ACCEPT = """
 import csv
-rows = list(csv.DictReader(open("findings.csv")))
+with open("findings.csv", newline="") as file:
+    rows = list(csv.DictReader(file))
 with open("findings.csv", "w", newline="") as file:
     out = csv.DictWriter(file, rows[0])
     out.writeheader()
