@@ -45,13 +45,12 @@ nitpick_ignore_regex = [
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"
 
-autodoc_default_options = {"members": True, "member-order": "bysource", "undoc-members": False}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
 maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-# Not one entry for each attribute: several share a line ("step, steps: ...").
 napoleon_use_ivar = True
 # Names of classes without the module: foretell.TextClassifier is short already.
 python_use_unqualified_type_names = True

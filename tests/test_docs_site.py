@@ -74,6 +74,14 @@ def test_the_sections_that_pages_name_are_there(pages: ModuleType) -> None:
     assert "<!--" not in quickstart + pages.for_site((DOCS / "design.md").read_text(encoding="utf-8"))
 
 
+def test_each_attribute_has_a_field(pages: ModuleType) -> None:
+    lines = ["Text.", "", ":ivar classes_: the labels", ":ivar a, b: one of", "          them", "", "  More."]
+    assert pages.attribute_fields(lines) == [
+        *("Text.", "", r":ivar classes\_: the labels"),
+        *(":ivar a: one of", "          them", ":ivar b: one of", "          them", "", "  More."),
+    ]
+
+
 def test_the_reference_has_every_command_and_option(
     extensions: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,7 @@ class MarkdownFormatter:
             # The less common options of a group follow the common ones, under the same title.
             if f"**{title}**" not in self.blocks:
                 self.blocks.append(f"**{title}**")
-            self.blocks.append("\n".join(f"`{name}`\n: {_escaped(text) or '–'}\n" for name, text in rows))
+            self.blocks.append("\n".join(f"`{name}`\n: {escaped(text) or '–'}\n" for name, text in rows))
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Text) -> None:
         """Add the usage line."""
@@ -63,7 +63,7 @@ def _section(words: str, command: Command) -> str:
     return "\n\n".join(
         [
             f"## foretell {words}",
-            *(_escaped(text) for text in (command.help, *command.more)),
+            *(escaped(text) for text in (command.help, *command.more)),
             usage,
             *groups,
             f"```sh\n{re.sub('^  ', '', examples, flags=re.MULTILINE)}\n```",
@@ -71,7 +71,7 @@ def _section(words: str, command: Command) -> str:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return plain text as Markdown that shows it as it is; options and file names become code."""
     text = re.sub(r"([\\`*_\[\]<>{}$])", r"\\\1", " ".join(text.split()))
     return re.sub(r"(?<![\w-])(--?[a-z][a-z-]*)", r"`\1`", text)

@@ -66,10 +66,33 @@ def _resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: El
     return make_refnode(app.builder, node["refdoc"], page.docname, page.node_id, content, places[0])
 
 
+def attribute_fields(lines: list[str]) -> list[str]:
+    """Return a docstring's lines with one field for each attribute: `a, b: …` stands for both.
+
+    The underscore of scikit-learn's fitted attributes is kept: in reStructuredText it would make a link.
+    """
+    fields: list[tuple[list[str], list[str]]] = []
+    for line in lines:
+        found = re.match(r":ivar (\w+(?:, \w+)*):(.*)$", line)
+        if found:
+            fields.append((found[1].split(", "), [found[2]]))
+        elif line.startswith(" ") and fields:
+            fields[-1][1].append(line)
+        else:
+            fields.append(([], [line]))
+    return [line for names, text in fields for line in _each(names, text)]
+
+
+def _each(names: list[str], text: list[str]) -> list[str]:
+    if not names:
+        return text
+    escaped = [re.sub("_$", r"\\_", name) for name in names]
+    return [line for name in escaped for line in (f":ivar {name}:{text[0]}", *text[1:])]
+
+
 def _docstring(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Keep the underscore of scikit-learn's fitted attributes, which would make a name a link."""
     del app, kind, name, thing, options
-    lines[:] = [re.sub(r"^(:ivar \w+)_:", r"\1\\_:", line) for line in lines]
+    lines[:] = attribute_fields(lines)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

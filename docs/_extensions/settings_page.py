@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from commands_page import escaped
+
 from foretell.cli.setting_flags import PURPOSES, SettingInfo, setting_infos
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def tables() -> str:
 
 def _row(info: SettingInfo) -> str:
     values = ", ".join(f"`{choice}`" for choice in info.choices) or info.range() or info.type
-    return f"| `{info.name}` | {info.help} | {values} | {info.preset_values()} |"
+    return f"| `{info.name}` | {escaped(info.help)} | {values} | {info.preset_values()} |"
 
 
 def _read(app: Sphinx, name: str, source: list[str]) -> None:
