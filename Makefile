@@ -1,12 +1,14 @@
 # foretell's commands. `make help` lists them; each makes its own environment in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help install demo wheel predict test lint format peers bench soak coverage mutants sbom audit lowest newest lock clean
+.PHONY: help install demo wheel predict test lint format peers bench soak docs coverage mutants sbom audit lowest newest lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 # What `make bench` installs on top: the peers that foretell is compared with.
 BENCH_LOCK := requirements-bench.lock
+# What `make docs` installs on top: Sphinx and what it needs.
+DOCS_LOCK := requirements-docs.lock
 # An environment with the wheel and what predicting needs, without TensorFlow.
 PREDICT := .venv-predict
 # The same with the lowest and the newest versions.
@@ -97,9 +99,19 @@ newest: wheel  ## the same with the newest versions that PyPI has
 	@$(BIN)/uv pip install --quiet --python $(NEWEST)/bin/python --upgrade "$$(ls dist/*.whl)[serve]"
 	$(NEWEST)/bin/python .ci/smoke.py tests/fixtures
 
+# All pages are written anew: several are made from README and from the code.
+docs: $(VENV)/.docs  ## build the documentation site in out/docs; a warning is an error
+	$(BIN)/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet -j auto docs out/docs
+	@echo "open out/docs/index.html"
+
+$(VENV)/.docs: $(VENV)/.installed $(DOCS_LOCK)
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(DOCS_LOCK)
+	@touch $@
+
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
 	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --extra tune --group dev pyproject.toml -o $(LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
+	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group docs -o $(DOCS_LOCK)
 
 clean:  ## remove the environments, the wheel and caches
 	rm -rf $(VENV) $(PREDICT) $(LOWEST) $(NEWEST) dist .mypy_cache .ruff_cache .hypothesis out

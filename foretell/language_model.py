@@ -74,8 +74,8 @@ class LanguageModel:
 
         Args:
             source: the text: a file, a folder, or a named corpus ("meditations", "imdb"), or a list of
-                `Path`s; or texts in memory: a list or an iterator of strings, a column or a whole table of
-                pandas, polars, Arrow or Hugging Face datasets.
+                `Path` objects; or texts in memory: a list or an iterator of strings, a column or a whole
+                table of pandas, polars, Arrow or Hugging Face datasets.
             preset: the configuration to start from.
             out: the model directory to write. With None it is a temporary one, deleted with the object.
             valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a

@@ -1,27 +1,81 @@
-"""The Python of docs/data.md and of the scikit-learn section of docs/python.md runs."""
+"""The code of README and docs: every block is checked, and all Python that can run runs.
+
+`test_docs_commands.py` runs the shell commands (soak). README's Python runs in test_readme.py.
+"""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
-import re
+import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from docs_blocks import DOCS, PAGES, ROOT, blocks, foretell_commands, python_of
+from encoders import tiny_encoder
 
 from foretell import config
+from foretell.cli.app import make_app
+from foretell.cli.tokens import read_tokens
 
-DOCS = Path(__file__).parent.parent / "docs"
+# What runs the Python of each page; article.md compares fragments of programs, some for TensorFlow 1.
+PYTHON_RUNS = {
+    "README.md": "test_readme.py",
+    "data.md": "test_the_survey_of_the_docs",
+    "python.md": "test_the_python_api_by_example",
+    "explain.md": "test_the_python_api_by_example",
+    "outside-knowledge.md": "test_vectors_and_encoders",
+    "what-is-an-lstm.md": "test_the_code_about_lstms",
+    "cluster.md": "test_docs_commands.py",
+    "export.md": "test_docs_commands.py",
+    "serving.md": "test_docs_commands.py",
+    "article.md": "fragments",
+}
+LANGUAGES = {"", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 
 
-def blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_is_valid(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    for block in (block for language in LANGUAGES for block in blocks(page, language)):
+        match block.language:
+            case "python":
+                # "f(a=1, ...)" leaves arguments out.
+                ast.parse(block.text.replace(", ...)", ")"))
+            case "json":
+                json.loads(block.text)
+            case "sh":
+                shell = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True)
+                assert (shell.returncode, shell.stderr) == (0, ""), block.text
+                for command in foretell_commands(block.text):
+                    # Every option and every value is one that the command takes.
+                    make_app().parse_args(
+                        list(read_tokens(command).tokens), exit_on_error=False, print_error=False
+                    )
+            case "js" if shutil.which("node"):
+                (tmp_path / "block.mjs").write_text(block.text)
+                subprocess.run(["node", "--check", "block.mjs"], check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_is_left_out(page: Path) -> None:
+    fences = sum(line.strip().startswith("```") for line in page.read_text(encoding="utf-8").splitlines())
+    known = sum(len(blocks(page, language)) for language in LANGUAGES)
+    assert fences == 2 * known, "a block in another language, which no test checks"
+    assert not python_of(page) or page.name in PYTHON_RUNS, "Python that no test runs"
 
 
 def test_the_survey_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks((DOCS / "data.md").read_text(encoding="utf-8")):
+    for block in python_of(DOCS / "data.md"):
         exec(block, names)
     found = names["found"]
     assert found.label_check.errors[0].row == 8  # type: ignore[attr-defined]
@@ -41,34 +95,96 @@ TINY = {
 }
 ONE_SPLIT = "cv=[(list(range(120)), list(range(120, 200)))]"
 SIZES = {
-    '"base"': '"quick"', "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]", "cv=5": ONE_SPLIT,
-    "cv=2": ONE_SPLIT, "n_permutations=100": "n_permutations=1", "unlabelled=more, ": "",
-    "verbose=True": "verbose=0",
+    'preset="base"': 'preset="quick"', "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]",
+    "cv=5": ONE_SPLIT, "cv=2": ONE_SPLIT, "n_permutations=100": "n_permutations=1", "unlabelled=more, ": "",
+    "verbose=True": "verbose=0", "check_labels=True": "check_labels=False",
+    "found.label_check.errors[:3]": "found.label_check",
 }  # fmt: skip
 
 
-def test_the_scikit_learn_section_of_the_docs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets whose trainings take a second."""
     pytest.importorskip("tensorflow")
-    monkeypatch.chdir(tmp_path)
-    quick = dataclasses.replace(config.LABELS_PRESETS["quick"], **TINY)
-    monkeypatch.setitem(config.LABELS_PRESETS, "quick", quick)
-    page = (DOCS / "python.md").read_text(encoding="utf-8")
-    section = re.search(r"^## scikit-learn\n.*?^## ", page, flags=re.DOTALL | re.MULTILINE)
-    assert section is not None
-    code = blocks(section[0])
-    assert len(code) == 4
+    labels = dataclasses.replace(config.LABELS_PRESETS["quick"], **TINY)
+    monkeypatch.setitem(config.LABELS_PRESETS, "quick", labels)
+    words = dataclasses.replace(config.WORDS_PRESETS["base"], embedding_size=4, epochs=1, min_steps=2)
+    monkeypatch.setitem(config.WORDS_PRESETS, "base", words)
+
+
+def run_page(page: str, sizes: dict[str, str], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run the Python of a page, with other sizes, but no block with one of `without`; return its names."""
     names: dict[str, Any] = {}
-    # The first two blocks of the page read the texts and train `clf`.
-    for block in [*blocks(page)[:2], *code]:
-        for whole, small in SIZES.items():
+    code = [block for block in python_of(DOCS / page) if not any(part in block for part in without)]
+    for whole in sizes:
+        assert any(whole in block for block in code), f"{page} has no {whole!r} any more"
+    for block in code:
+        for whole, small in sizes.items():
             block = block.replace(whole, small)
         exec(block, names)
-    assert "texts: accuracy" in capsys.readouterr().out
+    return names
+
+
+# Blocks with trainings of their own, whose calls other tests make too: data frames, a language model.
+MORE_TRAININGS = ("pd.DataFrame", "LanguageModel.train")
+
+
+@pytest.mark.parametrize(
+    "without",
+    [pytest.param(MORE_TRAININGS, id="most"), pytest.param((), id="all", marks=pytest.mark.soak)],
+)
+@pytest.mark.usefixtures("tiny_presets")
+def test_the_python_api_by_example(
+    without: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_page("python.md", SIZES, without)
+    printed = capsys.readouterr().out
+    assert "texts: accuracy" in printed
+    assert "units: expected a number from 1 to 8192, found -1" in printed
     assert names["sizes"].tolist() == [60, 120]
     assert names["valid_scores"].shape == (2, 1)
     assert names["p_value"] in (0.5, 1.0)
     rows = names["calibrated"].predict_proba(names["test_texts"])
     assert rows.shape == (len(names["test_texts"]), 2)
     assert rows.sum(axis=1) == pytest.approx(1)
+    assert {path.name for path in tmp_path.iterdir()} >= {"reviews-model", "reviews-onnx"}
+    assert without or (tmp_path / "notes-model").is_dir()
+    # The page on explanations opens the model that this page saved.
+    why = run_page("explain.md", {})["why"]
+    assert [word.text for word in why.words][:4] == ["Cold", "soup", ",", "rude"]
+
+
+def test_vectors_and_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny_encoder(tmp_path / "all-MiniLM-L6-v2")
+    names = run_page("outside-knowledge.md", {})
+    assert names["rows"].shape == (2, 50)
+    assert names["is_known"].tolist() == [True, True]
+    assert len(names["encoded"].vectors) == 2
+
+
+def test_the_code_about_lstms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorflow")
+    monkeypatch.chdir(tmp_path)
+    sizes = {"epochs=8": "epochs=1, max_steps=20", "range(2000)": "range(300)", "6000": "5050"}
+    names = run_page("what-is-an-lstm.md", sizes)
+    count = names["Counter"]
+    assert count(names["praise"].split()) == count(names["blame"].split())
+    of_rnn, of_lstm = names["of_rnn"], names["of_lstm"]
+    # The text: "after ten words about 1 % is left, after forty a hundred-millionth".
+    assert 0.005 < of_rnn[9] < 0.03
+    assert of_rnn[39] < 1e-7
+    assert of_lstm[0][29] < of_rnn[29] < of_lstm[1][29] < of_lstm[3][29]
+    assert of_lstm[3][99] > 0.01
+    # Label and review: the label is the first opinion.
+    for text, label in zip(names["texts"], names["labels"], strict=True):
+        assert next(word for word in text.split() if word in ("good", "bad")) == label
+    first, second = names["gates"]
+    assert first.forget.shape == second.cell.shape == (16, 8)
+    # cell = forget · previous cell + input · candidate, as the page writes it.
+    expected = first.forget[1:] * first.cell[:-1] + first.input[1:] * first.candidate[1:]
+    np.testing.assert_allclose(first.cell[1:], expected, atol=1e-6)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-bench.lock")
+LOCKS = ("requirements.lock", "requirements-bench.lock", "requirements-docs.lock")
 # The part of the lock that make and the image install uv from.
 PART = r"sed -n '/\^uv==/,/\[\^\\\\?\]\$\$?/p'"
 

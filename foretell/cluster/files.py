@@ -121,7 +121,7 @@ def score_files(
         arguments: likewise.
 
     Raises:
-        As `classify_files`.
+        MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
     task = Task(
         command="score",
@@ -165,7 +165,8 @@ def evaluate_files(
             `classify_files`.
 
     Raises:
-        As `classify_files`; DataError too where no row has a label.
+        MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
+        DataError: as there, or no row has a label.
     """
     opened = open_verified(model)
     if opened.job == "words" and (out is not None or label is not None):

@@ -67,7 +67,10 @@ class Checkpointed:
 
 
 Event = Note | Progress | EpochDone | Checkpointed
+"""What a listener is called with."""
+
 Listener = Callable[[Event], None]
+"""A function that is called with each event of a training, in their order."""
 
 
 def silent(event: Event) -> None:

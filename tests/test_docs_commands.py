@@ -1,0 +1,183 @@
+"""The shell commands of README and docs run, page by page, on small files of the names that they use.
+
+What a page shows of the service and of clusters runs here too. All of it is soak: several trainings.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_workplace import NOTES, TINY, reviews, tickets
+from docs_blocks import DOCS, ROOT, blocks, foretell_commands, python_of
+from encoders import tiny_encoder
+
+from foretell.cli import main
+
+pytestmark = pytest.mark.soak
+
+# Lines that cannot run here: they install, need the full IMDB, or run until they are stopped. The service has
+# a test of its own below, and `foretell demo` one in tests/cli/test_demo.py.
+NOT_HERE = re.compile(
+    r"pip install|^make |imdb|foretell serve|foretell demo|docker|^openssl|^curl|pytest|^ +-"
+)
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a file for each name that the pages use."""
+    made = tmp_path_factory.mktemp("docs")
+    (made / "notes.txt").write_text("\n".join(NOTES * 20) + "\n")
+    (made / "reviews.csv").write_text("text,label\n" + "".join(reviews()))
+    with (made / "reviews.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    (made / "reviews.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
+    (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film, number {n}\n" for n in range(40)))
+    (hints,) = (
+        block for block in blocks(DOCS / "outside-knowledge.md", "text") if "label,text" in block.text
+    )
+    renamed = hints.text.replace("pos,", "positive,").replace("neg,", "negative,")
+    (made / "hints.csv").write_text(renamed)
+    lines = [f"it {word} again and again,{team}\n" for word, team in tickets()]
+    (made / "tickets.csv").write_text(
+        "body,team\n" + "".join(lines) + "it prints again and again,finance\n" * 2
+    )
+    (made / "tickets-test.csv").write_text("body,team\n" + "".join(lines[:3]))
+    tiny_encoder(made / "all-MiniLM-L6-v2")
+    return made
+
+
+@pytest.fixture(scope="module")
+def small_settings() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+            patch.delenv(name)
+        # With folds, few labels get TF-IDF models, which the page on exports reads.
+        for name, value in {**TINY, "FORETELL_FOLDS": "2"}.items():
+            patch.setenv(name, value)
+        patch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+def run_commands(page: Path, folder: Path) -> int:
+    """Run the shell lines of a page and return how many commands of foretell there were."""
+    count = 0
+    for block in blocks(page, "sh"):
+        script = block.text.replace("\\\n", " ")
+        # The step of the page on data that a person does.
+        script = script.replace("# put yes", f"{sys.executable} accept.py # put yes")
+        for line in script.splitlines():
+            if not line.strip() or line.startswith("#") or NOT_HERE.search(line):
+                continue
+            commands = foretell_commands(line)
+            count += len(commands)
+            if len(commands) == 1 and not re.search(r"[|<>]", re.sub(r'"[^"]*"', "", line)):
+                assert main(commands[0]) == 0, line
+            else:
+                done = subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=folder, timeout=240)
+                assert done.returncode == 0, line
+    return count
+
+
+ACCEPT = """
+import csv
+with open("findings.csv", newline="") as file:
+    rows = list(csv.DictReader(file))
+with open("findings.csv", "w", newline="") as file:
+    out = csv.DictWriter(file, rows[0])
+    out.writeheader()
+    out.writerows({**row, "accept": "yes"} for row in rows)
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "at_least"),
+    [
+        ("README.md", 8),
+        ("docs/labels.md", 3),
+        ("docs/words.md", 3),
+        ("docs/explain.md", 4),
+        ("docs/data.md", 6),
+        ("docs/outside-knowledge.md", 3),
+        ("docs/export.md", 5),
+        ("examples/README.md", 2),
+        ("docs/cluster.md", 1),
+    ],
+)
+@pytest.mark.usefixtures("small_settings")
+def test_commands(page: str, at_least: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "accept.py").write_text(ACCEPT)
+    if not (folder / "reviews-model").exists():
+        assert main(["train", "labels", "reviews.csv", "--out", "reviews-model"]) == 0
+        assert main(["train", "words", "notes.txt", "--out", "notes-model"]) == 0
+    shutil.rmtree(folder / "answers", ignore_errors=True)
+    assert run_commands(ROOT / page, folder) >= at_least
+    for block in python_of(ROOT / page) if page == "docs/cluster.md" else ():
+        exec(block, {})
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_commands_of_the_article(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("FORETELL_ITERATIONS", "50")
+    assert run_commands(DOCS / "article.md", folder) >= 4
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_the_scores_of_an_export(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert main(["train", "labels", "reviews.csv", "--out", "few-labels"]) == 0
+    assert main(["export", "few-labels", "--to", "onnx", "--out", "few-onnx"]) == 0
+    monkeypatch.chdir(folder / "few-onnx")
+    names: dict[str, object] = {"ids": [5, 6, 7], "text": "a good thing"}
+    for block in python_of(DOCS / "export.md"):
+        exec(block, names)
+    assert names["scores"].shape[0] == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("small_settings")
+def test_the_service(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    if not (folder / "reviews-model").exists():
+        assert main(["train", "labels", "reviews.csv", "--out", "reviews-model"]) == 0
+        assert main(["train", "words", "notes.txt", "--out", "notes-model"]) == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    (command,) = (c for block in blocks(DOCS / "page.md", "sh") for c in foretell_commands(block.text))
+    service = subprocess.Popen([BIN / "foretell", *command, "--port", port], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models").close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        capsys.readouterr()
+        for code in python_of(DOCS / "serving.md"):
+            exec(code.replace(":8000", f":{port}"), {})
+        assert capsys.readouterr().out.strip()
+        curls = [block.text for block in blocks(DOCS / "serving.md", "sh") if block.text.startswith("curl")]
+        assert len(curls) == 1
+        answer = subprocess.run(
+            ["bash", "-c", curls[0].replace(":8000", f":{port}")], capture_output=True, text=True, check=True
+        )
+        assert "probability" in answer.stdout
+    finally:
+        service.terminate()
+        service.wait(timeout=30)

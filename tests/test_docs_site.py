@@ -1,0 +1,118 @@
+"""The documentation site: its links, and the pages that `make docs` makes from the code.
+
+`.ci/run` builds the site itself, with warnings as errors.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from docs_blocks import DOCS, PAGES, ROOT
+
+from foretell.cli.app import COMMANDS
+from foretell.cli.setting_flags import setting_infos
+
+FILES = "https://github.com/foretell-ml/foretell/blob/main/"
+
+
+@pytest.fixture
+def extensions(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    monkeypatch.syspath_prepend(str(DOCS / "_extensions"))
+    return {name: import_module(name) for name in ("repository_pages", "commands_page", "settings_page")}
+
+
+@pytest.fixture
+def pages(extensions: dict[str, ModuleType]) -> ModuleType:
+    return extensions["repository_pages"]
+
+
+def slugs(page: Path) -> set[str]:
+    """Return the anchors of a page's headings as GitHub makes them."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower() for title in titles]
+    return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.removeprefix(FILES).partition("#")
+        if path.startswith(("http:", "https:", "mailto:")):
+            continue
+        base = ROOT if link.startswith(FILES) else page.parent
+        target = (base / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in slugs(target), link
+
+
+def test_links_lead_to_pages_of_the_site_or_to_the_repository(pages: ModuleType) -> None:
+    page = f"[a](labels.md#figures) [b](../README.md#license) [c]({FILES}docs/data.md)"
+    assert pages.for_site(page) == f"[a](labels.md#figures) [b]({FILES}README.md#license) [c](data.md)"
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Homepage"] in FILES
+
+
+def test_a_section_of_another_file_keeps_its_links(pages: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "FILE.md"
+    file.write_text("# T\n\n## One\n\n[a](docs/data.md) [b](SECURITY.md) [c](#two)\n\n## Two\n\nend\n")
+    assert pages.section(file, "One") == "## One\n\n[a](data.md) [b](../SECURITY.md) [c](#two)\n\n"
+    assert pages.section(file, "Two") == "## Two\n\nend\n"
+    with pytest.raises(ValueError, match=r"FILE\.md: expected a section 'Three', found none"):
+        pages.section(file, "Three")
+
+
+def test_the_sections_that_pages_name_are_there(pages: ModuleType) -> None:
+    quickstart = pages.for_site((DOCS / "quickstart.md").read_text(encoding="utf-8"))
+    assert "foretell train labels reviews --out reviews-model" in quickstart
+    assert "import foretell" in quickstart
+    assert "<!--" not in quickstart + pages.for_site((DOCS / "design.md").read_text(encoding="utf-8"))
+
+
+def test_each_attribute_has_a_field(pages: ModuleType) -> None:
+    lines = ["Text.", "", ":ivar classes_: the labels", ":ivar a, b: one of", "          them", "", "  More."]
+    assert pages.attribute_fields(lines) == [
+        *("Text.", "", r":ivar classes\_: the labels"),
+        *(":ivar a: one of", "          them", ":ivar b: one of", "          them", "", "  More."),
+    ]
+
+
+def test_the_reference_has_every_command_and_option(
+    extensions: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from foretell.cli import main
+
+    text = extensions["commands_page"].reference()
+    sections = dict(zip(COMMANDS, re.split(r"^## foretell .*$", text, flags=re.MULTILINE)[1:], strict=True))
+    for words, command in COMMANDS.items():
+        capsys.readouterr()
+        assert main([*words.split(), "--help-all"]) == 0
+        options = re.findall(r"^  (?:-\w, )?(--[\w\[\]-]+)", capsys.readouterr().out, re.MULTILINE)
+        shown = re.findall(r"^`(?:-\w, )?(--[\w\[\]-]+)[^`]*`$", sections[words], re.MULTILINE)
+        assert sorted(shown) == sorted(options), words
+        for example in command.examples:
+            joined = re.sub(r" \\\n +", " ", sections[words])
+            assert example in joined
+
+
+def test_the_table_of_settings_has_every_setting(extensions: dict[str, ModuleType]) -> None:
+    text = extensions["settings_page"].tables()
+    for_labels, for_words = text.split("## LanguageModel")
+    for job, part in (("labels", for_labels), ("words", for_words)):
+        shown = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+        assert shown == [info.name for info in setting_infos(job)]
+
+
+@pytest.mark.parametrize(
+    ("index", "under"), [(DOCS / "index.md", DOCS), (DOCS / "api" / "index.md", DOCS / "api")]
+)
+def test_every_page_is_in_the_site(index: Path, under: Path) -> None:
+    trees = re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(encoding="utf-8"), re.DOTALL)
+    listed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    there = [path.stem for path in under.glob("*.md") if path != index]
+    assert sorted(listed) == sorted(there + (["api/index"] if under == DOCS else []))
