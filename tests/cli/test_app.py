@@ -94,9 +94,10 @@ def test_version(run: Run) -> None:
     assert answer.out[0].isdigit()
 
 
-# foretell serve runs until it is stopped: test_serve.py runs its examples.
+# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs a hub: tests/hub has one.
 @pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if "|" not in e and not e.startswith("foretell serve")]
+    "example",
+    [e for e in EXAMPLES if "|" not in e and not e.startswith(("foretell serve", "foretell push"))],
 )
 @pytest.mark.usefixtures("small_demo")
 def test_example(run: Run, example: str) -> None:
