@@ -94,7 +94,7 @@ def test_version(run: Run) -> None:
     assert answer.out[0].isdigit()
 
 
-# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: see tests/hub.
+# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.
 @pytest.mark.parametrize(
     "example",
     [e for e in EXAMPLES if "|" not in e and not e.startswith(("foretell serve", "foretell push"))],
