@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from foretell import errors
     from foretell.comparison import compare
+    from foretell.hub.push import push
     from foretell.language_model import LanguageModel
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.words.predictor import WordsRuntime
@@ -30,12 +31,23 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["LanguageModel", "TextClassifier", "__version__", "compare", "errors", "load", "survey", "tune"]
+__all__ = [
+    "LanguageModel",
+    "TextClassifier",
+    "__version__",
+    "compare",
+    "errors",
+    "load",
+    "push",
+    "survey",
+    "tune",
+]
 
 _HOME = {
     "LanguageModel": "foretell.language_model",
     "TextClassifier": "foretell.text_classifier",
     "compare": "foretell.comparison",
+    "push": "foretell.hub.push",
     "survey": "foretell.surveying.survey",
     "tune": "foretell.tuning.tune",
 }
@@ -45,10 +57,13 @@ def load(path: str | Path) -> LanguageModel | TextClassifier:
     """Open a model directory, whichever job it is for.
 
     Args:
-        path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote.
+        path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote, or an address
+            `hf://owner/name[@revision]` on the Hugging Face Hub.
 
     Raises:
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
+        HubError: the Hub has no such model, or cannot be reached.
+        MissingExtraError: an address without huggingface_hub.
     """
     from foretell.runtime.open import open_model
 

@@ -131,7 +131,7 @@ class LanguageModel:
         """Open a model directory for words, verified. Needs no TensorFlow.
 
         Args:
-            path: the model directory.
+            path: the model directory, or `hf://owner/name[@revision]`.
             threads: threads that one operator may use; None: the processors of this process, at most 4.
 
         Raises:

@@ -24,6 +24,7 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.examples import read_examples
 from foretell.data.slices import evaluation_data
+from foretell.hub.download import local_path
 from foretell.metrics.costs import costs_of
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
@@ -444,7 +445,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Open a model directory for labels, verified. Needs no TensorFlow.
 
         Args:
-            path: the model directory.
+            path: the model directory, or `hf://owner/name[@revision]`.
             threads: threads that one operator may use; None: the processors of this process, at most 4.
 
         Raises:
@@ -528,7 +529,7 @@ def _language_model(start: str | Path | LanguageModel | None) -> LanguageModelWe
 
     if start is None:
         return None
-    return read_language_model(start if isinstance(start, str | Path) else start._home.path)
+    return read_language_model(local_path(start) if isinstance(start, str | Path) else start._home.path)
 
 
 def _python(value: Any) -> Any:

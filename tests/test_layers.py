@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna")
+HEAVY = ("tensorflow", "keras", "onnx", "sklearn", "pandas", "pyarrow", "optuna", "huggingface_hub")
 LIGHT = (
     "foretell",
     "foretell.cli",
@@ -21,6 +21,7 @@ LIGHT = (
     "foretell.cli.compare",
     "foretell.cli.data",
     "foretell.cli.info",
+    "foretell.cli.push",
     "foretell.cli.doctor",
     "foretell.cli.next_words",
     "foretell.cli.complete",
@@ -33,6 +34,8 @@ LIGHT = (
     "foretell.cluster",
     "foretell.cluster.files",
     "foretell.service.app",
+    "foretell.hub.download",
+    "foretell.hub.push",
     "foretell.metrics",
     "foretell.ngrams.ensemble",
     "foretell.ngrams.linear",

@@ -285,6 +285,22 @@ COMMANDS: dict[str, Command] = {
         ),
         group=USE,
     ),
+    "push": Command(
+        code="push:push",
+        arguments="MODEL OWNER/NAME",
+        help="Push a model to the Hugging Face Hub.",
+        more=(
+            "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. The "
+            "repository is private without --public. Pushed are the files that a prediction needs, the "
+            "figures and the model card, no training text. It needs pip install 'foretell[hub]' and a token "
+            "(hf auth login, or HF_TOKEN).",
+        ),
+        examples=(
+            "foretell push reviews-model ada/reviews",
+            "foretell push reviews-model ada/reviews --public --yes --language en",
+        ),
+        group=USE,
+    ),
     "info": Command(
         code="info:info",
         arguments="[MODEL]",

@@ -14,7 +14,7 @@ from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import counter
 from foretell.cli.data_size import size_of_records
 from foretell.cli.inputs import STDIN, Notes, read_records
-from foretell.cli.models import open_labels
+from foretell.cli.models import local_model, open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
 from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
 from foretell.cluster.rows import ANSWER, free_names, verdict_parts
@@ -50,7 +50,7 @@ def classify(
     if files.check(needs_out=True):
         from foretell.cluster.files import classify_files
 
-        sources = on_cluster.check_sources(texts, literal=literal)
+        sources, model = on_cluster.check_sources(texts, literal=literal), local_model(model)
         return on_cluster.run(
             "classifying",
             lambda listener: classify_files(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from foretell.cli.models import local_model
 from foretell.cli.output import Format, aligned, listed, show, write_object
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ def cluster_doctor(cluster: str, model: str | None, format: Format) -> int:
     """Show what a cluster has; return 1 where a node does not answer or versions differ."""
     from foretell.cluster.inspection import inspect_cluster
 
-    found = inspect_cluster(cluster, model)
+    found = inspect_cluster(cluster, None if model is None else local_model(model))
     if format == "text":
         show(inspection_text(found))
     else:

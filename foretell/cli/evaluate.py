@@ -16,7 +16,7 @@ from foretell.cli.counter import counted, counter
 from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
-from foretell.cli.models import open_model
+from foretell.cli.models import local_model, open_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
@@ -143,7 +143,7 @@ def _on_cluster(
 ) -> int:
     from foretell.cluster.files import evaluate_files
 
-    sources = on_cluster.check_sources([data], literal=False)
+    sources, model = on_cluster.check_sources([data], literal=False), local_model(model)
     return on_cluster.run(
         "evaluating",
         lambda listener: evaluate_files(

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.counter import counter
 from foretell.cli.inputs import show_notes
-from foretell.cli.models import open_model
+from foretell.cli.models import name_of, open_model
 from foretell.cli.options import ANY_RECORDS, DATA, OUTPUT, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, megabytes, note
 from foretell.cli.tensorflow import load_tensorflow
@@ -80,7 +80,7 @@ def export(
 
     to = how.to if format in ("text", "jsonl", "csv", "csv-raw") else cast(Target, format)
     output = Output(format="text" if format == to else cast(Format, format), json=json).chosen()
-    target = how.out or Path(f"{Path(model).resolve().name}-{to}")
+    target = how.out or Path(f"{name_of(model)}-{to}")
     examples = None if data is None else _data(opened.job, data, reading)
     if to == "keras" and not how.int8:
         # Where it is not installed, the export raises the error with the command that installs it.
@@ -88,7 +88,7 @@ def export(
             load_tensorflow()
     with counter("comparing", _answers_to_compare(how, examples, opened.job)) as advance:
         exported = export_model(
-            model,
+            opened.directory,
             target,
             to,
             int8=how.int8,

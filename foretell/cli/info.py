@@ -14,6 +14,7 @@ from foretell.cli.output import Format, Writer, aligned, figures, listed, megaby
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.errors import UsageError
+from foretell.hub.address import address_of
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -114,6 +115,7 @@ def model_record(opened: Model) -> dict[str, object]:
     """Return what is in a model directory: its job, vocabulary, size, labels, figures and settings."""
     return {
         "path": str(opened.directory),
+        "hub": None if (address := address_of(opened.directory)) is None else str(address),
         "job": opened.job,
         "preset": opened.preset,
         "foretell": opened.written_by,
@@ -136,6 +138,8 @@ def model_text(opened: Model) -> str:
         ("vocabulary", f"{opened.tokenizer.size:,} {unit}"),
         ("files", f"{megabytes(_size(opened.directory))}, verified"),
     ]
+    if record["hub"]:
+        head.append(("from the Hub", record["hub"]))
     if opened.labels:
         head.append(("labels", ", ".join(opened.labels)))
     settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]

@@ -10,7 +10,7 @@ from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.counter import counted, counter
 from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import names_source, open_lines
-from foretell.cli.models import open_words
+from foretell.cli.models import local_model, open_words
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, TextInput
 from foretell.cli.output import Writer, listed
 from foretell.errors import UsageError
@@ -40,7 +40,7 @@ def score(
     if files.check(needs_out=True):
         from foretell.cluster.files import score_files
 
-        sources = on_cluster.check_sources([text], literal=literal)
+        sources, model = on_cluster.check_sources([text], literal=literal), local_model(model)
         return on_cluster.run(
             "scoring",
             lambda listener: score_files(

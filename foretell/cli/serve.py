@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from foretell.cli.models import local_model, name_of
 from foretell.cli.options import Switch, Whole
 from foretell.cli.output import note
+from foretell.hub.address import is_address
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ def serve(
     """Serve models over HTTP until Ctrl-C.
 
     Args:
-        models: Model directories. A model has the name of its directory, or the one given as NAME=DIRECTORY.
+        models: Model directories or hf://owner/name. A model has the name of its directory or repository, or
+            the one given as NAME=DIRECTORY.
         host: Listen on this address. Any but 127.0.0.1 needs --token-file.
         port: Listen on this port (0: a free one, which is printed).
         quiet: Log failures only.
@@ -89,7 +92,7 @@ def serve(
     from foretell.service.server import THREAD_SECONDS, Server, bind, url
 
     limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
-    places = named_places(models)
+    places = named_places(map(_local, models))
     allowed = _access(host, who)
     with bind(host, port) as listening:
         service = create_service(places, limits)
@@ -105,6 +108,14 @@ def serve(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _local(argument: str) -> str:
+    """Return the argument with the model's directory in place of an address on the Hub."""
+    name, equals, model = argument.rpartition("=")
+    if not is_address(model):
+        return argument
+    return f"{name if equals else name_of(model)}={local_model(model)}"
 
 
 def _access(host: str, who: AccessOptions) -> Access:

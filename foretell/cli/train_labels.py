@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
+from foretell.cli.models import local_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
@@ -53,7 +54,7 @@ class Sources:
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     teacher: Annotated[Path | None, Parameter(metavar="DIR")] = None
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
-    from_: Annotated[Path | None, Parameter(name="--from", metavar="MODEL")] = None
+    from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
 
 
@@ -92,7 +93,7 @@ def train_labels(
     from foretell.training.labels.transfer import read_language_model
 
     teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
-    start = None if more.from_ is None else read_language_model(more.from_)
+    start = None if more.from_ is None else read_language_model(local_model(more.from_))
     with view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
         model = train(split, settings, how, start=start, vectors=more.vectors, teacher=teacher)

@@ -26,6 +26,7 @@ from foretell.cluster.work import model_sha256
 from foretell.cluster.writers import OutFormat, column_types
 from foretell.data.options import PYTHON, Arguments, ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
+from foretell.hub.download import local_path
 
 Sources = str | Path | Sequence[str | Path]
 _MIB = 1 << 20
@@ -168,6 +169,7 @@ def evaluate_files(
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
+    model = local_path(model)
     opened = open_verified(model)
     if opened.job == "words" and (out is not None or label is not None):
         raise UsageError(
@@ -207,7 +209,8 @@ class _Job:
         for name, value in (("workers", workers), ("shard-mb", shard_mb)):
             if value is not None and value <= 0:
                 raise SettingsError(expected="more than 0", found=repr(value), where=name)
-        self._model, opened = Path(model), _opened(model, job, task)
+        self._model = Path(local_path(model))
+        opened = _opened(self._model, job, task)
         self._task = replace(task, model=model_sha256(self._model))
         self._labels = opened.labels or []
         self._files = input_files([sources] if isinstance(sources, str | Path) else list(sources))

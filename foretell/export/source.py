@@ -16,6 +16,7 @@ from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
+from foretell.hub.download import local_path
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -72,8 +73,8 @@ class Source:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        model = open_verified(path)
+        self.path = Path(local_path(path))
+        model = open_verified(self.path)
         self.has_whole_answer = model.interpolation is None
         self.model: Model = replace(model, kneser_ney=None, interpolation=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
+from foretell.hub.download import local_path
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -17,14 +18,17 @@ def open_model(model: str | Path | Model, *, threads: int | None = None) -> Labe
     """Open a model for prediction, whichever job it is for.
 
     Args:
-        model: a model directory, or what `open_verified` returned for it.
+        model: a model directory, an address `hf://owner/name[@revision]` on the Hugging Face Hub, or what
+            `open_verified` returned.
         threads: threads that compute; None: the processors that this process may use, at most 4.
 
     Raises:
-        ArtifactError: the directory cannot be trusted (each reason has its own subclass).
+        ArtifactError: the directory cannot be trusted (each reason has its own subclass), or the Hub has no
+            such model or cannot be reached (HubError).
+        MissingExtraError: an address without huggingface_hub.
         SettingsError: `threads` below 1.
     """
-    opened = model if isinstance(model, Model) else open_verified(model)
+    opened = model if isinstance(model, Model) else open_verified(local_path(model))
     # Only the runtime of the job is imported: a command answers tens of milliseconds earlier.
     if opened.job == "labels":
         from foretell.runtime.labels.classifier import LabelsRuntime

@@ -18,7 +18,7 @@ from foretell.cli.app import COMMANDS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
-    "compare", "continue", "export", "list", "measure", "predict", "search", "serve", "show", "train",
+    "compare", "continue", "export", "list", "measure", "predict", "push", "search", "serve", "show", "train",
     "write",
 }  # fmt: skip
 
@@ -95,9 +95,10 @@ def test_version(run: Run) -> None:
     assert answer.out[0].isdigit()
 
 
-# foretell serve runs until it is stopped: test_serve.py runs its examples.
+# foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.
 @pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if "|" not in e and not e.startswith("foretell serve")]
+    "example",
+    [e for e in EXAMPLES if "|" not in e and not e.startswith(("foretell serve", "foretell push"))],
 )
 @pytest.mark.usefixtures("small_demo", "trials_here")
 def test_example(run: Run, example: str) -> None:

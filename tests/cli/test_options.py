@@ -17,6 +17,7 @@ from foretell.errors import UsageError
 WITHOUT_OUTPUT = {"serve", "demo"}
 READS_RECORDS = {
     "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare",
+    "tune",
 }  # fmt: skip
 
 

@@ -47,6 +47,7 @@ def test_the_number_of_workers() -> None:
         checked_count(3, 2)
 
 
+@pytest.mark.soak
 def test_a_process_trains_trials_and_ends_when_it_is_stopped(data: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     workers = ProcessWorkers(1, data, tmp_path / "workers.log")

@@ -19,6 +19,7 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
+from foretell.hub.download import local_path
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.runtime.labels.explanation import ExplainedModel, Explanation, explain
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
@@ -79,7 +80,7 @@ class LabelsRuntime:
             UsageError: it holds a model for words.
             SettingsError: `threads` below 1.
         """
-        return cls(open_verified(path), threads=threads)
+        return cls(open_verified(local_path(path)), threads=threads)
 
     def predict_proba(self, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for each text, [text, label].

@@ -20,6 +20,7 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
+from foretell.hub.download import local_path
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.beams import beam_search
@@ -83,7 +84,7 @@ class WordsRuntime:
             UsageError: it holds a model for labels.
             SettingsError: `threads` below 1.
         """
-        return cls(open_verified(path), threads=threads)
+        return cls(open_verified(local_path(path)), threads=threads)
 
     def network_for(self, cache: int) -> StreamNetwork | ArticleNetwork:
         """Return the network with a continuous cache of so many words; 0: the network without one.

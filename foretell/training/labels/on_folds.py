@@ -39,7 +39,6 @@ from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
 _NETWORK = "folds/network"
-_ONLY_HINTS = {"only_hints": True, "measured_on": "label hints, while training"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +151,6 @@ def decide_on_folds(
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),
-            **(_ONLY_HINTS if split.has_only_hints else {}),
         },
     )
 

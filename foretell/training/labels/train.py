@@ -31,6 +31,7 @@ _ONLY_WITH_MEMBERS = (
     f"only a classifier with several linear models learns from it: up to {MAX_FOLDED_TEXTS:,} labelled "
     "texts, or short ones"
 )
+_ONLY_HINTS = {"only_hints": True, "measured_on": "label hints, while training"}
 
 
 def train_labels(
@@ -109,7 +110,11 @@ def train_labels(
             linear=outcome.linear,
             tfidf=outcome.tfidf,
             ensemble=outcome.ensemble,
-            metrics={**outcome.metrics, "seconds": run.budget.seconds()},
+            metrics={
+                **outcome.metrics,
+                **(_ONLY_HINTS if split.has_only_hints else {}),
+                "seconds": run.budget.seconds(),
+            },
         )
         run.finish(model)
     return model

@@ -103,6 +103,7 @@ def test_compiled_iterations_equal_single_ones() -> None:
         np.testing.assert_allclose(weights_of(many)[name], value, atol=1e-5)
 
 
+@pytest.mark.soak
 def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
     corpus = open_corpus("meditations")
     events: list[Event] = []

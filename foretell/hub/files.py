@@ -1,0 +1,12 @@
+"""Which files of a model directory are on the Hub."""
+
+from __future__ import annotations
+
+from foretell.aliases import FILES
+from foretell.artifacts import manifest
+
+PARTS = (manifest.LINEAR, manifest.TFIDF, manifest.KNESER_NEY, *FILES)
+"""The parts that only some models have, by their current and old names."""
+
+ON_HUB = (*manifest.FILES, *PARTS, manifest.MANIFEST)
+"""Everything that is pushed or downloaded; run/, with report and log, never is."""

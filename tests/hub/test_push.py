@@ -1,0 +1,173 @@
+"""A push: what is uploaded, what is not, and every refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import foretell
+from foretell.artifacts.directory import open_verified, read_model
+from foretell.errors import ChangedFileError, HubError, UsageError
+from foretell.hub.push import push
+from tests.hub.conftest import MISTAKE
+from tests.hub.stand_in import TOKEN, Hub, Repository
+
+# huggingface_hub itself uploads files of LFS this way where its own storage (Xet) is switched off.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+def test_a_pushed_model_gives_the_same_answers(hub: Hub, labels_model: Path) -> None:
+    pushed = push(labels_model, "ada/reviews", yes=True)
+    repository = hub.repositories["ada/reviews"]
+    assert repository.private
+    assert pushed.private
+    assert pushed.address == f"hf://ada/reviews@{repository.refs['main']}"
+    assert set(pushed.files) <= set(repository.files)
+    texts = ["good food", "a long wait", "sorry"]
+    there, here = foretell.load("hf://ada/reviews"), foretell.load(labels_model)
+    assert there.predict_proba(texts).tolist() == here.predict_proba(texts).tolist()
+
+
+def test_no_text_of_the_training_is_uploaded(hub: Hub, labels_model: Path) -> None:
+    assert MISTAKE in (labels_model / "metrics.json").read_text()
+    push(labels_model, "ada/reviews", yes=True)
+    files = hub.repositories["ada/reviews"].files
+    assert not [name for name in files if "/" in name or name.endswith(".html")]
+    everything = b"\n".join(files.values())
+    for secret in (MISTAKE, "nobody expected", "/home/ada", "run/report.html", str(labels_model)):
+        assert secret.encode() not in everything
+    metrics = json.loads(files["metrics.json"])
+    assert metrics["accuracy"] == 0.75
+    assert metrics["measured_on"] == "12 validation texts"
+    assert metrics["vectors"]["name"] == "vectors.txt"
+
+
+def test_the_card_has_a_header_of_the_hub(hub: Hub, labels_model: Path) -> None:
+    push(labels_model, "ada/reviews", yes=True, language="en")
+    _, header, body = hub.repositories["ada/reviews"].files["README.md"].decode().split("---\n", 2)
+    data = yaml.safe_load(header)
+    assert data["library_name"] == "foretell"
+    assert data["pipeline_tag"] == "text-classification"
+    assert data["language"] == "en"
+    assert data["tags"] == ["foretell", "lstm", "onnx"]
+    (model,) = data["model-index"]
+    assert model["name"] == "reviews"
+    values = {each["type"]: each["value"] for each in model["results"][0]["metrics"]}
+    assert values == {"accuracy": 0.75, "f1": 0.7}
+    assert "# reviews-model" in body
+    assert 'foretell classify hf://ada/reviews "a text"' in body
+
+
+def test_a_card_without_figures_is_valid(hub: Hub, words_model: Path) -> None:
+    push(words_model, "ada/notes", yes=True)
+    header = yaml.safe_load(hub.repositories["ada/notes"].files["README.md"].decode().split("---\n")[1])
+    assert header["pipeline_tag"] == "text-generation"
+    assert not {"model-index", "metrics", "language"} & set(header)
+
+
+def test_a_card_that_quotes_a_training_text_is_refused(
+    hub: Hub, labels_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from foretell.artifacts import card
+    from foretell.artifacts.directory import write_model
+
+    monkeypatch.setattr(card, "model_card", lambda *_: f"# A model\n\nIt was wrong about: {MISTAKE}\n")
+    write_model(read_model(labels_model), tmp_path / "model")
+    with pytest.raises(HubError, match="one that does"):
+        push(tmp_path / "model", "ada/reviews", yes=True)
+    assert not hub.repositories
+
+
+def test_an_edited_card_does_not_break_the_model(hub: Hub, labels_model: Path) -> None:
+    push(labels_model, "ada/reviews", yes=True)
+    repository = hub.repositories["ada/reviews"]
+    repository.commit({**repository.files, "README.md": b"# Better words\n"})
+    assert list(foretell.load("hf://ada/reviews").classes_) == ["bad", "good"]
+
+
+def test_a_damaged_model_is_refused_before_any_request(hub: Hub, labels_model: Path, tmp_path: Path) -> None:
+    foretell.load(labels_model).save(tmp_path / "model")
+    with (tmp_path / "model" / "model.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x55")
+    with pytest.raises(ChangedFileError, match=r"model\.safetensors"):
+        push(tmp_path / "model", "ada/reviews", yes=True)
+    assert not hub.requests
+
+
+def test_objects_are_pushed_as_directories_are(hub: Hub, words_model: Path) -> None:
+    push(foretell.load(words_model), "ada/notes", yes=True)
+    assert open_verified(words_model).files.keys() - {"README.md"} <= set(hub.repositories["ada/notes"].files)
+
+
+def test_another_push_replaces_the_model_and_drops_old_parts(
+    hub: Hub, labels_model: Path, words_model: Path
+) -> None:
+    first = push(labels_model, "ada/model", yes=True)
+    assert "linear.safetensors" in hub.repositories["ada/model"].files
+    second = push(words_model, "ada/model", yes=True)
+    assert "linear.safetensors" not in hub.repositories["ada/model"].files
+    assert isinstance(foretell.load("hf://ada/model"), foretell.LanguageModel)
+    assert isinstance(foretell.load(first.address), foretell.TextClassifier)
+    assert first.address != second.address
+
+
+def test_a_public_repository_has_to_be_asked_for(hub: Hub, words_model: Path) -> None:
+    pushed = push(words_model, "ada/notes", private=False, yes=True)
+    assert not pushed.private
+    before = hub.repositories["ada/notes"].refs["main"]
+    with pytest.raises(HubError, match="expected a private repository, found a public one"):
+        push(words_model, "ada/notes", yes=True)
+    assert hub.repositories["ada/notes"].refs["main"] == before
+
+
+def test_a_repository_of_another_program_is_refused(hub: Hub, words_model: Path) -> None:
+    hub.repositories["ada/bert"] = Repository(private=True)
+    hub.repositories["ada/bert"].commit({"config.json": b"{}", "pytorch_model.bin": b"1"})
+    with pytest.raises(HubError, match=r"another one, with config\.json"):
+        push(words_model, "ada/bert", yes=True)
+
+
+@pytest.mark.usefixtures("hub")
+def test_it_has_to_be_agreed_to(words_model: Path) -> None:
+    with pytest.raises(UsageError, match="words of its training texts"):
+        foretell.push(words_model, "ada/notes")
+
+
+@pytest.mark.parametrize(
+    "name", ["notes", "a/b/c", "../etc", "ada/no--tes", "ada/no..tes", "ada/", "ada/n s"]
+)
+def test_a_name_that_is_none(words_model: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="owner/name"):
+        push(words_model, name, yes=True)
+
+
+def test_without_a_token(hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match="hf auth login"):
+        push(words_model, "ada/notes", yes=True)
+    assert not hub.repositories
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_token_that_may_not_write(words_model: Path) -> None:
+    with pytest.raises(HubError, match="expected a token that may do this, found one that may not"):
+        push(words_model, "someone/notes", yes=True)
+
+
+def test_no_error_has_the_token(hub: Hub, words_model: Path) -> None:
+    hub.failure = (400, f"you sent Bearer {TOKEN}")
+    with pytest.raises(HubError) as caught:
+        push(words_model, "ada/notes", yes=True)
+    assert TOKEN not in str(caught.value)
+    assert "***" in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_token_that_is_given(words_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    assert push(words_model, "ada/notes", yes=True, token=TOKEN).private
