@@ -44,17 +44,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (made / "reviews.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     (made / "reviews.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
-    (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film, number {n}\n" for n in range(40)))
+    (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film: {n}\n" for n in range(40)))
     (hints,) = (
         block for block in blocks(DOCS / "outside-knowledge.md", "text") if "label,text" in block.text
     )
     renamed = hints.text.replace("pos,", "positive,").replace("neg,", "negative,")
     (made / "hints.csv").write_text(renamed)
-    lines = [f"it {word} again and again,{team}\n" for word, team in tickets()]
-    (made / "tickets.csv").write_text(
-        "body,team\n" + "".join(lines) + "it prints again and again,finance\n" * 2
-    )
-    (made / "tickets-test.csv").write_text("body,team\n" + "".join(lines[:3]))
+    # One ticket in thirty has a wrong label, which the label check should find.
+    lines = [f"it {word} again, says floor {n}: {word}\n" for n, (word, _) in enumerate(tickets())]
+    teams = [team for _, team in tickets()]
+    teams[4] = teams[3]
+    rows_of = [f'"{line.strip()}",{team}\n' for line, team in zip(lines, teams, strict=True)]
+    (made / "tickets.csv").write_text("body,team\n" + "".join(rows_of))
+    (made / "tickets-test.csv").write_text("body,team\n" + "".join(rows_of[:3]))
     tiny_encoder(made / "all-MiniLM-L6-v2")
     return made
 
@@ -98,7 +100,7 @@ with open("findings.csv", newline="") as file:
 with open("findings.csv", "w", newline="") as file:
     out = csv.DictWriter(file, rows[0])
     out.writeheader()
-    out.writerows({**row, "accept": "yes"} for row in rows)
+    out.writerows({**row, "accept": "yes" if row["suggested"] else ""} for row in rows)
 """
 
 
