@@ -135,6 +135,8 @@ def test_commands(page: str, at_least: int, folder: Path, monkeypatch: pytest.Mo
 def test_commands_of_the_article(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("FORETELL_ITERATIONS", "50")
+    # The article's windows of three words.
+    monkeypatch.delenv("FORETELL_WINDOW")
     assert run_commands(DOCS / "article.md", folder) >= 4
 
 
