@@ -35,6 +35,8 @@ PYTHON_RUNS = {
     "export.md": "test_docs_commands.py",
     "serving.md": "test_docs_commands.py",
     "article.md": "fragments",
+    "hub.md": "tests/hub",
+    "tuning.md": "tests/tuning/test_docs.py",
 }
 LANGUAGES = {"", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 

@@ -69,7 +69,7 @@ def train_labels(
     more: Sources = _NOTHING_MORE,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
-    options: LabelsOptions = None,
+    options: LabelsOptions | None = None,
     started: Started,
 ) -> None:
     """Train a text classifier.

@@ -38,7 +38,7 @@ def train_words(
     valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
     baseline: Annotated[bool, Parameter(group=RUN)] = True,
     output: Output = AS_TEXT,
-    options: WordsOptions = None,
+    options: WordsOptions | None = None,
     started: Started,
 ) -> None:
     """Train a language model.

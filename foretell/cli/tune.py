@@ -84,7 +84,7 @@ def tune(
     more: Sources = _NOTHING_MORE,
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
-    options: FixedSettings = None,
+    options: FixedSettings | None = None,
     started: Started,
 ) -> None:
     """Search settings.

@@ -11,6 +11,8 @@ import pytest
 from bench import other_sets, peers
 from tests.bench.conftest import Bench, first, installed
 
+pytestmark = pytest.mark.soak
+
 
 def test_article_labels(bench: Bench) -> None:
     rows = bench("article_labels", "--seeds", "1", "--repeats", "1")["article_labels"]

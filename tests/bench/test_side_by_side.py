@@ -10,6 +10,8 @@ import pytest
 from bench.side_by_side import Checkout
 from tests.bench.conftest import Bench
 
+pytestmark = pytest.mark.soak
+
 
 def test_side_by_side(bench: Bench, tmp_path: Path) -> None:
     # The environment of this checkout stands for both.

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from bench import language_model, lstm_layer
 from tests.bench.conftest import Bench, first, installed
+
+pytestmark = pytest.mark.soak
 
 
 def test_predict(bench: Bench) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
+from pathlib import Path
 
 import pytest
 from cli_workplace import Run
@@ -96,3 +98,18 @@ def test_an_info_is_frozen() -> None:
     info: SettingInfo = setting_infos("words")[0]
     with pytest.raises(dataclasses.FrozenInstanceError):
         info.name = "other"  # type: ignore[misc]
+
+
+def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pydantic")
+    from foretell.cli import main
+
+    for name in [name for name in os.environ if name.startswith("FORETELL_")]:
+        monkeypatch.delenv(name)
+    for command in ("train labels", "train words", "tune --minutes 1"):
+        words, out = command.split(), ["--out", str(tmp_path / "m")]
+        data = str(tmp_path / "missing.csv")
+        assert main([*words, data, *out]) == 1
+        assert "missing.csv" in capsys.readouterr().err

@@ -81,6 +81,7 @@ def test_without_any_label_the_answers_are_marked_as_unevaluated(tmp_path: Path)
     assert "unevaluated" in loaded.classify(texts[:1])[0].flags
 
 
+@pytest.mark.soak
 def test_other_hints_are_another_training(tmp_path: Path) -> None:
     texts, labels = texts_of(range(10))
     whole = classifier().fit(texts, labels, label_hints=HINTS)

@@ -141,7 +141,9 @@ def enough_words(monkeypatch):
 
 
 @pytest.mark.usefixtures("enough_words")
-@pytest.mark.parametrize(("settings", "steps"), [(SETTINGS, 18), (FEW, 30)])
+@pytest.mark.parametrize(
+    ("settings", "steps"), [(SETTINGS, 18), pytest.param(FEW, 30, marks=pytest.mark.soak)]
+)
 def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
     whole = train(examples(), settings, out=tmp_path / "whole", unlabelled=more)
