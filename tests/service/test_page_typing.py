@@ -234,17 +234,22 @@ def _set_text(page: Page, text: str) -> None:
 
 def _expect_scored(page: Page, served: Running, text: str, model: str = "notes") -> None:
     """Assert that marks, shades and tiles agree with the answer of the service for the whole text."""
-    until(page, IDLE)
-    shown = text
-    if page.locator("#next-title").inner_text() != "Next word":
-        shown = text.rstrip("abcdefghijklmnopqrstuvwxyz'\u0301")
-    if not shown.strip():
-        return
-    scored = answer(served, "score", model=model, texts=shown, words=True)
-    words = [each for each in scored["each"] if each["text"]]
-    marks = page.locator("#view-words .mirror mark").evaluate_all(
-        "(all) => all.map((mark) => [mark.textContent, Number(mark.style.getPropertyValue('--level'))])"
-    )
+    # The title and the marks follow the last answer one after the other.
+    for _ in range(20):
+        until(page, IDLE)
+        shown = text
+        if page.locator("#next-title").inner_text() != "Next word":
+            shown = text.rstrip("abcdefghijklmnopqrstuvwxyz'\u0301")
+        if not shown.strip():
+            return
+        scored = answer(served, "score", model=model, texts=shown, words=True)
+        words = [each for each in scored["each"] if each["text"]]
+        marks = page.locator("#view-words .mirror mark").evaluate_all(
+            "(all) => all.map((mark) => [mark.textContent, Number(mark.style.getPropertyValue('--level'))])"
+        )
+        if [mark[0] for mark in marks] == [word["text"] for word in words]:
+            break
+        page.wait_for_timeout(100)
     assert [mark[0] for mark in marks] == [word["text"] for word in words]
     bits = [-word["log_probability"] / math.log(2) for word in words]
     levels = [min(1, max(0, (each - 1.5) / 10.5)) for each in bits]
