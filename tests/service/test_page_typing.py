@@ -180,6 +180,7 @@ def test_only_new_words_are_scored(page: Page) -> None:
     assert 880 <= requests[0]["start"] <= 900
 
 
+@pytest.mark.soak
 def test_a_text_that_is_scored_in_pieces_has_the_numbers_of_the_whole_text(
     page: Page, served: Running
 ) -> None:
