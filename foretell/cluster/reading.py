@@ -14,6 +14,7 @@ from foretell.cluster.layouts import BytesSource
 from foretell.cluster.shards import Shard
 from foretell.data.columns import Columns
 from foretell.data.formats import FORMATS
+from foretell.data.json_records import finite_number
 from foretell.data.options import Arguments, ReadOptions
 from foretell.data.parquet import damaged
 from foretell.data.records import Record
@@ -141,7 +142,7 @@ def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_float=_number, parse_constant=_constant)
+            value = json.loads(line, parse_float=finite_number, parse_constant=_constant)
             row = {"text": value} if isinstance(value, str) else value
             if not isinstance(row, dict):
                 raise ValueError("not an object or a string")
@@ -151,13 +152,6 @@ def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             yield Row(Record(""), f"no JSON: {reason:.80}")
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"a number too large for float64: {text[:20]}")
-    return number
 
 
 def _constant(text: str) -> float:

@@ -107,10 +107,10 @@ def _lines(source: Source) -> Iterator[Numbered]:
 
 
 def _parse(text: str) -> object:
-    return json.loads(text, parse_float=_number, parse_constant=_constant)
+    return json.loads(text, parse_float=finite_number, parse_constant=_constant)
 
 
-def _number(text: str) -> float:
+def finite_number(text: str) -> float:
     """Return a number with a fraction or an exponent.
 
     Raises:
@@ -162,7 +162,7 @@ class _ArrayReader:
     def __init__(self, source: Source) -> None:
         self._name = source.name
         self._chunks = source.chunks()
-        self._decoder = json.JSONDecoder(parse_float=_number, parse_constant=_constant)
+        self._decoder = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
         self._buffer = ""
         self._at = 0
         self._lines = 1

@@ -118,8 +118,8 @@ class HintTexts:
 class _Kind:
     """A kind of features of some texts: a `Candidate` that can learn from any targets.
 
-    A student has the penalty 1 / `taught_strength`, None: it is chosen. On thousands of texts that a teacher
-    labelled nearly the same one was chosen for all sets (docs/experiments.md), and the search takes long.
+    A student has the penalty 1 / `taught_strength`. It is not searched: on thousands of texts that a teacher
+    labelled, the search took long and chose nearly the same penalty for all sets (docs/experiments.md).
     """
 
     name: str
@@ -127,7 +127,7 @@ class _Kind:
     finished: Callable[[Any, Any], LinearModel | TfidfModel]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
-    taught_strength: float | None = None
+    taught_strength: float = 10.0
 
     def candidate(self, soft: Soft, weights: Weights) -> Candidate:
         """Return the model that learns from labels alone."""
@@ -153,8 +153,8 @@ class _Kind:
             name=f"taught_{self.name}",
             on=on,
             finished=lambda fit, model: self.finished(fit.inner, model),
-            strengths=self.strengths if self.taught_strength is None else (self.taught_strength,),
-            first=self.first if self.taught_strength is None else 0,
+            strengths=(self.taught_strength,),
+            first=0,
         )
 
     def hinted(self, soft: Soft, hints: HintTexts) -> Candidate:
@@ -226,9 +226,8 @@ def candidates(
         if hints is not None and basis.is_mean:
             yield _of_basis(name, basis, basis.rows, size).hinted(soft, hints)
     if hints is not None:
-        for kind in _sparse_kinds([*texts, *hints.texts], known, size, n_labels):
-            if kind.name == "tfidf":
-                yield kind.hinted(soft, hints)
+        for kind in _tfidf_kind([*texts, *hints.texts], known, size, n_labels):
+            yield kind.hinted(soft, hints)
 
 
 def _sparse_kinds(
@@ -244,13 +243,17 @@ def _sparse_kinds(
         first=2,
         taught_strength=1.0,
     )
+    yield from _tfidf_kind(texts, tokenized, size, n_labels)
+
+
+def _tfidf_kind(texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int) -> Iterator[_Kind]:
+    """Yield the features that are TF-IDF values, unless the texts are too long for them."""
     if sum(map(len, texts)) <= MAX_CHARACTERS:
         features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
         yield _Kind(
             name="tfidf",
             on=lambda rows, soft, weights: TfidfFit(features, rows, soft, weights),
             finished=lambda fit, model: fit.to_tfidf(model),
-            taught_strength=10.0,
         )
 
 

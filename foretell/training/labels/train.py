@@ -61,12 +61,11 @@ def train_labels(
     Raises:
         DataError: the training texts cannot be learned from.
             Word vectors that cannot be read, or of another language.
-            An encoder that fails.
         SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use them; a
             teacher without unlabelled texts.
         MissingExtraError: the vectors "glove" without their package.
         RunError: there is an unfinished run, or none to resume, or it was another training.
-        ArtifactError: `options.out` cannot be written.
+        ArtifactError: `options.out` cannot be written, or the teacher fails.
         Interrupted: training was stopped; `options.resume` continues it.
     """
     if start is not None:
@@ -80,7 +79,9 @@ def train_labels(
     _check_linear("label_hints", split.hints, settings)
     _check_teacher(teacher, split)
     if not has_members:
-        unused = {"word vectors": vectors, "a teacher": teacher, "label hints": split.hints}
+        # Hints alone are what such a classifier learns from, too.
+        hints = None if split.has_only_hints else split.hints
+        unused = {"word vectors": vectors, "a teacher": teacher, "label hints": hints}
         for name, given in unused.items():
             if given is not None:
                 options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
@@ -153,7 +154,7 @@ def _check_teacher(teacher: Encoder | None, split: Split) -> None:
             expected="unlabelled texts, which the teacher labels",
             found="none",
             where="teacher",
-            fix="give more texts of the same kind with --unlabelled",
+            fix="give more texts of the same kind, without labels",
         )
 
 
