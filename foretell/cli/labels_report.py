@@ -62,7 +62,7 @@ def labels_text(report: Report) -> str:
     if "threshold" in report:
         blocks.append(_threshold(report["threshold"]))
     if "interval_method" in report:
-        blocks.append(_method(report["interval_method"]))
+        blocks.append(_method(report["interval_method"]) + _without_error(report))
     return "\n\n".join(blocks)
 
 
@@ -79,6 +79,17 @@ def _method(how: Report) -> str:
     return (
         f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
         f"({how['resamples']:,} resamples, seed {how['seed']})."
+    )
+
+
+def _without_error(report: Report) -> str:
+    """Return what an interval without width leaves out, or "" where some text got a wrong label."""
+    if report["accuracy"] < 1.0:
+        return ""
+    most = min(3 / report["texts"], 1.0)
+    return (
+        f"\nNo text got a wrong label, so the interval of the accuracy has no width. Up to {percent(most)} "
+        "of new texts can still get one (rule of three)."
     )
 
 

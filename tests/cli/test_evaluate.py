@@ -102,6 +102,17 @@ def test_intervals_are_shown_with_their_method(run: Run) -> None:
     assert "95 % confidence, by the percentile bootstrap over texts (1,000 resamples, seed 0)" in text
 
 
+def test_without_an_error_the_width_of_the_interval_is_explained() -> None:
+    report = {
+        "texts": 6, "accuracy": 1.0, "macro_f1": 1.0, "intervals": {"accuracy": [1.0, 1.0]},
+        "interval_method": {"name": "bootstrap", "level": 0.95, "resamples": 9, "seed": 0},
+        "labels": {"a": {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 6}},
+        "confusion": {"names": ["a"], "counts": [[6]]},
+    }  # fmt: skip
+    assert "Up to 50.00 % of new texts can still get one" in labels_text(report)
+    assert "rule of three" not in labels_text({**report, "accuracy": 5 / 6})
+
+
 def test_slices_are_the_figures_of_each_value(run: Run, workplace: Path) -> None:
     rows = [
         ("web", "good thing", "positive"),

@@ -95,9 +95,12 @@ def _notes(by_label: dict[int, list[list[int]]], n_folds: int) -> tuple[str, ...
     single = sum(len(groups) == 1 for groups in by_label.values())
     few = sum(1 < len(groups) < n_folds for groups in by_label.values())
     if single:
-        what = "1 label has" if single == 1 else f"{single:,} labels have"
-        notes.append(f"{what} one text only: it is never held out, so no figure shows how well it is learned")
+        what, they = ("1 label has", "it is") if single == 1 else (f"{single:,} labels have", "they are")
+        notes.append(
+            f"{what} one text only: {they} never held out, so no figure shows how well {they} learned"
+        )
     if few:
-        what = "1 label has" if few == 1 else f"{few:,} labels have"
-        notes.append(f"{what} fewer texts than there are folds ({n_folds}), and is held out in fewer of them")
+        what, is_held = ("1 label has", "is") if few == 1 else (f"{few:,} labels have", "are")
+        text = f"{what} fewer texts than there are folds ({n_folds}), and {is_held} held out in fewer of them"
+        notes.append(text)
     return tuple(notes)
