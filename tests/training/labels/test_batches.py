@@ -9,7 +9,7 @@ from foretell.config import LABELS_PRESETS, with_changes
 from foretell.data.examples import Examples
 from foretell.text.padding import pad_end, pad_front
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order
+from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, padded
 from foretell.training.labels.tokens import encode_examples
 
 lengths_lists = st.lists(st.integers(1, 30), min_size=1, max_size=60)
@@ -72,6 +72,7 @@ def test_batches_hold_what_the_tokenizer_pads(length, n_labels):
         chosen = [rows[i] for i in places]
         expected = pad_front(chosen, length) if length else pad_end(chosen, 99)[0]
         np.testing.assert_array_equal(ids, expected)
+        np.testing.assert_array_equal(padded(texts, places), expected)
         np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
         assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
 
