@@ -50,10 +50,11 @@ predict: wheel
 test: predict  ## all tests (under ten minutes on two cores)
 	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist loadfile
 
-lint: install  ## ruff, mypy and the layer check
+lint: install  ## ruff, mypy, README's code under mypy --strict, and the layer check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python .ci/readme_types.py
 	$(BIN)/lint-imports
 
 format: install  ## let ruff rewrite the code

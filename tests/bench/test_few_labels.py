@@ -12,9 +12,9 @@ from tests.bench.conftest import Bench, installed
 
 def test_few_labels(bench: Bench) -> None:
     systems = [name for name, peer in few_labels.PEERS.items() if installed(peer.package)]
-    options = "--sets", "TREC", "CR", "--draws", "3"
-    # A teacher would read a thousand texts.
+    # A sentence encoder would read a thousand texts.
     systems = [name for name in systems if name != few_labels.MINILM]
+    options = "--sets", "TREC", "CR", "--draws", "3"
     arguments = "--sizes", "12", "--systems", *systems, "foretell, + vectors"
     rows = bench("few_labels", *options, *arguments, "--preset", "quick", BUCKETS=1_000)["few_labels"]
     assert [row[:2] for row in rows] == [["TREC", "12"], ["CR", "12"], ["mean", "12"]]
