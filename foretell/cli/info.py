@@ -15,7 +15,7 @@ from foretell.cli.output import Format, Writer, aligned, figures, listed, megaby
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.errors import UsageError
-from foretell.hub.address import address_of
+from foretell.hf.address import address_of
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
