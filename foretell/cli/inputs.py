@@ -110,10 +110,12 @@ def read_records(
 def read_text(argument: str, *, literal: bool = False) -> str:
     """Return the one text that an argument gives: a file is read whole, without its last line end.
 
+    An address on the Hub, which has many texts, is a text itself.
+
     Raises:
         DataError: a file that cannot be read.
     """
-    if not names_source(argument, literal=literal, folders=False):
+    if is_address(argument) or not names_source(argument, literal=literal, folders=False):
         return argument
     from foretell.data.decode import open_text
 
@@ -133,7 +135,13 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
     if not names_source(argument, literal=literal, folders=False):
         yield iter([argument])
         return
-    from foretell.data.corpus import read_lines
+    from foretell.data.corpus import open_corpus, read_lines
+
+    if is_address(argument):
+        corpus = open_corpus(argument)
+        yield iter(corpus)
+        show_notes(corpus.notes)
+        return
     from foretell.data.decode import open_text
 
     with open_text(argument) as source:

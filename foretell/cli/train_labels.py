@@ -79,7 +79,8 @@ def train_labels(
 
     Args:
         data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText lines, or .gz
-            of one), folder with one folder for each label, - for standard input, or the named set imdb.
+            of one), folder with one folder for each label, - for standard input, the named set imdb, or a
+            data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     changes = given(options)
     minutes = changes.get("minutes")

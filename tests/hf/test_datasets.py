@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
-from foretell.cli.inputs import names_source
+from foretell.cli.inputs import names_source, open_lines, read_text
 from foretell.data.corpus import open_corpus
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.unlabelled import read_unlabelled
@@ -200,7 +199,12 @@ def test_which_split_is_meant() -> None:
         choose_split({("default", "test"): []}, address, "train")
 
 
-def test_a_command_reads_an_address(tmp_path: Path) -> None:
-    del tmp_path
+@pytest.mark.usefixtures("reviews")
+def test_a_command_reads_an_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert names_source(NAME)
     assert not names_source(NAME, literal=True)
+    with open_lines(NAME) as lines:
+        assert list(lines) == ["good", "bad", "fine"]
+    assert f"data set: {NAME}@" in capsys.readouterr().err
+    # Where one text is needed, as of a prompt, an address is that text.
+    assert read_text(NAME) == NAME

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
@@ -35,6 +36,7 @@ __all__ = ["Explanation", "Word", "explain"]
 
 # For a longer text the running verdict is computed at every second word, every third, and so on.
 MAX_POINTS = 400
+_CHARACTERS_AT_ONCE = 1 << 16
 
 
 class Explanation(Explained):
@@ -97,10 +99,16 @@ class ExplainedModel:
         """
         if self.teacher is None or self.linear is None:
             return None
-        without = [text[:start] + text[end:] for _, start, end in words]
-        scores = self.teacher([text, *without, *(text[: words[n - 1][2]] for n in ends[:-1])])
+        without = (text[:start] + text[end:] for _, start, end in words)
+        upto = (text[: words[n - 1][2]] for n in ends[:-1])
+        variants, rows = chain([text], without, upto), []
+        # All variants of a long text would not fit into the memory.
+        at_once = max(1, _CHARACTERS_AT_ONCE // max(1, len(text)))
+        while part := list(islice(variants, at_once)):
+            check_stopped()
+            rows.append(self.teacher(part))
         # Up to its end the text is whole.
-        return np.concatenate([scores, scores[: len(ends[-1:])]]).astype(np.float64)
+        return np.concatenate([*rows, rows[0][: len(ends[-1:])]]).astype(np.float64)
 
 
 def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0) -> Explanation:

@@ -22,6 +22,7 @@ from foretell.hub.prepare import prepare
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
 from foretell.runtime.encoder import SentenceEncoder
+from foretell.runtime.labels import explanation
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation_html import to_html
 from foretell.text_classifier import TextClassifier
@@ -109,6 +110,14 @@ def test_contributions_bias_and_the_teachers_share_add_up(kept: LabelsRuntime) -
     words = sum(word.linear for word in found.words if word.linear is not None)
     assert found.linear_bias + words + found.teacher == pytest.approx(whole, abs=1e-5)
     assert f"share of {found.teacher:+.3f}" in to_html(found)
+
+
+def test_the_variants_of_a_long_text_are_computed_in_parts(
+    kept: LabelsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = kept.explain(TEXTS[3])
+    monkeypatch.setattr(explanation, "_CHARACTERS_AT_ONCE", 3 * len(TEXTS[3]))
+    assert kept.explain(TEXTS[3]) == whole
 
 
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
