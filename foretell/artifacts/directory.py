@@ -9,6 +9,10 @@ config.json            format version, job, preset, every setting, labels, ensem
 tokenizer.json         the tokenizer
 model.safetensors      the weights of the network: the source of model.onnx
 linear.safetensors     the n-gram linear model of a classifier, where it has one
+tfidf.safetensors      linear models of TF-IDF values of a classifier, where it has some
+teacher.safetensors    the linear model of a kept teacher's embeddings, where a classifier keeps one
+teacher.onnx           the kept teacher: the graph of a sentence encoder from outside, as it was given; its
+                       tokenizer is teacher_tokenizer.json, its licence, if there is one, teacher_LICENSE
 kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
 model.onnx             the network for prediction, derived from the weights and compared with a reference
 metrics.json           figures of the training
@@ -31,15 +35,13 @@ from safetensors.numpy import save as save_safetensors
 
 from foretell.aliases import FILES
 from foretell.artifacts import manifest, replacement
+from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model
 from foretell.artifacts.stored_model import read_stored, shapes_of, weights_of
 from foretell.artifacts.weights import Weights, check_size, check_weights, network_size
 from foretell.config import to_dict
 from foretell.errors import ArtifactError
 from foretell.ngrams.tfidf import tfidf_arrays
-
-# The parts that only some models have.
-_PARTS = (manifest.LINEAR, manifest.TFIDF, manifest.KNESER_NEY)
 
 # File managers and sync tools create these in any folder; they contain no data of the user.
 _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -189,10 +191,23 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
         contents[manifest.LINEAR] = save_safetensors(model.linear.to_arrays())
     if model.tfidf:
         contents[manifest.TFIDF] = save_safetensors(tfidf_arrays(model.tfidf))
+    if model.teacher is not None:
+        contents |= _teacher(model.teacher)
     if model.kneser_ney is not None:
         contents[manifest.KNESER_NEY] = save_safetensors(model.kneser_ney.to_arrays())
     contents[manifest.MANIFEST] = manifest.manifest_json(contents, version)
     return contents
+
+
+def _teacher(kept: KeptTeacher) -> dict[str, bytes]:
+    """Return the files of a kept teacher."""
+    licence = kept.files.licence
+    return {
+        manifest.TEACHER: save_safetensors(kept.to_arrays()),
+        manifest.TEACHER_GRAPH: kept.files.graph,
+        manifest.TEACHER_TOKENIZER: kept.files.tokenizer,
+        **({} if licence is None else {manifest.TEACHER_LICENCE: licence}),
+    }
 
 
 def _config(model: Model, version: str) -> dict[str, object]:
@@ -231,7 +246,7 @@ def _check_ours(target: Path) -> None:
     if not target.is_dir():
         raise ArtifactError(expected=expected, found="a file", where=str(target), fix=fix)
     names = {entry.name for entry in target.iterdir()} - _LITTER
-    foreign = sorted(names - {*manifest.FILES, *_PARTS, *FILES, manifest.MANIFEST, manifest.RUN})
+    foreign = sorted(names - {*manifest.FILES, *manifest.PARTS, *FILES, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
         found = f"another file in it: {foreign[0]}" if foreign else "a directory of another program"
         raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)

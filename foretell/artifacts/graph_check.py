@@ -11,9 +11,9 @@ needs no package for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from foretell.artifacts.protocol_buffers import fields, message, number_of, packed, text
 from foretell.artifacts.weights import Shapes
 from foretell.config import LabelsSettings, Settings, WordsSettings
 
@@ -58,8 +58,6 @@ _GRAPH_IGNORED = {2, 10, 13}
 _NODE_INPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN, _NODE_IGNORED = 1, 4, 5, 7, {2, 3, 6}
 _ATTRIBUTE_PLAIN = {1, 2, 3, 4, 7, 8, 9, 13, 20, 21}
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
-
-Field = tuple[int, int | memoryview]
 
 
 @dataclass
@@ -115,23 +113,23 @@ def read_graph(content: bytes) -> Graph:
         ValueError: it is damaged, or has parts that `onnx_graph` does not write.
     """
     graph = Graph()
-    for number, value in _fields(memoryview(content)):
+    for number, value in fields(memoryview(content)):
         if number == _MODEL_GRAPH:
-            _read_graph(_message(value), graph)
+            _read_graph(message(value), graph)
         elif number not in _MODEL_IGNORED:
             raise ValueError(f"an ONNX model with the field {number}")
     return graph
 
 
 def _read_graph(content: memoryview, graph: Graph) -> None:
-    for number, value in _fields(content):
+    for number, value in fields(content):
         if number == _GRAPH_NODE:
-            _read_node(_message(value), graph)
+            _read_node(message(value), graph)
         elif number == _GRAPH_INITIALIZER:
-            name, kind, shape = _tensor(_message(value))
+            name, kind, shape = _tensor(message(value))
             graph.constants[name] = kind, shape
         elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT):
-            name, kind = _value_info(_message(value))
+            name, kind = _value_info(message(value))
             (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[name] = kind
         elif number not in _GRAPH_IGNORED:
             raise ValueError(f"an ONNX graph with the field {number}")
@@ -139,17 +137,17 @@ def _read_graph(content: memoryview, graph: Graph) -> None:
 
 def _read_node(content: memoryview, graph: Graph) -> None:
     operator, arguments = "", []
-    for number, value in _fields(content):
+    for number, value in fields(content):
         if number == _NODE_INPUT:
-            arguments.append(_text(value))
+            arguments.append(text(value))
         elif number == _NODE_OPERATOR:
-            operator = _text(value)
+            operator = text(value)
         elif number == _NODE_DOMAIN:
-            if _text(value):
-                raise ValueError(f"an operator of {_text(value)[:40]}")
+            if text(value):
+                raise ValueError(f"an operator of {text(value)[:40]}")
         elif number == _NODE_ATTRIBUTE:
             # Graphs and tensors in attributes: nothing of foretell has them.
-            if not {part for part, _ in _fields(_message(value))} <= _ATTRIBUTE_PLAIN:
+            if not {part for part, _ in fields(message(value))} <= _ATTRIBUTE_PLAIN:
                 raise ValueError(f"an attribute with a graph or tensor in {operator[:40]}")
         elif number not in _NODE_IGNORED:
             raise ValueError(f"an ONNX node with the field {number}")
@@ -162,16 +160,16 @@ def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
     """Return name, element type and shape of an initializer whose data is in the file."""
     name, kind, n_bytes = "", 0, 0
     shape: list[int] = []
-    for number, value in _fields(content):
+    for number, value in fields(content):
         if number == _TENSOR_DIMS:
             # One number, or several packed into one field.
-            shape += [value] if isinstance(value, int) else _packed(value)
+            shape += [value] if isinstance(value, int) else packed(value)
         elif number == _TENSOR_TYPE:
-            kind = _number(value)
+            kind = number_of(value)
         elif number == _TENSOR_NAME:
-            name = _text(value)
+            name = text(value)
         elif number == _TENSOR_RAW:
-            n_bytes = len(_message(value))
+            n_bytes = len(message(value))
         else:
             # External data (13, 14) among them: it would be read from any file.
             raise ValueError(f"a weight with the field {number}: {name[:40]}")
@@ -184,12 +182,12 @@ def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
 def _value_info(content: memoryview) -> tuple[str, int]:
     """Return name and element type of an input or output."""
     name, kind = "", 0
-    for number, value in _fields(content):
+    for number, value in fields(content):
         if number == 1:
-            name = _text(value)
+            name = text(value)
         elif number == 2:
-            tensors = [_message(part) for each, part in _fields(_message(value)) if each == 1]
-            kinds = [_number(part) for each in tensors for number, part in _fields(each) if number == 1]
+            tensors = [message(part) for each, part in fields(message(value)) if each == 1]
+            kinds = [number_of(part) for each in tensors for number, part in fields(each) if number == 1]
             kind = kinds[0] if len(kinds) == 1 else 0
     return name, kind
 
@@ -239,65 +237,3 @@ def _check_constants(graph: Graph, wanted: Shapes) -> None:
     for name, (_, given) in graph.constants.items():
         if name not in wanted and math.prod(given) > _MAX_CONSTANT:
             raise ValueError(f"an unknown weight {name[:40]}")
-
-
-# ---- Protocol buffers: https://protobuf.dev/programming-guides/encoding
-
-
-def _fields(content: memoryview) -> Iterator[Field]:
-    """Yield (number, value) of each field: an integer, or the bytes of a text, message or number."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        wire = key & 7
-        if wire == 0:
-            value, at = _varint(content, at)
-            yield key >> 3, value
-            continue
-        if wire == 2:
-            size, at = _varint(content, at)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise ValueError("bytes that are no ONNX model")
-        if size > len(content) - at:
-            raise ValueError("an ONNX model that is cut off")
-        yield key >> 3, content[at : at + size]
-        at += size
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(content):
-            raise ValueError("an ONNX model that is cut off")
-        byte = content[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-    raise ValueError("bytes that are no ONNX model")
-
-
-def _packed(content: memoryview) -> list[int]:
-    values, at = [], 0
-    while at < len(content):
-        value, at = _varint(content, at)
-        values.append(value)
-    return values
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise ValueError("bytes that are no ONNX model")
-    return value
-
-
-def _number(value: int | memoryview) -> int:
-    if not isinstance(value, int):
-        raise ValueError("bytes that are no ONNX model")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(_message(value)).decode()

@@ -29,8 +29,15 @@ LINEAR = "linear.safetensors"
 """The n-gram linear model: only where a classifier has one."""
 TFIDF = "tfidf.safetensors"
 """Linear models of TF-IDF values: only where a classifier has some."""
+TEACHER = "teacher.safetensors"
+"""The linear model of a kept teacher's embeddings: only where a classifier keeps its teacher."""
+TEACHER_GRAPH = "teacher.onnx"
+TEACHER_TOKENIZER = "teacher_tokenizer.json"
+TEACHER_LICENCE = "teacher_LICENSE"
 KNESER_NEY = "kneser_ney.safetensors"
 """The Kneser–Ney model: only where a language model has one."""
+PARTS = (LINEAR, TFIDF, TEACHER, TEACHER_GRAPH, TEACHER_TOKENIZER, TEACHER_LICENCE, KNESER_NEY)
+"""The files that only some models have."""
 
 # A name, never a path, so that no file outside the directory is read.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts import manifest
+from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
 from foretell.config import Job, Settings, WordsSettings
 from foretell.errors import ArtifactError
@@ -37,6 +38,7 @@ class Model:
         linear: the n-gram linear model of a classifier; None: it has none.
         tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF values,
             and of words' mean embeddings.
+        teacher: a sentence encoder that a classifier keeps, whose scores are added too; None: it keeps none.
         kneser_ney: the Kneser–Ney model of a language model; None: it has none.
         ensemble: how a classifier combines network and linear model.
         interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
@@ -57,6 +59,7 @@ class Model:
     labels: list[str] | None = None
     linear: LinearModel | None = None
     tfidf: tuple[TfidfModel, ...] = ()
+    teacher: KeptTeacher | None = None
     kneser_ney: KneserNey | None = None
     ensemble: Ensemble = NETWORK_ALONE
     interpolation: Interpolation | None = None
@@ -143,6 +146,10 @@ def _check_labels(model: Model) -> None:
             raise wrong_weights(
                 "ensemble", "a TF-IDF model of other columns than the linear model", model.path
             )
+    kept = model.teacher
+    if kept is not None and (model.linear is None or len(kept.bias) != len(model.linear.bias)):
+        found = "a kept teacher of other columns than the linear model"
+        raise wrong_weights("ensemble", found, model.path)
     # Larger ones overflow, and infinity less infinity is no number.
     if max(ensemble.network, ensemble.linear, *map(abs, ensemble.offsets)) > _MAX_ENSEMBLE_WEIGHT:
         raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)

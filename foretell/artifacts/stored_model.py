@@ -20,7 +20,10 @@ from safetensors.numpy import load as load_safetensors
 from foretell.aliases import CONFIG, FILES, METRICS, current_names
 from foretell.arrays import Array
 from foretell.artifacts import manifest
+from foretell.artifacts.encoder_check import check_encoder_graph
+from foretell.artifacts.encoder_tokenizer_check import check_encoder_tokenizer
 from foretell.artifacts.graph_check import check_graph
+from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
@@ -44,6 +47,13 @@ _MAX_SIZES = {
     manifest.TOKENIZER: 256 * _MEGABYTE,
 }
 _MAX_SIZE = 4096 * _MEGABYTE
+# An ONNX file is one protocol buffer, of 2 GiB at most.
+_MAX_SIZES |= {
+    manifest.TEACHER: 256 * _MEGABYTE,
+    manifest.TEACHER_GRAPH: 2048 * _MEGABYTE,
+    manifest.TEACHER_TOKENIZER: 64 * _MEGABYTE,
+    manifest.TEACHER_LICENCE: _MEGABYTE,
+}
 _MAX_FILES = 64
 _MAX_UNCHECKED = 256 * _MEGABYTE
 
@@ -94,6 +104,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         labels=labels,
         linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
         tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
+        teacher=_teacher(path, files),
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
         tokenizer=tokenizer,
         weights=weights,
@@ -107,6 +118,30 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
     model = _combined(model, config)
     check_model(model)
     return model
+
+
+def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
+    """Return the kept teacher of a classifier, its files checked; None where it keeps none.
+
+    Raises:
+        MissingFileError: a file of it is not listed.
+        ChangedFileError: a file is none that could be kept.
+    """
+    names = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER)
+    if not files.has(manifest.TEACHER):
+        return None
+    for name in names:
+        if not files.has(name):
+            raise manifest.changed(path / manifest.MANIFEST, f"an entry for {name}", "none")
+    graph, tokenizer = map(files.read, names)
+    licence = files.read(manifest.TEACHER_LICENCE) if files.has(manifest.TEACHER_LICENCE) else None
+    with reading(path / manifest.TEACHER_GRAPH):
+        check_encoder_graph(graph)
+    with reading(path / manifest.TEACHER_TOKENIZER):
+        check_encoder_tokenizer(tokenizer)
+    return files.part(
+        manifest.TEACHER, lambda arrays: KeptTeacher.from_arrays(arrays, graph, tokenizer, licence)
+    )
 
 
 def weights_of(path: Path, content: bytes, shapes: Shapes) -> Weights:
@@ -172,6 +207,10 @@ class _Files:
         """
         if self._entries[name][1].size <= _MAX_UNCHECKED:
             self._begun[name] = pool.submit(work, self._path, *self._entries[name])
+
+    def has(self, name: str) -> bool:
+        """Return whether a file is listed."""
+        return name in self._entries
 
     def check_sizes(self, shapes: Shapes) -> None:
         """Check the sizes of the weights and the graph before they are read."""

@@ -156,7 +156,10 @@ def _table(explanation: Explanation, k: int) -> str:
     has_linear = explanation.linear_bias is not None
     head = ["word", " effect", "without it", *(["linear part"] if has_linear else [])]
     rows = [_cells(word, has_linear=has_linear) for word in by_strength(explanation)[:k]]
-    return aligned([head, *rows]) if rows else "no words"
+    table = aligned([head, *rows]) if rows else "no words"
+    if explanation.teacher is None:
+        return table
+    return f"{table}\nthe kept teacher, which reads the text as a whole: {explanation.teacher:+.3f}"
 
 
 def _cells(word: Word, *, has_linear: bool) -> list[str]:

@@ -20,6 +20,7 @@ from foretell.readable import percent
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
+    from foretell.export.check import WithoutTeacher
     from foretell.export.model_export import Exported
 
 Target = Literal["onnx", "keras", "web"]
@@ -100,8 +101,20 @@ def export(
         )
     record = _record(exported)
     Writer(output, list(record)).write(record, _line(exported))
-    if not exported.whole:
+    if exported.without_teacher is not None:
+        note(_without_teacher(exported.without_teacher))
+    elif not exported.whole:
         note("the export holds the network alone, without the Kneser-Ney model that foretell interpolates")
+
+
+def _without_teacher(without: WithoutTeacher) -> str:
+    text = (
+        f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,} texts get "
+        "another label"
+    )
+    if without.loss is None:
+        return f"{text}; give --data to measure its accuracy"
+    return f"{text}; accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"
 
 
 def _answers_to_compare(how: Exporting, data: Examples | Corpus | None, job: str) -> int:
@@ -136,6 +149,9 @@ def _record(exported: Exported) -> dict[str, object]:
         "format": exported.format,
         "bytes": exported.size,
         "whole": exported.whole,
+        "changed_without_teacher": None
+        if exported.without_teacher is None
+        else exported.without_teacher.changed,
         "difference": exported.difference,
         "accuracy": None if loss is None else loss.before,
         "accuracy_int8": None if loss is None else loss.after,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from foretell.artifacts import manifest
 from foretell.cli.models import open_model
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Format, Writer, aligned, figures, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.errors import UsageError
-from foretell.hub.address import address_of
+from foretell.hf.address import address_of
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -121,6 +122,7 @@ def model_record(opened: Model) -> dict[str, object]:
         "foretell": opened.written_by,
         "vocabulary": opened.tokenizer.size,
         "bytes": _size(opened.directory),
+        "teacher_bytes": _teacher_size(opened),
         "labels": list(opened.labels or ()),
         "metrics": opened.metrics,
         "settings": to_dict(opened.settings),
@@ -140,6 +142,9 @@ def model_text(opened: Model) -> str:
     ]
     if record["hub"]:
         head.append(("from the Hub", record["hub"]))
+    if size := _teacher_size(opened):
+        name = (opened.metrics.get("teacher") or {}).get("name", "an encoder")
+        head.append(("kept teacher", f"{name}, {megabytes(size)}: reads each text"))
     if opened.labels:
         head.append(("labels", ", ".join(opened.labels)))
     settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]
@@ -147,6 +152,13 @@ def model_text(opened: Model) -> str:
     if rows := figures(opened.metrics):
         blocks.insert(1, f"figures\n{listed(rows, indent=2)}")
     return "\n\n".join(blocks)
+
+
+def _teacher_size(opened: Model) -> int | None:
+    """Return the bytes of a kept teacher's files; None: the model keeps none."""
+    names = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
+    sizes = [opened.files[name].size for name in names if name in opened.files]
+    return sum(sizes) if sizes else None
 
 
 def _size(path: Path) -> int:

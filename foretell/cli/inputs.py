@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from foretell.cli.options import TextInput
 from foretell.cli.output import note
 from foretell.errors import DataError
+from foretell.hf.address import is_address
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record
@@ -28,9 +29,9 @@ _FILE_ENDINGS = frozenset({
 def names_source(argument: str, *, literal: bool = False, folders: bool = True) -> bool:
     """Return whether an argument names something to read; otherwise it is a text itself.
 
-    This is the rule of every command that takes a text or a file: "-" is standard input, and the path of an
-    existing file is read. Everything else is a text, except that an argument which can only be meant as a
-    file (no white space, and the ending of a data file) must exist.
+    This is the rule of every command that takes a text or a file: "-" is standard input, an address `hf://…`
+    is a data set on the Hub, and the path of an existing file is read. Everything else is a text, except that
+    an argument which can only be meant as a file (no white space, and the ending of a data file) must exist.
 
     Args:
         argument: an argument of the command line.
@@ -42,7 +43,7 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
     """
     if literal:
         return False
-    if argument == STDIN:
+    if argument == STDIN or is_address(argument):
         return True
     # An empty argument would be the path of the current folder.
     if not argument or len(argument) > _MAX_PATH or "\n" in argument or "\0" in argument:
@@ -109,10 +110,12 @@ def read_records(
 def read_text(argument: str, *, literal: bool = False) -> str:
     """Return the one text that an argument gives: a file is read whole, without its last line end.
 
+    An address on the Hub, which has many texts, is a text itself.
+
     Raises:
         DataError: a file that cannot be read.
     """
-    if not names_source(argument, literal=literal, folders=False):
+    if is_address(argument) or not names_source(argument, literal=literal, folders=False):
         return argument
     from foretell.data.decode import open_text
 
@@ -132,7 +135,13 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
     if not names_source(argument, literal=literal, folders=False):
         yield iter([argument])
         return
-    from foretell.data.corpus import read_lines
+    from foretell.data.corpus import open_corpus, read_lines
+
+    if is_address(argument):
+        corpus = open_corpus(argument)
+        yield iter(corpus)
+        show_notes(corpus.notes)
+        return
     from foretell.data.decode import open_text
 
     with open_text(argument) as source:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.output import note
-from foretell.hub.address import is_address, parse
+from foretell.hf.address import is_address, parse
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.models import local_model, name_of
 from foretell.cli.options import Switch, Whole
 from foretell.cli.output import note
-from foretell.hub.address import is_address
+from foretell.hf.address import is_address
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from cyclopts import Parameter
 
 from foretell.cli.models import local_model
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
@@ -43,6 +43,8 @@ class Sources:
             docs/outside-knowledge.md.
         teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
             model.onnx and tokenizer.json. The model then answers alone. See docs/outside-knowledge.md.
+        keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is better out
+            of fold. The model is larger and takes milliseconds for a text. Needs no --unlabelled texts.
         label_hints: Words that say what each label means: a file with labels and words, in any format of
             DATA. They help with the first few labels. Without DATA the model learns from them alone.
         from_: Start from this model directory for words, made by foretell train words.
@@ -53,6 +55,7 @@ class Sources:
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     teacher: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    keep_teacher: Switch = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
@@ -76,7 +79,8 @@ def train_labels(
 
     Args:
         data: File with texts and labels (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, fastText lines, or .gz
-            of one), folder with one folder for each label, - for standard input, or the named set imdb.
+            of one), folder with one folder for each label, - for standard input, the named set imdb, or a
+            data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     changes = given(options)
     minutes = changes.get("minutes")
@@ -96,7 +100,15 @@ def train_labels(
     start = None if more.from_ is None else read_language_model(local_model(more.from_))
     with view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
-        model = train(split, settings, how, start=start, vectors=more.vectors, teacher=teacher)
+        model = train(
+            split,
+            settings,
+            how,
+            start=start,
+            vectors=more.vectors,
+            teacher=teacher,
+            keep_teacher=more.keep_teacher,
+        )
     finish(model, training, output)
 
 

@@ -14,9 +14,11 @@ from typing import Any, Literal
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
 from foretell.data.frames import frame_records, has_columns
+from foretell.data.hub_records import fetch, read_files
 from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
 from foretell.data.records import text_of
 from foretell.errors import DataError
+from foretell.hf.address import is_address
 
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
@@ -104,8 +106,9 @@ def open_corpus(
     Args:
         sources: one source or several, which are read in this order. A source is a file, a folder (every .txt
             and .gz below it, in the order of their paths), "-" for standard input, or a named corpus:
-            "meditations" or "imdb". A file of such a name is written "./imdb". For texts in memory see
-            `Corpus.from_texts`.
+            "meditations" or "imdb". A file of such a name is written "./imdb". An address
+            `hf://owner/name[@revision][#split]` is the text column of a data set on the Hub. For texts in
+            memory see `Corpus.from_texts`.
         part: of "imdb": "train" (its training and its unlabelled reviews) or "test" (its test reviews).
 
     Raises:
@@ -136,6 +139,8 @@ def _open_one(source: str | Path, notes: list[str], part: str) -> Corpus:
         spool = _Spool()
         spool.write_bytes(source)
         return spool.corpus("standard input", notes)
+    if is_address(source):
+        return _of_hub(str(source), notes, part)
     path = existing(source, named.NAMED)
     files = _files_below(path) if path.is_dir() else [path]
     for file in files if path.is_file() else files[:1]:
@@ -159,6 +164,17 @@ def _named(name: str, notes: list[str], part: str) -> Corpus:
             yield from _lines(named.imdb(folder, notes=notes).texts)
 
     return Corpus(name, read_reviews, notes)
+
+
+def _of_hub(address: str, notes: list[str], part: str) -> Corpus:
+    """Return the texts of a data set on the Hub, which is downloaded once."""
+    files = fetch(address, "test" if part == "test" else "train", notes)
+    options = ReadOptions()
+    return Corpus(
+        str(files.address),
+        lambda: _lines(record.text for record in read_files(files, options, notes)),
+        notes,
+    )
 
 
 def _files_below(folder: Path) -> list[Path]:

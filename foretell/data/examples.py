@@ -13,10 +13,12 @@ from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
 from foretell.data.delimited import csv_records
 from foretell.data.formats import Format, format_named, format_of
+from foretell.data.hub_records import hub_records
 from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
 from foretell.data.records import Record
 from foretell.data.source import Source
 from foretell.errors import DataError
+from foretell.hf.address import is_address
 
 __all__ = ["Examples", "Part", "Record", "iter_records", "read_examples"]
 
@@ -83,8 +85,9 @@ def iter_records(
     """Read records one by one, in constant memory, in the order of the source.
 
     Args:
-        source: a file, "-" for standard input, a folder with one folder for each label, a named set; a table
-            that `frame_records` reads; or what `sequence_records` reads.
+        source: a file, "-" for standard input, a folder with one folder for each label, a named set, a data
+            set on the Hub (`hf://owner/name[@revision][#split]`); a table that `frame_records` reads; or what
+            `sequence_records` reads.
         text: the name of the text column; None: chosen where it is clear.
         label: the name of the label column; None: chosen where it is clear.
         format: the name of a format (`foretell.data.formats.FORMATS`); None: by the name's ending, or else by
@@ -96,7 +99,8 @@ def iter_records(
 
     Raises:
         DataError: the source cannot be read, or its columns are not clear.
-        UsageError: there is no such format.
+        UsageError: there is no such format, or an address on the Hub is none.
+        HubError: the Hub cannot be reached, or has no such data set for this user.
         MissingExtraError: the format needs a package that is not installed.
     """
     notes = [] if notes is None else notes
@@ -111,6 +115,8 @@ def iter_records(
             fix=f"name a file, or one of {', '.join(sorted(named.NAMED_EXAMPLES))}",
         )  # fmt: skip
     chosen = None if format is None else format_named(format)
+    if is_address(source):
+        return hub_records(str(source), options, notes, chosen)
     path = source if str(source) == STDIN else existing(source, named.NAMED_EXAMPLES)
     return _file_records(Source(path, options, notes), chosen)
 
@@ -188,7 +194,9 @@ def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iter
 def name_of(source: Any) -> str:
     """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):
-        return "standard input" if str(source) == STDIN else Path(source).name or str(source)
+        if str(source) == STDIN:
+            return "standard input"
+        return str(source) if is_address(source) else Path(source).name or str(source)
     from foretell.data.frames import has_columns
 
     return type(source).__name__ if has_columns(source) else "examples"

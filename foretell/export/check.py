@@ -36,6 +36,23 @@ class WithoutTfidf:
 
 
 @dataclass(frozen=True)
+class WithoutTeacher:
+    """What an export loses that leaves a kept teacher out.
+
+    Attributes:
+        largest: the largest difference of a probability.
+        changed: the share of texts that get another label, 0 to 1.
+        count: number of texts.
+        loss: the accuracy with and without the teacher on labelled texts; None: none were given.
+    """
+
+    largest: float
+    changed: float
+    count: int
+    loss: Loss | None
+
+
+@dataclass(frozen=True)
 class Loss:
     """The accuracy before and after the conversion to 8 bits.
 
@@ -79,6 +96,27 @@ def without_tfidf(source: Source, texts: Sequence[str]) -> WithoutTfidf:
     differences = np.abs(rows - others)
     changed = float((rows.argmax(axis=1) != others.argmax(axis=1)).mean())
     return WithoutTfidf(float(differences.max()), float(differences.mean()), changed, len(texts))
+
+
+def without_teacher(
+    source: Source, texts: Sequence[str], labels: Sequence[str] | None = None
+) -> WithoutTeacher:
+    """Return how the answers to these texts change without the kept teacher.
+
+    Args:
+        source: the model.
+        texts: the texts.
+        labels: the true label of each; None: not known.
+    """
+    before, after = source.answers_with_teacher(texts), source.answers(texts)
+    loss = None
+    if labels is not None:
+        index = {label: i for i, label in enumerate(source.labels)}
+        true = np.array([index.get(label, -1) for label in labels])
+        accuracies = [float((rows.argmax(axis=1) == true).mean()) for rows in (before, after)]
+        loss = Loss(accuracies[0], accuracies[1], len(texts))
+    changed = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
+    return WithoutTeacher(float(np.abs(before - after).max()), changed, len(texts), loss)
 
 
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:

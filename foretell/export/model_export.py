@@ -12,13 +12,16 @@ from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.export import browser_runtime, check, directory, onnx_format
-from foretell.export.check import Loss, WithoutTfidf
+from foretell.export.check import Loss, WithoutTeacher, WithoutTfidf
 from foretell.export.copy_answers import Answer
 from foretell.export.formats import FORMATS, Files, Format
 from foretell.export.readme import readme
 from foretell.export.source import Precision, Rows, Source
 from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import Session
+
+# A teacher takes milliseconds for a text, and made-up texts show little.
+_FEW_TEXTS = 50
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class Exported:
         size: bytes of all its files.
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
         loss: the accuracy before and after the conversion to 8 bits; None in float32.
-        whole: False if the file gives the network's answer only, without the Kneser–Ney model.
+        whole: False if the file gives the network's answer only, without the Kneser–Ney model, or that of a
+            classifier without its kept teacher.
         without_tfidf: how the answers change where a program gives no `tfidf_scores`; None: the copy takes
+            none.
+        without_teacher: how the answers change because the copy has no kept teacher; None: the model keeps
             none.
     """
 
@@ -45,6 +51,7 @@ class Exported:
     loss: Loss | None
     whole: bool
     without_tfidf: WithoutTfidf | None = None
+    without_teacher: WithoutTeacher | None = None
 
 
 def export_model(
@@ -91,7 +98,8 @@ def export_model(
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
     without = check.without_tfidf(source, _texts(source, data)) if source.tfidf else None
-    content = _content(source, format, without, int8=int8, runtime=runtime, argument=spell("runtime"))
+    taught = _without_teacher(source, data) if source.has_teacher else None
+    content = _content(source, format, without, taught, int8=int8, runtime=runtime, argument=spell("runtime"))
 
     def measure(answer: Answer) -> float | Loss:
         answer = _counted(answer, advance, by_words=int8 and source.kind != "classifier")
@@ -100,7 +108,13 @@ def export_model(
         return check.check_same(source, answer, _texts(source, data))
 
     exported = _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
-    return replace(exported, without_tfidf=without)
+    return replace(exported, without_tfidf=without, without_teacher=taught)
+
+
+def _without_teacher(source: Source, data: object) -> WithoutTeacher:
+    if isinstance(data, Examples) and len(data):
+        return check.without_teacher(source, data.texts, data.labels)
+    return check.without_teacher(source, check.sample_texts(source, _FEW_TEXTS))
 
 
 def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words: bool) -> Answer:
@@ -121,6 +135,7 @@ def _content(
     source: Source,
     format: Format,
     without: WithoutTfidf | None,
+    taught: WithoutTeacher | None,
     *,
     int8: bool,
     runtime: str | Path | None,
@@ -134,7 +149,7 @@ def _content(
         content |= browser_runtime.runtime_files(archive, argument=argument)
     content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
     content[directory.README] = readme(
-        source, chosen, sorted(content), "int8" if int8 else "float32", without
+        source, chosen, sorted(content), "int8" if int8 else "float32", without, taught
     )
     return content
 

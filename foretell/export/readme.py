@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from foretell.export.check import WithoutTfidf
+from foretell.export.check import WithoutTeacher, WithoutTfidf
 from foretell.export.formats import ModelFormat
 from foretell.export.source import Kind, Precision, Source
 
@@ -83,6 +83,7 @@ def readme(
     files: list[str],
     precision: Precision,
     without: WithoutTfidf | None = None,
+    taught: WithoutTeacher | None = None,
 ) -> bytes:
     """Return README.md of an export.
 
@@ -92,10 +93,11 @@ def readme(
         files: the names of the other files of the folder.
         precision: of the weights.
         without: how the answers change without `tfidf_scores`; None: the copy takes none.
+        taught: how the answers change without a kept teacher; None: the model keeps none.
     """
     parts = [
         f"# A foretell model for {source.model.job}, as {format.title}",
-        _about(source, precision),
+        _about(source, precision) if taught is None else f"{_about(source, precision)}\n\n{_taught(taught)}",
         f"## In Python\n\nAfter `pip install {_needs(source, format)}`, in this folder:",
         _fenced("python", python_code(source, format)),
         "## In JavaScript",
@@ -104,6 +106,19 @@ def readme(
         f"## Files\n\n{_listed(files)}",
     ]
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
+
+
+def _taught(without: WithoutTeacher) -> str:
+    """Return the paragraph on a kept teacher, which the folder does not hold."""
+    text = (
+        "**This is the model without its kept teacher**, a sentence encoder that no exported format holds. "
+        f"On {without.count:,} texts the largest difference of a probability is {without.largest:.2g}, and "
+        f"{100 * without.changed:.1f} % of the texts get another label."
+    )
+    if without.loss is None:
+        return f"{text} These texts are made of the model's own words: measure on your own (`--data`)."
+    loss = without.loss
+    return f"{text} Accuracy: {100 * loss.after:.1f} %, with the teacher {100 * loss.before:.1f} %."
 
 
 def _needs(source: Source, format: ModelFormat) -> str:
@@ -215,7 +230,7 @@ def _about(source: Source, precision: Precision) -> str:
         else "compared with foretell's when this folder was written"
     )
     text = f"It returns {output}, {equal}."
-    if source.has_whole_answer:
+    if source.has_whole_answer or source.has_teacher:
         return text
     return (
         f"{text}\n\n**This is the network alone.** foretell interpolates it with a Kneser–Ney model, which "

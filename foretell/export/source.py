@@ -39,7 +39,7 @@ class Description(TypedDict):
     foretell: str
     format: str
     precision: Precision
-    answer: Literal["network", "whole"]
+    answer: Literal["network", "whole", "without teacher"]
     job: str
     preset: str
     labels: list[str] | None
@@ -59,8 +59,10 @@ class Source:
     Attributes:
         path: the same.
         model: the verified model, without weights and without what no export holds: of a language model its
-            Kneser–Ney model.
-        has_whole_answer: whether an export gives the model's whole answer; False: its network's.
+            Kneser–Ney model, of a classifier a kept teacher.
+        has_whole_answer: whether an export gives the model's whole answer; False: its network's, or the one
+            without its kept teacher.
+        has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
         labels: the labels, in the order of the answers; [] for words.
@@ -75,8 +77,9 @@ class Source:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(local_path(path))
         model = open_verified(self.path)
-        self.has_whole_answer = model.interpolation is None
-        self.model: Model = replace(model, kneser_ney=None, interpolation=None)
+        self.has_teacher = model.teacher is not None and bool(model.ensemble.linear)
+        self.has_whole_answer = model.interpolation is None and not self.has_teacher
+        self.model: Model = replace(model, kneser_ney=None, interpolation=None, teacher=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
         self.states: dict[str, int] = {}
@@ -119,11 +122,18 @@ class Source:
 
     def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
         """Return `answers` of the classifier without its linear models of TF-IDF values."""
-        runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=()))
+        runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=(), teacher=None))
         return runtime.predict_proba(texts)
 
+    def answers_with_teacher(self, texts: Sequence[str]) -> Rows:
+        """Return the answers of the classifier with its kept teacher."""
+        return LabelsRuntime.open(self.path).predict_proba(texts)
+
     def answers(self, texts: Sequence[str]) -> Rows:
-        """Return foretell's own answers: the probability of each label or each next word, [text, choice]."""
+        """Return foretell's own answers: the probability of each label or each next word, [text, choice].
+
+        Those of a classifier are without a kept teacher.
+        """
         if isinstance(self._runtime, LabelsRuntime):
             return self._runtime.predict_proba(texts)
         return np.stack([_next_words(self._runtime, text) for text in texts])
@@ -134,7 +144,11 @@ class Source:
             "foretell": self.model.written_by,
             "format": format,
             "precision": precision,
-            "answer": "whole" if self.has_whole_answer else "network",
+            "answer": "without teacher"
+            if self.has_teacher
+            else "whole"
+            if self.has_whole_answer
+            else "network",
             "job": self.model.job,
             "preset": self.model.preset,
             "labels": self.labels or None,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from foretell.artifacts import manifest
 from foretell.errors import HubError, NoAnswerError, NotAModelError
-from foretell.hub.address import Address, is_address, parse
-from foretell.hub.client import LIBRARY, asking, hub_api, require_hub
+from foretell.hf.address import Address, is_address, parse
+from foretell.hf.client import LIBRARY, asking, hub_api, require_hub
 from foretell.hub.files import ON_HUB
 
 # Small files, which show whether the repository is a model at all.

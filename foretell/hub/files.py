@@ -5,7 +5,7 @@ from __future__ import annotations
 from foretell.aliases import FILES
 from foretell.artifacts import manifest
 
-PARTS = (manifest.LINEAR, manifest.TFIDF, manifest.KNESER_NEY, *FILES)
+PARTS = (*manifest.PARTS, *FILES)
 """The parts that only some models have, by their current and old names."""
 
 ON_HUB = (*manifest.FILES, *PARTS, manifest.MANIFEST)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from foretell.artifacts import manifest
 from foretell.errors import HubError, UsageError
-from foretell.hub.address import Address, is_repository
-from foretell.hub.client import asking, hub_api
+from foretell.hf.address import Address, is_repository
+from foretell.hf.client import asking, hub_api
 from foretell.hub.download import local_path
 from foretell.hub.files import PARTS
 from foretell.hub.prepare import Prepared, prepare

@@ -8,6 +8,7 @@ that nothing is padded.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from foretell.arrays import Float32s
+from foretell.artifacts import manifest
+from foretell.artifacts.kept_teacher import EncoderFiles
+from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
 from foretell.hashes import sha256_of
 from foretell.runtime.encoder_graph import EncoderGraph
@@ -24,6 +28,8 @@ from foretell.runtime.encoder_pieces import EncoderTokenizer, Piece, stated_wind
 from foretell.runtime.session import Threads, check_threads
 
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+MAX_LICENCE = 1 << 20
+"""Bytes of a licence, at most."""
 
 # Bounds on the memory: of token ids, and of the attention's matrices.
 _TEXTS_AT_ONCE = 4096
@@ -59,12 +65,23 @@ class SentenceEncoder:
         (2, 384)
     """
 
-    def __init__(self, folder: Path, graph: EncoderGraph, tokenizer: EncoderTokenizer, threads: int) -> None:
-        self.name = folder.resolve().name
-        self.sha256 = sha256_of(folder / GRAPH, folder / TOKENIZER)
-        self.dimension, self.window = graph.check(stated_window(folder), tokenizer.largest_id)
-        tokenizer.set_window(self.window)
-        self._graph, self._tokenizer = graph, tokenizer
+    _folder: Path | None = None
+
+    def __init__(
+        self,
+        graph: EncoderGraph,
+        tokenizer: EncoderTokenizer,
+        *,
+        name: str,
+        sha256: str,
+        dimension: int,
+        window: int,
+        threads: int,
+        together: bool,
+    ) -> None:
+        self.name, self.sha256, self.dimension, self.window = name, sha256, dimension, window
+        tokenizer.set_window(window)
+        self._graph, self._tokenizer, self._together = graph, tokenizer, together
         self._threads = Threads(threads, "encoder")
 
     @classmethod
@@ -93,8 +110,75 @@ class SentenceEncoder:
                     where=str(path),
                     fix="export the encoder for feature extraction",
                 )
-        threads = check_threads(threads)
-        return cls(folder, EncoderGraph(folder / GRAPH), EncoderTokenizer(folder / TOKENIZER), threads)
+        graph, tokenizer = EncoderGraph(folder / GRAPH), EncoderTokenizer(folder / TOKENIZER)
+        dimension, window = graph.check(stated_window(folder), tokenizer.largest_id)
+        encoder = cls(
+            graph,
+            tokenizer,
+            name=folder.resolve().name,
+            sha256=sha256_of(folder / GRAPH, folder / TOKENIZER),
+            dimension=dimension,
+            window=window,
+            threads=check_threads(threads),
+            together=graph.batches,
+        )
+        encoder._folder = folder
+        return encoder
+
+    @classmethod
+    def of_model(cls, model: Model, *, threads: int) -> SentenceEncoder:
+        """Open the encoder that a classifier keeps, from the bytes that were verified.
+
+        Each text is computed alone, so that it has exactly the embedding that it has in a batch.
+
+        Raises:
+            ArtifactError: its graph or tokenizer cannot be used, or its embeddings do not fit the classifier.
+        """
+        kept, folder = model.teacher, model.directory
+        assert kept is not None
+        path, entry = folder / manifest.TEACHER_GRAPH, model.files.get(manifest.TEACHER_GRAPH)
+        graph = EncoderGraph(path, kept.files.graph, entry=entry)
+        tokenizer = EncoderTokenizer(folder / manifest.TEACHER_TOKENIZER, kept.files.tokenizer)
+        dimension = graph.dimension(tokenizer.largest_id)
+        if dimension != len(kept.weights):
+            raise ArtifactError(
+                expected=f"an encoder with embeddings of {len(kept.weights)} numbers",
+                found=f"{dimension}",
+                where=str(path),
+                fix="train the model again",
+            )
+        return cls(
+            graph,
+            tokenizer,
+            name=folder.name,
+            sha256="",
+            dimension=dimension,
+            window=kept.files.window,
+            threads=threads,
+            together=False,
+        )
+
+    def files(self) -> EncoderFiles:
+        """Return the encoder's files and its licence, to be kept in a classifier.
+
+        Raises:
+            ArtifactError: they have changed since the encoder was opened, or have parts that are not let
+                through (see `foretell.artifacts.encoder_check`).
+            OSError: they cannot be read.
+        """
+        folder = self._folder
+        assert folder is not None
+        graph, tokenizer = (folder / GRAPH).read_bytes(), (folder / TOKENIZER).read_bytes()
+        if hashlib.sha256(graph + tokenizer).hexdigest() != self.sha256:
+            raise ArtifactError(
+                expected="the encoder's files as they were opened",
+                found="others",
+                where=str(folder),
+                fix="train again",
+            )
+        files = EncoderFiles(graph, tokenizer, _licence(folder), self.window)
+        files.check(str(folder))
+        return files
 
     def encode(
         self,
@@ -133,7 +217,7 @@ class SentenceEncoder:
             split += int((counts > 1).sum())
             pieces = [piece for piece in pieces if len(piece.ids)]
             left = np.bincount([piece.text for piece in pieces], minlength=len(counts))
-            batches = list(_batches(pieces, self._graph.batches))
+            batches = list(_batches(pieces, self._together))
             # Closing cancels the batches that have not begun.
             with closing(self._threads.map(self._encode_batch, batches)) as results:  # type: ignore[type-var]
                 for batch, embeddings in zip(batches, results, strict=True):
@@ -150,6 +234,14 @@ class SentenceEncoder:
 
     def _encode_batch(self, batch: Sequence[Piece]) -> Float32s:
         return self._graph(np.stack([piece.ids for piece in batch]))
+
+
+def _licence(folder: Path) -> bytes | None:
+    """Return the content of the licence in a folder; None: there is none, or a file too long for one."""
+    for path in sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*")):
+        if path.is_file() and path.stat().st_size <= MAX_LICENCE:
+            return path.read_bytes()
+    return None
 
 
 def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:

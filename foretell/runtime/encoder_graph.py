@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foretell.arrays import Array, Float32s
+from foretell.artifacts.kept_teacher import MIN_WINDOW
+from foretell.artifacts.manifest import Entry
 from foretell.errors import ArtifactError
-from foretell.runtime.encoder_pieces import MIN_WINDOW
 from foretell.runtime.session import NOTHING, Session
 
 POOLED = "sentence_embedding"
@@ -32,6 +32,8 @@ class EncoderGraph:
 
     Args:
         path: model.onnx.
+        content: its verified content; None: it is read.
+        entry: its size and SHA-256; None: a forked child opens whatever is at `path`.
 
     Attributes:
         path: model.onnx.
@@ -42,10 +44,11 @@ class EncoderGraph:
         ArtifactError: ONNX Runtime cannot open the file; other inputs or outputs than an encoder has.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None, *, entry: Entry | None = None) -> None:
         self.path = path
+        content = path.read_bytes() if content is None else content
         try:
-            self._session = Session(path, log_level=NOTHING)
+            self._session = Session(path, content, entry=entry, log_level=NOTHING)
         except ArtifactError as error:
             raise ArtifactError(
                 expected="a sentence encoder that ONNX Runtime can open",
@@ -55,8 +58,7 @@ class EncoderGraph:
             ) from error
         self._inputs = self._checked_inputs()
         self._output, self._is_pooled = self._checked_output()
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            self.batches = content.find(_DYNAMIC_QUANTISATION) < 0
+        self.batches = content.find(_DYNAMIC_QUANTISATION) < 0
 
     def __call__(self, ids: NDArray[np.int64]) -> Float32s:
         """Return the embeddings of texts with as many tokens each.
@@ -94,16 +96,7 @@ class EncoderGraph:
             ArtifactError: the graph fails with two tokens, with the largest id, or with eight tokens; it
                 returns something else than embeddings.
         """
-        dimension = self(np.zeros((1, 2), np.int64)).shape[1]
-        try:
-            self._run(np.full((1, 2), largest_id, np.int64))
-        except ArtifactError as error:
-            raise ArtifactError(
-                expected="an embedding for each id of the tokenizer",
-                found=f"none for the id {largest_id:,}",
-                where=str(self.path.parent),
-                fix="use the tokenizer.json that was exported with model.onnx",
-            ) from error
+        dimension = self.dimension(largest_id)
         while True:
             try:
                 # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
@@ -114,6 +107,27 @@ class EncoderGraph:
                 window = max(MIN_WINDOW, window // 2)
             else:
                 return dimension, window
+
+    def dimension(self, largest_id: int) -> int:
+        """Run the graph on two tokens and return the length of an embedding.
+
+        Args:
+            largest_id: of the tokenizer.
+
+        Raises:
+            ArtifactError: the graph fails, also with the largest id; it returns something else.
+        """
+        dimension: int = self(np.zeros((1, 2), np.int64)).shape[1]
+        try:
+            self._run(np.full((1, 2), largest_id, np.int64))
+        except ArtifactError as error:
+            raise ArtifactError(
+                expected="an embedding for each id of the tokenizer",
+                found=f"none for the id {largest_id:,}",
+                where=str(self.path.parent),
+                fix="use the tokenizer.json that was exported with model.onnx",
+            ) from error
+        return dimension
 
     def _run(self, ids: NDArray[np.int64]) -> Array:
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from foretell.artifacts.kept_teacher import MAX_WINDOW, MIN_WINDOW
 from foretell.errors import ArtifactError
 
 DEFAULT_WINDOW = 256
-MAX_WINDOW = 512
-"""Longest window that is used: attention needs memory and time that grow with its square."""
-MIN_WINDOW = 8
 
 # An encoding takes far more memory than the ids that are kept.
 _ENCODED_AT_ONCE = 256
@@ -46,6 +44,7 @@ class EncoderTokenizer:
 
     Args:
         path: tokenizer.json.
+        content: its verified content; None: it is read.
 
     Attributes:
         largest_id: the largest token id.
@@ -54,9 +53,11 @@ class EncoderTokenizer:
         ArtifactError: the tokenizers library cannot read the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         try:
-            self._tokenizer: Any = Tokenizer.from_file(str(path))
+            self._tokenizer: Any = (
+                Tokenizer.from_file(str(path)) if content is None else Tokenizer.from_buffer(content)
+            )
         except Exception as error:  # The library raises plain Exception.
             raise ArtifactError(
                 expected="a tokenizer that the tokenizers library reads",

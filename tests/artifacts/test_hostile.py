@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from artifacts.hostile import cases
+from artifacts.hostile_graphs import Change
+from artifacts.hostile_teachers import teachers
 
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.open import open_model
 from tests.builders import random_linear_model, write_random
+from tests.encoders import kept_teacher
 
 MAX_SECONDS = 2.0
 MAX_MEGABYTES = 300
@@ -87,6 +90,22 @@ def test_hostile_directories_are_refused(valid: Path, tmp_path: Path) -> None:
     assert np.isfinite(open_model(valid).predict_proba(["the mind"])).all()
     changes = cases()
     assert len(changes) >= 140
+    _check_refused(valid, changes, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc and /dev")
+def test_hostile_teachers_are_refused(tmp_path: Path) -> None:
+    parts = {"linear": random_linear_model(size=20, n_columns=1), "teacher": kept_teacher(1)}
+    ensemble = Ensemble(network=1, linear=1)
+    settings = LabelsSettings(units=5, embedding_size=6, length=30)
+    valid = write_random(tmp_path / "valid", settings, ["neg", "pos"], ensemble=ensemble, **parts)
+    assert np.isfinite(open_model(valid).predict_proba(["a good film"])).all()
+    changes = teachers()
+    assert len(changes) >= 60
+    _check_refused(valid, changes, tmp_path / "changed")
+
+
+def _check_refused(valid: Path, changes: dict[str, Change], tmp_path: Path) -> None:
     for i, change in enumerate(changes.values()):
         change(Path(shutil.copytree(valid, tmp_path / str(i))))
     command = [sys.executable, "-c", _OPEN, str(tmp_path)]

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
-from huggingface_hub.utils import close_session
 
 from foretell.config import LabelsSettings, WordsSettings
 from tests.builders import random_linear_model, write_random
-from tests.hub.stand_in import TOKEN, Hub, serving
+from tests.hub.hub_fixture import hub
+
+__all__ = ["hub"]
 
 TEXT = "good food and kind people bad food and a long wait"
 MISTAKE = "bad food and a long wait, and nobody said that they were sorry"
 SMALL = {"embedding_size": 4, "units": 4}
 METRICS = {"accuracy": 0.75, "macro_f1": 0.7, "valid_texts": 12, "labels": {"bad": {"f1": 0.7}}}
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """An empty hub, with a token that may write and an empty cache."""
-    home = tmp_path / "hf"
-    with serving() as started:
-        # The client reads its environment when it is imported, which another test may have done.
-        values: dict[str, object] = {
-            "ENDPOINT": started.url,
-            "HUGGINGFACE_CO_URL_TEMPLATE": started.url + "/{repo_id}/resolve/{revision}/{filename}",
-            "HF_HUB_CACHE": str(home / "hub"),
-            "HF_TOKEN_PATH": str(home / "token"),
-            "HF_HUB_DISABLE_XET": True,
-            "HF_HUB_OFFLINE": False,
-        }
-        for name, value in values.items():
-            monkeypatch.setattr(constants, name, value)
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        yield started
-        close_session()
 
 
 @pytest.fixture(scope="session")

@@ -31,10 +31,10 @@ class Repository:
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
     refs: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, files: dict[str, bytes]) -> str:
+    def commit(self, files: dict[str, bytes], ref: str = "main") -> str:
         sha = hashlib.sha1(f"{len(self.commits)}{sorted(files)}".encode()).hexdigest()
         self.commits.append((sha, files))
-        self.refs["main"] = sha
+        self.refs[ref] = sha
         return sha
 
     @property
@@ -47,7 +47,7 @@ class Hub:
     """The state of the stand-in, which tests read and change.
 
     Attributes:
-        repositories: by name.
+        repositories: by name; that of a data set begins with "datasets/".
         requests: method and path of each request.
         failure: status and message of every answer; None: it works.
     """
@@ -169,6 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         self._send(200, {"id": name, "sha": sha, "private": repository.private, "siblings": siblings})
 
+    def dataset_info(self, body: bytes, name: str, revision: str = "main") -> None:
+        self.info(body, f"datasets/{name}", revision)
+
     def tree(self, _: bytes, name: str, revision: str) -> None:
         if (found := self._found(name, revision)) is not None:
             self._send(200, [_entry(path, content) for path, content in found[2].items()])
@@ -182,6 +185,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         etag = _oid(path, files[path])
         self._send(200, files[path], {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
+
+    def resolve_dataset(self, body: bytes, name: str, revision: str, path: str) -> None:
+        self.resolve(body, f"datasets/{name}", revision, path)
 
     def preupload(self, body: bytes, name: str, revision: str) -> None:
         if self._found(name, revision) is None:
@@ -257,6 +263,9 @@ _ROUTES = (
     (rf"GET /api/models/{_NAME}/revision/(.+)", _Handler.info),
     (rf"GET /api/models/{_NAME}/tree/([^/]+)", _Handler.tree),
     (rf"GET /api/models/{_NAME}", _Handler.info),
+    (rf"GET /api/datasets/{_NAME}/revision/(.+)", _Handler.dataset_info),
+    (rf"GET /api/datasets/{_NAME}", _Handler.dataset_info),
+    (rf"(?:GET|HEAD) /datasets/{_NAME}/resolve/(refs/convert/parquet|[^/]+)/(.+)", _Handler.resolve_dataset),
     (rf"POST /api/models/{_NAME}/preupload/([^/]+)", _Handler.preupload),
     (rf"POST /api/models/{_NAME}/commit/([^/]+)", _Handler.commit),
     (rf"POST /{_NAME}\.git/info/lfs/objects/batch", _Handler.batch),

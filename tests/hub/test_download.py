@@ -9,7 +9,7 @@ from huggingface_hub import constants
 
 import foretell
 from foretell.errors import ChangedFileError, HubError, MissingExtraError, NoAnswerError, NotAModelError
-from foretell.hub.address import Address, parse
+from foretell.hf.address import Address, parse
 from foretell.hub.download import fetch, local_path
 from tests.hub.stand_in import Hub, Repository
 

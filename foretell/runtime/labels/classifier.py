@@ -1,20 +1,21 @@
 """`LabelsRuntime`: classify texts with a model directory, without TensorFlow.
 
 The way of a text: it is cut to the part that is read, the tokenizer turns it into ids, the network
-(`labels.network`) and the linear models (`ngrams.linear`, `ngrams.tfidf`) give probabilities, the ensemble
-(`ngrams.ensemble`) combines them, and a `Verdict` has the result.
+(`labels.network`) and the linear models (`ngrams.linear`, `ngrams.tfidf`, and of a kept teacher's embeddings,
+`artifacts.kept_teacher`) give probabilities, the ensemble (`ngrams.ensemble`) combines them, and a `Verdict`
+has the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from foretell.arrays import LogProbabilities, Probabilities
+from foretell.arrays import Float32s, LogProbabilities, Probabilities
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
@@ -25,6 +26,7 @@ from foretell.runtime.labels.explanation import ExplainedModel, Explanation, exp
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
 from foretell.runtime.labels.verdict import UNEVALUATED, Lengths, Verdict, flags_of
 from foretell.runtime.session import Threads, check_threads
+from foretell.runtime.stopping import check_stopped
 
 __all__ = ["LabelsRuntime", "Verdict"]
 
@@ -62,8 +64,10 @@ class LabelsRuntime:
         self.metrics = model.metrics
         self._threads = Threads(check_threads(threads), "foretell")
         self._network = LabelsNetwork(model, settings, self._threads)
-        # The session has its own copy of the weights.
-        self.model = replace(model, onnx=None)
+        self._teacher = _teacher(model, self._threads.count)
+        # The sessions have their own copies of the weights.
+        kept = None if model.teacher is None else model.teacher.without_files()
+        self.model = replace(model, onnx=None, teacher=kept)
         self._lengths = Lengths.of_training(model.metrics)
 
     @classmethod
@@ -148,6 +152,7 @@ class LabelsRuntime:
             self.model.linear if ensemble.linear else None,
             ensemble,
             self.model.tfidf,
+            self._teacher,
         )
         spans = self.tokenizer.encode_with_offsets(text)
         return explain(text, spans, explained, first=0 if self.tokenizer.start is None else 1)
@@ -189,6 +194,8 @@ class LabelsRuntime:
         scores = self.model.linear.scores(ids)
         for model in self.model.tfidf:
             scores = scores + model.scores(ids, texts)
+        if self._teacher is not None:
+            scores = scores + self._teacher(texts)
         return linear_log_probabilities(scores)
 
     def _answers(self, chunks: Iterable[list[str]], threshold: float) -> Iterator[Verdict]:
@@ -240,6 +247,18 @@ class LabelsRuntime:
         n_unknown = self.tokenizer.count_unknown(ids)
         flags = flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
         return (*flags, UNEVALUATED) if self.metrics.get("only_hints") else flags
+
+
+def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] | None:
+    """Return what gives the scores [text, column] of a kept teacher; None: no answer needs one."""
+    kept = model.teacher
+    if kept is None or not model.ensemble.linear:
+        return None
+    # Imported here: a classifier without a teacher opens faster.
+    from foretell.runtime.encoder import SentenceEncoder
+
+    encoder, kept = SentenceEncoder.of_model(model, threads=threads), kept.without_files()
+    return lambda texts: kept.scores(encoder.encode(texts, check=check_stopped))
 
 
 def _chunks(texts: Iterable[str], max_texts: int) -> Iterator[list[str]]:

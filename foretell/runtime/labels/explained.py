@@ -47,6 +47,8 @@ class Explained:
             it is the whole score: the linear model's weight in the ensemble times its logit for the label,
             less the mean of its logits for the others (of two labels: its log-odds). None where the ensemble
             has no linear model.
+        teacher: the share of a kept teacher in that score, in nats, which no word has: contributions, bias
+            and this add up to it. None where the model keeps no teacher.
     """
 
     text: str
@@ -56,3 +58,4 @@ class Explained:
     running: tuple[float, ...]
     stride: int
     linear_bias: float | None
+    teacher: float | None = None

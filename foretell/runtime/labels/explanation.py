@@ -10,17 +10,19 @@ ensemble):
   occurrences and its words.
 
 Effects need not add up: two words with the same meaning may each have no effect. Contributions add up to the
-linear model's score.
+linear model's score. A kept teacher reads a text as a whole: its score is not divided among the words, and
+stands beside their contributions as one number. It computes every variant of the text for the other two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
-from foretell.arrays import Float64s, LogProbabilities, Probabilities
+from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
@@ -34,6 +36,7 @@ __all__ = ["Explanation", "Word", "explain"]
 
 # For a longer text the running verdict is computed at every second word, every third, and so on.
 MAX_POINTS = 400
+_CHARACTERS_AT_ONCE = 1 << 16
 
 
 class Explanation(Explained):
@@ -59,8 +62,10 @@ class ExplainedModel:
             are read, and of some beginnings of it; of (ids, positions of words, lengths of beginnings).
         length: ids of a text that the network reads, at most: its last ones.
         linear: the n-gram linear model; None where the ensemble has none.
-        tfidf: the linear models whose scores are added to its.
         ensemble: how the two are combined.
+        tfidf: the linear models whose scores are added to those of `linear`.
+        teacher: returns the scores [text, column] of a kept teacher, which are added too; None: there
+            is none.
     """
 
     labels: Sequence[str]
@@ -69,6 +74,7 @@ class ExplainedModel:
     linear: LinearModel | None
     ensemble: Ensemble
     tfidf: tuple[TfidfModel, ...] = ()
+    teacher: Callable[[Sequence[str]], Float32s] | None = None
 
     def linear_scores(self, text: str, spans: Sequence[Span]) -> LinearScores | None:
         """Return the scores of the linear models together; None where the ensemble has none."""
@@ -79,6 +85,30 @@ class ExplainedModel:
             check_stopped()
             scores = scores.plus(tfidf_scores(model, text, spans))
         return scores
+
+    def teacher_scores(self, text: str, words: Sequence[Span], ends: Sequence[int]) -> Float64s | None:
+        """Return the teacher's scores [variant, column] of a text, without each word, and up to each end.
+
+        Args:
+            text: the text.
+            words: its tokens that are words.
+            ends: numbers of words; the last one is the number of all of them.
+
+        Returns:
+            None where there is no teacher.
+        """
+        if self.teacher is None or self.linear is None:
+            return None
+        without = (text[:start] + text[end:] for _, start, end in words)
+        upto = (text[: words[n - 1][2]] for n in ends[:-1])
+        variants, rows = chain([text], without, upto), []
+        # All variants of a long text would not fit into the memory.
+        at_once = max(1, _CHARACTERS_AT_ONCE // max(1, len(text)))
+        while part := list(islice(variants, at_once)):
+            check_stopped()
+            rows.append(self.teacher(part))
+        # Up to its end the text is whole.
+        return np.concatenate([*rows, rows[0][: len(ends[-1:])]]).astype(np.float64)
 
 
 def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0) -> Explanation:
@@ -95,7 +125,8 @@ def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: i
     stride = max(1, -(-n_words // MAX_POINTS))
     ends = [*range(stride, n_words, stride), n_words] if n_words else []
     linear = model.linear_scores(text, spans)
-    rows = _probabilities(ids, [end + first for end in ends], first, model, linear)
+    teacher = model.teacher_scores(text, spans[first:], ends)
+    rows = _probabilities(ids, [end + first for end in ends], first, model, linear, teacher)
     label = int(rows[0].argmax())
     odds = _log_odds(rows, label)
     contributions, bias = _contributions(label, model, linear)
@@ -113,12 +144,24 @@ def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: i
     ]
     running = rows[1 + n_words :, label].tolist()
     return Explanation(
-        text, model.labels[label], float(rows[0, label]), tuple(words), tuple(running), stride, bias
+        text=text,
+        label=model.labels[label],
+        probability=float(rows[0, label]),
+        words=tuple(words),
+        running=tuple(running),
+        stride=stride,
+        linear_bias=bias,
+        teacher=None if teacher is None else float(_toward(label, model, teacher[:1])[0]),
     )
 
 
 def _probabilities(
-    ids: list[int], ends: list[int], first: int, model: ExplainedModel, linear: LinearScores | None
+    ids: list[int],
+    ends: list[int],
+    first: int,
+    model: ExplainedModel,
+    linear: LinearScores | None,
+    teacher: Float64s | None,
 ) -> Probabilities:
     """Return [variant, label]: of the text, of the text without each word, and of the text up to each end."""
     network: Probabilities | None = None
@@ -132,7 +175,8 @@ def _probabilities(
         # The score of the whole text, summed in the order of the answer, so that both agree to the last
         # digit.
         upto[-1:] = linear.whole
-        of_linear = linear_log_probabilities(np.vstack([linear.whole, linear.without[first:], upto]))
+        scores = np.vstack([linear.whole, linear.without[first:], upto])
+        of_linear = linear_log_probabilities(scores if teacher is None else scores + teacher)
     return model.ensemble(network, of_linear)
 
 
@@ -165,11 +209,16 @@ def _contributions(
     if linear is None or model.linear is None:
         return None, None
     bias = sum((each.bias.astype(np.float64) for each in model.tfidf), model.linear.bias.astype(np.float64))
-    scores = np.vstack([bias, linear.contributions])
+    toward = _toward(label, model, np.vstack([bias, linear.contributions]))
+    return toward[1:], float(toward[0])
+
+
+def _toward(label: int, model: ExplainedModel, scores: Float64s) -> Float64s:
+    """Return what scores [row, column] are worth for a label in the ensemble, [row]."""
     if scores.shape[1] == 1:
         toward = scores[:, 0] if label == 1 else -scores[:, 0]
     else:
         toward = scores[:, label] - np.delete(scores, label, axis=1).mean(axis=1)
     # Adding 0 makes 0 of -0.
-    toward = model.ensemble.linear * toward + 0.0
-    return toward[1:], float(toward[0])
+    worth: Float64s = model.ensemble.linear * toward + 0.0
+    return worth

@@ -171,6 +171,11 @@ def _claims(explanation: Explained) -> str:
         if explanation.linear_bias is not None
         else ""
     )
+    if explanation.teacher is not None:
+        linear += (
+            f" The kept teacher’s share of {explanation.teacher:+.3f} comes on top: it reads the text as a "
+            "whole, so that no word has a part of it."
+        )
     return (
         '<footer class="soft">The effect (leave-one-out) of a word is the change of the label’s log-odds '
         "when this word alone is left out of the text; “without it” is the probability then. Effects need "

@@ -63,7 +63,8 @@ function effectRow({ text, effect, without }, largest) {
 }
 
 // A table of all words with all numbers of an explanation. Without a linear model, its column is left out.
-export function allWordsTable({ label, words, running, stride, linear_bias: linearBias }) {
+// A kept teacher reads the text as a whole: its share is in the caption.
+export function allWordsTable({ label, words, running, stride, linear_bias: linearBias, teacher = null }) {
   const hasLinear = linearBias !== null;
   const names = ["Word", "Effect", "Without it", "Up to it", ...(hasLinear ? ["Linear model"] : [])];
   const rows = words.map((word, index) => make("tr", {},
@@ -75,7 +76,8 @@ export function allWordsTable({ label, words, running, stride, linear_bias: line
       ...(hasLinear ? [word.linear === null ? "–" : signed(word.linear)] : []),
     ].map((text) => make("td", { class: "number" }, text))));
   const head = names.map((name, index) => make("th", { scope: "col", class: index ? "number" : null }, name));
-  const caption = make("caption", {}, "Label: ", isolated(label));
+  const share = teacher === null ? "" : `. Kept teacher, of the whole text: ${signed(teacher)}`;
+  const caption = make("caption", {}, "Label: ", isolated(label), share);
   return make("table", {}, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 

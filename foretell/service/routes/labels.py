@@ -81,6 +81,9 @@ class ExplainedVerdict(Verdict):
     )
     stride: int = Field(description="Words between two values of `running`; 1 for texts of up to 400 words.")
     linear_bias: float | None = Field(description="The linear model's score of the label without any word.")
+    teacher: float | None = Field(
+        None, description="A kept teacher's share in that score, which no word has; null without one."
+    )
 
 
 class ExplainResponse(ResponseBody):

@@ -31,7 +31,7 @@ from foretell.training.labels.dense_fit import (
     to_pooled,
 )
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
-from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.logistic import Check, Fitted, ignore
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tfidf_fit import TfidfFit, count_features
@@ -66,14 +66,14 @@ class Candidate:
         name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
             "taught_" before it, and of a model that learns from hints, with "hinted_".
         on: makes its `Fit` to some of the labelled texts.
-        finished: makes the model for predictions of a fitted one.
+        finished: makes the model for predictions of a fitted one; of a kept teacher it is the fitted one.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
     """
 
     name: str
     on: Callable[[Rows], Any]
-    finished: Callable[[Any, Any], LinearModel | TfidfModel]
+    finished: Callable[[Any, Any], LinearModel | TfidfModel | Fitted]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
 

@@ -22,7 +22,7 @@ from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
 from foretell.training.labels.ensemble_fit import fit_pool
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.logistic import Check, Fitted, ignore
 from foretell.training.labels.tokens import Targets
 
 
@@ -57,6 +57,7 @@ class Members:
     Attributes:
         linear: the weighted sum of the members that are linear models of n-grams.
         tfidf: the others, times their weights.
+        teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has none.
         logs: log-probabilities [text, label] of all together, each by models and weights of other folds.
         figures: ready for JSON.
     """
@@ -64,19 +65,25 @@ class Members:
     linear: LinearModel
     tfidf: tuple[TfidfModel, ...]
     logs: LogProbabilities
+    teacher: Fitted | None = None
     figures: dict[str, Any] = field(default_factory=dict)
 
-    def scores(self, ids: TokenIds, starts: Integers, texts: Sequence[str]) -> Float32s:
+    def scores(
+        self, ids: TokenIds, starts: Integers, texts: Sequence[str], embeddings: Float32s | None = None
+    ) -> Float32s:
         """Return the scores [text, column] of all members together.
 
         Args:
             ids: [token], texts one after another.
             starts: [text + 1].
             texts: the same texts as they are written.
+            embeddings: [text, dimension], those of a kept teacher; None where it has no weight.
         """
         scores = self.linear.scores_of_flat(ids, starts)
         for model in self.tfidf:
             scores = scores + model.scores_of_counts(model.features.counts(ids, starts, texts), len(texts))
+        if self.teacher is not None and embeddings is not None:
+            scores = scores + embeddings @ self.teacher.weights + self.teacher.bias
         return scores
 
 
@@ -90,6 +97,7 @@ def fit_members(
     every = np.ones(len(targets), bool)
     sums: list[tuple[LinearModel, float]] = []
     others: list[TfidfModel] = []
+    kept: Fitted | None = None
     for each, weight in zip(chosen, weights.tolist(), strict=True):
         if not weight:
             continue
@@ -100,6 +108,8 @@ def fit_members(
         model = each.candidate.finished(fit, model)
         if isinstance(model, LinearModel):
             sums.append((model, weight))
+        elif isinstance(model, Fitted):
+            kept = Fitted(np.float32(weight) * model.weights, np.float32(weight) * model.bias)
         else:
             others.append(model.times(weight))
     nested = np.zeros_like(logs[0])
@@ -109,17 +119,22 @@ def fit_members(
         pooled = np.tensordot(share, [each[inside] for each in logs], 1)
         nested[inside] = linear_log_probabilities(pooled)
     return Members(
-        linear=_sum(sums, others),
+        linear=_sum(sums, labelled.soft.shape[1], others),
         tfidf=tuple(others),
         logs=nested,
+        teacher=kept,
         figures=_figures(chosen, weights, nested[held], targets[held], held) if held.any() else {},
     )
 
 
-def _sum(sums: Sequence[tuple[LinearModel, float]], others: Sequence[TfidfModel]) -> LinearModel:
+def _sum(
+    sums: Sequence[tuple[LinearModel, float]], n_labels: int, others: Sequence[TfidfModel]
+) -> LinearModel:
     if sums:
         return weighted_sum([model for model, _ in sums], [weight for _, weight in sums])
-    size, bias = others[0].features.size, np.zeros_like(others[0].bias)
+    # An empty model knows no n-gram, whatever ids it has.
+    size = others[0].features.size if others else 1
+    bias = np.zeros(1 if n_labels == 2 else n_labels, np.float32)
     return LinearModel(np.zeros(0, np.int64), np.zeros((0, len(bias)), np.float32), bias, size)
 
 

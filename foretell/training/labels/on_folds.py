@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import LogProbabilities, Probabilities
+from foretell.artifacts.kept_teacher import EncoderFiles, KeptTeacher
 from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
@@ -32,7 +33,7 @@ from foretell.training.labels.members import Members, fit_members
 from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
 from foretell.training.labels.teacher import Encoder
-from foretell.training.labels.teacher_choice import choose_teacher
+from foretell.training.labels.teacher_choice import choose_teacher, kept_member
 from foretell.training.labels.teacher_choice import saved as saved_teacher
 from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
 from foretell.training.labels.transfer import LanguageModelWeights
@@ -91,6 +92,7 @@ def decide_on_folds(
     run: Run,
     start: LanguageModelWeights | None,
     encoder: Encoder | None = None,
+    kept: EncoderFiles | None = None,
 ) -> Outcome:
     """Train the parts of a classifier.
 
@@ -101,6 +103,7 @@ def decide_on_folds(
         run: the training in progress.
         start: a language model that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
+        kept: its files, where it may be a member too; None: it is used in training only.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
@@ -115,7 +118,8 @@ def decide_on_folds(
     chosen = choose_members(
         labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher
     )
-    members = fit_members(labelled, chosen, folds, run.interrupt.check)
+    pool = chosen if teacher is None or kept is None else [*chosen, kept_member(teacher, labelled)]
+    members = fit_members(labelled, pool, folds, run.interrupt.check)
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
@@ -136,23 +140,39 @@ def decide_on_folds(
     )
     evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
-    measured = _measured(tokens, split, members, network, ensemble, evidence, folds, few=few)
+    measured = _measured(tokens, split, members, network, ensemble, evidence, folds, encoder, few=few)
+    stays = None if teacher is None or kept is None else _kept(kept, members, ensemble, run)
     return Outcome(
         weights=network.weights,
         linear=members.linear,
         tfidf=members.tfidf,
+        teacher=stays,
         ensemble=ensemble,
         metrics={
             "accuracy": network.standing.accuracy,
             **measured_figures(measured, tokens.labels),
             **members.figures,
             **({} if tokens.vectors is None else {"vectors": tokens.vectors.figures}),
-            **({} if teacher is None else {"teacher": teacher.figures}),
+            **({} if teacher is None else {"teacher": {**teacher.figures, **_kept_figures(stays)}}),
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),
         },
     )
+
+
+def _kept(files: EncoderFiles, members: Members, ensemble: Ensemble, run: Run) -> KeptTeacher | None:
+    """Return the teacher that the classifier keeps; None, with a note, where it has no weight."""
+    if members.teacher is None or not ensemble.linear:
+        run.options.listener(Note(text="the teacher has weight 0 out of fold: it is not kept"))
+        return None
+    return KeptTeacher(members.teacher.weights, members.teacher.bias, files)
+
+
+def _kept_figures(kept: KeptTeacher | None) -> dict[str, Any]:
+    if kept is None:
+        return {"kept": False}
+    return {"kept": True, "bytes": len(kept.files.graph) + len(kept.files.tokenizer)}
 
 
 def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledTexts:
@@ -227,13 +247,17 @@ def _measured(
     ensemble: Ensemble,
     evidence: Evidence,
     folds: Folds,
+    encoder: Encoder | None,
     *,
     few: bool,
 ) -> Measured | None:
     """Return the answers that the figures are of: those of validation texts, or out-of-fold ones."""
     if few and split.valid is not None and tokens.valid is not None:
         ids, starts = tokens.valid.texts.ids, tokens.valid.texts.starts
-        linear = linear_log_probabilities(members.scores(ids, starts, split.valid.texts))
+        embeddings = None
+        if members.teacher is not None and encoder is not None:
+            embeddings = encoder.encode_counted(split.valid.texts, check=tuple).vectors
+        linear = linear_log_probabilities(members.scores(ids, starts, split.valid.texts, embeddings))
         answers = ensemble(network.valid, linear)
         name = f"validation texts ({split.valid.name})"
         return Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name)

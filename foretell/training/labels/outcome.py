@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
@@ -19,6 +20,7 @@ class Outcome:
         weights: the network's, by name.
         linear: the n-gram linear model, or None.
         tfidf: the linear models whose scores are added to those of `linear`.
+        teacher: a sentence encoder that is kept, whose scores are added too; None: none.
         ensemble: how network and linear models are combined.
         metrics: what metrics.json holds.
     """
@@ -26,5 +28,6 @@ class Outcome:
     weights: Weights
     linear: LinearModel | None
     tfidf: tuple[TfidfModel, ...] = ()
+    teacher: KeptTeacher | None = None
     ensemble: Ensemble
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 Logistic regression on the encoder's embeddings of the labelled texts answers the unlabelled ones, and
 students learn from these answers (Hinton, Vinyals and Dean, 2015, "Distilling the Knowledge in a Neural
-Network"). The teacher is used in training only. For the texts of a fold, it learns from the other folds
-alone, as its students do: otherwise their out-of-fold predictions would know the answers.
+Network"). The teacher is used in training only, unless the classifier keeps it. For the texts of a fold, it
+learns from the other folds alone, as its students do: otherwise their out-of-fold predictions would know the
+answers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float32s
+from foretell.arrays import Float32s, LogProbabilities
+from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
 from foretell.training.labels.dense_fit import DenseFit
@@ -55,6 +57,9 @@ class Encoder(Protocol):
     def encode_counted(self, texts: Sequence[str], *, check: Callable[[], object]) -> Encoded:
         """Return the embeddings of texts; `check` is called often and may raise to stop it."""
 
+    def files(self) -> EncoderFiles:
+        """Return its files, to be kept in a classifier."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedded:
@@ -82,12 +87,16 @@ class Teacher:
         answers: gives its probabilities of their labels, float32 [taught text, label], where it has learned
             from the labelled texts `rows`, bool [labelled text].
         figures: ready for JSON.
+        labelled: embeddings of the labelled texts, float32 [text, dimension].
+        logs: its log-probabilities [text, label] of held-out labelled texts.
     """
 
     texts: Sequence[str]
     tokenized: TokenizedTexts
     n_labelled: int
     answers: Callable[[npt.NDArray[np.bool_]], Soft]
+    labelled: Float32s
+    logs: LogProbabilities
     figures: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Float32s
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.training.events import Note
 from foretell.training.labels.candidates import Candidate, LabelledTexts
@@ -17,10 +18,10 @@ from foretell.training.labels.folds import Folds
 from foretell.training.labels.member_choice import choose
 from foretell.training.labels.members import Chosen
 from foretell.training.labels.teacher import MAX_TAUGHT, Answers, Embedded, Encoder, Teacher, embed
-from foretell.training.labels.tokens import Soft
 from foretell.training.run import Run
 
 _ANSWERS, _FIGURES = "teacher/answers", "teacher/figures"
+_EMBEDDINGS, _LOGS = "teacher/embeddings", "teacher/logs"
 
 _OTHER_KIND = 0.1
 """With so much less certainty of the unlabelled texts than of the labelled ones a note is given."""
@@ -44,25 +45,33 @@ def choose_teacher(
     """
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _ANSWERS in checkpoint.arrays:
-        saved_answers = checkpoint.arrays[_ANSWERS].astype(np.float32, copy=False)
-        figures = json.loads(checkpoint.arrays[_FIGURES].tobytes())
-        return _teacher(labelled, unlabelled[: len(saved_answers)], lambda _: saved_answers, figures)
+        return _restored(checkpoint.arrays, labelled, unlabelled)
     n_taught = min(len(unlabelled), MAX_TAUGHT)
     text = f"the teacher ({encoder.name}) reads {len(labelled.texts):,} labelled and {n_taught:,} other texts"
     run.options.listener(Note(text=text))
     embedded = embed(encoder, labelled.texts, unlabelled, run)
     if embedded is None:
         return None
-    candidate = Candidate(
-        name="teacher",
-        on=lambda rows: DenseFit(embedded.labelled, rows, labelled.soft, labelled.weights),
-        finished=lambda _, model: model,
-    )
-    chosen = choose(candidate, labelled, folds, run.interrupt.check)
+    chosen = choose(_candidate(embedded.labelled, labelled), labelled, folds, run.interrupt.check)
     answers = Answers(embedded, labelled.soft, labelled.weights, chosen.path())
     figures = _figures(encoder, embedded, labelled, folds, chosen, answers)
     _report(figures, run)
-    return _teacher(labelled, unlabelled[: len(embedded.taught)], answers, figures)
+    n_taught = len(embedded.taught)
+    return Teacher(
+        texts=unlabelled[:n_taught],
+        tokenized=labelled.unlabelled.part(0, n_taught),
+        n_labelled=len(labelled.texts),
+        answers=answers,
+        labelled=embedded.labelled,
+        logs=chosen.logs,
+        figures=figures,
+    )
+
+
+def kept_member(teacher: Teacher, labelled: LabelledTexts) -> Chosen:
+    """Return the teacher as a member of the ensemble, with the penalty that it has as a teacher."""
+    candidate = _candidate(teacher.labelled, labelled)
+    return Chosen(candidate=candidate, strength=teacher.figures["strength"], logs=teacher.logs)
 
 
 def saved(teacher: Teacher) -> dict[str, npt.NDArray[Any]]:
@@ -71,21 +80,34 @@ def saved(teacher: Teacher) -> dict[str, npt.NDArray[Any]]:
     Students of folds are not fitted again, so the answers of the teacher of all labels are enough.
     """
     figures = np.frombuffer(json.dumps(teacher.figures).encode(), np.uint8)
-    return {_ANSWERS: teacher.answers(_every(teacher.n_labelled)), _FIGURES: figures}
+    return {
+        _ANSWERS: teacher.answers(_every(teacher.n_labelled)),
+        _FIGURES: figures,
+        _EMBEDDINGS: teacher.labelled,
+        _LOGS: teacher.logs,
+    }
 
 
-def _teacher(
-    labelled: LabelledTexts,
-    texts: Sequence[str],
-    answers: Callable[[npt.NDArray[np.bool_]], Soft],
-    figures: dict[str, Any],
+def _restored(
+    arrays: Mapping[str, npt.NDArray[Any]], labelled: LabelledTexts, unlabelled: Sequence[str]
 ) -> Teacher:
+    answers = arrays[_ANSWERS].astype(np.float32, copy=False)
     return Teacher(
-        texts=texts,
-        tokenized=labelled.unlabelled.part(0, len(texts)),
+        texts=unlabelled[: len(answers)],
+        tokenized=labelled.unlabelled.part(0, len(answers)),
         n_labelled=len(labelled.texts),
-        answers=answers,
-        figures=figures,
+        answers=lambda _: answers,
+        labelled=arrays[_EMBEDDINGS].astype(np.float32, copy=False),
+        logs=arrays[_LOGS],
+        figures=json.loads(arrays[_FIGURES].tobytes()),
+    )
+
+
+def _candidate(embeddings: Float32s, labelled: LabelledTexts) -> Candidate:
+    return Candidate(
+        name="teacher",
+        on=lambda rows: DenseFit(embeddings, rows, labelled.soft, labelled.weights),
+        finished=lambda _, model: model,
     )
 
 
@@ -110,20 +132,23 @@ def _figures(
         "accuracy": mean_accuracy(targets, probabilities) if len(targets) else None,
         "log_loss": log_loss(targets, probabilities) if len(targets) else None,
         "certainty": float(probabilities.max(axis=1).mean()) if len(targets) else None,
-        "unlabelled_certainty": float(taught.max(axis=1).mean()),
+        "unlabelled_certainty": float(taught.max(axis=1).mean()) if len(taught) else None,
     }
 
 
 def _report(figures: dict[str, Any], run: Run) -> None:
     listener = run.options.listener
-    accuracy, certainty = figures["accuracy"], figures["certainty"]
-    known = "" if accuracy is None else f"out-of-fold accuracy {accuracy:.2%}, "
-    of_texts = f"it labels {figures['texts']:,} texts with {figures['unlabelled_certainty']:.0%} certainty"
-    listener(Note(text=f"teacher ({figures['name']}): {known}{of_texts}"))
+    accuracy, certainty, unlabelled = (
+        figures[name] for name in ("accuracy", "certainty", "unlabelled_certainty")
+    )
+    known = [] if accuracy is None else [f"out-of-fold accuracy {accuracy:.2%}"]
+    if unlabelled is not None:
+        known.append(f"it labels {figures['texts']:,} texts with {unlabelled:.0%} certainty")
+    listener(Note(text=f"teacher ({figures['name']}): {', '.join(known)}"))
     if figures["split_texts"]:
         text = f"{figures['split_texts']:,} texts are longer than the teacher reads at once"
         listener(Note(text=f"{text}: they were split, and the embeddings averaged"))
-    if certainty is not None and figures["unlabelled_certainty"] < certainty - _OTHER_KIND:
+    if certainty is not None and unlabelled is not None and unlabelled < certainty - _OTHER_KIND:
         text = f"the teacher is less certain of the unlabelled texts than of labelled ones ({certainty:.0%})"
         listener(Note(text=f"{text}: are they of the same kind?"))
 

@@ -42,6 +42,7 @@ def train_labels(
     start: LanguageModelWeights | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
+    keep_teacher: bool = False,
 ) -> Model:
     """Train a classifier and write its model directory.
 
@@ -52,6 +53,8 @@ def train_labels(
         start: a language model to start from; the network then has its sizes.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
         teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
+        keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
+            weight: the model then contains it and runs it for each text.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
@@ -62,7 +65,7 @@ def train_labels(
         DataError: the training texts cannot be learned from.
             Word vectors that cannot be read, or of another language.
         SettingsError: unlabelled texts, word vectors or a teacher for a network that cannot use them; a
-            teacher without unlabelled texts.
+            teacher without unlabelled texts that is not kept; one to keep without a teacher.
         MissingExtraError: the vectors "glove" without their package.
         RunError: there is an unfinished run, or none to resume, or it was another training.
         ArtifactError: `options.out` cannot be written, or the teacher fails.
@@ -77,7 +80,7 @@ def train_labels(
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
     _check_linear("label_hints", split.hints, settings)
-    _check_teacher(teacher, split)
+    _check_teacher(teacher, split, keep=keep_teacher)
     if not has_members:
         # Hints alone are what such a classifier learns from, too.
         hints = None if split.has_only_hints else split.hints
@@ -86,9 +89,10 @@ def train_labels(
             if given is not None:
                 options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
         vectors, teacher = None, None
+    kept = teacher.files() if teacher is not None and keep_teacher else None
     _report(split, settings, options.listener)
     outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
-    digest = _digest(split, start, *outside)
+    digest = _digest(split, start, *outside, "keep_teacher" if kept is not None else "")
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
     with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings)
@@ -98,7 +102,7 @@ def train_labels(
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
         if has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, start, teacher)
+            outcome = decide_on_folds(tokens, split, settings, run, start, teacher, kept)
         else:
             outcome = decide_on_validation(tokens, split, settings, run, start)
         model = Model(
@@ -110,6 +114,7 @@ def train_labels(
             labels=tokens.labels,
             linear=outcome.linear,
             tfidf=outcome.tfidf,
+            teacher=outcome.teacher,
             ensemble=outcome.ensemble,
             metrics={
                 **outcome.metrics,
@@ -148,13 +153,17 @@ def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
         )
 
 
-def _check_teacher(teacher: Encoder | None, split: Split) -> None:
-    if teacher is not None and not split.unlabelled:
+def _check_teacher(teacher: Encoder | None, split: Split, *, keep: bool) -> None:
+    if keep and teacher is None:
+        raise SettingsError(
+            expected="a teacher to keep", found="none", where="keep_teacher", fix="give --teacher DIR too"
+        )
+    if teacher is not None and not keep and not split.unlabelled:
         raise SettingsError(
             expected="unlabelled texts, which the teacher labels",
             found="none",
             where="teacher",
-            fix="give more texts of the same kind, without labels",
+            fix="give more texts of the same kind, without labels, or keep the teacher (--keep-teacher)",
         )
 
 

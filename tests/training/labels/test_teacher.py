@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,11 @@ from trainers import train
 from foretell.artifacts.directory import read_model
 from foretell.config import LABELS_PRESETS, LabelsSettings, with_changes
 from foretell.data.examples import Examples
-from foretell.errors import Interrupted, RunError, SettingsError
+from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
-from foretell.training.labels import fold_networks
+from foretell.training.labels import fold_networks, members
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.teacher import Answers, Embedded
@@ -128,15 +130,15 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = with_changes(SETTINGS, {"folds": 2})
-    whole = train_taught(tmp_path / "whole", encoder, settings=settings)
+    options: dict[str, Any] = {"settings": settings, "keep_teacher": True}
+    whole = train_taught(tmp_path / "whole", encoder, **options)
     with pytest.raises(Interrupted):
-        train_taught(
-            tmp_path / "cut", encoder, settings=settings, stop_after_steps=3, checkpoint_seconds=1e-9
-        )
-    with pytest.raises(RunError, match="the data"):
-        train_taught(tmp_path / "cut", None, settings=settings, resume=True)
+        train_taught(tmp_path / "cut", encoder, stop_after_steps=3, checkpoint_seconds=1e-9, **options)
+    for other in (None, encoder):
+        with pytest.raises(RunError, match="the data"):
+            train_taught(tmp_path / "cut", other, settings=settings, resume=True)
     monkeypatch.setattr(SentenceEncoder, "encode_counted", None)
-    resumed = train_taught(tmp_path / "cut", encoder, settings=settings, resume=True)
+    resumed = train_taught(tmp_path / "cut", encoder, resume=True, **options)
     assert resumed.metrics["teacher"] == whole.metrics["teacher"]
     for name, weight in whole.require_weights().items():
         np.testing.assert_array_equal(resumed.require_weights()[name], weight, err_msg=name)
@@ -144,6 +146,8 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
     for one, two in zip(first.tfidf, second.tfidf, strict=True):
         np.testing.assert_array_equal(one.weights, two.weights)
     np.testing.assert_array_equal(first.linear.weights, second.linear.weights)
+    for name in ("teacher.safetensors", "teacher.onnx", "teacher_tokenizer.json"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(("chunk", "texts"), [(20, None), (40, 4)])
@@ -181,6 +185,101 @@ def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_pat
 def test_a_teacher_without_unlabelled_texts_is_refused(encoder: SentenceEncoder, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="teacher: expected unlabelled texts"):
         train_taught(tmp_path / "m", encoder, unlabelled=())
+
+
+def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    notes: list[str] = []
+    model = train_taught(
+        tmp_path / "m",
+        encoder,
+        unlabelled=(),
+        keep_teacher=True,
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )
+    # No labelled text has a new word; the encoder knows them.
+    assert right_of_new_words(tmp_path / "m") > 0.95
+    figures = model.metrics["teacher"]
+    assert (figures["kept"], figures["texts"], figures["unlabelled_certainty"]) == (True, 0, None)
+    assert model.metrics["members"]["teacher"]["weight"] > 0
+    assert model.metrics["linear_accuracy"] >= model.metrics["baseline_accuracy"]
+    assert any(note.startswith("teacher (tiny): out-of-fold accuracy ") for note in notes)
+    stored = read_model(tmp_path / "m").teacher
+    assert stored is not None
+    assert stored.files.window == encoder.window
+    assert hashlib.sha256(stored.files.graph + stored.files.tokenizer).hexdigest() == encoder.sha256
+    assert figures["bytes"] == len(stored.files.graph) + len(stored.files.tokenizer)
+    # The weight in the ensemble is a factor of the stored coefficients.
+    texts, _ = texts_of(NEW, 20, 6)
+    alone = stored.scores(encoder.encode(texts))
+    assert ((alone[:, 0] > 0) == [i % 2 == 0 for i in range(20)]).all()
+
+
+def test_a_kept_teacher_is_weighed_with_validation_texts_too(
+    encoder: SentenceEncoder, tmp_path: Path
+) -> None:
+    valid = Examples(*texts_of(range(20), 40, 7), name="valid")
+    settings = with_changes(SETTINGS, {"folds": 2})
+    model = train_taught(
+        tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True, valid=valid
+    )
+    answers = LabelsRuntime.open(tmp_path / "m").predict_proba(valid.texts)
+    right = [model.labels[i] == label for i, label in zip(answers.argmax(axis=1), valid.labels, strict=True)]
+    assert model.metrics["accuracy"] == pytest.approx(np.mean(right))
+
+
+def test_a_teacher_without_weight_is_not_kept(
+    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    fit = members.fit_pool
+    monkeypatch.setattr(
+        members, "fit_pool", lambda targets, logs: np.append(fit(targets, logs[:-1]), 0.0), raising=True
+    )
+    model = train_taught(
+        tmp_path / "m",
+        encoder,
+        settings=with_changes(SETTINGS, {"folds": 2}),
+        unlabelled=(),
+        keep_teacher=True,
+        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+    )
+    assert model.teacher is None
+    assert model.metrics["teacher"]["kept"] is False
+    assert "the teacher has weight 0 out of fold: it is not kept" in notes
+    assert not list((tmp_path / "m").glob("teacher*"))
+    assert "The model does not contain it." in (tmp_path / "m" / "README.md").read_text()
+
+
+def test_a_teacher_alone_can_be_all_that_has_weight(
+    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(members, "fit_pool", lambda _, logs: np.eye(len(logs))[-1])
+    settings = with_changes(SETTINGS, {"folds": 2})
+    model = train_taught(tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True)
+    assert model.tfidf == ()
+    assert right_of_new_words(tmp_path / "m") > 0.95
+
+
+def test_to_keep_needs_a_teacher_of_usual_parts(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="keep_teacher: expected a teacher to keep, found none"):
+        train_taught(tmp_path / "m", None, keep_teacher=True)
+    folder = tiny_encoder(tmp_path / "tiny")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["normalizer"] = {"type": "Replace", "pattern": {"String": "a"}, "content": "aaaa"}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(ArtifactError, match="an encoder whose tokenizer has usual parts alone"):
+        train_taught(tmp_path / "m", SentenceEncoder.open(folder), unlabelled=(), keep_teacher=True)
+    opened = SentenceEncoder.open(tiny_encoder(tmp_path / "changed"))
+    tiny_encoder(tmp_path / "changed", words=[*WORDS[:5], "more"])
+    with pytest.raises(ArtifactError, match="the encoder's files as they were opened"):
+        opened.files()
+
+
+def test_the_licence_that_lies_beside_an_encoder(tmp_path: Path) -> None:
+    folder = tiny_encoder(tmp_path / "tiny")
+    assert SentenceEncoder.open(folder).files().licence is None
+    (folder / "LICENSE.md").write_text("Apache")
+    assert SentenceEncoder.open(folder).files().licence == b"Apache"
 
 
 def test_a_network_without_linear_models_has_no_teacher(encoder: SentenceEncoder, tmp_path: Path) -> None:

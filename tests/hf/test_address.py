@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foretell.errors import UsageError
-from foretell.hub.address import Address, address_of, is_address, parse
+from foretell.hf.address import Address, address_of, is_address, parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -1,0 +1,1 @@
+"""The Hugging Face Hub below everything that uses it: addresses, the client, data sets."""

@@ -1,0 +1,266 @@
+"""Data sets on the Hub: `hf://owner/name[@revision][#[configuration/]split]` to files in the cache.
+
+The files are Parquet wherever the Hub has converted the set, which it does on the branch refs/convert/parquet
+whatever format the set was uploaded in; else those of the repository itself. They are read by foretell's own
+readers, so that the package `datasets` is not needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from foretell.errors import DataError, HubError, NoAnswerError, UsageError
+from foretell.hf.address import MAIN, SCHEME, Address, parse
+from foretell.hf.client import LIBRARY, asking, hub_api, require_hub
+
+CONVERTED = "refs/convert/parquet"
+"""The branch on which the Hub keeps a set as Parquet."""
+
+_ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+_WORDS = {
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev"},
+    "test": {"test", "testing", "eval", "evaluation"},
+}
+_OF_PART = {"train": "train", "valid": "validation", "test": "test"}
+# config/split/0000.parquet, as the Hub converts; of a very large set only the first part is converted.
+_AS_CONVERTED = re.compile(r"([^/]+)/(?:partial-)?([^/]+)/\d{4,}\.parquet")
+_PLAIN = re.compile(r"\w[\w.+-]{0,99}")
+_DEFAULT = "default"
+
+Split = tuple[str, str]
+"""A configuration and a split."""
+
+
+@dataclass(frozen=True)
+class DatasetAddress:
+    """A data set on the Hub, or a part of it.
+
+    Attributes:
+        repository: its repository and revision.
+        configuration: one of several sets in the repository; None: the one there is, or "default".
+        split: the split; None: the one that the caller needs.
+    """
+
+    repository: Address
+    configuration: str | None = None
+    split: str | None = None
+
+    def __str__(self) -> str:
+        parts = [part for part in (self.configuration, self.split) if part is not None]
+        return f"{self.repository}{'#' if parts else ''}{'/'.join(parts)}"
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """The files of a commit.
+
+    Attributes:
+        pinned: the address with the commit hash.
+        revision: as it was asked for: under this name the cache finds the commit again.
+        names: of the files.
+        is_cached: whether the Hub did not answer, and these are the files in the cache.
+    """
+
+    pinned: Address
+    revision: str
+    names: list[str]
+    is_cached: bool = False
+
+
+@dataclass(frozen=True)
+class DatasetFiles:
+    """The files of a split in the cache of the Hub.
+
+    Attributes:
+        address: with the commit hash, the configuration and the split.
+        paths: the files, in order.
+    """
+
+    address: DatasetAddress
+    paths: tuple[Path, ...]
+
+
+def parse_dataset(text: str) -> DatasetAddress:
+    """Return the address that a text names.
+
+    >>> parse_dataset("hf://owner/name@v2#test").split
+    'test'
+
+    Raises:
+        UsageError: it is none.
+    """
+    body, hash_sign, fragment = text.partition("#")
+    repository, parts = parse(body), fragment.split("/")
+    if hash_sign and (len(parts) > 2 or not all(_PLAIN.fullmatch(part) for part in parts)):
+        raise UsageError(
+            expected="a split like #train or #configuration/train",
+            found=repr(f"#{fragment[:100]}"),
+            where=text[:200],
+            fix="check what follows the #",
+        )
+    if not hash_sign:
+        return DatasetAddress(repository)
+    return DatasetAddress(repository, parts[0] if len(parts) == 2 else None, parts[-1])
+
+
+def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test"] | None) -> DatasetFiles:
+    """Download the files of a split into the cache of the Hub, unless they are there.
+
+    The revision becomes a commit hash first. Without a connection it is the commit of the last download.
+
+    Args:
+        address: the data set.
+        part: what the caller needs where the address names no split; None: train, or the only split.
+
+    Raises:
+        MissingExtraError: huggingface_hub is not installed.
+        HubError: the Hub cannot be reached, there is no such repository or revision, or no access to it.
+        DataError: no files that foretell reads, or no such configuration or split.
+    """
+    require_hub()
+    listed = _listed(address.repository)
+    splits = splits_of(listed.names)
+    chosen = choose_split(splits, replace(address, repository=listed.pinned), part)
+    paths = tuple(_download(listed, name) for name in splits[chosen])
+    return DatasetFiles(DatasetAddress(listed.pinned, *chosen), paths)
+
+
+def splits_of(names: Iterable[str]) -> dict[Split, list[str]]:
+    """Return the files of each configuration and split, by what the paths in the repository say."""
+    found: dict[Split, list[str]] = {}
+    for name in sorted(names):
+        path = PurePosixPath(name)
+        ending = next((each for each in path.suffixes[-2:] if each in _ENDINGS), None)
+        is_other = path.name in ("dataset_infos.json", "dataset_dict.json") or name.startswith(".")
+        if ending is not None and not is_other:
+            found.setdefault(_split_of(name), []).append(name)
+    # The same split in several formats is the same data.
+    for key, files in found.items():
+        parquet = [name for name in files if name.endswith(".parquet")]
+        found[key] = parquet or files
+    return found
+
+
+def choose_split(
+    splits: Mapping[Split, object], address: DatasetAddress, part: Literal["train", "valid", "test"] | None
+) -> Split:
+    """Return the configuration and split that an address means.
+
+    Raises:
+        DataError: there is none, or several.
+    """
+    configurations = sorted({configuration for configuration, _ in splits})
+    if not configurations:
+        raise DataError(
+            expected=f"files that foretell reads ({', '.join(_ENDINGS)})", found="none", where=str(address)
+        )
+    configuration = address.configuration
+    if configuration is None and len(configurations) == 1:
+        configuration = configurations[0]
+    configuration = _DEFAULT if configuration is None else configuration
+    if configuration not in configurations:
+        raise DataError(
+            expected="one configuration" if address.configuration is None else f"'{configuration}'",
+            found=_shown(configurations),
+            where=str(address),
+            fix=f"name one: {SCHEME}{address.repository.repository}#{configurations[0]}/SPLIT",
+        )
+    there = sorted(split for each, split in splits if each == configuration)
+    wanted = address.split or _OF_PART.get(part or "", "train")
+    if wanted in there:
+        return configuration, wanted
+    if address.split is None and part is None and len(there) == 1:
+        return configuration, there[0]
+    raise DataError(
+        expected=f"the split '{wanted}'",
+        found=_shown(there),
+        where=str(address),
+        fix=f"name one: {SCHEME}{address.repository.repository}#{there[0]}",
+    )
+
+
+def _split_of(name: str) -> Split:
+    if match := _AS_CONVERTED.fullmatch(name):
+        return match[1], match[2]
+    path = PurePosixPath(name)
+    folders = list(path.parts[:-1])
+    split = "train"
+    # The name of the file says more than that of a folder.
+    for part in reversed(path.parts):
+        words = set(re.split(r"[^a-z]+", part.lower()))
+        if found := next((each for each, names in _WORDS.items() if names & words), None):
+            split = found
+            if part in folders:
+                folders.remove(part)
+            break
+    named = [folder for folder in folders if folder != "data"]
+    return named[0] if named else _DEFAULT, split
+
+
+def _listed(address: Address) -> _Listed:
+    """Return the files of a revision; without an answer of the Hub those in the cache."""
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    # A set that is not pinned is read as the Hub has converted it, if it has.
+    revisions = (CONVERTED, MAIN) if address.revision == MAIN else (address.revision,)
+    for revision in revisions:
+        is_last = revision == revisions[-1]
+        try:
+            with asking(str(address)):
+                try:
+                    info = hub_api().dataset_info(address.repository, revision=revision)
+                except RevisionNotFoundError:
+                    if is_last:
+                        raise
+                    continue
+        except NoAnswerError as error:
+            return _in_cache(address, revisions, error)
+        names = [each.rfilename for each in info.siblings or ()]
+        if splits_of(names) or is_last:
+            return _Listed(address.at(info.sha or revision), revision, names)
+    raise AssertionError("the last revision returns or raises")
+
+
+def _in_cache(address: Address, revisions: Iterable[str], error: NoAnswerError) -> _Listed:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    for revision in revisions:
+        try:
+            found = snapshot_download(
+                address.repository, repo_type="dataset", revision=revision, local_files_only=True
+            )
+        except LocalEntryNotFoundError:
+            continue
+        folder = Path(found)
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        return _Listed(address.at(folder.name), revision, files, is_cached=True)
+    raise error
+
+
+def _download(listed: _Listed, name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    where = f"{listed.pinned}, {name}"
+    with asking(where):
+        path = hf_hub_download(
+            listed.pinned.repository,
+            name,
+            repo_type="dataset",
+            revision=listed.revision,
+            library_name=LIBRARY,
+            local_files_only=listed.is_cached,
+        )
+    # models--owner--name/snapshots/COMMIT/a/file
+    if listed.pinned.revision not in Path(path).parts:
+        raise HubError(expected="one commit", found="a new one meanwhile", where=where, fix="try again")
+    return Path(path)
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (" …" if len(names) > 20 else "")

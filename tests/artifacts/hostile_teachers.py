@@ -1,0 +1,198 @@
+"""Hostile files of a kept teacher: a part of `hostile`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from artifacts.hostile_graphs import Change
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import load, save
+
+from tests.builders import rewrite, rewrite_json, rewrite_manifest
+
+GRAPH, TOKENIZER, MODEL = "teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors"
+
+
+def teachers() -> dict[str, Change]:
+    """Return every case by its name."""
+    return {**_graphs(), **_tokenizers(), **_models(), **_missing()}
+
+
+def _graphs() -> dict[str, Change]:
+    def change(work: Callable[[onnx.ModelProto], object]) -> Change:
+        def apply(directory: Path) -> None:
+            model = onnx.load(directory / GRAPH)
+            work(model)
+            rewrite(directory, GRAPH, model.SerializeToString())
+
+        return apply
+
+    def first(kind: str, inputs: list[str], *, domain: str = "", **attributes: Any) -> Change:
+        made = helper.make_node(kind, inputs, ["new"], domain=domain, **attributes)
+        return change(lambda model: model.graph.node.insert(0, made))
+
+    def external(model: onnx.ModelProto) -> None:
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../../../etc/passwd")
+
+    def external_attribute(model: onnx.ModelProto) -> None:
+        tensor = TensorProto(name="x", data_type=TensorProto.FLOAT, dims=[4])
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="/etc/passwd")
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["new"], value=tensor))
+
+    def growing(operator: str, *shapes: list[int], values: list[int] | None = None) -> Change:
+        def work(model: onnx.ModelProto) -> None:
+            names = [f"grow{i}" for i in range(len(shapes))]
+            for name, shape in zip(names, shapes, strict=True):
+                array = np.ones(shape, np.float32)
+                model.graph.initializer.append(numpy_helper.from_array(array, name))
+            if values is not None:
+                names.append("sizes")
+                model.graph.initializer.append(numpy_helper.from_array(np.array(values), "sizes"))
+            model.graph.node.insert(0, helper.make_node(operator, names, ["new"]))
+
+        return change(work)
+
+    def doubling(model: onnx.ModelProto) -> None:
+        for i in range(40):
+            name = "table" if i == 0 else f"d{i - 1}"
+            model.graph.node.insert(i, helper.make_node("Concat", [name, name], [f"d{i}"], axis=0))
+
+    def dimensions(dims: list[int]) -> Change:
+        tensor = TensorProto(name="more", data_type=TensorProto.FLOAT, dims=dims, raw_data=b"\0" * 16)
+        return change(lambda model: model.graph.initializer.append(tensor))
+
+    body = helper.make_graph([helper.make_node("Identity", ["input_ids"], ["x"])], "body", [], [])
+    made: dict[str, Change] = {
+        "external data": change(external),
+        "external data of an attribute": change(external_attribute),
+        "a loop": first("Loop", ["", ""], body=body),
+        "a condition": first("If", ["input_ids"], then_branch=body, else_branch=body),
+        "a graph in an attribute": first("Identity", ["input_ids"], body=body),
+        "an operator of another package": first("Evil", ["input_ids"], domain="evil"),
+        "a random operator": first("RandomNormal", [], shape=[1 << 20, 1 << 20]),
+        "a function": change(
+            lambda model: model.functions.append(
+                helper.make_function("", "Add", ["x"], ["y"], [], [helper.make_opsetid("", 17)])
+            )
+        ),
+        "a sparse weight": change(lambda model: model.graph.sparse_initializer.add()),
+        "training information": change(lambda model: model.training_info.add()),
+        "no graph": change(lambda model: model.ClearField("graph")),
+        "dimensions without data": dimensions([1 << 30]),
+        "dimensions below zero": dimensions([-1, -4]),
+        "dimensions that overflow": dimensions([1 << 33, 0]),
+        "a huge constant of a shape": growing("ConstantOfShape", values=[1 << 20, 1 << 20]),
+        "a huge range": first("Range", ["axis1", "axis1", "axis1"]),
+        "a huge expansion": growing("Expand", [1], values=[1 << 40]),
+        "a huge tile": growing("Tile", [8], values=[1 << 40]),
+        "an outer sum": growing("Add", [40_000, 1], [1, 40_000]),
+        "an outer product": growing("MatMul", [40_000, 1], [1, 40_000]),
+        "constants doubled forty times": change(doubling),
+        "a hundred thousand operators": change(
+            lambda model: model.graph.node.extend(
+                [helper.make_node("Identity", ["input_ids"], ["x"]) for _ in range(100_000)]
+            )
+        ),
+    }
+    changes = {f"{GRAPH}: {name}": each for name, each in made.items() if name != "a huge range"}
+    contents = (b"", b"\x08" * 9000, b"\xff" * 9000, b"\x3a\xff\xff\xff\xff\x0f" * 900, b"ORTM" * 900)
+    for content in contents:
+        changes[f"{GRAPH}: {content[:9]!r}"] = partial(rewrite, name=GRAPH, content=content)
+    return changes
+
+
+def _tokenizers() -> dict[str, Change]:
+    bomb = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 1000}
+    slow = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Removed", "invert": False}
+    special = {"[CLS]": {"id": "[CLS]", "ids": list(range(1000)), "tokens": ["[CLS]"] * 1000}}
+    template = {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": special}
+    parts: dict[str, list[Any]] = {
+        "normalizer": [
+            bomb,
+            {"type": "Sequence", "normalizers": [bomb]},
+            {"type": "Sequence", "normalizers": [{"type": "Sequence", "normalizers": []}]},
+            {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 100},
+            {"type": "Prepend", "prepend": "a" * 100},
+            {"type": "Replace", "pattern": {"String": ""}, "content": "a"},
+            {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": ""},
+            {"type": "Nosuch"},
+            [],
+        ],
+        "pre_tokenizer": [slow, {"type": "Sequence", "pretokenizers": [slow]}, {"type": "Nosuch"}, 1],
+        "post_processor": [template, {"type": "Nosuch"}, {"type": "TemplateProcessing", "single": 1}],
+        "model": [None, {"type": "Nosuch"}, {"type": "BPE", "vocab": {}, "merges": [], "dropout": 0.5}],
+    }
+    changes: dict[str, Change] = {
+        f"{TOKENIZER}: {name} = {str(value)[:60]}": partial(
+            rewrite_json, name=TOKENIZER, change=lambda stored, n=name, v=value: stored.update({n: v})
+        )
+        for name, values in parts.items()
+        for value in values
+    }
+    wordpiece = {"type": "WordPiece", "unk_token": "a", "vocab": {"a": 0}}
+    for longest in (10**9, "100"):
+        model = {**wordpiece, "max_input_chars_per_word": longest}
+        changes[f"{TOKENIZER}: words of {longest!r}"] = partial(
+            rewrite_json, name=TOKENIZER, change=lambda stored, v=model: stored.update(model=v)
+        )
+    for content in (b"[]", b"1", b"", b"[" * 100_000, b"\x80\x04pickle"):
+        changes[f"{TOKENIZER}: {content[:9]!r}"] = partial(rewrite, name=TOKENIZER, content=content)
+    return changes
+
+
+def _models() -> dict[str, Change]:
+    def change(name: str, array: Any) -> Change:
+        def apply(directory: Path) -> None:
+            arrays = load((directory / MODEL).read_bytes())
+            arrays[f"teacher/{name}"] = array(arrays[f"teacher/{name}"])
+            rewrite(directory, MODEL, save(arrays))
+
+        return apply
+
+    return {
+        f"{MODEL}: no safetensors": partial(rewrite, name=MODEL, content=b"\x80" * 90),
+        f"{MODEL}: other columns": change("bias", lambda _: np.zeros(2, np.float32)),
+        f"{MODEL}: two columns for two labels": _two_columns,
+        f"{MODEL}: no weights": change("weights", lambda weights: weights[:0]),
+        f"{MODEL}: not a number": change("weights", lambda weights: weights * np.nan),
+        f"{MODEL}: a window of two": change("window", lambda window: window * 0 + 2),
+        f"{MODEL}: a window of a million": change("window", lambda window: window * 0 + 10**6),
+    }
+
+
+def _two_columns(directory: Path) -> None:
+    arrays = load((directory / MODEL).read_bytes())
+    weights = np.repeat(arrays["teacher/weights"], 2, axis=1)
+    rewrite(directory, MODEL, save({**arrays, "teacher/weights": weights, "teacher/bias": weights[0]}))
+
+
+def _missing() -> dict[str, Change]:
+    def gone(directory: Path, name: str) -> None:
+        (directory / name).unlink()
+        rewrite_manifest(directory, lambda listed: listed["files"].pop(name))
+
+    def listed(directory: Path, name: str, size: int) -> None:
+        rewrite_manifest(directory, lambda files: files["files"][name].update(size=size))
+
+    return {
+        **{f"{name}: gone, but needed": partial(gone, name=name) for name in (GRAPH, TOKENIZER)},
+        f"{GRAPH}: listed with three gigabytes": partial(listed, name=GRAPH, size=3 * 10**9),
+        f"{TOKENIZER}: listed with a gigabyte": partial(listed, name=TOKENIZER, size=10**9),
+        "teacher_LICENSE: of a gigabyte": partial(listed, name="teacher_LICENSE", size=10**9),
+        "teacher_LICENSE: changed": lambda directory: (directory / "teacher_LICENSE").write_text("GPL"),
+    }
+
+
+def tokenizer_json(**parts: Any) -> bytes:
+    """Return a tokenizer.json of these parts, with a model if none is among them."""
+    return json.dumps({"model": {"type": "WordLevel", "vocab": {}}, **parts}).encode()

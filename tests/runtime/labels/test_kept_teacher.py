@@ -1,0 +1,229 @@
+"""A classifier that keeps its teacher: answers, explanations, files, copies for other programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretell.artifacts.directory import read_model, write_model
+from foretell.artifacts.model import Model
+from foretell.cli.info import model_record, model_text
+from foretell.config import LabelsSettings
+from foretell.errors import ArtifactError, ChangedFileError
+from foretell.export.check import without_teacher
+from foretell.export.source import Source
+from foretell.hub.prepare import prepare
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
+from foretell.runtime import session
+from foretell.runtime.encoder import SentenceEncoder
+from foretell.runtime.labels import explanation
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.explanation_html import to_html
+from foretell.text_classifier import TextClassifier
+from tests.builders import random_linear_model, write_random
+from tests.encoders import kept_teacher
+
+TEXT = "the good film is good , the bad film is dull . a new word"
+TEXTS = ["the good film", "dull", "", "the bad film is the bad film , good " * 5, "🙂 unknown words", "good"]
+METRICS = {"teacher": {"name": "tiny", "sha256": "0" * 64, "texts": 0, "kept": True}}
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LabelsRuntime:
+    """A network, a linear model and a teacher, for two labels and for three."""
+    labels = ["neg", "pos", "so-so"][: request.param]
+    columns = 1 if request.param == 2 else 3
+    folder = tmp_path_factory.mktemp("kept") / "model"
+    write_random(
+        folder,
+        LabelsSettings(units=4, embedding_size=4, length=30),
+        labels,
+        text=TEXT,
+        linear=random_linear_model(12, columns),
+        teacher=kept_teacher(columns),
+        ensemble=Ensemble(network=0.7, linear=1.3),
+        metrics=METRICS,
+    )
+    return LabelsRuntime.open(folder)
+
+
+def without(model: Model, **changes: Any) -> LabelsRuntime:
+    return LabelsRuntime(dataclasses.replace(model, **changes))
+
+
+def test_the_teachers_scores_are_added_to_those_of_the_linear_model(kept: LabelsRuntime) -> None:
+    stored, ids = read_model(kept.path), kept.tokenizer.encode_batch(TEXTS)
+    assert stored.linear is not None
+    assert stored.teacher is not None
+    encoder = SentenceEncoder.of_model(stored, threads=1)
+    teacher = encoder.encode(TEXTS) @ stored.teacher.weights + stored.teacher.bias
+    linear = linear_log_probabilities(stored.linear.scores(ids) + teacher)
+    expected = stored.ensemble(kept._network(ids), linear)
+    np.testing.assert_allclose(kept.predict_proba(TEXTS), expected, atol=1e-6)
+    # It is not the answer of the others alone.
+    assert np.abs(expected - without(stored, teacher=None).predict_proba(TEXTS)).max() > 0.05
+
+
+def test_one_text_and_a_batch_have_the_same_numbers(kept: LabelsRuntime) -> None:
+    many = TEXTS * 7
+    rows = kept.predict_proba(many)
+    np.testing.assert_array_equal(rows, np.concatenate([kept.predict_proba([text]) for text in many]))
+    verdicts = list(kept.classify(TEXTS))
+    assert [verdict.probability for verdict in verdicts] == rows[: len(TEXTS)].max(axis=1).tolist()
+
+
+def log_odds(row: Any, label: int) -> float:
+    return float(np.log(row[label]) - np.log(np.delete(row, label).astype(float).sum()))
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "good\tfilm  dull , bad"])
+def test_an_explanation_is_what_the_whole_classifier_answers(kept: LabelsRuntime, text: str) -> None:
+    found, (row,) = kept.explain(text), kept.predict_proba([text])
+    label = kept.labels.index(found.label)
+    assert found.probability == pytest.approx(row[label], abs=1e-6)
+    for word, running in zip(found.words, found.running, strict=True):
+        (other,) = kept.predict_proba([text[: word.start] + text[word.end :]])
+        assert word.without == pytest.approx(other[label], abs=1e-5)
+        assert word.effect == pytest.approx(log_odds(row, label) - log_odds(other, label), abs=1e-4)
+        (upto,) = kept.predict_proba([text[: word.end]])
+        assert running == pytest.approx(upto[label], abs=1e-5)
+
+
+def test_contributions_bias_and_the_teachers_share_add_up(kept: LabelsRuntime) -> None:
+    text, model = "the good film is dull", read_model(kept.path)
+    assert model.teacher is not None
+    assert model.linear is not None
+    found = kept.explain(text)
+    scores = model.linear.scores([kept.tokenizer.encode(text)])[0].astype(float)
+    scores += model.teacher.scores(SentenceEncoder.of_model(model, threads=1).encode([text]))[0]
+    logits = np.append(0, scores) if len(kept.labels) == 2 else scores
+    label = kept.labels.index(found.label)
+    whole = 1.3 * (logits[label] - np.delete(logits, label).mean())
+    assert found.linear_bias is not None
+    assert found.teacher is not None
+    words = sum(word.linear for word in found.words if word.linear is not None)
+    assert found.linear_bias + words + found.teacher == pytest.approx(whole, abs=1e-5)
+    assert f"share of {found.teacher:+.3f}" in to_html(found)
+
+
+def test_the_variants_of_a_long_text_are_computed_in_parts(
+    kept: LabelsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = kept.explain(TEXTS[3])
+    monkeypatch.setattr(explanation, "_CHARACTERS_AT_ONCE", 3 * len(TEXTS[3]))
+    assert kept.explain(TEXTS[3]) == whole
+
+
+def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
+    kept: LabelsRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(read_model(kept.path), tmp_path / "copy")
+    opened = LabelsRuntime.open(tmp_path / "copy")
+    assert opened.model.teacher is not None
+    # Memory: the session has a copy.
+    assert opened.model.teacher.files.graph == opened.model.teacher.files.tokenizer == b""
+    before = opened.predict_proba(TEXTS)
+    (tmp_path / "copy" / "teacher.onnx").write_bytes(b"another")
+    np.testing.assert_array_equal(opened.predict_proba(TEXTS), before)
+    # A forked child finds another file there, and goes on with what it has.
+    with monkeypatch.context() as child:
+        child.setattr(session.os, "getpid", lambda: -1)
+        np.testing.assert_array_equal(opened.predict_proba(TEXTS), before)
+    with pytest.raises(ChangedFileError):
+        LabelsRuntime.open(tmp_path / "copy")
+
+
+def test_a_model_that_is_saved_or_pickled_keeps_its_teacher(kept: LabelsRuntime, tmp_path: Path) -> None:
+    clf = TextClassifier.load(kept.path)
+    clf.save(tmp_path / "saved")
+    rows = kept.predict_proba(TEXTS)
+    assert (tmp_path / "saved" / "teacher_LICENSE").read_bytes() == b"MIT"
+    for copy in (TextClassifier.load(tmp_path / "saved"), pickle.loads(pickle.dumps(clf))):
+        np.testing.assert_array_equal(copy.predict_proba(TEXTS), rows)
+
+
+def test_a_model_without_a_licence_of_its_teacher(tmp_path: Path) -> None:
+    settings = LabelsSettings(units=4, embedding_size=4)
+    parts = {"linear": random_linear_model(12, 1), "teacher": kept_teacher(1, licence=None)}
+    path = write_random(tmp_path / "m", settings, ["a", "b"], metrics=METRICS, **parts)
+    assert not (path / "teacher_LICENSE").exists()
+    assert "No licence lay beside it" in (path / "README.md").read_text()
+    stored = read_model(path)
+    assert stored.teacher is not None
+    assert stored.teacher.files.licence is None
+
+
+def test_without_a_weight_in_the_ensemble_the_teacher_is_not_run(kept: LabelsRuntime) -> None:
+    stored = dataclasses.replace(read_model(kept.path), ensemble=Ensemble(network=1.0, linear=0.0))
+    opened = LabelsRuntime(stored)
+    assert opened._teacher is None
+    assert opened.explain("a good film").teacher is None
+
+
+def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_path: Path) -> None:
+    stored = read_model(kept.path)
+    assert stored.teacher is not None
+    other = dataclasses.replace(stored.teacher, weights=stored.teacher.weights[1:])
+    write_model(dataclasses.replace(stored, teacher=other), tmp_path / "m")
+    with pytest.raises(ArtifactError, match="expected an encoder with embeddings of 5 numbers, found 6"):
+        LabelsRuntime.open(tmp_path / "m")
+
+
+def test_info_and_the_card_show_it(kept: LabelsRuntime) -> None:
+    stored = read_model(kept.path)
+    size = model_record(stored)["teacher_bytes"]
+    names = ("teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors")
+    assert size == sum((kept.path / name).stat().st_size for name in names)
+    assert "kept teacher  tiny, " in model_text(stored)
+    card = (kept.path / "README.md").read_text()
+    assert "The sentence encoder tiny (SHA-256 of its files" in card
+    assert "Its licence is in `teacher_LICENSE`." in card
+
+
+def test_it_is_pushed_with_the_model(kept: LabelsRuntime, tmp_path: Path) -> None:
+    prepared = prepare(kept.path, tmp_path, "ada/model")
+    assert {"teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors", "teacher_LICENSE"} <= set(
+        prepared.names
+    )
+    assert "sentence encoder tiny" in (tmp_path / "README.md").read_text()
+
+
+def test_an_export_leaves_it_out_and_measures_what_that_costs(kept: LabelsRuntime) -> None:
+    source = Source(kept.path)
+    assert source.description("onnx", "float32")["answer"] == "without teacher"
+    rows, others = kept.predict_proba(TEXTS), without(read_model(kept.path), teacher=None)
+    np.testing.assert_array_equal(source.answers(TEXTS), others.predict_proba(TEXTS))
+    labels = [kept.labels[i] for i in rows.argmax(axis=1)]
+    cost = without_teacher(source, TEXTS, labels)
+    assert cost.loss is not None
+    assert cost.loss.before == 1.0
+    assert cost.changed == pytest.approx(1 - cost.loss.after)
+    assert cost.largest == pytest.approx(np.abs(rows - others.predict_proba(TEXTS)).max())
+    assert cost.count == len(TEXTS)
+    assert without_teacher(source, TEXTS).loss is None
+
+
+def test_a_written_export_says_what_it_leaves_out(kept: LabelsRuntime, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from foretell.data.examples import Examples
+    from foretell.export.model_export import export_model
+
+    result = export_model(kept.path, tmp_path / "plain")
+    assert result.without_teacher is not None
+    assert not result.whole
+    assert (result.without_teacher.count, result.without_teacher.loss) == (50, None)
+    readme = (tmp_path / "plain" / "README.md").read_text()
+    assert "the model without its kept teacher" in readme
+    assert "made of the model's own words" in readme
+    assert json.loads((tmp_path / "plain" / "model.json").read_text())["answer"] == "without teacher"
+    data = Examples(["a good film", "dull"], ["pos", "neg"])
+    result = export_model(kept.path, tmp_path / "measured", data=data)
+    assert result.without_teacher is not None
+    assert result.without_teacher.loss is not None
+    assert ", with the teacher " in (tmp_path / "measured" / "README.md").read_text()
