@@ -347,6 +347,12 @@ class LabelsSettings(Settings):
         1, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
     max_steps: int = setting(0, "time", "Train for at most N steps, in whole epochs (0: no limit).", low=0)
+    balance: bool = setting(
+        False, "learning",
+        "Use class weights: every label counts the same in training, however few texts it has. Probabilities are "
+        "corrected to the true shares of the labels, so a rare label still needs evidence to be predicted.",
+        common=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()

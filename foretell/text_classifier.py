@@ -25,6 +25,7 @@ from foretell.data.estimator_inputs import (
 from foretell.data.examples import read_examples
 from foretell.data.slices import evaluation_data
 from foretell.hub.download import local_path
+from foretell.label_types import classes_of_names
 from foretell.metrics.costs import costs_of
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
@@ -95,6 +96,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         text_vectors: bool | None = None,
         min_steps: int | None = None,
         max_steps: int | None = None,
+        balance: bool | None = None,
         verbose: int = 0,
     ) -> None:
         self.preset = preset
@@ -130,6 +132,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.text_vectors = text_vectors
         self.min_steps = min_steps
         self.max_steps = max_steps
+        self.balance = balance
         self.verbose = verbose
 
     def fit(
@@ -431,7 +434,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
 
-        Labels are saved as strings: loaded again, 1 is "1".
+        Labels keep their type: numbers, booleans, dates (as datetime64) and text.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -458,7 +461,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
         """Return the classifier of an open runtime."""
         made = cls(preset=runtime.model.preset, **to_dict(runtime.model.settings))
-        made._open(Home(runtime.path), np.array(runtime.labels), runtime)
+        classes = classes_of_names(runtime.labels, runtime.model.label_type)
+        made._open(Home(runtime.path), classes, runtime)
         return made
 
     def _settings(self) -> LabelsSettings:
@@ -471,7 +475,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._runtime = LabelsRuntime.open(home.path) if runtime is None else runtime
         self.classes_ = classes
         self.metrics_ = self._runtime.metrics
-        # The model's columns are sorted as strings; ours as the labels are, so 10 comes after 9.
+        # The same, unless the model was trained by an earlier version, which sorted numbers as text.
         place = {name: i for i, name in enumerate(self._runtime.labels)}
         self._columns = [place[str(label)] for label in classes.tolist()]
 
@@ -484,14 +488,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _with_classes(self, verdict: Verdict) -> Verdict:
         """Return a verdict whose labels are of the type that `fit` was given, in the order of `classes_`."""
-        found = {label: verdict.probabilities[str(label)] for label in self.classes_.tolist()}
+        by_name = {str(label): value for label, value in verdict.probabilities.items()}
+        found = {label: by_name[str(label)] for label in self.classes_.tolist()}
         label = "" if verdict.reason else max(found, key=found.__getitem__)
         return dataclasses.replace(verdict, label=label, probabilities=found)
 
     def _explanation(self, text: str) -> Explanation:
         found = self._runtime.explain(text)
         labels = {str(label): label for label in self.classes_.tolist()}
-        return dataclasses.replace(found, label=labels[found.label])
+        return dataclasses.replace(found, label=labels[str(found.label)])
 
     def _repr_html_(self) -> str:
         """Return a summary for notebooks; before `fit`, scikit-learn's own."""

@@ -11,6 +11,7 @@ from foretell.artifacts import manifest
 from foretell.artifacts.weights import Weights
 from foretell.config import Job, Settings, WordsSettings
 from foretell.errors import ArtifactError
+from foretell.label_types import LabelType, ordered
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
@@ -33,7 +34,8 @@ class Model:
         tokenizer: the tokenizer.
         weights: name to float32 array, named as in `artifacts.weights`; None where the model was opened for
             prediction, which needs `graph` only.
-        labels: the labels, sorted, in the order of the output; None for words.
+        labels: the labels, sorted as their type is, in the order of the output; None for words.
+        label_type: the type of the values that the labels stand for.
         linear: the n-gram linear model of a classifier; None: it has none.
         tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF values,
             and of words' mean embeddings.
@@ -55,6 +57,7 @@ class Model:
     tokenizer: Tokenizer
     weights: Weights | None = None
     labels: list[str] | None = None
+    label_type: LabelType = "text"
     linear: LinearModel | None = None
     tfidf: tuple[TfidfModel, ...] = ()
     kneser_ney: KneserNey | None = None
@@ -131,7 +134,7 @@ def check_model(model: Model) -> None:
 
 def _check_labels(model: Model) -> None:
     labels, ensemble = model.labels, model.ensemble
-    if labels is None or len(labels) < 2 or labels != sorted(set(labels)):
+    if labels is None or len(labels) < 2 or not _are_ordered(labels, model.label_type):
         raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
     if ensemble.linear and model.linear is None:
         raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
@@ -149,6 +152,13 @@ def _check_labels(model: Model) -> None:
     if len(ensemble.offsets) not in (0, len(labels)):
         found = f"{len(ensemble.offsets)} offsets for {len(labels)} labels"
         raise wrong_weights("ensemble", found, model.path)
+
+
+def _are_ordered(labels: list[str], label_type: LabelType) -> bool:
+    try:
+        return labels == ordered(labels, label_type)
+    except ValueError:
+        return False
 
 
 def _check_words(model: Model) -> None:

@@ -26,6 +26,7 @@ from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import Settings, from_dict
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
+from foretell.label_types import LABEL_TYPES
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
@@ -92,6 +93,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         preset=config["preset"],
         settings=settings,
         labels=labels,
+        label_type=config.get("label_type", "text"),
         linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
         tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
@@ -243,6 +245,8 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
         isinstance(labels, list) and all(isinstance(each, str) for each in labels)
     ):
         raise ValueError("labels that are no texts")
+    if config.get("label_type", "text") not in LABEL_TYPES:
+        raise ValueError(f"labels of the type {str(config['label_type'])[:40]!r}")
     return config, from_dict(job, settings), labels
 
 

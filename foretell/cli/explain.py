@@ -18,6 +18,7 @@ from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
 from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, show
 from foretell.errors import UsageError
+from foretell.label_types import json_value
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class _Shown:
     def write(self, explanation: Explanation) -> None:
         self._count += 1
         if self._format == "jsonl":
-            self._writer.write(dataclasses.asdict(explanation), "")
+            label = json_value(explanation.label)
+            self._writer.write({**dataclasses.asdict(explanation), "label": label}, "")
         elif self._format != "text":
             for row in word_rows(explanation, self._count):
                 self._writer.write(row, "")

@@ -47,6 +47,7 @@ def kept(row: Row, *, keep_columns: bool) -> dict[str, object]:
 
 def verdict_parts(verdict: Verdict) -> dict[str, object]:
     """Return the parts of the answer of a model for labels."""
+    verdict = verdict.plain()
     return {
         "label": verdict.label,
         "probability": round(float(verdict.probability), 6),

@@ -12,6 +12,8 @@ from foretell.errors import DataError
 
 SINGLE_TOKEN_SHARE = 0.5
 """Share of texts with a single token above which `data_notes` warns, 0 to 1."""
+MAJORITY_SHARE = 0.8
+"""Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
 _NAMES_SHOWN = 5
 
 
@@ -83,6 +85,20 @@ def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
     more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
     labels = "1 label has" if len(missing) == 1 else f"{len(missing):,} labels have"
     return [f"{labels} no validation text (training texts in brackets): {shown}{more}"]
+
+
+def majority_notes(labels: Sequence[str]) -> list[str]:
+    """Return a warning where more than `MAJORITY_SHARE` of the texts have the same label."""
+    if not labels:
+        return []
+    label, count = Counter(labels).most_common(1)[0]
+    if count <= MAJORITY_SHARE * len(labels):
+        return []
+    share = f"{100 * count / len(labels):.0f} %"
+    return [
+        f"{share} of the texts have the label '{label}', so an accuracy of {share} needs no model: "
+        "compare macro F1 and the figures of each label"
+    ]
 
 
 def similar_labels(labels: Iterable[str]) -> list[list[str]]:

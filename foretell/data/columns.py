@@ -10,6 +10,7 @@ from typing import Literal
 from foretell.data.options import Arguments, ReadOptions
 from foretell.data.records import Record, is_nested, label_of, text_of
 from foretell.errors import DataError
+from foretell.label_types import type_of
 
 Role = Literal["text", "label"]
 
@@ -56,7 +57,9 @@ class Columns:
         if is_nested(text) or is_nested(label):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             raise DataError(expected=f"one value in '{name}'", found=f"a {type(value).__name__}", where=where)
-        return Record(text_of(text), label_of(label), {str(key): cell for key, cell in row.items()})
+        fields = {str(key): cell for key, cell in row.items()}
+        label_type = "text" if type(label) is str else type_of(label)
+        return Record(text_of(text), label_of(label), fields, label_type)
 
 
 def is_known(name: str) -> bool:

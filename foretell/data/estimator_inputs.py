@@ -16,6 +16,7 @@ from foretell.data.frames import has_columns, has_part
 from foretell.data.label_hints import read_label_hints
 from foretell.data.unlabelled import labelled_rows, unlabelled_texts
 from foretell.errors import DataError
+from foretell.label_types import classes_of_names, dtype_type, plain_dates
 
 TEXTS_AT_ONCE = 256
 """Maximum number of texts of an iterator that are read before their answers are given."""
@@ -57,6 +58,7 @@ def estimator_data(x: object, y: object, sample_weight: object = None) -> Estima
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(values)}")
     rows = labelled_rows(values)
     labels = _typed([values[place] for place in rows.labelled])
+    label_type = dtype_type(labels)
     classes = np.unique(labels)
     names = [str(label) for label in classes.tolist()]
     if len(set(names)) != len(names):
@@ -66,6 +68,7 @@ def estimator_data(x: object, y: object, sample_weight: object = None) -> Estima
         [texts[place] for place in rows.labelled],
         [str(label) for label in labels.tolist()],
         weights=None if weights is None else [weights[place] for place in rows.labelled],
+        label_type=label_type,
     )
     unlabelled = tuple(texts[place] for place in rows.unlabelled)
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
@@ -81,8 +84,11 @@ def training_data(
     words = read_label_hints(hints)
     if len(data.examples):
         return dataclasses.replace(data, hints=words)
-    names = list(hints) if isinstance(hints, Mapping) else words.labels
-    return dataclasses.replace(data, examples=words, classes=np.unique(_typed(names)), hints=words)
+    if not isinstance(hints, Mapping):
+        return dataclasses.replace(data, examples=words, classes=np.unique(_typed(words.labels)), hints=words)
+    names = _typed(list(hints))
+    words = dataclasses.replace(words, label_type=dtype_type(names))
+    return dataclasses.replace(data, examples=words, classes=np.unique(names), hints=words)
 
 
 def _training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None) -> EstimatorData:
@@ -104,7 +110,7 @@ def _training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: 
     weights = weights_of(sample_weight, len(examples))
     if weights is not None:
         examples = dataclasses.replace(examples, weights=weights)
-    classes = np.unique(np.array(examples.labels, dtype=str))
+    classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
 
 
@@ -214,6 +220,7 @@ def _typed(values: list[Any]) -> npt.NDArray[Any]:
         raise DataError(
             expected="one label for each text", found=f"an array of shape {labels.shape}", where="y"
         )
+    labels = plain_dates(labels)
     if len(labels):
         check_classification_targets(labels)
     return labels

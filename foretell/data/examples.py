@@ -17,6 +17,7 @@ from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
 from foretell.data.records import Record
 from foretell.data.source import Source
 from foretell.errors import DataError
+from foretell.label_types import LabelType, common_type, ordered
 
 __all__ = ["Examples", "Part", "Record", "iter_records", "read_examples"]
 
@@ -35,6 +36,7 @@ class Examples:
         name: for messages.
         dropped: the number of records that were dropped, by reason.
         weights: how much each text counts in training; None: 1 each.
+        label_type: the type of the values that the labels stand for.
     """
 
     texts: list[str]
@@ -43,6 +45,7 @@ class Examples:
     name: str = "examples"
     dropped: dict[str, int] = field(default_factory=dict)
     weights: list[float] | None = None
+    label_type: LabelType = "text"
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -55,8 +58,8 @@ class Examples:
 
     @property
     def label_names(self) -> list[str]:
-        """The distinct labels, sorted."""
-        return sorted(set(self.labels))
+        """The distinct labels, sorted as their type is."""
+        return ordered(self.labels, self.label_type)
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
@@ -66,6 +69,7 @@ class Examples:
             [self.labels[place] for place in chosen],
             name=name or self.name,
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
+            label_type=self.label_type,
         )
 
 
@@ -161,6 +165,7 @@ def gather(
     texts: list[str] = []
     labels: list[str] = []
     dropped: Counter[str] = Counter()
+    types: set[LabelType] = set()
     for number, record in enumerate(records, start=1):
         if not record.text.strip():
             dropped["an empty text"] += 1
@@ -170,11 +175,13 @@ def gather(
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
             labels.append(sys.intern(record.label))
+            types.add(record.label_type)
             if kept is not None:
                 kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    return Examples(texts, labels, notes, name, dict(dropped))
+    label_type = common_type(types) if types else "text"
+    return Examples(texts, labels, notes, name, dict(dropped), label_type=label_type)
 
 
 def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:

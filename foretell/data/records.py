@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from foretell.label_types import LabelType
+
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
 
@@ -19,11 +21,13 @@ class Record:
         label: its label; None where the source had none, an empty one or NaN.
         fields: every column of the record by name, including the text and the label; values are of the types
             that the source has for them.
+        label_type: the type of the label in the source; "text" where the source has no types.
     """
 
     text: str
     label: str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
+    label_type: LabelType = "text"
 
 
 def is_missing(value: object) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foretell.data.checks import rare_label_notes
+from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_hints import check_hinted_labels
 from foretell.errors import DataError
@@ -77,6 +77,7 @@ def make_split(
         split, keys = _stratified(examples, fraction, seed)
     else:
         split, keys = _given(examples, valid)
+    split = replace(split, notes=(*split.notes, *majority_notes(examples.labels)))
     texts = list(unlabelled)
     if hints is examples and valid is None:
         hints = split.train

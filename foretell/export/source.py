@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
 from foretell.hub.download import local_path
+from foretell.label_types import json_value, values_of_names
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -42,7 +43,7 @@ class Description(TypedDict):
     answer: Literal["network", "whole"]
     job: str
     preset: str
-    labels: list[str] | None
+    labels: list[Any] | None
     length: int | None
     states: dict[str, int] | None
     window: int | None
@@ -63,7 +64,8 @@ class Source:
         has_whole_answer: whether an export gives the model's whole answer; False: its network's.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
-        labels: the labels, in the order of the answers; [] for words.
+        labels: the labels as text, in the order of the answers; [] for words.
+        classes: the values that the labels stand for, in the same order.
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
@@ -79,6 +81,7 @@ class Source:
         self.model: Model = replace(model, kneser_ney=None, interpolation=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
+        self.classes = values_of_names(self.labels, model.label_type)
         self.states: dict[str, int] = {}
         self.window = self.length = 0
         self.kind: Kind = "classifier"
@@ -137,7 +140,7 @@ class Source:
             "answer": "whole" if self.has_whole_answer else "network",
             "job": self.model.job,
             "preset": self.model.preset,
-            "labels": self.labels or None,
+            "labels": [json_value(label) for label in self.classes] or None,
             "length": self.length or None,
             "states": self.states or None,
             "window": self.window or None,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.download import local_path
+from foretell.label_types import values_of_names
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
 from foretell.runtime.labels.explanation import ExplainedModel, Explanation, explain
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
@@ -41,7 +43,8 @@ class LabelsRuntime:
     Attributes:
         model: the opened model: its settings, parts and ensemble weights.
         path: the model directory.
-        labels: the labels, sorted; columns of `predict_proba` are in this order.
+        labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this order.
+        classes: the values that the labels stand for, in the same order.
         tokenizer: the model's tokenizer.
         metrics: figures of the training.
     """
@@ -58,6 +61,7 @@ class LabelsRuntime:
             )
         self.path: Path = model.directory
         self.labels: list[str] = list(model.labels or [])
+        self.classes: list[Any] = values_of_names(self.labels, model.label_type)
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
         self._threads = Threads(check_threads(threads), "foretell")
@@ -142,7 +146,7 @@ class LabelsRuntime:
         """
         ensemble = self.model.ensemble
         explained = ExplainedModel(
-            self.labels,
+            self.classes,
             self._network.variants,
             self._network.length,
             self.model.linear if ensemble.linear else None,
@@ -228,9 +232,9 @@ class LabelsRuntime:
         for i, (row, best) in enumerate(zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True)):
             answers = row[best] >= threshold
             yield Verdict(
-                label=self.labels[best] if answers else "",
+                label=self.classes[best] if answers else "",
                 probability=row[best],
-                probabilities=dict(zip(self.labels, row, strict=True)),
+                probabilities=dict(zip(self.classes, row, strict=True)),
                 reason="" if answers else f"below {threshold:g}",
                 flags=self._flags(ids[i], texts[i], parts[i]),
             )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class ExplainedModel:
         ensemble: how the two are combined.
     """
 
-    labels: Sequence[str]
+    labels: Sequence[Any]
     network: Callable[[list[int], list[int], list[int]], Probabilities]
     length: int
     linear: LinearModel | None

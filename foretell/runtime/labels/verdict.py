@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from foretell.label_types import json_value
 
 EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"
@@ -25,9 +27,9 @@ class Verdict:
     """The answer for one text.
 
     Attributes:
-        label: the most probable label; "" where the model abstains.
+        label: the most probable label, of the type that the data had; "" where the model abstains.
         probability: the most probable label's probability, 0 to 1, abstaining or not.
-        probabilities: the probability of every label.
+        probabilities: the probability of every label, in the order of `classes_`.
         reason: why there is no label, such as "below 0.8"; "" where there is one.
         flags: in what way the text differs from the training texts, which makes its answer less reliable:
             "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
@@ -40,6 +42,16 @@ class Verdict:
     probabilities: dict[Any, float]
     reason: str = ""
     flags: tuple[str, ...] = ()
+
+    def plain(self) -> Verdict:
+        """Return this verdict as JSON can hold it: labels that are dates as text, and text as keys."""
+        if all(type(label) is str for label in self.probabilities):
+            return self
+        return replace(
+            self,
+            label=json_value(self.label),
+            probabilities={str(label): value for label, value in self.probabilities.items()},
+        )
 
     def _repr_html_(self) -> str:
         """Return the label, its probability and the most probable labels, for notebooks."""

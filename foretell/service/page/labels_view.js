@@ -7,7 +7,7 @@ import { FileCard } from "./file_card.js";
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
 import { ModelChoice } from "./model_choice.js";
 import { allWordsTable, showEffects, showPrediction, summary } from "./prediction.js";
-import { post } from "./service.js";
+import { post, withTextLabel } from "./service.js";
 
 // Words whose effect is a smaller part of the largest effect are not shaded.
 const MIN_LEVEL = 0.1;
@@ -51,7 +51,7 @@ export class LabelsView {
   // text has words, twice.
   #makeRequests() {
     const send = (path) => async (text, signal) =>
-      (await post(path, { model: this.choice.current.id, texts: text }, signal)).answers[0];
+      withTextLabel((await post(path, { model: this.choice.current.id, texts: text }, signal)).answers[0]);
     const fail = (error) => showError(this.problem, error.message);
     this.predictionRequest = new LatestRequest({
       delay: SHORT_DELAY,

@@ -84,3 +84,8 @@ async function request(path, options) {
   if (error.status === 401) onUnauthorized(error);
   throw error;
 }
+
+// Returns an answer whose label is text: labels that are numbers or booleans are such in JSON.
+export function withTextLabel(answer) {
+  return { ...answer, label: String(answer.label) };
+}

@@ -33,7 +33,10 @@ class ClassifyRequest(RequestBody):
 class Verdict(ResponseBody):
     """The label of one text."""
 
-    label: str = Field(description='The most probable label; "" if the model abstains.')
+    label: str | int | float | bool = Field(
+        description='The most probable label, of the type that the training data had (dates are text); "" if '
+        "the model abstains."
+    )
     probability: float = Field(description="The probability of the most probable label, also if it abstains.")
     probabilities: dict[str, float] = Field(description="The probability of each label.")
     reason: str = Field(description='Why there is no label, such as "below 0.8"; "" if there is one.')
@@ -122,7 +125,7 @@ def _classify(runtime: LabelsRuntime, items: Sequence[tuple[str, float | None]])
     for threshold, group in indices.items():
         verdicts = runtime.classify([items[index][0] for index in group], abstain_below=threshold)
         for index, verdict in zip(group, verdicts, strict=True):
-            answers[index] = Verdict.json_of(verdict)
+            answers[index] = Verdict.json_of(verdict.plain())
     return answers
 
 
@@ -132,7 +135,7 @@ def _explain(runtime: LabelsRuntime, texts: Sequence[str]) -> list[bytes]:
 
 
 def _explained(verdict: RuntimeVerdict, explanation: Explanation) -> bytes:
-    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict)
+    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict.plain())
     # The client has the text.
     del fields["text"]
     return ExplainedVerdict.json_of(fields)

@@ -48,6 +48,10 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
 
 
+HINTED = "hinted_"
+"""How the names of models begin that learn from hints alone."""
+
+
 class Fit(Protocol):
     """A model on some of the texts, for one penalty after another."""
 
@@ -166,7 +170,7 @@ class _Kind:
             return _LongerFit(self.on(_longer(rows & False, more, True), learned, weights), more)
 
         return Candidate(
-            name=f"hinted_{self.name}",
+            name=HINTED + self.name,
             on=on,
             finished=lambda fit, model: self.finished(fit.inner, model),
         )

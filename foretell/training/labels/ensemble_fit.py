@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from foretell.arrays import LogProbabilities
 from foretell.ngrams.ensemble import Ensemble, softmax
-from foretell.training.labels.tokens import Targets
+from foretell.training.labels.tokens import Targets, one_hot
 
 
 class Prior(NamedTuple):
@@ -68,7 +68,7 @@ def fit_ensemble(
     means = np.concatenate([prior.weights if len(present) == 2 else [1.0], np.zeros(n_offsets)])
     objective = _Objective(
         members=np.stack(present),
-        true=np.eye(n_labels)[targets],
+        true=one_hot(targets, n_labels).astype(np.float64),
         means=means,
         strength=np.concatenate([strengths, np.full(n_offsets, _OFFSET_STRENGTH)]),
     )
@@ -104,7 +104,7 @@ def fit_pool(targets: Targets, members: Sequence[LogProbabilities]) -> npt.NDArr
         return means
     objective = _Objective(
         members=np.maximum(np.stack(members), MIN_LOG_PROBABILITY),
-        true=np.eye(members[0].shape[1])[targets],
+        true=one_hot(targets, members[0].shape[1]).astype(np.float64),
         means=means,
         strength=np.full(len(members), POOL_STRENGTH),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +16,9 @@ from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
+from foretell.training.labels.balance import Balance, BalancedFit
 from foretell.training.labels.candidates import (
+    HINTED,
     MAX_TOKENS,
     Candidate,
     Fit,
@@ -66,7 +69,7 @@ def choose_members(
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
-    found = candidates(
+    found: Iterator[Candidate] = candidates(
         labelled,
         size,
         first=first,
@@ -76,6 +79,9 @@ def choose_members(
         hints=hints,
         max_tokens=_max_tokens(settings.minutes),
     )
+    if tokens.balance is not None:
+        balance = tokens.balance
+        found = (_balanced(each, balance) for each in found)
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
@@ -91,6 +97,18 @@ def choose_members(
     if run.checkpoints.due():
         run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
+
+
+def _balanced(candidate: Candidate, balance: Balance) -> Candidate:
+    """Return a candidate whose texts have class weights, corrected to the true shares of the labels."""
+    if candidate.name.startswith(HINTED):
+        # It learns from the hints alone, which have no class weights.
+        return candidate
+    return dataclasses.replace(
+        candidate,
+        on=lambda rows: BalancedFit(candidate.on(rows), balance),
+        finished=lambda fit, model: balance.corrected_model(candidate.finished(fit.inner, model)),
+    )
 
 
 def _max_tokens(minutes: float) -> int:

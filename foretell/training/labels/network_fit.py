@@ -24,6 +24,7 @@ from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
+from foretell.training.labels.balance import Balance
 from foretell.training.labels.batches import (
     EncodedTexts,
     batches,
@@ -80,6 +81,7 @@ class Fitting:
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
         run: its checkpoints, its time limit, its listener and whether it has to stop.
         also_saved: arrays of earlier steps that every checkpoint contains.
+        balance: the class weights of the texts, for which predictions are corrected; None: there are none.
         standing: its state between two steps.
     """
 
@@ -90,6 +92,7 @@ class Fitting:
     valid: EncodedTexts | None
     run: Run
     also_saved: Arrays = field(default_factory=dict)
+    balance: Balance | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -193,7 +196,8 @@ class Fitting:
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
-        return self._predictor(texts, self.settings.batch_size)
+        found = self._predictor(texts, self.settings.batch_size)
+        return found if self.balance is None else self.balance.corrected(found)
 
     def _measure(self) -> bool:
         """Measure on the validation texts; keep the weights and return True if they are the best so far."""

@@ -18,6 +18,7 @@ from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
+from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
@@ -73,11 +74,12 @@ def train_labels(
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)
+    split, settings = _fitting(split, settings, options.listener)
     has_members = _has_members(split, settings)
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
     _check_linear("label_hints", split.hints, settings)
-    _check_teacher(teacher, split)
+    _check_teacher(teacher, split, settings)
     if not has_members:
         # Hints alone are what such a classifier learns from, too.
         hints = None if split.has_only_hints else split.hints
@@ -108,6 +110,7 @@ def train_labels(
             tokenizer=tokens.tokenizer,
             weights=outcome.weights,
             labels=tokens.labels,
+            label_type=split.train.label_type,
             linear=outcome.linear,
             tfidf=outcome.tfidf,
             ensemble=outcome.ensemble,
@@ -119,6 +122,14 @@ def train_labels(
         )
         run.finish(model)
     return model
+
+
+def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple[Split, LabelsSettings]:
+    """Return a split and settings that fit the number of labels, and state the memory that they need."""
+    split, settings, left_out = without_linear(split, settings)
+    for note in filter(None, (left_out, memory_note(split, settings))):
+        listener(Note(text=note))
+    return split, settings
 
 
 def _has_members(split: Split, settings: LabelsSettings) -> bool:
@@ -148,7 +159,14 @@ def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
         )
 
 
-def _check_teacher(teacher: Encoder | None, split: Split) -> None:
+def _check_teacher(teacher: Encoder | None, split: Split, settings: LabelsSettings) -> None:
+    if teacher is not None and settings.balance:
+        raise SettingsError(
+            expected="a teacher without class weights: what it answers has the true shares of the labels",
+            found="balance",
+            where="teacher",
+            fix="leave out one of the two",
+        )
     if teacher is not None and not split.unlabelled:
         raise SettingsError(
             expected="unlabelled texts, which the teacher labels",
