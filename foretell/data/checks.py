@@ -40,11 +40,11 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
     if len(names) < 2:
         raise DataError(
             expected="two labels or more",
-            found=f"only '{names[0]}', {len(examples):,} times",
+            found=f"only '{names[0]}', {len(examples):,} times" if names else "none",
             where=examples.name,
             fix="add texts with another label" + (f", or {choose}" if choose else ""),
         )
-    if len(names) == len(examples) and len(names) > 2:
+    if len(names) == len(examples) and len(names) > 2 and examples.sets is None:
         raise DataError(
             expected="labels that several texts share",
             found=f"{len(names):,} different labels for {len(examples):,} texts",
@@ -62,7 +62,8 @@ def data_notes(examples: Examples, *, single: int) -> list[str]:
         examples: the texts with their labels.
         single: the number of texts for which `is_single` is true.
     """
-    return [*_similar_label_notes(examples.labels), *_single_tokens(single, len(examples))]
+    labels = examples.labels if examples.sets is None else examples.sets.names
+    return [*_similar_label_notes(labels), *_single_tokens(single, len(examples))]
 
 
 def is_single(text: str, tokens: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
@@ -18,6 +18,9 @@ from foretell.data.records import Record
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.label_types import LabelType, common_type, ordered
+
+if TYPE_CHECKING:
+    from foretell.data.label_sets import LabelSets
 
 __all__ = ["Examples", "Part", "Record", "iter_records", "read_examples"]
 
@@ -37,6 +40,8 @@ class Examples:
         dropped: the number of records that were dropped, by reason.
         weights: how much each text counts in training; None: 1 each.
         label_type: the type of the values that the labels stand for.
+        sets: the labels of each text, where a text may have several; `labels` then has them joined. None:
+            each text has one label.
     """
 
     texts: list[str]
@@ -46,6 +51,7 @@ class Examples:
     dropped: dict[str, int] = field(default_factory=dict)
     weights: list[float] | None = None
     label_type: LabelType = "text"
+    sets: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -59,7 +65,7 @@ class Examples:
     @property
     def label_names(self) -> list[str]:
         """The distinct labels, sorted as their type is."""
-        return ordered(self.labels, self.label_type)
+        return self.sets.names if self.sets is not None else ordered(self.labels, self.label_type)
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
@@ -70,6 +76,7 @@ class Examples:
             name=name or self.name,
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
             label_type=self.label_type,
+            sets=None if self.sets is None else self.sets.select(chosen),
         )
 
 
@@ -83,6 +90,7 @@ def iter_records(
     part: Part | None = None,
     notes: list[str] | None = None,
     arguments: Arguments = PYTHON,
+    several_labels: bool = False,
 ) -> Iterator[Record]:
     """Read records one by one, in constant memory, in the order of the source.
 
@@ -97,6 +105,7 @@ def iter_records(
         part: which part of a named set, of a DatasetDict, or of a folder that holds `train` and `test`.
         notes: a list to which notes are added.
         arguments: how the caller's interface spells its arguments, for errors.
+        several_labels: whether a text may have several labels, so that a list of them is no error.
 
     Raises:
         DataError: the source cannot be read, or its columns are not clear.
@@ -104,7 +113,10 @@ def iter_records(
         MissingExtraError: the format needs a package that is not installed.
     """
     notes = [] if notes is None else notes
-    options = ReadOptions(text=text, label=label, need_label=need_label, part=part, arguments=arguments)
+    options = ReadOptions(
+        text=text, label=label, need_label=need_label, part=part, arguments=arguments,
+        several_labels=several_labels,
+    )  # fmt: skip
     if not isinstance(source, (str, Path)):
         return _python_records(source, options, notes)
     if str(source) in named.NAMED_EXAMPLES and format is None:
@@ -127,6 +139,7 @@ def read_examples(
     part: Part = "train",
     format: str | None = None,
     arguments: Arguments = PYTHON,
+    multi_label: str = "",
 ) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
@@ -134,6 +147,7 @@ def read_examples(
         source: as for `iter_records`, or `Examples`, which are returned unchanged.
         text, label, format, arguments: as for `iter_records`.
         part: of a source with several parts: "train", "valid" or "test".
+        multi_label: what separates the labels of a text; "": each text has one label.
 
     Raises:
         DataError: as for `iter_records`, or no labels at all.
@@ -143,9 +157,9 @@ def read_examples(
     notes: list[str] = []
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
-        arguments=arguments,
+        arguments=arguments, several_labels=bool(multi_label),
     )  # fmt: skip
-    return gather(records, name_of(source), notes)
+    return gather(records, name_of(source), notes, separator=multi_label)
 
 
 def gather(
@@ -153,6 +167,7 @@ def gather(
     name: str,
     notes: list[str],
     kept: Callable[[int, Record], object] | None = None,
+    separator: str = "",
 ) -> Examples:
     """Return the examples of records; drop records without a text or a label, with a note.
 
@@ -161,7 +176,12 @@ def gather(
         name: of the source.
         notes: those that the reader of the records adds to.
         kept: is called with the number (from 1) and the record of each example.
+        separator: of the labels of a text; "": each text has one label.
     """
+    if separator:
+        from foretell.data.label_sets import gather_sets
+
+        return gather_sets(records, name, notes, separator, kept)
     texts: list[str] = []
     labels: list[str] = []
     dropped: Counter[str] = Counter()

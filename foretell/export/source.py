@@ -18,6 +18,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
 from foretell.hub.download import local_path
 from foretell.label_types import json_value, values_of_names
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -44,6 +45,7 @@ class Description(TypedDict):
     job: str
     preset: str
     labels: list[Any] | None
+    thresholds: list[float] | None
     length: int | None
     states: dict[str, int] | None
     window: int | None
@@ -66,6 +68,7 @@ class Source:
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
         labels: the labels as text, in the order of the answers; [] for words.
         classes: the values that the labels stand for, in the same order.
+        thresholds: where texts may have several labels, the probability from which a text gets each; or None.
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
@@ -81,6 +84,8 @@ class Source:
         self.model: Model = replace(model, kneser_ney=None, interpolation=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
+        ensemble = model.ensemble
+        self.thresholds = list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
         self.classes = values_of_names(self.labels, model.label_type)
         self.states: dict[str, int] = {}
         self.window = self.length = 0
@@ -120,6 +125,13 @@ class Source:
         scores: Float32s = np.sum(by_model, axis=0, dtype=np.float32)
         return scores
 
+    def decide(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which labels a text gets, [text, label]: the most probable, or those at their thresholds."""
+        if self.thresholds is None:
+            best: NDArray[np.bool_] = rows.argmax(axis=1)[:, None] == np.arange(rows.shape[1])
+            return best
+        return rows >= np.array(self.thresholds, np.float32)
+
     def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
         """Return `answers` of the classifier without its linear models of TF-IDF values."""
         runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=()))
@@ -141,6 +153,7 @@ class Source:
             "job": self.model.job,
             "preset": self.model.preset,
             "labels": [json_value(label) for label in self.classes] or None,
+            "thresholds": self.thresholds,
             "length": self.length or None,
             "states": self.states or None,
             "window": self.window or None,

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Float64s, LogProbabilities, Probabilities
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble, logit
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.explained import Explained, Word
@@ -68,7 +69,7 @@ class ExplainedModel:
     network: Callable[[list[int], list[int], list[int]], Probabilities]
     length: int
     linear: LinearModel | None
-    ensemble: Ensemble
+    ensemble: Ensemble | LabelwiseEnsemble
     tfidf: tuple[TfidfModel, ...] = ()
 
     def linear_scores(self, text: str, spans: Sequence[Span]) -> LinearScores | None:
@@ -82,14 +83,17 @@ class ExplainedModel:
         return scores
 
 
-def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0) -> Explanation:
-    """Explain the label of a text.
+def explain(
+    text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0, label: int | None = None
+) -> Explanation:
+    """Explain a label of a text.
 
     Args:
         text: the text.
         spans: (id, start, end) of each of its tokens.
         model: the classifier.
         first: how many of the first ids are no words of the text.
+        label: the place of the label; None: the most probable one.
     """
     ids = [id for id, _, _ in spans]
     n_words = len(ids) - first
@@ -97,8 +101,9 @@ def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: i
     ends = [*range(stride, n_words, stride), n_words] if n_words else []
     linear = model.linear_scores(text, spans)
     rows = _probabilities(ids, [end + first for end in ends], first, model, linear)
-    label = int(rows[0].argmax())
-    odds = _log_odds(rows, label)
+    label = int(rows[0].argmax()) if label is None else label
+    is_labelwise = isinstance(model.ensemble, LabelwiseEnsemble)
+    odds = logit(rows[:, label]) if is_labelwise else _log_odds(rows, label)
     contributions, bias = _contributions(label, model, linear)
     words = [
         Word(
@@ -133,7 +138,7 @@ def _probabilities(
         # The score of the whole text, summed in the order of the answer, so that both agree to the last
         # digit.
         upto[-1:] = linear.whole
-        of_linear = linear_log_probabilities(np.vstack([linear.whole, linear.without[first:], upto]))
+        of_linear = model.ensemble.of_scores(np.vstack([linear.whole, linear.without[first:], upto]))
     return model.ensemble(network, of_linear)
 
 
@@ -167,6 +172,9 @@ def _contributions(
         return None, None
     bias = sum((each.bias.astype(np.float64) for each in model.tfidf), model.linear.bias.astype(np.float64))
     scores = np.vstack([bias, linear.contributions])
+    if isinstance(model.ensemble, LabelwiseEnsemble):
+        toward = model.ensemble.linear[label] * scores[:, label] + 0.0
+        return toward[1:], float(toward[0])
     if scores.shape[1] == 1:
         toward = scores[:, 0] if label == 1 else -scores[:, 0]
     else:

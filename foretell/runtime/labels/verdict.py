@@ -14,6 +14,8 @@ UNKNOWN_WORDS = "mostly unknown words"
 LONG = "far longer than any seen in training"
 SHORT = "far shorter than any seen in training"
 UNEVALUATED = "unevaluated"
+NONE_APPLIES = "no label reaches its threshold"
+"""The reason of a verdict without labels, where texts may have several."""
 
 # A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
 _FAR = 2
@@ -35,6 +37,9 @@ class Verdict:
             "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
             (more than twice as long) or "far shorter ..." (less than half as long). "unevaluated": the model
             learned from label hints alone, so nobody knows how often it is right.
+        labels: where texts may have several labels, those whose probability is at least their threshold, in
+            the order of `classes_`. `label` has them joined by the separator, `probability` is the highest of
+            all. None: each text has one label.
     """
 
     label: Any
@@ -42,6 +47,7 @@ class Verdict:
     probabilities: dict[Any, float]
     reason: str = ""
     flags: tuple[str, ...] = ()
+    labels: tuple[Any, ...] | None = None
 
     def plain(self) -> Verdict:
         """Return this verdict as JSON can hold it: labels that are dates as text, and text as keys."""
@@ -51,6 +57,7 @@ class Verdict:
             self,
             label=json_value(self.label),
             probabilities={str(label): value for label, value in self.probabilities.items()},
+            labels=None if self.labels is None else tuple(map(json_value, self.labels)),
         )
 
     def _repr_html_(self) -> str:

@@ -89,7 +89,11 @@ export class LabelsView {
     this.#showExplanation(null);
   }
 
-  #showExplanation(explanation) {
+  #showExplanation(answer) {
+    const isOfOne = answer && "explained" in answer;
+    const explanation = isOfOne
+      ? { ...answer, label: answer.explained, probability: answer.explained_probability }
+      : answer;
     this.explanation = explanation;
     const words = explanation?.words ?? [];
     this.key.hidden = !words.length;

@@ -6,9 +6,11 @@ const MAX_LABELS = 8;
 const MAX_WORDS = 8;
 // Log-odds. Words with a smaller effect are not listed.
 const MIN_EFFECT = 0.05;
+const NO_LABEL = "no label";
 
 // A label and its probability in one line.
-export function summary({ label, probability }) {
+export function summary({ label, labels, probability }) {
+  if (labels) return labels.length ? labels.map(visible).join(", ") : NO_LABEL;
   return `${visible(label)}, ${percent(probability)}`;
 }
 
@@ -17,11 +19,12 @@ export function showPrediction(card, answer) {
   showResult(card, answer !== null);
   if (!answer) return;
   const [label, probability] = card.querySelectorAll(".answer > *");
-  label.textContent = visible(answer.label);
-  probability.textContent = percent(answer.probability);
+  label.textContent = answer.labels ? summary(answer) : visible(answer.label);
+  probability.textContent = answer.labels ? "" : percent(answer.probability);
   const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
   const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
-    make("li", {}, isolated(name), bar(p), make("span", { class: "number" }, percent(p))));
+    make("li", {}, answer.labels?.includes(name) ? make("b", {}, isolated(name)) : isolated(name), bar(p),
+      make("span", { class: "number" }, percent(p))));
   const hidden = ranked.length - MAX_LABELS;
   if (hidden > 0) rows.push(make("li", { class: "soft" }, `and ${count(hidden, "more label")}`));
   card.querySelector(".bars").replaceChildren(...rows);

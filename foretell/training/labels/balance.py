@@ -52,6 +52,13 @@ class Balance:
         balanced[occurs] = mass.sum() / (occurs.sum() * mass[occurs])
         return cls(balanced)
 
+    @property
+    def direction(self) -> Float64s:
+        """What undoes the correction where it is added to log-probabilities, [label]; its mean is 0."""
+        logs = np.log(self.weights)
+        centred: Float64s = logs - logs.mean()
+        return centred
+
     def of_texts(self, targets: npt.NDArray[np.integer], weights: Weights | None) -> Weights:
         """Return how much each text of a label counts, [text]."""
         balanced: Weights = self.weights[targets]

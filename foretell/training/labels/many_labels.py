@@ -29,7 +29,7 @@ def without_linear(split: Split, settings: LabelsSettings) -> tuple[Split, Label
 
     The note is "" where nothing changed. Unlabelled texts are left out too: a linear model would label them.
     """
-    n_labels = len(set(split.train.labels))
+    n_labels = len(split.train.label_names)
     if not settings.linear or len(split.train) * n_labels <= MAX_CELLS:
         return split, settings, ""
     unlabelled = " and no texts without labels" if split.unlabelled else ""
@@ -48,7 +48,7 @@ def memory_needed(split: Split, settings: LabelsSettings) -> int:
         split: the texts.
         settings: the configuration, after `without_linear`.
     """
-    n_labels = len(set(split.train.labels))
+    n_labels = len(split.train.label_names)
     n_valid = 0 if split.valid is None else len(split.valid)
     shapes = weight_shapes(settings, settings.vocabulary, n_labels)
     cells = (len(split.train) + n_valid) * n_labels if settings.linear else 0
@@ -63,7 +63,7 @@ def memory_needed(split: Split, settings: LabelsSettings) -> int:
 
 def memory_note(split: Split, settings: LabelsSettings) -> str:
     """Return what is stated before a training with many labels; "" where labels take little memory."""
-    n_labels = len(set(split.train.labels))
+    n_labels = len(split.train.label_names)
     if len(split.train) * n_labels * 8 < STATED_FROM:
         return ""
     needed = memory_needed(split, settings)

@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
 from foretell.training.labels.balance import Balance, BalancedFit
 from foretell.training.labels.candidates import (
@@ -27,7 +26,6 @@ from foretell.training.labels.candidates import (
     Rows,
     candidates,
 )
-from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import Chosen
@@ -144,10 +142,8 @@ def choose(candidate: Candidate, labelled: LabelledTexts, folds: Folds, check: C
         if place not in tried:
             near = min(tried, key=lambda other: abs(other - place), default=None)
             starts: Sequence[Any] = [None] * len(fits) if near is None else tried[near][2]
-            strength, shape = candidate.strengths[place], labelled.soft.shape
-            logs, models = _out_of_fold(fits, folds, strength, starts, shape, check)
-            losses = -np.maximum(logs[held], MIN_LOG_PROBABILITY)[np.arange(len(targets)), targets]
-            tried[place] = float(losses.mean()), logs, models
+            logs, models = _out_of_fold(fits, folds, candidate.strengths[place], starts, labelled, check)
+            tried[place] = labelled.outputs.loss(targets, logs[held]), logs, models
         return tried[place][0]
 
     best = candidate.first
@@ -166,15 +162,15 @@ def _out_of_fold(
     folds: Folds,
     strength: float,
     starts: Sequence[Any],
-    shape: tuple[int, ...],
+    labelled: LabelledTexts,
     check: Check,
 ) -> tuple[LogProbabilities, list[Any]]:
-    """Return the log-probabilities [text, label] of held-out texts, and the model of each fold."""
-    logs = np.zeros(shape)
+    """Return what the models say of held-out texts, [text, label], and the model of each fold."""
+    logs = np.zeros(labelled.soft.shape)
 
     def work(fit: Fit, held: Rows, start: Any) -> Any:
         model = fit.fit(strength, start, check)
-        logs[held] = linear_log_probabilities(fit.scores(model, held))
+        logs[held] = labelled.outputs.of_scores(fit.scores(model, held))
         return model
 
     # Two folds at a time, each on one thread: threads of a matrix product would wait for each other.

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
+from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
@@ -31,6 +32,7 @@ from foretell.training.labels.batches import (
     epoch_order,
     make_predictor,
 )
+from foretell.training.labels.known_labels import known_accuracy, known_loss
 from foretell.training.labels.plan import Plan, Standing
 from foretell.training.labels.window_means import Window
 from foretell.training.run import Run
@@ -51,8 +53,12 @@ def compile_network(
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.traits.follows_article else 1.0
     several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    loss: Any = "binary_crossentropy" if n_labels == 2 else several
     accuracy: Any = "accuracy"
-    if soft and n_labels == 2:
+    if settings.is_multi_label:
+        loss = known_loss
+        accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
+    elif soft and n_labels == 2:
         accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
     rate = settings.learning_rate
     if settings.optimizer == "adam":
@@ -61,7 +67,7 @@ def compile_network(
         optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
     model.compile(
         optimizer=optimizer,
-        loss="binary_crossentropy" if n_labels == 2 else several,
+        loss=loss,
         metrics=[accuracy],
     )
     model.optimizer.build(model.trainable_variables)
@@ -205,19 +211,31 @@ class Fitting:
         if self.valid is None:
             return False
         probabilities = self.predict(self.valid)
-        here.valid_loss = mean_loss(self.valid.targets, probabilities)
-        here.valid_accuracy = mean_accuracy(self.valid.targets, probabilities)
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
         # to an epoch that knew nothing yet.
-        found = (here.valid_accuracy, -here.valid_loss)
+        chosen_by = self._figures(self.valid.targets, probabilities)
+        found = (chosen_by, -(here.valid_loss or 0.0))
         best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
         # A loss of NaN is never the best, whatever accuracy its guesses had.
-        if math.isnan(here.valid_loss) or found <= best:
+        if math.isnan(here.valid_loss or 0.0) or found <= best:
             return False
-        here.best_loss, here.best_accuracy = here.valid_loss, here.valid_accuracy
+        here.best_loss, here.best_accuracy = here.valid_loss, chosen_by
         here.best_epoch = here.epoch
         self._best = [variable.numpy() for variable in self.model.trainable_variables]
         return True
+
+    def _figures(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
+        """Set loss and accuracy on the validation texts; return what the best epoch is chosen by."""
+        here = self.standing
+        if self.settings.is_multi_label:
+            decided = probabilities >= DEFAULT_THRESHOLD
+            here.valid_loss = mean_log_loss(targets, probabilities, 1e-7)
+            here.valid_accuracy = label_accuracy(targets, decided)
+            # Most labels apply to few texts, so that accuracy hardly changes.
+            return micro_f1(targets, decided)
+        here.valid_loss = mean_loss(targets, probabilities)
+        here.valid_accuracy = mean_accuracy(targets, probabilities)
+        return here.valid_accuracy
 
     def save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from foretell.artifacts.weights import Weights
 from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 
@@ -26,5 +27,5 @@ class Outcome:
     weights: Weights
     linear: LinearModel | None
     tfidf: tuple[TfidfModel, ...] = ()
-    ensemble: Ensemble
+    ensemble: Ensemble | LabelwiseEnsemble
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,12 +64,13 @@ class LabelledTokens:
 
     Attributes:
         texts: the texts.
-        targets: int32 [text], the place of each label among the sorted labels.
+        targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
+            float32 [text, label], 1, 0, or NaN where a label is unknown.
         weights: float64 [text], how much each text counts; None: 1 each.
     """
 
     texts: TokenizedTexts
-    targets: Targets
+    targets: npt.NDArray[Any]
     weights: Weights | None = None
 
 
@@ -146,7 +147,7 @@ def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
         hints = LabelledTokens(texts=texts.part(n, len(texts)), targets=targets_of(given.labels, labels))
     train = LabelledTokens(
         texts=all_texts.part(0, len(split.train)),
-        targets=targets_of(split.train.labels, labels),
+        targets=_targets(split.train, labels),
         weights=_weights(split.train),
     )
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
@@ -197,8 +198,11 @@ def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[s
         lengths += map(len, chunk)
         parts.append(np.array([token for ids in chunk for token in ids], np.int32))
     texts = TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
-    targets = targets_of(examples.labels, labels)
-    return LabelledTokens(texts=texts, targets=targets, weights=_weights(examples))
+    return LabelledTokens(texts=texts, targets=_targets(examples, labels), weights=_weights(examples))
+
+
+def _targets(examples: Examples, labels: Sequence[str]) -> npt.NDArray[Any]:
+    return targets_of(examples.labels, labels) if examples.sets is None else examples.sets.aligned(labels)
 
 
 def _weights(examples: Examples) -> Weights | None:

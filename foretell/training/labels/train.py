@@ -19,6 +19,7 @@ from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
 from foretell.training.labels.many_labels import memory_note, without_linear
+from foretell.training.labels.multi_label import decide_multi_label
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
@@ -76,11 +77,13 @@ def train_labels(
     _check_unlabelled(split, settings)
     split, settings = _fitting(split, settings, options.listener)
     has_members = _has_members(split, settings)
+    if settings.is_multi_label:
+        _check_multi_label({"vectors": vectors, "teacher": teacher, "label_hints": split.hints})
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
     _check_linear("label_hints", split.hints, settings)
     _check_teacher(teacher, split, settings)
-    if not has_members:
+    if not has_members and not settings.is_multi_label:
         # Hints alone are what such a classifier learns from, too.
         hints = None if split.has_only_hints else split.hints
         unused = {"word vectors": vectors, "a teacher": teacher, "label hints": hints}
@@ -99,7 +102,9 @@ def train_labels(
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
-        if has_members:
+        if settings.is_multi_label:
+            outcome = decide_multi_label(tokens, split, settings, run, start)
+        elif has_members:
             outcome = decide_on_folds(tokens, split, settings, run, start, teacher)
         else:
             outcome = decide_on_validation(tokens, split, settings, run, start)
@@ -147,6 +152,17 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
             where="unlabelled",
             fix="choose --preset base, or set --linear",
         )
+
+
+def _check_multi_label(given: dict[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise SettingsError(
+                expected=f"no {name} where texts may have several labels",
+                found=name,
+                where="multi-label",
+                fix=f"leave out {name}",
+            )
 
 
 def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
@@ -207,6 +223,8 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
             yield from part.texts
             yield from part.labels
             yield from map(repr, part.weights or ())
+            if part.sets is not None:
+                yield from (*part.sets.names, hashlib.sha256(part.sets.values.tobytes()).hexdigest())
     yield from split.unlabelled
     if split.hints is not None and not split.has_only_hints:
         yield f"{len(split.hints)} hints"
