@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from foretell.cli.output import Format, Writer, aligned, listed
+from foretell.cli.output import Format, Writer, aligned, listed, on_one_line
 from foretell.data.checks import MAJORITY_SHARE
 from foretell.readable import percent
 
@@ -81,7 +81,8 @@ def _majority(labels: dict[str, dict[str, float]]) -> list[str]:
         return []
     share = percent(support[largest] / total)
     return [
-        f"{share} of the texts have the label '{largest}': an accuracy of {share} needs no model.\n"
+        f"{share} of the texts have the label '{on_one_line(largest)}': an accuracy of {share} needs no "
+        "model.\n"
         "Compare the macro figures and the figures of each label."
     ]
 

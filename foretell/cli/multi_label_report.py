@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from foretell.cli.labels_report import interval_text
-from foretell.cli.output import Format, Writer, aligned, listed
+from foretell.cli.output import Format, Writer, aligned, listed, on_one_line
 from foretell.readable import percent
 
 Report = dict[str, Any]
@@ -49,7 +49,10 @@ def multi_label_text(report: Report) -> str:
         head.append((name, shown(report[key]) + (f"  ({interval_text(ends, shown)})" if ends else "")))
     blocks = [listed(head)]
     if report["unknown_labels"]:
-        blocks.append(f"The model lacks these labels of the data: {', '.join(report['unknown_labels'])}.")
+        blocks.append(
+            "The model lacks these labels of the data: "
+            f"{', '.join(map(on_one_line, report['unknown_labels']))}."
+        )
     if "slices" in report:
         slices = report["slices"]
         rows = [
