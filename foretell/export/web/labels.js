@@ -11,7 +11,8 @@ export class Labels {
   async classify(text) {
     const probabilities = await this.probabilities(text);
     const best = probabilities.indexOf(Math.max(...probabilities));
-    const several = this.thresholds && this.labels.filter((_, i) => probabilities[i] >= Math.fround(this.thresholds[i]));
+    const applies = (_, i) => probabilities[i] >= Math.fround(this.thresholds[i]);
+    const several = this.thresholds && this.labels.filter(applies);
     return {
       ...(several ? { labels: several } : {}),
       label: this.labels[best],

@@ -14,8 +14,9 @@ export function summary({ label, labels, probability }) {
   return `${visible(label)}, ${percent(probability)}`;
 }
 
-// Shows the label of a text and the probabilities of all labels; null shows the invitation to type.
-export function showPrediction(card, answer) {
+// Shows the label of a text and the probabilities of all labels; null shows the invitation to type. Where a text may
+// have several labels, each is a button: `onChoose(label)` is called to explain it.
+export function showPrediction(card, answer, onChoose) {
   showResult(card, answer !== null);
   if (!answer) return;
   const [label, probability] = card.querySelectorAll(".answer > *");
@@ -23,7 +24,7 @@ export function showPrediction(card, answer) {
   probability.textContent = answer.labels ? "" : percent(answer.probability);
   const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
   const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
-    make("li", {}, answer.labels?.includes(name) ? make("b", {}, isolated(name)) : isolated(name), bar(p),
+    make("li", {}, nameElement(name, answer.labels, onChoose), bar(p),
       make("span", { class: "number" }, percent(p))));
   const hidden = ranked.length - MAX_LABELS;
   if (hidden > 0) rows.push(make("li", { class: "soft" }, `and ${count(hidden, "more label")}`));
@@ -31,6 +32,16 @@ export function showPrediction(card, answer) {
   const notice = card.querySelector(".notice");
   notice.hidden = !answer.flags.length;
   notice.textContent = `This text is unusual: ${answer.flags.join("; ")}. Its probability is less reliable.`;
+}
+
+function nameElement(name, labels, onChoose) {
+  if (!labels) return isolated(name);
+  const applies = labels.includes(name);
+  const shown = applies ? make("b", {}, isolated(name)) : isolated(name);
+  const button = make("button", { type: "button", class: "name" }, shown,
+    make("span", { class: "visually-hidden" }, applies ? " applies: explain it" : " does not apply: explain it"));
+  button.addEventListener("click", () => onChoose(name));
+  return button;
 }
 
 // Shows the words with the largest effects; null, or a text without words, shows the invitation.

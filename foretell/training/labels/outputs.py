@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from foretell.arrays import Float64s, Floats, Logits
 from foretell.metrics import log_loss, mean_accuracy
-from foretell.metrics.multi_label import label_accuracy, mean_log_loss
+from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.labelwise import sigmoid
 from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY, fit_pool
@@ -86,9 +86,9 @@ class SeveralLabels:
         return logs
 
     def figures(self, targets: Targets, logs: Logits) -> dict[str, float]:
-        """Return the share of right decisions at 0.5, and log loss."""
+        """Return the share of right decisions at 0.5, and the log loss of a decision."""
         probabilities = sigmoid(logs)
         return {
-            "accuracy": label_accuracy(targets, probabilities >= 0.5),
+            "label_accuracy": label_accuracy(targets, probabilities >= DEFAULT_THRESHOLD),
             "log_loss": mean_log_loss(targets, probabilities),
         }

@@ -70,7 +70,10 @@ def test_the_page_shows_the_labels_that_apply(browser: Browser, it: Running) -> 
         # The most probable one first; those that apply are bold.
         expect(answer.locator(".bars li b")).to_have_count(2)
         expect(answer.locator(".bars li").nth(2)).to_contain_text("billing")
-        expect(page.locator("#view-labels .word-effects caption").first).to_contain_text("The probability of")
+        # A label is explained when it is chosen, by the keyboard too.
+        answer.get_by_role("button", name="billing").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#view-labels .word-effects")).to_contain_text("billing")
         # Each label has a threshold of its own.
         page.locator("#view-labels .file [type=file]").set_input_files(
             {"name": "a.csv", "mimeType": "text/csv", "buffer": b"text\ngood way\nbad mind\n"}

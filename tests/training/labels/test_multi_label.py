@@ -18,9 +18,10 @@ from scipy import sparse
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import foretell
-from foretell.errors import DataError, SettingsError, UsageError
+from foretell.errors import DataError, RunError, SettingsError, UsageError
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.events import EpochDone
 from foretell.training.labels import fold_networks
 
 TINY: dict[str, Any] = {
@@ -271,8 +272,31 @@ def test_networks_alone_and_one_linear_model(tmp_path: Path, changes: dict[str, 
     assert model.explain(texts[0]).words
 
 
-def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier) -> None:
+@pytest.mark.soak
+def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path) -> None:
+    texts, labels = tickets(80)
+    classifier = foretell.TextClassifier(**TINY, folds=2)
+    whole = classifier.fit(texts, labels, out=tmp_path / "whole").predict_proba(texts)
+
+    def stop(event: object) -> None:
+        if isinstance(event, EpochDone):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(texts, labels, out=tmp_path / "m", listener=stop)
+    resumed = classifier.fit(texts, labels, out=tmp_path / "m", resume=True)
+    np.testing.assert_array_equal(resumed.predict_proba(texts), whole)
+    other = [[], *labels[1:]] if labels[0] else [["bug"], *labels[1:]]
+    with pytest.raises(RunError):
+        foretell.TextClassifier(**TINY, folds=2).fit(texts, other, out=tmp_path / "whole", resume=True)
+
+
+def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier, tmp_path: Path) -> None:
     texts, labels = tickets(30)
+    with pytest.raises(UsageError, match="for tune"):
+        foretell.tune(texts, labels, out=tmp_path / "study", minutes=1)
+    with pytest.raises(UsageError, match="for tune"):
+        foretell.tune(texts, ["bug", "ux"] * 15, out=tmp_path / "study", minutes=1, multi_label=";")
     for more in ({"vectors": "glove"}, {"label_hints": {"bug": "crash", "ux": "font"}}):
         with pytest.raises(SettingsError, match="several labels"):
             foretell.TextClassifier(**TINY).fit(texts, labels, **more)
