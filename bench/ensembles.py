@@ -61,12 +61,13 @@ def measure(files: Files, out: Path, *options: str) -> Measured:
     from foretell.artifacts.directory import open_verified
     from foretell.data.examples import read_examples
     from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+    from foretell.ngrams.labelwise import LabelwiseEnsemble
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     done = foretell("train", "labels", *files.options, *options, "--out", out, "--restart")
     opened, examples = open_verified(out), read_examples(str(files.test))
 
-    def accuracy(ensemble: Ensemble) -> float:
+    def accuracy(ensemble: Ensemble | LabelwiseEnsemble) -> float:
         runtime = LabelsRuntime(dataclasses.replace(opened, ensemble=ensemble))
         predicted = np.array(runtime.labels)[runtime.predict_proba(examples.texts).argmax(axis=1)]
         return float(np.mean(predicted == np.array(examples.labels)))

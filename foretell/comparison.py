@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from foretell.arrays import Array, Integers
+from foretell.config import check_one_label
 from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import label_figures
@@ -131,7 +132,10 @@ def answering(model: Any, name: str) -> Answering:
     if isinstance(model, str | Path):
         model, name = LabelsRuntime.open(model), str(model)
     if isinstance(model, LabelsRuntime):
+        check_one_label(model.model.settings, "compare")
         return Answering(name, list(model.labels), model)
+    if getattr(getattr(model, "_runtime", None), "separator", ""):
+        check_one_label(model._runtime.model.settings, "compare")
     if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
         raise UsageError(
             expected="a model directory for labels, or a fitted classifier with predict_proba",

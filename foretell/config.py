@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from foretell import aliases
-from foretell.errors import SettingsError
+from foretell.errors import SettingsError, UsageError
 
 OPEN = ("subword", "char")
 """Tokens with an open vocabulary."""
@@ -347,10 +347,24 @@ class LabelsSettings(Settings):
         1, "time", "Train for at least N steps; small data sets are repeated for more epochs.", low=1
     )
     max_steps: int = setting(0, "time", "Train for at most N steps, in whole epochs (0: no limit).", low=0)
+    balance: bool = setting(
+        False, "learning",
+        "Use class weights: every label counts the same in training, however few texts it has. Probabilities are "
+        "corrected to the true shares of the labels, so a rare label still needs evidence to be predicted.",
+        common=True,
+    )  # fmt: skip
+
+    multi_label: str = setting(
+        "", "text",
+        'Let a text have several labels, or none. In a cell this separator divides them, for example ";"; in JSON, '
+        "Parquet and Hugging Face data sets they may be a list. See docs/multi-label.md.",
+        common=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_rate({"adam": 0.003, "sgd": 0.5})
+        self._check_multi_label()
         if self.folds == 1:
             raise SettingsError(expected="0, or 2 folds or more", found="1", where="folds")
 
@@ -358,6 +372,28 @@ class LabelsSettings(Settings):
     def traits(self) -> NetworkTraits:
         """The traits of `network`."""
         return _LABELS_NETWORKS[self.network]
+
+    def _check_multi_label(self) -> None:
+        separator = self.multi_label
+        if separator and (not separator.strip() or len(separator) > 10 or any(map(str.isalnum, separator))):
+            raise SettingsError(
+                expected="a separator without letters and digits, and not of white space alone",
+                found=repr(separator)[:40],
+                where="multi-label",
+                fix="separate the labels in a cell by ; or |",
+            )
+        if separator and self.balance:
+            raise SettingsError(
+                expected="no class weights where texts have several labels: each label has a threshold of its own",
+                found="balance",
+                where="multi-label",
+                fix="leave out balance",
+            )
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text may have several labels."""
+        return bool(self.multi_label)
 
     @property
     def has_members(self) -> bool:
@@ -501,6 +537,24 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
     if changes.get("tokens") == "subword" and "vocabulary" not in changes:
         changes = {**changes, "vocabulary": SUBWORDS}
     return dataclasses.replace(settings, **changes)
+
+
+def check_one_label(settings: Settings, what: str) -> None:
+    """Raise where texts may have several labels, for what needs one label for each text.
+
+    Args:
+        settings: of a model.
+        what: what needs it, for the error: "compare", for example.
+
+    Raises:
+        UsageError: texts may have several labels.
+    """
+    if isinstance(settings, LabelsSettings) and settings.is_multi_label:
+        raise UsageError(
+            expected=f"a model with one label for each text, for {what}",
+            found="one with several (multi-label)",
+            fix="use foretell evaluate",
+        )
 
 
 def job_of(settings: Settings) -> Job:

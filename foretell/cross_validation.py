@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Probabilities
-from foretell.config import LabelsSettings
+from foretell.config import LabelsSettings, check_one_label
 from foretell.data.checks import check_learnable
 from foretell.data.examples import Examples
 from foretell.data.slices import Column
@@ -81,6 +81,7 @@ def cross_validate(
     """
     if n_folds < 2:
         raise SettingsError(expected="2 folds or more", found=str(n_folds), where="folds")
+    check_one_label(settings, "cross-validation")
     check_learnable(examples)
     names = examples.label_names
     folds = make_folds(examples.texts, targets_of(examples.labels, names), n_folds, settings.seed)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
 from foretell.data.estimator_inputs import (
+    SEPARATOR,
     more_texts,
     text_chunks,
     texts_of,
@@ -25,11 +26,13 @@ from foretell.data.estimator_inputs import (
 from foretell.data.examples import read_examples
 from foretell.data.slices import evaluation_data
 from foretell.hub.download import local_path
+from foretell.label_types import classes_of_names
 from foretell.metrics.costs import costs_of
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
 from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
@@ -95,6 +98,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         text_vectors: bool | None = None,
         min_steps: int | None = None,
         max_steps: int | None = None,
+        balance: bool | None = None,
+        multi_label: str | None = None,
         verbose: int = 0,
     ) -> None:
         self.preset = preset
@@ -130,6 +135,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.text_vectors = text_vectors
         self.min_steps = min_steps
         self.max_steps = max_steps
+        self.balance = balance
+        self.multi_label = multi_label
         self.verbose = verbose
 
     def fit(
@@ -160,9 +167,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Args:
             X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
                 folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
-            y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or the
-                number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators; if only one
-                other label occurs, -1 is a label.
+            y: the label of each text, [text]: strings, numbers, booleans or dates. A row with None, NaN or
+                the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators; if only
+                one other label occurs, -1 is a label. Texts may have several labels, or none: give a matrix
+                [text, label] of 0 and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts, or the validation split of a DatasetDict.
@@ -205,10 +213,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
-        data = training_data(X, y, sample_weight, text, label, label_hints)
+        data = training_data(X, y, sample_weight, text, label, label_hints, settings.multi_label)
+        if data.examples.sets is not None and not settings.multi_label:
+            settings = with_changes(settings, {"multi_label": SEPARATOR})
+        names = None if data.examples.sets is None else data.examples.sets.names
         split = make_split(
             data.examples,
-            valid=validation_data(valid, X, y, text, label),
+            valid=validation_data(valid, X, y, text, label, settings.multi_label, names),
             fraction=settings.fraction_for(len(data.examples)),
             seed=settings.seed,
             unlabelled=[*data.unlabelled, *more_texts(unlabelled, text)],
@@ -245,11 +256,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Any:  # noqa: N803
         """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
 
+        Where texts may have several labels: a matrix int64 [text, label] of 0 and 1, columns as in
+        `classes_`, as scikit-learn's multilabel estimators return it; for an iterator, its rows.
+
         Raises:
             NotFittedError: `fit` was not called.
             DataError: something in `X` is not a text.
         """
         check_is_fitted(self, "classes_")
+        if self._runtime.separator:
+            if isinstance(X, Iterator):
+                return (row for rows in text_chunks(X) for row in self._indicators(rows))
+            return self._indicators(texts_of(X))
         if isinstance(X, Iterator):
             return (label for rows in text_chunks(X) for label in self._labels_of(rows).tolist())
         labels = self._labels_of(texts_of(X))
@@ -294,12 +312,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return verdicts if lazy else list(verdicts)
 
     @overload
-    def explain(self, X: str) -> Explanation: ...  # noqa: N803
+    def explain(self, X: str, *, label: Any = None) -> Explanation: ...  # noqa: N803
     @overload
-    def explain(self, X: list[str]) -> list[Explanation]: ...  # noqa: N803
+    def explain(self, X: list[str], *, label: Any = None) -> list[Explanation]: ...  # noqa: N803
     @overload
-    def explain(self, X: Any) -> Any: ...  # noqa: N803
-    def explain(self, X: Any) -> Any:  # noqa: N803
+    def explain(self, X: Any, *, label: Any = None) -> Any: ...  # noqa: N803
+    def explain(self, X: Any, *, label: Any = None) -> Any:  # noqa: N803
         """Tell what each word of a text did to its label: an `Explanation`.
 
         It has the label, its probability, the effect of each word (how the label's log-odds change when that
@@ -312,17 +330,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: a text; or texts, [text]: a list for a list, an iterator for an iterator.
+            label: the label to explain, one of `classes_`; None: the most probable one of each text.
 
         Raises:
             NotFittedError: `fit` was not called.
             DataError: something in `X` is not a text.
+            UsageError: the model has no such label.
         """
         check_is_fitted(self, "classes_")
         if isinstance(X, str):
-            return self._explanation(X)
+            return self._explanation(X, label)
         if isinstance(X, Iterator):
-            return (self._explanation(text) for rows in text_chunks(X) for text in rows)
-        return [self._explanation(text) for text in texts_of(X)]
+            return (self._explanation(text, label) for rows in text_chunks(X) for text in rows)
+        return [self._explanation(text, label) for text in texts_of(X)]
 
     def report(self) -> Report:
         """Return the report of the training: figures, curves, calibration and the worst mistakes, as HTML.
@@ -366,6 +386,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             `confusion`, `calibration_error`, `log_loss` (nats), `coverage`, and `intervals` of all these
             (95 %, by the bootstrap; `foretell.metrics.bootstrap`): what `foretell evaluate --json` prints.
             With `by`, `slices`; with `cost`, `threshold`; with `folds`, `folds` and `measured_on`.
+            Where texts may have several labels, `accuracy` is the subset accuracy, there are `micro_f1` and
+            `hamming_loss` besides, and no confusion matrix, coverage, cost and folds.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -376,7 +398,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if folds is None:
             check_is_fitted(self, "classes_")
         costs = None if cost is None else costs_of(cost)
-        examples, column = evaluation_data(X, y, text, label, by)
+        separator = self._separator()
+        if separator:
+            check_no_costs(costs, folds)
+        names = list(map(str, self.classes_.tolist())) if separator else []
+        examples, column = evaluation_data(X, y, text, label, by, multi_label=separator, names=names)
+        if separator:
+            rows = self._runtime.predict_proba(examples.texts)
+            return multi_label_report(self._runtime, examples, rows, by=column)
         if folds is not None:
             from foretell.cross_validation import cross_validate, folds_report
 
@@ -427,7 +456,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             f"{self._home.path.name}-{format}" if path is None else path,
             format,
             int8=int8,
-            data=None if data is None else read_examples(data, part="test"),
+            data=None
+            if data is None
+            else read_examples(data, part="test", multi_label=self._runtime.separator),
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
@@ -435,7 +466,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.
 
-        Labels are saved as strings: loaded again, 1 is "1".
+        Labels keep their type: numbers, booleans, dates (as datetime64) and text.
 
         Raises:
             NotFittedError: `fit` was not called.
@@ -462,8 +493,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
         """Return the classifier of an open runtime."""
         made = cls(preset=runtime.model.preset, **to_dict(runtime.model.settings))
-        made._open(Home(runtime.path), np.array(runtime.labels), runtime)
+        classes = classes_of_names(runtime.labels, runtime.model.label_type)
+        made._open(Home(runtime.path), classes, runtime)
         return made
+
+    def _separator(self) -> str:
+        """Return what separates labels, of the fitted model or else the parameters; "": one label a text."""
+        return self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
 
     def _settings(self) -> LabelsSettings:
         changes = {name: getattr(self, name) for name in SETTINGS}
@@ -475,7 +511,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._runtime = LabelsRuntime.open(home.path) if runtime is None else runtime
         self.classes_ = classes
         self.metrics_ = self._runtime.metrics
-        # The model's columns are sorted as strings; ours as the labels are, so 10 comes after 9.
+        # The same, unless the model was trained by an earlier version, which sorted numbers as text.
         place = {name: i for i, name in enumerate(self._runtime.labels)}
         self._columns = [place[str(label)] for label in classes.tolist()]
 
@@ -488,14 +524,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _with_classes(self, verdict: Verdict) -> Verdict:
         """Return a verdict whose labels are of the type that `fit` was given, in the order of `classes_`."""
-        found = {label: verdict.probabilities[str(label)] for label in self.classes_.tolist()}
+        by_name = {str(label): value for label, value in verdict.probabilities.items()}
+        found = {label: by_name[str(label)] for label in self.classes_.tolist()}
+        if verdict.labels is not None:
+            given = set(map(str, verdict.labels))
+            labels = tuple(label for label in found if str(label) in given)
+            return dataclasses.replace(verdict, labels=labels, probabilities=found)
         label = "" if verdict.reason else max(found, key=found.__getitem__)
         return dataclasses.replace(verdict, label=label, probabilities=found)
 
-    def _explanation(self, text: str) -> Explanation:
-        found = self._runtime.explain(text)
+    def _indicators(self, texts: list[str]) -> npt.NDArray[np.int64]:
+        decided = self._runtime.decide(self._runtime.predict_proba(texts))[:, self._columns]
+        return decided.astype(np.int64)
+
+    def _explanation(self, text: str, label: Any = None) -> Explanation:
+        found = self._runtime.explain(text, label)
         labels = {str(label): label for label in self.classes_.tolist()}
-        return dataclasses.replace(found, label=labels[found.label])
+        return dataclasses.replace(found, label=labels[str(found.label)])
 
     def _repr_html_(self) -> str:
         """Return a summary for notebooks; before `fit`, scikit-learn's own."""
@@ -525,6 +570,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
         return tags
 
 

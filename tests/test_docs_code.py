@@ -27,6 +27,7 @@ from foretell.cli.tokens import read_tokens
 PYTHON_RUNS = {
     "README.md": "test_readme.py",
     "data.md": "test_the_survey_of_the_docs",
+    "multi-label.md": "test_several_labels_by_example",
     "python.md": "test_the_python_api_by_example",
     "explain.md": "test_the_python_api_by_example",
     "outside-knowledge.md": "test_vectors_and_encoders",
@@ -84,6 +85,18 @@ def test_the_survey_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert found.label_check.errors[0].row == 8  # type: ignore[attr-defined]
     lines = (tmp_path / "clean.csv").read_text().splitlines()
     assert lines[8] == "good thing number 7,pos"
+
+
+def test_several_labels_by_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    import foretell
+
+    def tiny(preset: str, **settings: object) -> foretell.TextClassifier:
+        return foretell.TextClassifier(preset, **{**TINY, **settings})
+
+    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 10)
+    names: dict[str, object] = {}
+    for block in python_of(DOCS / "multi-label.md"):
+        exec(block.replace("foretell.TextClassifier(", "tiny("), names | {"tiny": tiny})
 
 
 # Trainings of a second: the code is that of the page, the sizes are not.

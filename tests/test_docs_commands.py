@@ -57,6 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows_of = [f'"{line.strip()}",{team}\n' for line, team in zip(lines, teams, strict=True)]
     (made / "tickets.csv").write_text("body,team\n" + "".join(rows_of))
     (made / "tickets-test.csv").write_text("body,team\n" + "".join(rows_of[:3]))
+    cells = ["bug", "billing", "bug;billing", ";"]
+    issues = [f"{cells[n % 4].replace(';', ' ')} thing {n},{cells[n % 4]}\n" for n in range(40)]
+    (made / "issues.csv").write_text("text,labels\n" + "".join(issues))
     tiny_encoder(made / "all-MiniLM-L6-v2")
     return made
 
@@ -112,6 +115,7 @@ with open("findings.csv", "w", newline="") as file:
         ("docs/words.md", 3),
         ("docs/explain.md", 4),
         ("docs/data.md", 6),
+        ("docs/multi-label.md", 4),
         ("docs/outside-knowledge.md", 3),
         ("docs/export.md", 5),
         ("examples/README.md", 2),

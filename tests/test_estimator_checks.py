@@ -48,6 +48,8 @@ class NumbersAsText(TextClassifier):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = True
         tags.input_tags.string = False
+        # `validate_data` above takes one label a row.
+        tags.classifier_tags.multi_label = False
         return tags
 
 

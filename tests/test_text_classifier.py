@@ -233,7 +233,9 @@ def test_clone_is_not_fitted(fitted: TextClassifier) -> None:
         ("a text", ["x"], "several texts"),
         ([1, 2], ["x", "y"], r"X\[0\]"),
         (["a", "b"], ["x", None], "two labels or more, found only 'x'"),
-        (["a", "b"], [["x", "y"], ["x", "y"]], "shape"),
+        (["a", "b"], np.array([["x", "y"], ["x", "y"]]), "a matrix of 0 and 1"),
+        (["a", "b"], [["x", "y"], 3], "a list of labels for each text"),
+        (["a", "b"], np.zeros((2, 2, 2)), "shape"),
         (["a", "b", "c"], [0.5, 1.5, 2.25], "Unknown label type"),
     ],
 )

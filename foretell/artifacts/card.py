@@ -13,10 +13,13 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, Settings, WordsSettings, preset, to_dict
 from foretell.errors import SettingsError
 from foretell.ngrams.ensemble import NETWORK_ALONE
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 
 _FIGURES = {
     "accuracy": ("Accuracy", "{:.2%}"),
+    "micro_f1": ("Micro F1", "{:.4f}"),
     "macro_f1": ("Macro F1", "{:.4f}"),
+    "hamming_loss": ("Hamming loss", "{:.4f}"),
     "perplexity": ("Perplexity, training text", "{:,.2f}"),
     "valid_perplexity": ("Perplexity, validation text", "{:,.2f}"),
     "valid_loss": ("Validation loss (nats)", "{:.4f}"),
@@ -65,6 +68,12 @@ _LIMITS = {
 }
 
 
+_SEVERAL = (
+    "- Every text gets one of the labels above, whatever it is about.\n",
+    "- A text gets each label whose probability is at least the label's threshold, and may get none.\n",
+)
+
+
 def model_card(model: Model, name: str, version: str) -> str:
     """Return the card as Markdown, with the YAML header that model hubs read.
 
@@ -111,6 +120,10 @@ def _limits(model: Model) -> str:
             "No word is unknown to it. It has learned nothing of characters that its training text lacks."
         )
     unit = f"{_unit(model.settings)}s"
+    if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
+        return (
+            _LIMITS["labels"].replace(*_SEVERAL).format(unknown=unknown, unit=unit, **to_dict(model.settings))
+        )
     return _LIMITS[model.job].format(unknown=unknown, unit=unit, **to_dict(model.settings))
 
 
@@ -137,9 +150,14 @@ def _what_it_is(model: Model) -> str:
     shown = ", ".join(f"`{_code(label)}`" for label in labels[:_MAX_LABELS_SHOWN])
     more = f" and {len(labels) - _MAX_LABELS_SHOWN:,} more" if len(labels) > _MAX_LABELS_SHOWN else ""
     return (
-        f"A text classifier: it gives a text one of {len(labels):,} labels, {shown}{more}. "
-        f"{_network(model.settings)}; {facts}.\n{_linear(model)}"
+        f"A text classifier: it gives a text {_how_many(model.settings)} {len(labels):,} labels, "
+        f"{shown}{more}. {_network(model.settings)}; {facts}.\n{_linear(model)}"
     )
+
+
+def _how_many(settings: Settings) -> str:
+    several = isinstance(settings, LabelsSettings) and settings.is_multi_label
+    return "none, one or several of" if several else "one of"
 
 
 def _kneser_ney(model: Model) -> str:
@@ -168,7 +186,11 @@ def _linear(model: Model) -> str:
     if model.tfidf:
         sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
         text += f"The scores of TF-IDF linear models ({sizes}) are added to its scores. "
-    if model.ensemble.linear:
+    if isinstance(model.ensemble, LabelwiseEnsemble):
+        text += (
+            "For each label the log-odds of network and linear model are added, with weights of the label. "
+        )
+    elif model.ensemble.linear:
         offsets = ", with an offset for each label" if model.ensemble.offsets else ""
         text += (
             f"The probabilities are the weighted geometric mean of the network's (weight "

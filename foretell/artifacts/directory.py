@@ -221,6 +221,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         "preset": model.preset,
         "settings": to_dict(model.settings),
         "labels": model.labels,
+        **({} if model.label_type == "text" else {"label_type": model.label_type}),
         **(
             {"ensemble": model.ensemble.to_dict()}
             if model.job == "labels"

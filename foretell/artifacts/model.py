@@ -10,12 +10,14 @@ from typing import Any
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
-from foretell.config import Job, Settings, WordsSettings
+from foretell.config import Job, LabelsSettings, Settings, WordsSettings
 from foretell.errors import ArtifactError
+from foretell.label_types import LabelType, ordered, values_of_names
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.text.tokenizer import Tokenizer
@@ -34,13 +36,15 @@ class Model:
         tokenizer: the tokenizer.
         weights: name to float32 array, named as in `artifacts.weights`; None where the model was opened for
             prediction, which needs `graph` only.
-        labels: the labels, sorted, in the order of the output; None for words.
+        labels: the labels, sorted as their type is, in the order of the output; None for words.
+        label_type: the type of the values that the labels stand for.
         linear: the n-gram linear model of a classifier; None: it has none.
         tfidf: linear models of a classifier, whose scores are added to those of `linear`: of TF-IDF values,
             and of words' mean embeddings.
         teacher: a sentence encoder that a classifier keeps, whose scores are added too; None: it keeps none.
         kneser_ney: the Kneser–Ney model of a language model; None: it has none.
-        ensemble: how a classifier combines network and linear model.
+        ensemble: how a classifier combines network and linear model; where texts may have several labels, for
+            each label, with its threshold.
         interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
             alone.
         cache: the parameters of a language model's continuous cache; None: they were not fitted.
@@ -57,11 +61,12 @@ class Model:
     tokenizer: Tokenizer
     weights: Weights | None = None
     labels: list[str] | None = None
+    label_type: LabelType = "text"
     linear: LinearModel | None = None
     tfidf: tuple[TfidfModel, ...] = ()
     teacher: KeptTeacher | None = None
     kneser_ney: KneserNey | None = None
-    ensemble: Ensemble = NETWORK_ALONE
+    ensemble: Ensemble | LabelwiseEnsemble = NETWORK_ALONE
     interpolation: Interpolation | None = None
     cache: ContinuousCache | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
@@ -134,7 +139,14 @@ def check_model(model: Model) -> None:
 
 def _check_labels(model: Model) -> None:
     labels, ensemble = model.labels, model.ensemble
-    if labels is None or len(labels) < 2 or labels != sorted(set(labels)):
+    if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
+        _check_multi_label(model)
+        return
+    if not isinstance(ensemble, Ensemble):
+        raise wrong_weights(
+            "ensemble", "weights for each label of a model with one label per text", model.path
+        )
+    if labels is None or len(labels) < 2 or not _are_ordered(labels, model.label_type):
         raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
     if ensemble.linear and model.linear is None:
         raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
@@ -156,6 +168,40 @@ def _check_labels(model: Model) -> None:
     if len(ensemble.offsets) not in (0, len(labels)):
         found = f"{len(ensemble.offsets)} offsets for {len(labels)} labels"
         raise wrong_weights("ensemble", found, model.path)
+
+
+def _check_multi_label(model: Model) -> None:
+    """Check the parts of a classifier whose texts may have several labels."""
+    labels, ensemble = model.labels or [], model.ensemble
+    if len(labels) < 2 or len(set(labels)) != len(labels):
+        raise ArtifactError(expected="two or more different labels", found=repr(labels)[:100])
+    try:
+        values_of_names(labels, model.label_type)
+    except ValueError as error:
+        raise ArtifactError(expected=f"labels of the type {model.label_type}", found=str(error)) from error
+    if not isinstance(ensemble, LabelwiseEnsemble):
+        raise wrong_weights("ensemble", "no weights for each label", model.path)
+    if ensemble.linear and model.linear is None:
+        raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
+    for each in (model.linear, *model.tfidf):
+        if each is not None and len(each.bias) != len(labels):
+            found = f"a linear model of {len(each.bias)} columns for {len(labels)} labels"
+            raise wrong_weights("ensemble", found, model.path)
+    if model.tfidf and model.linear is None:
+        raise wrong_weights("ensemble", "TF-IDF models without a linear model", model.path)
+    sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
+    sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
+    if sizes != {len(labels)} or not (ensemble.network or ensemble.linear):
+        raise wrong_weights("ensemble", f"weights of {sorted(sizes)} labels for {len(labels)}", model.path)
+    if max(map(abs, (*ensemble.network, *ensemble.linear, *ensemble.offsets))) > _MAX_ENSEMBLE_WEIGHT:
+        raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)
+
+
+def _are_ordered(labels: list[str], label_type: LabelType) -> bool:
+    try:
+        return labels == ordered(labels, label_type)
+    except ValueError:
+        return False
 
 
 def _check_words(model: Model) -> None:

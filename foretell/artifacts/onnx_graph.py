@@ -52,7 +52,7 @@ def build_onnx(settings: Settings, weights: Weights) -> onnx.ModelProto:
         return graph.model()
     assert isinstance(settings, LabelsSettings)
     features = _bilstm(graph) if settings.traits.is_bidirectional else _lstm_dense(graph, settings)
-    _probabilities(graph, features)
+    (_sigmoids if settings.is_multi_label else _probabilities)(graph, features)
     return graph.model()
 
 
@@ -326,3 +326,13 @@ def _probabilities(graph: _Graph, features: str) -> None:
         logits = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=1)
     probabilities = graph.op("Softmax", logits, axis=1)
     graph.output("probabilities", probabilities, ["batch", max(2, n_outputs)])
+
+
+def _sigmoids(graph: _Graph, features: str) -> None:
+    """Add the output of a classifier whose texts may have several labels: a sigmoid for each label."""
+    logits = graph.op("Unsqueeze", graph.dense(features, "output"), graph.ints(2))
+    # As in `_probabilities`: a softmax over [0, x] of each label.
+    pairs = graph.op("Concat", graph.op("Sub", logits, logits), logits, axis=2)
+    both = graph.op("Softmax", pairs, axis=2)
+    probabilities = graph.op("Squeeze", graph.op("Gather", both, graph.ints(1), axis=2), graph.ints(2))
+    graph.output("probabilities", probabilities, ["batch", graph.weights["output/bias"].shape[0]])

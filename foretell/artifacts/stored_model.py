@@ -27,12 +27,14 @@ from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
-from foretell.config import Settings, from_dict
+from foretell.config import LabelsSettings, Settings, from_dict
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
+from foretell.label_types import LABEL_TYPES
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import tfidf_models
 from foretell.text.tokenizer import Tokenizer
@@ -102,6 +104,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         preset=config["preset"],
         settings=settings,
         labels=labels,
+        label_type=config.get("label_type", "text"),
         linear=files.part(manifest.LINEAR, LinearModel.from_arrays),
         tfidf=files.part(manifest.TFIDF, tfidf_models) or (),
         teacher=_teacher(path, files),
@@ -282,6 +285,8 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
         isinstance(labels, list) and all(isinstance(each, str) for each in labels)
     ):
         raise ValueError("labels that are no texts")
+    if config.get("label_type", "text") not in LABEL_TYPES:
+        raise ValueError(f"labels of the type {str(config['label_type'])[:40]!r}")
     return config, from_dict(job, settings), labels
 
 
@@ -290,6 +295,8 @@ def _combined(model: Model, config: Mapping[str, object]) -> Model:
     kind = "ensemble" if model.job == "labels" else "interpolation"
     values = config.get(kind)
     try:
+        if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
+            return replace(model, ensemble=LabelwiseEnsemble.from_dict(values))
         if kind == "ensemble":
             return replace(model, ensemble=NETWORK_ALONE if values is None else Ensemble.from_dict(values))
         model = replace(model, interpolation=None if values is None else Interpolation.from_dict(values))

@@ -17,7 +17,7 @@ from foretell.cli.inputs import STDIN, Notes, read_records
 from foretell.cli.models import local_model, open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
 from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
-from foretell.cluster.rows import ANSWER, free_names, verdict_parts
+from foretell.cluster.rows import ANSWER, LABELS, free_names, verdict_parts
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def classify(
     runtime = open_labels(model)
     arguments = texts or (STDIN,)
     size = size_of_records(arguments, literal=literal)
-    answers = _Answers(output.chosen(), runtime.labels, keep_columns=keep_columns)
+    answers = _Answers(
+        output.chosen(), runtime.labels, keep_columns=keep_columns, has_several=bool(runtime.separator)
+    )
     waiting: deque[Record] = deque()
     notes = Notes()
 
@@ -92,8 +94,10 @@ def classify(
 class _Answers:
     """Writes one answer for each record, all under the names that the first record leaves free."""
 
-    def __init__(self, format: Format, labels: list[str], *, keep_columns: bool) -> None:
-        self._format = format
+    def __init__(
+        self, format: Format, labels: list[str], *, keep_columns: bool, has_several: bool = False
+    ) -> None:
+        self._format, self._has_several = format, has_several
         self._keep_columns = keep_columns
         self._width = max(len(on_one_line(label)) for label in labels)
         self._writer: Writer | None = None
@@ -108,6 +112,8 @@ class _Answers:
             writer.write({}, _line(verdict, excerpt(record.text), self._width))
             return
         answer = {self._names[part]: value for part, value in verdict_parts(verdict).items()}
+        if verdict.labels is not None:
+            answer[self._names[LABELS]] = list(verdict.plain().labels or ())
         writer.write({**self._fitting(kept), **answer}, "")
 
     def finish(self) -> None:
@@ -117,7 +123,7 @@ class _Answers:
 
     def _open(self, columns: Mapping[str, object]) -> Writer:
         self._columns = frozenset(columns)
-        self._names = free_names(columns, ANSWER)
+        self._names = free_names(columns, (*ANSWER, LABELS) if self._has_several else ANSWER)
         # csv has no column of `probabilities`.
         answers = (self._names[part] for part in ANSWER if part != "probabilities")
         self._writer = Writer(self._format, [*columns, *answers])

@@ -17,6 +17,7 @@ from foretell.cli.data_size import bytes_of
 from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import local_model, open_model
+from foretell.cli.multi_label_report import write_multi_label_report
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Switch
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
@@ -134,7 +135,8 @@ def evaluate(
             found=f"--cache {cache}" if cache else "--dynamic",
             fix="leave it out, or give a model for words",
         )
-    write_labels_report(labels_report(opened, data, reading, breakdown, costs), format)
+    report = labels_report(opened, data, reading, breakdown, costs)
+    (write_multi_label_report if "micro_f1" in report else write_labels_report)(report, format)
     return 0
 
 
@@ -215,8 +217,15 @@ def labels_report(
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.runtime.labels.evaluation import evaluation_report
 
-    examples, by = _examples(data, reading, breakdown.by)
+    separator = getattr(opened.settings, "multi_label", "")
+    examples, by = _examples(data, reading, breakdown.by, separator)
     show_notes(examples.notes)
+    if separator:
+        from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
+
+        check_no_costs(costs, breakdown.folds)
+        runtime = LabelsRuntime(opened)
+        return multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
     if breakdown.folds is not None:
         return _folds_report(opened, examples, by, breakdown, costs)
     runtime = LabelsRuntime(opened)
@@ -247,9 +256,11 @@ def _folds_report(
     return folds_report(answers, costs=costs, positive=breakdown.positive)
 
 
-def _examples(data: str, reading: LabelledInput, by: str | None) -> tuple[Examples, Column | None]:
+def _examples(
+    data: str, reading: LabelledInput, by: str | None, multi_label: str
+) -> tuple[Examples, Column | None]:
     if by is None:
-        return reading.read(data, part="test"), None
+        return reading.read(data, part="test", multi_label=multi_label), None
     from foretell.data.slices import read_with_column
 
     return read_with_column(
@@ -259,6 +270,7 @@ def _examples(data: str, reading: LabelledInput, by: str | None) -> tuple[Exampl
         label=reading.label,
         format=reading.input_format,
         arguments=reading.arguments(),
+        multi_label=multi_label,
     )
 
 

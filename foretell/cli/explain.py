@@ -18,6 +18,7 @@ from foretell.cli.models import open_labels
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
 from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, show
 from foretell.errors import UsageError
+from foretell.label_types import json_value
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def explain(
     literal: Literally = False,
     k: Annotated[Whole, Parameter(name=["-k", "--count"], group=OUTPUT)] = 10,
     html: Annotated[Path | None, Parameter(group=OUTPUT, metavar="FILE")] = None,
+    label: Annotated[str | None, Parameter(group=OUTPUT, metavar="LABEL")] = None,
     output: Output = AS_TEXT,
 ) -> None:
     """Write the effect of each word on the label of a text.
@@ -48,6 +50,7 @@ def explain(
         literal: Take every argument as a text, also where a file has this name.
         k: List N words in the table, those with the largest effects. jsonl and csv hold every word.
         html: Also write the explanation of one text to this file, as a page.
+        label: Explain this label instead of the most probable one.
     """
     if not texts and sys.stdin.isatty():
         raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
@@ -61,7 +64,7 @@ def explain(
     size = size_of_records(texts or (STDIN,), literal=literal)
     with counter("explaining", size.total, streams=True) as advance:
         for record in counted(records, advance, size.of):
-            explanation = runtime.explain(record.text)
+            explanation = runtime.explain(record.text, label)
             if html is not None:
                 from foretell.runtime.labels.explanation_html import write_html
 
@@ -98,7 +101,8 @@ class _Shown:
     def write(self, explanation: Explanation) -> None:
         self._count += 1
         if self._format == "jsonl":
-            self._writer.write(dataclasses.asdict(explanation), "")
+            label = json_value(explanation.label)
+            self._writer.write({**dataclasses.asdict(explanation), "label": label}, "")
         elif self._format != "text":
             for row in word_rows(explanation, self._count):
                 self._writer.write(row, "")

@@ -18,6 +18,7 @@ from foretell.cli.tensorflow import load_tensorflow
 from foretell.readable import percent
 
 if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
     from foretell.export.check import WithoutTeacher
@@ -82,7 +83,7 @@ def export(
     to = how.to if format in ("text", "jsonl", "csv", "csv-raw") else cast(Target, format)
     output = Output(format="text" if format == to else cast(Format, format), json=json).chosen()
     target = how.out or Path(f"{name_of(model)}-{to}")
-    examples = None if data is None else _data(opened.job, data, reading)
+    examples = None if data is None else _data(opened, data, reading)
     if to == "keras" and not how.int8:
         # Where it is not installed, the export raises the error with the command that installs it.
         with suppress(ImportError):
@@ -132,12 +133,12 @@ def _option(argument: str) -> str:
     return {"format": "--to"}.get(argument, f"--{argument.replace('_', '-')}")
 
 
-def _data(job: str, data: str, reading: LabelledInput) -> Examples | Corpus:
-    if job == "words":
+def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:
+    if model.job == "words":
         from foretell.data.corpus import open_corpus
 
         return open_corpus(data)
-    examples = reading.read(data, part="test")
+    examples = reading.read(data, part="test", multi_label=getattr(model.settings, "multi_label", ""))
     show_notes(examples.notes)
     return examples
 

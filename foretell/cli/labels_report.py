@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from foretell.cli.output import Format, Writer, aligned, listed
+from foretell.cli.output import Format, Writer, aligned, listed, on_one_line
+from foretell.data.checks import MAJORITY_SHARE
 from foretell.readable import percent
 
 MAX_CONFUSION = 12
@@ -45,13 +46,14 @@ def labels_text(report: Report) -> str:
         ("texts", report["texts"]),
         ("accuracy", percent(report["accuracy"]) + _between(intervals.get("accuracy"), percent)),
         ("macro F1", f"{report['macro_f1']:.4f}" + _between(intervals.get("macro_f1"))),
+        *_macro_figures(report["labels"]),
     ]
     if "calibration_error" in report:
         ends = intervals.get("calibration_error")
         head.append(("calibration error", percent(report["calibration_error"]) + _between(ends, percent)))
     if report.get("log_loss") is not None:
         head.append(("log loss", f"{report['log_loss']:.4f}" + _between(intervals.get("log_loss"))))
-    blocks = [listed(head)]
+    blocks = [listed(head), *_majority(report["labels"])]
     if "slices" in report:
         blocks.append(aligned(_slices(report["slices"])))
     blocks.append(aligned(_per_label(report["labels"], intervals.get("labels"))))
@@ -69,6 +71,29 @@ def labels_text(report: Report) -> str:
 def interval_text(ends: Sequence[float] | None, shown: Any = "{:.4f}".format) -> str:
     """Return an interval as "0.9010 to 0.9440", or "" where there is none."""
     return "" if ends is None else f"{shown(ends[0])} to {shown(ends[1])}"
+
+
+def _majority(labels: dict[str, dict[str, float]]) -> list[str]:
+    """Return the warning about accuracy where most texts have the same label."""
+    support = {name: row["support"] for name, row in labels.items()}
+    largest, total = max(support, key=support.__getitem__), sum(support.values())
+    if support[largest] <= MAJORITY_SHARE * total:
+        return []
+    share = percent(support[largest] / total)
+    return [
+        f"{share} of the texts have the label '{on_one_line(largest)}': an accuracy of {share} needs no "
+        "model.\n"
+        "Compare the macro figures and the figures of each label."
+    ]
+
+
+def _macro_figures(labels: dict[str, dict[str, float]]) -> list[tuple[str, str]]:
+    """Return macro precision and recall where most texts have the same label."""
+    if not _majority(labels):
+        return []
+    present = [row for row in labels.values() if row["support"]]
+    precision, recall = (sum(row[key] for row in present) / len(present) for key in ("precision", "recall"))
+    return [("macro precision", f"{precision:.4f}"), ("macro recall", f"{recall:.4f}  (balanced accuracy)")]
 
 
 def _between(ends: Sequence[float] | None, shown: Any = "{:.4f}".format) -> str:

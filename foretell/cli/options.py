@@ -126,12 +126,13 @@ class LabelledInput:
 
         return Arguments(text="--text {}", label="--label {}", format="--input-format {}")
 
-    def read(self, source: str, *, part: Part) -> Examples:
+    def read(self, source: str, *, part: Part, multi_label: str = "") -> Examples:
         """Read the texts and labels of a source.
 
         Args:
             source: a file, a folder, "-" for standard input, or a named set.
             part: of a source that is divided into parts.
+            multi_label: what separates the labels of a text; "": each text has one.
 
         Raises:
             DataError: the source cannot be read, or its columns are not clear.
@@ -145,6 +146,7 @@ class LabelledInput:
             format=self.input_format,
             part=part,
             arguments=self.arguments(),
+            multi_label=multi_label,
         )
 
 

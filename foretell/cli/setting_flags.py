@@ -74,7 +74,7 @@ class SettingInfo:
         "value."""
         names: dict[str, list[str]] = {}
         for name, value in self.presets.items():
-            names.setdefault(plain(value), []).append(name)
+            names.setdefault(plain(value) or "none", []).append(name)
         if len(names) == 1:
             return f"default {next(iter(names))}"
         return " · ".join(f"{', '.join(presets)} {value}" for value, presets in names.items())

@@ -128,7 +128,7 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
     arguments = reading.arguments()
     hints = None if more.label_hints is None else read_label_hints(more.label_hints, arguments)
     if data is not None:
-        examples = reading.read(data, part="train")
+        examples = reading.read(data, part="train", multi_label=settings.multi_label)
         check_learnable(examples, arguments)
     elif hints is not None:
         examples = hints
@@ -136,7 +136,9 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
         raise SettingsError(
             expected="DATA, texts with labels, or --label-hints FILE", found="neither", where="train labels"
         )
-    valid = None if more.valid is None else reading.read(more.valid, part="test")
+    valid = None
+    if more.valid is not None:
+        valid = reading.read(more.valid, part="test", multi_label=settings.multi_label)
     unlabelled: list[str] = []
     if more.unlabelled:
         unlabelled = read_unlabelled(more.unlabelled, text=reading.text, arguments=arguments)

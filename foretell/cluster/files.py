@@ -24,6 +24,7 @@ from foretell.cluster.shards import Shard, plan
 from foretell.cluster.tasks import Task
 from foretell.cluster.work import model_sha256
 from foretell.cluster.writers import OutFormat, column_types
+from foretell.config import check_one_label
 from foretell.data.options import PYTHON, Arguments, ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
 from foretell.hub.download import local_path
@@ -177,6 +178,7 @@ def evaluate_files(
             found="one of them",
             fix="leave it out: evaluate gives figures of the whole text; foretell score writes rows",
         )
+    check_one_label(opened.settings, "evaluate --cluster")
     if opened.job == "labels" and cache:
         raise UsageError(expected="no --cache with a model for labels", found=f"--cache {cache}")
     task = Task(

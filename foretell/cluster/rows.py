@@ -45,8 +45,13 @@ def kept(row: Row, *, keep_columns: bool) -> dict[str, object]:
     }
 
 
+LABELS = "labels"
+"""A further part of the answer, where texts may have several labels: a list of them."""
+
+
 def verdict_parts(verdict: Verdict) -> dict[str, object]:
     """Return the parts of the answer of a model for labels."""
+    verdict = verdict.plain()
     return {
         "label": verdict.label,
         "probability": round(float(verdict.probability), 6),

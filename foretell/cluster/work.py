@@ -196,8 +196,8 @@ class Worker:
                 if row.record.label is None:
                     skipped = NO_LABEL
                 else:
-                    best = max(verdict.probabilities, key=verdict.probabilities.__getitem__)
-                    sums.add(row.record.label, best, verdict.probabilities)
+                    row_of = verdict.plain().probabilities
+                    sums.add(row.record.label, max(row_of, key=row_of.__getitem__), row_of)
             yield row, verdict_parts(verdict), skipped
         yield from unread()
 

@@ -109,7 +109,7 @@ class ParquetWriter:
         import pyarrow.parquet as pq
 
         self.left_out: set[str] = set()
-        self._types, self._where = dict(types), where
+        self._types, self._where, self._label = dict(types), where, names.get("label", "")
         answer = [pa.field(names[part], _answer_type(part, labels)) for part in names]
         columns = [pa.field(name, _arrow_type(kind)) for name, kind in types.items()]
         self._schema = pa.schema([*columns, *answer])
@@ -124,6 +124,10 @@ class ParquetWriter:
             DataError: a value of another type than in the first records.
         """
         self.left_out |= columns.keys() - self._types.keys()
+        label = answer.get(self._label)
+        if label is not None and not isinstance(label, str):
+            # The column is text for every model.
+            answer = {**answer, self._label: str(label)}
         self._rows.append(
             {
                 **{name: self._fitting(name, columns.get(name)) for name in self._types},

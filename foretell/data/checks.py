@@ -12,6 +12,8 @@ from foretell.errors import DataError
 
 SINGLE_TOKEN_SHARE = 0.5
 """Share of texts with a single token above which `data_notes` warns, 0 to 1."""
+MAJORITY_SHARE = 0.8
+"""Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
 _NAMES_SHOWN = 5
 
 
@@ -38,11 +40,11 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
     if len(names) < 2:
         raise DataError(
             expected="two labels or more",
-            found=f"only '{names[0]}', {len(examples):,} times",
+            found=f"only '{names[0]}', {len(examples):,} times" if names else "none",
             where=examples.name,
             fix="add texts with another label" + (f", or {choose}" if choose else ""),
         )
-    if len(names) == len(examples) and len(names) > 2:
+    if len(names) == len(examples) and len(names) > 2 and examples.sets is None:
         raise DataError(
             expected="labels that several texts share",
             found=f"{len(names):,} different labels for {len(examples):,} texts",
@@ -60,7 +62,8 @@ def data_notes(examples: Examples, *, single: int) -> list[str]:
         examples: the texts with their labels.
         single: the number of texts for which `is_single` is true.
     """
-    return [*_similar_label_notes(examples.labels), *_single_tokens(single, len(examples))]
+    labels = examples.labels if examples.sets is None else examples.sets.names
+    return [*_similar_label_notes(labels), *_single_tokens(single, len(examples))]
 
 
 def is_single(text: str, tokens: Sequence[str]) -> bool:
@@ -83,6 +86,20 @@ def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
     more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
     labels = "1 label has" if len(missing) == 1 else f"{len(missing):,} labels have"
     return [f"{labels} no validation text (training texts in brackets): {shown}{more}"]
+
+
+def majority_notes(labels: Sequence[str]) -> list[str]:
+    """Return a warning where more than `MAJORITY_SHARE` of the texts have the same label."""
+    if not labels:
+        return []
+    label, count = Counter(labels).most_common(1)[0]
+    if count <= MAJORITY_SHARE * len(labels):
+        return []
+    share = f"{100 * count / len(labels):.0f} %"
+    return [
+        f"{share} of the texts have the label '{label}', so an accuracy of {share} needs no model: "
+        "compare macro F1 and the figures of each label"
+    ]
 
 
 def similar_labels(labels: Iterable[str]) -> list[list[str]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from foretell.data.options import Arguments, ReadOptions
-from foretell.data.records import Record, is_nested, label_of, text_of
+from foretell.data.records import Record, as_list, is_nested, label_of, text_of
 from foretell.errors import DataError
+from foretell.label_types import common_type, type_of
 
 Role = Literal["text", "label"]
 
@@ -39,6 +40,7 @@ class Columns:
 
     text: str
     label: str | None
+    several_labels: bool = False
 
     def note(self, where: str) -> str:
         """Return the note on which columns were chosen."""
@@ -53,10 +55,31 @@ class Columns:
         """
         text = row.get(self.text)
         label = None if self.label is None else row.get(self.label)
+        fields = {str(key): cell for key, cell in row.items()}
+        if self.several_labels and (listed := as_list(label)) is not None and not is_nested(text):
+            return _with_labels(text_of(text), listed, fields)
         if is_nested(text) or is_nested(label):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
-            raise DataError(expected=f"one value in '{name}'", found=f"a {type(value).__name__}", where=where)
-        return Record(text_of(text), label_of(label), {str(key): cell for key, cell in row.items()})
+            is_list = value is label and as_list(value) is not None
+            raise DataError(
+                expected=f"one value in '{name}'",
+                found=f"a {type(value).__name__}",
+                where=where,
+                fix="where texts may have several labels, set multi-label to a separator such as ;"
+                if is_list
+                else "",
+            )
+        label_type = "text" if type(label) is str else type_of(label)
+        return Record(text_of(text), label_of(label), fields, label_type)
+
+
+def _with_labels(text: str, listed: list[Any], fields: dict[str, object]) -> Record:
+    """Return a record with the labels of a list, without repetitions and missing values."""
+    given = {label_of(value): type_of(value) for value in listed}
+    given.pop(None, None)
+    return Record(
+        text, None, fields, common_type(given.values()) if given else "text", tuple(map(str, given))
+    )
 
 
 def is_known(name: str) -> bool:
@@ -96,7 +119,7 @@ def choose_columns(
         raise _unclear(names, "text", arguments, where)
     if label is None and options.need_label:
         raise _unclear(names, "label", arguments, where)
-    return Columns(text, label)
+    return Columns(text, label, options.several_labels)
 
 
 def by_length(rows: Sequence[Sequence[str]]) -> int | None:

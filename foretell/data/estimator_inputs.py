@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,14 @@ import numpy.typing as npt
 from foretell.data.examples import Examples, read_examples
 from foretell.data.frames import has_columns, has_part
 from foretell.data.label_hints import read_label_hints
+from foretell.data.label_set_inputs import has_several_labels, sets_of
+from foretell.data.label_sets import examples_of
 from foretell.data.unlabelled import labelled_rows, unlabelled_texts
-from foretell.errors import DataError
+from foretell.errors import DataError, SettingsError
+from foretell.label_types import classes_of_names, dtype_type, plain_dates
+
+SEPARATOR = ";"
+"""What separates labels in cells and answers, where `y` alone shows that texts may have several."""
 
 TEXTS_AT_ONCE = 256
 """Maximum number of texts of an iterator that are read before their answers are given."""
@@ -40,7 +46,9 @@ class EstimatorData:
     notes: tuple[str, ...] = ()
 
 
-def estimator_data(x: object, y: object, sample_weight: object = None) -> EstimatorData:
+def estimator_data(
+    x: object, y: object, sample_weight: object = None, multi_label: str = ""
+) -> EstimatorData:
     """Check texts, labels and weights, and separate the texts without a label.
 
     Args:
@@ -48,15 +56,19 @@ def estimator_data(x: object, y: object, sample_weight: object = None) -> Estima
         y: the label of each, [text]: strings, numbers or booleans. None, NaN and the number -1 mean: no
             label (`labelled_rows` has the rule).
         sample_weight: how much each text counts, [text], at least 0; None: 1 each.
+        multi_label: what separates labels where a text may have several; "": `y` shows whether it may.
 
     Raises:
         DataError: something that is not a text or a label, or lengths that differ.
     """
+    if multi_label or has_several_labels(y):
+        return _with_several_labels(x, y, sample_weight, multi_label or SEPARATOR)
     texts, values = texts_of(x), _label_values(y)
     if len(texts) != len(values):
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(values)}")
     rows = labelled_rows(values)
     labels = _typed([values[place] for place in rows.labelled])
+    label_type = dtype_type(labels)
     classes = np.unique(labels)
     names = [str(label) for label in classes.tolist()]
     if len(set(names)) != len(names):
@@ -66,34 +78,81 @@ def estimator_data(x: object, y: object, sample_weight: object = None) -> Estima
         [texts[place] for place in rows.labelled],
         [str(label) for label in labels.tolist()],
         weights=None if weights is None else [weights[place] for place in rows.labelled],
+        label_type=label_type,
     )
     unlabelled = tuple(texts[place] for place in rows.unlabelled)
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
 
 
+def _with_several_labels(x: object, y: Any, sample_weight: object, separator: str) -> EstimatorData:
+    """Return texts with several labels; those whose labels are all unknown count as unlabelled."""
+    texts = texts_of(x)
+    sets, label_type = sets_of(list(y) if isinstance(y, Iterator) else y)
+    if len(texts) != len(sets.values):
+        raise DataError(
+            expected=f"{len(texts)} rows of labels, one for each text", found=f"{len(sets.values)}"
+        )
+    known = ~np.isnan(sets.values).all(axis=1)
+    places = np.flatnonzero(known).tolist()
+    weights = weights_of(sample_weight, len(texts))
+    examples = examples_of(
+        [texts[place] for place in places],
+        sets.select(places),
+        separator,
+        weights=None if weights is None else [weights[place] for place in places],
+        label_type=label_type,
+    )
+    unlabelled = tuple(texts[place] for place in np.flatnonzero(~known))
+    notes = (
+        (f"{len(unlabelled):,} texts whose labels are all unknown count as unlabelled",) if unlabelled else ()
+    )
+    return EstimatorData(
+        examples=examples,
+        classes=classes_of_names(sets.names, label_type),
+        unlabelled=unlabelled,
+        notes=notes,
+    )
+
+
 def training_data(
-    x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None, hints: Any = None
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    text: str | None,
+    label: str | None,
+    hints: Any = None,
+    multi_label: str = "",
 ) -> EstimatorData:
     """Return what `fit` was given as examples; with hints and no label, the hints are the examples."""
-    data = _training_data(x, y, sample_weight, text, label)
+    data = _training_data(x, y, sample_weight, text, label, multi_label)
     if hints is None:
         return data
+    if data.examples.sets is not None:
+        raise SettingsError(
+            expected="no label hints where texts may have several labels", found="label_hints",
+            where="multi-label", fix="leave out the hints",
+        )  # fmt: skip
     words = read_label_hints(hints)
     if len(data.examples):
         return dataclasses.replace(data, hints=words)
-    names = list(hints) if isinstance(hints, Mapping) else words.labels
-    return dataclasses.replace(data, examples=words, classes=np.unique(_typed(names)), hints=words)
+    if not isinstance(hints, Mapping):
+        return dataclasses.replace(data, examples=words, classes=np.unique(_typed(words.labels)), hints=words)
+    names = _typed(list(hints))
+    words = dataclasses.replace(words, label_type=dtype_type(names))
+    return dataclasses.replace(data, examples=words, classes=np.unique(names), hints=words)
 
 
-def _training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None) -> EstimatorData:
+def _training_data(
+    x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None, multi_label: str
+) -> EstimatorData:
     if y is not None:
-        return estimator_data(x, y, sample_weight)
+        return estimator_data(x, y, sample_weight, multi_label)
     if not isinstance(x, str | Path) and not has_columns(x):
         raise DataError(
             expected="a label for each text", found="none: y is None",
             fix="this estimator requires y to be passed: fit(texts, labels)",
         )  # fmt: skip
-    examples = read_examples(x, text=text, label=label)
+    examples = read_examples(x, text=text, label=label, multi_label=multi_label)
     if sample_weight is not None and examples.dropped:
         raise DataError(
             expected="one weight for each text",
@@ -104,20 +163,32 @@ def _training_data(x: Any, y: Any, sample_weight: Any, text: str | None, label: 
     weights = weights_of(sample_weight, len(examples))
     if weights is not None:
         examples = dataclasses.replace(examples, weights=weights)
-    classes = np.unique(np.array(examples.labels, dtype=str))
+    classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
 
 
-def validation_data(valid: Any, x: Any, y: Any, text: str | None, label: str | None) -> Examples | None:
+def validation_data(
+    valid: Any,
+    x: Any,
+    y: Any,
+    text: str | None,
+    label: str | None,
+    multi_label: str = "",
+    names: Sequence[str] | None = None,
+) -> Examples | None:
     """Return the validation set that was given; None: there is none."""
     if valid is None:
         if y is None and has_part(x, "valid"):
-            return read_examples(x, text=text, label=label, part="valid")
+            return read_examples(x, text=text, label=label, part="valid", multi_label=multi_label)
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
+        if multi_label:
+            sets, label_type = sets_of(valid[1], names)
+            texts = texts_of(valid[0], where="valid")
+            return examples_of(texts, sets, multi_label, name="validation set", label_type=label_type)
         texts, labels = texts_of(valid[0], where="valid"), labels_of(valid[1])
         return Examples(texts, labels, name="validation set")
-    return read_examples(valid, text=text, label=label, part="valid")
+    return read_examples(valid, text=text, label=label, part="valid", multi_label=multi_label)
 
 
 def more_texts(unlabelled: Any, text: str | None) -> list[str]:
@@ -214,6 +285,7 @@ def _typed(values: list[Any]) -> npt.NDArray[Any]:
         raise DataError(
             expected="one label for each text", found=f"an array of shape {labels.shape}", where="y"
         )
+    labels = plain_dates(labels)
     if len(labels):
         check_classification_targets(labels)
     return labels

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
@@ -19,6 +19,10 @@ from foretell.data.records import Record
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hf.address import is_address
+from foretell.label_types import LabelType, common_type, ordered
+
+if TYPE_CHECKING:
+    from foretell.data.label_sets import LabelSets
 
 __all__ = ["Examples", "Part", "Record", "iter_records", "read_examples"]
 
@@ -37,6 +41,9 @@ class Examples:
         name: for messages.
         dropped: the number of records that were dropped, by reason.
         weights: how much each text counts in training; None: 1 each.
+        label_type: the type of the values that the labels stand for.
+        sets: the labels of each text, where a text may have several; `labels` then has them joined. None:
+            each text has one label.
     """
 
     texts: list[str]
@@ -45,6 +52,8 @@ class Examples:
     name: str = "examples"
     dropped: dict[str, int] = field(default_factory=dict)
     weights: list[float] | None = None
+    label_type: LabelType = "text"
+    sets: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -57,8 +66,8 @@ class Examples:
 
     @property
     def label_names(self) -> list[str]:
-        """The distinct labels, sorted."""
-        return sorted(set(self.labels))
+        """The distinct labels, sorted as their type is."""
+        return self.sets.names if self.sets is not None else ordered(self.labels, self.label_type)
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
@@ -68,6 +77,8 @@ class Examples:
             [self.labels[place] for place in chosen],
             name=name or self.name,
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
+            label_type=self.label_type,
+            sets=None if self.sets is None else self.sets.select(chosen),
         )
 
 
@@ -81,6 +92,7 @@ def iter_records(
     part: Part | None = None,
     notes: list[str] | None = None,
     arguments: Arguments = PYTHON,
+    several_labels: bool = False,
 ) -> Iterator[Record]:
     """Read records one by one, in constant memory, in the order of the source.
 
@@ -96,6 +108,7 @@ def iter_records(
         part: which part of a named set, of a DatasetDict, or of a folder that holds `train` and `test`.
         notes: a list to which notes are added.
         arguments: how the caller's interface spells its arguments, for errors.
+        several_labels: whether a text may have several labels, so that a list of them is no error.
 
     Raises:
         DataError: the source cannot be read, or its columns are not clear.
@@ -104,7 +117,10 @@ def iter_records(
         MissingExtraError: the format needs a package that is not installed.
     """
     notes = [] if notes is None else notes
-    options = ReadOptions(text=text, label=label, need_label=need_label, part=part, arguments=arguments)
+    options = ReadOptions(
+        text=text, label=label, need_label=need_label, part=part, arguments=arguments,
+        several_labels=several_labels,
+    )  # fmt: skip
     if not isinstance(source, (str, Path)):
         return _python_records(source, options, notes)
     if str(source) in named.NAMED_EXAMPLES and format is None:
@@ -129,6 +145,7 @@ def read_examples(
     part: Part = "train",
     format: str | None = None,
     arguments: Arguments = PYTHON,
+    multi_label: str = "",
 ) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
@@ -136,6 +153,7 @@ def read_examples(
         source: as for `iter_records`, or `Examples`, which are returned unchanged.
         text, label, format, arguments: as for `iter_records`.
         part: of a source with several parts: "train", "valid" or "test".
+        multi_label: what separates the labels of a text; "": each text has one label.
 
     Raises:
         DataError: as for `iter_records`, or no labels at all.
@@ -145,9 +163,9 @@ def read_examples(
     notes: list[str] = []
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
-        arguments=arguments,
+        arguments=arguments, several_labels=bool(multi_label),
     )  # fmt: skip
-    return gather(records, name_of(source), notes)
+    return gather(records, name_of(source), notes, separator=multi_label)
 
 
 def gather(
@@ -155,6 +173,7 @@ def gather(
     name: str,
     notes: list[str],
     kept: Callable[[int, Record], object] | None = None,
+    separator: str = "",
 ) -> Examples:
     """Return the examples of records; drop records without a text or a label, with a note.
 
@@ -163,10 +182,16 @@ def gather(
         name: of the source.
         notes: those that the reader of the records adds to.
         kept: is called with the number (from 1) and the record of each example.
+        separator: of the labels of a text; "": each text has one label.
     """
+    if separator:
+        from foretell.data.label_sets import gather_sets
+
+        return gather_sets(records, name, notes, separator, kept)
     texts: list[str] = []
     labels: list[str] = []
     dropped: Counter[str] = Counter()
+    types: set[LabelType] = set()
     for number, record in enumerate(records, start=1):
         if not record.text.strip():
             dropped["an empty text"] += 1
@@ -176,11 +201,13 @@ def gather(
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
             labels.append(sys.intern(record.label))
+            types.add(record.label_type)
             if kept is not None:
                 kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    return Examples(texts, labels, notes, name, dict(dropped))
+    label_type = common_type(types) if types else "text"
+    return Examples(texts, labels, notes, name, dict(dropped), label_type=label_type)
 
 
 def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:

@@ -188,9 +188,9 @@ def _dataset(dataset: Any) -> _Frame:
     first = next(batches, {})
     columns = list(plain.column_names or first)
     names = {
-        column: list(feature.names)
+        column: names
         for column, feature in (dataset.features or {}).items()
-        if hasattr(feature, "int2str")
+        if (names := _class_names(feature)) is not None
     }
 
     def rows() -> Iterator[tuple[object, ...]]:
@@ -200,8 +200,20 @@ def _dataset(dataset: Any) -> _Frame:
     return _Frame(type(dataset).__name__, columns, rows())
 
 
+def _class_names(feature: Any) -> list[str] | None:
+    """Return the names of class labels, or of a list of them; None for other features."""
+    inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", feature)
+    return list(inner.names) if hasattr(inner, "int2str") else None
+
+
 def _decoded(values: Sequence[Any], names: Sequence[str] | None) -> Sequence[Any]:
     """Return the names of class labels, None for a label without a name; other values as they are."""
     if names is None:
         return values
-    return [names[value] if value is not None and 0 <= value < len(names) else None for value in values]
+    return [_name(value, names) for value in values]
+
+
+def _name(value: Any, names: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return [_name(each, names) for each in value]
+    return names[value] if value is not None and 0 <= value < len(names) else None

@@ -54,6 +54,7 @@ class ReadOptions:
         need_label: whether a source without labels is an error.
         part: the part of a source that is divided into parts; None: the source's own choice.
         arguments: how the caller's interface spells its arguments.
+        several_labels: whether a text may have several labels, so that a list is no error.
     """
 
     text: str | None = None
@@ -61,6 +62,7 @@ class ReadOptions:
     need_label: bool = False
     part: Part | None = None
     arguments: Arguments = PYTHON
+    several_labels: bool = False
 
     @property
     def names_columns(self) -> bool:

@@ -24,6 +24,10 @@ def fasttext_records(source: Source) -> Iterator[Record]:
             head, *rest = words.split(None, 1)
             words = rest[0] if rest else ""
             labels.append(head[len(PREFIX) :])
+        if source.options.several_labels and labels:
+            listed = tuple(dict.fromkeys(labels))
+            yield Record(words, None, {"text": words, "label": ", ".join(listed)}, labels=listed)
+            continue
         if len(labels) > 1 and source.options.need_label:
             raise DataError(
                 expected="one label", found=f"{len(labels)}: {', '.join(labels[:5])}",

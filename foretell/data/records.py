@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from foretell.label_types import LabelType
+
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
 
@@ -19,11 +21,15 @@ class Record:
         label: its label; None where the source had none, an empty one or NaN.
         fields: every column of the record by name, including the text and the label; values are of the types
             that the source has for them.
+        label_type: the type of the label in the source; "text" where the source has no types.
+        labels: its labels, where texts may have several and the source lists them; None: it does not.
     """
 
     text: str
     label: str | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
+    label_type: LabelType = "text"
+    labels: tuple[str, ...] | None = None
 
 
 def is_missing(value: object) -> bool:
@@ -44,6 +50,13 @@ def _is_nan(value: Any) -> bool:
 def is_nested(value: object) -> bool:
     """Whether a value is a collection or raw bytes, not a single value."""
     return isinstance(value, (Mapping, list, tuple, set, bytes, bytearray))
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """Return a list, a tuple, a set or an array as a list; None: it is a single value."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    return list(value.tolist()) if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist") else None
 
 
 def values_of(column: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 
 from foretell.data.estimator_inputs import labels_of, texts_of
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
+from foretell.data.label_set_inputs import sets_of
+from foretell.data.label_sets import examples_of
 from foretell.data.options import PYTHON, Arguments, Part
 from foretell.data.records import Record, text_of, values_of
 from foretell.errors import DataError
@@ -53,11 +55,12 @@ def read_with_column(
     part: Part = "test",
     format: str | None = None,
     arguments: Arguments = PYTHON,
+    multi_label: str = "",
 ) -> tuple[Examples, Column]:
     """Read all examples of a source, with the value of `column` for each.
 
     Args:
-        source, text, label, part, format, arguments: as for `foretell.data.examples.read_examples`.
+        source, text, label, part, format, arguments, multi_label: as for `read_examples`.
         column: the name of a column.
 
     Raises:
@@ -67,7 +70,7 @@ def read_with_column(
     notes: list[str] = []
     records = iter_records(
         source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
-        arguments=arguments,
+        arguments=arguments, several_labels=bool(multi_label),
     )  # fmt: skip
     name = name_of(source)
 
@@ -80,7 +83,7 @@ def read_with_column(
             )
         values.append(value_of(record.fields[column]))
 
-    examples = gather(records, name, notes, keep)
+    examples = gather(records, name, notes, keep, multi_label)
     return examples, Column(column, values)
 
 
@@ -90,7 +93,14 @@ def value_of(value: object) -> str:
 
 
 def evaluation_data(
-    source: Any, y: Any, text: str | None, label: str | None, by: Any
+    source: Any,
+    y: Any,
+    text: str | None,
+    label: str | None,
+    by: Any,
+    *,
+    multi_label: str = "",
+    names: Sequence[str] = (),
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
@@ -99,14 +109,19 @@ def evaluation_data(
         y: the label of each text; None: the source has the labels.
         text, label: the names of columns.
         by: the name of a column of a source of records, or a value for each text; None: no column.
+        multi_label: what separates the labels of a text; "": each text has one label.
+        names: the labels of `y` where it is a matrix without names.
 
     Raises:
         DataError: as for `read_with_column`, or another number of values than of texts.
     """
     if y is None and isinstance(by, str):
-        return read_with_column(source, by, text=text, label=label)
+        return read_with_column(source, by, text=text, label=label, multi_label=multi_label)
     if y is None:
-        examples = read_examples(source, text=text, label=label, part="test")
+        examples = read_examples(source, text=text, label=label, part="test", multi_label=multi_label)
+    elif multi_label:
+        sets, label_type = sets_of(y, names)
+        examples = examples_of(texts_of(source), sets, multi_label, label_type=label_type)
     else:
         examples = Examples(texts_of(source), labels_of(y))
     if by is None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foretell.data.checks import rare_label_notes
+from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_hints import check_hinted_labels
+from foretell.data.label_set_split import parts_of_groups
+from foretell.data.label_sets import check_known_labels
 from foretell.errors import DataError
 
 _LABELS_SHOWN = 20
@@ -77,6 +79,8 @@ def make_split(
         split, keys = _stratified(examples, fraction, seed)
     else:
         split, keys = _given(examples, valid)
+    if examples.sets is None:
+        split = replace(split, notes=(*split.notes, *majority_notes(examples.labels)))
     texts = list(unlabelled)
     if hints is examples and valid is None:
         hints = split.train
@@ -113,7 +117,7 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
     """Return the split of `examples` into two parts, and the keys of all texts."""
     groups = _groups(examples)
     notes = _notes_on_groups(examples, list(groups.values()))
-    chosen = _choose_valid(examples, groups.values(), fraction, seed) if fraction > 0 else set()
+    chosen = _choose_valid(examples, list(groups.values()), fraction, seed) if fraction > 0 else set()
     if not chosen:
         if fraction > 0:
             notes.append("too few texts for a validation set")
@@ -121,7 +125,7 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
     places = range(len(examples))
     train = examples.select((place for place in places if place not in chosen), examples.name)
     valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
-    notes += rare_label_notes(train.labels, valid.labels)
+    notes += rare_label_notes(_each_label(train), _each_label(valid))
     return Split(train=train, valid=valid, notes=tuple(notes)), set(groups)
 
 
@@ -137,12 +141,25 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
     _check_labels(examples, train, valid)
     if not len(valid):
         return Split(train=train, valid=None, notes=tuple(notes)), set(keys)
-    notes += rare_label_notes(train.labels, valid.labels)
+    notes += rare_label_notes(_each_label(train), _each_label(valid))
     return Split(train=train, valid=valid, notes=tuple(notes)), valid_keys.union(keys)
+
+
+def _each_label(examples: Examples) -> list[str]:
+    """Return every label of every text."""
+    sets = examples.sets
+    if sets is None:
+        return examples.labels
+    counts = sets.positives().astype(int).tolist()
+    return [name for name, count in zip(sets.names, counts, strict=True) for _ in range(count)]
 
 
 def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
     """Check that `train`, the texts of `examples` that are not in `valid`, goes with `valid`."""
+    if train.sets is not None:
+        if valid.sets is not None:
+            check_known_labels(valid.sets, train.sets.names, valid.name)
+        return
     labels = train.label_names
     if len(labels) < 2 <= len(examples.label_names):
         raise DataError(
@@ -186,12 +203,16 @@ def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[st
         notes.append(f"{what}: equal texts stay in the same part, training or validation")
     if ambiguous:
         what = "1 text has" if ambiguous == 1 else f"{ambiguous:,} texts have"
-        notes.append(f"{what} more than one label")
+        more = "more than one label" if examples.sets is None else "different labels in different records"
+        notes.append(f"{what} {more}")
     return notes
 
 
 def _choose_valid(examples: Examples, groups: Iterable[list[int]], fraction: float, seed: int) -> set[int]:
     """Return the places of the validation texts."""
+    if examples.sets is not None:
+        parts = parts_of_groups(list(groups), examples.sets.values, (1 - fraction, fraction), seed)
+        return set(np.flatnonzero(parts == 1).tolist())
     by_label: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         by_label[_label_of_group(examples, group)].append(group)

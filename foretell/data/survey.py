@@ -153,7 +153,10 @@ def survey_examples(
     """
     counts = TokenCounter(tokens)
     counts.add(examples.texts)
-    labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
+    counted = Counter(examples.labels)
+    if examples.sets is not None:
+        counted = Counter(dict(zip(examples.sets.names, map(int, examples.sets.positives()), strict=True)))
+    labels = dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
     notes = data_notes(examples, single=counts.single)
     return counts.survey(
         examples.name,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError
 from foretell.export.copy_answers import Answer
 from foretell.export.source import Rows, Source
+from foretell.metrics.multi_label import label_accuracy
 
 N_TEXTS = 200
 TOLERANCE = 1e-4
@@ -94,7 +96,7 @@ def without_tfidf(source: Source, texts: Sequence[str]) -> WithoutTfidf:
     rows = source.answers(texts)
     others = source.answers_without_tfidf(texts)
     differences = np.abs(rows - others)
-    changed = float((rows.argmax(axis=1) != others.argmax(axis=1)).mean())
+    changed = float((source.decide(rows) != source.decide(others)).any(axis=1).mean())
     return WithoutTfidf(float(differences.max()), float(differences.mean()), changed, len(texts))
 
 
@@ -166,6 +168,15 @@ def labels_loss(source: Source, answer: Answer, texts: Sequence[str], labels: Se
     before = source.answers(texts).argmax(axis=1) == true
     after = np.array([int(_last_row(source, answer, text).argmax()) for text in texts]) == true
     return Loss(float(before.mean()), float(after.mean()), len(texts))
+
+
+def multi_label_loss(source: Source, answer: Answer, examples: Examples) -> Loss:
+    """Return the share of right decisions on texts that may have several labels, before and after."""
+    assert examples.sets is not None
+    targets = examples.sets.aligned(source.labels)
+    before = source.decide(source.answers(examples.texts))
+    after = source.decide(np.stack([_last_row(source, answer, text) for text in examples.texts]))
+    return Loss(label_accuracy(targets, before), label_accuracy(targets, after), len(examples))
 
 
 def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:

@@ -227,7 +227,11 @@ def _checked_loss(
     spell: Callable[[str], str],
 ) -> Loss:
     if isinstance(data, Examples):
-        loss, unit = check.labels_loss(source, answer, data.texts, data.labels), "texts"
+        unit = "texts"
+        if data.sets is not None:
+            loss = check.multi_label_loss(source, answer, data)
+        else:
+            loss = check.labels_loss(source, answer, data.texts, data.labels)
     else:
         before = onnx_format.session_answer(Session.of_model(source.model), source)
         loss, unit = check.words_loss(source, before, answer, data), "words"

@@ -127,6 +127,8 @@ def labels_probabilities(ids: Tensor, settings: LabelsSettings, weights: Weights
             x = keras.layers.MaxPooling1D(settings.pool_size, name="pool")(layers.conv(x))
         x = layers.dense(layers.lstm(x, "lstm"), "dense", "relu")
     logits = layers.dense(x, "output")
+    if settings.is_multi_label:
+        return ops.sigmoid(logits)
     if logits.shape[-1] == 1:
         logits = ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
     return ops.softmax(logits, axis=-1)

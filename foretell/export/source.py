@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
 from foretell.hub.download import local_path
+from foretell.label_types import json_value, values_of_names
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
@@ -42,7 +44,8 @@ class Description(TypedDict):
     answer: Literal["network", "whole", "without teacher"]
     job: str
     preset: str
-    labels: list[str] | None
+    labels: list[Any] | None
+    thresholds: list[float] | None
     length: int | None
     states: dict[str, int] | None
     window: int | None
@@ -65,7 +68,9 @@ class Source:
         has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
-        labels: the labels, in the order of the answers; [] for words.
+        labels: the labels as text, in the order of the answers; [] for words.
+        classes: the values that the labels stand for, in the same order.
+        thresholds: where texts may have several labels, the probability from which a text gets each; or None.
         states: the LSTM states of a stateful model, name to number of units, in the order of the layers.
         window: the number of words that a windowed model reads; 0 for the others.
         length: the maximum number of words that a classifier's network reads; 0 for words.
@@ -82,6 +87,9 @@ class Source:
         self.model: Model = replace(model, kneser_ney=None, interpolation=None, teacher=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
+        ensemble = model.ensemble
+        self.thresholds = list(ensemble.thresholds) if isinstance(ensemble, LabelwiseEnsemble) else None
+        self.classes = values_of_names(self.labels, model.label_type)
         self.states: dict[str, int] = {}
         self.window = self.length = 0
         self.kind: Kind = "classifier"
@@ -120,6 +128,13 @@ class Source:
         scores: Float32s = np.sum(by_model, axis=0, dtype=np.float32)
         return scores
 
+    def decide(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return which labels a text gets, [text, label]: the most probable, or those at their thresholds."""
+        if self.thresholds is None:
+            best: NDArray[np.bool_] = rows.argmax(axis=1)[:, None] == np.arange(rows.shape[1])
+            return best
+        return rows >= np.array(self.thresholds, np.float32)
+
     def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
         """Return `answers` of the classifier without its linear models of TF-IDF values."""
         runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=(), teacher=None))
@@ -151,7 +166,8 @@ class Source:
             else "network",
             "job": self.model.job,
             "preset": self.model.preset,
-            "labels": self.labels or None,
+            "labels": [json_value(label) for label in self.classes] or None,
+            "thresholds": self.thresholds,
             "length": self.length or None,
             "states": self.states or None,
             "window": self.window or None,

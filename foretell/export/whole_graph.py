@@ -14,6 +14,7 @@ value of zeros, [1, column], so that a program may leave it out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.keys import FIRST_WORD
+from foretell.ngrams.labelwise import MIN_PROBABILITY, LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 
 if TYPE_CHECKING:
@@ -60,13 +62,17 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
         opsets += [each for each in named.opset_import if each.domain]
     if ensemble.linear:
         assert model.linear is not None
-        nodes += _parsed(_linear(model.linear, has_tfidf=bool(model.tfidf)))
+        is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
+        nodes += _parsed(_linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise))
         arrays += _linear_arrays(model.linear)
         if model.tfidf:
             inputs.append(_tfidf_input(len(model.linear.bias)))
             zeros = np.zeros((1, len(model.linear.bias)), np.float32)
             arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
-    nodes += _parsed(_combined(ensemble))
+    if isinstance(ensemble, LabelwiseEnsemble):
+        nodes += _parsed(_labelwise(ensemble))
+    else:
+        nodes += _parsed(_combined(ensemble))
     shape: list[str | int | None] = ["batch", len(model.labels or ())]
     probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
     graph = onnx.helper.make_graph(nodes, "foretell", inputs, [probabilities], arrays)
@@ -155,8 +161,11 @@ def _last_words_front(settings: LabelsSettings) -> list[str]:
     ]
 
 
-def _linear(linear: LinearModel, *, has_tfidf: bool) -> list[str]:
-    """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear models."""
+def _linear(linear: LinearModel, *, has_tfidf: bool, is_labelwise: bool) -> list[str]:
+    """Return the lines of `linear_log` [batch, label]: log-probabilities by the linear models.
+
+    Where texts may have several labels it is the scores, which are log-odds.
+    """
     constants = {
         "l_zero": 0, "l_one": 1, "l_minus_one": -1, "l_first": FIRST_WORD, "l_size": linear.size,
         "l_none": -1, "l_last": _LAST_KEY, "l_end": len(linear.keys),
@@ -173,6 +182,8 @@ def _linear(linear: LinearModel, *, has_tfidf: bool) -> list[str]:
         f"l_score = Add (l_of_ngrams, {TFIDF_SCORES})" if has_tfidf else "l_score = Identity (l_of_ngrams)",
         f"l_scores = Cast <to = {_DOUBLE}> (l_score)",
     ]
+    if is_labelwise:
+        return [*lines, "linear_log = Identity (l_scores)"]
     if linear.weights.shape[1] > 1:
         return [*lines, "linear_log = LogSoftmax <axis = 1> (l_scores)"]
     return [
@@ -263,6 +274,40 @@ def _linear_arrays(linear: LinearModel) -> list[onnx.TensorProto]:
         "l_bias": linear.bias.astype(np.float64),
     }
     return [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+
+
+def _labelwise(ensemble: LabelwiseEnsemble) -> list[str]:
+    """Return the lines of `probabilities`, as `foretell.ngrams.labelwise.LabelwiseEnsemble` computes them."""
+
+    def numbers(name: str, values: Sequence[float]) -> str:
+        return f"{name} = Constant <value = double[{len(values)}] {{{', '.join(map(repr, values))}}}> ()"
+
+    lines, parts = [numbers("offsets", ensemble.offsets)], ["offsets"]
+    if ensemble.network:
+        lines += [
+            numbers("network_weight", ensemble.network),
+            numbers("lowest", [MIN_PROBABILITY]),
+            numbers("highest", [1 - MIN_PROBABILITY]),
+            numbers("certain", [1.0]),
+            f"of_network = Cast <to = {_DOUBLE}> ({_PREFIX}probabilities)",
+            "not_low = Max (of_network, lowest)",
+            "clipped = Min (not_low, highest)",
+            "otherwise = Sub (certain, clipped)",
+            "log_for = Log (clipped)",
+            "log_against = Log (otherwise)",
+            "network_odds = Sub (log_for, log_against)",
+            "network_part = Mul (network_odds, network_weight)",
+        ]
+        parts.append("network_part")
+    if ensemble.linear:
+        lines += [numbers("linear_weight", ensemble.linear), "linear_part = Mul (linear_log, linear_weight)"]
+        parts.append("linear_part")
+    return [
+        *lines,
+        f"combined = Sum ({', '.join(parts)})",
+        "sigmoid = Sigmoid (combined)",
+        f"probabilities = Cast <to = {_FLOAT}> (sigmoid)",
+    ]
 
 
 def _combined(ensemble: Ensemble) -> list[str]:

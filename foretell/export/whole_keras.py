@@ -14,6 +14,7 @@ from foretell.config import LabelsSettings
 from foretell.export.plain_keras import labels_probabilities
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.keys import FIRST_WORD
+from foretell.ngrams.labelwise import MIN_PROBABILITY, LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 
 Tensor = Any
@@ -45,8 +46,14 @@ def whole_classifier(model: Model, weights: Weights) -> keras.Model:
         if model.tfidf:
             tfidf_scores = keras.Input((len(model.linear.bias),), dtype="float32", name="tfidf_scores")
             inputs["tfidf_scores"] = tfidf_scores
-        linear = _linear_log_probabilities(ids, model.linear, tfidf_scores)
-    return keras.Model(inputs, combined(ensemble, network, linear), name="labels")
+        linear = _linear_scores(ids, model.linear, tfidf_scores)
+        if not isinstance(ensemble, LabelwiseEnsemble):
+            linear = _log_probabilities(linear)
+    if isinstance(ensemble, LabelwiseEnsemble):
+        answer = labelwise(ensemble, network, linear)
+    else:
+        answer = combined(ensemble, network, linear)
+    return keras.Model(inputs, answer, name="labels")
 
 
 def last_words(ids: Tensor, settings: LabelsSettings, unknown: int) -> Tensor:
@@ -84,8 +91,27 @@ def combined(ensemble: Ensemble, network: Tensor | None, linear: Tensor | None) 
     return ops.softmax(logits, axis=-1)
 
 
-def _linear_log_probabilities(ids: Tensor, linear: LinearModel, tfidf_scores: Tensor | None) -> Tensor:
-    """Return the linear models' log-probabilities [batch, label], from the distinct n-grams of ids."""
+def labelwise(ensemble: LabelwiseEnsemble, network: Tensor | None, linear: Tensor | None) -> Tensor:
+    """Return the final probabilities [batch, label]; see `foretell.ngrams.labelwise`."""
+    logits: Tensor = np.array([ensemble.offsets], np.float32)
+    if network is not None:
+        clipped = ops.clip(network, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+        odds = ops.log(clipped) - ops.log(1 - clipped)
+        logits = odds * np.array([ensemble.network], np.float32) + logits
+    if linear is not None:
+        logits = linear * np.array([ensemble.linear], np.float32) + logits
+    return ops.sigmoid(logits)
+
+
+def _log_probabilities(scores: Tensor) -> Tensor:
+    """Return log-probabilities [batch, label] of a linear model's scores [batch, column]."""
+    if scores.shape[-1] == 1:
+        scores = ops.concatenate([ops.zeros_like(scores), scores], axis=-1)
+    return ops.log_softmax(scores, axis=-1)
+
+
+def _linear_scores(ids: Tensor, linear: LinearModel, tfidf_scores: Tensor | None) -> Tensor:
+    """Return the linear models' scores [batch, column], from the distinct n-grams of ids."""
     keys = ops.sort(_keys(ops.cast(ids, "int64"), linear), axis=1)
     never = keys[:, :1] < keys[:, :1]
     is_repeat = ops.concatenate([never, ops.equal(keys[:, 1:], keys[:, :-1])], axis=1)
@@ -99,9 +125,7 @@ def _linear_log_probabilities(ids: Tensor, linear: LinearModel, tfidf_scores: Te
     scores = total + linear.bias[None]
     if tfidf_scores is not None:
         scores = scores + tfidf_scores
-    if scores.shape[-1] == 1:
-        scores = ops.concatenate([ops.zeros_like(scores), scores], axis=-1)
-    return ops.log_softmax(scores, axis=-1)
+    return scores
 
 
 def _keys(ids: Tensor, linear: LinearModel) -> Tensor:

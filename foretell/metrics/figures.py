@@ -13,6 +13,8 @@ Ids = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
 
 CALIBRATION_BINS = 15
+MAX_CONFUSION = 1_000
+"""Labels up to which a confusion matrix is kept: it has their number squared."""
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.5)
 MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
 
@@ -34,19 +36,24 @@ def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> di
     Returns:
         `accuracy`, `macro_f1` (mean over the labels that occur, true or predicted), `labels` (precision,
         recall, f1 and support of each; 0 where undefined) and `confusion` (`names` and `counts` [true,
-        predicted]).
+        predicted]; with more than `MAX_CONFUSION` labels no counts).
     """
-    counts = confusion_matrix(true_ids, predicted_ids, len(names))
-    precision, recall, f1 = precision_recall_f1(counts)
-    support = counts.sum(axis=1)
-    occurs = (support + counts.sum(axis=0)) > 0
+    hits, support, predicted = (
+        np.bincount(ids, minlength=len(names))
+        for ids in (true_ids[true_ids == predicted_ids], true_ids, predicted_ids)
+    )
+    precision, recall, f1 = ratios(hits, support, predicted)
+    occurs = (support + predicted) > 0
+    counts = []
+    if len(names) <= MAX_CONFUSION:
+        counts = confusion_matrix(true_ids, predicted_ids, len(names)).tolist()
     keys = ("precision", "recall", "f1", "support")
     rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
     return {
-        "accuracy": float(np.trace(counts) / counts.sum()),
+        "accuracy": float(hits.sum() / len(true_ids)),
         "macro_f1": float(f1[occurs].mean()),
         "labels": {name: dict(zip(keys, row, strict=True)) for name, row in zip(names, rows, strict=True)},
-        "confusion": {"names": list(names), "counts": counts.tolist()},
+        "confusion": {"names": list(names), "counts": counts},
     }
 
 
@@ -82,14 +89,22 @@ def precision_recall_f1(
     Args:
         counts: a confusion matrix, [true label, predicted label].
     """
-    hits = np.diag(counts).astype(np.float64)
-    precision = _ratio(hits, counts.sum(axis=0))
-    recall = _ratio(hits, counts.sum(axis=1))
-    f1 = _ratio(2 * hits, counts.sum(axis=0) + counts.sum(axis=1))
-    return precision, recall, f1
+    return ratios(np.diag(counts), counts.sum(axis=1), counts.sum(axis=0))
 
 
-def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def ratios(
+    hits: Ids, support: Ids, predicted: Ids
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return precision, recall and F1 of each label, each [label]; 0 where the divisor is 0.
+
+    Args:
+        hits, support, predicted: [label], true positives, texts of the label, and texts that got it.
+    """
+    hit = hits.astype(np.float64)
+    return _ratio(hit, predicted), _ratio(hit, support), _ratio(2 * hit, predicted + support)
+
+
+def _ratio(above: npt.NDArray[np.float64], below: Ids) -> npt.NDArray[np.float64]:
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 

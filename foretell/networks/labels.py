@@ -30,9 +30,10 @@ def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.
 
     Returns:
         A model from ids, int32 [batch, step], to probabilities: float32 [batch, 1], the probability of the
-        second label, where there are two; else float32 [batch, label]. "article" and "cnn-lstm" read
-        `settings.length` steps, padded in front with 0; "bilstm" any number of steps, padded at the end with
-        0, which changes nothing.
+        second label, where there are two; else float32 [batch, label]. Where a text may have several labels
+        it is always [batch, label], and each label has a probability of its own. "article" and "cnn-lstm"
+        read `settings.length` steps, padded in front with 0; "bilstm" any number of steps, padded at the end
+        with 0, which changes nothing.
 
     Raises:
         SettingsError: the convolution or its pooling is longer than the texts.
@@ -53,7 +54,7 @@ def _article(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
             _lstm(settings),  # [batch, unit]
             layers.Dense(settings.dense_units, activation="relu", name="dense"),  # [batch, dense unit]
             layers.Dropout(settings.dropout),
-            _output(n_labels),  # [batch, 1] or [batch, label]
+            _output(settings, n_labels),  # [batch, 1] or [batch, label]
         ],
         name="article",
     )
@@ -82,7 +83,7 @@ def _cnn_lstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model
             _lstm(settings),  # [batch, unit]
             layers.Dense(settings.dense_units, activation="relu", name="dense"),  # [batch, dense unit]
             layers.Dropout(settings.dropout),
-            _output(n_labels),  # [batch, 1] or [batch, label]
+            _output(settings, n_labels),  # [batch, 1] or [batch, label]
         ],
         name="cnn_lstm",
     )
@@ -103,7 +104,7 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     read_backward = backward(reversed_words)  # [batch, step, unit], last word first
     pooled = Pool(name="pool")([read_forward, read_backward, ids])  # [batch, 6 * unit]
     pooled = layers.Dropout(settings.dropout)(pooled)
-    return keras.Model(ids, _output(n_labels)(pooled), name="bilstm")
+    return keras.Model(ids, _output(settings, n_labels)(pooled), name="bilstm")
 
 
 def _lstm(settings: LabelsSettings) -> FastLSTM:
@@ -115,7 +116,9 @@ def _lstm(settings: LabelsSettings) -> FastLSTM:
     )
 
 
-def _output(n_labels: int) -> keras.layers.Dense:
+def _output(settings: LabelsSettings, n_labels: int) -> keras.layers.Dense:
+    if settings.is_multi_label:
+        return keras.layers.Dense(n_labels, activation="sigmoid", name="output")
     if n_labels == 2:
         return keras.layers.Dense(1, activation="sigmoid", name="output")
     return keras.layers.Dense(n_labels, activation="softmax", name="output")

@@ -52,6 +52,11 @@ class Ensemble:
             logits = logits + self.linear * linear
         return softmax(np.asarray(logits))
 
+    @staticmethod
+    def of_scores(scores: Floats) -> LogProbabilities:
+        """Return what a call takes of a linear model with these scores [text, column]."""
+        return linear_log_probabilities(scores)
+
     def to_dict(self) -> dict[str, float | list[float]]:
         """Return what `from_dict` reads, ready for JSON."""
         return {"network": self.network, "linear": self.linear, "offsets": list(self.offsets)}

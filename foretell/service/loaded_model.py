@@ -94,6 +94,7 @@ def _card(model: Model, name: str, written: Fingerprint | None) -> ModelCard:
         tokens=model.tokenizer.style,
         words=model.tokenizer.size - model.tokenizer.specials,
         labels=model.labels,
+        multi_label=bool(getattr(model.settings, "multi_label", "")),
         layers=[Layer(name=layer, units=units) for layer, units in layer_units(model.settings).items()],
         state="fresh",
     )

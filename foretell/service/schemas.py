@@ -83,6 +83,7 @@ class ModelCard(ResponseBody):
     )
     words: int = Field(description="Number of words in its vocabulary (subword, char: of tokens).")
     labels: list[str] | None = Field(description="The labels, sorted; null for a language model.")
+    multi_label: bool = Field(description="Whether a text may have several labels, or none.")
     layers: list[Layer]
     state: Literal["fresh", "stale"] = Field(
         description="stale: its files are missing, or were changed and cannot be opened; the model in memory "

@@ -30,6 +30,7 @@ _MAX_CHARACTERS = 700
 _NAMES = {
     "accuracy": "Accuracy",
     "perplexity": "Perplexity",
+    "micro_f1": "Micro F1",
     "macro_f1": "Macro F1",
     "valid_accuracy": "Validation accuracy",
     "valid_perplexity": "Validation perplexity",
@@ -184,7 +185,8 @@ def _heading(name: str, request: Mapping[str, object], records: list[Record]) ->
 
 def _name(key: str, metrics: Mapping[str, object]) -> str:
     """Return the name of a figure; perplexity is per token where tokens are not words."""
-    name = _NAMES.get(key) or key.replace("_", " ").capitalize()
+    is_subset = key == "accuracy" and "micro_f1" in metrics
+    name = "Subset accuracy" if is_subset else _NAMES.get(key) or key.replace("_", " ").capitalize()
     return name.replace("erplexity", "erplexity per token") if "tokens" in metrics else name
 
 
@@ -204,9 +206,7 @@ def _figure(key: str, value: float) -> str:
         return "not a number" if value != value else "too large to show"
     if key in _PERCENT:
         return f"{100 * value:.2f} %"
-    if key == "seconds":
-        return _duration(value)
-    return _count(value)
+    return _duration(value) if key == "seconds" else _count(value)
 
 
 def _count(value: float) -> str:
@@ -246,8 +246,7 @@ def _shown(key: str, value: object) -> str | None:
 
 def _rows(rows: Iterable[tuple[str, str]], title: str = "", caption: str = "") -> str:
     body = "".join(f"<tr><th>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows)
-    above = f"<h3>{title}</h3>" if title else ""
-    below = f"<caption>{caption}</caption>" if caption else ""
+    above, below = title and f"<h3>{title}</h3>", caption and f"<caption>{caption}</caption>"
     return f"{above}<table>{below}<tbody>{body}</tbody></table>"
 
 
@@ -295,7 +294,8 @@ def _most_confused(names: list[object], counts: list[list[float]]) -> str:
 def _per_label(labels: object) -> str:
     if not isinstance(labels, dict) or not all(isinstance(figures, dict) for figures in labels.values()):
         return ""
-    columns = ("precision", "recall", "f1", "support")
+    has_thresholds = any("threshold" in figures for figures in labels.values())
+    columns = ("precision", "recall", "f1", "support", *(["threshold"] if has_thresholds else []))
     body = "".join(
         f'<tr><th scope="row">{_isolated(name, 40)}</th>'
         + "".join(f"<td>{_cell(figures.get(column))}</td>" for column in columns)

@@ -37,6 +37,13 @@ def data_in_memory(
         return WordsData(corpus=_corpus(data, text), valid=held)
     _check_has_labels(objective, data)
     found = training_data(data, y, None, text, label)
+    if found.examples.sets is not None:
+        raise UsageError(
+            expected="one label for each text, for tune",
+            found="several",
+            where="y",
+            fix="give one label a text",
+        )
     return LabelsData(
         examples=found.examples,
         valid=validation_data(valid, data, y, text, label),

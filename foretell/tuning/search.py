@@ -12,7 +12,7 @@ from typing import Any
 
 from foretell.artifacts.directory import check_writable
 from foretell.artifacts.replacement import new_directory, take_place
-from foretell.config import Settings, preset, to_dict, with_changes
+from foretell.config import Settings, check_one_label, preset, to_dict, with_changes
 from foretell.errors import ArtifactError, RunError, SettingsError
 from foretell.machine import require_training, usable_processors
 from foretell.training.run_lock import RunLock
@@ -86,7 +86,9 @@ class Request:
     @property
     def settings(self) -> Settings:
         """The preset's settings, with the user's own."""
-        return with_changes(preset(self.objective.job, self.preset), dict(self.fixed))
+        chosen = with_changes(preset(self.objective.job, self.preset), dict(self.fixed))
+        check_one_label(chosen, "tune")
+        return chosen
 
 
 def search(data: Data, request: Request, listener: SearchListener, workers: Workers | None = None) -> Tuned:

@@ -12,6 +12,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.model_export import Exported, export_model
 from foretell.ngrams.characters import character_ngrams, make_alphabet
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
 from foretell.text.tokenizer import Tokenizer
 from tests.builders import MANY, random_linear_model, tokenizer_of, write_random
@@ -32,6 +33,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "labels": (LabelsSettings(units=7, embedding_size=5, length=12, vocabulary=15), TWO),
     "labels-3": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
     "labels-tfidf": (LabelsSettings(units=7, embedding_size=5, length=12), THREE),
+    "labels-multi": (LabelsSettings(units=7, embedding_size=5, length=12, multi_label=";"), THREE),
     "labels-article": (LabelsSettings(network="article", tokens="keras", **FIXED), TWO),
     "labels-cnn-lstm": (
         LabelsSettings(network="cnn-lstm", tokens="keras", filters=4, kernel_size=3, pool_size=4, **FIXED),
@@ -42,11 +44,14 @@ ENSEMBLES = {
     "labels": Ensemble(network=0.6, linear=1.3, offsets=(0.25, -0.25)),
     "labels-3": Ensemble(network=0.8, linear=0.7),
     "labels-tfidf": Ensemble(network=0.5, linear=0.6),
+    "labels-multi": LabelwiseEnsemble(
+        network=(0.5, 0.4, 0.9), linear=(0.6, 0.2, 1.1), offsets=(0.1, -0.4, 0.0), thresholds=(0.4, 0.55, 0.5)
+    ),
     "labels-article": Ensemble(network=0.9),
 }
 
 
-def write(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
+def write(path: Path, name: str, ensemble: Ensemble | LabelwiseEnsemble | None = None) -> Path:
     """Write one of MODELS with random weights; `ensemble` in place of its own."""
     settings, labels = MODELS[name]
     ensemble = ensemble or ENSEMBLES.get(name, NETWORK_ALONE)
@@ -54,7 +59,7 @@ def write(path: Path, name: str, ensemble: Ensemble | None = None) -> Path:
     if ensemble.linear:
         size = tokenizer_of(settings, TEXT, MANY).size
         linear = random_linear_model(size, 1 if labels == TWO else 3)
-    if name == "labels-tfidf":
+    if name in ("labels-tfidf", "labels-multi"):
         tfidf = random_tfidf_models(tokenizer_of(settings, TEXT, MANY), [TEXT], n_columns=3)
     parts = {"linear": linear, "tfidf": tfidf, "ensemble": ensemble}
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)

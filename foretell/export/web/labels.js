@@ -3,15 +3,18 @@
 export class Labels {
   // `tfidf` computes the scores of the linear models of TF-IDF values; null: the model has none.
   constructor(ort, session, tokens, model, tfidf) {
-    Object.assign(this, { ort, session, tokens, labels: model.labels, tfidf });
+    Object.assign(this, { ort, session, tokens, labels: model.labels, thresholds: model.thresholds ?? null, tfidf });
   }
 
   // Returns {label, probability, probabilities}: the most probable label, its probability, and a Map from each label
-  // to its probability.
+  // to its probability. Where texts may have several labels there is `labels` too: those at their thresholds.
   async classify(text) {
     const probabilities = await this.probabilities(text);
     const best = probabilities.indexOf(Math.max(...probabilities));
+    const applies = (_, i) => probabilities[i] >= Math.fround(this.thresholds[i]);
+    const several = this.thresholds && this.labels.filter(applies);
     return {
+      ...(several ? { labels: several } : {}),
       label: this.labels[best],
       probability: probabilities[best],
       probabilities: new Map(this.labels.map((label, i) => [label, probabilities[i]])),

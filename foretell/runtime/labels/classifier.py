@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from foretell.arrays import Float32s, LogProbabilities, Probabilities
 from foretell.artifacts.directory import open_verified
@@ -21,10 +23,12 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.download import local_path
-from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
+from foretell.label_types import values_of_names
+from foretell.ngrams.ensemble import NETWORK_ALONE
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.runtime.labels.explanation import ExplainedModel, Explanation, explain
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
-from foretell.runtime.labels.verdict import UNEVALUATED, Lengths, Verdict, flags_of
+from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict, flags_of
 from foretell.runtime.session import Threads, check_threads
 from foretell.runtime.stopping import check_stopped
 
@@ -36,6 +40,8 @@ CHARACTERS_AT_ONCE = 1 << 21
 # A text much longer than the part that is read is cut to this many characters per word before tokenization.
 CHARACTERS_PER_WORD = 64
 
+_NAMES_SHOWN = 20
+
 
 class LabelsRuntime:
     """A classifier, opened for prediction. Threads may share it, and forked children may use it.
@@ -43,9 +49,11 @@ class LabelsRuntime:
     Attributes:
         model: the opened model: its settings, parts and ensemble weights.
         path: the model directory.
-        labels: the labels, sorted; columns of `predict_proba` are in this order.
+        labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this order.
+        classes: the values that the labels stand for, in the same order.
         tokenizer: the model's tokenizer.
         metrics: figures of the training.
+        separator: what separates labels where a text may have several; "": each text has one.
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
@@ -60,6 +68,7 @@ class LabelsRuntime:
             )
         self.path: Path = model.directory
         self.labels: list[str] = list(model.labels or [])
+        self.classes: list[Any] = values_of_names(self.labels, model.label_type)
         self.tokenizer = model.tokenizer
         self.metrics = model.metrics
         self._threads = Threads(check_threads(threads), "foretell")
@@ -69,6 +78,7 @@ class LabelsRuntime:
         kept = None if model.teacher is None else model.teacher.without_files()
         self.model = replace(model, onnx=None, teacher=kept)
         self._lengths = Lengths.of_training(model.metrics)
+        self.separator = settings.multi_label
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int | None = None) -> LabelsRuntime:
@@ -121,10 +131,17 @@ class LabelsRuntime:
                 read while answers are computed.
 
         Raises:
-            SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1.
+            SettingsError: `chunk` below 1, or `abstain_below` not from 0 to 1, or with several labels a text.
         """
         if chunk < 1:
             raise SettingsError(expected="at least 1", found=repr(chunk), where="chunk")
+        if abstain_below is not None and self.separator:
+            raise SettingsError(
+                expected="no abstain-below where texts may have several labels: each label has a threshold",
+                found=repr(abstain_below),
+                where="abstain-below",
+                fix="leave it out",
+            )
         threshold = 0.0 if abstain_below is None else float(abstain_below)
         if not 0 <= threshold <= 1:
             raise SettingsError(
@@ -137,8 +154,25 @@ class LabelsRuntime:
             chunks = [texts]
         return self._answers(chunks, threshold)
 
-    def explain(self, text: str) -> Explanation:
-        """Return the effect of each word of a text on its label; see `Explanation`.
+    def decide(self, probabilities: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which labels texts with these probabilities [text, label] get, bool [text, label].
+
+        Each label whose probability is at least its threshold; where a text has one label, the most probable.
+        """
+        if isinstance(self.model.ensemble, LabelwiseEnsemble):
+            return self.model.ensemble.decide(probabilities)
+        best: npt.NDArray[np.bool_] = probabilities.argmax(axis=1)[:, None] == np.arange(len(self.labels))
+        return best
+
+    def explain(self, text: str, label: Any = None) -> Explanation:
+        """Return the effect of each word of a text on a label; see `Explanation`.
+
+        Args:
+            text: the text.
+            label: the label, as in `classes` or as text; None: the most probable one.
+
+        Raises:
+            UsageError: the model has no such label.
 
         Computes one answer for each word that the network reads, at most `length`, and one for each point of
         the running verdict, at most 400. A "bilstm" computes them together, unless the model has changed on
@@ -146,7 +180,7 @@ class LabelsRuntime:
         """
         ensemble = self.model.ensemble
         explained = ExplainedModel(
-            self.labels,
+            self.classes,
             self._network.variants,
             self._network.length,
             self.model.linear if ensemble.linear else None,
@@ -155,7 +189,17 @@ class LabelsRuntime:
             self._teacher,
         )
         spans = self.tokenizer.encode_with_offsets(text)
-        return explain(text, spans, explained, first=0 if self.tokenizer.start is None else 1)
+        place = None if label is None else self._place(label)
+        return explain(text, spans, explained, first=0 if self.tokenizer.start is None else 1, label=place)
+
+    def _place(self, label: Any) -> int:
+        if str(label) not in self.labels:
+            raise UsageError(
+                expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
+                found=str(label)[:60],
+                where="label",
+            )
+        return self.labels.index(str(label))
 
     def _parts_read(self, texts: Sequence[str]) -> Sequence[str]:
         """Return the part of each text that is read."""
@@ -189,14 +233,14 @@ class LabelsRuntime:
         return ensemble(self._network(ids), linear.result())
 
     def _linear(self, ids: list[list[int]], texts: Sequence[str]) -> LogProbabilities:
-        """Return the log-probabilities [text, label] of the linear models together."""
+        """Return what the linear models together say of each label, [text, label]: the ensemble's input."""
         assert self.model.linear is not None
         scores = self.model.linear.scores(ids)
         for model in self.model.tfidf:
             scores = scores + model.scores(ids, texts)
         if self._teacher is not None:
             scores = scores + self._teacher(texts)
-        return linear_log_probabilities(scores)
+        return self.model.ensemble.of_scores(scores)
 
     def _answers(self, chunks: Iterable[list[str]], threshold: float) -> Iterator[Verdict]:
         """Yield the verdicts of each chunk; while a large one is in the network, the next one is read."""
@@ -232,14 +276,32 @@ class LabelsRuntime:
         threshold: float,
     ) -> Iterator[Verdict]:
         rows = probabilities.result() if isinstance(probabilities, Future) else probabilities
+        if self.separator:
+            yield from self._several(texts, parts, ids, rows)
+            return
         for i, (row, best) in enumerate(zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True)):
             answers = row[best] >= threshold
             yield Verdict(
-                label=self.labels[best] if answers else "",
+                label=self.classes[best] if answers else "",
                 probability=row[best],
-                probabilities=dict(zip(self.labels, row, strict=True)),
+                probabilities=dict(zip(self.classes, row, strict=True)),
                 reason="" if answers else f"below {threshold:g}",
                 flags=self._flags(ids[i], texts[i], parts[i]),
+            )
+
+    def _several(
+        self, texts: list[str], parts: Sequence[str], ids: list[list[int]], rows: Probabilities
+    ) -> Iterator[Verdict]:
+        """Yield the verdicts of texts that may have several labels."""
+        for i, (row, decided) in enumerate(zip(rows.tolist(), self.decide(rows), strict=True)):
+            labels = tuple(self.classes[place] for place in np.flatnonzero(decided))
+            yield Verdict(
+                label=self.separator.join(map(str, labels)),
+                probability=max(row),
+                probabilities=dict(zip(self.classes, row, strict=True)),
+                reason="" if labels else NONE_APPLIES,
+                flags=self._flags(ids[i], texts[i], parts[i]),
+                labels=labels,
             )
 
     def _flags(self, ids: list[int], text: str, part: str) -> tuple[str, ...]:

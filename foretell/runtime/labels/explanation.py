@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble, logit
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.explained import Explained, Word
@@ -68,11 +70,11 @@ class ExplainedModel:
             is none.
     """
 
-    labels: Sequence[str]
+    labels: Sequence[Any]
     network: Callable[[list[int], list[int], list[int]], Probabilities]
     length: int
     linear: LinearModel | None
-    ensemble: Ensemble
+    ensemble: Ensemble | LabelwiseEnsemble
     tfidf: tuple[TfidfModel, ...] = ()
     teacher: Callable[[Sequence[str]], Float32s] | None = None
 
@@ -111,14 +113,17 @@ class ExplainedModel:
         return np.concatenate([*rows, rows[0][: len(ends[-1:])]]).astype(np.float64)
 
 
-def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0) -> Explanation:
-    """Explain the label of a text.
+def explain(
+    text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0, label: int | None = None
+) -> Explanation:
+    """Explain a label of a text.
 
     Args:
         text: the text.
         spans: (id, start, end) of each of its tokens.
         model: the classifier.
         first: how many of the first ids are no words of the text.
+        label: the place of the label; None: the most probable one.
     """
     ids = [id for id, _, _ in spans]
     n_words = len(ids) - first
@@ -127,8 +132,9 @@ def explain(text: str, spans: Sequence[Span], model: ExplainedModel, *, first: i
     linear = model.linear_scores(text, spans)
     teacher = model.teacher_scores(text, spans[first:], ends)
     rows = _probabilities(ids, [end + first for end in ends], first, model, linear, teacher)
-    label = int(rows[0].argmax())
-    odds = _log_odds(rows, label)
+    label = int(rows[0].argmax()) if label is None else label
+    is_labelwise = isinstance(model.ensemble, LabelwiseEnsemble)
+    odds = logit(rows[:, label]) if is_labelwise else _log_odds(rows, label)
     contributions, bias = _contributions(label, model, linear)
     words = [
         Word(
@@ -176,7 +182,7 @@ def _probabilities(
         # digit.
         upto[-1:] = linear.whole
         scores = np.vstack([linear.whole, linear.without[first:], upto])
-        of_linear = linear_log_probabilities(scores if teacher is None else scores + teacher)
+        of_linear = model.ensemble.of_scores(scores if teacher is None else scores + teacher)
     return model.ensemble(network, of_linear)
 
 
@@ -215,6 +221,9 @@ def _contributions(
 
 def _toward(label: int, model: ExplainedModel, scores: Float64s) -> Float64s:
     """Return what scores [row, column] are worth for a label in the ensemble, [row]."""
+    if isinstance(model.ensemble, LabelwiseEnsemble):
+        alone: Float64s = model.ensemble.linear[label] * scores[:, label] + 0.0
+        return alone
     if scores.shape[1] == 1:
         toward = scores[:, 0] if label == 1 else -scores[:, 0]
     else:

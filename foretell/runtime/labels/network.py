@@ -47,6 +47,7 @@ class LabelsNetwork:
         self._session = Session.of_model(model)
         self._threads = threads
         self._pads_front = settings.traits.pads_front
+        self._several_labels = settings.is_multi_label
         self._n_labels = len(model.labels or ())
         self._unknown = model.tokenizer.unknown or 0
         size = network_size(settings, model.tokenizer)
@@ -95,7 +96,10 @@ class LabelsNetwork:
             weights = read_weights_of(self._model)
         except (ArtifactError, OSError):
             return None
-        return Variants(weights, self.length, self._unknown, threads=self._threads.count)
+        several = self._several_labels
+        return Variants(
+            weights, self.length, self._unknown, threads=self._threads.count, several_labels=several
+        )
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
         if self._pads_front:

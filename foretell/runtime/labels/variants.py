@@ -20,6 +20,7 @@ import numpy as np
 from foretell.arrays import Float32s, Integers, Probabilities
 from foretell.artifacts.weights import Weights
 from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.ngrams.labelwise import sigmoid
 
 # BLAS divides larger products among threads of its own, which wait busily for one another: on processors with
 # other work to do that takes tens of times as long.
@@ -38,9 +39,13 @@ class Variants:
         length: words of a text that it reads, at most: its last ones.
         unknown: the id of unknown words.
         threads: threads that divide the variants of a text, at most.
+        several_labels: whether a text may have several labels.
     """
 
-    def __init__(self, weights: Weights, length: int, unknown: int, *, threads: int = 1) -> None:
+    def __init__(
+        self, weights: Weights, length: int, unknown: int, *, threads: int = 1, several_labels: bool = False
+    ) -> None:
+        self._several_labels = several_labels
         self._embedding = weights["embedding"]
         self._layers = _Layer(weights, "lstm_forward"), _Layer(weights, "lstm_backward")
         # The hidden states that are pooled are doubled.
@@ -96,6 +101,8 @@ class Variants:
             np.concatenate([[reach], np.full(len(positions), reach - 1), stops - starts]),
         )
         scores = _product(pooled[int(is_cut) :], self._kernel)[0] + self._bias
+        if self._several_labels:
+            return sigmoid(scores.astype(np.float64))
         return np.exp(linear_log_probabilities(scores)).astype(np.float32)
 
     def _readings(self, ids: Sequence[int]) -> tuple[_Reading, _Reading]:

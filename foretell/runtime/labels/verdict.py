@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from foretell.label_types import json_value
 
 EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"
 LONG = "far longer than any seen in training"
 SHORT = "far shorter than any seen in training"
 UNEVALUATED = "unevaluated"
+NONE_APPLIES = "no label reaches its threshold"
+"""The reason of a verdict without labels, where texts may have several."""
 
 # A text is flagged above this multiple of the longest training text, or below this fraction of the shortest.
 _FAR = 2
@@ -25,14 +29,17 @@ class Verdict:
     """The answer for one text.
 
     Attributes:
-        label: the most probable label; "" where the model abstains.
+        label: the most probable label, of the type that the data had; "" where the model abstains.
         probability: the most probable label's probability, 0 to 1, abstaining or not.
-        probabilities: the probability of every label.
+        probabilities: the probability of every label, in the order of `classes_`.
         reason: why there is no label, such as "below 0.8"; "" where there is one.
         flags: in what way the text differs from the training texts, which makes its answer less reliable:
             "empty" (no word), "mostly unknown words" (more than half), "far longer than any seen in training"
             (more than twice as long) or "far shorter ..." (less than half as long). "unevaluated": the model
             learned from label hints alone, so nobody knows how often it is right.
+        labels: where texts may have several labels, those whose probability is at least their threshold, in
+            the order of `classes_`. `label` has them joined by the separator, `probability` is the highest of
+            all. None: each text has one label.
     """
 
     label: Any
@@ -40,6 +47,18 @@ class Verdict:
     probabilities: dict[Any, float]
     reason: str = ""
     flags: tuple[str, ...] = ()
+    labels: tuple[Any, ...] | None = None
+
+    def plain(self) -> Verdict:
+        """Return this verdict as JSON can hold it: labels that are dates as text, and text as keys."""
+        if all(type(label) is str for label in self.probabilities):
+            return self
+        return replace(
+            self,
+            label=json_value(self.label),
+            probabilities={str(label): value for label, value in self.probabilities.items()},
+            labels=None if self.labels is None else tuple(map(json_value, self.labels)),
+        )
 
     def _repr_html_(self) -> str:
         """Return the label, its probability and the most probable labels, for notebooks."""

@@ -1,7 +1,7 @@
 // Classifies many texts in a few concurrent requests. It can be stopped, and continues with the texts that have no
 // answer yet.
 
-import { post, ServiceError } from "./service.js";
+import { post, ServiceError, withTextLabel } from "./service.js";
 
 const MAX_TEXTS = 64;
 // UTF-16 code units of one request. JSON takes at most 6 bytes for each, well below the limit of the service.
@@ -63,7 +63,7 @@ export class Classification {
 
   #store(indices, answers) {
     indices.forEach((index, k) => {
-      this.answers[index] = answers[k];
+      this.answers[index] = withTextLabel(answers[k]);
     });
     this.done += indices.length;
     this.onProgress();

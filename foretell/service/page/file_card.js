@@ -94,7 +94,7 @@ export class FileCard {
     const classification = new Classification({
       model: this.model().id,
       texts: this.data.rows.map((row) => asText(row[index])),
-      abstainBelow: this.below.value === "" ? null : Number(this.below.value) / 100,
+      abstainBelow: this.below.value === "" || this.model().multi_label ? null : Number(this.below.value) / 100,
       onProgress: () => {
         if (classification === this.#classification) this.#showProgress(classification);
       },
@@ -107,6 +107,8 @@ export class FileCard {
   reset() {
     this.#controller?.abort();
     this.#classification = null;
+    // Where a text may have several labels, each has a threshold of its own.
+    this.below.closest(".field").hidden = Boolean(this.model()?.multi_label);
     this.table.close();
     this.#showButtons(false);
     this.progress.hidden = true;

@@ -7,7 +7,7 @@ import { FileCard } from "./file_card.js";
 import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
 import { ModelChoice } from "./model_choice.js";
 import { allWordsTable, showEffects, showPrediction, summary } from "./prediction.js";
-import { post } from "./service.js";
+import { post, withTextLabel } from "./service.js";
 
 // Words whose effect is a smaller part of the largest effect are not shaded.
 const MIN_LEVEL = 0.1;
@@ -15,7 +15,9 @@ const MIN_LEVEL = 0.1;
 export class LabelsView {
   constructor(view, models) {
     this.view = view;
+    this.explainedLabel = null;
     this.choice = new ModelChoice(view, models.filter(({ job }) => job === "labels"), () => {
+      this.explainedLabel = null;
       this.file.reset();
       this.#update();
     });
@@ -50,8 +52,10 @@ export class LabelsView {
   // The label is requested at once. The explanation is a second request, because it takes as many predictions as the
   // text has words, twice.
   #makeRequests() {
-    const send = (path) => async (text, signal) =>
-      (await post(path, { model: this.choice.current.id, texts: text }, signal)).answers[0];
+    const send = (path, more = () => ({})) => async (text, signal) =>
+      withTextLabel((await post(path, { model: this.choice.current.id, texts: text, ...more() }, signal)).answers[0]);
+    // Where a text may have several labels, the user chooses which one is explained.
+    const chosen = () => (this.explainedLabel === null ? {} : { label: this.explainedLabel });
     const fail = (error) => showError(this.problem, error.message);
     this.predictionRequest = new LatestRequest({
       delay: SHORT_DELAY,
@@ -59,7 +63,7 @@ export class LabelsView {
       panel: this.prediction,
       send: send("classify"),
       show: (answer) => {
-        showPrediction(this.prediction, answer);
+        showPrediction(this.prediction, answer, (label) => this.#explain(label));
         announce(summary(answer));
       },
       fail,
@@ -67,10 +71,15 @@ export class LabelsView {
     this.explanationRequest = new LatestRequest({
       delay: LONG_DELAY,
       panel: this.effects,
-      send: send("explain"),
+      send: send("explain", chosen),
       show: (explanation) => this.#showExplanation(explanation),
       fail,
     });
+  }
+
+  #explain(label) {
+    this.explainedLabel = label;
+    this.explanationRequest.start(this.text);
   }
 
   #update() {
@@ -89,7 +98,11 @@ export class LabelsView {
     this.#showExplanation(null);
   }
 
-  #showExplanation(explanation) {
+  #showExplanation(answer) {
+    const isOfOne = answer && "explained" in answer;
+    const explanation = isOfOne
+      ? { ...answer, label: answer.explained, probability: answer.explained_probability }
+      : answer;
     this.explanation = explanation;
     const words = explanation?.words ?? [];
     this.key.hidden = !words.length;

@@ -6,28 +6,42 @@ const MAX_LABELS = 8;
 const MAX_WORDS = 8;
 // Log-odds. Words with a smaller effect are not listed.
 const MIN_EFFECT = 0.05;
+const NO_LABEL = "no label";
 
 // A label and its probability in one line.
-export function summary({ label, probability }) {
+export function summary({ label, labels, probability }) {
+  if (labels) return labels.length ? labels.map(visible).join(", ") : NO_LABEL;
   return `${visible(label)}, ${percent(probability)}`;
 }
 
-// Shows the label of a text and the probabilities of all labels; null shows the invitation to type.
-export function showPrediction(card, answer) {
+// Shows the label of a text and the probabilities of all labels; null shows the invitation to type. Where a text may
+// have several labels, each is a button: `onChoose(label)` is called to explain it.
+export function showPrediction(card, answer, onChoose) {
   showResult(card, answer !== null);
   if (!answer) return;
   const [label, probability] = card.querySelectorAll(".answer > *");
-  label.textContent = visible(answer.label);
-  probability.textContent = percent(answer.probability);
+  label.textContent = answer.labels ? summary(answer) : visible(answer.label);
+  probability.textContent = answer.labels ? "" : percent(answer.probability);
   const ranked = Object.entries(answer.probabilities).toSorted(([, p], [, q]) => q - p);
   const rows = ranked.slice(0, MAX_LABELS).map(([name, p]) =>
-    make("li", {}, isolated(name), bar(p), make("span", { class: "number" }, percent(p))));
+    make("li", {}, nameElement(name, answer.labels, onChoose), bar(p),
+      make("span", { class: "number" }, percent(p))));
   const hidden = ranked.length - MAX_LABELS;
   if (hidden > 0) rows.push(make("li", { class: "soft" }, `and ${count(hidden, "more label")}`));
   card.querySelector(".bars").replaceChildren(...rows);
   const notice = card.querySelector(".notice");
   notice.hidden = !answer.flags.length;
   notice.textContent = `This text is unusual: ${answer.flags.join("; ")}. Its probability is less reliable.`;
+}
+
+function nameElement(name, labels, onChoose) {
+  if (!labels) return isolated(name);
+  const applies = labels.includes(name);
+  const shown = applies ? make("b", {}, isolated(name)) : isolated(name);
+  const button = make("button", { type: "button", class: "name" }, shown,
+    make("span", { class: "visually-hidden" }, applies ? " applies: explain it" : " does not apply: explain it"));
+  button.addEventListener("click", () => onChoose(name));
+  return button;
 }
 
 // Shows the words with the largest effects; null, or a text without words, shows the invitation.

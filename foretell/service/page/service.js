@@ -84,3 +84,12 @@ async function request(path, options) {
   if (error.status === 401) onUnauthorized(error);
   throw error;
 }
+
+// Returns an answer whose labels are text: labels that are numbers or booleans are such in JSON. Where a text may have
+// several labels, `explained` is the one that the numbers of the words are of.
+export function withTextLabel(answer) {
+  const text = { ...answer, label: String(answer.label) };
+  if (answer.labels) text.labels = answer.labels.map(String);
+  if ("explained" in answer) text.explained = String(answer.explained);
+  return text;
+}

@@ -9,9 +9,11 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from foretell.label_types import json_value
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.classifier import Verdict as RuntimeVerdict
 from foretell.runtime.labels.explanation import Explanation
+from foretell.service.errors import ApiError
 from foretell.service.json_route import JsonRoute
 from foretell.service.openapi import ERRORS, example
 from foretell.service.prediction import Prediction
@@ -33,18 +35,29 @@ class ClassifyRequest(RequestBody):
 class Verdict(ResponseBody):
     """The label of one text."""
 
-    label: str = Field(description='The most probable label; "" if the model abstains.')
+    label: str | int | float | bool = Field(
+        description='The most probable label, of the type that the training data had (dates are text); "" if '
+        "the model abstains."
+    )
     probability: float = Field(description="The probability of the most probable label, also if it abstains.")
     probabilities: dict[str, float] = Field(description="The probability of each label.")
     reason: str = Field(description='Why there is no label, such as "below 0.8"; "" if there is one.')
     flags: list[str] = Field(description='What is unusual in the text, such as "mostly unknown words".')
 
 
+class MultiVerdict(Verdict):
+    """The labels of one text, by a model whose texts may have several."""
+
+    labels: list[str | int | float | bool] = Field(
+        description="The labels whose probability is at least their threshold. `label` has them joined."
+    )
+
+
 class ClassifyResponse(ResponseBody):
     """One verdict for each text, in order."""
 
     model: str
-    answers: list[Verdict]
+    answers: list[MultiVerdict | Verdict]
 
 
 class ExplainRequest(RequestBody):
@@ -52,6 +65,9 @@ class ExplainRequest(RequestBody):
 
     model: ModelName = None
     texts: Texts
+    label: str | None = Field(
+        default=None, description="The label to explain; null: the most probable one.", max_length=1_000
+    )
 
 
 class WordEffect(ResponseBody):
@@ -86,11 +102,21 @@ class ExplainedVerdict(Verdict):
     )
 
 
+class ExplainedMultiVerdict(ExplainedVerdict):
+    """An explanation of one label of a text, by a model whose texts may have several."""
+
+    labels: list[str | int | float | bool] = Field(
+        description="The labels whose probability is at least their threshold."
+    )
+    explained: str | int | float | bool = Field(description="The label that is explained.")
+    explained_probability: float = Field(description="The probability of the label that is explained.")
+
+
 class ExplainResponse(ResponseBody):
     """One explanation for each text, in order."""
 
     model: str
-    answers: list[ExplainedVerdict]
+    answers: list[ExplainedMultiVerdict | ExplainedVerdict]
 
 
 @router.post(
@@ -101,6 +127,13 @@ class ExplainResponse(ResponseBody):
 async def classify(body: ClassifyRequest, request: Request) -> Response:
     """Return the label of each text and the probability of every label."""
     prediction = Prediction(request, "classify", body.model, body.texts, job="labels")
+    if body.abstain_below is not None and prediction.model.labels.separator:
+        raise ApiError(
+            422,
+            "expected no abstain_below: each label of this model has a threshold of its own, found "
+            f"{body.abstain_below:g}",
+            param="abstain_below",
+        )
     items = [(text, body.abstain_below) for text in prediction.texts]
     return await prediction.response(partial(_classify, prediction.model.labels), items)
 
@@ -113,7 +146,16 @@ async def classify(body: ClassifyRequest, request: Request) -> Response:
 async def explain(body: ExplainRequest, request: Request) -> Response:
     """Return the label of each text, the effect of each word, and the probability along the text."""
     prediction = Prediction(request, "explain", body.model, body.texts, job="labels", by_word=True)
-    return await prediction.response(partial(_explain, prediction.model.labels), prediction.texts)
+    runtime = prediction.model.labels
+    if body.label is not None and body.label not in runtime.labels:
+        raise ApiError(
+            404,
+            f"expected a label of the model, found {body.label[:60]!r}",
+            param="label",
+            code="label_not_found",
+        )
+    items = [(text, body.label) for text in prediction.texts]
+    return await prediction.response(partial(_explain, runtime), items)
 
 
 def _classify(runtime: LabelsRuntime, items: Sequence[tuple[str, float | None]]) -> list[bytes]:
@@ -125,17 +167,31 @@ def _classify(runtime: LabelsRuntime, items: Sequence[tuple[str, float | None]])
     for threshold, group in indices.items():
         verdicts = runtime.classify([items[index][0] for index in group], abstain_below=threshold)
         for index, verdict in zip(group, verdicts, strict=True):
-            answers[index] = Verdict.json_of(verdict)
+            schema = Verdict if verdict.labels is None else MultiVerdict
+            answers[index] = schema.json_of(verdict.plain())
     return answers
 
 
-def _explain(runtime: LabelsRuntime, texts: Sequence[str]) -> list[bytes]:
-    verdicts = runtime.classify(texts)
-    return [_explained(verdict, runtime.explain(text)) for text, verdict in zip(texts, verdicts, strict=True)]
+def _explain(runtime: LabelsRuntime, items: Sequence[tuple[str, str | None]]) -> list[bytes]:
+    verdicts = runtime.classify([text for text, _ in items])
+    return [
+        _explained(verdict, runtime.explain(text, label), is_chosen=label is not None)
+        for (text, label), verdict in zip(items, verdicts, strict=True)
+    ]
 
 
-def _explained(verdict: RuntimeVerdict, explanation: Explanation) -> bytes:
-    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict)
+def _explained(verdict: RuntimeVerdict, explanation: Explanation, *, is_chosen: bool) -> bytes:
+    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict.plain())
     # The client has the text.
     del fields["text"]
+    if verdict.labels is not None:
+        fields |= {
+            "explained": json_value(explanation.label),
+            "explained_probability": explanation.probability,
+        }
+        return ExplainedMultiVerdict.json_of(fields)
+    del fields["labels"]
+    if is_chosen:
+        # The numbers of the words are those of the chosen label.
+        fields |= {"label": json_value(explanation.label), "probability": explanation.probability}
     return ExplainedVerdict.json_of(fields)

@@ -17,7 +17,7 @@ from foretell.arrays import Probabilities
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.tokens import Targets, TokenizedTexts, Weights
+from foretell.training.labels.tokens import TokenizedTexts, Weights
 
 # Batches of similar length are made within pools of this many batches: large enough for little padding, small
 # enough that batches differ from epoch to epoch.
@@ -37,15 +37,17 @@ class EncodedTexts:
             text of the batch.
         soft: float32 [text, label], probabilities to learn instead of `targets`; None: learn `targets`.
         weights: float32 [text], how much each text counts in the loss; None: 1 each.
+        several: whether a text may have several labels. `targets` is then float32 [text, label], NaN unknown.
     """
 
     ids: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int32]
+    targets: npt.NDArray[Any]
     n_labels: int
     length: int | None
     soft: npt.NDArray[np.float32] | None = None
     weights: npt.NDArray[np.float32] | None = None
+    several: bool = False
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -66,6 +68,11 @@ class EncodedTexts:
         )
 
     @property
+    def is_binary(self) -> bool:
+        """Whether the network has one output, the probability of the second of two labels."""
+        return self.n_labels == 2 and not self.several
+
+    @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Words of each text, [text]."""
         return np.diff(self.starts)
@@ -76,7 +83,7 @@ Predictor = Callable[[EncodedTexts, int], Probabilities]
 
 def as_read(
     texts: TokenizedTexts,
-    targets: Targets,
+    targets: npt.NDArray[Any],
     n_labels: int,
     tokenizer: Tokenizer,
     settings: LabelsSettings,
@@ -90,7 +97,7 @@ def as_read(
 
     Args:
         texts: the texts.
-        targets: the place of each label, [text].
+        targets: the place of each label, [text]; of texts that may have several, float32 [text, label].
         n_labels: number of labels.
         tokenizer: the tokenizer of the ids.
         settings: network, length and vocabulary are read.
@@ -109,7 +116,8 @@ def as_read(
     return EncodedTexts(
         ids=np.where(chosen < network_size(settings, tokenizer), chosen, unknown).astype(np.int32),
         starts=firsts,
-        targets=targets.astype(np.int32),
+        targets=targets if settings.is_multi_label else targets.astype(np.int32),
+        several=settings.is_multi_label,
         n_labels=n_labels,
         length=settings.length if settings.traits.pads_front else None,
         soft=soft,
@@ -141,12 +149,12 @@ def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, 
     """Return a tf.data.Dataset of (ids, targets), from batch `first` of `order` on.
 
     ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch],
-    or float32 [batch, label] where they are soft. With `texts.weights` there is a third part, float32
-    [batch].
+    or float32 [batch, label] where they are soft or texts may have several labels. With `texts.weights` there
+    is a third part, float32 [batch].
     """
     import tensorflow as tf
 
-    binary = texts.n_labels == 2
+    binary = texts.is_binary
     learned: npt.NDArray[Any] = texts.targets
     if texts.soft is not None:
         learned = texts.soft[:, 1] if binary else texts.soft
@@ -193,7 +201,7 @@ def make_predictor(model: Any, length: int | None) -> Predictor:
         sorted_rows = np.concatenate(
             [forward(padded(texts, order[first : first + batch_size])).numpy() for first in firsts]
         )
-        if texts.n_labels == 2:
+        if texts.is_binary:
             sorted_rows = np.concatenate([1 - sorted_rows, sorted_rows], axis=1)
         probabilities: Probabilities = np.empty_like(sorted_rows)
         probabilities[order] = sorted_rows

@@ -32,10 +32,11 @@ from foretell.training.labels.dense_fit import (
 )
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import Check, Fitted, ignore
+from foretell.training.labels.outputs import OneLabel, Outputs
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tfidf_fit import TfidfFit, count_features
-from foretell.training.labels.tokens import Soft, Targets, TokenizedTexts
+from foretell.training.labels.tokens import Soft, TokenizedTexts
 
 Rows = npt.NDArray[np.bool_]
 Weights = npt.NDArray[np.float64]
@@ -46,6 +47,10 @@ MAX_TOKENS = 3_000_000
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Inverse penalties, from the strongest penalty to the weakest."""
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
+
+
+HINTED = "hinted_"
+"""How the names of models begin that learn from hints alone."""
 
 
 class Fit(Protocol):
@@ -85,18 +90,20 @@ class LabelledTexts:
     Attributes:
         texts: as they are written.
         tokenized: the same texts.
-        targets: int32 [text].
+        targets: int32 [text]; float32 [text, label], NaN for unknown, where texts may have several labels.
         soft: float32 [text, label], the labels as probabilities.
-        weights: float64 [text], how much each text counts.
+        weights: float64 [text], how much each text counts; [text, label] where texts may have several labels.
         unlabelled: other texts, without labels.
+        outputs: what scores mean.
     """
 
     texts: Sequence[str]
     tokenized: TokenizedTexts
-    targets: Targets
+    targets: npt.NDArray[Any]
     soft: Soft
     weights: Weights
     unlabelled: TokenizedTexts
+    outputs: Outputs = OneLabel()  # noqa: RUF009
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +173,7 @@ class _Kind:
             return _LongerFit(self.on(_longer(rows & False, more, True), learned, weights), more)
 
         return Candidate(
-            name=f"hinted_{self.name}",
+            name=HINTED + self.name,
             on=on,
             finished=lambda fit, model: self.finished(fit.inner, model),
         )

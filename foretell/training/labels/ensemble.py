@@ -34,10 +34,10 @@ def choose_ensemble(
     if not settings.linear:
         if valid is None or network is None or settings.traits.follows_article:
             return NETWORK_ALONE
-        return fit_ensemble(valid.targets, [log_of(network), None])
+        return fit_ensemble(valid.targets, [log_of(network), None], balance=tokens.balance)
     if valid is None or network is None or linear is None:
         return UNFITTED
-    return fit_ensemble(valid.targets, [log_of(network), linear], LINEAR)
+    return fit_ensemble(valid.targets, [log_of(network), linear], LINEAR, balance=tokens.balance)
 
 
 def final_linear(tokens: Tokens, pseudo: PseudoLabels, settings: LabelsSettings) -> LinearModel | None:

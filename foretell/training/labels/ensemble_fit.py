@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from foretell.arrays import LogProbabilities
 from foretell.ngrams.ensemble import Ensemble, softmax
-from foretell.training.labels.tokens import Targets
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.tokens import Targets, one_hot
 
 
 class Prior(NamedTuple):
@@ -45,7 +46,11 @@ MIN_LOG_PROBABILITY = -7.0
 
 
 def fit_ensemble(
-    targets: Targets, members: Sequence[LogProbabilities | None], prior: Prior = EQUAL
+    targets: Targets,
+    members: Sequence[LogProbabilities | None],
+    prior: Prior = EQUAL,
+    *,
+    balance: Balance | None = None,
 ) -> Ensemble:
     """Return the ensemble of the network and the linear model with the smallest cross-entropy.
 
@@ -57,6 +62,8 @@ def fit_ensemble(
         members: log-probabilities [text, label] of the network and of the linear model, of texts that neither
             has learned from. None for a missing member; the other one then has the prior mean 1.
         prior: of the two weights.
+        balance: the class weights that the members were fitted with, and corrected for. Labels then have
+            offsets along the correction, as much as it was too large or too small; None: there are none.
     """
     from scipy.optimize import minimize
 
@@ -65,12 +72,18 @@ def fit_ensemble(
     smallest = np.bincount(targets, minlength=n_labels).min()
     n_offsets = n_labels if smallest >= _MIN_TEXTS_PER_OFFSET else 0
     strengths = [texts for texts, member in zip(prior.strength, members, strict=True) if member is not None]
+    basis = None
+    if balance is not None:
+        # The correction is exact only for models that fit perfectly.
+        basis = np.column_stack([np.eye(n_labels, n_offsets), balance.direction])
+        n_offsets += 1
     means = np.concatenate([prior.weights if len(present) == 2 else [1.0], np.zeros(n_offsets)])
     objective = _Objective(
         members=np.stack(present),
-        true=np.eye(n_labels)[targets],
+        true=one_hot(targets, n_labels).astype(np.float64),
         means=means,
         strength=np.concatenate([strengths, np.full(n_offsets, _OFFSET_STRENGTH)]),
+        basis=basis,
     )
     bounds = [(0.0, None)] * len(present) + [(None, None)] * n_offsets
     best = minimize(objective, means, jac=True, method="L-BFGS-B", bounds=bounds).x
@@ -79,7 +92,8 @@ def fit_ensemble(
     if network + linear <= 0:
         # No member helps: give probabilities that are nearly equal.
         network, linear = (0.0 if member is None else 1e-6 for member in members)
-    offsets = tuple(float(value) for value in best[len(present) :])
+    fitted = best[len(present) :] if basis is None else basis @ best[len(present) :]
+    offsets = tuple(float(value) for value in fitted)
     return Ensemble(network=network, linear=linear, offsets=offsets)
 
 
@@ -104,7 +118,7 @@ def fit_pool(targets: Targets, members: Sequence[LogProbabilities]) -> npt.NDArr
         return means
     objective = _Objective(
         members=np.maximum(np.stack(members), MIN_LOG_PROBABILITY),
-        true=np.eye(members[0].shape[1])[targets],
+        true=one_hot(targets, members[0].shape[1]).astype(np.float64),
         means=means,
         strength=np.full(len(members), POOL_STRENGTH),
     )
@@ -122,12 +136,14 @@ class _Objective(NamedTuple):
         members: [member, text, label], log-probabilities.
         true: [text, label], one-hot.
         means, strength: [weight and offset], the prior.
+        basis: [label, offset], what each offset adds to the labels; None: one offset for each label.
     """
 
     members: npt.NDArray[np.float64]
     true: npt.NDArray[np.float64]
     means: npt.NDArray[np.float64]
     strength: npt.NDArray[np.float64]
+    basis: npt.NDArray[np.float64] | None = None
 
     def __call__(self, values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         """Return the value and the gradient at `values`: the weights, then the offsets."""
@@ -135,12 +151,14 @@ class _Objective(NamedTuple):
         weights, offsets = values[:n_members], values[n_members:]
         logits = np.tensordot(weights, self.members, 1)
         if len(offsets):
-            logits = logits + offsets
+            logits = logits + (offsets if self.basis is None else self.basis @ offsets)
         highest = logits.max(axis=1, keepdims=True)
         log_z = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=1))
         off = values - self.means
         value = (log_z - (logits * self.true).sum(axis=1)).mean() + self.strength * off @ off / n_texts
         error = (softmax(logits).astype(np.float64) - self.true) / n_texts
         slopes = [(error * member).sum() for member in self.members]
-        gradient = np.concatenate([slopes, error.sum(axis=0)[: len(offsets)]])
+        by_label = error.sum(axis=0)
+        of_offsets = by_label[: len(offsets)] if self.basis is None else self.basis.T @ by_label
+        gradient = np.concatenate([slopes, of_offsets])
         return float(value), gradient + 2 * self.strength * off / n_texts

@@ -154,7 +154,7 @@ def _mistakes(
     most_certain = wrong[np.argsort(-probability[wrong], kind="stable")][:_MAX_MISTAKES]
     return [
         {
-            "text": _cut(texts[i]),
+            "text": cut(texts[i]),
             "label": labels[targets[i]],
             "predicted": labels[predicted[i]],
             "probability": float(probability[i]),
@@ -163,7 +163,7 @@ def _mistakes(
     ]
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     """Return the end of a long text, which is what the network reads."""
     text = " ".join(text.split())
     return text if len(text) <= _MAX_CHARACTERS else "… " + text[-_MAX_CHARACTERS:]

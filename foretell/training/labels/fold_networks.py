@@ -94,7 +94,8 @@ def fold_probabilities(
             network.restart()
             return None
         answered = network.renumbered(_texts(tokens.train, held, tokens, settings))
-        result[held] = predict(answered, settings.batch_size)
+        found = predict(answered, settings.batch_size)
+        result[held] = found if tokens.balance is None else tokens.balance.corrected(found)
     network.restart()
     return result
 

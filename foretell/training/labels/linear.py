@@ -16,11 +16,13 @@ from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.events import Note
 from foretell.training.labels.linear_fit import fit_ngrams
+from foretell.training.labels.many_labels import MAX_CELLS
 from foretell.training.labels.tokens import (
     LabelledTokens,
     Soft,
     TokenizedTexts,
     Tokens,
+    Weights,
     encode_examples,
     one_hot,
     tokenize,
@@ -73,7 +75,7 @@ def fit_linear(tokens: Tokens, split: Split, settings: LabelsSettings, options: 
     """
     if settings.linear:
         step = fit_and_measure(tokens, tokens.train.texts, tokens.hard, "baseline_")
-    elif options.baseline and split.valid is not None:
+    elif options.baseline and split.valid is not None and _has_room(tokens):
         step = LinearStep(figures=_baseline_of(split, tokens))
     else:
         return LinearStep(figures={})
@@ -93,8 +95,7 @@ def fit_and_measure(tokens: Tokens, texts: TokenizedTexts, soft: Soft, prefix: s
         prefix: of the names of the figures.
     """
     began = time.monotonic()
-    weights = tokens.weights_of(len(texts))
-    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
+    model = _fitted(tokens, texts, *tokens.learned(soft))
     return measure(tokens, model, prefix, seconds=time.monotonic() - began)
 
 
@@ -118,14 +119,20 @@ def refit_linear(tokens: Tokens, soft: Soft, vectors: VectorModel | None) -> Lin
     """
     assert tokens.valid is not None
     texts = tokens.all_texts.part(0, len(soft)).followed_by(tokens.valid.texts)
+    soft, weights = tokens.learned(soft)
     targets = np.concatenate([soft, one_hot(tokens.valid.targets, len(tokens.labels))])
-    weights = tokens.weights_of(len(soft))
     if weights is not None and tokens.valid.weights is not None:
         weights = np.concatenate([weights, tokens.valid.weights])
     elif weights is not None:
         weights = np.concatenate([weights, np.ones(len(tokens.valid.targets))])
-    model = fit_ngrams(texts.ids, texts.starts, targets, tokens.tokenizer.size, weights)
+    model = _fitted(tokens, texts, targets, weights)
     return model if vectors is None else vectors.plus(model)
+
+
+def _fitted(tokens: Tokens, texts: TokenizedTexts, soft: Soft, weights: Weights | None) -> LinearModel:
+    """Return the linear model of texts; with class weights, corrected to the true shares of the labels."""
+    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
+    return model if tokens.balance is None else tokens.balance.corrected_model(model)
 
 
 def log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:
@@ -133,11 +140,18 @@ def log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabili
     return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
 
 
+def _has_room(tokens: Tokens) -> bool:
+    """Return whether labels are few enough for a linear model."""
+    return len(tokens.train.targets) * len(tokens.labels) <= MAX_CELLS
+
+
 def _baseline_of(split: Split, tokens: Tokens) -> dict[str, Any]:
     """Return the figures of a linear model with a vocabulary of its own, whatever the network reads."""
     assert split.valid is not None
     tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
     model = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokenizer.size, tokens.train.weights)
+    if tokens.balance is not None:
+        model = tokens.balance.corrected_model(model)
     valid = encode_examples(split.valid, tokenizer, tokens.labels)
     return _figures(log_probabilities(model, valid.texts), valid, "baseline_")
 

@@ -23,7 +23,15 @@ from foretell.arrays import Float32s, NgramKeys, TokenIds
 from foretell.errors import DataError
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import Check, Problem, bias_scale, ignore, log_shares
+from foretell.training.labels.logistic import (
+    Check,
+    IndependentProblem,
+    Problem,
+    bias_scale,
+    ignore,
+    independent_shares,
+    log_shares,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +69,8 @@ def fit_ngrams(
         starts: [text + 1]; text i is ids[starts[i]:starts[i + 1]].
         targets: [text, label], each row the probabilities of the labels.
         size: ids from 0 to size - 1 are known.
-        weights: [text], how much each text counts; None: 1 each.
+        weights: [text], how much each text counts; None: 1 each. Or [text, label], 0 where a label is
+            unknown: each label is fitted for itself, and texts may have several.
         max_ngrams: maximum number of n-grams, the most frequent ones; None: two million weights.
         penalty: strength of the L2 penalty.
         count_penalty: strength of the penalty in proportion to the number of texts.
@@ -94,10 +103,15 @@ def fit_counted(
 
     Texts of weight 0 have no part in it, so one count serves several fits.
     """
-    checked = _checked(counted, targets, weights)
-    rows = checked > 0
-    counted = select_texts(counted, rows)
-    fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty, check)
+    if weights is not None and weights.ndim > 1:
+        rows = weights.max(axis=1) > 0
+        counted, chosen = select_texts(counted, rows), np.asarray(weights, np.float64)[rows]
+        fitted = _fit_independent(counted, targets[rows], chosen, penalty, count_penalty, check)
+    else:
+        checked = _checked(counted, targets, weights)
+        rows = checked > 0
+        counted = select_texts(counted, rows)
+        fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty, check)
     kept = influential(fitted[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
 
@@ -191,18 +205,49 @@ def _fit(
     share = (mass[-1:] + 0.5) / (mass[-1:].sum() + 0.5 * mass.shape[1])
     if mass.shape[1] == 2:
         mass, share, targets = mass[:, 1:], share[:, 1:], targets[:, 1:]
-    label = mass[:-1] + _SMOOTHING * share
-    others = np.maximum(counts[:-1] - mass[:-1], 0) + _SMOOTHING * (1 - share)
-    ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
-    scale = np.append(
-        ratio / np.sqrt(penalty + count_penalty * counts[:-1] * ratio**2), bias_scale(mass.shape[1]), axis=0
-    ).astype(np.float32)
+    scale = _scale(mass, counts, share, penalty, count_penalty)
     offset = log_shares(share)
     result: Float32s = (
         scale * Problem(design, scale, offset.astype(np.float64), targets, weights, check).minimum()
     )
     result[-1:] += offset
     return result
+
+
+def _fit_independent(
+    counted: CountedTexts,
+    targets: npt.NDArray[np.floating],
+    weights: Floats,
+    penalty: float,
+    count_penalty: float,
+    check: Check,
+) -> Float32s:
+    """Return `_fit` of labels that are fitted each for itself, with weights [text, label]."""
+    design = _Design(counted)
+    mass, counts = design.sums(weights * targets), design.sums(weights)
+    share = independent_shares(targets, weights)
+    scale, offset = _scale(mass, counts, share, penalty, count_penalty), np.log(share / (1 - share))
+    problem = IndependentProblem(design, scale, offset, targets, weights, check)
+    result: Float32s = scale * problem.minimum()
+    result[-1:] += offset
+    return result
+
+
+def _scale(mass: Float32s, counts: Float32s, share: Floats, penalty: float, count_penalty: float) -> Float32s:
+    """Return the scale [feature + 1, column] of the parameters.
+
+    Args:
+        mass: weight of the texts of each label that hold a feature, last of all texts: [feature + 1, column].
+        counts: the same of all labels together, [feature + 1, 1 or column].
+        share: of each label, [1, column].
+        penalty, count_penalty: of the two penalties.
+    """
+    label = mass[:-1] + _SMOOTHING * share
+    others = np.maximum(counts[:-1] - mass[:-1], 0) + _SMOOTHING * (1 - share)
+    ratio = np.log(label / label.sum(axis=0)) - np.log(others / others.sum(axis=0))
+    scale = ratio / np.sqrt(penalty + count_penalty * counts[:-1] * ratio**2)
+    whole: Float32s = np.append(scale, bias_scale(mass.shape[1]), axis=0).astype(np.float32)
+    return whole
 
 
 class NgramFit:
@@ -216,7 +261,8 @@ class NgramFit:
         weights: npt.NDArray[np.floating],
     ) -> None:
         """Prepare a fit; `TfidfFit` has the same arguments."""
-        self._counted, self._targets, self._weights = counted, targets, weights * rows
+        # Weights are [text], or [text, label].
+        self._counted, self._targets, self._weights = counted, targets, (weights.T * rows).T
 
     def fit(self, strength: float, start: LinearModel | None = None, check: Check = ignore) -> LinearModel:
         """Fit the model with a penalty of 1 / `strength`; `check` may raise to stop it."""

@@ -119,9 +119,7 @@ class Problem:
         for _ in range(_MAX_PRODUCTS):
             self.check()
             forward = self.design.scores(self.scale * direction).astype(np.float64)
-            curved = probabilities * forward
-            curved -= probabilities * (curved.sum(axis=1, keepdims=True))
-            curvature = self._back(curved) + direction
+            curvature = self._back(self._curved(probabilities, forward)) + direction
             along = size / _dot(direction, curvature)
             step += np.float32(along) * direction
             moved += along * forward
@@ -132,6 +130,12 @@ class Problem:
                 break
             direction = better + np.float32(size / before) * direction
         return step, moved
+
+    def _curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
+        """Return the second derivative of each text's loss times a change of its scores, [text, column]."""
+        curved = probabilities * forward
+        curved -= probabilities * (curved.sum(axis=1, keepdims=True))
+        return curved
 
     def _norm_at_zero(self) -> float:
         """Return the norm of the gradient where u is zero, by which a start from elsewhere is judged too."""
@@ -155,6 +159,23 @@ class Problem:
             special.expit(scores) if scores.shape[1] == 1 else special.softmax(scores, axis=1)
         )
         return probabilities
+
+
+class IndependentProblem(Problem):
+    """The objective of several labels that exclude nothing: each column is a logistic regression of its own.
+
+    `weights` are [text, column], 0 where a label of a text is unknown.
+    """
+
+    def _loss(self, scores: Float64s) -> float:
+        return float((self.weights * (np.logaddexp(0, scores) - self.targets * scores)).sum())
+
+    def _probabilities(self, scores: Float64s) -> Float64s:
+        probabilities: Float64s = special.expit(scores)
+        return probabilities
+
+    def _curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
+        return probabilities * (1 - probabilities) * forward
 
 
 def _dot(first: Float32s, second: Float32s) -> float:
@@ -215,21 +236,25 @@ def fit_logistic(
         design: [text, feature + 1], the last feature is the bias.
         n_features: number of features, the bias not counted.
         targets: [text, label], each row the probabilities of the labels.
-        weights: [text], how much each text counts.
+        weights: [text], how much each text counts. Or [text, label]: each label is fitted for itself.
         strength: the inverse of the penalty, scikit-learn's C.
         start: the result of a similar problem, from which fewer steps are needed.
         check: is called often, and may raise to stop the fit.
     """
-    share, targets = label_shares(targets, weights)
-    offset = log_shares(share)
+    if weights.ndim > 1:
+        problem: type[Problem] = IndependentProblem
+        share = independent_shares(targets, weights)
+        offset, by_column = np.log(share / (1 - share)), weights.astype(np.float64)
+    else:
+        problem, by_column = Problem, weights[:, None].astype(np.float64)
+        share, targets = label_shares(targets, weights)
+        offset = log_shares(share)
     scale = np.full((n_features + 1, targets.shape[1]), strength**0.5, np.float32)
     scale[-1] = _FREE
     begun = None
     if start is not None:
         begun = np.vstack([start.weights, start.bias[None] - offset]).astype(np.float32) / scale
-    fitted = scale * Problem(
-        design, scale, offset, targets, weights[:, None].astype(np.float64), check
-    ).minimum(begun)
+    fitted = scale * problem(design, scale, offset, targets, by_column, check).minimum(begun)
     return Fitted(fitted[:-1], (fitted[-1] + offset[0]).astype(np.float32))
 
 
@@ -240,6 +265,13 @@ def label_shares(
     mass = (weights[:, None] * targets).sum(axis=0, keepdims=True, dtype=np.float64)
     share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
     return (share[:, 1:], targets[:, 1:]) if targets.shape[1] == 2 else (share, targets)
+
+
+def independent_shares(targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]) -> Float64s:
+    """Return the smoothed share of the texts of each label [1, label], for weights [text, label]."""
+    mass = (weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
+    share: Float64s = (mass + 0.5) / (weights.sum(axis=0, keepdims=True, dtype=np.float64) + 1)
+    return share
 
 
 def log_shares(share: Float64s) -> Float64s:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,9 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
-from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.events import Note
+from foretell.training.labels.balance import Balance, BalancedFit
 from foretell.training.labels.candidates import (
+    HINTED,
     MAX_TOKENS,
     Candidate,
     Fit,
@@ -24,7 +26,6 @@ from foretell.training.labels.candidates import (
     Rows,
     candidates,
 )
-from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import Chosen
@@ -66,7 +67,7 @@ def choose_members(
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
-    found = candidates(
+    found: Iterator[Candidate] = candidates(
         labelled,
         size,
         first=first,
@@ -76,6 +77,9 @@ def choose_members(
         hints=hints,
         max_tokens=_max_tokens(settings.minutes),
     )
+    if tokens.balance is not None:
+        balance = tokens.balance
+        found = (_balanced(each, balance) for each in found)
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
@@ -91,6 +95,18 @@ def choose_members(
     if run.checkpoints.due():
         run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
+
+
+def _balanced(candidate: Candidate, balance: Balance) -> Candidate:
+    """Return a candidate whose texts have class weights, corrected to the true shares of the labels."""
+    if candidate.name.startswith(HINTED):
+        # It learns from the hints alone, which have no class weights.
+        return candidate
+    return dataclasses.replace(
+        candidate,
+        on=lambda rows: BalancedFit(candidate.on(rows), balance),
+        finished=lambda fit, model: balance.corrected_model(candidate.finished(fit.inner, model)),
+    )
 
 
 def _max_tokens(minutes: float) -> int:
@@ -126,10 +142,8 @@ def choose(candidate: Candidate, labelled: LabelledTexts, folds: Folds, check: C
         if place not in tried:
             near = min(tried, key=lambda other: abs(other - place), default=None)
             starts: Sequence[Any] = [None] * len(fits) if near is None else tried[near][2]
-            strength, shape = candidate.strengths[place], labelled.soft.shape
-            logs, models = _out_of_fold(fits, folds, strength, starts, shape, check)
-            losses = -np.maximum(logs[held], MIN_LOG_PROBABILITY)[np.arange(len(targets)), targets]
-            tried[place] = float(losses.mean()), logs, models
+            logs, models = _out_of_fold(fits, folds, candidate.strengths[place], starts, labelled, check)
+            tried[place] = labelled.outputs.loss(targets, logs[held]), logs, models
         return tried[place][0]
 
     best = candidate.first
@@ -148,15 +162,15 @@ def _out_of_fold(
     folds: Folds,
     strength: float,
     starts: Sequence[Any],
-    shape: tuple[int, ...],
+    labelled: LabelledTexts,
     check: Check,
 ) -> tuple[LogProbabilities, list[Any]]:
-    """Return the log-probabilities [text, label] of held-out texts, and the model of each fold."""
-    logs = np.zeros(shape)
+    """Return what the models say of held-out texts, [text, label], and the model of each fold."""
+    logs = np.zeros(labelled.soft.shape)
 
     def work(fit: Fit, held: Rows, start: Any) -> Any:
         model = fit.fit(strength, start, check)
-        logs[held] = linear_log_probabilities(fit.scores(model, held))
+        logs[held] = labelled.outputs.of_scores(fit.scores(model, held))
         return model
 
     # Two folds at a time, each on one thread: threads of a matrix product would wait for each other.

@@ -15,15 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s, Integers, LogProbabilities, TokenIds
-from foretell.metrics import log_loss, mean_accuracy
-from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
-from foretell.training.labels.ensemble_fit import fit_pool
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, Fitted, ignore
-from foretell.training.labels.tokens import Targets
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,9 +87,9 @@ def fit_members(
     labelled: LabelledTexts, chosen: Sequence[Chosen], folds: Folds, check: Check = ignore
 ) -> Members:
     """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it."""
-    targets, held, fold_of = labelled.targets, folds.held, folds.fold_of
+    targets, held, fold_of, outputs = labelled.targets, folds.held, folds.fold_of, labelled.outputs
     logs = [each.logs for each in chosen]
-    weights = fit_pool(targets[held], [each[held] for each in logs])
+    weights = outputs.fit_pool(targets[held], [each[held] for each in logs])
     every = np.ones(len(targets), bool)
     sums: list[tuple[LinearModel, float]] = []
     others: list[TfidfModel] = []
@@ -115,15 +111,16 @@ def fit_members(
     nested = np.zeros_like(logs[0])
     for fold in range(folds.count):
         inside, outside = fold_of == fold, held & (fold_of != fold)
-        share = fit_pool(targets[outside], [each[outside] for each in logs]) if outside.any() else weights
-        pooled = np.tensordot(share, [each[inside] for each in logs], 1)
-        nested[inside] = linear_log_probabilities(pooled)
+        share = weights
+        if outside.any():
+            share = outputs.fit_pool(targets[outside], [each[outside] for each in logs])
+        nested[inside] = outputs.pooled(np.tensordot(share, [each[inside] for each in logs], 1))
     return Members(
         linear=_sum(sums, labelled.soft.shape[1], others),
         tfidf=tuple(others),
         logs=nested,
         teacher=kept,
-        figures=_figures(chosen, weights, nested[held], targets[held], held) if held.any() else {},
+        figures=_figures(chosen, weights, nested[held], labelled, held) if held.any() else {},
     )
 
 
@@ -142,22 +139,21 @@ def _figures(
     chosen: Sequence[Chosen],
     weights: npt.NDArray[np.float64],
     logs: LogProbabilities,
-    targets: Targets,
+    labelled: LabelledTexts,
     held: Rows,
 ) -> dict[str, Any]:
+    targets, figures_of = labelled.targets[held], labelled.outputs.figures
     members: Mapping[str, Any] = {
         each.candidate.name: {
             "weight": float(weight),
             "strength": each.strength,
-            "accuracy": mean_accuracy(targets, each.logs[held]),
-            "log_loss": log_loss(targets, np.exp(each.logs[held])),
+            **figures_of(targets, each.logs[held]),
         }
         for each, weight in zip(chosen, weights, strict=True)
     }
     baseline = members.get("ngrams", {})
     return {
         **{f"baseline_{name}": baseline[name] for name in ("accuracy", "log_loss") if name in baseline},
-        "linear_accuracy": mean_accuracy(targets, logs),
-        "linear_log_loss": log_loss(targets, np.exp(logs)),
+        **{f"linear_{name}": value for name, value in figures_of(targets, logs).items()},
         "members": members,
     }

@@ -92,6 +92,9 @@ def train_network(
         fitting.fit()
     valid = None if fitting.valid is None else fitting.predict(fitting.valid)
     weights = weights_of(fitting.model) if compact is None else compact.weights()
+    if tokens.balance is not None:
+        bias = weights["output/bias"]
+        weights["output/bias"] = bias + tokens.balance.bias(len(bias))
     return TrainedNetwork(weights=weights, valid=valid, standing=fitting.standing)
 
 
@@ -112,8 +115,8 @@ def pseudo_labelled_texts(
     n, n_labels = len(tokens.train.texts), len(tokens.labels)
     if len(tokens.unlabelled) and not enough_labels(settings, n):
         targets = pseudo.soft.argmax(axis=1).astype(np.int32)
-        weights = tokens.weights_of(len(tokens.all_texts))
-        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, pseudo.soft, weights)
+        soft, weights = tokens.learned(pseudo.soft)
+        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, soft, weights)
     if len(tokens.unlabelled):
         text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
         listener(Note(text=text))
@@ -150,7 +153,15 @@ def _prepare(
     else:
         network, train = compact.model, compact.renumbered(train)
         encoded = None if encoded is None else compact.renumbered(encoded)
-    return Fitting(model=network, settings=settings, plan=plan, train=train, valid=encoded, run=run)
+    return Fitting(
+        model=network,
+        settings=settings,
+        plan=plan,
+        train=train,
+        valid=encoded,
+        run=run,
+        balance=tokens.balance,
+    )
 
 
 def initialised_network(

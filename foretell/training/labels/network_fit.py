@@ -20,16 +20,19 @@ import numpy.typing as npt
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.metrics import mean_accuracy, mean_loss
+from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss, micro_f1
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
+from foretell.training.labels.balance import Balance
 from foretell.training.labels.batches import (
     EncodedTexts,
     batches,
     epoch_order,
     make_predictor,
 )
+from foretell.training.labels.known_labels import known_accuracy, known_loss
 from foretell.training.labels.plan import Plan, Standing
 from foretell.training.labels.window_means import Window
 from foretell.training.run import Run
@@ -50,8 +53,12 @@ def compile_network(
     # Clipping guards the LSTM's rare large gradients.
     clip_norm = None if settings.traits.follows_article else 1.0
     several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    loss: Any = "binary_crossentropy" if n_labels == 2 else several
     accuracy: Any = "accuracy"
-    if soft and n_labels == 2:
+    if settings.is_multi_label:
+        loss = known_loss
+        accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
+    elif soft and n_labels == 2:
         accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
     rate = settings.learning_rate
     if settings.optimizer == "adam":
@@ -60,22 +67,22 @@ def compile_network(
         optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
     model.compile(
         optimizer=optimizer,
-        loss="binary_crossentropy" if n_labels == 2 else several,
+        loss=loss,
         metrics=[accuracy],
     )
     model.optimizer.build(model.trainable_variables)
-    _build_metrics(model, n_labels, soft=soft)
+    _build_metrics(model, settings, n_labels, soft=soft)
 
 
-def _build_metrics(model: keras.Model, n_labels: int, *, soft: bool) -> None:
+def _build_metrics(model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool) -> None:
     """Make the variables of the metrics, which Keras otherwise makes in the first step.
 
     TensorFlow traces a function again where it made variables: a third of the time of a small training.
     """
-    shape = (1, 1) if n_labels == 2 else (1, n_labels) if soft else (1,)
-    kind = "float32" if soft or n_labels == 2 else "int32"
-    targets = keras.ops.zeros(shape, kind)
-    model.compute_metrics(None, targets, keras.ops.ones((1, 1 if n_labels == 2 else n_labels)))
+    columns = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
+    is_float = soft or columns == 1 or settings.is_multi_label
+    targets = keras.ops.zeros((1, columns) if is_float else (1,), "float32" if is_float else "int32")
+    model.compute_metrics(None, targets, keras.ops.ones((1, columns)))
     model.reset_metrics()
 
 
@@ -93,6 +100,7 @@ class Fitting:
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
         run: its checkpoints, its time limit, its listener and whether it has to stop.
         also_saved: arrays of earlier steps that every checkpoint contains.
+        balance: the class weights of the texts, for which predictions are corrected; None: there are none.
         standing: its state between two steps.
     """
 
@@ -103,6 +111,7 @@ class Fitting:
     valid: EncodedTexts | None
     run: Run
     also_saved: Arrays = field(default_factory=dict)
+    balance: Balance | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
@@ -206,7 +215,8 @@ class Fitting:
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
-        return self._predictor(texts, self.settings.batch_size)
+        found = self._predictor(texts, self.settings.batch_size)
+        return found if self.balance is None else self.balance.corrected(found)
 
     def _measure(self) -> bool:
         """Measure on the validation texts; keep the weights and return True if they are the best so far."""
@@ -214,19 +224,31 @@ class Fitting:
         if self.valid is None:
             return False
         probabilities = self.predict(self.valid)
-        here.valid_loss = mean_loss(self.valid.targets, probabilities)
-        here.valid_accuracy = mean_accuracy(self.valid.targets, probabilities)
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
         # to an epoch that knew nothing yet.
-        found = (here.valid_accuracy, -here.valid_loss)
+        chosen_by = self._figures(self.valid.targets, probabilities)
+        found = (chosen_by, -(here.valid_loss or 0.0))
         best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
         # A loss of NaN is never the best, whatever accuracy its guesses had.
-        if math.isnan(here.valid_loss) or found <= best:
+        if math.isnan(here.valid_loss or 0.0) or found <= best:
             return False
-        here.best_loss, here.best_accuracy = here.valid_loss, here.valid_accuracy
+        here.best_loss, here.best_accuracy = here.valid_loss, chosen_by
         here.best_epoch = here.epoch
         self._best = [variable.numpy() for variable in self.model.trainable_variables]
         return True
+
+    def _figures(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
+        """Set loss and accuracy on the validation texts; return what the best epoch is chosen by."""
+        here = self.standing
+        if self.settings.is_multi_label:
+            decided = probabilities >= DEFAULT_THRESHOLD
+            here.valid_loss = mean_log_loss(targets, probabilities, 1e-7)
+            here.valid_accuracy = label_accuracy(targets, decided)
+            # Most labels apply to few texts, so that accuracy hardly changes.
+            return micro_f1(targets, decided)
+        here.valid_loss = mean_loss(targets, probabilities)
+        here.valid_accuracy = mean_accuracy(targets, probabilities)
+        return here.valid_accuracy
 
     def save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""

@@ -8,7 +8,7 @@ validation set stops it and gives its weight. With more than 5,000 texts the val
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
 
@@ -21,6 +21,7 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
+from foretell.training.labels.balance import Balance
 from foretell.training.labels.candidates import HintTexts, LabelledTexts
 from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
@@ -51,19 +52,22 @@ class Evidence:
         network: the network's log-probabilities [text, label]; None: there are none.
         linear: those of the linear members together, [text, label].
         fold_of: int32 [text].
+        balance: the class weights of the members, or None.
     """
 
     targets: Targets
     network: LogProbabilities | None
     linear: LogProbabilities
     fold_of: npt.NDArray[np.int32]
+    balance: Balance | None = None
 
     def ensemble(self, rows: npt.NDArray[np.bool_]) -> Ensemble:
         """Return the ensemble with the smallest cross-entropy on some of the texts."""
         if not rows.any():
             return UNFITTED if self.network is not None else Ensemble(network=0.0, linear=1.0)
         network = None if self.network is None else self.network[rows]
-        return fit_ensemble(self.targets[rows], [network, self.linear[rows]], LINEAR)
+        members = [network, self.linear[rows]]
+        return fit_ensemble(self.targets[rows], members, LINEAR, balance=self.balance)
 
     def answers(self) -> Probabilities:
         """Return probabilities [text, label], each by an ensemble that was fitted without the text's fold.
@@ -138,7 +142,8 @@ def decide_on_folds(
         },
         compact=compact,
     )
-    evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
+    answered = of_folds if few else network.valid
+    evidence = replace(_evidence(labelled, members, folds, answered), balance=tokens.balance)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
     measured = _measured(tokens, split, members, network, ensemble, evidence, folds, encoder, few=few)
     stays = None if teacher is None or kept is None else _kept(kept, members, ensemble, run)

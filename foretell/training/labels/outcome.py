@@ -8,6 +8,7 @@ from typing import Any
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
 from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 
@@ -29,5 +30,5 @@ class Outcome:
     linear: LinearModel | None
     tfidf: tuple[TfidfModel, ...] = ()
     teacher: KeptTeacher | None = None
-    ensemble: Ensemble
+    ensemble: Ensemble | LabelwiseEnsemble
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -79,7 +79,10 @@ def make_pseudo_labels(
         run: its latest checkpoint has the pseudo-labels, or they are saved in a new one. Text vectors take
             at most a third of the time that is left.
     """
-    if linear.model is None or not len(tokens.unlabelled):
+    if linear.model is None:
+        # Nothing learns from them: an array [text, label] would be large where there are many labels.
+        return PseudoLabels(soft=np.zeros((0, len(tokens.labels)), np.float32), linear=linear)
+    if not len(tokens.unlabelled):
         return PseudoLabels(soft=tokens.hard, linear=linear)
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _SOFT in checkpoint.arrays:

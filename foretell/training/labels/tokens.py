@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from foretell.data.examples import Examples
     from foretell.data.split import Split
     from foretell.text.tokenizer import Tokenizer
+    from foretell.training.labels.balance import Balance
     from foretell.training.labels.outside_vectors import OutsideVectors
 
 Targets = npt.NDArray[np.int32]
@@ -63,12 +64,13 @@ class LabelledTokens:
 
     Attributes:
         texts: the texts.
-        targets: int32 [text], the place of each label among the sorted labels.
+        targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
+            float32 [text, label], 1, 0, or NaN where a label is unknown.
         weights: float64 [text], how much each text counts; None: 1 each.
     """
 
     texts: TokenizedTexts
-    targets: Targets
+    targets: npt.NDArray[Any]
     weights: Weights | None = None
 
 
@@ -84,6 +86,7 @@ class Tokens:
         valid: the validation texts, or None.
         vectors: word vectors from outside, or None.
         hints: words for labels, or None.
+        balance: the class weights, which the weights of the texts include; None: there are none.
     """
 
     tokenizer: Tokenizer
@@ -93,6 +96,7 @@ class Tokens:
     valid: LabelledTokens | None
     vectors: OutsideVectors | None = None
     hints: LabelledTokens | None = None
+    balance: Balance | None = None
 
     @property
     def unlabelled(self) -> TokenizedTexts:
@@ -113,6 +117,18 @@ class Tokens:
             return None
         return np.concatenate([self.train.weights, np.ones(n_texts - len(self.train.weights))])
 
+    def learned(self, soft: Soft) -> tuple[Soft, Weights | None]:
+        """Return what a model learns of the first texts of `all_texts`: soft labels, and weights.
+
+        Args:
+            soft: float32 [text, label], the labels of the training texts, then pseudo-labels.
+        """
+        weights, n = self.weights_of(len(soft)), len(self.train.targets)
+        if self.balance is None or weights is None or len(soft) == n:
+            return soft, weights
+        pseudo, of_pseudo = self.balance.of_soft(soft[n:], weights[n:])
+        return np.concatenate([soft[:n], pseudo]), np.concatenate([weights[:n], of_pseudo])
+
     def lengths(self) -> dict[str, int]:
         """Return the tokens of the shortest and of the longest training text, unlabelled ones included."""
         lengths = np.diff(self.all_texts.starts) - (self.tokenizer.start is not None)
@@ -121,7 +137,7 @@ class Tokens:
 
 def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
     """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split."""
-    labels = sorted(set(split.train.labels))
+    labels = split.train.label_names
     given = None if split.has_only_hints else split.hints
     n = len(split.train) + len(split.unlabelled)
     more = () if given is None else given.texts
@@ -131,13 +147,27 @@ def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
         hints = LabelledTokens(texts=texts.part(n, len(texts)), targets=targets_of(given.labels, labels))
     train = LabelledTokens(
         texts=all_texts.part(0, len(split.train)),
-        targets=targets_of(split.train.labels, labels),
+        targets=_targets(split.train, labels),
         weights=_weights(split.train),
     )
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
-    return Tokens(
+    tokens = Tokens(
         tokenizer=tokenizer, labels=labels, train=train, all_texts=all_texts, valid=valid, hints=hints
     )
+    return _balanced(tokens) if settings.balance else tokens
+
+
+def _balanced(tokens: Tokens) -> Tokens:
+    """Return tokens whose texts have the class weights of the training texts."""
+    from foretell.training.labels.balance import Balance
+
+    balance = Balance.of(tokens.train.targets, tokens.train.weights, len(tokens.labels))
+
+    def weighed(part: LabelledTokens) -> LabelledTokens:
+        return replace(part, weights=balance.of_texts(part.targets, part.weights))
+
+    valid = None if tokens.valid is None else weighed(tokens.valid)
+    return replace(tokens, train=weighed(tokens.train), valid=valid, balance=balance)
 
 
 def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:
@@ -168,8 +198,11 @@ def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[s
         lengths += map(len, chunk)
         parts.append(np.array([token for ids in chunk for token in ids], np.int32))
     texts = TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
-    targets = targets_of(examples.labels, labels)
-    return LabelledTokens(texts=texts, targets=targets, weights=_weights(examples))
+    return LabelledTokens(texts=texts, targets=_targets(examples, labels), weights=_weights(examples))
+
+
+def _targets(examples: Examples, labels: Sequence[str]) -> npt.NDArray[Any]:
+    return targets_of(examples.labels, labels) if examples.sets is None else examples.sets.aligned(labels)
 
 
 def _weights(examples: Examples) -> Weights | None:
@@ -184,4 +217,7 @@ def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
 
 def one_hot(targets: Targets, n_labels: int) -> Soft:
     """Return the places of labels [text] as probabilities, float32 [text, label]."""
-    return np.eye(n_labels, dtype=np.float32)[targets]
+    # Not rows of a unit matrix: with 10,000 labels that has 400 MB.
+    found = np.zeros((len(targets), n_labels), np.float32)
+    found[np.arange(len(targets)), targets] = 1
+    return found

@@ -18,6 +18,8 @@ from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
+from foretell.training.labels.many_labels import memory_note, without_linear
+from foretell.training.labels.multi_label import decide_multi_label
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
@@ -76,12 +78,15 @@ def train_labels(
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)
+    split, settings = _fitting(split, settings, options.listener)
     has_members = _has_members(split, settings)
+    if settings.is_multi_label:
+        _check_multi_label({"vectors": vectors, "teacher": teacher, "label_hints": split.hints})
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
     _check_linear("label_hints", split.hints, settings)
-    _check_teacher(teacher, split, keep=keep_teacher)
-    if not has_members:
+    _check_teacher(teacher, split, settings, keep=keep_teacher)
+    if not has_members and not settings.is_multi_label:
         # Hints alone are what such a classifier learns from, too.
         hints = None if split.has_only_hints else split.hints
         unused = {"word vectors": vectors, "a teacher": teacher, "label hints": hints}
@@ -101,7 +106,9 @@ def train_labels(
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
-        if has_members:
+        if settings.is_multi_label:
+            outcome = decide_multi_label(tokens, split, settings, run, start)
+        elif has_members:
             outcome = decide_on_folds(tokens, split, settings, run, start, teacher, kept)
         else:
             outcome = decide_on_validation(tokens, split, settings, run, start)
@@ -112,6 +119,7 @@ def train_labels(
             tokenizer=tokens.tokenizer,
             weights=outcome.weights,
             labels=tokens.labels,
+            label_type=split.train.label_type,
             linear=outcome.linear,
             tfidf=outcome.tfidf,
             teacher=outcome.teacher,
@@ -124,6 +132,14 @@ def train_labels(
         )
         run.finish(model)
     return model
+
+
+def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple[Split, LabelsSettings]:
+    """Return a split and settings that fit the number of labels, and state the memory that they need."""
+    split, settings, left_out = without_linear(split, settings)
+    for note in filter(None, (left_out, memory_note(split, settings))):
+        listener(Note(text=note))
+    return split, settings
 
 
 def _has_members(split: Split, settings: LabelsSettings) -> bool:
@@ -143,6 +159,17 @@ def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
         )
 
 
+def _check_multi_label(given: dict[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise SettingsError(
+                expected=f"no {name} where texts may have several labels",
+                found=name,
+                where="multi-label",
+                fix=f"leave out {name}",
+            )
+
+
 def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
     if given is not None and not settings.linear:
         raise SettingsError(
@@ -153,10 +180,17 @@ def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
         )
 
 
-def _check_teacher(teacher: Encoder | None, split: Split, *, keep: bool) -> None:
+def _check_teacher(teacher: Encoder | None, split: Split, settings: LabelsSettings, *, keep: bool) -> None:
     if keep and teacher is None:
         raise SettingsError(
             expected="a teacher to keep", found="none", where="keep_teacher", fix="give --teacher DIR too"
+        )
+    if teacher is not None and settings.balance:
+        raise SettingsError(
+            expected="a teacher without class weights: what it answers has the true shares of the labels",
+            found="balance",
+            where="teacher",
+            fix="leave out one of the two",
         )
     if teacher is not None and not keep and not split.unlabelled:
         raise SettingsError(
@@ -198,6 +232,8 @@ def _strings(split: Split, start: LanguageModelWeights | None) -> Iterator[str]:
             yield from part.texts
             yield from part.labels
             yield from map(repr, part.weights or ())
+            if part.sets is not None:
+                yield from (*part.sets.names, hashlib.sha256(part.sets.values.tobytes()).hexdigest())
     yield from split.unlabelled
     if split.hints is not None and not split.has_only_hints:
         yield f"{len(split.hints)} hints"

@@ -1,0 +1,109 @@
+"""The type of a model's labels: names are text, and each stands for a value of the type that the data had.
+
+A model directory stores names and the type. `classes_`, answers in Python and JSON have the values, in the
+order of their type: 9 comes before 10. CSV and spreadsheets have no types, so labels from there are text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+LabelType = Literal["text", "integer", "number", "boolean", "date", "time"]
+
+LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
+
+_DTYPES: dict[LabelType, str] = {
+    "integer": "int64", "number": "float64", "boolean": "bool", "date": "datetime64[D]",
+    "time": "datetime64[us]",
+}  # fmt: skip
+
+
+def type_of(value: object) -> LabelType:
+    """Return the type of one label, as a record or an array has it. A whole float counts as an integer."""
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, int | np.integer):
+        return "integer"
+    if isinstance(value, float | np.floating):
+        return "integer" if float(value).is_integer() else "number"
+    if isinstance(value, dt.datetime):
+        return "time"
+    return "date" if isinstance(value, dt.date) else "text"
+
+
+def common_type(types: Iterable[LabelType]) -> LabelType:
+    """Return the type of labels of several types; "text" where they have none in common."""
+    found = set(types)
+    if len(found) == 1:
+        return found.pop()
+    return "number" if found == {"integer", "number"} else "text"
+
+
+def dtype_type(values: npt.NDArray[Any]) -> LabelType:
+    """Return the type of an array of labels."""
+    if values.dtype.kind == "M":
+        return "date" if np.datetime_data(values.dtype)[0] == "D" else "time"
+    kinds: dict[str, LabelType] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
+    return kinds.get(values.dtype.kind, "text")
+
+
+def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
+    """Return the values that names stand for, as Python's types.
+
+    Raises:
+        ValueError: a name of another type.
+    """
+    if label_type == "text":
+        return list(names)
+    if label_type == "boolean":
+        if not {*names} <= {"True", "False"}:
+            raise ValueError("labels that are no booleans")
+        return [name == "True" for name in names]
+    if label_type in ("integer", "number"):
+        return [int(name) if label_type == "integer" else float(name) for name in names]
+    of_date = dt.date.fromisoformat if label_type == "date" else dt.datetime.fromisoformat
+    return [of_date(name) for name in names]
+
+
+def classes_of_names(names: Sequence[str], label_type: LabelType) -> npt.NDArray[Any]:
+    """Return the values that names stand for, as an array [label]."""
+    values = values_of_names(names, label_type)
+    if label_type == "integer" and any(abs(value) >= 1 << 63 for value in values):
+        return np.array(values, object)
+    return np.array(values, _DTYPES.get(label_type))
+
+
+def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:
+    """Return distinct names in the order of `classes_`: that of the values they stand for.
+
+    Raises:
+        ValueError: a name of another type, or two of the same value.
+    """
+    distinct = sorted(set(names))
+    if label_type == "text":
+        return distinct
+    values = values_of_names(distinct, label_type)
+    if len(set(values)) != len(values):
+        raise ValueError("two labels of the same value")
+    return [name for _, name in sorted(zip(values, distinct, strict=True))]
+
+
+def json_value(label: Any) -> str | int | float | bool:
+    """Return a label as JSON can hold it: dates and times as text."""
+    return cast(Any, label) if isinstance(label, str | int | float | bool) else str(label)
+
+
+def plain_dates(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return labels that are dates or times as datetime64 of days, or of microseconds; others unchanged."""
+    is_object = values.dtype == object and len(values) > 0
+    if is_object and all(isinstance(value, dt.date) for value in values):
+        values = values.astype("datetime64[us]")
+    if values.dtype.kind != "M":
+        return values
+    days = values.astype("datetime64[D]")
+    return days if (days == values).all() else values.astype("datetime64[us]")

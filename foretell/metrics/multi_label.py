@@ -1,0 +1,157 @@
+"""Figures of classifiers whose texts may have several labels. Labels that are unknown (NaN) count nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from foretell.arrays import Array, Float64s
+from foretell.metrics.bootstrap import interval, resamples
+from foretell.metrics.figures import MIN_PROBABILITY, calibration_error, ratios
+
+DEFAULT_THRESHOLD = 0.5
+MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
+"""A threshold is fitted to at least so many predictions, of which so many are positive."""
+
+_AT_ONCE = 1 << 24
+
+
+def multi_label_figures(
+    targets: Array, decided: Array, probabilities: Array, names: Sequence[str], thresholds: Sequence[float]
+) -> dict[str, Any]:
+    """Compare decisions [text, label] with the truth.
+
+    Args:
+        targets: [text, label], 1, 0, or NaN where that is unknown.
+        decided: bool [text, label], which labels each text gets.
+        probabilities: [text, label].
+        names: the labels.
+        thresholds: of each label, [label].
+
+    Returns:
+        `accuracy`, the share of texts of which every known label is right (subset accuracy); `micro_f1`;
+        `macro_f1`, the mean over the labels that occur, true or predicted; `hamming_loss`, the share of wrong
+        decisions; `log_loss`, the mean binary cross-entropy in nats; `calibration_error` of all decisions;
+        `labels`, for each precision, recall, f1, support, unknown, threshold and log_loss (None: no text).
+    """
+    known = ~np.isnan(targets)
+    true = targets == 1
+    hits, support, predicted = _counts(true, decided, known)
+    precision, recall, f1 = ratios(hits, support, predicted)
+    occurs = (support + predicted) > 0
+    losses = _losses(targets, probabilities)
+    rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
+    keys = ("precision", "recall", "f1", "support")
+    wrong = (true != decided) & known
+    confidence, right = np.where(decided, probabilities, 1 - probabilities)[known], ~wrong[known]
+    return {
+        "accuracy": float(1 - wrong.any(axis=1).mean()),
+        "micro_f1": float(2 * hits.sum() / max((support + predicted).sum(), 1)),
+        "macro_f1": float(f1[occurs].mean()) if occurs.any() else 0.0,
+        "hamming_loss": float(wrong.sum() / max(known.sum(), 1)),
+        "log_loss": float(losses[known].mean()) if known.any() else 0.0,
+        "calibration_error": calibration_error(confidence, right) if known.any() else 0.0,
+        "labels": {
+            name: {
+                **dict(zip(keys, row, strict=True)),
+                "unknown": int((~known[:, place]).sum()),
+                "threshold": float(thresholds[place]),
+                "log_loss": _mean(losses[known[:, place], place]),
+            }
+            for place, (name, row) in enumerate(zip(names, rows, strict=True))
+        },
+    }
+
+
+def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) -> dict[str, Any]:
+    """Return the 95 % intervals of `accuracy`, `micro_f1`, `macro_f1`, `hamming_loss` and each label's f1.
+
+    They are by the bootstrap over texts; see `foretell.metrics.bootstrap`.
+    """
+    known = ~np.isnan(targets)
+    true = targets == 1
+    wrong = (true != decided) & known
+    n, n_labels = targets.shape
+    cells = [(true & decided & known), (true & known), (decided & known)]
+    columns = np.column_stack([wrong.any(axis=1), wrong.sum(axis=1), known.sum(axis=1), *cells]).astype(
+        np.float64
+    )
+    sums = []
+    for drawn in resamples(n, n_labels):
+        counts = np.stack([np.bincount(row, minlength=n) for row in drawn])
+        sums.append(counts @ columns)
+    total = np.concatenate(sums)
+    hits, support, predicted = np.split(total[:, 3:], 3, axis=1)
+    below = support + predicted
+    f1 = np.divide(2 * hits, below, out=np.full(hits.shape, np.nan), where=below > 0)
+    has_any = ~np.isnan(f1).all(axis=1)
+    macro = np.full(len(f1), np.nan)
+    macro[has_any] = np.nanmean(f1[has_any], axis=1)
+    return {
+        "accuracy": interval(1 - total[:, 0] / n),
+        "micro_f1": interval(2 * hits.sum(axis=1) / np.maximum(below.sum(axis=1), 1)),
+        "macro_f1": interval(macro),
+        "hamming_loss": interval(total[:, 1] / np.maximum(total[:, 2], 1)),
+        "labels": {name: {"f1": interval(f1[:, place])} for place, name in enumerate(names)},
+    }
+
+
+def best_thresholds(targets: Array, probabilities: Array) -> tuple[float, ...]:
+    """Return the threshold of each label with the highest F1 on these texts, [label].
+
+    It lies midway between two neighbouring probabilities; of equally good ones it is the nearest to 0.5. It
+    is 0.5 with fewer than 50 known texts, or fewer than 10 of them positive.
+    """
+    return tuple(
+        _best_threshold(targets[:, place], probabilities[:, place]) for place in range(targets.shape[1])
+    )
+
+
+def _best_threshold(targets: Array, probabilities: Array) -> float:
+    known = ~np.isnan(targets)
+    true, given = targets[known] == 1, probabilities[known].astype(np.float64)
+    if len(true) < MIN_PREDICTIONS or true.sum() < MIN_POSITIVES:
+        return DEFAULT_THRESHOLD
+    order = np.argsort(-given, kind="stable")
+    hits, falling = np.cumsum(true[order]), given[order]
+    f1 = 2 * hits / (np.arange(1, len(true) + 1) + true.sum())
+    # Between equal probabilities there is no threshold.
+    possible = np.append(falling[1:] < falling[:-1], True)
+    middles = (falling + np.append(falling[1:], 0.0)) / 2
+    candidates = np.flatnonzero(possible & (f1 >= f1[possible].max() - 1e-12))
+    best = candidates[np.abs(middles[candidates] - DEFAULT_THRESHOLD).argmin()]
+    return float(np.clip(middles[best], 1e-6, 1 - 1e-6))
+
+
+def label_accuracy(targets: Array, decided: Array) -> float:
+    """Return the share of right decisions among the known ones, [text, label]: 1 less the Hamming loss."""
+    known = ~np.isnan(targets)
+    return float((((targets == 1) == decided) & known).sum() / max(known.sum(), 1))
+
+
+def micro_f1(targets: Array, decided: Array) -> float:
+    """Return F1 of all labels together."""
+    hits, support, predicted = _counts(targets == 1, decided, ~np.isnan(targets))
+    return float(2 * hits.sum() / max((support + predicted).sum(), 1))
+
+
+def mean_log_loss(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> float:
+    """Return the mean binary cross-entropy of the known labels [text, label], in nats."""
+    return _mean(_losses(targets, probabilities, min_probability)[~np.isnan(targets)]) or 0.0
+
+
+def _counts(true: Array, decided: Array, known: Array) -> tuple[Array, Array, Array]:
+    """Return true positives, positives and predictions of each label, [label] each."""
+    return (true & decided & known).sum(axis=0), (true & known).sum(axis=0), (decided & known).sum(axis=0)
+
+
+def _losses(targets: Array, probabilities: Array, min_probability: float = MIN_PROBABILITY) -> Float64s:
+    given = probabilities.astype(np.float64)
+    losses: Float64s = -np.log(np.clip(np.where(targets == 1, given, 1 - given), min_probability, 1.0))
+    return losses
+
+
+def _mean(values: Float64s) -> float | None:
+    return float(values.mean()) if len(values) else None

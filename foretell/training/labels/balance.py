@@ -1,0 +1,102 @@
+"""Class weights for `--balance`, and the correction of probabilities to the true shares of the labels.
+
+Each text counts in inverse proportion to the frequency of its label, so that all labels together count the
+same: the weights of scikit-learn's `class_weight="balanced"`. A model that is fitted to such weights answers
+as if all labels were equally frequent. By Bayes' rule its probabilities for the true shares are proportional
+to its own, each divided by the weight of its label (Saerens, Latinne and Decaestecker, 2002, "Adjusting the
+Outputs of a Classifier to New a Priori Probabilities"). In log-odds that is a constant, which is added to the
+biases of the network and of each linear model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import Float32s, Float64s, Probabilities
+from foretell.ngrams.ensemble import log_of, softmax
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.logistic import Fitted
+
+AnyLinear = TypeVar("AnyLinear", bound=LinearModel | TfidfModel | Fitted)
+
+Weights = npt.NDArray[np.float64]
+Soft = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """The class weights.
+
+    Attributes:
+        weights: float64 [label], how much a text of each label counts.
+    """
+
+    weights: Float64s
+
+    @classmethod
+    def of(cls, targets: npt.NDArray[np.integer], weights: Weights | None, n_labels: int) -> Balance:
+        """Return the weights with which all labels count the same, and the texts as much as before together.
+
+        Args:
+            targets: [text], the place of each label.
+            weights: [text], how much each text counts without them; None: 1 each.
+            n_labels: number of labels.
+        """
+        mass = np.bincount(targets, weights, n_labels)
+        occurs = mass > 0
+        balanced = np.ones(n_labels)
+        balanced[occurs] = mass.sum() / (occurs.sum() * mass[occurs])
+        return cls(balanced)
+
+    @property
+    def direction(self) -> Float64s:
+        """What undoes the correction where it is added to log-probabilities, [label]; its mean is 0."""
+        logs = np.log(self.weights)
+        centred: Float64s = logs - logs.mean()
+        return centred
+
+    def of_texts(self, targets: npt.NDArray[np.integer], weights: Weights | None) -> Weights:
+        """Return how much each text of a label counts, [text]."""
+        balanced: Weights = self.weights[targets]
+        return balanced if weights is None else weights * balanced
+
+    def of_soft(self, soft: Soft, weights: Weights) -> tuple[Soft, Weights]:
+        """Return soft labels [text, label] and weights [text], times the class weights together."""
+        mass = soft * self.weights
+        total = mass.sum(axis=1)
+        return (mass / total[:, None]).astype(np.float32), weights * total
+
+    def bias(self, n_columns: int) -> Float32s:
+        """Return what is added to scores, [column]: the log-odds of two labels, else one column for each."""
+        logs = -np.log(self.weights)
+        return (logs[1:] - logs[:1] if n_columns == 1 else logs - logs.mean()).astype(np.float32)
+
+    def corrected(self, probabilities: Probabilities) -> Probabilities:
+        """Return the probabilities [text, label] of a weighted model for the true shares of the labels."""
+        return softmax(log_of(probabilities) - np.log(self.weights))
+
+    def corrected_model(self, model: AnyLinear) -> AnyLinear:
+        """Return a linear model that was fitted with the weights, for the true shares of the labels."""
+        return replace(model, bias=model.bias + self.bias(len(model.bias)))
+
+
+@dataclass(frozen=True)
+class BalancedFit:
+    """A `Fit` with class weights, whose scores are for the true shares of the labels."""
+
+    inner: Any
+    balance: Balance
+
+    def fit(self, strength: float, start: Any = None, check: Any = None) -> Any:
+        """Fit the model, without the correction."""
+        return self.inner.fit(strength, start, check)
+
+    def scores(self, model: Any, rows: npt.NDArray[np.bool_]) -> Float32s:
+        """Return the corrected scores [text, column]."""
+        scores: Float32s = self.inner.scores(model, rows)
+        return scores + self.balance.bias(scores.shape[1])

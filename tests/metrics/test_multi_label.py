@@ -1,0 +1,87 @@
+"""Figures of several labels a text: beside scikit-learn, with unknown labels left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from foretell.metrics.multi_label import (
+    best_thresholds,
+    label_accuracy,
+    mean_log_loss,
+    micro_f1,
+    multi_label_figures,
+    multi_label_intervals,
+)
+
+RNG = np.random.default_rng(3)
+TRUE = (RNG.random((80, 4)) < [0.5, 0.3, 0.1, 0.0]).astype(np.float32)
+ROWS = np.clip(0.3 * TRUE + 0.7 * RNG.random((80, 4)), 0.01, 0.99).astype(np.float32)
+NAMES = ["a", "b", "c", "never"]
+
+
+def test_they_are_those_of_scikit_learn() -> None:
+    decided = ROWS >= 0.5
+    found = multi_label_figures(TRUE, decided, ROWS, NAMES, [0.5] * 4)
+    assert found["micro_f1"] == pytest.approx(metrics.f1_score(TRUE, decided, average="micro"))
+    assert found["hamming_loss"] == pytest.approx(metrics.hamming_loss(TRUE, decided))
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(TRUE, decided))
+    each = metrics.precision_recall_fscore_support(TRUE, decided, zero_division=0)
+    for place, name in enumerate(NAMES):
+        row = found["labels"][name]
+        assert [row[key] for key in ("precision", "recall", "f1", "support")] == pytest.approx(
+            [values[place] for values in each]
+        )
+    losses = [metrics.log_loss(TRUE[:, i], ROWS[:, i], labels=[0, 1]) for i in range(4)]
+    assert found["log_loss"] == pytest.approx(np.mean(losses), abs=1e-6)
+    assert found["log_loss"] == pytest.approx(mean_log_loss(TRUE, ROWS))
+    assert micro_f1(TRUE, decided) == pytest.approx(found["micro_f1"])
+    assert label_accuracy(TRUE, decided) == pytest.approx(1 - found["hamming_loss"])
+
+
+def test_unknown_labels_count_nowhere() -> None:
+    partly = TRUE.copy()
+    partly[:30, 1] = np.nan
+    decided = ROWS >= 0.5
+    found = multi_label_figures(partly, decided, ROWS, NAMES, [0.5] * 4)
+    alone = multi_label_figures(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
+    assert found["labels"]["b"] == {**alone["labels"]["b"], "unknown": 30}
+    changed = ROWS.copy()
+    changed[:30, 1] = 1 - changed[:30, 1]
+    other = multi_label_figures(partly, decided, changed, NAMES, [0.5] * 4)
+    assert other == found
+    nothing = multi_label_figures(
+        np.full((3, 2), np.nan), decided[:3, :2], ROWS[:3, :2], NAMES[:2], [0.5] * 2
+    )
+    assert nothing["labels"]["a"]["log_loss"] is None
+    assert nothing["accuracy"] == 1
+
+
+def test_the_threshold_with_the_best_f1() -> None:
+    found = best_thresholds(TRUE, ROWS)
+    # Fewer than ten positives, none among them: 0.5.
+    assert found[2:] == (0.5, 0.5)
+    for place in (0, 1):
+        best = max(metrics.f1_score(TRUE[:, place], ROWS[:, place] >= t) for t in np.unique(ROWS[:, place]))
+        got = metrics.f1_score(TRUE[:, place], ROWS[:, place] >= found[place])
+        assert got == pytest.approx(best)
+        assert found[place] not in ROWS[:, place]
+    assert best_thresholds(TRUE[:49], ROWS[:49]) == (0.5,) * 4
+    always = np.ones((60, 1), np.float32)
+    assert 0 < best_thresholds(always, np.full((60, 1), 1e-9))[0] < 1
+    # Equal probabilities cannot be told apart by a threshold.
+    same = np.array([[1.0], [0.0]] * 40, np.float32)
+    assert best_thresholds(same, np.full((80, 1), 0.3))[0] < 0.3
+
+
+def test_intervals_hold_the_figures() -> None:
+    decided = ROWS >= 0.5
+    found, ends = (
+        multi_label_figures(TRUE, decided, ROWS, NAMES, [0.5] * 4),
+        multi_label_intervals(TRUE, decided, NAMES),
+    )
+    for key in ("accuracy", "micro_f1", "macro_f1", "hamming_loss"):
+        low, high = ends[key]
+        assert low < found[key] < high
+    assert ends["labels"]["a"]["f1"][0] < found["labels"]["a"]["f1"]

@@ -1,0 +1,313 @@
+"""Several labels for each text: messy data in, one model, the same answers everywhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from scipy import sparse
+from sklearn.preprocessing import MultiLabelBinarizer
+
+import foretell
+from foretell.errors import DataError, RunError, SettingsError, UsageError
+from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.events import EpochDone
+from foretell.training.labels import fold_networks
+
+TINY: dict[str, Any] = {
+    "units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 16, "length": 16,
+    "minutes": 0.0,
+}  # fmt: skip
+WORDS = {
+    "billing": ("bill", "price", "refund"),
+    "bug": ("crash", "error", "broken"),
+    "ux": ("ugly", "slow", "font"),
+}
+
+
+def tickets(n: int = 150, seed: int = 1) -> tuple[list[str], list[list[str]]]:
+    """Return texts with none to three labels, each of which words show."""
+    rng = random.Random(seed)
+    texts, labels = [], []
+    for i in range(n):
+        given = [name for name in WORDS if rng.random() < 0.4]
+        words = [rng.choice(WORDS[name]) for name in given for _ in range(2)]
+        words += [f"w{rng.randint(0, 20)}" for _ in range(4)]
+        rng.shuffle(words)
+        texts.append(" ".join([*words, f"n{i}"]))
+        labels.append(given)
+    return texts, labels
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fold_networks, "_EPOCHS", 2)
+        patch.setattr(fold_networks, "_STEPS", 6)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> foretell.TextClassifier:
+    texts, labels = tickets()
+    return foretell.TextClassifier(**TINY, folds=3).fit(
+        texts, labels, out=tmp_path_factory.mktemp("multi") / "m"
+    )
+
+
+def test_lists_of_labels_give_matrices_as_scikit_learn_does(fitted: foretell.TextClassifier) -> None:
+    texts, labels = tickets(60, seed=2)
+    assert fitted.classes_.tolist() == ["billing", "bug", "ux"]
+    wanted = MultiLabelBinarizer().fit_transform(labels)
+    predicted, rows = fitted.predict(texts), fitted.predict_proba(texts)
+    assert predicted.dtype.kind == "i"
+    assert predicted.shape == rows.shape == wanted.shape
+    assert ((rows >= 0) & (rows <= 1)).all()
+    # Each label is a decision of its own: the probabilities of a text need not add up to 1.
+    assert rows.sum(axis=1).max() > 1.2
+    assert (predicted == wanted).mean() > 0.9
+    assert fitted.score(texts, wanted) > 0.7
+    assert (predicted.sum(axis=1) == 0).any()
+    np.testing.assert_allclose(np.stack(list(fitted.predict_proba(iter(texts)))), rows, atol=1e-6)
+    np.testing.assert_array_equal(np.stack(list(fitted.predict(iter(texts)))), predicted)
+
+
+def test_its_figures_are_out_of_fold_and_its_parts_are_all_there(fitted: foretell.TextClassifier) -> None:
+    metrics, model = fitted.metrics_, fitted._runtime.model
+    assert metrics["measured_on"].startswith("out-of-fold predictions of 3 folds")
+    assert 0.8 < metrics["micro_f1"] <= 1
+    assert set(metrics["members"]) == {"ngrams", "tfidf", "svd", "pooled"}
+    ensemble = model.ensemble
+    assert isinstance(ensemble, LabelwiseEnsemble)
+    assert len(ensemble.linear) == len(ensemble.offsets) == len(ensemble.thresholds) == 3
+    assert len(ensemble.network) in (0, 3)
+    assert model.linear is not None
+    assert len(model.linear.bias) == 3
+    # 150 predictions, more than ten positives: the thresholds are fitted.
+    assert all(each != 0.5 for each in ensemble.thresholds)
+    assert metrics["labels"]["bug"]["threshold"] == ensemble.thresholds[1]
+    card = (fitted._home.path / "README.md").read_text()
+    assert "none, one or several of 3 labels" in card
+    assert "may get none" in card
+    report = (fitted._home.path / "run" / "report.html").read_text()
+    assert "billing" in report
+
+
+def test_verdicts_and_explanations_are_of_labels(fitted: foretell.TextClassifier) -> None:
+    text = "the crash of the ugly font crash"
+    (verdict,) = fitted.classify([text])
+    assert verdict.labels == ("bug", "ux")
+    assert verdict.label == "bug;ux"
+    assert verdict.probability == max(verdict.probabilities.values())
+    (none,) = fitted.classify(["w1 w2 w3"])
+    assert none.labels == ()
+    assert (none.label, none.reason) == ("", "no label reaches its threshold")
+    for label, word in (("bug", "crash"), ("ux", "font")):
+        why = fitted.explain(text, label=label)
+        assert why.label == label
+        assert why.probability == pytest.approx(verdict.probabilities[label], abs=1e-6)
+        assert max(why.words, key=lambda each: each.effect).text in (word, "ugly")
+        assert why.running[-1] == why.probability
+        total = why.linear_bias + sum(each.linear for each in why.words)
+        assert np.isfinite(total)
+    assert fitted.explain(text).label == max(verdict.probabilities, key=verdict.probabilities.__getitem__)
+    with pytest.raises(UsageError, match="a label of the model"):
+        fitted.explain(text, label="other")
+    with pytest.raises(SettingsError, match="threshold"):
+        fitted.classify([text], abstain_below=0.5)
+
+
+def test_saved_and_loaded_it_is_the_same(fitted: foretell.TextClassifier, tmp_path: Path) -> None:
+    texts, labels = tickets(20, seed=3)
+    fitted.save(tmp_path / "m")
+    loaded = foretell.load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict_proba(texts), fitted.predict_proba(texts))
+    np.testing.assert_array_equal(loaded.predict(texts), fitted.predict(texts))
+    assert loaded.evaluate(texts, labels) == fitted.evaluate(
+        texts, MultiLabelBinarizer().fit_transform(labels)
+    )
+
+
+def test_an_evaluation_has_every_figure(fitted: foretell.TextClassifier) -> None:
+    from sklearn.metrics import f1_score, hamming_loss, log_loss
+
+    texts, labels = tickets(60, seed=4)
+    wanted = MultiLabelBinarizer().fit_transform(labels)
+    report = fitted.evaluate(texts, labels, by=["a" if i % 3 else "b" for i in range(60)])
+    predicted, rows = fitted.predict(texts), fitted.predict_proba(texts)
+    assert report["micro_f1"] == pytest.approx(f1_score(wanted, predicted, average="micro"))
+    assert report["macro_f1"] == pytest.approx(f1_score(wanted, predicted, average="macro"))
+    assert report["hamming_loss"] == pytest.approx(hamming_loss(wanted, predicted))
+    assert report["accuracy"] == pytest.approx((wanted == predicted).all(axis=1).mean())
+    assert report["log_loss"] == pytest.approx(
+        np.mean([log_loss(wanted[:, i], rows[:, i]) for i in range(3)]), abs=1e-5
+    )
+    assert report["labels"]["ux"]["support"] == wanted[:, 2].sum()
+    low, high = report["intervals"]["micro_f1"]
+    assert low <= report["micro_f1"] <= high
+    assert [row["value"] for row in report["slices"]["values"]] == ["a", "b"]
+    # A label that the model lacks is always missed, and a text with unknown labels does not count.
+    other = fitted.evaluate([*texts, "a text"], [["new", *labels[0]], *labels[1:], None])
+    assert other["unknown_labels"] == ["new"]
+    assert other["labels"]["new"]["recall"] == 0
+    assert other["labels"]["ux"]["unknown"] == 1
+    for more in ({"cost": {"fp": 1, "fn": 2}}, {"folds": 2}):
+        with pytest.raises(UsageError, match="several labels"):
+            fitted.evaluate(texts, labels, **more)
+
+
+def test_a_matrix_with_unknown_entries(tmp_path: Path) -> None:
+    texts, labels = tickets(120)
+    frame = pd.DataFrame(MultiLabelBinarizer(classes=["ux", "bug", "billing"]).fit_transform(labels),
+                         columns=["ux", "bug", "billing"], dtype=float)  # fmt: skip
+    frame = frame.assign(never=0.0, always=1.0)
+    frame.loc[:39, "bug"] = np.nan
+    frame.loc[119] = np.nan
+    model = foretell.TextClassifier(**TINY, folds=2).fit(texts, frame, out=tmp_path / "m")
+    # Columns stay in the order of the table, also after loading.
+    loaded = foretell.load(tmp_path / "m")
+    for each in (model, loaded):
+        assert each.classes_.tolist() == ["ux", "bug", "billing", "never", "always"]
+    rows = loaded.predict_proba(texts)
+    assert rows[:, 3].max() < 0.2
+    assert rows[:, 4].min() > 0.8
+    assert model.metrics_["unlabelled_texts"] == 1
+    assert model.metrics_["labels"]["bug"]["unknown"] == 40
+    assert model.metrics_["labels"]["never"]["support"] == 0
+    assert model.metrics_["labels"]["always"]["threshold"] == pytest.approx(0.5, abs=0.5)
+    right = model.predict(texts)[:40, 1] == ["bug" in each for each in labels[:40]]
+    assert right.mean() > 0.8
+
+
+def test_matrices_of_every_kind() -> None:
+    from foretell.data.label_set_inputs import has_several_labels, sets_of
+
+    matrix = np.array([[0, 1], [1, 1], [0, 0]])
+    for y in (matrix, matrix.tolist(), sparse.csr_matrix(matrix), matrix.astype(bool), pd.DataFrame(matrix)):
+        assert has_several_labels(y)
+        sets, label_type = sets_of(y)
+        assert (sets.names, label_type) == (["0", "1"], "integer")
+        np.testing.assert_array_equal(sets.values, matrix)
+    sets, label_type = sets_of([(10, 9), [9], set(), None])
+    assert (sets.names, label_type) == (["9", "10"], "integer")
+    np.testing.assert_array_equal(sets.values, [[1, 1], [1, 0], [0, 0], [np.nan, np.nan]])
+    for single in (["a", "b"], np.array([[1], [0]]), [None, "a"], iter([[1]])):
+        assert not has_several_labels(single)
+    for bad in (np.array([[0, 2], [1, 0]]), [["a"], "b"]):
+        with pytest.raises(DataError):
+            sets_of(bad)
+
+
+def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:
+    texts, labels = tickets(150)
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "labels"])
+        for i, (text, given) in enumerate(zip(texts, labels, strict=True)):
+            # Spaces, repetitions, an empty part, quotes; a cell with only the separator: none applies.
+            cell = " ; ".join([*given, *given[:1]]) + (";" if i % 5 == 0 else "") if given else " ; "
+            writer.writerow([text.replace(" ", ", ", 1), cell])
+        writer.writerow(["a text whose labels nobody knows", ""])
+    model = foretell.TextClassifier(**TINY, folds=0, multi_label=";").fit(
+        str(tmp_path / "a.csv"), valid=(["a crash"], [["bug"]]), out=tmp_path / "m"
+    )
+    assert model.metrics_["valid_texts"] == 1
+    assert model.classes_.tolist() == ["billing", "bug", "ux"]
+    assert model.metrics_["texts"] == 150
+    report = model.evaluate(str(tmp_path / "a.csv"))
+    assert report["micro_f1"] > 0.9
+    rows = [{"text": text, "labels": given} for text, given in zip(texts, labels, strict=True)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"text": "a text", "labels": None}])))
+    again = model.evaluate(str(tmp_path / "a.jsonl"))
+    assert again["texts"] == 150
+    assert again["labels"]["bug"]["support"] == report["labels"]["bug"]["support"]
+    with pytest.raises(DataError, match="set multi-label"):
+        foretell.TextClassifier(**TINY).fit(str(tmp_path / "a.jsonl"))
+
+
+def test_many_texts_are_decided_on_validation_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from foretell.training.labels import multi_label
+
+    for name in ("MAX_FOLDED_TEXTS", "MAX_WITHOUT_VALIDATION"):
+        monkeypatch.setattr(multi_label, name, 40)
+    monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
+    texts, labels = tickets(200)
+    model = foretell.TextClassifier(**TINY, folds=2, valid_fraction=0.3).fit(texts, labels)
+    metrics = model.metrics_
+    assert metrics["valid_texts"] == 60
+    assert metrics["measured_on"].startswith("validation texts")
+    assert metrics["micro_f1"] > 0.8
+    # Each label keeps its share.
+    for place, name in enumerate(model.classes_):
+        share = np.mean([name in each for each in labels])
+        assert metrics["labels"][name]["support"] / 60 == pytest.approx(share, abs=0.03), place
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "cnn-lstm", "filters": 4, "dense_units": 4},
+        pytest.param({"folds": 0}, marks=pytest.mark.soak),
+    ],
+)
+def test_networks_alone_and_one_linear_model(tmp_path: Path, changes: dict[str, Any]) -> None:
+    texts, labels = tickets(120)
+    model = foretell.TextClassifier(**{**TINY, **changes}, valid_fraction=0.3).fit(
+        texts, labels, out=tmp_path / "m"
+    )
+    runtime = LabelsRuntime.open(tmp_path / "m")
+    assert (runtime.model.linear is None) == ("preset" in changes)
+    assert runtime.predict_proba(texts[:3]).shape == (3, 3)
+    assert model.metrics_["decided_by"].startswith("weights, calibration")
+    assert model.explain(texts[0]).words
+
+
+@pytest.mark.soak
+def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path) -> None:
+    texts, labels = tickets(80)
+    classifier = foretell.TextClassifier(**TINY, folds=2)
+    whole = classifier.fit(texts, labels, out=tmp_path / "whole").predict_proba(texts)
+
+    def stop(event: object) -> None:
+        if isinstance(event, EpochDone):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(texts, labels, out=tmp_path / "m", listener=stop)
+    resumed = classifier.fit(texts, labels, out=tmp_path / "m", resume=True)
+    np.testing.assert_array_equal(resumed.predict_proba(texts), whole)
+    other = [[], *labels[1:]] if labels[0] else [["bug"], *labels[1:]]
+    with pytest.raises(RunError):
+        foretell.TextClassifier(**TINY, folds=2).fit(texts, other, out=tmp_path / "whole", resume=True)
+
+
+def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier, tmp_path: Path) -> None:
+    texts, labels = tickets(30)
+    with pytest.raises(UsageError, match="for tune"):
+        foretell.tune(texts, labels, out=tmp_path / "study", minutes=1)
+    with pytest.raises(UsageError, match="for tune"):
+        foretell.tune(texts, ["bug", "ux"] * 15, out=tmp_path / "study", minutes=1, multi_label=";")
+    for more in ({"vectors": "glove"}, {"label_hints": {"bug": "crash", "ux": "font"}}):
+        with pytest.raises(SettingsError, match="several labels"):
+            foretell.TextClassifier(**TINY).fit(texts, labels, **more)
+    with pytest.raises(SettingsError, match="leave out balance"):
+        foretell.TextClassifier(**TINY, balance=True).fit(texts, labels)
+    for separator in ("a", " ", "; and then;"):
+        with pytest.raises(SettingsError, match="multi-label"):
+            foretell.TextClassifier(**TINY, multi_label=separator).fit(texts, labels)
+    with pytest.raises(DataError, match="two labels or more"):
+        foretell.TextClassifier(**TINY).fit(texts, [["bug"]] * 30)
+    with pytest.raises(UsageError, match="one label for each text, for compare"):
+        foretell.compare(fitted, fitted, texts, ["bug"] * 30)
+    with pytest.raises(DataError, match="the labels billing, bug, ux"):
+        foretell.TextClassifier(**TINY).fit(texts, labels, valid=(["x"], [["new"]]))
