@@ -23,8 +23,6 @@ from foretell.training.labels.tokens import TokenizedTexts
 STRENGTH = 10.0
 """The inverse of the penalty: the middle one of the candidates of the TF-IDF linear model."""
 
-BALANCE = 0.0
-
 MAX_WORDS = 200_000
 DIMENSIONS = 100
 """Of the truncated SVD that compares texts."""
@@ -101,10 +99,7 @@ class QuickModel:
         rows[every] = True
         soft = np.zeros((len(rows), n_labels), np.float32)
         soft[every, label_of] = 1
-        counts = np.bincount(label_of, minlength=n_labels)
-        weights = np.ones(len(rows))
-        weights[every] = (len(every) / (n_labels * counts[label_of])) ** BALANCE
-        return TfidfFit(self._counted, rows, soft, weights), rows
+        return TfidfFit(self._counted, rows, soft, np.ones(len(rows))), rows
 
 
 def words_of_name(label: str) -> str:

@@ -23,6 +23,7 @@ MIN_OF_LABEL = 3
 GROWTH = 1.25
 """A model is trained again once there are so many times the texts that it learned from."""
 
+_PROCESS = ("-m", "foretell.annotation.training_process")
 _STOP_SECONDS = 5.0
 _REASON = 300
 
@@ -117,7 +118,7 @@ class Training:
         (folder / "task.json").write_text(json.dumps(task), encoding="ascii")
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "foretell.annotation.training_process", str(folder / "task.json")],
+                [sys.executable, *_PROCESS, str(folder / "task.json")],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
