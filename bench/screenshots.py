@@ -50,8 +50,7 @@ LABELS = (
 )
 ANSWERED = 180
 NAMES = {
-    "ABBR": "abbreviation", "DESC": "description", "ENTY": "entity", "HUM": "person", "LOC": "place",
-    "NUM": "number",
+    "c0": "description", "c1": "entity", "c2": "abbreviation", "c3": "person", "c4": "place", "c5": "number",
 }  # fmt: skip
 """TREC's labels in words."""
 

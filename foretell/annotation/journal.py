@@ -272,7 +272,8 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 def _locked(path: Path) -> IO[bytes]:
     try:
         # Made where there is none, and never emptied.
-        file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b")  # noqa: PTH123, SIM115
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        file = open(os.open(path, flags, 0o644), "r+b")  # noqa: PTH123, SIM115
     except OSError as error:
         raise _not_written(path, error) from error
     try:

@@ -54,14 +54,15 @@ class QuickModel:
             places: of the labelled texts, int64 [labelled].
             targets: the place of the label of each, int64 [labelled].
         """
-        fit, rows = self._fit(places, targets)
-        scores = fit.scores(fit.fit(STRENGTH), ~rows[self._n] | np.ones(len(rows), bool))
-        result: Probabilities = np.exp(linear_log_probabilities(scores[: self._n]))
+        fit = self._fit(places, targets)
+        is_text = np.arange(self._n + len(self._labels)) < self._n
+        scores = fit.scores(fit.fit(STRENGTH), is_text)
+        result: Probabilities = np.exp(linear_log_probabilities(scores))
         return result
 
     def model(self, places: Integers, targets: Integers) -> TfidfModel:
         """Return the model that is fitted to the texts at `places`, for other texts; see `predict`."""
-        fit, _ = self._fit(places, targets)
+        fit = self._fit(places, targets)
         return fit.to_tfidf(fit.fit(STRENGTH))
 
     def predict(self, model: TfidfModel, texts: Sequence[str]) -> Probabilities:
@@ -91,7 +92,7 @@ class QuickModel:
         result: Float32s = (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
         return result
 
-    def _fit(self, places: Integers, targets: Integers) -> tuple[TfidfFit, np.ndarray]:
+    def _fit(self, places: Integers, targets: Integers) -> TfidfFit:
         n_labels = len(self._labels)
         every = np.concatenate([places, self._n + np.arange(n_labels)])
         label_of = np.concatenate([targets, np.arange(n_labels)])
@@ -99,7 +100,7 @@ class QuickModel:
         rows[every] = True
         soft = np.zeros((len(rows), n_labels), np.float32)
         soft[every, label_of] = 1
-        return TfidfFit(self._counted, rows, soft, np.ones(len(rows))), rows
+        return TfidfFit(self._counted, rows, soft, np.ones(len(rows)))
 
 
 def words_of_name(label: str) -> str:

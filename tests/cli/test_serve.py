@@ -30,9 +30,10 @@ def served(workplace: Path, *arguments: str) -> Iterator[tuple[str, subprocess.P
         command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        first = process.stderr.readline()
+        # Notes on the data come first.
+        first = next((line for line in process.stderr if " at http://" in line), "")
         try:
-            assert " at http://" in first, first + process.stderr.read()
+            assert " at http://" in first
             yield first.partition(" at ")[2].partition(";")[0], process
         finally:
             process.kill()

@@ -80,7 +80,7 @@ def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> Non
     for number in range(1, 30):
         if suggestion.is_visible():
             label = suggestion.locator("b").inner_text()
-            expect(page.locator(".labels .suggested")).to_contain_text(label)
+            expect(page.locator(".labels .proposed")).to_contain_text(label)
             press(page, annotation, "Enter", number)
             assert (annotation.answers[-1].label, annotation.answers[-1].suggested) == (label, label)
             break

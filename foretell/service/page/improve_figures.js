@@ -1,6 +1,6 @@
 // The figures of the view "Improve": all of them of random texts, each with its interval.
 
-import { bar, count, isolated, make, percent } from "./elements.js";
+import { count, isolated, make, percent } from "./elements.js";
 
 const TRAINING = {
   waiting: "Waits for more answers.",
@@ -30,7 +30,7 @@ function figureRows({ accuracy, macro_f1: macroF1, none, changed, model_accuracy
     ...(macroF1 ? [row("Macro F1 of the suggestions", macroF1)] : []),
     ...(texts ? [row(`Accuracy of the model trained on ${count(texts, "text")}`, model)] : []),
     row("None of the labels", none),
-    ...(changed ? [row("Changed by the last 50 answers", changed, "predictions")] : []),
+    ...(changed ? [row("Predictions changed by the last 50 answers", changed, "random texts")] : []),
   ];
 }
 
@@ -51,8 +51,8 @@ function range({ low, high }) {
 }
 
 function labelRow(name, number, share) {
+  const parts = share ? [make("b", {}, percent(share.value)), make("span", { class: "soft" },
+    `${percent(share.low)} to ${percent(share.high)}`)] : ["–"];
   return make("tr", {}, make("th", { scope: "row" }, isolated(name)),
-    make("td", { class: "number" }, number.toLocaleString("en")),
-    make("td", {}, ...(share ? [bar(share.value)] : [])),
-    make("td", { class: "number" }, share ? `${percent(share.low)} to ${percent(share.high)}` : "–"));
+    make("td", { class: "number" }, number.toLocaleString("en")), make("td", { class: "share-of" }, ...parts));
 }

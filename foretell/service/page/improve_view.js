@@ -140,7 +140,7 @@ export class ImproveView {
       }));
     }
     [...this.buttons.children].forEach((button, index) => {
-      button.classList.toggle("suggested", labels[index].name === this.state.item?.suggested);
+      button.classList.toggle("proposed", labels[index].name === this.state.item?.suggested);
     });
   }
 
