@@ -52,7 +52,7 @@ function range({ low, high }) {
 
 function labelRow(name, number, share) {
   const parts = share ? [make("b", {}, percent(share.value)), make("span", { class: "soft" },
-    `${percent(share.low)} to ${percent(share.high)}`)] : ["–"];
+    `${(100 * share.low).toFixed(1)} to ${percent(share.high)}`)] : ["–"];
   return make("tr", {}, make("th", { scope: "row" }, isolated(name)),
     make("td", { class: "number" }, number.toLocaleString("en")), make("td", { class: "share-of" }, ...parts));
 }
