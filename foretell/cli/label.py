@@ -114,11 +114,7 @@ def opened(
     seed: int | None = None,
     training: TrainingOptions = NO_MODEL,
 ) -> Annotation:
-    """Read the texts and open the journal of answers.
-
-    Raises:
-        DataError, UsageError, ForetellError: see `foretell.annotate`.
-    """
+    """Read the texts and open the journal of answers; errors are those of `foretell.annotate`."""
     from foretell.annotation.annotate import opened as annotation_of
     from foretell.annotation.annotate import training_options
     from foretell.data.examples import iter_records

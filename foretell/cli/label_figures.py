@@ -42,7 +42,9 @@ def figures_text(annotation: Annotation) -> str:
     """Return the counts and all figures."""
     counts, figures = annotation.counts(), annotation.figures(fresh=True)
     blocks = [listed(_count_rows(counts)), listed(_figure_rows(figures))]
-    blocks.append("Figures are of the texts that were drawn at random, with 95 % confidence intervals.")
+    blocks.append(
+        "Figures are measured on the texts that were drawn at random, with 95 % confidence intervals."
+    )
     if figures.changes_little and figures.changed is not None:
         blocks.append(LITTLE.format(percent(figures.changed.high)))
     if annotation.training.reason:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.models import local_model, name_of
-from foretell.cli.options import Switch, Whole
+from foretell.cli.options import ANY_TEXTS, Switch, TextInput, Whole
 from foretell.cli.output import note
 from foretell.errors import UsageError
 from foretell.hub.address import is_address
@@ -110,6 +110,7 @@ def serve(
     who: AccessOptions = _OPEN,
     how_much: LimitOptions = _USUAL,
     texts: ImproveOptions = _NO_TEXTS,
+    reading: TextInput = ANY_TEXTS,
 ) -> None:
     """Serve models over HTTP until Ctrl-C.
 
@@ -132,7 +133,7 @@ def serve(
         if texts.improve is None:
             serve_until_stopped(listening, places, limits, allowed, quiet=quiet)
             return
-        with _opened(texts, places) as annotation:
+        with _opened(texts, reading, places) as annotation:
             serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
 
 
@@ -194,11 +195,10 @@ def serve_until_stopped(
         os._exit(0)
 
 
-def _opened(texts: ImproveOptions, places: Sequence[tuple[str, Path]]) -> Annotation:
+def _opened(texts: ImproveOptions, reading: TextInput, places: Sequence[tuple[str, Path]]) -> Annotation:
     """Open the texts to label, with the labels of the first model for labels where none are given."""
     from foretell.cli.inputs import show_notes
     from foretell.cli.label import TrainingOptions, opened
-    from foretell.cli.options import ANY_TEXTS
     from foretell.runtime.open import open_model
 
     assert texts.improve is not None
@@ -209,7 +209,7 @@ def _opened(texts: ImproveOptions, places: Sequence[tuple[str, Path]]) -> Annota
     if names is None and not texts.answers.exists():
         names = None if model is None else model.labels
     training = TrainingOptions(suggest=suggest)
-    annotation = opened(texts.improve, ANY_TEXTS, names, texts.answers, training=training)
+    annotation = opened(texts.improve, reading, names, texts.answers, training=training)
     show_notes(annotation.notes)
     return annotation
 

@@ -61,7 +61,7 @@ def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
     assert "undone: 1" in answer.err
     assert "expected a key or a label, found 'nonsense'" in answer.err
     assert "5 answers in answers.jsonl; the same command continues" in answer.err
-    assert "Figures are of the texts that were drawn at random" in answer.out
+    assert "Figures are measured on the texts that were drawn at random" in answer.out
     assert "accuracy of the suggestions" in answer.out
     # Each text is shown once, the undone one and the one after it twice.
     shown = [line for line in answer.out.splitlines() if line in tickets(60)]
