@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "label_errors": Requirements(archives=("few-labels.zip",)),
     "balance": Requirements(archives=("few-labels.zip",)),
     "multi_label": Requirements(archives=("few-labels.zip",)),
+    "annotate": Requirements(archives=("few-labels.zip",)),
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,

@@ -1,11 +1,15 @@
 """Screenshots of the page for docs/page.md: each view in light and dark, and 360 pixels wide.
 
     python -m bench.screenshots LABELS_MODEL WORDS_MODEL
+    python -m bench.screenshots --improve
 
 The screenshots in docs/page/ show the models that these commands train:
 
     foretell train labels reviews --preset quick --out reviews
     foretell train words meditations --preset base --out meditations
+
+`--improve` takes those of the view Improve alone: questions of TREC (few-labels.zip), of which the first 180
+are answered with their labels.
 
 Needs Chromium (apt-get install chromium) and Pillow, which reduces the colours and so the size of the files.
 """
@@ -14,8 +18,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from io import BytesIO
@@ -24,6 +29,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from bench.records import few_labels
+from foretell.annotation.annotate import annotate
+from foretell.annotation.annotation import Annotation
 from foretell.service.app import create_app, create_service
 from foretell.service.auth import access
 from foretell.service.limits import Limits
@@ -40,15 +48,43 @@ LABELS = (
     "The soup was cold and the waiter was rude. I expected a boring evening, but the wine was excellent, "
     "the owner was friendly, and we would love to come back."
 )
+ANSWERED = 180
+NAMES = {
+    "c0": "description", "c1": "entity", "c2": "abbreviation", "c3": "person", "c4": "place", "c5": "number",
+}  # fmt: skip
+"""TREC's labels in words."""
+
 UNIT = "What stands in the way becomes the way. The mind adapts and converts."
 
 
 def main(labels: str, words: str) -> None:
-    """Take all screenshots; print the path and the size of each."""
+    """Take the screenshots of the models; print the path and the size of each."""
+    shows = (("words", _words), ("labels", _labels), ("how", _how), ("file", _file))
+    with _serving(labels, words) as address:
+        _take(address, shows)
+
+
+def improve() -> None:
+    """Take the screenshots of the view Improve."""
+    records = dict(few_labels("TREC").train)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "answers.jsonl"
+        with annotate(list(records), list(NAMES.values()), out=out, by="ada") as annotation:
+            for _ in range(ANSWERED):
+                item = annotation.next(fresh=True)
+                assert item is not None
+                annotation.answer(item, NAMES[records[item.text]])
+            while (shown := annotation.next(fresh=True)) is not None and shown.suggested is None:
+                annotation.answer(shown, NAMES[records[shown.text]])
+            with _serving(annotation=annotation) as address:
+                _take(address, (("improve", _improve),))
+
+
+def _take(address: str, shows: Sequence[tuple[str, Callable[[Page], None]]]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or sys.exit("needs Chromium: apt-get install chromium")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    with _serving(labels, words) as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         for kind, (width, height) in KINDS.items():
             page = browser.new_page(
@@ -58,11 +94,18 @@ def main(labels: str, words: str) -> None:
             )
             page.goto(address)
             page.wait_for_selector("html[data-ready]")
-            for name, show in (("words", _words), ("labels", _labels), ("how", _how), ("file", _file)):
+            for name, show in shows:
                 show(page)
                 _save(page, f"{name}-{kind}", MAX_HEIGHT[kind])
             page.close()
         browser.close()
+
+
+def _improve(page: Page) -> None:
+    page.wait_for_selector(".to-label .labels button")
+    page.keyboard.press("m")
+    page.wait_for_selector(".many li")
+    page.locator(".so-far summary").click()
 
 
 def _words(page: Page) -> None:
@@ -135,8 +178,9 @@ def _save(page: Page, name: str, max_height: int) -> None:
 
 
 @contextmanager
-def _serving(*models: str) -> Iterator[str]:
-    service = create_service([(Path(model).name, Path(model)) for model in models], Limits())
+def _serving(*models: str, annotation: Annotation | None = None) -> Iterator[str]:
+    places = [(Path(model).name, Path(model)) for model in models]
+    service = create_service(places, Limits(), annotation)
     socket, ready = bind("127.0.0.1", 0), threading.Event()
     server = Server(create_app(service, access("127.0.0.1"), quiet=True), on_ready=ready.set)
     thread = threading.Thread(target=server.listen, args=(socket,))
@@ -150,4 +194,7 @@ def _serving(*models: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if sys.argv[1:] == ["--improve"]:
+        improve()
+    else:
+        main(*sys.argv[1:3])

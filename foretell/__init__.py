@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foretell import errors
+    from foretell.annotation.annotate import annotate
     from foretell.comparison import compare
     from foretell.hub.push import push
     from foretell.language_model import LanguageModel
@@ -35,6 +36,7 @@ __all__ = [
     "LanguageModel",
     "TextClassifier",
     "__version__",
+    "annotate",
     "compare",
     "errors",
     "load",
@@ -46,6 +48,7 @@ __all__ = [
 _HOME = {
     "LanguageModel": "foretell.language_model",
     "TextClassifier": "foretell.text_classifier",
+    "annotate": "foretell.annotation.annotate",
     "compare": "foretell.comparison",
     "push": "foretell.hub.push",
     "survey": "foretell.surveying.survey",

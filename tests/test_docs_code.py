@@ -26,6 +26,7 @@ from foretell.cli.tokens import read_tokens
 # What runs the Python of each page; article.md compares fragments of programs, some for TensorFlow 1.
 PYTHON_RUNS = {
     "README.md": "test_readme.py",
+    "annotate.md": "test_the_annotation_of_the_docs",
     "data.md": "test_the_survey_of_the_docs",
     "multi-label.md": "test_several_labels_by_example",
     "python.md": "test_the_python_api_by_example",
@@ -97,6 +98,14 @@ def test_several_labels_by_example(monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, object] = {}
     for block in python_of(DOCS / "multi-label.md"):
         exec(block.replace("foretell.TextClassifier(", "tiny("), names | {"tiny": tiny})
+
+
+def test_the_annotation_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_page("annotate.md", {})
+    assert names["counts"].answers == 21
+    assert names["figures"].accuracy.value > 0.5
+    assert (tmp_path / "labels.csv").read_text().count("\n") == 22
 
 
 # Trainings of a second: the code is that of the page, the sizes are not.

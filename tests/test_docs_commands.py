@@ -6,6 +6,7 @@ What a page shows of the service and of clusters runs here too. All of it is soa
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.soak
 # Lines that cannot run here: they install, need the full IMDB, or run until they are stopped. The service has
 # a test of its own below, and `foretell demo` one in tests/cli/test_demo.py.
 NOT_HERE = re.compile(
-    r"pip install|^make |imdb|foretell serve|foretell demo|docker|^openssl|^curl|pytest|^ +-"
+    r"pip install|^make |imdb|foretell serve|--page|foretell demo|docker|^openssl|^curl|pytest|^ +-"
 )
 BIN = Path(sys.executable).parent
 
@@ -116,6 +117,7 @@ with open("findings.csv", "w", newline="") as file:
         ("docs/explain.md", 4),
         ("docs/data.md", 6),
         ("docs/multi-label.md", 4),
+        ("docs/annotate.md", 3),
         ("docs/outside-knowledge.md", 3),
         ("docs/export.md", 5),
         ("examples/README.md", 2),
@@ -126,6 +128,8 @@ with open("findings.csv", "w", newline="") as file:
 def test_commands(page: str, at_least: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     (folder / "accept.py").write_text(ACCEPT)
+    # The answers that the page on labelling asks for.
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\n2\n" * 15))
     if not (folder / "reviews-model").exists():
         assert main(["train", "labels", "reviews.csv", "--out", "reviews-model"]) == 0
         assert main(["train", "words", "notes.txt", "--out", "notes-model"]) == 0

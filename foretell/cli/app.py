@@ -5,40 +5,11 @@ The module of a command is imported only when the command runs: `foretell --help
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cyclopts import App, Group
 
+from foretell.cli.command import LABELS, LOOK, TRAIN, USE, WORDS, Command
 from foretell.cli.help import HelpFormatter, examples_text, paragraphs
 from foretell.cli.option_sources import from_environment, from_toml
-
-TRAIN = Group("Train", sort_key=1)
-LABELS = Group("Predict with a model for labels", sort_key=2)
-WORDS = Group("Predict with a model for words", sort_key=3)
-USE = Group("Use any model", sort_key=4)
-LOOK = Group("Look up", sort_key=5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command.
-
-    Attributes:
-        code: "module:function" under foretell.cli.
-        arguments: what follows the command, as the usage line shows it.
-        help: one sentence, verb first, for the list of commands and for the command's own help.
-        more: paragraphs for the command's own help.
-        examples: shell commands that work as they are; a test runs each.
-        group: of the list of commands.
-    """
-
-    code: str
-    help: str
-    examples: tuple[str, ...]
-    arguments: str = ""
-    more: tuple[str, ...] = ()
-    group: Group = TRAIN
-
 
 _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
@@ -130,6 +101,26 @@ COMMANDS: dict[str, Command] = {
             "foretell data reviews.csv",
             "foretell data tickets.csv --text body --label team --html survey.html --json",
             "foretell data reviews.csv --check-labels --accept-above 0.9 --out clean.csv",
+        ),
+    ),
+    "label": Command(
+        code="label:label",
+        arguments="TEXTS --labels NAMES --out FILE",
+        help="Label texts that have no labels, the most informative first.",
+        more=(
+            "A model learns from each answer and chooses the next text: an uncertain one that is like many "
+            "others. At least one text in five is drawn at random and never trained on; all figures are "
+            "measured on these, with 95 % confidence intervals.",
+            "Each label has a key. Other answers: skip, none (no label applies), unclear. Each answer is on "
+            "disk before the next text is shown. Search and similar list texts to label at once. Where stdin "
+            "is no terminal, each line is a key, the name of a label, or a command (undo, search WORDS, "
+            "similar, figures, quit).",
+        ),
+        examples=(
+            "foretell label reviews.csv --labels positive,negative --out answers.jsonl",
+            "foretell label reviews.csv --labels positive,negative --out answers.jsonl --page",
+            "printf '1\\n2\\nskip\\n' | foretell label reviews.csv --labels positive,negative "
+            "--out piped.jsonl --export labels.csv",
         ),
     ),
     "demo": Command(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.models import local_model, name_of
-from foretell.cli.options import Switch, Whole
+from foretell.cli.options import ANY_TEXTS, Switch, TextInput, Whole
 from foretell.cli.output import note
+from foretell.errors import UsageError
 from foretell.hf.address import is_address
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:
+    from foretell.annotation.annotation import Annotation
     from foretell.service.auth import Access
+    from foretell.service.limits import Limits
 
 PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 
@@ -61,6 +66,36 @@ class LimitOptions:
     limit_wait: float = 2.0
 
 
+@Parameter(name="*", group=Group("Texts to label", sort_key=4))
+@dataclass(frozen=True, kw_only=True)
+class ImproveOptions:
+    """Texts that are labelled on the page.
+
+    Attributes:
+        improve: Add the view Improve to the page, to label these texts: a file or a folder. The first model
+            for labels helps to suggest labels. See foretell label.
+        answers: File of the answers (JSON Lines). If it exists, it is continued. Needed with --improve.
+        labels: Names of the labels, with commas between them. Default: those of the model.
+    """
+
+    improve: Annotated[str | None, Parameter(metavar="TEXTS")] = None
+    answers: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    labels: Annotated[str | None, Parameter(metavar="NAMES")] = None
+
+    def check(self) -> None:
+        """Check that the options go together.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if (self.improve is None) != (self.answers is None) or (self.labels and self.improve is None):
+            raise UsageError(
+                expected="--improve TEXTS together with --answers FILE",
+                found="one of them alone" if self.labels is None else "--labels without them",
+            )
+
+
+_NO_TEXTS = ImproveOptions()
 _OPEN = AccessOptions()
 _USUAL = LimitOptions()
 
@@ -74,6 +109,8 @@ def serve(
     quiet: Switch = False,
     who: AccessOptions = _OPEN,
     how_much: LimitOptions = _USUAL,
+    texts: ImproveOptions = _NO_TEXTS,
+    reading: TextInput = ANY_TEXTS,
 ) -> None:
     """Serve models over HTTP until Ctrl-C.
 
@@ -85,29 +122,96 @@ def serve(
         quiet: Log failures only.
     """
     require(PACKAGES, "serving", TO_SERVE)
-    from foretell.service.app import create_app, create_service
     from foretell.service.limits import Limits
-    from foretell.service.logs import log_to_stderr
     from foretell.service.models import named_places
-    from foretell.service.server import THREAD_SECONDS, Server, bind, url
 
+    texts.check()
     limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     places = named_places(map(_local, models))
     allowed = _access(host, who)
-    with bind(host, port) as listening:
-        service = create_service(places, limits)
-        log_to_stderr()
-        names = ", ".join(f"{served.name} ({served.loaded.card.job})" for served in service.models)
+    with bound(host, port) as listening:
+        if texts.improve is None:
+            serve_until_stopped(listening, places, limits, allowed, quiet=quiet)
+            return
+        with _opened(texts, reading, places) as annotation:
+            serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
 
-        def ready() -> None:
-            note(f"serving {names} at {url(listening)}; Ctrl-C stops")
 
-        Server(create_app(service, allowed, quiet=quiet), on_ready=ready).listen(listening)
+def serve_annotation(annotation: Annotation, port: int, model: Path | None) -> None:
+    """Serve the page with texts to label on this machine until Ctrl-C; as `foretell label --page`.
+
+    Args:
+        annotation: the texts; it stays open.
+        port: 0: a free one.
+        model: a model directory to serve too, if there is one.
+    """
+    require(PACKAGES, "the page", TO_SERVE)
+    from foretell.artifacts.manifest import MANIFEST
+    from foretell.service.limits import Limits
+
+    places = [] if model is None or not (model / MANIFEST).exists() else [(model.resolve().name, model)]
+    with bound("127.0.0.1", port) as listening:
+        allowed = _access("127.0.0.1", _OPEN)
+        serve_until_stopped(listening, places, Limits(), allowed, quiet=True, annotation=annotation)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return the socket to listen on; see `foretell.service.server.bind`."""
+    from foretell.service.server import bind
+
+    return bind(host, port)
+
+
+def serve_until_stopped(
+    listening: socket.socket,
+    places: Sequence[tuple[str, Path]],
+    limits: Limits,
+    allowed: Access,
+    *,
+    quiet: bool,
+    annotation: Annotation | None = None,
+) -> None:
+    """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
+    from foretell.service.app import create_app, create_service
+    from foretell.service.logs import log_to_stderr
+    from foretell.service.server import THREAD_SECONDS, Server, url
+
+    service = create_service(places, limits, annotation)
+    log_to_stderr()
+    names = [f"{served.name} ({served.loaded.card.job})" for served in service.models]
+    names += [] if annotation is None else [f"{annotation.counts().left:,} texts to label"]
+    view = "" if annotation is None else "/#improve"
+
+    def ready() -> None:
+        note(f"serving {', '.join(names)} at {url(listening)}{view}; Ctrl-C stops")
+
+    Server(create_app(service, allowed, quiet=quiet), on_ready=ready).listen(listening)
     if not service.end_threads(THREAD_SECONDS):
+        if annotation is not None:
+            annotation.close()
         # Python would wait for them. All that was accepted has been answered.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+def _opened(texts: ImproveOptions, reading: TextInput, places: Sequence[tuple[str, Path]]) -> Annotation:
+    """Open the texts to label, with the labels of the first model for labels where none are given."""
+    from foretell.cli.inputs import show_notes
+    from foretell.cli.label import TrainingOptions, opened
+    from foretell.runtime.open import open_model
+
+    assert texts.improve is not None
+    assert texts.answers is not None
+    models = [(str(path), open_model(path).model) for _, path in places]
+    suggest, model = next(((path, each) for path, each in models if each.job == "labels"), (None, None))
+    names = None if texts.labels is None else texts.labels.split(",")
+    if names is None and not texts.answers.exists():
+        names = None if model is None else model.labels
+    training = TrainingOptions(suggest=suggest)
+    annotation = opened(texts.improve, reading, names, texts.answers, training=training)
+    show_notes(annotation.notes)
+    return annotation
 
 
 def _local(argument: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -26,19 +26,26 @@ from foretell.service.logs import RequestLog
 from foretell.service.metrics import Metrics
 from foretell.service.models import CONCURRENCY, Models
 from foretell.service.openapi import ACCESS_ERRORS, DESCRIPTION, TITLE
+from foretell.service.routes import annotation as annotation_routes
 from foretell.service.routes import completions, health, labels, models, states, words
 from foretell.service.state import Service
+
+if TYPE_CHECKING:
+    from foretell.annotation.annotation import Annotation
 
 ROUTERS = [module.router for module in (labels, words, states, completions, models, health)]
 PAGE = Path(__file__).parent / "page"
 
 
-def create_service(places: Iterable[tuple[str, Path]], limits: Limits) -> Service:
+def create_service(
+    places: Iterable[tuple[str, Path]], limits: Limits, annotation: Annotation | None = None
+) -> Service:
     """Open the models and return the service that serves them.
 
     Args:
         places: name and directory of each model.
         limits: the bounds of a request.
+        annotation: texts to label on the page; whoever opened it closes it. None: there are none.
 
     Raises:
         ArtifactError: a directory cannot be trusted.
@@ -47,10 +54,12 @@ def create_service(places: Iterable[tuple[str, Path]], limits: Limits) -> Servic
     # Threads for each verb: a long text to explain or to score does not delay what is quick.
     sizes = dict.fromkeys(("classify", "explain", "next", "score", "states"), CONCURRENCY)
     sizes["completions"] = check_threads(None) + 2
+    if annotation is not None:
+        sizes["annotation"] = CONCURRENCY
     pools = {verb: ThreadPoolExecutor(n, thread_name_prefix=f"foretell-{verb}") for verb, n in sizes.items()}
     metrics = Metrics()
     served = Models(places, pools=pools, limits=limits, metrics=metrics)
-    return Service(models=served, limits=limits, metrics=metrics, pools=pools)
+    return Service(models=served, limits=limits, metrics=metrics, pools=pools, annotation=annotation)
 
 
 def create_app(service: Service, access: Access, *, quiet: bool = False) -> FastAPI:
@@ -62,9 +71,11 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> Fast
         quiet: log only failures of the service.
     """
 
+    routers = ROUTERS if service.annotation is None else [*ROUTERS, annotation_routes.router]
+
     def around(app: ASGIApp) -> ASGIApp:
         """Return the application with its middleware, the innermost first."""
-        app = DirectRoutes(app, [route for router in ROUTERS for route in router.routes])
+        app = DirectRoutes(app, [route for router in routers for route in router.routes])
         if access.origins:
             app = CORSMiddleware(
                 app,
@@ -88,7 +99,7 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> Fast
         separate_input_output_schemas=False,
     )
     app.state.service = service
-    for router in ROUTERS:
+    for router in routers:
         app.include_router(router)
     _add_page(app)
     return app

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -15,6 +16,9 @@ from starlette.types import Scope
 from foretell.service.limits import Limits
 from foretell.service.metrics import Metrics
 from foretell.service.models import Models
+
+if TYPE_CHECKING:
+    from foretell.annotation.annotation import Annotation
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Service:
         limits: the bounds of a request.
         metrics: what Prometheus reads.
         pools: the threads of each verb.
+        annotation: the texts to label; None: the service was not started for that.
         is_stopping: whether it takes no more requests and answers those it has accepted.
         time_limits: those of the requests that are being answered.
     """
@@ -34,6 +39,7 @@ class Service:
     limits: Limits
     metrics: Metrics
     pools: Mapping[str, ThreadPoolExecutor]
+    annotation: Annotation | None = None
     is_stopping: bool = False
     time_limits: set[asyncio.Timeout] = field(default_factory=set)
 

@@ -18,8 +18,8 @@ from foretell.cli.app import COMMANDS
 
 EXAMPLES = [example for command in COMMANDS.values() for example in command.examples]
 VERBS = {
-    "compare", "continue", "export", "list", "measure", "predict", "push", "search", "serve", "show", "train",
-    "write",
+    "compare", "continue", "export", "label", "list", "measure", "predict", "push", "search", "serve", "show",
+    "train", "write",
 }  # fmt: skip
 
 
@@ -96,9 +96,10 @@ def test_version(run: Run) -> None:
 
 
 # foretell serve runs until it is stopped: test_serve.py runs its examples. A push needs the Hub: tests/hub/.
+# foretell label asks for answers: test_label.py.
 @pytest.mark.parametrize(
     "example",
-    [e for e in EXAMPLES if "|" not in e and not e.startswith(("foretell serve", "foretell push"))],
+    [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label")],
 )
 @pytest.mark.usefixtures("small_demo", "trials_here")
 def test_example(run: Run, example: str) -> None:

@@ -30,9 +30,10 @@ def served(workplace: Path, *arguments: str) -> Iterator[tuple[str, subprocess.P
         command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        first = process.stderr.readline()
+        # Notes on the data come first.
+        first = next((line for line in process.stderr if " at http://" in line), "")
         try:
-            assert " at http://" in first, first + process.stderr.read()
+            assert " at http://" in first
             yield first.partition(" at ")[2].partition(";")[0], process
         finally:
             process.kill()
@@ -108,3 +109,23 @@ def test_serving_loads_nothing_heavy() -> None:
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_texts_are_labelled_on_the_page_with_the_labels_of_the_model(workplace: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.jsonl"
+    with served(workplace, "reviews-model", "--improve", "reviews.csv", "--answers", str(answers)) as (
+        url,
+        _,
+    ):
+        state = httpx.post(f"{url.partition('/#')[0]}/v1/annotation/next", json={}, timeout=60).json()
+    assert [each["name"] for each in state["labels"]] == ["negative", "positive"]
+    assert answers.exists()
+
+
+@pytest.mark.parametrize(
+    "given", [("--improve", "reviews.csv"), ("--answers", "x.jsonl"), ("--labels", "a,b")]
+)
+def test_texts_need_a_file_for_the_answers(run: Run, given: tuple[str, str]) -> None:
+    answer = run("serve", "reviews-model", *given)
+    assert answer.code == 2
+    assert "--improve TEXTS together with --answers FILE" in answer.err

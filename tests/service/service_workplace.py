@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.app import create_app, create_service
@@ -68,9 +69,11 @@ class Running:
 
 
 @contextmanager
-def running(*places: Path, limits: Limits | None = None, **who: Any) -> Iterator[Running]:
-    """Serve models, each named as its directory is, until the block ends."""
-    service = create_service([(path.name, path) for path in places], limits or Limits())
+def running(
+    *places: Path, limits: Limits | None = None, annotation: Annotation | None = None, **who: Any
+) -> Iterator[Running]:
+    """Serve models, each named as its directory is, and texts to label, until the block ends."""
+    service = create_service([(path.name, path) for path in places], limits or Limits(), annotation)
     listening = bind("127.0.0.1", 0)
     ready = threading.Event()
     server = Server(create_app(service, access("127.0.0.1", **who)), on_ready=ready.set)

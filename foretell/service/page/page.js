@@ -1,24 +1,25 @@
 // The start of the page: loads the list of models, asks for a token if the service requires one, switches the views.
 
 import { showError } from "./elements.js";
+import { ImproveView } from "./improve_view.js";
 import { LabelsView } from "./labels_view.js";
 import { fetchModels, onLocked, setToken } from "./service.js";
 import { StatesView } from "./states_view.js";
 import { WordsView } from "./words_view.js";
 
-const NAMES = ["words", "labels", "how-it-works"];
+const NAMES = ["words", "labels", "improve", "how-it-works"];
 const problem = document.getElementById("problem");
 const lock = document.getElementById("lock");
 
 let views = null;
 let current = null;
-// The last view that was not "how-it-works": its text and model are used there.
+// The last view with a text and a model: both are used in "how-it-works".
 let lastPredictionView = null;
 
 async function open() {
-  let models;
+  let models, hasTexts;
   try {
-    models = await fetchModels();
+    ({ data: models, annotation: hasTexts } = await fetchModels());
   } catch (error) {
     // For 401 the listener of `onLocked` shows the form for the token.
     if (error.status !== 401) showError(problem, error.message);
@@ -31,8 +32,10 @@ async function open() {
     words: new WordsView(section("words"), models),
     labels: new LabelsView(section("labels"), models),
     "how-it-works": new StatesView(section("how-it-works"), models, source),
+    ...(hasTexts ? { improve: new ImproveView(section("improve")) } : {}),
   };
-  showView(nameInAddress() ?? models[0]?.job ?? "words");
+  document.querySelector('nav a[href="#improve"]').hidden = !hasTexts;
+  showView(nameInAddress() ?? models[0]?.job ?? (hasTexts ? "improve" : "words"));
   document.documentElement.dataset.ready = "true";
 }
 
@@ -42,11 +45,11 @@ function section(name) {
 
 function nameInAddress() {
   const name = location.hash.slice(1);
-  return NAMES.includes(name) ? name : null;
+  return Object.hasOwn(views, name) ? name : null;
 }
 
 function showView(name) {
-  if (current && current !== name && current !== "how-it-works") lastPredictionView = views[current];
+  if (current !== name && ["words", "labels"].includes(current)) lastPredictionView = views[current];
   current = name;
   for (const each of NAMES) {
     section(each).hidden = each !== name;
@@ -59,8 +62,8 @@ function showView(name) {
 }
 
 window.addEventListener("hashchange", () => {
-  const name = nameInAddress();
-  if (!views || !lock.hidden || !name || name === current) return;
+  const name = views && nameInAddress();
+  if (!lock.hidden || !name || name === current) return;
   showView(name);
   scrollTo(0, 0);
   document.querySelector(`#view-${name} h2`).focus({ preventScroll: true });

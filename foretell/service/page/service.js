@@ -24,9 +24,21 @@ export function setToken(value) {
   token = value;
 }
 
-// The model cards of GET /v1/models.
-export async function fetchModels() {
-  return (await (await request("v1/models", { method: "GET" })).json()).data;
+// The answer of GET /v1/models: the model cards as `data`, and as `annotation` whether there are texts to label.
+export function fetchModels() {
+  return get("models");
+}
+
+// The JSON answer of GET /v1/`path`.
+export async function get(path) {
+  const response = await request(`v1/${path}`, { method: "GET" });
+  return withMessage(response.json(), INCOMPLETE);
+}
+
+// The answer of GET /v1/`path` as text.
+export async function getText(path) {
+  const response = await request(`v1/${path}`, { method: "GET" });
+  return withMessage(response.text(), INCOMPLETE);
 }
 
 // The JSON answer of POST /v1/`path`. Its offsets count code points.

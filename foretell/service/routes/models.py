@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
+from pydantic import Field
 
 from foretell.service.json_route import JsonRoute
 from foretell.service.openapi import ACCESS_ERRORS, ERRORS
@@ -19,12 +20,17 @@ class ModelList(ResponseBody):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
+    annotation: bool = Field(
+        default=False, description="Whether the service has texts to label, at /v1/annotation."
+    )
 
 
 @router.get("/models")
 async def models(request: Request) -> ModelList:
     """List the models that are served."""
-    return ModelList(data=[served.card() for served in service_of(request).models])
+    service = service_of(request)
+    cards = [served.card() for served in service.models]
+    return ModelList(data=cards, annotation=service.annotation is not None)
 
 
 @router.get("/models/{model}", responses={status: ERRORS[status] for status in (404, 422)})

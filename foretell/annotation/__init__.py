@@ -1,0 +1,1 @@
+"""Annotation: texts without labels get their labels from a person, the most informative texts first."""

@@ -1,0 +1,144 @@
+"""The figures of an annotation: all of them measured on the texts that were drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from foretell.annotation.answers import Answer
+from foretell.arrays import Integers, Probabilities
+from foretell.metrics.bootstrap import label_intervals
+from foretell.metrics.figures import label_figures
+from foretell.metrics.proportions import Estimate, share_of
+
+RECENT = 50
+"""The last answers, whose effect on the predictions shows what as many more would change."""
+
+LITTLE = 0.05
+"""Upper end of the interval of `changed` up to which more answers change little."""
+
+MIN_ANSWERS = 2 * RECENT
+MIN_OF_LABEL = 5
+_MIN_FOR_F1 = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many answers there are, by kind.
+
+    Attributes:
+        answers: all of them.
+        train: texts with a label that the models learn from.
+        test: texts with a label that were drawn at random, which no model learns from.
+        none, unclear, skip: the other answers.
+        left: texts that can still be shown.
+        labels: the texts of each label, those drawn at random included.
+    """
+
+    answers: int
+    train: int
+    test: int
+    none: int
+    unclear: int
+    skip: int
+    left: int
+    labels: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is known about the labels and the models so far; None: too few answers.
+
+    Attributes:
+        accuracy: of the suggestions.
+        macro_f1: of the suggestions; its interval is a bootstrap over texts. From 20 texts.
+        none: share of the texts to which no label applies.
+        shares: share of each label among the texts that have one.
+        changed: share of the texts whose predicted label the last 50 answers changed. The accuracy cannot
+            have changed by more. It needs no answers, so it is measured on all reserved texts.
+        changes_little: whether 50 more answers are expected to change little: the interval of `changed` ends
+            below 5 %, there are 100 answers, and each label that occurs has five texts to learn from.
+        model_accuracy: of the model that was trained in the background.
+        model_texts: number of labelled texts that it learned from.
+    """
+
+    accuracy: Estimate | None = None
+    macro_f1: Estimate | None = None
+    none: Estimate | None = None
+    shares: dict[str, Estimate | None] = field(default_factory=dict)
+    changed: Estimate | None = None
+    changes_little: bool = False
+    model_accuracy: Estimate | None = None
+    model_texts: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, ready for JSON."""
+        return asdict(self)
+
+
+def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Counts:
+    """Count the answers."""
+    kinds = [each.kind for each in answers]
+    parts = [each.part for each in answers if each.kind == "label"]
+    given = [each.label for each in answers if each.kind == "label"]
+    return Counts(
+        answers=len(answers),
+        train=parts.count("train"),
+        test=parts.count("test"),
+        none=kinds.count("none"),
+        unclear=kinds.count("unclear"),
+        skip=kinds.count("skip"),
+        left=left,
+        labels={label: given.count(label) for label in labels},
+    )
+
+
+def sample_figures(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str, Any]:
+    """Return the figures that need no model: `none` and `shares`."""
+    tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
+    given = [each.label for each in tested if each.kind == "label"]
+    return {
+        "none": share_of(len(tested) - len(given), len(tested)),
+        "shares": {label: share_of(given.count(label), len(given)) for label in labels},
+    }
+
+
+def model_figures(truth: Integers, probabilities: Probabilities, labels: Sequence[str]) -> Mapping[str, Any]:
+    """Return `accuracy` and `macro_f1` of a model on texts that it did not learn from.
+
+    Args:
+        truth: the place of the label of each text, int64 [text].
+        probabilities: float32 [text, label].
+        labels: the names of the labels.
+    """
+    if not len(truth):
+        return {"accuracy": None, "macro_f1": None}
+    predicted = probabilities.argmax(axis=1)
+    accuracy = share_of(int((predicted == truth).sum()), len(truth))
+    if len(truth) < _MIN_FOR_F1:
+        return {"accuracy": accuracy, "macro_f1": None}
+    # Labels that none of these texts has or gets would count as 0.
+    present = np.unique(np.concatenate([truth, predicted]))
+    names = [labels[place] for place in present]
+    rows = [np.searchsorted(present, each) for each in (truth, predicted)]
+    value = label_figures(rows[0], rows[1], names)["macro_f1"]
+    low, high = label_intervals(rows[0], rows[1], names)["macro_f1"]
+    return {"accuracy": accuracy, "macro_f1": Estimate(value, low, high, len(truth))}
+
+
+def changed_share(before: Probabilities, after: Probabilities) -> Estimate | None:
+    """Return the share of texts whose predicted label differs, from probabilities [text, label] each."""
+    differ = before.argmax(axis=1) != after.argmax(axis=1)
+    return share_of(int(differ.sum()), len(differ))
+
+
+def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
+    """Return whether 50 more answers are expected to change little; see `Figures`."""
+    if changed is None or changed.high > LITTLE or len(answers) < MIN_ANSWERS:
+        return False
+    labels = {each.label for each in answers if each.kind == "label"}
+    learned = [each.label for each in answers if each.kind == "label" and each.part == "train"]
+    return len(labels) > 1 and all(learned.count(label) >= MIN_OF_LABEL for label in labels)

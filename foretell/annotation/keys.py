@@ -1,0 +1,29 @@
+"""One key for each label and each other answer, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+COMMANDS = {
+    "s": "skip",
+    "n": "none",
+    "u": "unclear",
+    "z": "undo",
+    "/": "search",
+    "m": "similar",
+    "f": "figures",
+    "q": "quit",
+    "?": "help",
+}
+"""The keys that are not for labels, and what they do."""
+
+_LETTERS = [letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in COMMANDS]
+_FOR_LABELS = [*"123456789", *_LETTERS]
+
+
+def keys_of(labels: Sequence[str]) -> dict[str, str]:
+    """Return the label of each key, in the order of the labels: 1 to 9, then letters.
+
+    Labels after the 28th have no key; they are chosen by their name.
+    """
+    return dict(zip(_FOR_LABELS, labels, strict=False))

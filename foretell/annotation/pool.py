@@ -1,0 +1,125 @@
+"""The pool: the different texts that can be labelled, and those of them that are drawn at random.
+
+A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every figure is
+measured on, and they are never trained on. The draw is by a hash of the text and the seed. So it does not
+depend on the order of the texts, and texts that are added later change it little.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import Integers
+from foretell.data.near_duplicates import near_duplicates
+from foretell.data.split import places_of_equal, plain_text, text_key
+from foretell.errors import DataError
+
+RESERVED = 0.25
+"""Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""
+
+MAX_TEXTS = 20_000
+"""Different texts that can be labelled; of more, so many are drawn at random."""
+
+Places = Integers
+Flags = npt.NDArray[np.bool_]
+
+
+class Pool:
+    """Different texts, of which near-duplicates are known.
+
+    Args:
+        texts: the texts, none of them empty; texts that differ only in case and white space count once.
+        seed: of the random draws.
+        answered: texts that were answered already; they are always kept.
+
+    Attributes:
+        texts: the different texts, in the order of the first of each.
+        reserved: whether each is reserved for the figures, [text].
+        is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by itself.
+        drawn: the reserved texts that are not repeats, in the order in which they are shown.
+        notes: what was left out, one sentence each.
+
+    Raises:
+        DataError: no texts, or an answered text that is not among them.
+    """
+
+    def __init__(self, texts: Sequence[str], seed: int = 0, answered: Sequence[str] = ()) -> None:
+        groups = places_of_equal(map(text_key, texts))
+        if not groups:
+            raise DataError(expected="texts to label", found="none that is not empty")
+        needed = self._needed(groups, answered)
+        ranks = {key: _rank(key, seed) for key in groups}
+        self.notes: list[str] = []
+        kept = list(groups)
+        if len(groups) > MAX_TEXTS:
+            first = set(sorted(groups, key=ranks.__getitem__)[:MAX_TEXTS]) | needed
+            kept = [key for key in groups if key in first]
+            self.notes.append(
+                f"{len(kept):,} of {len(groups):,} different texts can be labelled, drawn at random"
+            )
+        self.texts = [texts[groups[key][0]] for key in kept]
+        self._place_of = {key: place for place, key in enumerate(kept)}
+        self._leaders = _leaders(self.texts)
+        self.is_repeat: Flags = self._leaders != np.arange(len(kept))
+        rank = np.array([ranks[key] for key in kept], np.uint64)
+        distinct = np.flatnonzero(~self.is_repeat)
+        ordered = distinct[np.argsort(rank[distinct], kind="stable")]
+        self.drawn: Places = ordered[: int(np.ceil(RESERVED * len(ordered)))]
+        chosen = np.zeros(len(kept), bool)
+        chosen[self.drawn] = True
+        # A near-duplicate of a reserved text must not be trained on either.
+        self.reserved: Flags = chosen[self._leaders]
+        if repeats := int(self.is_repeat.sum()):
+            what = "1 near-duplicate" if repeats == 1 else f"{repeats:,} near-duplicates"
+            self.notes.append(f"{what} of other texts {'is' if repeats == 1 else 'are'} not shown")
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def place(self, text: str) -> int:
+        """Return the place of a text.
+
+        Raises:
+            DataError: it is not among the texts.
+        """
+        place = self._place_of.get(text_key(text))
+        if place is None:
+            raise _unknown([text])
+        return place
+
+    def repeats_of(self, place: int) -> Places:
+        """Return the places of the near-duplicates of a text, the text included."""
+        return np.flatnonzero(self._leaders == self._leaders[place])
+
+    def _needed(self, groups: dict[bytes, list[int]], answered: Sequence[str]) -> set[bytes]:
+        keys = {text_key(text): text for text in answered}
+        if unknown := [text for key, text in keys.items() if key not in groups]:
+            raise _unknown(unknown)
+        return set(keys)
+
+
+def _leaders(texts: Sequence[str]) -> Integers:
+    """Return the place of the first near-duplicate of each text, itself where there is none, [text]."""
+    leaders = np.arange(len(texts))
+    for group in near_duplicates([plain_text(text) for text in texts]):
+        leaders[group] = group[0]
+    return leaders
+
+
+def _rank(key: bytes, seed: int) -> int:
+    digest = hashlib.blake2b(key + str(seed).encode(), digest_size=8).digest()
+    return int.from_bytes(digest)
+
+
+def _unknown(texts: Sequence[str]) -> DataError:
+    n = len(texts)
+    return DataError(
+        expected="the texts that the answers are about",
+        found="an answered text that is not there" if n == 1 else f"{n:,} answered texts that are not there",
+        where="the texts to label",
+        fix="give the same texts (more may be added), or choose another name for the answers",
+    )

@@ -1,0 +1,58 @@
+// The figures of the view "Improve": all of them of random texts, each with its interval.
+
+import { count, isolated, make, percent } from "./elements.js";
+
+const TRAINING = {
+  waiting: "Waits for more answers.",
+  running: "A model is being trained.",
+};
+
+// Shows the state of the service's annotation in the card.
+export function showFigures(card, { counts, figures, labels, training }) {
+  const put = (selector, ...children) => card.querySelector(selector).replaceChildren(...children);
+  put("[data-answers]", counts.answers.toLocaleString("en"));
+  put("[data-random]", counts.test.toLocaleString("en"));
+  put("[data-left]", counts.left.toLocaleString("en"));
+  put(".measured", ...figureRows(figures));
+  put(".counted", ...labels.map(({ name, count: number }) => labelRow(name, number, figures.shares[name])));
+  card.querySelector(".enough").hidden = !figures.changes_little;
+  if (figures.changes_little) {
+    put(".enough", "50 more labels would change little: the last 50 changed at most ",
+      `${percent(figures.changed.high)} of the predictions.`);
+  }
+  const note = training.reason ? `The training failed: ${training.reason}` : TRAINING[training.state] ?? "";
+  put(".background", ...(note ? [isolated(note)] : []));
+}
+
+function figureRows({ accuracy, macro_f1: macroF1, none, changed, model_accuracy: model, model_texts: texts }) {
+  return [
+    row("Accuracy of the suggestions", accuracy),
+    ...(macroF1 ? [row("Macro F1 of the suggestions", macroF1)] : []),
+    ...(texts ? [row(`Accuracy of the model trained on ${count(texts, "text")}`, model)] : []),
+    row("None of the labels", none),
+    ...(changed ? [row("Predictions changed by the last 50 answers", changed, "random texts")] : []),
+  ];
+}
+
+function row(name, figure, what = "random texts") {
+  if (!figure) return make("div", {}, make("dt", {}, name), make("dd", { class: "soft" }, "no random text yet"));
+  return make("div", {}, make("dt", {}, name),
+    make("dd", {}, make("b", {}, percent(figure.value))),
+    make("dd", { class: "soft" }, range(figure), ` ${percent(figure.low)} to ${percent(figure.high)}, `,
+      `${figure.texts.toLocaleString("en")} ${what}`));
+}
+
+// A line from 0 to 1 with the interval filled. Screen readers skip it: the numbers stand below it.
+function range({ low, high }) {
+  const filling = make("i");
+  filling.style.setProperty("--from", String(low));
+  filling.style.setProperty("--part", String(Math.max(high - low, 0.01)));
+  return make("span", { class: "range", "aria-hidden": "true" }, filling);
+}
+
+function labelRow(name, number, share) {
+  const parts = share ? [make("b", {}, percent(share.value)), make("span", { class: "soft" },
+    `${(100 * share.low).toFixed(1)} to ${percent(share.high)}`)] : ["–"];
+  return make("tr", {}, make("th", { scope: "row" }, isolated(name)),
+    make("td", { class: "number" }, number.toLocaleString("en")), make("td", { class: "share-of" }, ...parts));
+}

@@ -1,0 +1,237 @@
+"""A whole annotation from Python: the order of texts, answers, undo, search, figures, and its end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from annotation.tickets import LABELS, answer_right, label_of, opened, tickets
+
+import foretell
+from foretell.annotation.annotation import Annotation
+from foretell.errors import DataError, ForetellError, UsageError
+
+
+def test_one_text_in_five_is_random_and_never_trained_on(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        items = answer_right(annotation, 30)
+        parts = [each.part for each in annotation.answers]
+        for n in range(1, 31):
+            assert 5 * parts[:n].count("test") >= n
+        assert parts.count("test") == 6
+        # The random texts come in the order of the draw, whatever was answered, and without a suggestion.
+        pool = annotation._pool
+        drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
+        assert drawn == pool.drawn[:6].tolist()
+        assert all(item.suggested is None for item in items if item.id in drawn)
+        trained, _ = annotation._models.ranker.labelled(annotation.answers, "train")
+        assert not set(trained.tolist()) & set(drawn)
+        assert not pool.reserved[trained].any()
+        assert annotation.figures(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
+
+
+def test_suggestions_are_recorded_and_become_right(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        answer_right(annotation, 40, fresh=True)
+        answers = annotation.answers
+        suggested = [each for each in answers[10:] if each.suggested is not None]
+        assert len(suggested) > 10
+        assert sum(each.suggested == each.label for each in suggested) > 0.7 * len(suggested)
+        assert all(each.by == "ada" for each in answers)
+        accuracy = annotation.figures(fresh=True).accuracy
+        assert accuracy is not None
+        assert accuracy.low <= accuracy.value <= accuracy.high
+        assert accuracy.value >= 0.75
+
+
+def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        answer_right(annotation, 7)
+        before, item = annotation.answers, annotation.next(fresh=True)
+    with opened(tmp_path, labels=None) as annotation:
+        assert annotation.answers == before
+        assert annotation.labels == LABELS
+        again = annotation.next(fresh=True)
+        assert again is not None
+        assert item is not None
+        assert again.id == item.id
+    # More texts may be added, others may not.
+    with opened(tmp_path, texts=tickets(150)) as annotation:
+        assert annotation.answers == before
+    with pytest.raises(DataError, match="answered texts that are not there"):
+        opened(tmp_path, texts=["something else"])
+    # The journal is free again.
+    opened(tmp_path).close()
+
+
+def test_a_new_process_may_not_open_the_same_journal_twice(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(ForetellError, match="no other process has open"):
+        opened(tmp_path)
+
+
+def test_undo_shows_the_text_again(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        answer_right(annotation, 3)
+        item = annotation.next()
+        assert item is not None
+        annotation.answer(item, "billing")
+        (undone,) = annotation.undo()
+        assert undone.label == "billing"
+        again = annotation.next()
+        assert again is not None
+        assert again.id == item.id
+        assert again.suggested == item.suggested
+        annotation.skip(again)
+        assert [each.kind for each in annotation.answers] == ["label", "label", "label", "skip"]
+        for _ in range(4):
+            annotation.undo()
+        assert annotation.undo() == []
+        assert annotation.counts().answers == 0
+
+
+def test_skip_none_and_unclear_are_answers(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        shown = []
+        for give in (annotation.skip, annotation.none, annotation.unclear):
+            item = annotation.next()
+            assert item is not None
+            shown.append(item.id)
+            (answer,) = give(item)
+            assert answer.label is None
+        counts = annotation.counts()
+        assert (counts.answers, counts.skip, counts.none, counts.unclear) == (3, 1, 1, 1)
+        item = annotation.next()
+        assert item is not None
+        assert item.id not in shown
+
+
+def test_search_and_label_many_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        found = annotation.search("Printer  broken")
+        assert found
+        assert all("printer" in item.text and "broken" in item.text for item in found)
+        assert not any(annotation._pool.reserved[item.id] for item in found)
+        assert annotation.search("") == annotation.search("printer zebra") == []
+        assert len(annotation.search("no", k=3)) == 3
+        answers = annotation.answer(annotation.search("printer"), "hardware")
+        assert len(answers) > 5
+        assert {each.batch for each in answers} == {1}
+        assert {each.part for each in answers} == {"train"}
+        assert annotation.search("printer") == []
+        # The random texts that are now missing come first.
+        item = annotation.next()
+        assert item is not None
+        assert annotation._pool.reserved[item.id]
+        assert len(annotation.undo()) == len(answers)
+        assert annotation.answers == []
+
+
+def test_similar_texts_share_words(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        item = annotation.search("invoice")[0]
+        found = annotation.similar(item, k=8)
+        assert len(found) == 8
+        assert item.id not in {each.id for each in found}
+        right = [label_of(each.text) for each in found].count("billing")
+        assert right >= 7
+
+
+@pytest.mark.parametrize("item", [-1, 120, 10**20])
+def test_a_number_without_a_text_is_one_line(tmp_path: Path, item: int) -> None:
+    with opened(tmp_path) as annotation:
+        with pytest.raises(UsageError, match="the number of a text"):
+            annotation.skip(item)
+        with pytest.raises(UsageError, match="the number of a text"):
+            annotation.similar(item)
+
+
+def test_what_cannot_be_answered_is_one_line_and_not_written(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        item = annotation.next()
+        assert item is not None
+        with pytest.raises(UsageError, match=r"a label \(hardware, billing\), found 'other'"):
+            annotation.answer(item, "other")
+        annotation.answer(item, "billing")
+        with pytest.raises(UsageError, match="a text without an answer"):
+            annotation.answer(item, "billing")
+        hidden = int(annotation._pool.drawn[-1])
+        free = annotation.search("no")[0]
+        with pytest.raises(UsageError, match="reserved for the random sample"):
+            annotation.answer([free, hidden], "billing")
+        assert annotation.counts().answers == 1
+
+
+def test_two_persons_get_different_texts(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        for _ in range(6):
+            one, other = annotation.next(by="ada"), annotation.next(by="bob")
+            assert one is not None
+            assert other is not None
+            assert one.id != other.id
+            assert annotation.next(by="bob") == other
+            annotation.answer(one, label_of(one.text), by="ada")
+            annotation.answer(other, label_of(other.text), by="bob")
+        assert [each.by for each in annotation.answers] == ["ada", "bob"] * 6
+
+
+def test_all_texts_can_be_answered(tmp_path: Path) -> None:
+    with opened(tmp_path, texts=tickets(23)) as annotation:
+        assert annotation.counts().left == 23
+        answer_right(annotation, 23)
+        assert annotation.next() is None
+        assert annotation.counts().left == 0
+        assert {each.text for each in annotation.answers} == set(tickets(23))
+
+
+def test_the_export_is_what_a_training_reads(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        answer_right(annotation, 4)
+        item = annotation.next()
+        assert item is not None
+        annotation.unclear(item)
+        annotation.export(tmp_path / "labels.csv")
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "labels.csv").read_text(), newline="")))
+        assert [row["text"] for row in rows] == [each.text for each in annotation.answers]
+        assert [row["label"] for row in rows][-1] == ""
+        assert [row["answer"] for row in rows] == ["label"] * 4 + ["unclear"]
+        assert rows[0]["part"] == "test"
+        with pytest.raises(ForetellError, match="a file that can be written"):
+            annotation.export(tmp_path / "none" / "labels.csv")
+    from foretell.data.examples import read_examples
+
+    examples = read_examples(tmp_path / "labels.csv")
+    assert len(examples) == 4
+    assert examples.labels == [label_of(text) for text in examples.texts]
+
+
+def test_what_the_last_answers_changed_is_measured_after_fifty(tmp_path: Path) -> None:
+    with opened(tmp_path) as annotation:
+        answer_right(annotation, 50)
+        assert annotation.figures(fresh=True).changed is None
+        answer_right(annotation, 1)
+        changed = annotation.figures(fresh=True).changed
+        assert changed is not None
+        # On all reserved texts, whether they were answered or not.
+        assert changed.texts == 30
+
+
+def test_a_fit_that_fails_is_raised_and_the_end_is_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("too many texts")
+
+    monkeypatch.setattr("foretell.annotation.models.Ranker", fail)
+    annotation = opened(tmp_path)
+    with pytest.raises(MemoryError, match="too many texts"):
+        annotation.next()
+    annotation.close()
+
+
+def test_the_name_in_the_package() -> None:
+    from foretell.annotation.annotate import annotate
+
+    assert foretell.annotate is annotate
+    assert Annotation.__doc__

@@ -1,0 +1,234 @@
+"""`foretell label`: lines from a pipe, keys on a terminal, what is refused, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from annotation.tickets import label_of, opened, tickets
+from cli_workplace import Answer, Run
+
+from foretell.annotation.annotation import Annotation
+from foretell.cli.label_session import LabelSession
+
+COMMAND = ("label", "texts.csv", "--labels", "hardware,billing", "--out", "answers.jsonl", "--by", "ada")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    with (tmp_path / "texts.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["text"], *([text] for text in tickets(60))])
+    return tmp_path
+
+
+@pytest.fixture
+def label(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in the folder with some lines as its input, which is the last argument."""
+    monkeypatch.chdir(folder)
+
+    def go(*arguments: str) -> Answer:
+        *options, typed = arguments
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        return run(*COMMAND, *options)
+
+    return go
+
+
+def answers_in(folder: Path) -> list[dict[str, object]]:
+    lines = (folder / "answers.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines[1:]]
+
+
+def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
+    answer = label("1\nbilling\nskip\nn\nunclear\nundo\nu\nfigures\nnonsense\nq\n1\n")
+    assert answer.code == 0, answer.err
+    kinds = [(each.get("kind"), each.get("label")) for each in answers_in(folder)]
+    assert kinds == [
+        ("label", "hardware"), ("label", "billing"), ("skip", None), ("none", None), ("unclear", None),
+        (None, None), ("unclear", None),
+    ]  # fmt: skip
+    assert all(each["by"] == "ada" for each in answers_in(folder))
+    assert "undone: 1" in answer.err
+    assert "expected a key or a label, found 'nonsense'" in answer.err
+    assert "5 answers in answers.jsonl; the same command continues" in answer.err
+    assert "Figures are measured on the texts that were drawn at random" in answer.out
+    assert "accuracy of the suggestions" in answer.out
+    # Each text is shown once, the undone one and the one after it twice.
+    shown = [line for line in answer.out.splitlines() if line in tickets(60)]
+    assert len(shown) == 8
+    assert shown[4] == shown[6]
+
+
+def test_it_continues_and_exports(label: Run, folder: Path) -> None:
+    assert label("1\n1\n").code == 0
+    answer = label("--export", "labels.csv", "2\n")
+    assert answer.code == 0, answer.err
+    assert "3 answers in answers.jsonl" in answer.err
+    rows = list(csv.DictReader(io.StringIO((folder / "labels.csv").read_text(), newline="")))
+    assert [row["label"] for row in rows] == ["hardware", "hardware", "billing"]
+
+
+def test_search_and_similar_label_many_at_once(label: Run, folder: Path) -> None:
+    answer = label("search printer\n-2\nhardware\n/invoice\n\nsimilar\n2\nsearch zebra\n")
+    assert answer.code == 0, answer.err
+    batches = [each["batch"] for each in answers_in(folder)]
+    first = [each for each in answers_in(folder) if each["batch"] == 1]
+    assert all("printer" in str(each["text"]) and each["label"] == "hardware" for each in first)
+    assert len(first) >= 2
+    assert [each["label"] for each in answers_in(folder) if each["batch"] == 2] == ["billing"] * 20
+    assert set(batches) == {1, 2}
+    assert "no text without an answer found" in answer.err
+
+
+def test_escape_sequences_in_texts_are_shown_not_sent(label: Run, folder: Path) -> None:
+    (folder / "texts.csv").write_text('text\n"\x1b]0;evil\x07\x1b[31mred one"\n"\x9b2J\u202etwo"\n')
+    answer = label("search red\n\n1\n1\n")
+    assert answer.code == 0, answer.err
+    assert not set(answer.out + answer.err) & set("\x1b\x07\x9b\u202e")
+    assert "␛[31mred one" in answer.out
+    assert "no text is left" in answer.err
+
+
+class Typist:
+    """Answers right by keys, and accepts each suggestion by Enter."""
+
+    is_terminal = False
+
+    def __init__(self, annotation: Annotation) -> None:
+        self._annotation, self.accepted = annotation, 0
+
+    def key(self) -> str | None:
+        item = self._annotation.next()
+        if item is None or self.accepted == 3:
+            return None
+        self.accepted += item.suggested is not None
+        return {"hardware": "1", "billing": "2"}[label_of(item.text)] if item.suggested is None else ""
+
+    def line(self, prompt: str) -> str | None:
+        raise AssertionError(prompt)
+
+
+def test_suggestions_are_accepted_by_enter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with opened(tmp_path) as annotation:
+        LabelSession(annotation, Typist(annotation)).run()  # type: ignore[arg-type]
+        accepted = [each for each in annotation.answers if each.suggested is not None]
+    assert [each.label for each in accepted] == [each.suggested for each in accepted]
+    assert len(accepted) == 3
+    assert capsys.readouterr().out.count(", Enter accepts") >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ("label texts.csv --out new.jsonl", 2, "two labels or more, all different, found none"),
+        ("label texts.csv --out new.jsonl --labels one", 2, "only 'one'"),
+        ("label texts.csv --out texts.csv --labels a,b", 1, "a journal of answers, found another file"),
+        ("label none.csv --out new.jsonl --labels a,b", 1, "none.csv"),
+        ("label - --out new.jsonl --labels a,b", 2, "standard input"),
+        ("label texts.csv --out no/new.jsonl --labels a,b", 1, "a journal that can be written"),
+        ("label texts.csv --out new.jsonl --labels a,b --text nosuch", 1, "--text"),
+        ("label texts.csv --out new.jsonl --labels a,b --suggest missing", 1, "missing"),
+        ("label texts.csv --out new.jsonl --labels a,b --model . --preset nosuch", 2, "nosuch"),
+        ("label texts.csv --out new.jsonl --labels a,b --model .", 1, "expected a model directory"),
+        ("label texts.csv --labels a,b", 2, "--out"),
+    ],
+)
+def test_what_cannot_be_labelled_is_one_line(
+    label: Run, run: Run, folder: Path, arguments: str, code: int, says: str
+) -> None:
+    del label
+    before = (folder / "texts.csv").read_bytes()
+    answer = run(*arguments.split())
+    assert (answer.code, answer.out) == (code, "")
+    assert says in answer.err
+    assert answer.err.startswith("foretell: ")
+    assert answer.err.count("\n") == 1
+    assert (folder / "texts.csv").read_bytes() == before
+
+
+def test_other_texts_and_other_labels_are_refused(label: Run, run: Run, folder: Path) -> None:
+    assert label("1\n1\n").code == 0
+    (folder / "other.csv").write_text("text\nsomething else\n")
+    answer = run("label", "other.csv", "--out", "answers.jsonl")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "expected the texts that the answers are about, found 2 answered texts" in answer.err
+    answer = run("label", "texts.csv", "--out", "answers.jsonl", "--labels", "hardware,software")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert "no 'billing'" in answer.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_one_key_each_on_a_terminal_and_ctrl_c(folder: Path) -> None:
+    import pty
+
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "foretell", *COMMAND], cwd=folder, stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True, preexec_fn=_control_terminal,
+    )  # fmt: skip
+    os.close(slave)
+    try:
+        _read(master, "? help")
+        for key, expected in (("1", "hardware"), ("\x1b[A2", "billing"), ("s", "skip"), ("z", "undone: 1")):
+            os.write(master, key.encode())
+            # An empty line and the next text follow.
+            _read(master, f"{expected}\r\n\r\n")
+        os.write(master, b"\x03")
+        _read(master, "2 answers in answers.jsonl")
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    kinds = [(each.get("kind"), each.get("label")) for each in answers_in(folder)]
+    assert kinds == [("label", "hardware"), ("label", "billing"), ("skip", None), (None, None)]
+
+
+def _control_terminal() -> None:
+    import fcntl
+    import termios
+
+    # So that Ctrl-C on the terminal is a signal.
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _read(terminal: int, expected: str) -> str:
+    """Read what is shown until it has the expected text."""
+    said, end = "", time.monotonic() + 60
+    while expected not in said:
+        assert time.monotonic() < end, said
+        if select.select([terminal], [], [], 0.1)[0]:
+            said += os.read(terminal, 4096).decode(errors="replace")
+    return said
+
+
+def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    command = [sys.executable, "-m", "foretell", *COMMAND, "--page", "--port", "0", "--export", "labels.csv"]
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            process.stderr.readline()
+            line = process.stderr.readline()
+            assert "60 texts to label at http://" in line
+            url = line.partition(" at ")[2].partition("/#improve")[0]
+            state = httpx.post(f"{url}/v1/annotation/next", json={}, timeout=60).json()
+            body = {"texts": [state["item"]["id"]], "answer": "none"}
+            assert httpx.post(f"{url}/v1/annotation/answers", json=body, timeout=60).status_code == 200
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+            assert "1 answer in answers.jsonl" in process.stderr.read()
+        finally:
+            process.kill()
+    assert [each["kind"] for each in answers_in(folder)] == ["none"]
+    assert (folder / "labels.csv").read_text().count("\n") == 2

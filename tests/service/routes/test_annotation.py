@@ -1,0 +1,214 @@
+"""/v1/annotation: texts, answers, undo, search, export, errors, and what its schema promises."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from annotation.tickets import label_of, opened
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from service_workplace import Running, running
+
+from foretell.annotation.annotation import Annotation
+
+TOKEN = b"a-token-of-some-length"
+POSTS = ("next", "answers", "undo", "search", "similar")
+OPERATIONS = [
+    *(("POST", f"/v1/annotation/{name}") for name in POSTS),
+    ("GET", "/v1/annotation"),
+    ("GET", "/v1/annotation/export"),
+]
+
+
+@pytest.fixture(scope="module")
+def annotation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotation]:
+    with opened(tmp_path_factory.mktemp("annotation")) as annotation:
+        yield annotation
+
+
+@pytest.fixture(scope="module")
+def labelling(annotation: Annotation) -> Iterator[Running]:
+    with running(annotation=annotation) as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def from_the_start(annotation: Annotation) -> None:
+    while annotation.undo():
+        pass
+
+
+def post(labelling: Running, name: str, **body: Any) -> Any:
+    response = labelling.post(f"/v1/annotation/{name}", body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_answers_are_on_disk_and_the_next_text_comes(labelling: Running, annotation: Annotation) -> None:
+    state = post(labelling, "next")
+    assert [(each["name"], each["key"]) for each in state["labels"]] == [("hardware", "1"), ("billing", "2")]
+    for number in range(1, 11):
+        item = state["item"]
+        label = label_of(item["text"])
+        state = post(labelling, "answers", texts=[item["id"]], answer="label", label=label)
+        assert state["written"] == 1
+        assert state["counts"]["answers"] == number
+        assert annotation._journal.path.read_text().splitlines()[-1].count(f'"label": "{label}"') == 1
+    assert state["counts"]["test"] == 2
+    assert sum(each["count"] for each in state["labels"]) == 10
+    assert state["item"]["id"] == post(labelling, "next")["item"]["id"]
+    status = labelling.http.get("/v1/annotation").json()
+    assert status["counts"] == state["counts"]
+    assert "item" not in status
+
+
+@pytest.mark.parametrize("answer", ["skip", "none", "unclear"])
+def test_other_answers_and_undo(labelling: Running, answer: str) -> None:
+    item = post(labelling, "next")["item"]
+    state = post(labelling, "answers", texts=[item["id"]], answer=answer, by="bob")
+    assert state["counts"][answer] == 1
+    assert post(labelling, "undo", by="bob")["item"]["id"] == item["id"]
+    state = post(labelling, "undo")
+    assert (state["written"], state["counts"]["answers"]) == (0, 0)
+
+
+def test_search_label_many_and_undo_them(labelling: Running, annotation: Annotation) -> None:
+    texts = post(labelling, "search", query="PRINTER")["texts"]
+    assert len(texts) > 3
+    ids = [each["id"] for each in texts]
+    state = post(labelling, "answers", texts=ids, answer="label", label="hardware")
+    assert state["written"] == len(ids)
+    assert post(labelling, "search", query="printer")["texts"] == []
+    similar = post(labelling, "similar", text=ids[0], k=5)["texts"]
+    assert len(similar) == 5
+    assert post(labelling, "undo")["written"] == len(ids)
+    assert annotation.answers == []
+
+
+def test_the_export_is_csv(labelling: Running) -> None:
+    item = post(labelling, "next")["item"]
+    post(labelling, "answers", texts=[item["id"]], answer="label", label="billing", by="bob")
+    response = labelling.http.get("/v1/annotation/export")
+    assert response.headers["content-type"].startswith("text/csv")
+    (row,) = csv.DictReader(io.StringIO(response.text, newline=""))
+    assert (row["text"], row["label"], row["by"]) == (item["text"], "billing", "bob")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "says"),
+    [
+        ("answers", {"texts": [1], "answer": "label", "label": "other"}, 422, "a label (hardware, billing)"),
+        ("answers", {"texts": [10**30], "answer": "skip"}, 422, "the number of a text"),
+        ("answers", {"texts": [-1], "answer": "skip"}, 422, "the number of a text"),
+        ("answers", {"texts": [], "answer": "skip"}, 422, "texts"),
+        ("answers", {"texts": [1], "answer": "label"}, 422, "a label with the answer label"),
+        ("answers", {"texts": [1], "answer": "none", "label": "billing"}, 422, "none with the others"),
+        ("answers", {"texts": [1], "answer": "maybe"}, 422, "answer"),
+        ("answers", {"texts": list(range(1001)), "answer": "skip"}, 422, "at most 1000 texts"),
+        ("similar", {"text": 120}, 422, "the number of a text"),
+        ("search", {"query": "x", "k": 0}, 422, "k"),
+        ("next", {"who": "x"}, 422, "who"),
+    ],
+)
+def test_what_is_wrong_gets_a_typed_error(
+    labelling: Running, annotation: Annotation, name: str, body: Any, status: int, says: str
+) -> None:
+    response = labelling.post(f"/v1/annotation/{name}", body)
+    error = response.json()["error"]
+    assert response.status_code == status
+    assert error["type"] == "invalid_request_error"
+    assert says in error["message"]
+    assert annotation.answers == []
+
+
+def test_an_answered_text_and_a_reserved_one_are_refused(labelling: Running, annotation: Annotation) -> None:
+    item = post(labelling, "next")["item"]
+    post(labelling, "answers", texts=[item["id"]], answer="skip")
+    again = labelling.post("/v1/annotation/answers", {"texts": [item["id"]], "answer": "skip"})
+    assert (again.status_code, again.json()["error"]["code"]) == (422, "cannot_answer")
+    hidden = int(annotation._pool.drawn[-1])
+    refused = labelling.post("/v1/annotation/answers", {"texts": [hidden], "answer": "skip"})
+    assert "reserved" in refused.json()["error"]["message"]
+
+
+def test_a_full_disk_is_503_and_tells_no_path(
+    labelling: Running, annotation: Annotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = post(labelling, "next")["item"]
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("foretell.annotation.journal.os.fsync", full)
+        response = labelling.post("/v1/annotation/answers", {"texts": [item["id"]], "answer": "skip"})
+    assert response.status_code == 503
+    assert str(annotation._journal.path) not in response.text
+    post(labelling, "answers", texts=[item["id"]], answer="skip")
+
+
+def test_access_is_that_of_the_service(annotation: Annotation, labelling: Running) -> None:
+    other = {"Origin": "http://evil.example"}
+    assert labelling.post("/v1/annotation/next", {}, headers=other).status_code == 403
+    assert labelling.post("/v1/annotation/next", {}, headers={"Host": "evil.example"}).status_code == 421
+    plain = labelling.http.post("/v1/annotation/next", content=b"{}", headers={"Content-Type": "text/plain"})
+    assert plain.status_code == 415
+    with running(annotation=annotation, token=TOKEN) as locked:
+        assert locked.post("/v1/annotation/next", {}).status_code == 401
+        assert locked.http.get("/v1/annotation/export").status_code == 401
+        token = {"Authorization": f"Bearer {TOKEN.decode()}"}
+        assert locked.post("/v1/annotation/next", {}, headers=token).status_code == 200
+
+
+def test_without_texts_there_are_no_such_routes(served: Running) -> None:
+    assert served.http.get("/v1/annotation").status_code == 404
+    assert served.http.get("/v1/models").json()["annotation"] is False
+    assert not any("annotation" in path for path in served.http.get("/openapi.json").json()["paths"])
+
+
+def test_the_schema_lists_the_routes_and_its_examples_work(labelling: Running) -> None:
+    assert labelling.http.get("/v1/models").json() == {"object": "list", "data": [], "annotation": True}
+    found = labelling.http.get("/openapi.json").json()
+    paths = {path: item for path, item in found["paths"].items() if "annotation" in path}
+    assert {(method.upper(), path) for path, item in paths.items() for method in item} == set(OPERATIONS)
+    shown = post(labelling, "next")["item"]["id"]
+    for path, item in paths.items():
+        for operation in item.values():
+            assert operation["description"]
+            assert {"401", "403", "421"} <= set(operation["responses"])
+        if "post" in item:
+            body = item["post"]["requestBody"]["content"]["application/json"]["example"]
+            body = {**body, **({"texts": [shown]} if "texts" in body else {})}
+            assert labelling.post(path, body).status_code == 200, path
+
+
+@pytest.fixture(scope="module")
+def document(labelling: Running) -> Any:
+    return schemathesis.openapi.from_url(f"{labelling.url}/openapi.json")
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_every_answer_is_as_promised(document: Any, method: str, path: str, mode: GenerationMode) -> None:
+    operation = document[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=5, deadline=None, derandomize=True, database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def holds(case: schemathesis.Case) -> None:
+        # Not every number is that of a text, nor every string a label.
+        case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    try:
+        holds()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, "nothing to get wrong in it"

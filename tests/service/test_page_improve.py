@@ -1,0 +1,197 @@
+"""The view Improve in Chromium: by the keyboard alone, many at once, accessible, narrow, dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotation.tickets import label_of, tickets
+from annotation.tickets import opened as opened_annotation
+from page_workplace import opened, until
+from playwright.sync_api import Browser, Page, expect
+from service_workplace import Running, running
+
+from foretell.annotation.annotation import Annotation
+from tests.service.test_page_whole import _check_with_axe as check_with_axe
+
+HOSTILE = "\x1b[31mprinter \u202e<b>bold</b> <script>alert(1)</script> 😀"
+
+
+@pytest.fixture(scope="module")
+def annotation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Annotation]:
+    texts = [*tickets(), f"{HOSTILE} {'endless' * 60}"]
+    with opened_annotation(tmp_path_factory.mktemp("annotation"), texts=texts) as annotation:
+        yield annotation
+
+
+@pytest.fixture(scope="module")
+def served(annotation: Annotation) -> Iterator[Running]:
+    with running(annotation=annotation) as it:
+        yield it
+
+
+@pytest.fixture(autouse=True)
+def from_the_start(annotation: Annotation) -> None:
+    while annotation.undo():
+        pass
+
+
+@pytest.fixture
+def page(browser: Browser, served: Running) -> Iterator[Page]:
+    with opened(browser, served.url) as it:
+        it.wait_for_selector(".to-label .labels button")
+        yield it
+
+
+def shown(page: Page) -> str:
+    return page.locator(".to-label blockquote").inner_text()
+
+
+def press(page: Page, annotation: Annotation, key: str, answers: int) -> None:
+    """Press a key, and wait until so many answers are shown and on disk."""
+    page.keyboard.press(key)
+    expect(page.locator("[data-answers]")).to_have_text(str(answers))
+    until(page, "() => !document.querySelector('.to-label[aria-busy]')")
+    assert len(annotation.answers) == answers
+
+
+def test_labels_by_one_key_each_undo_and_other_answers(page: Page, annotation: Annotation) -> None:
+    expect(page).to_have_title("Improve · foretell")
+    for number in range(1, 7):
+        text = shown(page)
+        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(text)], number)
+        assert annotation.answers[-1].text == text
+        assert annotation.answers[-1].label == label_of(text)
+    expect(page.locator(".last")).to_contain_text("Last answer:")
+    text = shown(page)
+    press(page, annotation, "s", 7)
+    press(page, annotation, "z", 6)
+    assert shown(page) == text
+    for key, kind, number in (("n", "none", 7), ("u", "unclear", 8)):
+        press(page, annotation, key, number)
+        assert annotation.answers[-1].kind == kind
+    assert shown(page) != text
+
+
+def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> None:
+    suggestion = page.locator(".to-label .suggestion")
+    for number in range(1, 30):
+        if suggestion.is_visible():
+            label = suggestion.locator("b").inner_text()
+            expect(page.locator(".labels .proposed")).to_contain_text(label)
+            press(page, annotation, "Enter", number)
+            assert (annotation.answers[-1].label, annotation.answers[-1].suggested) == (label, label)
+            break
+        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(shown(page))], number)
+    else:
+        pytest.fail("no label was suggested")
+
+
+def test_search_and_label_many_with_the_keyboard(page: Page, annotation: Annotation) -> None:
+    page.keyboard.press("/")
+    expect(page.locator("#improve-query")).to_be_focused()
+    # In a field a key is a letter.
+    page.keyboard.type("1 printer")
+    assert annotation.answers == []
+    page.locator("#improve-query").fill("printer")
+    page.keyboard.press("Enter")
+    boxes = page.locator(".many li input")
+    expect(boxes.first).to_be_visible()
+    count = boxes.count()
+    button = page.locator("[data-label-all]")
+    expect(button).to_have_text(f"Label {count} texts")
+    boxes.first.focus()
+    page.keyboard.press("Space")
+    expect(button).to_have_text(f"Label {count - 1} texts")
+    page.locator("#improve-many-label").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".many [role=status]")).to_contain_text(f"{count - 1} texts answered")
+    assert {each.label for each in annotation.answers} == {"hardware"}
+    expect(boxes).to_have_count(1)
+    page.locator("#view-improve [data-undo]").click()
+    expect(page.locator("[data-answers]")).to_have_text("0")
+    assert annotation.answers == []
+
+
+def test_similar_texts_are_found(page: Page) -> None:
+    page.keyboard.press("m")
+    expect(page.locator(".many li")).to_have_count(20)
+
+
+def test_figures_are_of_random_texts_and_become_current(page: Page, annotation: Annotation) -> None:
+    for number in range(1, 6):
+        press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(shown(page))], number)
+    expect(page.locator("[data-random]")).to_have_text("1")
+    accuracy = annotation.figures(fresh=True).accuracy
+    assert accuracy is not None
+    first = page.locator(".measured div").first
+    expect(first).to_contain_text(f"{100 * accuracy.value:.1f} %")
+    expect(first).to_contain_text(f"{100 * accuracy.low:.1f} % to {100 * accuracy.high:.1f} %, 1 random text")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    assert download.value.suggested_filename == "labels.csv"
+    assert Path(download.value.path()).read_text() == annotation.to_csv()
+
+
+def test_shortcuts_can_be_turned_off_and_the_name_is_recorded(page: Page, annotation: Annotation) -> None:
+    page.get_by_label("Your name").fill("grace")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("1")
+    page.get_by_role("button", name="billing").press("Enter")
+    expect(page.locator("[data-answers]")).to_have_text("1")
+    assert [(each.label, each.by) for each in annotation.answers] == [("billing", "grace")]
+
+
+def test_an_error_is_one_line_and_the_text_stays(page: Page, annotation: Annotation) -> None:
+    text = shown(page)
+    page.route("**/v1/annotation/answers", lambda route: route.abort())
+    page.keyboard.press("1")
+    expect(page.locator(".to-label .problem")).to_contain_text("The service does not answer.")
+    assert shown(page) == text
+    page.unroute("**/v1/annotation/answers")
+    press(page, annotation, "1", 1)
+    expect(page.locator(".to-label .problem")).to_be_hidden()
+
+
+def test_hostile_texts_are_text(page: Page) -> None:
+    page.locator("#improve-query").fill("<script>")
+    page.keyboard.press("Enter")
+    expect(page.locator(".many li bdi")).to_contain_text(
+        "�[31mprinter �<b>bold</b> <script>alert(1)</script> 😀"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(
+    browser: Browser, served: Running, annotation: Annotation, scheme: Any
+) -> None:
+    with opened(browser, served.url, color_scheme=scheme) as page:
+        page.wait_for_selector(".to-label .labels button")
+        for number in range(1, 9):
+            press(page, annotation, "1", number)
+        page.keyboard.press("m")
+        page.wait_for_selector(".many li")
+        page.locator(".so-far summary").click()
+        check_with_axe(page)
+
+
+def test_it_fits_360_pixels(browser: Browser, served: Running) -> None:
+    with opened(browser, served.url, width=360) as page:
+        page.wait_for_selector(".to-label .labels button")
+        page.locator("#improve-query").fill("endless")
+        page.get_by_role("button", name="Search").click()
+        page.wait_for_selector(".many li")
+        page.locator(".so-far summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_without_texts_there_is_no_view(browser: Browser, models: tuple[Path, Path]) -> None:
+    with running(*models) as plain, opened(browser, f"{plain.url}/#improve") as page:
+        expect(page).to_have_title("Labels · foretell")
+        expect(page.get_by_role("link", name="Improve")).to_be_hidden()
