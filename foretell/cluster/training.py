@@ -20,6 +20,7 @@ from foretell.cluster.scheduler import check_versions
 from foretell.cluster.session import Cluster, connected, environment
 from foretell.cluster.work import versions
 from foretell.errors import LostWorkerError, RunError, UsageError
+from foretell.machine import usable_processors
 from foretell.ring.authentication import new_secret
 from foretell.ring.collectives import Ring
 from foretell.ring.connections import Connection
@@ -66,24 +67,21 @@ class RayWorkers:
         workers: how many, this process included; None: one for each processor, at most one for each stream.
         average_every: steps between two averages of the weights.
 
+    Attributes:
+        names: host and process of each worker that was started, by its rank.
+
     Raises:
         UsageError: more workers than processors.
     """
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int = 1) -> None:
         self._cluster, self._workers, self.average_every = cluster, workers, average_every
-        processors = int(cluster.processors)
-        if workers is not None and workers > processors:
-            raise UsageError(
-                expected=f"at most {processors} workers, one for each processor of the cluster",
-                found=str(workers),
-                where="workers",
-                fix="give fewer, or add nodes",
-            )
+        _check_processors(workers, int(cluster.processors))
         self._actors: list[Any] = []
         self._running: dict[Any, int] = {}
         self._group: Any = None
         self._connections: list[Connection | Ring] = []
+        self.names: dict[int, str] = {}
 
     @property
     def threads(self) -> int:
@@ -116,6 +114,8 @@ class RayWorkers:
                         raise LostWorkerError(expected="workers that start", found=why)
 
                 ring, members = meeting.wait(count, max(0.0, deadline - time.monotonic()), check)
+                # Each has told its versions before it came.
+                check()
             except BaseException:
                 self.end()
                 raise
@@ -174,6 +174,7 @@ class RayWorkers:
             else:
                 if isinstance(about, dict):
                     check_versions(about)
+                    self.names[rank] = about["worker"]
         return next(iter(causes + effects), "")
 
     def _host(self) -> str:
@@ -233,11 +234,24 @@ def training_workers(
             )
         yield None
         return
+    if cluster == "local":
+        # Known before the cluster is there.
+        _check_processors(workers, usable_processors())
     with connected(cluster) as found, contextlib.ExitStack() as stack:
         starter = RayWorkers(found, workers, average_every)
         stack.enter_context(environment(_few_threads(starter.threads)))
         stack.callback(starter.end)
         yield starter
+
+
+def _check_processors(workers: int | None, processors: int) -> None:
+    if workers is not None and workers > processors:
+        raise UsageError(
+            expected=f"at most {processors} workers, one for each processor of the cluster",
+            found=str(workers),
+            where="workers",
+            fix="give fewer, or add nodes",
+        )
 
 
 def threads_of(nodes: Sequence[int], workers: int) -> int:

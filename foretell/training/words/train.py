@@ -73,6 +73,8 @@ def train_words(
     require_training()
     check_valid(settings, valid)
     check_workers(settings, workers)
+    if workers is not None:
+        workers.count(settings.streams)
     with Run.open(_request(corpus, valid, settings, options.listener), options) as run:
         with tokenized(run, corpus, valid, settings) as tokens:
             loop = _loop(run, tokens, settings, workers)
