@@ -53,6 +53,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "ablation": NOTHING,
     "big_text": NOTHING,
     "cluster": Requirements(packages=("ray",)),
+    "together": Requirements(packages=("ray",)),
 }
 """Every benchmark of `python -m bench`, in the order in which they run."""
 

@@ -13,6 +13,7 @@ from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.artifacts.packed import Home
 from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
 from foretell.config import preset as preset_named
+from foretell.data.corpus import corpus_of
 from foretell.machine import require_training
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
@@ -20,8 +21,6 @@ from foretell.runtime.words.predictor import Candidate, Continuation, WordsRunti
 from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
-    from foretell.data.corpus import Corpus
-    from foretell.data.options import Part
     from foretell.export.formats import Format
     from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
@@ -66,6 +65,9 @@ class LanguageModel:
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
+        cluster: str | None = None,
+        workers: int | None = None,
+        average_every: int = 1,
         verbose: int = 0,
         listener: Listener | None = None,
         **settings: Any,
@@ -86,6 +88,8 @@ class LanguageModel:
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
+            cluster, workers, average_every: train on several workers (`foretell[cluster]`); see
+                `foretell.cluster.training.training_workers`.
             verbose: 0, the default, shows nothing; 1 shows the progress, with a bar in terminals and
                 notebooks.
             listener: is called with each event of the training, see `foretell.training.events`.
@@ -95,7 +99,8 @@ class LanguageModel:
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
             DataError: the text or `valid` cannot be read, or is too short.
-            UsageError: `valid` or `minutes` for the article's network, which has neither.
+            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of them; or
+                workers that are impossible.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
             Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
             KeyboardInterrupt: the same without `out`.
@@ -103,15 +108,21 @@ class LanguageModel:
         started = time.monotonic()
         require_training()
         chosen = with_changes(cast(WordsSettings, preset_named("words", preset)), settings)
+        from foretell.cluster.training import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
-        from foretell.training.words.train import check_valid, train_words
+        from foretell.training.words.train import check_valid, check_workers, train_words
 
         check_valid(chosen, valid)
+        check_workers(chosen, cluster)
         home = Home(out)
-        corpus = _corpus(source, text)
-        valid_corpus = None if valid is None else _corpus(valid, text, part="valid")
-        with shown(verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
+        corpus = corpus_of(source, text)
+        valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
+        with (
+            training_workers(cluster, workers=workers, average_every=average_every) as others,
+            shown(verbose, listener) as show,
+            nothing_to_resume(is_temporary=out is None),
+        ):
             options = TrainOptions(
                 out=home.path,
                 preset=preset,
@@ -123,7 +134,7 @@ class LanguageModel:
                 listener=show,
                 started=started,
             )
-            train_words(corpus, chosen, options, valid=valid_corpus)
+            train_words(corpus, chosen, options, valid=valid_corpus, workers=others)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod
@@ -310,7 +321,7 @@ class LanguageModel:
             DataError: it cannot be read, or nothing in it can be predicted.
         """
         score = partial(score_dynamically, self._runtime.model) if dynamic else self._runtime.score
-        return asdict(score(_corpus(data, text, part="test"), cache=cache))
+        return asdict(score(corpus_of(data, text, part="test"), cache=cache))
 
     def report(self) -> Report:
         """Return the report of the training: curves, figures and settings as an HTML page.
@@ -356,7 +367,7 @@ class LanguageModel:
             f"{self._home.path.name}-{format}" if path is None else path,
             format,
             int8=int8,
-            data=None if data is None else _corpus(data, None, part="test"),
+            data=None if data is None else corpus_of(data, None, part="test"),
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
@@ -386,14 +397,3 @@ def _unit(tokenizer: Tokenizer) -> str:
 
 def _reopened(home: Home) -> LanguageModel:
     return LanguageModel(home, WordsRuntime.open(home.path))
-
-
-def _corpus(source: object, text: str | None, *, part: Part = "train") -> Corpus:
-    """Open what a caller gave as text. A named corpus has no part for validation: it is its test part."""
-    from foretell.data.corpus import Corpus, open_corpus
-
-    are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
-    if isinstance(source, str | Path | Corpus) or are_paths:
-        paths = cast("str | Path | Corpus | list[Path]", source)
-        return open_corpus(paths, part="train" if part == "train" else "test")
-    return Corpus.from_texts(source, text=text, part=part)

@@ -197,7 +197,7 @@ class Scheduler:
         if about is None:
             self._open(actor, self._pack())
             return
-        _check_versions(about)
+        check_versions(about)
         if not self._has_started:
             self._has_started = True
             self.ready_seconds = time.monotonic() - self._began
@@ -247,7 +247,15 @@ def _no_start(error: Exception) -> RunError:
     )
 
 
-def _check_versions(about: dict[str, str]) -> None:
+def check_versions(about: dict[str, str]) -> None:
+    """Check the versions of a worker.
+
+    Args:
+        about: the name of the worker, and its `versions`.
+
+    Raises:
+        RunError: one differs from that of this process.
+    """
     for name, mine in versions().items():
         if about[name] != mine:
             raise RunError(

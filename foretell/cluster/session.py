@@ -112,9 +112,9 @@ def connected(where: str) -> Iterator[Cluster]:
     seen = check_cluster(address)
     notes = () if has_tls() else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_environment(token_environment()))
+        stack.enter_context(environment(token_environment()))
         if _stays_here(address):
-            stack.enter_context(_environment({_ON_THIS_MACHINE: "0"}))
+            stack.enter_context(environment({_ON_THIS_MACHINE: "0"}))
             stack.enter_context(_loopback())
         _init(address=seen.address)
         stack.callback(_shutdown)
@@ -131,7 +131,7 @@ def _own_cluster(started: float) -> Iterator[Cluster]:
             file.write(secrets.token_hex(32))
         # An empty value is none: the user's own token is for other clusters.
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": str(token)}
-        with _environment({**own, _ON_THIS_MACHINE: "0", "RAY_USAGE_STATS_ENABLED": "0"}), _loopback():
+        with environment({**own, _ON_THIS_MACHINE: "0", "RAY_USAGE_STATS_ENABLED": "0"}), _loopback():
             info = _start(folder)
             try:
                 if info["node_ip_address"] != _LOOPBACK:
@@ -276,7 +276,7 @@ def _no_cluster(found: str) -> RunError:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables of this process's environment while the context is open; "" removes one."""
     before = {name: os.environ.get(name) for name in values}
     _set(values)

@@ -17,6 +17,7 @@ Axes: group (of gates with one dropout mask), row, step, unit; block, and column
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -82,8 +83,8 @@ def _columns(matrices: Array, rows: int) -> Array:
     return blocks
 
 
-_THREADS = usable_processors()
-"""Number of threads that process one batch."""
+_THREADS = min(usable_processors(), int(os.environ.get("NUMBA_NUM_THREADS") or usable_processors()))
+"""Number of threads that process one batch; fewer where several processes share the machine."""
 
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="lstm")
 

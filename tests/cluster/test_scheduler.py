@@ -96,9 +96,9 @@ def test_a_worker_returns_its_failure(
 @pytest.mark.parametrize("name", ["foretell", "python"])
 def test_a_node_with_another_version_is_refused(name: str) -> None:
     about: dict[str, Any] = {"worker": "node:1", **versions()}
-    module._check_versions(about)
+    module.check_versions(about)
     with pytest.raises(RunError, match=rf"node:1: expected {name} .* on every node"):
-        module._check_versions({**about, name: "0.0"})
+        module.check_versions({**about, name: "0.0"})
 
 
 @pytest.mark.parametrize("address", ["", "head", "head:", ":1", "head:99999", "ray://head:1", "head:x"])

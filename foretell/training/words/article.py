@@ -276,6 +276,7 @@ class ArticleLoop:
         self.recent = self.recent.and_then(losses, right)
         self.step += count
         self._seconds_an_iteration = each = (time.monotonic() - began) / count
+        means = self.recent.means()
         progress = Progress(
             step=self.step,
             steps=self.settings.iterations,
@@ -284,7 +285,8 @@ class ArticleLoop:
             speed=1 / each,
             unit="iterations",
             seconds_left=(self.settings.iterations - self.step) * each,
-            **self.recent.means(),
+            loss=means["loss"],
+            accuracy=means["accuracy"],
         )
         self.listener(progress)
 

@@ -18,7 +18,7 @@ from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
-from foretell.errors import Interrupted
+from foretell.errors import Interrupted, LostWorkerError
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork, States
@@ -56,11 +56,16 @@ def train_lstm(loop: Loop) -> TrainedNetwork:
 
     Raises:
         RunError: the loss is not finite before the end of the first epoch.
+        LostWorkerError: with several workers: too many were lost.
         Interrupted: after a checkpoint.
     """
     with loop.run.interrupt.deferred():
-        loop.train()
-        return loop.measure()
+        while True:
+            try:
+                loop.train()
+                return loop.measure()
+            except LostWorkerError as error:
+                loop = loop.after_loss(error)
 
 
 class Loop:
@@ -73,10 +78,13 @@ class Loop:
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
+        workers: processes that train.
 
     Raises:
         DataError: fewer tokens than one window.
     """
+
+    workers = 1
 
     def __init__(self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> None:
         self.run, self.corpus, self.settings = run, corpus, settings
@@ -93,10 +101,10 @@ class Loop:
         size = corpus.tokenizer.size
         # A resumed run keeps its precision, whatever the measurement gives on this machine now.
         wanted = settings.precision if saved is None else saved.state["precision"]
-        rows = self.plan.streams * settings.window
+        rows = self._streams() * settings.window
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
-        self.steps = Steps(self.network, settings)
+        self.steps = self._new_steps()
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
         self._latest: Predictions | None = None
@@ -107,6 +115,17 @@ class Loop:
             self._restore(saved)
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
+
+    def _streams(self) -> int:
+        """Return the number of streams that this process reads."""
+        return self.plan.streams
+
+    def _new_steps(self) -> Steps:
+        return Steps(self.network, self.settings)
+
+    def after_loss(self, error: LostWorkerError) -> Loop:
+        """Return the training that goes on from the last checkpoint, now that a worker is lost."""
+        raise error
 
     def _notes(self) -> list[str]:
         """Return what is unusual about this training."""
@@ -131,11 +150,14 @@ class Loop:
         """Compile the step and, with a time limit, decide how much text is measured and reserve the time."""
         # Compiling takes a second or two, and has nothing to save.
         if self._is_training():
-            graph = self.steps.train.get_concrete_function(*self._inputs()).graph
-            if self.state.at.step == 0:
-                self.run.log_graph(graph)
+            self._compile()
         if self.run.budget.deadline is not None:
             self._prepare_time()
+
+    def _compile(self) -> None:
+        graph = self.steps.train.get_concrete_function(*self._inputs()).graph
+        if self.state.at.step == 0:
+            self.run.log_graph(graph)
 
     def _prepare_time(self) -> None:
         tokens = len(self.corpus.measured)
@@ -192,8 +214,12 @@ class Loop:
             self._end_epoch()
         if self._is_training() and self.run.interrupt.at(at.step):
             raise interrupted(at.step, self.run.out)
-        if ended or self.run.checkpoints.due():
+        if ended or (self.run.checkpoints.due() and self._may_save()):
             self._save()
+
+    def _may_save(self) -> bool:
+        """Return whether the weights of this step are those that a checkpoint holds."""
+        return True
 
     def _diverged(self) -> None:
         """Stop where the loss is not finite: with the best weights, if there are any."""
@@ -215,13 +241,19 @@ class Loop:
     def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor]:
         """Return the inputs of the next step; see `Steps`."""
         step = self.state.at.step
-        pass_number, window = divmod(step, self.plan.windows)
-        carried = self.state.carried if window else self.network.first_states(self.plan.streams)
+        ids, targets, is_first = self._batch()
+        carried = self.network.first_states(self.plan.streams) if is_first else self.state.carried
+        return ids, targets, carried, seed_of(self.settings, step), tf.constant(self._rate(), tf.float32)
+
+    def _batch(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], bool]:
+        """Return ids and targets of the next step, and whether it is the first of a pass."""
+        pass_number, window = divmod(self.state.at.step, self.plan.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
         entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
-        ids, targets = self.plan.batch(self.corpus.train, window, entry)
-        rate = learning_rate(step, self.steps_in_all(), self.settings.learning_rate)
-        return ids, targets, carried, seed_of(self.settings, step), tf.constant(rate, tf.float32)
+        return *self.plan.batch(self.corpus.train, window, entry), window == 0
+
+    def _rate(self) -> float:
+        return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate)
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch.means()
@@ -324,6 +356,7 @@ class Loop:
             unit=self.unit,
             seconds_left=(self.steps_in_all() - at.step) * a_step,
             best=at.best,
+            workers=self.workers,
             **means,
         )
         self.listener(progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,9 +14,10 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.config import WordsSettings
+from foretell.networks.batch_part import BatchPart
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.adam import Adam
-from foretell.training.gradients import clipped
+from foretell.training.gradients import Gradient, clipped
 from foretell.training.words.data import NONE, TokenFile, plan_for
 
 _MAX_LOGITS = 1 << 25
@@ -30,20 +31,39 @@ weights, of which the step itself reads few."""
 _SEED_STRIDE = 2_000
 
 
+@dataclass(frozen=True)
+class Forward:
+    """What the forward pass of a training step gives.
+
+    Attributes:
+        loss: the sum over the targets, in nats.
+        tokens: the number of targets.
+        right, judged: likeliest words that are the target, and targets that were compared.
+        states: after the window.
+    """
+
+    loss: Tensor
+    tokens: Tensor
+    right: Tensor
+    judged: Tensor
+    states: States
+
+
 class Steps:
     """The step functions of one network, and its optimiser.
 
     Args:
         network: the network to train, in place.
         settings: optimizer, clip_norm and negatives are read.
+        part: the part of the batch that this process computes; None: all of it.
 
     Attributes:
         optimizer: its `variables` belong in a checkpoint.
         sampled: whether training samples the softmax, because the vocabulary is larger than `negatives`.
     """
 
-    def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
-        self.network, self.settings = network, settings
+    def __init__(self, network: LstmNetwork, settings: WordsSettings, part: BatchPart | None = None) -> None:
+        self.network, self.settings, self.part = network, settings, part
         self.sampled = softmax_words(settings, network.size) < network.size
         kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
         self.optimizer = kind(0.0)
@@ -70,26 +90,34 @@ class Steps:
         """
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            hidden, states = self.network.hidden(ids, states, seed)
-            rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
-            wanted = tf.reshape(targets, [-1])  # [stream · step]
-            weights = tf.cast(wanted != NONE, tf.float32)
-            if self.sampled:
-                each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
-                few = slice(_SAMPLED_STREAMS)
-                accuracy = _accuracy(self.network.logits(hidden[few, -1]), targets[few, -1])
-            else:
-                logits = self.network.logits(rows, training=True)
-                each = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                    labels=tf.maximum(wanted, 0), logits=logits
-                )
-                accuracy = _accuracy(logits, wanted)
-            loss = tf.reduce_sum(each * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+            done = self.forward(ids, targets, states, seed)
+            loss = done.loss / tf.maximum(done.tokens, 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
+        self.apply(gradients, rate)
+        return loss, done.right / tf.maximum(done.judged, 1.0), done.states
+
+    def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor) -> Forward:
+        """Compute the loss of one window of every stream; see `_train`."""
+        hidden, states = self.network.hidden(ids, states, seed, self.part)
+        rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
+        wanted = tf.reshape(targets, [-1])  # [stream · step]
+        weights = tf.cast(wanted != NONE, tf.float32)
+        if self.sampled:
+            each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
+            few = slice(max(0, _SAMPLED_STREAMS - (self.part.first if self.part else 0)))
+            judged = self.network.logits(hidden[few, -1]), targets[few, -1]
+        else:
+            logits = self.network.logits(rows, training=True)
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(wanted, 0), logits=logits)
+            judged = logits, wanted
+        loss, tokens = tf.reduce_sum(each * weights), tf.reduce_sum(weights)
+        return Forward(loss, tokens, *_right_and_judged(*judged), states)
+
+    def apply(self, gradients: Sequence[Gradient], rate: Tensor) -> None:
+        """Change the weights by gradients of the mean loss, at a learning rate."""
         self.optimizer.learning_rate.assign(rate)
         # A single window with a huge gradient must not undo an hour of training.
-        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), variables)
-        return loss, accuracy, states
+        self.optimizer.apply(clipped(gradients, self.settings.clip_norm), self.network.trainable_variables)
 
     def _evaluate(self, ids: Tensor, targets: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
         """Score one window of every stream, over the whole vocabulary.
@@ -215,9 +243,10 @@ def _right(logits: Tensor, targets: Tensor) -> Tensor:
     return tf.cast(tf.argmax(logits, axis=1, output_type=tf.int32) == targets, tf.float32)
 
 
-def _accuracy(logits: Tensor, targets: Tensor) -> Tensor:
+def _right_and_judged(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Return how many targets are the likeliest word, and how many targets there are."""
     weights = tf.cast(targets != NONE, tf.float32)
-    return tf.reduce_sum(_right(logits, targets) * weights) / tf.maximum(tf.reduce_sum(weights), 1.0)
+    return tf.reduce_sum(_right(logits, targets) * weights), tf.reduce_sum(weights)
 
 
 def seed_of(settings: WordsSettings, step: int) -> Tensor:
