@@ -184,7 +184,7 @@ class Annotation:
 
     @property
     def training(self) -> Training:
-        """The training in the background: `state`, `texts` that it learned from, `reason` of a failure."""
+        """What the background does, with `state`, the `texts` it learned from, and the `reason` of a failure."""
         return self._models.training
 
     def to_csv(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,10 @@ class Figures:
     """What is known about the labels and the models so far; None: too few answers.
 
     Attributes:
+        shares: share of each label among the texts that have one.
+        none: share of the texts to which no label applies.
         accuracy: of the suggestions.
         macro_f1: of the suggestions; its interval is a bootstrap over texts. From 20 texts.
-        none: share of the texts to which no label applies.
-        shares: share of each label among the texts that have one.
         changed: share of the texts whose predicted label the last 50 answers changed. The accuracy cannot
             have changed by more. It needs no answers, so it is measured on all reserved texts.
         changes_little: whether 50 more answers are expected to change little: the interval of `changed` ends
@@ -65,10 +65,10 @@ class Figures:
         model_texts: number of labelled texts that it learned from.
     """
 
+    shares: dict[str, Estimate | None]
+    none: Estimate | None
     accuracy: Estimate | None = None
     macro_f1: Estimate | None = None
-    none: Estimate | None = None
-    shares: dict[str, Estimate | None] = field(default_factory=dict)
     changed: Estimate | None = None
     changes_little: bool = False
     model_accuracy: Estimate | None = None
