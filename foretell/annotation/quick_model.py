@@ -24,7 +24,7 @@ STRENGTH = 10.0
 """The inverse of the penalty: the middle one of the candidates of the TF-IDF linear model."""
 
 MAX_WORDS = 200_000
-MAX_CHARACTERS = 4_000_000
+MAX_CHARACTERS = 2_000_000
 """Characters of all texts that are read; of longer texts the same part of each, from its beginning."""
 
 MIN_CHARACTERS = 200
