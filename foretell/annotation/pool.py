@@ -21,7 +21,7 @@ from foretell.errors import DataError
 RESERVED = 0.25
 """Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""
 
-MAX_TEXTS = 20_000
+MAX_TEXTS = 10_000
 """Different texts that can be labelled; of more, so many are drawn at random."""
 
 Places = Integers

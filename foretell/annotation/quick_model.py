@@ -24,6 +24,12 @@ STRENGTH = 10.0
 """The inverse of the penalty: the middle one of the candidates of the TF-IDF linear model."""
 
 MAX_WORDS = 200_000
+MAX_CHARACTERS = 2_000_000
+"""Characters of all texts that are read; of longer texts the same part of each, from its beginning."""
+
+MIN_CHARACTERS = 200
+"""Characters of each text that are always read."""
+
 DIMENSIONS = 100
 """Of the truncated SVD that compares texts."""
 
@@ -40,7 +46,8 @@ class QuickModel:
 
     def __init__(self, texts: Sequence[str], labels: Sequence[str]) -> None:
         self._n, self._labels = len(texts), labels
-        every = [*texts, *map(words_of_name, labels)]
+        self._most = max(MIN_CHARACTERS, MAX_CHARACTERS // max(len(texts), 1))
+        every = [*self._parts(texts), *map(words_of_name, labels)]
         self._tokenizer, ids, starts = Tokenizer.train_encoded(
             every, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
         )
@@ -67,7 +74,8 @@ class QuickModel:
 
     def predict(self, model: TfidfModel, texts: Sequence[str]) -> Probabilities:
         """Return the probability of each label for other texts, float32 [text, label]."""
-        scores = model.scores(self._tokenizer.encode_batch(texts), texts)
+        parts = self._parts(texts)
+        scores = model.scores(self._tokenizer.encode_batch(parts), parts)
         result: Probabilities = np.exp(linear_log_probabilities(scores))
         return result
 
@@ -91,6 +99,10 @@ class QuickModel:
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         result: Float32s = (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
         return result
+
+    def _parts(self, texts: Sequence[str]) -> list[str]:
+        """Return the part of each text that is read."""
+        return [text[: self._most] for text in texts]
 
     def _fit(self, places: Integers, targets: Integers) -> TfidfFit:
         n_labels = len(self._labels)

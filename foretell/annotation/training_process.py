@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not by sys.stdin: a thread that waits in it at the end of the program is a fatal error of Python.
+    while os.read(0, 1024):
         pass
     os._exit(_ENDED)
 

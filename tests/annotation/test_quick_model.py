@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from annotation.tickets import LABELS, label_of, tickets
 
+from foretell.annotation import quick_model
 from foretell.annotation.quick_model import QuickModel, words_of_name
 
 NOTHING = np.zeros(0, np.int64)
@@ -43,3 +44,14 @@ def test_embeddings_have_length_one(texts: list[str]) -> None:
     rows = QuickModel(texts, LABELS).embeddings(0)
     assert len(rows) == len(texts)
     assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_of_many_long_texts_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["the printer again and again", "the printer is not a bank", "a refund please"]
+    monkeypatch.setattr(quick_model, "MAX_CHARACTERS", 33)
+    monkeypatch.setattr(quick_model, "MIN_CHARACTERS", 5)
+    quick = QuickModel(texts, ["refund", "printer"])
+    rows = quick.probabilities(NOTHING, NOTHING)
+    np.testing.assert_array_equal(rows[0], rows[1])
+    np.testing.assert_allclose(quick.predict(quick.model(NOTHING, NOTHING), texts), rows, atol=1e-5)
+    assert rows[0, 1] > 0.5 > rows[2, 1]

@@ -32,6 +32,12 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return lambda script: monkeypatch.setattr("foretell.annotation.training._PROCESS", ("-c", script))
 
 
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the training many times a second."""
+    monkeypatch.setattr("foretell.annotation.refitting.POLL_SECONDS", 0.02)
+
+
 def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not holds():
@@ -116,7 +122,7 @@ def test_a_model_that_is_given_helps_from_the_start(tmp_path: Path) -> None:
     )
     with opened(tmp_path, suggest=made) as annotation:
         answer_right(annotation, 2, fresh=True)
-        assert annotation._models._whole is not None
+        until(lambda: annotation._models._whole is not None)
         assert annotation.figures(fresh=True).model_accuracy is None
 
 

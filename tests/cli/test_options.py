@@ -13,11 +13,11 @@ from foretell.cli.output import Format
 from foretell.data.formats import FORMATS
 from foretell.errors import UsageError
 
-# serve answers over HTTP, demo shows what it does.
-WITHOUT_OUTPUT = {"serve", "demo"}
+# serve answers over HTTP, demo shows what it does, label asks.
+WITHOUT_OUTPUT = {"serve", "demo", "label"}
 READS_RECORDS = {
     "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare",
-    "tune",
+    "tune", "label", "serve",
 }  # fmt: skip
 
 
