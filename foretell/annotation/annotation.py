@@ -184,7 +184,7 @@ class Annotation:
 
     @property
     def training(self) -> Training:
-        """What the background does, with `state`, the `texts` it learned from, and the `reason` of a failure."""
+        """State of the background, with `state`, `texts` that it learned from, `reason` of a failure."""
         return self._models.training
 
     def to_csv(self) -> str:
