@@ -68,7 +68,7 @@ def test_a_saved_choice_is_taken_and_too_little_time_leaves_members_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     labelled, tokenizer = few_texts(n=30)
-    tokens: Any = SimpleNamespace(tokenizer=tokenizer, vectors=None)
+    tokens: Any = SimpleNamespace(tokenizer=tokenizer, vectors=None, balance=None)
     folds, settings = make_folds(labelled.texts, labelled.targets, 5, seed=1), LABELS_PRESETS["base"]
     short = run_of(0.0)
     chosen = choose_members(labelled, tokens, folds, settings, short)
