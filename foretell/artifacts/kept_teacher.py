@@ -23,7 +23,7 @@ MAX_WINDOW = 512
 MIN_WINDOW = 8
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class EncoderFiles:
     """The files of a sentence encoder.
 

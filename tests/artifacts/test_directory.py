@@ -30,6 +30,7 @@ from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.linear import LinearModel
 from tests.builders import random_linear_model, rewrite, rewrite_json
+from tests.encoders import kept_teacher
 
 ALL = (*manifest.FILES, manifest.MANIFEST)
 READERS = pytest.mark.parametrize("reader", [open_verified, read_model])
@@ -130,6 +131,29 @@ def test_a_language_model_with_its_kneser_ney_model(make_model, tmp_path):
     assert (again.interpolation, again.cache) == (parts["interpolation"], parts["cache"])
     assert len(again.kneser_ney) == len(parts["kneser_ney"])
     assert manifest.KNESER_NEY in {path.name for path in (tmp_path / "model").iterdir()}
+
+
+@pytest.mark.parametrize("licence", [b"MIT", None])
+def test_a_classifier_with_a_kept_teacher(make_model, tmp_path, licence):
+    kept = kept_teacher(1, licence=licence)
+    plain = make_model("labels-bilstm")
+    linear = random_linear_model(plain.tokenizer.size, n_columns=1)
+    model = dataclasses.replace(plain, linear=linear, teacher=kept, ensemble=Ensemble(network=1, linear=1))
+    write_model(model, tmp_path / "model")
+    for reader in (open_verified, read_model):
+        again = reader(tmp_path / "model").teacher
+        np.testing.assert_array_equal(again.weights, kept.weights)
+        np.testing.assert_array_equal(again.bias, kept.bias)
+        assert again.files == kept.files
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"teacher.safetensors", "teacher.onnx", "teacher_tokenizer.json"} <= names
+    assert ("teacher_LICENSE" in names) == (licence is not None)
+    # A model without one takes its place, and its files with it.
+    write_model(plain, tmp_path / "model")
+    assert not list((tmp_path / "model").glob("teacher*"))
+    other = dataclasses.replace(model, teacher=kept_teacher(2))
+    with pytest.raises(ArtifactError, match="a kept teacher of other columns"):
+        write_model(other, tmp_path / "model")
 
 
 def test_a_classifier_with_tfidf_models(make_model, tmp_path):
