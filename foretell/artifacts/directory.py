@@ -206,6 +206,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         "preset": model.preset,
         "settings": to_dict(model.settings),
         "labels": model.labels,
+        **({"ancestors": list(model.ancestors)} if model.ancestors else {}),
         **(
             {"ensemble": model.ensemble.to_dict()}
             if model.job == "labels"
