@@ -66,14 +66,14 @@ class Candidate:
         name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
             "taught_" before it, and of a model that learns from hints, with "hinted_".
         on: makes its `Fit` to some of the labelled texts.
-        finished: makes the model for predictions of a fitted one.
+        finished: makes the model for predictions of a fitted one, or several whose scores are added.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
     """
 
     name: str
     on: Callable[[Rows], Any]
-    finished: Callable[[Any, Any], LinearModel | TfidfModel]
+    finished: Callable[[Any, Any], LinearModel | TfidfModel | tuple[LinearModel | TfidfModel, ...]]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
 

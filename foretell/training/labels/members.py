@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s, Integers, LogProbabilities, TokenIds
+from foretell.data.split import text_key
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
@@ -81,9 +82,16 @@ class Members:
 
 
 def fit_members(
-    labelled: LabelledTexts, chosen: Sequence[Chosen], folds: Folds, check: Check = ignore
+    labelled: LabelledTexts,
+    chosen: Sequence[Chosen],
+    folds: Folds,
+    check: Check = ignore,
+    not_measured: frozenset[bytes] = frozenset(),
 ) -> Members:
-    """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it."""
+    """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it.
+
+    The figures leave out the texts whose `text_key` is among `not_measured`.
+    """
     targets, held, fold_of = labelled.targets, folds.held, folds.fold_of
     logs = [each.logs for each in chosen]
     weights = fit_pool(targets[held], [each[held] for each in logs])
@@ -97,17 +105,20 @@ def fit_members(
         model = None
         for strength in each.path():
             model = fit.fit(strength, model, check)
-        model = each.candidate.finished(fit, model)
-        if isinstance(model, LinearModel):
-            sums.append((model, weight))
-        else:
-            others.append(model.times(weight))
+        finished = each.candidate.finished(fit, model)
+        for part in finished if isinstance(finished, tuple) else (finished,):
+            if isinstance(part, LinearModel):
+                sums.append((part, weight))
+            else:
+                others.append(part.times(weight))
     nested = np.zeros_like(logs[0])
     for fold in range(folds.count):
         inside, outside = fold_of == fold, held & (fold_of != fold)
         share = fit_pool(targets[outside], [each[outside] for each in logs]) if outside.any() else weights
         pooled = np.tensordot(share, [each[inside] for each in logs], 1)
         nested[inside] = linear_log_probabilities(pooled)
+    if not_measured:
+        held = held & [text_key(text) not in not_measured for text in labelled.texts]
     return Members(
         linear=_sum(sums, others),
         tfidf=tuple(others),

@@ -20,6 +20,7 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
+from foretell.training.labels.ancestor_member import ancestor_members
 from foretell.training.labels.candidates import HintTexts, LabelledTexts
 from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
@@ -31,11 +32,11 @@ from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
 from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
+from foretell.training.labels.start import Start
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.teacher_choice import choose_teacher
 from foretell.training.labels.teacher_choice import saved as saved_teacher
 from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
-from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
 _NETWORK = "folds/network"
@@ -89,7 +90,7 @@ def decide_on_folds(
     split: Split,
     settings: LabelsSettings,
     run: Run,
-    start: LanguageModelWeights | None,
+    start: Start | None,
     encoder: Encoder | None = None,
 ) -> Outcome:
     """Train the parts of a classifier.
@@ -99,7 +100,7 @@ def decide_on_folds(
         split: its texts.
         settings: the configuration.
         run: the training in progress.
-        start: a language model that the network starts from, or None.
+        start: a language model or classifier that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
@@ -115,7 +116,8 @@ def decide_on_folds(
     chosen = choose_members(
         labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher
     )
-    members = fit_members(labelled, chosen, folds, run.interrupt.check)
+    of_ancestor = ancestor_members(start, labelled, tokens)
+    members = fit_members(labelled, [*chosen, *of_ancestor], folds, run.interrupt.check, split.not_measured)
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
@@ -137,7 +139,9 @@ def decide_on_folds(
     evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
     measured = _measured(tokens, split, members, network, ensemble, evidence, folds, few=few)
+    measured = None if measured is None else measured.without(split.not_measured)
     return Outcome(
+        measured=measured,
         weights=network.weights,
         linear=members.linear,
         tfidf=members.tfidf,

@@ -9,6 +9,7 @@ from foretell.artifacts.weights import Weights
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.figures import Measured
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,6 +22,7 @@ class Outcome:
         tfidf: the linear models whose scores are added to those of `linear`.
         ensemble: how network and linear models are combined.
         metrics: what metrics.json holds.
+        measured: the answers to texts that the classifier has not seen; None: there are none.
     """
 
     weights: Weights
@@ -28,3 +30,4 @@ class Outcome:
     tfidf: tuple[TfidfModel, ...] = ()
     ensemble: Ensemble
     metrics: dict[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None

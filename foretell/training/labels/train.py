@@ -18,6 +18,8 @@ from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
+from foretell.training.labels.continued import Continued
+from foretell.training.labels.continued_figures import with_continued_figures
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
@@ -40,6 +42,7 @@ def train_labels(
     options: TrainOptions,
     *,
     start: LanguageModelWeights | None = None,
+    continued: Continued | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
 ) -> Model:
@@ -50,6 +53,8 @@ def train_labels(
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
         start: a language model to start from; the network then has its sizes.
+        continued: the classifier to continue, as `continued_split` returned it with the split; the settings
+            are those of `continued_settings`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
         teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
 
@@ -73,6 +78,7 @@ def train_labels(
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)
+    _check_continued(continued, start, split)
     has_members = _has_members(split, settings)
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
@@ -88,19 +94,19 @@ def train_labels(
         vectors, teacher = None, None
     _report(split, settings, options.listener)
     outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
-    digest = _digest(split, start, *outside)
+    digest = _digest(split, start, *outside, *([] if continued is None else continued.digests()))
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
     with Run.open(request, options) as run:
-        tokens = tokenize_split(split, settings)
+        tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
         if vectors is not None:
             # The network reads the words of the texts only.
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
         if has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, start, teacher)
+            outcome = decide_on_folds(tokens, split, settings, run, start or continued, teacher)
         else:
-            outcome = decide_on_validation(tokens, split, settings, run, start)
+            outcome = decide_on_validation(tokens, split, settings, run, start or continued)
         model = Model(
             job="labels",
             preset=options.preset,
@@ -111,14 +117,31 @@ def train_labels(
             linear=outcome.linear,
             tfidf=outcome.tfidf,
             ensemble=outcome.ensemble,
+            ancestors=() if continued is None else continued.ancestor.lineage,
             metrics={
                 **outcome.metrics,
                 **(_ONLY_HINTS if split.has_only_hints else {}),
                 "seconds": run.budget.seconds(),
             },
         )
+        if continued is not None:
+            remembered = with_continued_figures(model, continued, outcome.measured, options.listener)
+            model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
+
+
+def _check_continued(continued: Continued | None, start: LanguageModelWeights | None, split: Split) -> None:
+    if continued is None:
+        return
+    for name, given in (("from", start), ("label-hints alone", split.has_only_hints or None)):
+        if given is not None:
+            raise SettingsError(
+                expected="a classifier to continue, which has its own weights",
+                found=f"{name} too",
+                where="continue",
+                fix=f"leave {name} out",
+            )
 
 
 def _has_members(split: Split, settings: LabelsSettings) -> bool:
