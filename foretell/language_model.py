@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
-from foretell.config import preset as preset_named
+from foretell.config import DEFAULT_PRESET, to_dict
+from foretell.data.corpus import corpus_of
+from foretell.hub.download import local_path
 from foretell.machine import require_training
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
@@ -20,8 +21,6 @@ from foretell.runtime.words.predictor import Candidate, Continuation, WordsRunti
 from foretell.summary import Report, report_for, summary_html
 
 if TYPE_CHECKING:
-    from foretell.data.corpus import Corpus
-    from foretell.data.options import Part
     from foretell.export.formats import Format
     from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
@@ -61,6 +60,9 @@ class LanguageModel:
         out: str | Path | None = None,
         valid: object = None,
         text: str | None = None,
+        continue_from: str | Path | LanguageModel | None = None,
+        old: object = None,
+        old_valid: object = None,
         resume: bool = False,
         restart: bool = False,
         tensorboard: str | Path | None = None,
@@ -81,6 +83,10 @@ class LanguageModel:
             valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
                 fraction `valid_fraction` of it.
             text: the text column of a table; None: chosen where it is clear.
+            continue_from: a language model (or its model directory) to continue with `source`, whose new
+                words are added. Its settings stay, unless they are given; the learning rate is a quarter.
+            old: old text of that model, of the kinds of `source`, learned from again; None: it is gone.
+            old_valid: old text to measure on only; None: the end of `old`.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
             tensorboard: a directory for TensorBoard event files.
@@ -102,15 +108,20 @@ class LanguageModel:
         """
         started = time.monotonic()
         require_training()
-        chosen = with_changes(cast(WordsSettings, preset_named("words", preset)), settings)
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
+        from foretell.training.words.ancestor import settings_for
+        from foretell.training.words.continued import opened
         from foretell.training.words.train import check_valid, train_words
 
+        directory = continue_from._home.path if isinstance(continue_from, LanguageModel) else continue_from
+        given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
+        continued = opened(directory and local_path(directory), WordsRuntime.open, *given)
+        chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
         check_valid(chosen, valid)
         home = Home(out)
-        corpus = _corpus(source, text)
-        valid_corpus = None if valid is None else _corpus(valid, text, part="valid")
+        corpus = corpus_of(source, text)
+        valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
         with shown(verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             options = TrainOptions(
                 out=home.path,
@@ -123,7 +134,7 @@ class LanguageModel:
                 listener=show,
                 started=started,
             )
-            train_words(corpus, chosen, options, valid=valid_corpus)
+            train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod
@@ -310,7 +321,7 @@ class LanguageModel:
             DataError: it cannot be read, or nothing in it can be predicted.
         """
         score = partial(score_dynamically, self._runtime.model) if dynamic else self._runtime.score
-        return asdict(score(_corpus(data, text, part="test"), cache=cache))
+        return asdict(score(corpus_of(data, text, part="test"), cache=cache))
 
     def report(self) -> Report:
         """Return the report of the training: curves, figures and settings as an HTML page.
@@ -356,7 +367,7 @@ class LanguageModel:
             f"{self._home.path.name}-{format}" if path is None else path,
             format,
             int8=int8,
-            data=None if data is None else _corpus(data, None, part="test"),
+            data=None if data is None else corpus_of(data, None, part="test"),
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
@@ -386,14 +397,3 @@ def _unit(tokenizer: Tokenizer) -> str:
 
 def _reopened(home: Home) -> LanguageModel:
     return LanguageModel(home, WordsRuntime.open(home.path))
-
-
-def _corpus(source: object, text: str | None, *, part: Part = "train") -> Corpus:
-    """Open what a caller gave as text. A named corpus has no part for validation: it is its test part."""
-    from foretell.data.corpus import Corpus, open_corpus
-
-    are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
-    if isinstance(source, str | Path | Corpus) or are_paths:
-        paths = cast("str | Path | Corpus | list[Path]", source)
-        return open_corpus(paths, part="train" if part == "train" else "test")
-    return Corpus.from_texts(source, text=text, part=part)

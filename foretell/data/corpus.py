@@ -9,7 +9,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
@@ -127,6 +127,18 @@ def open_corpus(
             yield from part
 
     return Corpus(f"{parts[0].name} and {len(parts) - 1} more", read, notes)
+
+
+def corpus_of(source: object, text: str | None = None, *, part: Part = "train") -> Corpus:
+    """Open what Python code gives as text: `Path` objects and a string name files, other iterables hold text.
+
+    A named corpus has no part for validation: it is its test part.
+    """
+    are_paths = isinstance(source, list | tuple) and any(isinstance(item, Path) for item in source)
+    if isinstance(source, str | Path | Corpus) or are_paths:
+        paths = cast("str | Path | Corpus | list[Path]", source)
+        return open_corpus(paths, part="train" if part == "train" else "test")
+    return Corpus.from_texts(source, text=text, part=part)
 
 
 def _open_one(source: str | Path, notes: list[str], part: str) -> Corpus:
