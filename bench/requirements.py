@@ -46,6 +46,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "tune": Requirements(packages=("optuna",), archives=("few-labels.zip",)),
     "survey_speed": Requirements(archives=("few-labels.zip",)),
     "label_errors": Requirements(archives=("few-labels.zip",)),
+    "continuing": Requirements(archives=("few-labels.zip",)),
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,
