@@ -21,6 +21,7 @@ import random
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,24 +56,25 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=400, help="records of a month (default: 400)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[3, 4, 5])
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
     options = parser.parse_args()
     archive("few-labels.zip")
-    results = Results("continuing", ["set", "months", "old model, old data", *_columns()])
+    results = Results("continuing", ["set", "months", "old model, old data", *_columns(options.systems)])
     for name in options.sets:
         records = few_labels(name).train
         for kind in options.kinds:
             if kind == NEW_LABELS and len(set(labels_of(records))) < 4:
                 continue
             draws = [
-                _measured(two_months(records, kind, options.size, seed), options.preset, seed, name)
+                _measured(two_months(records, kind, options.size, seed), options, seed, name)
                 for seed in options.seeds
             ]
             cells = [mean_and_range([draw[column] for draw in draws], ".1%") for column in draws[0]]
             results.add(name, kind, *cells, draws=draws)
 
 
-def _columns() -> list[str]:
-    return [f"{system}: {part}" for system in SYSTEMS for part in ("old", "new")]
+def _columns(systems: Sequence[str]) -> list[str]:
+    return [f"{system}: {part}" for system in systems for part in ("old", "new")]
 
 
 def two_months(records: Records, kind: str, size: int, seed: int) -> Months:
@@ -90,7 +92,7 @@ def two_months(records: Records, kind: str, size: int, seed: int) -> Months:
     return Months(old[:size], new[:size], old[size:][:MAX_MEASURED], new[size:][:MAX_MEASURED])
 
 
-def _measured(months: Months, preset: str, seed: int, name: str) -> dict[str, float]:
+def _measured(months: Months, asked: argparse.Namespace, seed: int, name: str) -> dict[str, float]:
     """Return the accuracies by column."""
     import os
 
@@ -98,7 +100,7 @@ def _measured(months: Months, preset: str, seed: int, name: str) -> dict[str, fl
     from foretell import TextClassifier
 
     def trained(records: Records, **more: Any) -> Any:
-        clf = TextClassifier(seed=seed) if more else TextClassifier(preset, seed=seed)
+        clf = TextClassifier(seed=seed) if more else TextClassifier(asked.preset, seed=seed)
         return clf.fit(texts_of(records), labels_of(records), **more)
 
     began = time.perf_counter()
@@ -113,7 +115,8 @@ def _measured(months: Months, preset: str, seed: int, name: str) -> dict[str, fl
         "continued, with old": (months.new, {"continue_from": first, "old": old}),
         "all": (both, {}),
     }
-    for system, (records, more) in made.items():
+    for system in asked.systems:
+        records, more = made[system]
         clf = trained(records, **more)
         found[f"{system}: old"] = _accuracy(clf, months.old_test)
         found[f"{system}: new"] = _accuracy(clf, months.new_test)

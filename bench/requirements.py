@@ -47,6 +47,7 @@ BENCHMARKS: dict[str, Requirements] = {
     "survey_speed": Requirements(archives=("few-labels.zip",)),
     "label_errors": Requirements(archives=("few-labels.zip",)),
     "continuing": Requirements(archives=("few-labels.zip",)),
+    "continuing_words": Requirements(archives=("few-labels.zip", "ptb.zip")),
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,

@@ -145,9 +145,7 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any
     return settings
 
 
-def take_over_classifier(
-    network: Any, settings: LabelsSettings, labels: Sequence[str], old: Model, *, only_embeddings: bool
-) -> int:
+def take_over_classifier(network: Any, settings: LabelsSettings, labels: Sequence[str], old: Model) -> int:
     """Give a new classifier the weights of the one that it continues.
 
     The embeddings of words that both have, the layers, and the weights of labels that both have are copied.
@@ -159,9 +157,6 @@ def take_over_classifier(
         settings: the network's; those of `continued_settings`.
         labels: the labels of the new classifier, sorted.
         old: the classifier to continue, with its weights.
-        only_embeddings: leave the other layers as they are. Where the old examples are trained on again, the
-            old layers have seen those that validation, or a fold, holds out: the network would seem better
-            than it is, and get too large a weight in the ensemble (docs/experiments.md).
 
     Returns:
         How many embeddings were copied.
@@ -175,9 +170,8 @@ def take_over_classifier(
     spread = float(theirs["embedding"][first:].std()) / max(float(embedding[first:].std()), 1e-9)
     embedding *= spread
     embedding[:shared] = theirs["embedding"][:shared]
-    merged: Weights = {**(weights if only_embeddings else theirs), "embedding": embedding}
-    if not only_embeddings:
-        merged |= _output(theirs, list(old.labels or []), labels)
+    merged: Weights = {**theirs, "embedding": embedding}
+    merged |= _output(theirs, list(old.labels or []), labels)
     assert {name: value.shape for name, value in merged.items()} == {
         name: value.shape for name, value in weights.items()
     }, settings.network

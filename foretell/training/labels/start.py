@@ -8,7 +8,7 @@ from typing import Any
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.ancestor import take_over_classifier
+from foretell.training.labels.ancestor import Ancestor, take_over_classifier
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.transfer import LanguageModelWeights, take_over
 
@@ -35,9 +35,15 @@ def initialise_from(
         shared = take_over(network, tokenizer, settings, start)
         return f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
     old = start.ancestor
-    shared = take_over_classifier(network, settings, labels, old.model, only_embeddings=start.has_old)
+    shared = take_over_classifier(network, settings, labels, old.model)
+    return f"continued from {old.name}: {shared:,} embeddings are kept; {new_words(old, tokenizer, settings)}"
+
+
+def new_words(old: Ancestor, tokenizer: Tokenizer, settings: LabelsSettings) -> str:
+    """Return a note on the words that the tokenizer has and the old one has not."""
+    size = network_size(settings, tokenizer)
     added, full = tokenizer.size - old.model.tokenizer.size, tokenizer.size - size
-    text = f"continued from {old.name}: {shared:,} embeddings are kept, {added:,} words are new"
+    text = f"{added:,} words are new"
     if added and full:
-        text += f"; {min(added, full):,} of these are read by the linear models only (--vocabulary)"
+        text += f", {min(added, full):,} of them for the linear models only (--vocabulary)"
     return text

@@ -23,6 +23,7 @@ from foretell.training.labels.continued_figures import with_continued_figures
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
+from foretell.training.labels.start import new_words
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
@@ -78,7 +79,7 @@ def train_labels(
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)
-    _check_continued(continued, start, split)
+    _check_continued(continued, start, split, settings, options.listener)
     has_members = _has_members(split, settings)
     _check_linear("vectors", vectors, settings)
     _check_linear("teacher", teacher, settings)
@@ -96,17 +97,23 @@ def train_labels(
     outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
     digest = _digest(split, start, *outside, *([] if continued is None else continued.digests()))
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
+    # With the old examples the network starts anew: the old one has seen those that are held out, would seem
+    # better than it is and get too large a weight (docs/experiments.md).
+    beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
         tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
+        if continued is not None and continued.has_old:
+            text = new_words(continued.ancestor, tokens.tokenizer, settings)
+            options.listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
         if vectors is not None:
             # The network reads the words of the texts only.
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
         if has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, start or continued, teacher)
+            outcome = decide_on_folds(tokens, split, settings, run, beginning, teacher)
         else:
-            outcome = decide_on_validation(tokens, split, settings, run, start or continued)
+            outcome = decide_on_validation(tokens, split, settings, run, beginning)
         model = Model(
             job="labels",
             preset=options.preset,
@@ -131,9 +138,18 @@ def train_labels(
     return model
 
 
-def _check_continued(continued: Continued | None, start: LanguageModelWeights | None, split: Split) -> None:
+def _check_continued(
+    continued: Continued | None,
+    start: LanguageModelWeights | None,
+    split: Split,
+    settings: LabelsSettings,
+    listener: Listener,
+) -> None:
     if continued is None:
         return
+    if settings.linear and continued.ancestor.model.linear is None:
+        text = "has no linear model: those that are fitted now know only the texts of this training"
+        listener(Note(text=f"{continued.ancestor.name} {text}"))
     for name, given in (("from", start), ("label-hints alone", split.has_only_hints or None)):
         if given is not None:
             raise SettingsError(
