@@ -19,7 +19,7 @@ _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
 
 RATE = 0.25
-"""The learning rate of a continued training, in proportion to that of the model (docs/experiments.md)."""
+"""The learning rate of a continued training, in proportion to that of the model (docs/benchmarks.md)."""
 
 _NOISE = 0.1
 _BIAS_QUANTILE = 0.1
