@@ -49,6 +49,8 @@ BENCHMARKS: dict[str, Requirements] = {
     "balance": Requirements(archives=("few-labels.zip",)),
     "multi_label": Requirements(archives=("few-labels.zip",)),
     "annotate": Requirements(archives=("few-labels.zip",)),
+    "continuing": Requirements(archives=("few-labels.zip",)),
+    "continuing_words": Requirements(archives=("few-labels.zip", "ptb.zip")),
     "other_sets": NOTHING,
     "ablation": NOTHING,
     "big_text": NOTHING,

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, WordsSettings, to_dict, with_changes
-from foretell.config import preset as preset_named
+from foretell.config import DEFAULT_PRESET, to_dict
 from foretell.data.corpus import corpus_of
+from foretell.hub.download import local_path
 from foretell.machine import require_training
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
@@ -60,6 +60,9 @@ class LanguageModel:
         out: str | Path | None = None,
         valid: object = None,
         text: str | None = None,
+        continue_from: str | Path | LanguageModel | None = None,
+        old: object = None,
+        old_valid: object = None,
         resume: bool = False,
         restart: bool = False,
         tensorboard: str | Path | None = None,
@@ -83,6 +86,10 @@ class LanguageModel:
             valid: validation text of the same kinds ("imdb": its test reviews); None: the end of `source`, a
                 fraction `valid_fraction` of it.
             text: the text column of a table; None: chosen where it is clear.
+            continue_from: a language model (or its model directory) to continue with `source`, whose new
+                words are added. Its settings stay, unless they are given; the learning rate is a quarter.
+            old: old text of that model, of the kinds of `source`, learned from again; None: it is gone.
+            old_valid: old text to measure on only; None: the end of `old`.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
             tensorboard: a directory for TensorBoard event files.
@@ -107,12 +114,17 @@ class LanguageModel:
         """
         started = time.monotonic()
         require_training()
-        chosen = with_changes(cast(WordsSettings, preset_named("words", preset)), settings)
         from foretell.cluster.training import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
+        from foretell.training.words.ancestor import settings_for
+        from foretell.training.words.continued import opened
         from foretell.training.words.train import check_valid, check_workers, train_words
 
+        directory = continue_from._home.path if isinstance(continue_from, LanguageModel) else continue_from
+        given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
+        continued = opened(directory and local_path(directory), WordsRuntime.open, *given)
+        chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
         check_valid(chosen, valid)
         check_workers(chosen, cluster)
         home = Home(out)
@@ -134,7 +146,7 @@ class LanguageModel:
                 listener=show,
                 started=started,
             )
-            train_words(corpus, chosen, options, valid=valid_corpus, workers=others)
+            train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod

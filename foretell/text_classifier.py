@@ -25,6 +25,7 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.examples import read_examples
 from foretell.data.slices import evaluation_data
+from foretell.errors import SettingsError
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
 from foretell.metrics.costs import costs_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from foretell.export.model_export import Exported
     from foretell.language_model import LanguageModel
     from foretell.training.events import Listener
+    from foretell.training.labels.ancestor import Ancestor
     from foretell.training.labels.transfer import LanguageModelWeights
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
@@ -151,6 +153,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keep_teacher: bool = False,
         label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
         start: str | Path | LanguageModel | None = None,
+        continue_from: str | Path | TextClassifier | None = None,
+        old: Any = None,
+        old_valid: Any = None,
         sample_weight: Any = None,
         text: str | None = None,
         label: str | None = None,
@@ -183,6 +188,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
                 words. Where no text has a label, the model learns from them alone.
             start: a language model (or its model directory) to start from.
+            continue_from: a classifier (or its model directory) to continue with `X`, which may have new
+                words and new labels. Its settings stay, unless a parameter is given.
+            old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
+                gone, and the old model labels unlabelled and made-up texts instead.
+            old_valid: old examples to measure on only; the old model must not have learned from them.
             sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
@@ -205,11 +215,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         from foretell.machine import require_training
 
         require_training()
-        settings, started = self._settings(), time.monotonic()
-        from foretell.data.split import make_split
+        started = time.monotonic()
+        ancestor = _ancestor(continue_from, old, old_valid)
+        settings, name = self._training_settings(ancestor)
         from foretell.runtime.encoder import SentenceEncoder
         from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
+        from foretell.training.labels.estimator_split import split_of
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
@@ -217,13 +229,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if data.examples.sets is not None and not settings.multi_label:
             settings = with_changes(settings, {"multi_label": SEPARATOR})
         names = None if data.examples.sets is None else data.examples.sets.names
-        split = make_split(
-            data.examples,
-            valid=validation_data(valid, X, y, text, label, settings.multi_label, names),
-            fraction=settings.fraction_for(len(data.examples)),
-            seed=settings.seed,
-            unlabelled=[*data.unlabelled, *more_texts(unlabelled, text)],
-            hints=data.hints,
+        split, continued, classes = split_of(
+            data,
+            validation_data(valid, X, y, text, label, settings.multi_label, names),
+            more_texts(unlabelled, text),
+            settings,
+            ancestor,
+            old=validation_data(old, None, True, text, label),
+            old_valid=validation_data(old_valid, None, True, text, label),
         )
         home = Home(out)
         with shown(self.verbose, listener) as show:
@@ -231,7 +244,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 show(Note(text=note))
             options = TrainOptions(
                 out=home.path,
-                preset=self.preset,
+                preset=name,
                 resume=resume,
                 restart=restart,
                 checkpoint_seconds=checkpoint_seconds,
@@ -246,11 +259,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     settings,
                     options,
                     start=_language_model(start),
+                    continued=continued,
                     vectors=vectors,
                     teacher=None if teacher is None else SentenceEncoder.open(teacher),
                     keep_teacher=keep_teacher,
                 )
-        self._open(home, data.classes)
+        self._open(home, classes)
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
@@ -502,9 +516,24 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
 
     def _settings(self) -> LabelsSettings:
+        return with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
+
+    def _training_settings(self, ancestor: Ancestor | None) -> tuple[LabelsSettings, str]:
+        """Return the settings of a training and the name of its preset.
+
+        A classifier that is continued keeps its settings; the default preset does not count as given.
+        """
+        if ancestor is None:
+            return self._settings(), self.preset
+        from foretell.training.labels.ancestor import continued_settings
+
+        name = None if self.preset in (DEFAULT_PRESET, ancestor.model.preset) else self.preset
+        settings = continued_settings(ancestor.model, name, self._changes())
+        return settings, name or ancestor.model.preset
+
+    def _changes(self) -> dict[str, Any]:
         changes = {name: getattr(self, name) for name in SETTINGS}
-        given = {name: _python(value) for name, value in changes.items() if value is not None}
-        return with_changes(cast(LabelsSettings, preset("labels", self.preset)), given)
+        return {name: _python(value) for name, value in changes.items() if value is not None}
 
     def _open(self, home: Home, classes: npt.NDArray[Any], runtime: LabelsRuntime | None = None) -> None:
         self._home = home
@@ -572,6 +601,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _ancestor(continue_from: str | Path | TextClassifier | None, *old: Any) -> Ancestor | None:
+    from foretell.training.labels.ancestor import read_ancestor
+
+    if continue_from is None:
+        if any(given is not None for given in old):
+            raise SettingsError(
+                expected="continue_from, the classifier whose old examples these are",
+                found="None",
+                where="old, old_valid",
+            )
+        return None
+    if isinstance(continue_from, str | Path):
+        return read_ancestor(local_path(continue_from), LabelsRuntime.open)
+    check_is_fitted(continue_from, "classes_")
+    return read_ancestor(continue_from._home.path, LabelsRuntime.open)
 
 
 def _language_model(start: str | Path | LanguageModel | None) -> LanguageModelWeights | None:

@@ -27,6 +27,7 @@ from foretell.cli.tokens import read_tokens
 PYTHON_RUNS = {
     "README.md": "test_readme.py",
     "annotate.md": "test_the_annotation_of_the_docs",
+    "continue.md": "test_a_model_is_continued",
     "data.md": "test_the_survey_of_the_docs",
     "multi-label.md": "test_several_labels_by_example",
     "python.md": "test_the_python_api_by_example",
@@ -181,6 +182,24 @@ def test_the_python_api_by_example(
     # The page on explanations opens the model that this page saved.
     why = run_page("explain.md", {})["why"]
     assert [word.text for word in why.words][:4] == ["Cold", "soup", ",", "rude"]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_a_model_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from foretell import LanguageModel, TextClassifier
+
+    monkeypatch.chdir(tmp_path)
+    for name, labels in (("january", "ab"), ("february", "bc")):
+        rows = [f"{labels[i % 2]}{i % 7} again,{labels[i % 2]}" for i in range(40)]
+        Path(f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+        Path(f"{name}.txt").write_text("\n".join(f"{name} has line {i % 9} of text" for i in range(60)))
+    TextClassifier("quick").fit("january.csv", out="january-model")
+    LanguageModel.train("january.txt", out="january-notes", units=4)
+    names = run_page("continue.md", {})
+    assert names["clf"].classes_.tolist() == ["a", "b", "c"]
+    assert names["clf"].metrics_["continued"]["replayed"] == {"examples": 40}
+    assert names["lm"].metrics["continued"]["has_old"]
+    assert names["lm"].settings["units"] == 4
 
 
 def test_vectors_and_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -329,7 +329,21 @@ def _how(model: Model, version: str) -> str:
         )
     return (
         f"By foretell {version}, preset `{_code(model.preset)}`, seed {model.settings.seed}, {differences}\n"
-        f"{calibrated}`{manifest.CONFIG}` has every setting.\n"
+        f"{calibrated}{_ancestors(model)}`{manifest.CONFIG}` has every setting.\n"
+    )
+
+
+def _ancestors(model: Model) -> str:
+    """Return the paragraph on the models whose training this one continues."""
+    if not model.ancestors:
+        return ""
+    continued = model.metrics.get("continued")
+    remembered = continued.get("measured_on") if isinstance(continued, dict) else None
+    lines = "".join(f"{place}. `{sha256}`\n" for place, sha256 in enumerate(model.ancestors, 1))
+    on_old = f"\nOn old data: {_escaped(str(remembered))}.\n" if remembered else ""
+    return (
+        "\nIt continues the training of another model. Its ancestors, by the SHA-256 of their "
+        f"`{manifest.MANIFEST}`, the last one first:\n\n{lines}{on_old}\n"
     )
 
 

@@ -222,6 +222,7 @@ def _config(model: Model, version: str) -> dict[str, object]:
         "settings": to_dict(model.settings),
         "labels": model.labels,
         **({} if model.label_type == "text" else {"label_type": model.label_type}),
+        **({"ancestors": list(model.ancestors)} if model.ancestors else {}),
         **(
             {"ensemble": model.ensemble.to_dict()}
             if model.job == "labels"

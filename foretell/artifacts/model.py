@@ -49,7 +49,9 @@ class Model:
             alone.
         cache: the parameters of a language model's continuous cache; None: they were not fitted.
         metrics: figures of the training: whatever JSON can hold, and NumPy's numbers.
+        ancestors: the SHA-256 of manifest.json of each model that this one continues, its own ancestor first.
         path: the model directory it was read from; None for a model in memory.
+        sha256: the SHA-256 of its manifest.json when it was read; "" for a model in memory.
         written_by: the version of foretell that wrote the directory; "" where config.json has none.
         files: size and SHA-256 of each file of the directory when it was read.
         onnx: the verified ONNX graph, until a session was made of it; None: `graph` reads it again.
@@ -70,7 +72,9 @@ class Model:
     interpolation: Interpolation | None = None
     cache: ContinuousCache | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    ancestors: tuple[str, ...] = ()
     path: Path | None = None
+    sha256: str = ""
     written_by: str = ""
     files: Mapping[str, manifest.Entry] = field(default_factory=dict)
     onnx: bytes | None = field(default=None, repr=False)

@@ -6,8 +6,10 @@ anything large is read; settings, tokenizer, labels, weights and graph against e
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -58,6 +60,7 @@ _MAX_SIZES |= {
 }
 _MAX_FILES = 64
 _MAX_UNCHECKED = 256 * _MEGABYTE
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) -> Model:
@@ -112,7 +115,9 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         tokenizer=tokenizer,
         weights=weights,
         metrics=current_names(metrics, METRICS),
+        ancestors=tuple(config.get("ancestors", ())),
         path=path,
+        sha256=hashlib.sha256(listed.content).hexdigest(),
         written_by=str(config.get("foretell", ""))[:100],
         files=listed.entries,
         onnx=graph,
@@ -287,7 +292,14 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
         raise ValueError("labels that are no texts")
     if config.get("label_type", "text") not in LABEL_TYPES:
         raise ValueError(f"labels of the type {str(config['label_type'])[:40]!r}")
+    ancestors = config.get("ancestors", [])
+    if not isinstance(ancestors, list) or not all(map(_is_sha256, ancestors)):
+        raise ValueError("ancestors that are no SHA-256")
     return config, from_dict(job, settings), labels
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
@@ -26,7 +26,9 @@ from foretell.errors import SettingsError
 from foretell.progress import view
 
 if TYPE_CHECKING:
+    from foretell.data.examples import Examples
     from foretell.data.split import Split
+    from foretell.training.labels.continued import Continued
 
 
 @Parameter(name="*", group=DATA)
@@ -48,6 +50,11 @@ class Sources:
         label_hints: Words that say what each label means: a file with labels and words, in any format of
             DATA. They help with the first few labels. Without DATA the model learns from them alone.
         from_: Start from this model directory for words, made by foretell train words.
+        continue_: Continue this model directory for labels with DATA, which may have new words and new
+            labels. Its settings stay, unless they are given. See docs/continue.md.
+        old: Old examples of the model to continue, learned from again. May be given several times. Without
+            them the old model labels the --unlabelled texts and made-up texts instead.
+        old_valid: Old examples to measure on only. The old model must not have learned from them.
         baseline: Also fit an n-gram linear model, to compare with.
     """
 
@@ -58,6 +65,9 @@ class Sources:
     keep_teacher: Switch = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
+    continue_: Annotated[str | None, Parameter(name="--continue", metavar="MODEL")] = None
+    old: Annotated[tuple[str, ...], Parameter(negative=(), metavar="DATA", show_default=False)] = ()
+    old_valid: Annotated[str | None, Parameter(metavar="DATA")] = None
     baseline: Annotated[bool, Parameter(group=RUN)] = True
 
 
@@ -85,11 +95,17 @@ def train_labels(
     changes = given(options)
     minutes = changes.get("minutes")
     name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
-    settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
-    check_possible(training)
-    split = _read(data, more, reading, settings)
-    if training.preset is None and minutes:
-        show_preset(name, f"{settings.minutes:g} minutes")
+    continued: Continued | None = None
+    if more.continue_ is None:
+        settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
+        check_possible(training)
+        _check_no_old(more)
+        split = _read(data, more, reading, settings)
+        if training.preset is None and minutes:
+            show_preset(name, f"{settings.minutes:g} minutes")
+    else:
+        check_possible(training)
+        split, continued, settings, name = _read_continued(data, more, reading, training.preset, changes)
     from foretell.runtime.encoder import SentenceEncoder
 
     load_tensorflow()
@@ -105,11 +121,67 @@ def train_labels(
             settings,
             how,
             start=start,
+            continued=continued,
             vectors=more.vectors,
             teacher=teacher,
             keep_teacher=more.keep_teacher,
         )
     finish(model, training, output)
+
+
+def _check_no_old(more: Sources) -> None:
+    if more.old or more.old_valid is not None:
+        raise SettingsError(
+            expected="--continue MODEL, whose old examples these are",
+            found="none",
+            where="--old" if more.old else "--old-valid",
+        )
+
+
+def _read_continued(
+    data: str | None, more: Sources, reading: LabelledInput, preset: str | None, changes: dict[str, Any]
+) -> tuple[Split, Continued, LabelsSettings, str]:
+    """Read the data of a training that continues a classifier, and show the survey of it.
+
+    Returns:
+        The split, what is continued, the settings and the name of the preset.
+    """
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.training.labels.ancestor import continued_settings, read_ancestor
+    from foretell.training.labels.continued import continued_split, joined
+
+    if data is None or more.label_hints is not None:
+        raise SettingsError(
+            expected="DATA, new texts with labels, with --continue",
+            found="none" if data is None else "--label-hints",
+            where="train labels",
+        )
+    assert more.continue_ is not None
+    ancestor = read_ancestor(local_model(more.continue_), LabelsRuntime.open)
+    settings = continued_settings(ancestor.model, preset, changes)
+    new, old = reading.read(data, part="train"), [reading.read(each, part="train") for each in more.old]
+    for examples in (new, *old):
+        _show_survey_of(examples, settings)
+    split, continued = continued_split(
+        new,
+        ancestor,
+        old=joined(old, ", ".join(each.name for each in old)) if old else None,
+        old_valid=None if more.old_valid is None else reading.read(more.old_valid, part="test"),
+        valid=None if more.valid is None else reading.read(more.valid, part="test"),
+        unlabelled=_unlabelled(more, reading),
+        settings=settings,
+    )
+    return split, continued, settings, preset or ancestor.model.preset
+
+
+def _show_survey_of(examples: Examples, settings: LabelsSettings) -> None:
+    from foretell.data.split import make_split
+    from foretell.data.survey import survey_examples
+    from foretell.text.splitting import splitter
+
+    alone = make_split(examples, fraction=0.0, seed=settings.seed)
+    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
+    show_survey(survey_examples(examples, alone, tokens=tokens))
 
 
 def _read(data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings) -> Split:
@@ -122,7 +194,6 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
     from foretell.data.label_hints import read_label_hints
     from foretell.data.split import make_split
     from foretell.data.survey import survey_examples
-    from foretell.data.unlabelled import read_unlabelled
     from foretell.text.splitting import splitter
 
     arguments = reading.arguments()
@@ -139,17 +210,22 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
     valid = None
     if more.valid is not None:
         valid = reading.read(more.valid, part="test", multi_label=settings.multi_label)
-    unlabelled: list[str] = []
-    if more.unlabelled:
-        unlabelled = read_unlabelled(more.unlabelled, text=reading.text, arguments=arguments)
     split = make_split(
         examples,
         valid=valid,
         fraction=settings.fraction_for(len(examples)),
         seed=settings.seed,
-        unlabelled=unlabelled,
+        unlabelled=_unlabelled(more, reading),
         hints=hints,
     )
     tokens = splitter(settings.tokens, lowercase=settings.lowercase)
     show_survey(survey_examples(examples, split, tokens=tokens))
     return split
+
+
+def _unlabelled(more: Sources, reading: LabelledInput) -> list[str]:
+    from foretell.data.unlabelled import read_unlabelled
+
+    if not more.unlabelled:
+        return []
+    return read_unlabelled(more.unlabelled, text=reading.text, arguments=reading.arguments())

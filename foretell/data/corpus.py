@@ -132,7 +132,7 @@ def open_corpus(
     return Corpus(f"{parts[0].name} and {len(parts) - 1} more", read, notes)
 
 
-def corpus_of(source: object, text: str | None, *, part: Part = "train") -> Corpus:
+def corpus_of(source: object, text: str | None = None, *, part: Part = "train") -> Corpus:
     """Open what a caller in Python gave as text.
 
     Args:

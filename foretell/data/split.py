@@ -30,6 +30,7 @@ class Split:
         unlabelled: the texts without labels, none of them in `train` or `valid`.
         hints: words for each label; None: there are none. The same as `train`: no text has a label.
         notes: what was removed, and what else is worth knowing; one sentence each.
+        not_measured: the `text_key` of texts whose labels are a model's: no figure is measured on them.
     """
 
     train: Examples
@@ -37,6 +38,7 @@ class Split:
     unlabelled: tuple[str, ...] = ()
     hints: Examples | None = None
     notes: tuple[str, ...] = ()
+    not_measured: frozenset[bytes] = frozenset()
 
     @property
     def has_only_hints(self) -> bool:

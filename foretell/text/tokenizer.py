@@ -243,6 +243,25 @@ class Tokenizer:
         library = library_tokenizer(self.style, self._lowercase, [*old, *new], self.version)
         return Tokenizer(library, self.style, self.version)
 
+    def with_new_words(self, texts: Iterable[str], *, vocabulary: int, min_count: int = 1) -> Tokenizer:
+        """Return a tokenizer that knows the words of `texts` too, the most frequent first; ids stay.
+
+        Args:
+            texts: any number of texts, read once.
+            vocabulary: maximum number of words, those that it has already included.
+            min_count: leave out words with fewer occurrences in `texts`.
+
+        Returns:
+            This tokenizer where no word is new, or the vocabulary is full or open.
+        """
+        room = vocabulary - (self.size - self.specials)
+        if self.is_open or room <= 0:
+            return self
+        counts = _count(self, texts)
+        new = [(word, n) for word, n in counts.items() if n >= min_count and self.id(word) is None]
+        ordered = sorted(new, key=lambda item: (-item[1], item[0]))
+        return self.extended(word for word, _ in ordered[:room]) if ordered else self
+
     def to_json(self) -> str:
         """Return the tokenizer as Hugging Face's tokenizer.json."""
         text: str = self._inner.to_str(pretty=False)

@@ -112,6 +112,7 @@ def _configs() -> dict[str, Change]:
             None, [], ["neg"], ["neg", "neg"], ["pos", "neg"], [1, 2], ["neg", 1], ["neg", None], "neg",
             {"neg": 0}, [["neg"], ["pos"]], ["a", "b", "c"], [True, False],
         ],
+        "ancestors": [None, 1, "a", ["a"], [1], [None], ["G" * 64], {"a" * 64: 1}],
         "settings": [None, [], 1, "base", {"units": 9}, {"network": "article"}, {"color": "red"}],
         "ensemble": [
             [], 1, "x", {}, {"network": 1, "linear": 1}, {"network": -1, "linear": 1, "offsets": []},

@@ -125,3 +125,12 @@ def test_names_and_labels_cannot_break_the_page(make_model, name):
 def test_many_labels_are_cut(make_model):
     labels = [f"l{i:03}" for i in range(150)]
     assert "and 130 more" in model_card(make_model("labels-bilstm", labels=labels), "m", "1")
+
+
+def test_ancestors_are_named_by_hash(make_model):
+    assert "ancestors" not in model_card(make_model("labels-bilstm"), "m", "1")
+    metrics = {"continued": {"measured_on": "accuracy 81.00% on 200 old examples, before 80.00%"}}
+    model = make_model("labels-bilstm", ancestors=("a" * 64, "b" * 64), metrics=metrics)
+    card = model_card(model, "m", "1")
+    assert f"1. `{'a' * 64}`\n2. `{'b' * 64}`\n" in card
+    assert "On old data: accuracy 81.00% on 200 old examples, before 80.00%." in card

@@ -87,3 +87,36 @@ def test_a_folder_without_an_encoder_is_no_teacher(run: Run, tmp_path: Path) -> 
     assert answer.code != 0
     assert "expected a folder with model.onnx and tokenizer.json, found no model.onnx" in answer.err
     assert not (tmp_path / "m").exists()
+
+
+def test_a_model_is_continued_with_new_labels(run: Run, workplace: Path, tmp_path: Path) -> None:
+    rows = "".join(f"a strange film number {i},strange\n" for i in range(20))
+    (tmp_path / "new.csv").write_text(f"text,label\n{rows}")
+    options = ("--continue", "reviews-model", "--old", "reviews.csv", "--out", str(tmp_path / "m"), "--json")
+    answer = run("train", "labels", str(tmp_path / "new.csv"), *options)
+    assert answer.code == 0, answer.err
+    continued = json.loads(answer.out)["continued"]
+    assert continued["new_labels"] == ["strange"]
+    assert continued["old"]["texts"] > 0
+    assert "old data: accuracy" in answer.err
+    assert settings_of(tmp_path / "m") == settings_of(workplace / "reviews-model")
+
+
+def test_what_does_not_fit_the_model_to_continue(run: Run, tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path / "m"))
+    for options, found in (
+        (
+            ("--old", "reviews.csv"),
+            "--old: expected --continue MODEL, whose old examples these are",
+        ),
+        (("--continue", "notes-model"), "expected a classifier to continue, found a language model"),
+        (("--continue", "reviews-model", "--units", "7"), "as in the model to continue, found 7"),
+        (
+            ("--continue", "reviews-model", "--label-hints", "reviews.csv"),
+            "found --label-hints",
+        ),
+    ):
+        answer = run("train", "labels", "reviews.csv", *options, *out)
+        assert answer.code != 0
+        assert found in answer.err
+        assert not (tmp_path / "m").exists()

@@ -139,3 +139,25 @@ def _wait_for(happens: object) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it never happened")
+
+
+def test_a_model_is_continued_with_new_words(run: Run, tmp_path: Path) -> None:
+    new = tmp_path / "new.txt"
+    new.write_text("a zebra stands in the way\n" * 20)
+    options = ("--continue", "notes-model", "--old", "notes.txt", "--out", str(tmp_path / "m"), "--json")
+    answer = run("train", "words", str(new), *options)
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["continued"]["new_words"] >= 2
+    assert len(json.loads((tmp_path / "m" / "config.json").read_text())["ancestors"]) == 1
+    assert "old text: " in answer.err
+
+
+def test_what_does_not_fit_the_model_to_continue(run: Run, tmp_path: Path) -> None:
+    for options, found in (
+        (("--old", "notes.txt"), "old: expected a model to continue, whose old text this is, found none"),
+        (("--continue", "reviews-model"), "expected a language model to continue, found a classifier"),
+        (("--continue", "notes-model", "--tokens", "char"), "as in the model to continue, found char"),
+    ):
+        answer = run("train", "words", "notes.txt", *options, "--out", str(tmp_path / "m"))
+        assert answer.code != 0
+        assert found in answer.err

@@ -63,6 +63,10 @@ class Fit(Protocol):
         """Return the scores [text, column] of a fitted model for some of the texts."""
 
 
+Finished = LinearModel | TfidfModel | Fitted | tuple[LinearModel | TfidfModel, ...]
+"""A model for predictions; of a kept teacher the fitted one; or several models whose scores are added."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A linear model before it is fitted.
@@ -71,14 +75,14 @@ class Candidate:
         name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
             "taught_" before it, and of a model that learns from hints, with "hinted_".
         on: makes its `Fit` to some of the labelled texts.
-        finished: makes the model for predictions of a fitted one; of a kept teacher it is the fitted one.
+        finished: makes the model for predictions of a fitted one.
         strengths: the penalties to choose among, as their inverse, ascending.
         first: the place of the one that the search begins with.
     """
 
     name: str
     on: Callable[[Rows], Any]
-    finished: Callable[[Any, Any], LinearModel | TfidfModel | Fitted]
+    finished: Callable[[Any, Any], Finished]
     strengths: tuple[float, ...] = STRENGTHS
     first: int = 4
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
-from foretell.data.split import Split
+from foretell.data.split import Split, text_key
 from foretell.metrics import (
     calibration_error,
     coverage_curve,
@@ -46,6 +47,17 @@ class Measured:
     network: Probabilities | None
     name: str
 
+    def without(self, keys: frozenset[bytes]) -> Measured | None:
+        """Return the answers to texts whose `text_key` is not among `keys`; None: to no text."""
+        if not keys:
+            return self
+        rows = np.array([text_key(text) not in keys for text in self.texts], bool)
+        if not rows.any():
+            return None
+        network = None if self.network is None else self.network[rows]
+        texts = list(compress(self.texts, rows))
+        return Measured(texts, self.targets[rows], self.answers[rows], network, self.name)
+
 
 def training_figures(
     split: Split,
@@ -62,21 +74,30 @@ def training_figures(
     texts.
     """
     shared = shared_figures(split, network.standing, settings)
-    if split.valid is None or tokens.valid is None or network.valid is None:
+    measured = valid_answers(split, tokens, pseudo, network, ensemble)
+    if measured is None:
         return {"accuracy": network.standing.accuracy, **measured_figures(None, tokens.labels), **shared}
-    answers = network.valid
-    if ensemble != NETWORK_ALONE:
-        answers = ensemble(network.valid, pseudo.linear.valid)
-    name = f"validation texts ({split.valid.name})"
     return {
-        **measured_figures(
-            Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name), tokens.labels
-        ),
+        **measured_figures(measured, tokens.labels),
         **linear.figures,
         **pseudo.linear.figures,
         **tokens.lengths(),
         **shared,
     }
+
+
+def valid_answers(
+    split: Split, tokens: Tokens, pseudo: PseudoLabels, network: TrainedNetwork, ensemble: Ensemble
+) -> Measured | None:
+    """Return the classifier's answers to the validation texts; None: there are none to measure on."""
+    if split.valid is None or tokens.valid is None or network.valid is None:
+        return None
+    answers = network.valid
+    if ensemble != NETWORK_ALONE:
+        answers = ensemble(network.valid, pseudo.linear.valid)
+    name = f"validation texts ({split.valid.name})"
+    measured = Measured(split.valid.texts, tokens.valid.targets, answers, network.valid, name)
+    return measured.without(split.not_measured)
 
 
 def measured_figures(measured: Measured | None, labels: Sequence[str]) -> dict[str, Any]:

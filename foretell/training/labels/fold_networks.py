@@ -23,8 +23,8 @@ from foretell.training.labels.compact import CompactNetwork, compact_network
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import initialised_network
 from foretell.training.labels.plan import make_plan
+from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import LabelledTokens, Tokens
-from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 
@@ -48,7 +48,7 @@ def fixed_schedule(settings: LabelsSettings) -> LabelsSettings:
 
 
 def few_labels_network(
-    tokens: Tokens, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+    tokens: Tokens, settings: LabelsSettings, run: Run, start: Start | None
 ) -> CompactNetwork:
     """Return the network that is trained on each fold, and then on all labelled texts.
 
@@ -56,7 +56,7 @@ def few_labels_network(
         tokens: the tokenized split.
         settings: the network.
         run: the training in progress.
-        start: a language model that the network starts from, or None.
+        start: a language model or classifier that the network starts from, or None.
     """
     known = [_texts(tokens.train, None, tokens, settings).ids]
     if tokens.valid is not None:

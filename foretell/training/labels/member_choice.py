@@ -20,6 +20,7 @@ from foretell.training.labels.candidates import (
     HINTED,
     MAX_TOKENS,
     Candidate,
+    Finished,
     Fit,
     HintTexts,
     LabelledTexts,
@@ -102,10 +103,16 @@ def _balanced(candidate: Candidate, balance: Balance) -> Candidate:
     if candidate.name.startswith(HINTED):
         # It learns from the hints alone, which have no class weights.
         return candidate
+
+    def finished(fit: BalancedFit, model: Any) -> Finished:
+        made = candidate.finished(fit.inner, model)
+        # The scores of several models are added: one of them has the correction.
+        if isinstance(made, tuple):
+            return (balance.corrected_model(made[0]), *made[1:])
+        return balance.corrected_model(made)
+
     return dataclasses.replace(
-        candidate,
-        on=lambda rows: BalancedFit(candidate.on(rows), balance),
-        finished=lambda fit, model: balance.corrected_model(candidate.finished(fit.inner, model)),
+        candidate, on=lambda rows: BalancedFit(candidate.on(rows), balance), finished=finished
     )
 
 

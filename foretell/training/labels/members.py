@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s, Integers, LogProbabilities, TokenIds
+from foretell.data.split import text_key
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
@@ -84,9 +85,16 @@ class Members:
 
 
 def fit_members(
-    labelled: LabelledTexts, chosen: Sequence[Chosen], folds: Folds, check: Check = ignore
+    labelled: LabelledTexts,
+    chosen: Sequence[Chosen],
+    folds: Folds,
+    check: Check = ignore,
+    not_measured: frozenset[bytes] = frozenset(),
 ) -> Members:
-    """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it."""
+    """Weigh the members, and fit them to all labelled texts; `check` may raise to stop it.
+
+    The figures leave out the texts whose `text_key` is among `not_measured`.
+    """
     targets, held, fold_of, outputs = labelled.targets, folds.held, folds.fold_of, labelled.outputs
     logs = [each.logs for each in chosen]
     weights = outputs.fit_pool(targets[held], [each[held] for each in logs])
@@ -101,13 +109,14 @@ def fit_members(
         model = None
         for strength in each.path():
             model = fit.fit(strength, model, check)
-        model = each.candidate.finished(fit, model)
-        if isinstance(model, LinearModel):
-            sums.append((model, weight))
-        elif isinstance(model, Fitted):
-            kept = Fitted(np.float32(weight) * model.weights, np.float32(weight) * model.bias)
-        else:
-            others.append(model.times(weight))
+        finished = each.candidate.finished(fit, model)
+        for part in finished if isinstance(finished, tuple) else (finished,):
+            if isinstance(part, LinearModel):
+                sums.append((part, weight))
+            elif isinstance(part, Fitted):
+                kept = Fitted(np.float32(weight) * part.weights, np.float32(weight) * part.bias)
+            else:
+                others.append(part.times(weight))
     nested = np.zeros_like(logs[0])
     for fold in range(folds.count):
         inside, outside = fold_of == fold, held & (fold_of != fold)
@@ -115,6 +124,8 @@ def fit_members(
         if outside.any():
             share = outputs.fit_pool(targets[outside], [each[outside] for each in logs])
         nested[inside] = outputs.pooled(np.tensordot(share, [each[inside] for each in logs], 1))
+    if not_measured:
+        held = held & [text_key(text) not in not_measured for text in labelled.texts]
     return Members(
         linear=_sum(sums, labelled.soft.shape[1], others),
         tfidf=tuple(others),

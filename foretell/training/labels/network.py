@@ -20,8 +20,8 @@ from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
 from foretell.training.labels.pseudo_labels import MIN_TOKENS, PseudoLabels
+from foretell.training.labels.start import Start, initialise_from
 from foretell.training.labels.tokens import Tokens
-from foretell.training.labels.transfer import LanguageModelWeights, take_over
 from foretell.training.run import Run
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def train_network(
     settings: LabelsSettings,
     run: Run,
     *,
-    start: LanguageModelWeights | None,
+    start: Start | None,
     seconds_after: float,
     also_saved: Arrays | None = None,
     compact: CompactNetwork | None = None,
@@ -66,7 +66,7 @@ def train_network(
         train: the texts to train on.
         settings: the network and its training.
         run: its latest checkpoint is continued, and new ones are written there.
-        start: a language model to start from, or None.
+        start: a language model or classifier to start from, or None.
         seconds_after: seconds that the steps after this one need.
         also_saved: arrays of earlier steps that every checkpoint contains.
         compact: the network to train; None: one with the embeddings of all words.
@@ -133,7 +133,7 @@ def _prepare(
     tokens: Tokens,
     train: EncodedTexts,
     settings: LabelsSettings,
-    start: LanguageModelWeights | None,
+    start: Start | None,
     run: Run,
     compact: CompactNetwork | None,
     *,
@@ -167,7 +167,7 @@ def _prepare(
 def initialised_network(
     tokens: Tokens,
     settings: LabelsSettings,
-    start: LanguageModelWeights | None,
+    start: Start | None,
     listener: Listener,
     *,
     is_resumed: bool = False,
@@ -177,7 +177,7 @@ def initialised_network(
     Args:
         tokens: the tokenized split.
         settings: the network and its training.
-        start: a language model to start from, or None.
+        start: a language model or classifier to start from, or None.
         listener: is called with a note on where the embeddings come from.
         is_resumed: leave the weights random, because a checkpoint replaces them.
 
@@ -191,9 +191,7 @@ def initialised_network(
     check_size(settings, size, n_labels)
     network = labels_network(settings, size, n_labels)
     if start is not None:
-        shared = take_over(network, tokenizer, settings, start)
-        text = f"{shared:,} of {size - tokenizer.specials:,} words have their embedding from {start.name}"
-        listener(Note(text=text))
+        listener(Note(text=initialise_from(start, network, tokenizer, settings, tokens.labels)))
     elif settings.cooccurrence_embeddings and not is_resumed:
         initialise_embeddings(network, tokens, settings.seed, listener)
     return network

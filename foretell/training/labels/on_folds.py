@@ -21,6 +21,7 @@ from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSett
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of
 from foretell.training.events import Note
+from foretell.training.labels.ancestor_member import ancestor_members
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.candidates import HintTexts, LabelledTexts
 from foretell.training.labels.compact import CompactNetwork
@@ -33,11 +34,11 @@ from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
 from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
+from foretell.training.labels.start import Start
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.teacher_choice import choose_teacher, kept_member
 from foretell.training.labels.teacher_choice import saved as saved_teacher
 from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
-from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
 _NETWORK = "folds/network"
@@ -94,7 +95,7 @@ def decide_on_folds(
     split: Split,
     settings: LabelsSettings,
     run: Run,
-    start: LanguageModelWeights | None,
+    start: Start | None,
     encoder: Encoder | None = None,
     kept: EncoderFiles | None = None,
 ) -> Outcome:
@@ -105,7 +106,7 @@ def decide_on_folds(
         split: its texts.
         settings: the configuration.
         run: the training in progress.
-        start: a language model that the network starts from, or None.
+        start: a language model or classifier that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
         kept: its files, where it may be a member too; None: it is used in training only.
     """
@@ -122,8 +123,11 @@ def decide_on_folds(
     chosen = choose_members(
         labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher
     )
-    pool = chosen if teacher is None or kept is None else [*chosen, kept_member(teacher, labelled)]
-    members = fit_members(labelled, pool, folds, run.interrupt.check)
+    of_ancestor = ancestor_members(start, labelled, tokens)
+    pool = [*chosen, *of_ancestor]
+    if teacher is not None and kept is not None:
+        pool.append(kept_member(teacher, labelled))
+    members = fit_members(labelled, pool, folds, run.interrupt.check, split.not_measured)
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
@@ -146,8 +150,10 @@ def decide_on_folds(
     evidence = replace(_evidence(labelled, members, folds, answered), balance=tokens.balance)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))
     measured = _measured(tokens, split, members, network, ensemble, evidence, folds, encoder, few=few)
+    measured = None if measured is None else measured.without(split.not_measured)
     stays = None if teacher is None or kept is None else _kept(kept, members, ensemble, run)
     return Outcome(
+        measured=measured,
         weights=network.weights,
         linear=members.linear,
         tfidf=members.tfidf,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from foretell.config import LabelsSettings
 from foretell.data.split import Split
+from foretell.training.labels.ancestor_member import with_ancestor
 from foretell.training.labels.ensemble import choose_ensemble, final_linear, seconds_to_refit
-from foretell.training.labels.figures import training_figures
+from foretell.training.labels.figures import training_figures, valid_answers
 from foretell.training.labels.linear import fit_linear
 from foretell.training.labels.network import pseudo_labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
 from foretell.training.labels.pseudo_labels import make_pseudo_labels
+from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import Tokens
-from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.labels.unlabelled_in_time import unlabelled_in_time
 from foretell.training.run import Run
 
 
 def decide_on_validation(
-    tokens: Tokens, split: Split, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+    tokens: Tokens, split: Split, settings: LabelsSettings, run: Run, start: Start | None
 ) -> Outcome:
     """Train the parts of a classifier.
 
@@ -26,11 +27,11 @@ def decide_on_validation(
         split: its texts.
         settings: the configuration.
         run: the training in progress.
-        start: a language model that the network starts from, or None.
+        start: a language model or classifier that the network starts from, or None.
     """
     linear = fit_linear(tokens, split, settings, run.options)
     tokens = unlabelled_in_time(tokens, linear, settings, run)
-    pseudo = make_pseudo_labels(tokens, linear, settings, run)
+    pseudo = with_ancestor(make_pseudo_labels(tokens, linear, settings, run), start, tokens)
     network = train_network(
         tokens,
         pseudo_labelled_texts(tokens, pseudo, settings, run.options.listener),
@@ -45,5 +46,6 @@ def decide_on_validation(
         weights=network.weights,
         linear=final_linear(tokens, pseudo, settings),
         ensemble=ensemble,
+        measured=valid_answers(split, tokens, pseudo, network, ensemble),
         metrics=training_figures(split, tokens, linear, pseudo, network, ensemble, settings),
     )

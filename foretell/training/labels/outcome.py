@@ -11,6 +11,7 @@ from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.figures import Measured
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +25,7 @@ class Outcome:
         teacher: a sentence encoder that is kept, whose scores are added too; None: none.
         ensemble: how network and linear models are combined.
         metrics: what metrics.json holds.
+        measured: the answers to texts that the classifier has not seen; None: there are none.
     """
 
     weights: Weights
@@ -32,3 +34,4 @@ class Outcome:
     teacher: KeptTeacher | None = None
     ensemble: Ensemble | LabelwiseEnsemble
     metrics: dict[str, Any] = field(default_factory=dict)
+    measured: Measured | None = None

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from foretell.label_types import ordered
+from foretell.text.tokenizer import Tokenizer
+
 if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
     from foretell.config import LabelsSettings
     from foretell.data.examples import Examples
     from foretell.data.split import Split
-    from foretell.text.tokenizer import Tokenizer
     from foretell.training.labels.balance import Balance
     from foretell.training.labels.outside_vectors import OutsideVectors
 
@@ -135,13 +138,22 @@ class Tokens:
         return {"shortest_text": int(lengths.min()), "longest_text": int(lengths.max())}
 
 
-def tokenize_split(split: Split, settings: LabelsSettings) -> Tokens:
-    """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split."""
+def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | None = None) -> Tokens:
+    """Learn the vocabulary of the training and unlabelled texts, and encode every part of the split.
+
+    Args:
+        split: the texts.
+        settings: of the classifier.
+        continued: a classifier whose words keep their ids, and whose labels stay, or None.
+    """
     labels = split.train.label_names
+    if continued is not None:
+        labels = ordered([*labels, *(continued.labels or ())], split.train.label_type)
+    known_words = None if continued is None else continued.tokenizer
     given = None if split.has_only_hints else split.hints
     n = len(split.train) + len(split.unlabelled)
     more = () if given is None else given.texts
-    tokenizer, texts = tokenize([*split.train.texts, *split.unlabelled, *more], settings)
+    tokenizer, texts = tokenize([*split.train.texts, *split.unlabelled, *more], settings, known_words)
     all_texts, hints = texts.part(0, n), None
     if given is not None:
         hints = LabelledTokens(texts=texts.part(n, len(texts)), targets=targets_of(given.labels, labels))
@@ -170,11 +182,16 @@ def _balanced(tokens: Tokens) -> Tokens:
     return replace(tokens, train=weighed(tokens.train), valid=valid, balance=balance)
 
 
-def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer, TokenizedTexts]:
+def tokenize(
+    texts: Sequence[str], settings: LabelsSettings, known: Tokenizer | None = None
+) -> tuple[Tokenizer, TokenizedTexts]:
     """Learn the vocabulary of the texts and encode them.
 
     With a linear model the tokenizer has `linear_vocabulary` words, of which the network reads the most
     frequent `vocabulary`. With an open vocabulary both read all `vocabulary` tokens.
+
+    With a `known` tokenizer its ids keep their meaning, and new words follow as far as the vocabulary has
+    room. One with an open vocabulary stays as it is, since it knows every word.
     """
     from foretell.text.tokenizer import Tokenizer
 
@@ -182,6 +199,9 @@ def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer,
     if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, settings.linear_vocabulary)
         min_count = max(min_count, 2 if len(texts) >= _LARGE_CORPUS_TEXTS else 1)
+    if known is not None:
+        tokenizer = known.with_new_words(texts, vocabulary=vocabulary, min_count=min_count)
+        return tokenizer, _encoded(texts, tokenizer)
     tokenizer, ids, starts = Tokenizer.train_encoded(
         texts, settings.tokens, lowercase=settings.lowercase, vocabulary=vocabulary, min_count=min_count
     )
@@ -190,15 +210,21 @@ def tokenize(texts: Sequence[str], settings: LabelsSettings) -> tuple[Tokenizer,
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:
     """Encode texts with labels by an existing tokenizer."""
+    targets = targets_of(examples.labels, labels)
+    return LabelledTokens(
+        texts=_encoded(examples.texts, tokenizer), targets=targets, weights=_weights(examples)
+    )
+
+
+def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:
     parts: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
     lengths: list[int] = [0]
     # In chunks: lists of Python integers take nine times the memory of the array.
-    for first in range(0, len(examples), 1024):
-        chunk = tokenizer.encode_batch(examples.texts[first : first + 1024])
+    for first in range(0, len(texts), 1024):
+        chunk = tokenizer.encode_batch(texts[first : first + 1024])
         lengths += map(len, chunk)
         parts.append(np.array([token for ids in chunk for token in ids], np.int32))
-    texts = TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
-    return LabelledTokens(texts=texts, targets=_targets(examples, labels), weights=_weights(examples))
+    return TokenizedTexts(ids=np.concatenate(parts), starts=np.cumsum(lengths, dtype=np.int64))
 
 
 def _targets(examples: Examples, labels: Sequence[str]) -> npt.NDArray[Any]:

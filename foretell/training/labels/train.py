@@ -18,11 +18,14 @@ from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
+from foretell.training.labels.continued import Continued
+from foretell.training.labels.continued_figures import with_continued_figures
 from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.multi_label import decide_multi_label
 from foretell.training.labels.on_folds import decide_on_folds
 from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
+from foretell.training.labels.start import new_words
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
@@ -42,6 +45,7 @@ def train_labels(
     options: TrainOptions,
     *,
     start: LanguageModelWeights | None = None,
+    continued: Continued | None = None,
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
     keep_teacher: bool = False,
@@ -53,6 +57,8 @@ def train_labels(
         settings: the configuration, a preset or one made from it.
         options: where the model is written, and how the training is run.
         start: a language model to start from; the network then has its sizes.
+        continued: the classifier to continue, as `continued_split` returned it with the split; the settings
+            are those of `continued_settings`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
         teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
         keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
@@ -78,6 +84,7 @@ def train_labels(
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)
+    _check_continued(continued, start, split, settings, options.listener)
     split, settings = _fitting(split, settings, options.listener)
     has_members = _has_members(split, settings)
     if settings.is_multi_label:
@@ -97,10 +104,17 @@ def train_labels(
     kept = teacher.files() if teacher is not None and keep_teacher else None
     _report(split, settings, options.listener)
     outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
-    digest = _digest(split, start, *outside, "keep_teacher" if kept is not None else "")
+    more = ["keep_teacher" if kept is not None else "", *([] if continued is None else continued.digests())]
+    digest = _digest(split, start, *outside, *more)
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
+    # With the old examples the network starts anew: the old one has seen those that are held out, would seem
+    # better than it is and get too large a weight (docs/experiments.md).
+    beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
-        tokens = tokenize_split(split, settings)
+        tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
+        if continued is not None and continued.has_old:
+            text = new_words(continued.ancestor, tokens.tokenizer, settings)
+            options.listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
         if vectors is not None:
             # The network reads the words of the texts only.
             words = tokens.tokenizer.size - tokens.tokenizer.specials
@@ -109,9 +123,9 @@ def train_labels(
         if settings.is_multi_label:
             outcome = decide_multi_label(tokens, split, settings, run, start)
         elif has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, start, teacher, kept)
+            outcome = decide_on_folds(tokens, split, settings, run, beginning, teacher, kept)
         else:
-            outcome = decide_on_validation(tokens, split, settings, run, start)
+            outcome = decide_on_validation(tokens, split, settings, run, beginning)
         model = Model(
             job="labels",
             preset=options.preset,
@@ -124,12 +138,16 @@ def train_labels(
             tfidf=outcome.tfidf,
             teacher=outcome.teacher,
             ensemble=outcome.ensemble,
+            ancestors=() if continued is None else continued.ancestor.lineage,
             metrics={
                 **outcome.metrics,
                 **(_ONLY_HINTS if split.has_only_hints else {}),
                 "seconds": run.budget.seconds(),
             },
         )
+        if continued is not None:
+            remembered = with_continued_figures(model, continued, outcome.measured, options.listener)
+            model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
 
@@ -140,6 +158,35 @@ def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tupl
     for note in filter(None, (left_out, memory_note(split, settings))):
         listener(Note(text=note))
     return split, settings
+
+
+def _check_continued(
+    continued: Continued | None,
+    start: LanguageModelWeights | None,
+    split: Split,
+    settings: LabelsSettings,
+    listener: Listener,
+) -> None:
+    if continued is None:
+        return
+    if settings.is_multi_label:
+        raise SettingsError(
+            expected="a classifier with one label for each text, which can be continued",
+            found="several labels for each text",
+            where="continue",
+            fix="train a new model on all data",
+        )
+    if settings.linear and continued.ancestor.model.linear is None:
+        text = "has no linear model: those that are fitted now know only the texts of this training"
+        listener(Note(text=f"{continued.ancestor.name} {text}"))
+    for name, given in (("from", start), ("label-hints alone", split.has_only_hints or None)):
+        if given is not None:
+            raise SettingsError(
+                expected="a classifier to continue, which has its own weights",
+                found=f"{name} too",
+                where="continue",
+                fix=f"leave {name} out",
+            )
 
 
 def _has_members(split: Split, settings: LabelsSettings) -> bool:

@@ -267,7 +267,11 @@ class TokenizedCorpus:
 
 @contextmanager
 def tokenized(
-    run: Run, corpus: Corpus, valid: Corpus | None, settings: WordsSettings
+    run: Run,
+    corpus: Corpus,
+    valid: Corpus | None,
+    settings: WordsSettings,
+    known: Tokenizer | None = None,
 ) -> Iterator[TokenizedCorpus]:
     """Return the corpus as token ids, from the cache of a resumed run as far as it has them.
 
@@ -280,12 +284,13 @@ def tokenized(
         corpus: the text.
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it.
         settings: every setting.
+        known: a tokenizer whose ids keep their meaning; the new words of the text follow. None: a new one.
 
     Raises:
         DataError: fewer than two different words, or a validation text no longer than one window.
         RunError: the disk is full.
     """
-    tokenizer = _tokenizer(run, corpus, settings)
+    tokenizer = _tokenizer(run, corpus, settings, known)
     with ExitStack() as files:
         tokens = files.enter_context(_token_file(run, "tokens.npy", corpus, tokenizer))
         if not settings.traits.carries_state:
@@ -311,20 +316,22 @@ def split_tokens(tokens: TokenFile, fraction: float) -> tuple[TokenFile, TokenFi
     return tokens.part(0, border), tokens.part(border, len(tokens))
 
 
-def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings) -> Tokenizer:
+def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokenizer | None) -> Tokenizer:
     """Return the tokenizer of the cache; if there is no whole one, count the words and write it."""
     path = run.cache / "tokenizer.json"
     if is_recorded(path):
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
     run.options.listener(Note(text="counting the words of the corpus"))
     lines = _in_time(run, corpus)
-    tokenizer = Tokenizer.train(
-        lines,
-        settings.tokens,
-        lowercase=settings.lowercase,
-        vocabulary=settings.vocabulary,
-        min_count=settings.min_count,
-    )
+    size, min_count = settings.vocabulary, settings.min_count
+    if known is None:
+        tokenizer = Tokenizer.train(
+            lines, settings.tokens, lowercase=settings.lowercase, vocabulary=size, min_count=min_count
+        )
+    else:
+        tokenizer = known.with_new_words(lines, vocabulary=size, min_count=min_count)
+        text = f"{tokenizer.size - known.size:,} new words; those of the model keep their places"
+        run.options.listener(Note(text=text))
     if tokenizer.size < 2:
         raise DataError(expected="a corpus of different words", found="fewer than two", where=corpus.name)
     _note_cut(run, lines, f"the vocabulary is that of the first {{}} lines of {corpus.name}")

@@ -18,6 +18,7 @@ from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError
 from foretell.metrics import perplexity_of
 from foretell.ngrams.kneser_ney import KneserNey, Level
+from foretell.ngrams.merging import merged
 from foretell.training.events import Listener, Note
 
 ORDER = 5
@@ -68,6 +69,7 @@ def fit_kneser_ney(
     settings: WordsSettings,
     listener: Listener,
     max_words: int = MAX_WORDS,
+    old: KneserNey | None = None,
 ) -> KneserNeyFit:
     """Count the n-grams of the training text and measure the model on the validation text.
 
@@ -78,6 +80,7 @@ def fit_kneser_ney(
         settings: `kneser_ney` and `max_ngrams` are read.
         listener: is called with the result.
         max_words: training tokens that are counted at most.
+        old: the model of a text that is gone, to be merged with that of `train`, or None.
     """
     counted = count(train, size, max_words=max_words)
     model = counted.model
@@ -89,6 +92,7 @@ def fit_kneser_ney(
     listener(Note(text=f"{text} (single words: {unigram:,.1f})"))
     if settings.kneser_ney:
         model = counted.pruned(settings.max_ngrams)
+        model = model if old is None else merged(old, model)
         logs, lengths = log_probabilities(model, valid)
     figures = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
     return KneserNeyFit(model, logs, lengths, figures)

@@ -28,6 +28,7 @@ from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
+from foretell.training.words.ancestor import continued_weights
 from foretell.training.words.cache_fit import MAX_TOKENS
 from foretell.training.words.data import TokenFile, TokenizedCorpus, plan_for
 from foretell.training.words.loop_time import LoopTime
@@ -75,6 +76,7 @@ class Loop:
         run: the training.
         corpus: the text; without validation the weights of the last step are kept.
         settings: every setting.
+        start: the weights of a language model to continue, or None.
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
@@ -86,7 +88,9 @@ class Loop:
 
     workers = 1
 
-    def __init__(self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings) -> None:
+    def __init__(
+        self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings, start: Weights | None = None
+    ) -> None:
         self.run, self.corpus, self.settings = run, corpus, settings
         self.listener = run.options.listener
         # A token of an open vocabulary is not called a word.
@@ -113,6 +117,8 @@ class Loop:
             self.listener(Note(text=text))
         if saved is not None:
             self._restore(saved)
+        elif start is not None:
+            set_weights(self.network, continued_weights(weights_of(self.network), start))
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
 

@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from foretell.artifacts.model import Model
+from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import UsageError
 from foretell.machine import require_training
+from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 from foretell.training.words.cache_fit import CacheFit, fit_cache, tokens_in_time
+from foretell.training.words.continued import (
+    ContinuedWords,
+    continued_corpus,
+    with_continued_figures,
+)
 from foretell.training.words.data import TokenizedCorpus, tokenized
 from foretell.training.words.interpolation_fit import InterpolationFit, interpolate
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
@@ -44,6 +52,7 @@ def train_words(
     *,
     valid: Corpus | None = None,
     workers: Workers | None = None,
+    continued: ContinuedWords | None = None,
 ) -> Model:
     """Train a language model on a corpus and write its model directory.
 
@@ -55,6 +64,8 @@ def train_words(
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it. The
             vocabulary is that of `corpus` alone.
         workers: starts the other workers of a training on several; None: this process trains alone.
+        continued: a language model to continue, with old text or without; `settings` are those of
+            `continued_words_settings`. None: a new model.
 
     Returns:
         The model as it was written. Its metrics hold perplexity, per token; bits_per_byte, comparable between
@@ -75,12 +86,20 @@ def train_words(
     check_workers(settings, workers)
     if workers is not None:
         workers.count(settings.streams)
-    with Run.open(_request(corpus, valid, settings, options.listener), options) as run:
-        with tokenized(run, corpus, valid, settings) as tokens:
-            loop = _loop(run, tokens, settings, workers)
+    ancestor, old_valid = None if continued is None else continued.ancestor.model, None
+    request = _request(corpus, valid, settings, options.listener, continued)
+    if continued is not None:
+        texts = continued_corpus(corpus, continued, valid, settings)
+        corpus, valid, old_valid, settings = texts.train, texts.valid, texts.old_valid, texts.settings
+    with Run.open(request, options) as run:
+        known = None if ancestor is None else ancestor.tokenizer
+        with tokenized(run, corpus, valid, settings, known) as tokens:
+            start = None if ancestor is None else ancestor.require_weights()
+            loop = _loop(run, tokens, settings, workers, start)
             tokens = tokens if loop is None else loop.corpus
             size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
-            kneser_ney = _kneser_ney(run, tokens, settings)
+            gone = None if continued is None or continued.old is not None else ancestor
+            kneser_ney = _kneser_ney(run, tokens, settings, None if gone is None else gone.kneser_ney)
             network = _network(run, tokens, settings, loop)
             interpolation = _interpolation(run, network, kneser_ney, settings)
             cache = _cache(run, network, kneser_ney, interpolation, tokens)
@@ -93,9 +112,13 @@ def train_words(
             kneser_ney=None if interpolation is None else interpolation.kneser_ney,
             interpolation=None if interpolation is None else interpolation.interpolation,
             cache=None if cache is None else cache.cache,
+            ancestors=() if continued is None else continued.ancestor.lineage,
             metrics=_metrics(network, kneser_ney, interpolation, size)
             | ({} if cache is None else cache.figures),
         )
+        if continued is not None:
+            remembered = with_continued_figures(model, continued, old_valid, options.listener)
+            model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
 
@@ -137,7 +160,13 @@ def check_workers(settings: WordsSettings, workers: object) -> None:
         )
 
 
-def _request(corpus: Corpus, valid: Corpus | None, settings: WordsSettings, listener: Listener) -> Request:
+def _request(
+    corpus: Corpus,
+    valid: Corpus | None,
+    settings: WordsSettings,
+    listener: Listener,
+    continued: ContinuedWords | None,
+) -> Request:
     """Return what is trained; it has one SHA-256 for all that is read."""
     data, sources = corpus.digest(), [corpus.name]
     if valid is not None:
@@ -146,13 +175,22 @@ def _request(corpus: Corpus, valid: Corpus | None, settings: WordsSettings, list
             listener(Note(text="the validation text is the training text: its figures are too optimistic"))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
         sources.append(valid.name)
+    if continued is not None:
+        data = hashlib.sha256(" ".join([data, *continued.digests()]).encode()).hexdigest()
+        sources += [] if continued.old is None else [continued.old.name]
     # Complete now that the texts have been read once.
     for note in (*corpus.notes, *(() if valid is None else valid.notes)):
         listener(Note(text=note))
     return Request(job="words", settings=settings, data=data, sources=sources)
 
 
-def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, workers: Workers | None) -> Loop | None:
+def _loop(
+    run: Run,
+    tokens: TokenizedCorpus,
+    settings: WordsSettings,
+    workers: Workers | None,
+    start: Weights | None,
+) -> Loop | None:
     """Make the network and its training; None: the article's, which has no validation and no time limit.
 
     It comes first because it decides, with a time limit, how much is measured.
@@ -166,7 +204,7 @@ def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, workers: W
         return prepared(run, tokens, settings, workers)
     from foretell.training.words.loop import Loop
 
-    loop = Loop(run, tokens, settings)
+    loop = Loop(run, tokens, settings, start)
     loop.prepare()
     return loop
 
@@ -183,7 +221,9 @@ def _size(run: Run, tokens: TokenizedCorpus, corpus: Corpus, valid: Corpus | Non
     return size
 
 
-def _kneser_ney(run: Run, tokens: TokenizedCorpus, settings: WordsSettings) -> KneserNeyFit | None:
+def _kneser_ney(
+    run: Run, tokens: TokenizedCorpus, settings: WordsSettings, old: KneserNey | None
+) -> KneserNeyFit | None:
     """Fit the Kneser–Ney model where it is asked for, and there is a text to measure it on and the time."""
     if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
         return None
@@ -192,7 +232,7 @@ def _kneser_ney(run: Run, tokens: TokenizedCorpus, settings: WordsSettings) -> K
     if not max_words:
         listener(Note(text="the time limit is too short for the Kneser–Ney model: it is left out"))
         return None
-    return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words)
+    return fit_kneser_ney(tokens.train, tokens.valid, size, settings, listener, max_words, old)
 
 
 def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None) -> TrainedNetwork:

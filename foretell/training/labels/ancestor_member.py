@@ -1,0 +1,141 @@
+"""The linear models of the classifier that is continued, as one member of the new ensemble.
+
+They keep what the old examples taught about n-grams that no replayed text has. Out-of-fold predictions give
+their weight beside those of the members that are fitted now: a logarithmic opinion pool of the old and the
+new classifier.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from foretell.arrays import NgramKeys
+from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
+from foretell.training.labels.ancestor import Ancestor, columns_for
+from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
+from foretell.training.labels.continued import Continued
+from foretell.training.labels.ensemble_fit import fit_ensemble
+from foretell.training.labels.linear import VectorModel, log_probabilities, measure
+from foretell.training.labels.members import Chosen
+from foretell.training.labels.pseudo_labels import PseudoLabels
+from foretell.training.labels.start import Start
+from foretell.training.labels.tokens import Tokens
+
+Part = LinearModel | TfidfModel
+
+NAME = "ancestor"
+"""The member's name among the figures."""
+
+
+def linear_parts(ancestor: Ancestor, size: int, labels: Sequence[str]) -> tuple[Part, ...]:
+    """Return the linear models of a classifier for a larger tokenizer and other labels; () if it has none.
+
+    Args:
+        ancestor: the classifier.
+        size: ids of the new tokenizer, whose first ones are those of the old.
+        labels: the new labels, sorted, the old ones among them.
+    """
+    model, old = ancestor.model, ancestor.labels
+    if model.linear is None:
+        return ()
+
+    def fitted(each: Part) -> dict[str, Any]:
+        return {
+            "weights": columns_for(each.weights, old, labels),
+            "bias": columns_for(each.bias[None], old, labels)[0],
+        }
+
+    keys = keys_for(model.linear.keys, model.linear.size, size)
+    parts: list[Part] = [dataclasses.replace(model.linear, keys=keys, size=size, **fitted(model.linear))]
+    for each in model.tfidf:
+        words = keys_for(each.features.words, each.features.size, size)
+        features = dataclasses.replace(each.features, words=words, size=size)
+        parts.append(dataclasses.replace(each, features=features, **fitted(each)))
+    return tuple(parts)
+
+
+def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
+    """Return the keys of n-grams (`ngrams.keys`) for a larger number of ids; their order stays.
+
+    Shorter n-grams come first, and among those of one length the order is that of the ids.
+    """
+    if old_size == size:
+        return keys
+    result, factor, left = np.zeros_like(keys), 1, keys.copy()
+    more = np.ones(len(keys), bool)
+    while more.any():
+        # Bijective base: the last id, and then the key of the words before it, plus one.
+        before, last = np.divmod(left, old_size)
+        result += np.where(more, factor * last, 0)
+        more = more & (before > 0)
+        factor *= size
+        # The "+ 1" of each further word, in the new base.
+        result += np.where(more, factor, 0)
+        left = np.where(more, before - 1, 0)
+    return result
+
+
+def ancestor_members(start: Start | None, labelled: LabelledTexts, tokens: Tokens) -> list[Chosen]:
+    """Return the member in a list, which is empty where there is none.
+
+    Where the old examples are trained on again there is none: the old models have learned from these, so
+    their predictions of them would have far too much weight.
+
+    Args:
+        start: what the training starts from.
+        labelled: the texts whose held-out predictions weigh the members.
+        tokens: the tokenized split.
+    """
+    if not isinstance(start, Continued) or start.has_old:
+        return []
+    parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
+    return [_member(parts, labelled)] if parts else []
+
+
+def with_ancestor(pseudo: PseudoLabels, start: Start | None, tokens: Tokens) -> PseudoLabels:
+    """Return the linear model of a training that decides on validation texts, with the old one added to it.
+
+    The weights of the two are fitted on the validation texts. An old classifier with several kinds of linear
+    models, and text vectors, leave it as it is.
+    """
+    if not isinstance(start, Continued) or start.has_old or pseudo.vectors is not None:
+        return pseudo
+    parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
+    old, fitted = parts[0] if len(parts) == 1 else None, pseudo.linear
+    if not isinstance(old, LinearModel) or tokens.valid is None:
+        return pseudo
+    if fitted.model is None or fitted.valid is None:
+        return pseudo
+    logs = log_probabilities(old, tokens.valid.texts)
+    shares = fit_ensemble(tokens.valid.targets, [logs, fitted.valid])
+    both = VectorModel(model=old, shares=shares)
+    step = measure(tokens, both.plus(fitted.model), "linear_", seconds=fitted.seconds)
+    return dataclasses.replace(pseudo, linear=step, vectors=both)
+
+
+def _member(parts: tuple[Part, ...], labelled: LabelledTexts) -> Chosen:
+    tokens, scores = labelled.tokenized, np.zeros(1, np.float32)
+    for part in parts:
+        if isinstance(part, LinearModel):
+            scores = scores + part.scores_of_flat(tokens.ids, tokens.starts)
+        else:
+            counts = part.features.counts(tokens.ids, tokens.starts, labelled.texts)
+            scores = scores + part.scores_of_counts(counts, len(labelled.texts))
+    candidate = Candidate(name=NAME, on=_Fitted, finished=lambda _, __: parts, strengths=(1.0,), first=0)
+    return Chosen(candidate=candidate, strength=1.0, logs=linear_log_probabilities(scores))
+
+
+class _Fitted:
+    """A `Fit` that has nothing to fit."""
+
+    def __init__(self, rows: Rows) -> None:
+        del rows
+
+    def fit(self, *_: Any) -> None:
+        """Do nothing."""

@@ -1,0 +1,191 @@
+"""Replay against forgetting, where the old examples are gone.
+
+A model directory holds no training text. So the old classifier labels texts that are there, and a new one
+learns from them beside the new examples:
+
+* unlabelled texts of the user's, with the old model's probabilities as soft labels (distillation: Hinton,
+  Vinyals and Dean 2015; learning without forgetting: Li and Hoiem 2016);
+* made-up texts, which the old model labels too (pseudorehearsal: Robins 1995). One is a new text in which
+  seven of ten words are replaced by words and n-grams drawn for an old label: p(n-gram | label) ∝ p(n-gram) ·
+  p(label | n-gram). The last factor is the old model's answer to the n-gram alone. For the first, the
+  frequency of words follows from their ids by Zipf's law. Without the words of new texts, a new label would
+  be recognised by whole sentences instead of by what they say (docs/experiments.md).
+
+A soft label is several examples of one text, each with a label and its probability as weight: the sum of
+their losses is the cross-entropy with the soft label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+from numpy.random import Generator
+
+from foretell.arrays import Float64s, NgramKeys, Probabilities
+from foretell.config import LabelsSettings
+from foretell.data.examples import Examples
+from foretell.data.split import text_key
+from foretell.text.spacing import Spacing
+from foretell.text.splitting import splitter
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.labels.ancestor import Ancestor
+
+MIN_TEXTS, MAX_TEXTS = 200, 2_000
+"""Made-up texts, at least and at most; between them as many as the old model had for training."""
+
+MAX_UNLABELLED = 5_000
+"""Unlabelled texts that are replayed, at most."""
+
+MIN_PROBABILITY = 0.1
+"""Labels with a lower probability are left out of a soft label."""
+
+_MAX_NGRAMS = 20_000
+"""N-grams to draw from: those with the largest weights."""
+
+# Zipf–Mandelbrot: the frequency of the word of rank r is in proportion to 1 / (r + 2.7).
+_MANDELBROT = 2.7
+_NGRAM_SHARE = 0.5
+
+_KEPT = 0.3
+"""The share of the words of a new text that stay in a made-up one."""
+
+Piece = list[str]
+"""A word, or the words of an n-gram."""
+
+
+def soft_examples(
+    texts: Sequence[str], probabilities: Probabilities, labels: Sequence[str], name: str
+) -> Examples:
+    """Return examples with soft labels.
+
+    Args:
+        texts: the texts.
+        probabilities: of their labels, [text, label].
+        labels: the names of the columns.
+        name: of the examples.
+    """
+    kept = probabilities >= MIN_PROBABILITY
+    kept[np.arange(len(texts)), probabilities.argmax(axis=1)] = True
+    shares = np.where(kept, probabilities, 0)
+    shares /= shares.sum(axis=1, keepdims=True)
+    of_text, of_label = np.nonzero(kept)
+    return Examples(
+        [texts[place] for place in of_text.tolist()],
+        [labels[place] for place in of_label.tolist()],
+        name=name,
+        weights=shares[of_text, of_label].astype(float).tolist(),
+    )
+
+
+def replayed_unlabelled(ancestor: Ancestor, texts: Sequence[str]) -> Examples:
+    """Return the first unlabelled texts with the soft labels of the old model."""
+    first = list(texts[:MAX_UNLABELLED])
+    return soft_examples(first, ancestor.runtime.predict_proba(first), ancestor.labels, "unlabelled texts")
+
+
+def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettings) -> Examples:
+    """Return made-up texts with the soft labels of the old model.
+
+    Args:
+        ancestor: the old model.
+        new: the new texts, at least one.
+        settings: `seed` of every random choice, the tokens, and the length of texts are read.
+    """
+    rng = np.random.default_rng(settings.seed)
+    words = splitter(settings.tokens, lowercase=settings.lowercase)
+    pieces, prior = _pieces(ancestor)
+    join = _joiner(ancestor.model.tokenizer)
+    answers = ancestor.runtime.predict_proba([join(piece) for piece in pieces])
+    own, texts = set(map(text_key, new)), []
+    for label, count in enumerate(_counts(ancestor)):
+        likelihood = np.cumsum(prior * answers[:, label])
+        for _ in range(count):
+            template = words(new[int(rng.integers(len(new)))])[-settings.length :]
+            texts.append(join(_replaced(template, pieces, likelihood / likelihood[-1], rng)))
+    texts = [text for text in texts if text.strip() and text_key(text) not in own]
+    return soft_examples(texts, ancestor.runtime.predict_proba(texts), ancestor.labels, "made-up texts")
+
+
+def _counts(ancestor: Ancestor) -> list[int]:
+    """Return how many texts to make up for each label, in proportion to its share of the old data."""
+    figures, metrics = ancestor.model.metrics.get("labels"), ancestor.model.metrics
+    total = int(np.clip(int(metrics.get("texts") or 0), MIN_TEXTS, MAX_TEXTS))
+    support = [1.0] * len(ancestor.labels)
+    if isinstance(figures, dict):
+        support = [float(figures.get(label, {}).get("support") or 0) for label in ancestor.labels]
+    shares = np.array(support) + 1
+    return cast(list[int], np.ceil(total * shares / shares.sum()).astype(int).tolist())
+
+
+def _replaced(template: Sequence[str], pieces: Sequence[Piece], draw: Float64s, rng: Generator) -> Piece:
+    """Return a text with most of its words replaced.
+
+    Args:
+        template: the words of a text.
+        pieces: what is drawn.
+        draw: the cumulative probability of each, [piece].
+        rng: makes the random choices.
+    """
+    words: list[str] = []
+    while len(words) < max(len(template), 1):
+        if len(words) < len(template) and rng.random() < _KEPT:
+            words.append(template[len(words)])
+        else:
+            words += pieces[min(int(np.searchsorted(draw, rng.random())), len(pieces) - 1)]
+    return words
+
+
+def _joiner(tokenizer: Tokenizer) -> Callable[[Piece], str]:
+    """Return a function that writes words as a text, with the spaces of the tokenizer's style."""
+
+    def join(words: Piece) -> str:
+        spacing = Spacing(tokenizer.style, tokenizer.version)
+        return "".join(map(spacing.piece, words)) + spacing.end()
+
+    return join
+
+
+def _pieces(ancestor: Ancestor) -> tuple[list[Piece], Float64s]:
+    """Return the words and n-grams that texts are made of, and how frequent each is, [piece]."""
+    tokenizer = ancestor.model.tokenizer
+    last = tokenizer.bytes.start if tokenizer.is_open else tokenizer.size
+    words = [[tokenizer.word(place)] for place in range(tokenizer.specials, last)]
+    prior = 1 / (np.arange(len(words)) + 1 + _MANDELBROT)
+    prior /= prior.sum()
+    ngrams, of_ngrams = _ngrams(ancestor, tokenizer)
+    if not ngrams:
+        return words, prior
+    both = [(1 - _NGRAM_SHARE) * prior, _NGRAM_SHARE * of_ngrams / of_ngrams.sum()]
+    return [*words, *ngrams], np.concatenate(both)
+
+
+def _ngrams(ancestor: Ancestor, tokenizer: Tokenizer) -> tuple[list[Piece], Float64s]:
+    """Return the n-grams of two words or more of the linear model with the largest weights.
+
+    How frequent one is, is not known. It is taken as the geometric mean of its words' frequencies.
+    """
+    linear = ancestor.model.linear
+    if linear is None or tokenizer.is_open:
+        return [], np.zeros(0)
+    longer = np.flatnonzero(linear.keys >= linear.size)
+    size = (linear.weights[longer] ** 2).sum(axis=1)
+    longer = np.sort(longer[np.argsort(-size, kind="stable")[:_MAX_NGRAMS]])
+    of_ids = ids_of_keys(linear.keys[longer], linear.size)
+    ranks = [np.maximum(np.array(ids) - tokenizer.specials + 1, 1) for ids in of_ids]
+    frequencies = [float(np.exp(-np.log(each + _MANDELBROT).mean())) for each in ranks]
+    return [[tokenizer.word(id) for id in ids] for ids in of_ids], np.array(frequencies)
+
+
+def ids_of_keys(keys: NgramKeys, size: int) -> list[list[int]]:
+    """Return the ids of each n-gram, from its key (`ngrams.keys`)."""
+    result = []
+    for key in keys.tolist():
+        ids = []
+        rest = key + 1
+        while rest:
+            rest, last = divmod(rest - 1, size)
+            ids.append(last)
+        result.append(ids[::-1])
+    return result
