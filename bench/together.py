@@ -7,7 +7,7 @@ the measured time of a step. The third gives validation perplexity against wall 
 for weights that are averaged every H steps.
 
 python -m bench together                              all three tables, on `base`
-python -m bench together --steps 40 --minutes 0.5 --text meditations --averages 1 8
+python -m bench together --steps 40 --minutes 0.5 --text notes.txt --averages 1 8
 """
 
 from __future__ import annotations

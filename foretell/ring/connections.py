@@ -114,18 +114,19 @@ class Connection:
             if array.size:
                 self.write(array.data)
 
-    def receive(self, kinds: Sequence[str], *, patient: bool = False) -> Message:
+    def receive(self, kinds: Sequence[str], *, patient: bool = False, within: float | None = None) -> Message:
         """Return the next message.
 
         Args:
             kinds: those that may come.
             patient: wait for its beginning without a limit; a connection that is closed, and a machine that
                 has vanished, still end the wait.
+            within: seconds within which it must begin; None: the usual ones.
 
         Raises:
             LostWorkerError: the worker is gone, or the message is too large or not one that is expected.
         """
-        self.socket.settimeout(None if patient else self.seconds)
+        self.socket.settimeout(None if patient else within or self.seconds)
         try:
             first = self.read(_LENGTH.size)
         finally:

@@ -24,7 +24,7 @@ def test_the_bytes_of_many_hosts() -> None:
 @pytest.mark.timeout(900)
 def test_all_tables(bench: Bench) -> None:
     tables = bench(
-        "together", "--steps", "60", "--repeats", "1", "--minutes", "1", "--text", "meditations",
+        "together", "--steps", "60", "--repeats", "1", "--minutes", "1", "--text", "imdb",
         "--averages", "1", "4",
     )  # fmt: skip
     assert [row[:3] for row in tables["together"]] == [

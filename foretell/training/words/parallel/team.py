@@ -20,6 +20,9 @@ from foretell.training.words.parallel.member import packed, unpacked
 from foretell.training.words.parallel.part_worker import Order, PartWorker
 from foretell.training.words.parallel.steps import PartSteps
 
+_READY_SECONDS = 300.0
+"""Seconds within which a worker must have compiled, on a machine that may be busy."""
+
 
 class Workers(Protocol):
     """Starts the other workers of a training, and ends them. `foretell.cluster.training` has one on Ray.
@@ -109,8 +112,7 @@ class Team:
         self._worker.copy_weights()
         steps.compile()
         for member in self.members:
-            # It may have to wait for a processor to compile on; a worker that dies closes its connection.
-            member.receive(["ready"], patient=True)
+            member.receive(["ready"], within=_READY_SECONDS)
 
     def step(self, order: Order, ids: Integers, targets: Integers) -> tuple[float, float]:
         """Let every worker do a step.
