@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow")
 
 import foretell
 from foretell.artifacts.directory import open_verified
+from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
 from foretell.errors import ArtifactError
 from foretell.label_types import (
@@ -27,7 +28,7 @@ from foretell.label_types import (
     values_of_names,
 )
 from foretell.runtime.labels.classifier import LabelsRuntime
-from tests.builders import rewrite_json
+from tests.builders import rewrite_json, write_random
 
 TEXTS = [f"{word} thing number {n}" for n in range(8) for word in ("good", "awful")]
 TINY: dict[str, Any] = {
@@ -112,7 +113,8 @@ def test_types_of_values() -> None:
 def test_a_directory_whose_labels_are_not_of_their_type_is_refused(
     tmp_path: Path, label_type: str, labels: list[str]
 ) -> None:
-    foretell.TextClassifier(**TINY).fit(TEXTS, ["1", "2"] * 8, out=tmp_path / "m", baseline=False)
+    # No training: the directory is refused before anything is predicted.
+    write_random(tmp_path / "m", LabelsSettings(units=3, embedding_size=2), ["1", "2"])
     rewrite_json(
         tmp_path / "m", "config.json", lambda config: config.update(label_type=label_type, labels=labels)
     )
@@ -121,6 +123,6 @@ def test_a_directory_whose_labels_are_not_of_their_type_is_refused(
 
 
 def test_a_directory_without_a_type_has_labels_of_text(tmp_path: Path) -> None:
-    foretell.TextClassifier(**TINY).fit(TEXTS, ["10", "9"] * 8, out=tmp_path / "m", baseline=False)
+    write_random(tmp_path / "m", LabelsSettings(units=3, embedding_size=2), ["10", "9"])
     assert "label_type" not in json.loads((tmp_path / "m" / "config.json").read_text())
     assert LabelsRuntime.open(tmp_path / "m").classes == ["10", "9"]
