@@ -193,8 +193,6 @@ def tokenize(
     With a `known` tokenizer its ids keep their meaning, and new words follow as far as the vocabulary has
     room. One with an open vocabulary stays as it is, since it knows every word.
     """
-    from foretell.text.tokenizer import Tokenizer
-
     vocabulary, min_count = settings.vocabulary, settings.min_count
     if settings.linear and not settings.has_open_vocabulary:
         vocabulary = max(vocabulary, settings.linear_vocabulary)
@@ -210,10 +208,8 @@ def tokenize(
 
 def encode_examples(examples: Examples, tokenizer: Tokenizer, labels: Sequence[str]) -> LabelledTokens:
     """Encode texts with labels by an existing tokenizer."""
-    targets = targets_of(examples.labels, labels)
-    return LabelledTokens(
-        texts=_encoded(examples.texts, tokenizer), targets=targets, weights=_weights(examples)
-    )
+    texts = _encoded(examples.texts, tokenizer)
+    return LabelledTokens(texts=texts, targets=_targets(examples, labels), weights=_weights(examples))
 
 
 def _encoded(texts: Sequence[str], tokenizer: Tokenizer) -> TokenizedTexts:

@@ -23,7 +23,7 @@ from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
-from foretell.training.labels import fold_networks, members
+from foretell.training.labels import fold_networks, outputs
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.teacher import Answers, Embedded
@@ -231,9 +231,9 @@ def test_a_teacher_without_weight_is_not_kept(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes: list[str] = []
-    fit = members.fit_pool
+    fit = outputs.fit_pool
     monkeypatch.setattr(
-        members, "fit_pool", lambda targets, logs: np.append(fit(targets, logs[:-1]), 0.0), raising=True
+        outputs, "fit_pool", lambda targets, logs: np.append(fit(targets, logs[:-1]), 0.0), raising=True
     )
     model = train_taught(
         tmp_path / "m",
@@ -253,7 +253,7 @@ def test_a_teacher_without_weight_is_not_kept(
 def test_a_teacher_alone_can_be_all_that_has_weight(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(members, "fit_pool", lambda _, logs: np.eye(len(logs))[-1])
+    monkeypatch.setattr(outputs, "fit_pool", lambda _, logs: np.eye(len(logs))[-1])
     settings = with_changes(SETTINGS, {"folds": 2})
     model = train_taught(tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True)
     assert model.tfidf == ()
