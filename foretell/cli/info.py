@@ -123,6 +123,7 @@ def model_record(opened: Model) -> dict[str, object]:
         "vocabulary": opened.tokenizer.size,
         "bytes": _size(opened.directory),
         "teacher_bytes": _teacher_size(opened),
+        "ancestors": list(opened.ancestors),
         "labels": list(opened.labels or ()),
         "metrics": opened.metrics,
         "settings": to_dict(opened.settings),
@@ -145,6 +146,8 @@ def model_text(opened: Model) -> str:
     if size := _teacher_size(opened):
         name = (opened.metrics.get("teacher") or {}).get("name", "an encoder")
         head.append(("kept teacher", f"{name}, {megabytes(size)}: reads each text"))
+    if opened.ancestors:
+        head.append(("continues", ", ".join(each[:12] for each in opened.ancestors)))
     if opened.labels:
         head.append(("labels", ", ".join(opened.labels)))
     settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]

@@ -6,10 +6,14 @@ import csv
 import dataclasses
 import io
 import json
+from pathlib import Path
 
+from builders import write_random
 from cli_workplace import Run
 
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, LabelsSettings, WordsSettings
+from foretell.artifacts.directory import open_verified
+from foretell.cli.info import model_record, model_text
+from foretell.config import LABELS_PRESETS, WORDS_PRESETS, LabelsSettings, WordsSettings, with_changes
 
 
 def test_info_shows_a_model(run: Run) -> None:
@@ -31,6 +35,13 @@ def test_a_model_for_programs(run: Run) -> None:
     assert record["bytes"] > 1000
     (row,) = csv.DictReader(io.StringIO(run("info", "reviews-model", "--format", "csv").out))
     assert (row["job"], row["labels"]) == ("labels", "negative; positive")
+
+
+def test_the_models_that_a_model_continues_are_named(tmp_path: Path) -> None:
+    tiny = with_changes(LABELS_PRESETS["base"], {"units": 2, "embedding_size": 2, "linear": False})
+    opened = open_verified(write_random(tmp_path / "m", tiny, ["a", "b"], ancestors=("a" * 64, "b" * 64)))
+    assert model_record(opened)["ancestors"] == ["a" * 64, "b" * 64]
+    assert "continues   aaaaaaaaaaaa, bbbbbbbbbbbb\n" in model_text(opened)
 
 
 def test_every_setting_of_both_jobs_is_listed_with_range_and_presets(run: Run) -> None:
