@@ -69,6 +69,7 @@ def data(
     checked: Checked = UNCHECKED,
     html: Annotated[str | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
     show: Annotated[Whole, Parameter(metavar="N")] = 20,
+    multi_label: Annotated[str, Parameter(metavar="SEPARATOR")] = "",
     reading: LabelledInput = ANY_RECORDS,
     output: Output = AS_TEXT,
 ) -> None:
@@ -80,6 +81,7 @@ def data(
         test: Count the texts that this test set shares with DATA.
         html: Write the survey as a web page with plots. It quotes texts.
         show: Show up to N likely label errors.
+        multi_label: Count each label of texts that may have several, separated by this text, such as ";".
     """
     checked.check()
     format = output.chosen()
@@ -89,7 +91,11 @@ def data(
     from foretell.surveying.survey import survey_source
 
     how = Reading(
-        text=reading.text, label=reading.label, format=reading.input_format, arguments=reading.arguments()
+        text=reading.text,
+        label=reading.label,
+        format=reading.input_format,
+        arguments=reading.arguments(),
+        multi_label=multi_label,
     )
     parts: Any = {part: each for part, each in (("valid", valid), ("test", test)) if each is not None}
     survey = survey_source(data, how, parts, check=checked.check_labels, listener=note)

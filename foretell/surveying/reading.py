@@ -15,3 +15,4 @@ class Reading:
     label: str | None = None
     format: str | None = None
     arguments: Arguments = PYTHON
+    multi_label: str = ""

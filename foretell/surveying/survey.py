@@ -18,7 +18,7 @@ from foretell.data.repeats import Overlap, Repeats, conflicts, find_repeats, ove
 from foretell.data.scripts import script_shares
 from foretell.data.signatures import OLE, PARQUET, ZIP
 from foretell.data.survey import TokenCounter
-from foretell.errors import DataError
+from foretell.errors import DataError, UsageError
 from foretell.surveying.data_survey import RARE, DataSurvey, TokenLengths
 from foretell.surveying.label_check import check_labels
 from foretell.surveying.out_of_fold import Listener
@@ -42,6 +42,7 @@ def survey(
     valid: Any = None,
     test: Any = None,
     check_labels: bool = False,
+    multi_label: str = "",
     listener: Listener | None = None,
 ) -> DataSurvey:
     """Survey labelled texts: columns, scripts, labels, lengths, repeated texts, likely label errors.
@@ -57,12 +58,14 @@ def survey(
         valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`: their texts
             are compared with those of `data`. They are only read.
         check_labels: search for likely label errors too. It fits five linear models, and takes memory.
+        multi_label: what separates the labels of a text; "": each text has one label.
         listener: is called with sentences about the check of the labels: first the memory that it needs.
 
     Raises:
         DataError: no texts with labels, or a source that cannot be read.
+        UsageError: `check_labels` where texts may have several labels.
     """
-    how = Reading(text=text, label=label)
+    how = Reading(text=text, label=label, multi_label=multi_label)
     parts: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
     given = {part: source for part, source in parts.items() if source is not None}
     source = data if y is None else (list(data), list(y))
@@ -78,10 +81,17 @@ def survey_source(
     listener: Listener,
 ) -> DataSurvey:
     """Survey a source of examples and its other parts; as `survey`."""
+    if check and how.multi_label:
+        raise UsageError(
+            expected="one label for each text where labels are checked",
+            found=f"several, separated by {how.multi_label!r}",
+            where="check_labels",
+            fix="leave one of the two out",
+        )
     examples, rows, columns = _read(source, how)
     others = {part: _other(other, how, part) for part, other in parts.items()}
     repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
-    labels = dict(sorted(Counter(examples.labels).items(), key=lambda item: (-item[1], item[0])))
+    labels = dict(sorted(_label_counts(examples).items(), key=lambda item: (-item[1], item[0])))
     counter, lengths = _lengths(examples.texts)
     own = _within(repeats, len(examples))
     single = round(counter.single * len(examples) / counter.records)
@@ -113,13 +123,20 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
     columns, notes, rows = ColumnCounter(), list[str](), list[int]()
     records = iter_records(
         source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        notes=notes, arguments=how.arguments,
+        notes=notes, arguments=how.arguments, several_labels=bool(how.multi_label),
     )  # fmt: skip
     watched = columns.watch(records)
-    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number))
+    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), how.multi_label)
     if not len(examples):
         raise DataError(expected="texts with labels", found="none", where=examples.name)
     return examples, rows, columns
+
+
+def _label_counts(examples: Examples) -> dict[str, int]:
+    """Return to how many texts each label applies."""
+    if examples.sets is None:
+        return dict(Counter(examples.labels))
+    return dict(zip(examples.sets.names, examples.sets.positives().astype(int).tolist(), strict=True))
 
 
 def _nothing(_: str) -> None:
@@ -129,8 +146,9 @@ def _nothing(_: str) -> None:
 def _other(source: Any, how: Reading, part: Literal["valid", "test"]) -> Examples:
     """Return the examples of another part of a split."""
     return read_examples(
-        source, text=how.text, label=how.label, format=how.format, part=part, arguments=how.arguments
-    )
+        source, text=how.text, label=how.label, format=how.format, part=part, arguments=how.arguments,
+        multi_label=how.multi_label,
+    )  # fmt: skip
 
 
 def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
@@ -170,9 +188,9 @@ def _within(repeats: Repeats, n_texts: int) -> Repeats:
 def _overlaps(repeats: Repeats, train: Examples, others: dict[Any, Examples]) -> list[Overlap]:
     found = []
     first = len(train)
-    known = set(train.labels)
+    known = set(_label_counts(train))
     for part, examples in others.items():
-        new = sorted(set(examples.labels) - known)
+        new = sorted(set(_label_counts(examples)) - known)
         last = first + len(examples)
         found.append(overlap(repeats, first, last, len(train), part=part, name=examples.name, new_labels=new))
         first = last

@@ -53,6 +53,9 @@ def test_every_command_works_with_several_labels(run: Run, data: Path, model: Pa
     assert "labels" not in row
     assert "thing" in run("classify", str(model), str(data)).out
 
+    survey = json.loads(run("data", str(data), "--multi-label", "|", "--json").out)
+    assert survey["labels"] == {"billing": 28, "bug": 30, "ux": 30}
+
     # The separator is that of the model.
     report = json.loads(run("evaluate", str(model), str(data), "--json", "--by", "source").out)
     assert report["texts"] == 60

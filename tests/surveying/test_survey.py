@@ -54,6 +54,22 @@ def test_a_messy_file(messy: Path) -> None:
     assert plain["near_duplicates"]["groups"] == [[4, 5]]
 
 
+def test_each_of_several_labels_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    path.write_text(
+        "text,label\ncrash,bug\nrefund,billing\nboth,bug; billing\nthanks,;\nwhat,\ncrash,ux;bug\n"
+    )
+    other = tmp_path / "test.csv"
+    other.write_text("text,label\nslow,speed;bug\nboth,bug\n")
+    found = foretell.survey(path, multi_label=";", test=other)
+    assert found.labels == {"bug": 3, "billing": 2, "ux": 1}
+    assert found.texts == 5
+    assert len(found.conflicts) == 1
+    assert found.overlaps[0].new_labels == ("speed",)
+    with pytest.raises(UsageError, match="one label for each text where labels are checked"):
+        foretell.survey(path, multi_label=";", check_labels=True)
+
+
 def test_parts_of_a_split_are_compared(messy: Path, tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text(
         f"body,label,source\nGOOD thing,pos,x\n{LONG.upper()}!,pos,x\nnew,odd,x\n".replace(
