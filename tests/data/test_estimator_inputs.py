@@ -60,8 +60,8 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
         ("text", ["a"], "several texts"),
         ([1, "b"], ["a", "b"], r"X\[0\]: expected a text, found 1"),
         (TEXTS, "abc", "one label for each text"),
-        (TEXTS, np.zeros((3, 2)), "shape"),
-        (TEXTS, [["a"], ["b"], ["c"]], "shape"),
+        (TEXTS, np.zeros((3, 2, 2)), "shape"),
+        (TEXTS, np.full((3, 2), 2), "0"),
     ],
 )
 def test_what_is_no_data_is_refused(x: Any, y: Any, message: str) -> None:

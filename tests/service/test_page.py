@@ -207,11 +207,13 @@ def test_every_number_is_explained(page: Page) -> None:
     page.locator("#words-text").fill(TEXT)
     page.get_by_text("What the numbers mean").click()
     expect(page.locator(".surprisal thead th").first).to_be_attached()
-    expect(page.locator(".tiles dt").first).to_be_attached()
+    expect(page.locator("#view-words .tiles dt").first).to_be_attached()
     until(page, "() => !document.querySelector('#view-words [aria-busy]')")
     terms = page.locator("#view-words .meanings dt:visible").all_inner_texts()
     columns = page.locator(".surprisal thead th").all_inner_texts()
-    assert set(page.locator(".tiles dt").all_inner_texts()) | {columns[1], "Surprisal"} == set(terms)
+    assert set(page.locator("#view-words .tiles dt").all_inner_texts()) | {columns[1], "Surprisal"} == set(
+        terms
+    )
     view(page, "Labels")
     page.locator("#labels-text").fill(TEXT)
     page.get_by_text("All words in a table").click()

@@ -63,7 +63,7 @@ MEASURE = """async ([view, panel, keys, pause]) => {
   }
   return results;
 }"""
-TILES = "() => [...document.querySelectorAll('.tiles dd')].map((each) => each.textContent)"
+TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each) => each.textContent)"
 IDLE = "() => !document.querySelector('#view-words [aria-busy]')"
 
 
