@@ -97,9 +97,10 @@ def big(workplace: Path) -> Path:
         (("evaluate", "reviews-model", "big.csv", "--json"), "evaluating"),
         (("score", "notes-model", "big.txt", "--json"), "scoring"),
         (("evaluate", "notes-model", "big.txt", "--json"), "evaluating"),
-        (
+        pytest.param(
             ("export", "reviews-model", "--int8", "--data", "big.csv", "--max-loss", "1", "--json"),
             "comparing",
+            marks=pytest.mark.soak,
         ),
     ],
 )

@@ -32,6 +32,7 @@ def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
     assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {p.name for p in out.iterdir()}
 
 
+@pytest.mark.soak
 def test_export_keeps_tensorflow_quiet(workplace: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "foretell", "export", "reviews-model", "--to", "keras"]
     # As in a terminal of its own: other tests may have set this.

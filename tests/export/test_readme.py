@@ -54,8 +54,12 @@ def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "format"),
-    # Keras takes seconds to start: one model of each kind.
-    [*((name, "onnx") for name in KINDS), *((name, "keras") for name in (*KINDS[:3], "labels-tfidf"))],
+    # Keras takes seconds to start: one model of each kind, most of them in `make soak`.
+    [
+        *((name, "onnx") for name in KINDS),
+        ("labels-tfidf", "keras"),
+        *(pytest.param(name, "keras", marks=pytest.mark.soak) for name in KINDS[:3]),
+    ],
 )
 def test_the_program_of_the_readme_in_python(
     models: dict[str, Path], copies: Copies, name: str, format: str

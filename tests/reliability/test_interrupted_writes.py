@@ -22,7 +22,11 @@ _ALLOWED = {"first request": {"none", "new"}, "export": {"none", "new"}, "cache"
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs renameat2 and SIGKILL"),
-    pytest.mark.parametrize("operation", OPERATIONS),
+    # An export writes some hundred times.
+    pytest.mark.parametrize(
+        "operation",
+        [pytest.param(each, marks=pytest.mark.soak) if each == "export" else each for each in OPERATIONS],
+    ),
 ]
 
 

@@ -67,11 +67,6 @@ TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each
 IDLE = "() => !document.querySelector('#view-words [aria-busy]')"
 
 
-def soak(written: int) -> Any:
-    """Return a number of words that is part of `make soak` only."""
-    return pytest.param(written, marks=pytest.mark.soak)
-
-
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Models of the size that `base` for words and `quick` for labels have with a large corpus."""
@@ -83,7 +78,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running_service
 
 
-@pytest.mark.parametrize("written", [soak(0), 89, soak(2000)])
+@pytest.mark.soak
+@pytest.mark.parametrize("written", [0, 89, 2000])
 def test_next_words_appear_within_100_ms_of_a_key(browser: Browser, large: Running, written: int) -> None:
     with opened(browser, f"{large.url}/#words") as page:
         text = _random_words(written)
@@ -99,7 +95,8 @@ def test_next_words_appear_within_100_ms_of_a_key(browser: Browser, large: Runni
         expect(page.locator("#view-words .mirror mark")).to_have_count(len(text.split()))
 
 
-@pytest.mark.parametrize("written", [soak(2), 200])
+@pytest.mark.soak
+@pytest.mark.parametrize("written", [2, 200])
 def test_the_label_appears_within_100_ms_of_a_key(browser: Browser, large: Running, written: int) -> None:
     with opened(browser, f"{large.url}/#labels") as page:
         text = _random_words(written)

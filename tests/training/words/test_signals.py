@@ -75,6 +75,7 @@ def test_a_stage_answers_within_two_seconds(
     assert ("a checkpoint is saved" in answered.error) == has_checkpoint
 
 
+@pytest.mark.soak
 def test_what_writing_left_is_resumed(tmp_path: Path) -> None:
     assert run("writing", signal.SIGINT, tmp_path / "m").code == 130
     assert run("", signal.SIGINT, tmp_path / "m", resume=True).code == 0

@@ -62,6 +62,7 @@ def test_several_workers_end_with_the_weights_of_one(
         assert several.metrics[name] == pytest.approx(one.metrics[name], rel=1e-3)
 
 
+@pytest.mark.soak
 def test_a_lost_worker_costs_the_steps_since_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
