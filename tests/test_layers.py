@@ -35,6 +35,7 @@ LIGHT = (
     "foretell.cli.cluster",
     "foretell.cluster",
     "foretell.cluster.files",
+    "foretell.cluster.folds",
     "foretell.cluster.training",
     "foretell.ring.meeting",
     "foretell.service.app",

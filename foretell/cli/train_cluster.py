@@ -1,4 +1,4 @@
-"""The options of `train words` for training on several workers."""
+"""The options of `train words` and `train labels` for training on several workers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from foretell.cli.options import Whole
 
 if TYPE_CHECKING:
+    from foretell.cluster.folds import FoldWorkers
     from foretell.cluster.training import RayWorkers
 
 CLUSTER = Group("Cluster (several workers, on this machine or on many)", sort_key=6)
@@ -46,3 +47,33 @@ class TrainCluster:
 
 
 ALONE = TrainCluster()
+
+
+@Parameter(name="*", group=CLUSTER)
+@dataclass(frozen=True, kw_only=True)
+class FoldsCluster:
+    """Where the networks of folds are trained.
+
+    Attributes:
+        cluster: Train the networks of the folds in parallel: local starts a Ray cluster on this machine, auto
+            uses the one that Ray finds, ADDRESS is the HOST:PORT of a head. For at most 1,000 texts with
+            labels: with more there are no such networks.
+        workers: Number of workers. Without it, one for each processor of the cluster, at most one for each
+            fold.
+    """
+
+    cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
+    workers: Annotated[Whole | None, Parameter(metavar="N")] = None
+
+    def others(self) -> AbstractContextManager[FoldWorkers | None]:
+        """Return the context in which the workers can be started.
+
+        Raises:
+            UsageError: see `foretell.cluster.folds.fold_workers`.
+        """
+        from foretell.cluster.folds import fold_workers
+
+        return fold_workers(self.cluster, workers=self.workers)
+
+
+WITHOUT_WORKERS = FoldsCluster()

@@ -27,6 +27,7 @@ INSTALL = "pip install 'foretell[cluster]'"
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
 _LOOPBACK = "127.0.0.1"
+_START_AGAIN = "start it again, then repeat the command: finished shards are kept"
 _STOP_SECONDS = 20.0
 _STARTS = 2
 # A path of a Unix socket has at most 107 bytes, of which Ray's names need about 65.
@@ -55,8 +56,11 @@ class Cluster:
     start_seconds: float
     notes: tuple[str, ...] = ()
 
-    def check_alive(self) -> None:
+    def check_alive(self, fix: str = _START_AGAIN) -> None:
         """Check that the head is still there.
+
+        Args:
+            fix: what to do where it is not.
 
         Raises:
             RunError: nothing answers at its address.
@@ -67,7 +71,7 @@ class Cluster:
                 expected="the head of the cluster",
                 found="nothing that answers any more",
                 where=self.address,
-                fix="start it again, then repeat the command: finished shards are kept",
+                fix=fix,
             )
 
 

@@ -42,7 +42,7 @@ class Member:
         # Ctrl-C in the terminal of the first worker arrives here too, and is that one's to answer.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.environ.update(_few_threads(threads))
+        os.environ.update(few_threads(threads))
 
     def about(self) -> dict[str, str]:
         """Return the host, the process and the versions of this worker."""
@@ -76,7 +76,7 @@ class RayWorkers:
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int = 1) -> None:
         self._cluster, self._workers, self.average_every = cluster, workers, average_every
-        _check_processors(workers, int(cluster.processors))
+        check_processors(workers, int(cluster.processors))
         self._actors: list[Any] = []
         self._running: dict[Any, int] = {}
         self._group: Any = None
@@ -86,7 +86,7 @@ class RayWorkers:
     @property
     def threads(self) -> int:
         """Return the threads of each worker: as many as leave a place for all of them on the nodes."""
-        return threads_of(_processors_of_nodes(), self._workers or int(self._cluster.processors))
+        return threads_of(processors_of_nodes(), self._workers or int(self._cluster.processors))
 
     def count(self, streams: int) -> int:
         """Return the number of workers; see `foretell.training.words.parallel.team.Workers`."""
@@ -130,7 +130,7 @@ class RayWorkers:
         from ray.util.placement_group import placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        threads = threads_of(_processors_of_nodes(), count)
+        threads = threads_of(processors_of_nodes(), count)
         bundles: list[dict[str, float]] = [{"CPU": threads} for _ in range(count)]
         # The first worker is this process: its processors are those of this node.
         bundles[0][f"node:{ray.util.get_node_ip_address()}"] = 0.001
@@ -168,9 +168,9 @@ class RayWorkers:
                 about = ray.get(ref)
             except LostWorkerError as error:
                 # It has lost a neighbour, which has a reason of its own.
-                effects.append(f"worker {rank + 1}: {_last_line(error)}")
+                effects.append(f"worker {rank + 1}: {last_line(error)}")
             except Exception as error:
-                causes.append(f"worker {rank + 1}: {_last_line(error)}")
+                causes.append(f"worker {rank + 1}: {last_line(error)}")
             else:
                 if isinstance(about, dict):
                     check_versions(about)
@@ -236,15 +236,20 @@ def training_workers(
         return
     if cluster == "local":
         # Known before the cluster is there.
-        _check_processors(workers, usable_processors())
+        check_processors(workers, usable_processors())
     with connected(cluster) as found, contextlib.ExitStack() as stack:
         starter = RayWorkers(found, workers, average_every)
-        stack.enter_context(environment(_few_threads(starter.threads)))
+        stack.enter_context(environment(few_threads(starter.threads)))
         stack.callback(starter.end)
         yield starter
 
 
-def _check_processors(workers: int | None, processors: int) -> None:
+def check_processors(workers: int | None, processors: int) -> None:
+    """Check that no worker would wait for a processor for ever.
+
+    Raises:
+        UsageError: more workers than processors.
+    """
     if workers is not None and workers > processors:
         raise UsageError(
             expected=f"at most {processors} workers, one for each processor of the cluster",
@@ -267,17 +272,20 @@ def threads_of(nodes: Sequence[int], workers: int) -> int:
     return 1
 
 
-def _processors_of_nodes() -> list[int]:
+def processors_of_nodes() -> list[int]:
+    """Return the processors of each node that is alive."""
     import ray
 
     return [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["alive"]]
 
 
-def _few_threads(threads: int) -> dict[str, str]:
+def few_threads(threads: int) -> dict[str, str]:
+    """Return the environment with which the libraries of a worker start so many threads."""
     return dict.fromkeys(_THREADS, str(threads))
 
 
-def _last_line(error: Exception) -> str:
+def last_line(error: Exception) -> str:
+    """Return why a task or an actor of Ray has failed, in one line."""
     from ray.exceptions import ActorDiedError
 
     if isinstance(error, ActorDiedError):

@@ -73,6 +73,25 @@ def test_workers_of_a_training_that_are_impossible_are_wrong_usage(
     assert "Traceback" not in answer.err
 
 
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (("--workers", "2"), "expected a cluster with workers, found none; add --cluster local"),
+        (("--cluster", "local", "--workers", "0"), "--workers: expected 1 or more, found 0"),
+        (("--cluster", "local", "--workers", "9999"), "--workers: expected at most"),
+        (("--cluster", "here"), "expected local, auto, or the HOST:PORT of a head"),
+    ],
+)
+def test_workers_of_folds_that_are_impossible_are_wrong_usage(
+    run: Run, tmp_path: Path, argv: tuple[str, ...], message: str
+) -> None:
+    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), *argv)
+    assert answer.code == 2
+    assert message in answer.err.splitlines()[-1]
+    assert "Traceback" not in answer.err
+    assert not (tmp_path / "m.run").exists()
+
+
 def test_score_and_doctor_check_their_options(run: Run) -> None:
     assert run("score", "notes-model", "notes.txt", "--text", "body").code == 2
     assert run("doctor", "--model", "notes-model").code == 2
@@ -103,7 +122,9 @@ def test_rates_of_few_workers_are_shown_one_by_one() -> None:
     assert rates_text({str(i): 1.0 for i in range(9)}) == "9 rows/s by 9 workers"
 
 
-@pytest.mark.parametrize("command", ["--help", "classify --help", "train words --help", "info --presets"])
+@pytest.mark.parametrize(
+    "command", ["--help", "classify --help", "train words --help", "train labels --help"]
+)
 def test_nothing_loads_ray_without_a_cluster(command: str) -> None:
     script = (
         "import sys; from foretell.cli import main; code = main(sys.argv[1:]);"

@@ -6,6 +6,7 @@ most of a step's time where there are many unlabelled texts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,8 +38,7 @@ class CompactNetwork:
 
     def restart(self) -> None:
         """Go back to the first values."""
-        for variable, value in zip(self._variables(), self.first, strict=True):
-            variable.assign(value)
+        restart(self.model, self.first)
 
     def renumbered(self, texts: EncodedTexts) -> EncodedTexts:
         """Return texts with the ids of this network."""
@@ -53,8 +53,27 @@ class CompactNetwork:
         embeddings[self.words] = found[_EMBEDDING]
         return {**found, _EMBEDDING: embeddings}
 
-    def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+
+def restart(model: Any, first: Sequence[npt.NDArray[Any]]) -> None:
+    """Give a compiled network, and its optimiser, the values that training begins with."""
+    for variable, value in zip(_variables(model), first, strict=True):
+        variable.assign(value)
+
+
+def new_network(settings: LabelsSettings, n_words: int, n_labels: int) -> Any:
+    """Return a compiled network whose values are still to be set.
+
+    Args:
+        settings: the network and its training.
+        n_words: ids that it knows.
+        n_labels: number of labels.
+    """
+    from foretell.networks.labels import labels_network
+    from foretell.training.labels.network_fit import compile_network
+
+    network = labels_network(settings, n_words, n_labels)
+    compile_network(network, settings, n_labels)
+    return network
 
 
 def compact_network(
@@ -69,13 +88,14 @@ def compact_network(
         n_labels: number of labels.
     """
     from foretell.networks import weights_of
-    from foretell.networks.labels import labels_network
-    from foretell.training.labels.network_fit import compile_network
 
-    small = labels_network(settings, len(words), n_labels)
+    small = new_network(settings, len(words), n_labels)
     for target, source in zip(small.variables, network.variables, strict=True):
         value = source.numpy()
         target.assign(value if value.shape == target.shape else value[words])
-    compile_network(small, settings, n_labels)
-    first = [variable.numpy() for variable in (*small.variables, *small.optimizer.variables)]
+    first = [variable.numpy() for variable in _variables(small)]
     return CompactNetwork(model=small, words=words, embeddings=weights_of(network)[_EMBEDDING], first=first)
+
+
+def _variables(model: Any) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]

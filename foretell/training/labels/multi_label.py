@@ -22,7 +22,13 @@ from foretell.ngrams.labelwise import LabelwiseEnsemble, logit
 from foretell.training.events import Note
 from foretell.training.labels.candidates import LabelledTexts
 from foretell.training.labels.figures import shared_figures
-from foretell.training.labels.fold_networks import few_labels_network, fixed_schedule, fold_probabilities
+from foretell.training.labels.fold_networks import (
+    NETWORK,
+    few_labels_network,
+    fixed_schedule,
+    fold_probabilities,
+)
+from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, validation_fold
 from foretell.training.labels.labelwise_fit import fit_labelwise_ensemble
 from foretell.training.labels.member_choice import choose_members, saved
@@ -34,8 +40,6 @@ from foretell.training.labels.outputs import SeveralLabels
 from foretell.training.labels.tokens import LabelledTokens, Tokens
 from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
-
-_NETWORK = "folds/network"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +80,12 @@ class Evidence:
 
 
 def decide_multi_label(
-    tokens: Tokens, split: Split, settings: LabelsSettings, run: Run, start: LanguageModelWeights | None
+    tokens: Tokens,
+    split: Split,
+    settings: LabelsSettings,
+    run: Run,
+    start: LanguageModelWeights | None,
+    workers: Workers | None = None,
 ) -> Outcome:
     """Train the parts of a classifier; arguments as for `decide_on_folds`."""
     few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
@@ -92,11 +101,11 @@ def decide_multi_label(
     of_folds: Probabilities | None = None
     if compact is not None:
         checkpoint = run.checkpoints.latest()
-        if checkpoint is not None and _NETWORK in checkpoint.arrays:
-            of_folds = checkpoint.arrays[_NETWORK].astype(np.float32, copy=False)
+        if checkpoint is not None and NETWORK in checkpoint.arrays:
+            of_folds = checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
         elif folds.held.any():
             run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-            of_folds = fold_probabilities(compact, tokens, folds, schedule, run)
+            of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, of_members)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),
@@ -104,7 +113,7 @@ def decide_multi_label(
         run,
         start=start,
         seconds_after=0.0,
-        also_saved={**of_members, **({} if of_folds is None else {_NETWORK: of_folds})},
+        also_saved={**of_members, **({} if of_folds is None else {NETWORK: of_folds})},
         compact=compact,
     )
     evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)

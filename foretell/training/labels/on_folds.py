@@ -8,6 +8,7 @@ validation set stops it and gives its weight. With more than 5,000 texts the val
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
@@ -28,7 +29,13 @@ from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
 from foretell.training.labels.figures import Measured, measured_figures, shared_figures
-from foretell.training.labels.fold_networks import few_labels_network, fixed_schedule, fold_probabilities
+from foretell.training.labels.fold_networks import (
+    NETWORK,
+    few_labels_network,
+    fixed_schedule,
+    fold_probabilities,
+)
+from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, make_folds, validation_fold
 from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
@@ -40,8 +47,6 @@ from foretell.training.labels.teacher_choice import choose_teacher, kept_member
 from foretell.training.labels.teacher_choice import saved as saved_teacher
 from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
 from foretell.training.run import Run
-
-_NETWORK = "folds/network"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +103,7 @@ def decide_on_folds(
     start: Start | None,
     encoder: Encoder | None = None,
     kept: EncoderFiles | None = None,
+    workers: Workers | None = None,
 ) -> Outcome:
     """Train the parts of a classifier.
 
@@ -109,6 +115,7 @@ def decide_on_folds(
         start: a language model or classifier that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
         kept: its files, where it may be a member too; None: it is used in training only.
+        workers: other processes that train the networks of folds; None: this process does.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
@@ -131,7 +138,10 @@ def decide_on_folds(
     _report_members(members, folds, run)
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
-    of_folds = None if compact is None else _network_on_folds(compact, tokens, folds, schedule, run)
+    before = {**saved(chosen), **of_teacher}
+    of_folds = None
+    if compact is not None:
+        of_folds = _network_on_folds(compact, tokens, folds, schedule, run, workers, before)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),
@@ -139,11 +149,7 @@ def decide_on_folds(
         run,
         start=start,
         seconds_after=0.0,
-        also_saved={
-            **saved(chosen),
-            **of_teacher,
-            **({} if of_folds is None else {_NETWORK: of_folds}),
-        },
+        also_saved={**before, **({} if of_folds is None else {NETWORK: of_folds})},
         compact=compact,
     )
     answered = of_folds if few else network.valid
@@ -214,16 +220,22 @@ def _hints(tokens: Tokens, split: Split) -> HintTexts | None:
 
 
 def _network_on_folds(
-    network: CompactNetwork, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
+    network: CompactNetwork,
+    tokens: Tokens,
+    folds: Folds,
+    settings: LabelsSettings,
+    run: Run,
+    workers: Workers | None,
+    before: Mapping[str, npt.NDArray[Any]],
 ) -> Probabilities | None:
     """Return the network's out-of-fold probabilities [text, label]: saved ones, or new ones."""
     checkpoint = run.checkpoints.latest()
-    if checkpoint is not None and _NETWORK in checkpoint.arrays:
-        return checkpoint.arrays[_NETWORK].astype(np.float32, copy=False)
+    if checkpoint is not None and NETWORK in checkpoint.arrays:
+        return checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
     if not folds.held.any():
         return None
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    found = fold_probabilities(network, tokens, folds, settings, run)
+    found = fold_probabilities(network, tokens, folds, settings, run, workers, before)
     if found is not None:
         right = found.argmax(axis=1)[folds.held] == tokens.train.targets[folds.held]
         run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
