@@ -34,12 +34,12 @@ def run(stage: str, number: signal.Signals, out: Path, *, resume: bool = False) 
 @pytest.mark.parametrize(
     ("stage", "number"),
     [
-        ("tokens", signal.SIGINT),
+        pytest.param("tokens", signal.SIGINT, marks=pytest.mark.soak),
         ("linear", signal.SIGTERM),
         ("vectors", signal.SIGHUP),
-        ("embeddings", signal.SIGTERM),
+        pytest.param("embeddings", signal.SIGTERM, marks=pytest.mark.soak),
         ("network", signal.SIGINT),
-        ("refit", signal.SIGINT),
+        pytest.param("refit", signal.SIGINT, marks=pytest.mark.soak),
         ("members", signal.SIGTERM),
         ("folds", signal.SIGINT),
     ],

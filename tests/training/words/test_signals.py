@@ -49,9 +49,14 @@ CASES = [
     ("interpolation", signal.SIGINT, ["tokenizer.json", "tokens.npy"]),
     ("writing", signal.SIGTERM, ["tokenizer.json", "tokens.npy"]),
 ]
+QUICK = ("kneser-ney", "network", "writing")
+"""The stages that `make test` interrupts; `make soak` interrupts all."""
 
 
-@pytest.mark.parametrize(("stage", "number", "cached"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("stage", "number", "cached"),
+    [pytest.param(*case, id=case[0], marks=() if case[0] in QUICK else pytest.mark.soak) for case in CASES],
+)
 def test_a_stage_answers_within_two_seconds(
     tmp_path: Path, stage: str, number: signal.Signals, cached: list[str]
 ) -> None:
