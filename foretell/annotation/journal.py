@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 from foretell.annotation.answers import KINDS, Answer
 from foretell.artifacts.replacement import sync_directory
 from foretell.errors import DataError, ForetellError, UsageError
+from foretell.training.run_lock import lock
 
 FORMAT = 1
 _KIND = "foretell answers"
@@ -276,19 +277,12 @@ def _locked(path: Path) -> IO[bytes]:
         file = open(os.open(path, flags, 0o644), "r+b")  # noqa: PTH123, SIM115
     except OSError as error:
         raise _not_written(path, error) from error
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        # Windows has no `flock`: there nothing guards against two processes with one journal.
-        pass
-    except OSError as error:
+    if not lock(file):
         file.close()
         raise ForetellError(
             expected="a journal that no other process has open", found="another process that does",
             where=str(path), fix="end it, or choose another name for the answers",
-        ) from error  # fmt: skip
+        )  # fmt: skip
     return file
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from foretell.errors import RunError
 
@@ -58,21 +58,31 @@ def _locked(path: Path, folder: Path) -> IO[str]:
         raise RunError(
             expected="a folder that can be written", found=str(error), where=str(folder.parent)
         ) from error
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except OSError as error:
+    if not lock(file):
         file.close()
         raise RunError(
             expected="one training at a time",
             found="another process that trains there",
             where=str(folder),
             fix="wait for it, or choose another out",
-        ) from error
+        )
     return file
+
+
+def lock(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed; return False where another process has locked it.
+
+    On Windows, which has no `flock`, nothing is locked.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _is_at(file: IO[str], path: Path) -> bool:
