@@ -30,6 +30,7 @@ from foretell.training.labels.fold_networks import (
 )
 from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, validation_fold
+from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.labelwise_fit import fit_labelwise_ensemble
 from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
@@ -37,7 +38,7 @@ from foretell.training.labels.multi_label_figures import Answers, figures
 from foretell.training.labels.network import labelled_texts, train_network
 from foretell.training.labels.outcome import Outcome
 from foretell.training.labels.outputs import SeveralLabels
-from foretell.training.labels.tokens import LabelledTokens, Tokens
+from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.run import Run
 
@@ -137,20 +138,13 @@ def decide_multi_label(
 
 def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledTexts:
     """Return the texts that the linear members are fitted to."""
-    parts: list[tuple[list[str], LabelledTokens]] = [(split.train.texts, tokens.train)]
-    if with_valid and split.valid is not None and tokens.valid is not None:
-        parts.append((split.valid.texts, tokens.valid))
-    tokenized = parts[0][1].texts
-    for _, part in parts[1:]:
-        tokenized = tokenized.followed_by(part.texts)
-    targets = np.concatenate([part.targets for _, part in parts])
-    weights = [np.ones(len(part.targets)) if part.weights is None else part.weights for _, part in parts]
+    given = gathered(tokens, split, with_valid=with_valid)
     return LabelledTexts(
-        texts=[text for texts, _ in parts for text in texts],
-        tokenized=tokenized,
-        targets=targets,
-        soft=np.nan_to_num(targets, nan=0.0),
-        weights=np.concatenate(weights)[:, None] * ~np.isnan(targets),
+        texts=given.texts,
+        tokenized=given.tokenized,
+        targets=given.targets,
+        soft=np.nan_to_num(given.targets, nan=0.0),
+        weights=given.weights[:, None] * ~np.isnan(given.targets),
         unlabelled=tokens.unlabelled,
         outputs=SeveralLabels(),
     )
@@ -187,13 +181,7 @@ def _evidence(
     labelled: LabelledTexts, members: Members | None, folds: Folds, network: Probabilities | None
 ) -> Evidence:
     """Return the predictions of the texts that no member has seen."""
-    rows = folds.held.copy()
-    if network is not None and len(network) < len(rows):
-        # The network's are of the validation texts, the last ones.
-        rows[: len(rows) - len(network)] = False
-        network = network[rows[len(rows) - len(network) :]]
-    elif network is not None:
-        network = network[rows]
+    rows, network = unseen(folds, network)
     return Evidence(
         targets=labelled.targets[rows],
         network=None if network is None else logit(network),

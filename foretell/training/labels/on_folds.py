@@ -37,6 +37,7 @@ from foretell.training.labels.fold_networks import (
 )
 from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, make_folds, validation_fold
+from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
 from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
@@ -45,7 +46,7 @@ from foretell.training.labels.start import Start
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.teacher_choice import choose_teacher, kept_member
 from foretell.training.labels.teacher_choice import saved as saved_teacher
-from foretell.training.labels.tokens import LabelledTokens, Targets, Tokens, one_hot
+from foretell.training.labels.tokens import Targets, Tokens, one_hot
 from foretell.training.run import Run
 
 
@@ -194,20 +195,13 @@ def _kept_figures(kept: KeptTeacher | None) -> dict[str, Any]:
 
 def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledTexts:
     """Return the texts that the linear members are fitted to."""
-    parts: list[tuple[list[str], LabelledTokens]] = [(split.train.texts, tokens.train)]
-    if with_valid and split.valid is not None and tokens.valid is not None:
-        parts.append((split.valid.texts, tokens.valid))
-    tokenized = parts[0][1].texts
-    for _, part in parts[1:]:
-        tokenized = tokenized.followed_by(part.texts)
-    targets = np.concatenate([part.targets for _, part in parts])
-    weights = [np.ones(len(part.targets)) if part.weights is None else part.weights for _, part in parts]
+    given = gathered(tokens, split, with_valid=with_valid)
     return LabelledTexts(
-        texts=[text for texts, _ in parts for text in texts],
-        tokenized=tokenized,
-        targets=targets,
-        soft=one_hot(targets, len(tokens.labels)),
-        weights=np.concatenate(weights),
+        texts=given.texts,
+        tokenized=given.tokenized,
+        targets=given.targets,
+        soft=one_hot(given.targets, len(tokens.labels)),
+        weights=given.weights,
         unlabelled=tokens.unlabelled,
     )
 
@@ -246,13 +240,7 @@ def _evidence(
     labelled: LabelledTexts, members: Members, folds: Folds, network: Probabilities | None
 ) -> Evidence:
     """Return the predictions of the texts that both the network and the linear members have not seen."""
-    rows = folds.held.copy()
-    if network is not None and len(network) < len(rows):
-        # The network's are of the validation texts, the last ones.
-        rows[: len(rows) - len(network)] = False
-        network = network[rows[len(rows) - len(network) :]]
-    elif network is not None:
-        network = network[rows]
+    rows, network = unseen(folds, network)
     clipped = None if network is None else np.maximum(log_of(network), MIN_LOG_PROBABILITY)
     return Evidence(
         targets=labelled.targets[rows],
