@@ -7,7 +7,6 @@ that both know keeps its weights of the output layer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -17,8 +16,9 @@ from foretell.arrays import Float32s, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
-from foretell.config import LabelsSettings, preset, to_dict, with_changes
-from foretell.errors import SettingsError, UsageError
+from foretell.config import LabelsSettings, preset, with_changes
+from foretell.errors import UsageError
+from foretell.training.ancestry import ContinuedModel, check_unchanged
 
 _SHAPE = (
     "network",
@@ -51,31 +51,13 @@ OpenClassifier = Callable[[Path], Classifier]
 """Opens a model directory: `LabelsRuntime.open`, which is a layer above."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ancestor:
-    """A classifier whose training is continued. Make one with `read_ancestor`.
-
-    Attributes:
-        name: of its directory, for messages.
-        model: the model with its weights.
-        runtime: the same model, opened for prediction.
-        open: opens a model directory for prediction.
-    """
-
-    name: str
-    model: Model
-    runtime: Classifier
-    open: OpenClassifier
+class Ancestor(ContinuedModel[Classifier]):
+    """A classifier whose training is continued. Make one with `read_ancestor`."""
 
     @property
     def labels(self) -> list[str]:
         """Its labels, sorted."""
         return self.runtime.labels
-
-    @property
-    def lineage(self) -> tuple[str, ...]:
-        """The SHA-256 of its manifest.json, and those of its own ancestors, the last one first."""
-        return (self.model.sha256, *self.model.ancestors)
 
     def probabilities(self, texts: Sequence[str], labels: Sequence[str]) -> Probabilities:
         """Return its probabilities of other labels, [text, label]; 0 for a label that it does not know.
@@ -132,16 +114,7 @@ def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any
     base = own if name is None else cast(LabelsSettings, preset("labels", name))
     settings = with_changes(base, dict(changes))
     shape = (*_SHAPE, "length") if own.traits.pads_front else _SHAPE
-    before, now = to_dict(own), to_dict(settings)
-    for field in shape:
-        if before[field] != now[field]:
-            by_preset = field not in changes and name is not None
-            raise SettingsError(
-                expected=f"{field.replace('_', '-')} {before[field]}, as in the model to continue",
-                found=f"{now[field]} (preset {name})" if by_preset else str(now[field]),
-                where=field.replace("_", "-"),
-                fix="leave it out, or train a new model on all data",
-            )
+    check_unchanged(own, settings, shape, name=name, changes=changes, data="data")
     return settings
 
 

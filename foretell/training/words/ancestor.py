@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,8 +11,9 @@ import numpy as np
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
-from foretell.config import DEFAULT_PRESET, WordsSettings, preset, to_dict, with_changes
-from foretell.errors import SettingsError, UsageError
+from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
+from foretell.errors import UsageError
+from foretell.training.ancestry import ContinuedModel, check_unchanged
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
@@ -37,26 +37,8 @@ OpenScorer = Callable[[Path], Scorer]
 """Opens a model directory: `WordsRuntime.open`, which is a layer above."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class WordsAncestor:
-    """A language model whose training is continued. Make one with `read_words_ancestor`.
-
-    Attributes:
-        name: of its directory, for messages.
-        model: the model with its weights.
-        runtime: the same model, opened for prediction.
-        open: opens a model directory for prediction.
-    """
-
-    name: str
-    model: Model
-    runtime: Scorer
-    open: OpenScorer
-
-    @property
-    def lineage(self) -> tuple[str, ...]:
-        """The SHA-256 of its manifest.json, and those of its own ancestors, the last one first."""
-        return (self.model.sha256, *self.model.ancestors)
+class WordsAncestor(ContinuedModel[Scorer]):
+    """A language model whose training is continued. Make one with `read_words_ancestor`."""
 
 
 def read_words_ancestor(path: str | Path, open_scorer: OpenScorer) -> WordsAncestor:
@@ -109,16 +91,7 @@ def continued_words_settings(model: Model, name: str | None, changes: Mapping[st
     base = own if name is None else cast(WordsSettings, preset("words", name))
     rate = {} if model.ancestors and name is None else {"learning_rate": RATE * base.learning_rate}
     settings = with_changes(base, {**rate, **changes})
-    before, now = to_dict(own), to_dict(settings)
-    for field in _SHAPE:
-        if before[field] != now[field]:
-            by_preset = field not in changes and name is not None
-            raise SettingsError(
-                expected=f"{field.replace('_', '-')} {before[field]}, as in the model to continue",
-                found=f"{now[field]} (preset {name})" if by_preset else str(now[field]),
-                where=field.replace("_", "-"),
-                fix="leave it out, or train a new model on all text",
-            )
+    check_unchanged(own, settings, _SHAPE, name=name, changes=changes, data="text")
     return settings
 
 
