@@ -151,6 +151,8 @@ def test_shortcuts_can_be_turned_off_and_the_name_is_recorded(page: Page, annota
 def test_an_error_is_one_line_and_the_text_stays(page: Page, annotation: Annotation) -> None:
     text = shown(page)
     page.route("**/v1/annotation/answers", lambda route: route.abort())
+    # A request that follows at once can still get through: wait until one does not.
+    until(page, "() => fetch('v1/annotation/answers', { method: 'POST' }).then(() => false, () => true)")
     page.keyboard.press("1")
     expect(page.locator(".to-label .problem")).to_contain_text("The service does not answer.")
     assert shown(page) == text
