@@ -5,7 +5,7 @@ with one thread. Its speed does not depend on the length of the file, so that it
 the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the workers together;
 that of Ray's own processes is beside it. Linux only.
 
-python -m bench.cluster --megabytes 1000 --alone 100
+python -m bench cluster --megabytes 1000 --alone 100
 """
 
 from __future__ import annotations

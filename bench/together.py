@@ -40,11 +40,13 @@ class Measured:
     Attributes:
         rate: words/s of its steps.
         step_bytes: that one worker sends in a step; 0: it is alone.
+        dense_bytes: of the gradients that all workers add up as one vector; 0: it is alone.
         seconds: of a step.
     """
 
     rate: float
     step_bytes: float
+    dense_bytes: float
     seconds: float
 
 
@@ -102,7 +104,8 @@ def _trained(options: argparse.Namespace, workers: int, streams: int) -> Measure
     figures = _train(options, [str(text), "--out", str(out), *settings], workers)
     lines = list(map(json.loads, (out / "run" / "metrics.jsonl").read_text().splitlines()))
     rate = rate_of(lines, streams * window)
-    return Measured(rate, figures.get("bytes_per_step", 0.0), streams * window / rate)
+    sent, dense = (figures.get(name, 0.0) for name in ("bytes_per_step", "dense_bytes_per_step"))
+    return Measured(rate, sent, dense, streams * window / rate)
 
 
 def rate_of(lines: Iterable[Mapping[str, float]], words: int) -> float:
@@ -132,10 +135,7 @@ def _train(options: argparse.Namespace, arguments: list[str], workers: int) -> d
 def _calculated(options: argparse.Namespace, one: Measured, weak: Measured) -> None:
     """Show how much of its time each of many hosts computes, as a calculation."""
     model = json.loads((FOLDER / "model" / "config.json").read_text())["settings"]
-    sizes = sizes_of(FOLDER / "model")
-    is_sparse = 0 < model["negatives"] < sizes["vocabulary"]
-    dense = sizes["others"] if is_sparse else sizes["all"]
-    sparse = max(0.0, weak.step_bytes - dense) if is_sparse else 0.0
+    dense, sparse = weak.dense_bytes, max(0.0, weak.step_bytes - weak.dense_bytes)
     copies = 3 if model["optimizer"] == "adam" else 1
     network = options.gigabits * _GIGABIT
     results = Results("together_hosts", ["calculated: hosts", "H", "bytes a step", "of N times one host"])
@@ -144,7 +144,7 @@ def _calculated(options: argparse.Namespace, one: Measured, weak: Measured) -> N
             sent = (
                 bytes_of(hosts, dense, sparse)
                 if every == 1
-                else bytes_of(hosts, copies * sizes["all"]) / every
+                else bytes_of(hosts, copies * weight_bytes(FOLDER / "model")) / every
             )
             share = one.seconds / (one.seconds + sent / network)
             results.add(
@@ -162,16 +162,13 @@ def bytes_of(hosts: int, dense: float, sparse: float = 0.0) -> float:
     return 2 * (hosts - 1) / hosts * dense + (hosts - 1) * sparse
 
 
-def sizes_of(model: Path) -> dict[str, int]:
-    """Return bytes of all weights in float32, of those without a row for each word, and the vocabulary."""
+def weight_bytes(model: Path) -> int:
+    """Return the bytes of all weights in float32."""
     from safetensors import safe_open
 
     with safe_open(model / "model.safetensors", "numpy") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    vocabulary = shapes["output/bias"][0]
-    sizes = {name: 4 * math.prod(shape) for name, shape in shapes.items()}
-    others = sum(size for name, size in sizes.items() if shapes[name][0] != vocabulary)
-    return {"all": sum(sizes.values()), "others": others, "vocabulary": vocabulary}
+        # This object is not iterable.
+        return sum(4 * math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def _averages(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from foretell.cluster.pinning import keep_to, kept_to, processors_here, share
 from foretell.cluster.scheduler import check_versions
 from foretell.cluster.session import Cluster, connected, environment
 from foretell.cluster.work import versions
@@ -36,13 +37,15 @@ class Member:
 
     Args:
         threads: of the process.
+        processors: that it keeps to; none: it may use all.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, processors: Sequence[int] = ()) -> None:
         # Ctrl-C in the terminal of the first worker arrives here too, and is that one's to answer.
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.environ.update(few_threads(threads))
+        keep_to(processors)
 
     def about(self) -> dict[str, str]:
         """Return the host, the process and the versions of this worker."""
@@ -81,12 +84,17 @@ class RayWorkers:
         self._running: dict[Any, int] = {}
         self._group: Any = None
         self._connections: list[Connection | Ring] = []
+        self._usable = processors_here() if cluster.is_own else []
         self.names: dict[int, str] = {}
 
     @property
     def threads(self) -> int:
         """Return the threads of each worker: as many as leave a place for all of them on the nodes."""
         return threads_of(processors_of_nodes(), self._workers or int(self._cluster.processors))
+
+    def processors_of(self, rank: int) -> list[int]:
+        """Return the processors that a worker keeps to; none: it may use all of its node."""
+        return share(self._usable, rank, self.threads)
 
     def count(self, streams: int) -> int:
         """Return the number of workers; see `foretell.training.words.parallel.team.Workers`."""
@@ -147,7 +155,7 @@ class RayWorkers:
         actor: Any = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(Member)
         for rank in range(1, count):
             where = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=rank)
-            member = actor.options(scheduling_strategy=where).remote(threads)
+            member = actor.options(scheduling_strategy=where).remote(threads, self.processors_of(rank))
             self._actors.append(member)
             self._running[member.about.remote()] = rank
             self._running[member.serve.remote(*place, rank)] = rank
@@ -240,6 +248,7 @@ def training_workers(
     with connected(cluster) as found, contextlib.ExitStack() as stack:
         starter = RayWorkers(found, workers, average_every)
         stack.enter_context(environment(few_threads(starter.threads)))
+        stack.enter_context(kept_to(starter.processors_of(0)))
         stack.callback(starter.end)
         yield starter
 

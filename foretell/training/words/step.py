@@ -205,6 +205,18 @@ def softmax_words(settings: WordsSettings, size: int) -> int:
     return min(settings.negatives or size, size)
 
 
+def drawn_words(size: int, negatives: int, seed: Tensor) -> Tensor:
+    """Return the words that a step's softmax is sampled from, int32 [drawn]; see `sampled_loss`.
+
+    Args:
+        size: of the vocabulary.
+        negatives: number of words to draw.
+        seed: int32 [2], of the step.
+    """
+    uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
+    return tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
+
+
 def sampled_loss(
     network: LstmNetwork, hidden: Tensor, targets: Tensor, negatives: int, seed: Tensor
 ) -> Tensor:
@@ -228,8 +240,7 @@ def sampled_loss(
         The loss of each row in nats, float [row].
     """
     log_range = math.log(network.size + 1)
-    uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
-    drawn = tf.minimum(tf.cast(tf.exp(uniform * log_range), tf.int32) - 1, network.size - 1)
+    drawn = drawn_words(network.size, negatives, seed)
     rank = tf.cast(drawn, tf.float32)
     expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / log_range  # [drawn]
     own = network.logit_of_own(hidden, targets)[:, None]  # [row, 1]

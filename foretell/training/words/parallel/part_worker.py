@@ -47,10 +47,14 @@ class PartWorker:
         steps: its step functions.
         ring: its neighbours.
         carried: the states of its streams, [stream, unit] each.
+
+    Attributes:
+        dense_bytes: of the gradients that the last step added up as one vector; 0: it was local.
     """
 
     def __init__(self, steps: PartSteps, ring: Ring, carried: States) -> None:
         self.steps, self.ring, self.carried = steps, ring, carried
+        self.dense_bytes = 0
 
     def copy_weights(self) -> None:
         """Replace the weights, and the optimizer's values of each, by those of the first worker."""
@@ -86,14 +90,16 @@ class PartWorker:
         carried = steps.network.first_states(len(ids)) if order.is_first else self.carried
         seed = seed_of(steps.settings, order.step)
         if order.is_local:
+            self.dense_bytes = 0
             rate = tf.constant(order.rate, tf.float32)
             loss, accuracy, self.carried = steps.train(ids, targets, carried, seed, rate)
             figures = float(loss), float(accuracy)
             if order.averages:
                 self.average()
             return figures
-        flat, sparse, carried = steps.gradients(ids, targets, carried, seed, order.tokens)
-        self.ring.sum(flat)
-        rows = [self.ring.gather_rows(*each) for each in sparse]
+        gradients, carried = steps.gradients(ids, targets, carried, seed, order.tokens)
+        self.dense_bytes = gradients.flat.nbytes
+        self.ring.sum(gradients.flat)
+        rows = [self.ring.gather_rows(*each) for each in gradients.sparse]
         self.carried = carried
-        return steps.update(flat, rows, order.rate)
+        return steps.update(dataclasses.replace(gradients, sparse=rows), order.rate)

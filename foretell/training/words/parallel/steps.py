@@ -2,11 +2,16 @@
 
 forward and backward pass of a part → sum over all workers → clipping by the global norm → update
 
+All workers sample the softmax from the same words. The gradients of these rows are summed as dense ones are;
+the other rows are gathered.
+
 The loss of each part is divided by the number of targets of the whole batch, so that the sum of the gradients
 is the gradient of one worker on the whole batch, and is clipped as that would be.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -16,11 +21,27 @@ from foretell.arrays import Float32s, Integers
 from foretell.config import WordsSettings
 from foretell.networks.batch_part import BatchPart
 from foretell.networks.words import LstmNetwork, States
-from foretell.training.gradients import Gradient, summed
-from foretell.training.words.step import Steps
+from foretell.training.gradients import Gradient
+from foretell.training.words.step import Steps, drawn_words
 
 _FIGURES = 3
 """Numbers that are summed with the gradients: loss, right and judged words."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartGradients:
+    """The gradients of one worker's part of a step, or their sums over all workers.
+
+    Attributes:
+        flat: float32 [number]: dense gradients one after another; those of the shared rows of each sparse
+            gradient; then loss, right and judged words.
+        shared: int32 [shared], the rows that every worker has: the words that the softmax is sampled from.
+        sparse: of each sparse gradient the other rows, int32 [row], and their values, float32 [row, column].
+    """
+
+    flat: Float32s
+    shared: Integers
+    sparse: list[tuple[Integers, Float32s]]
 
 
 class PartSteps(Steps):
@@ -42,7 +63,7 @@ class PartSteps(Steps):
 
     def gradients(
         self, ids: Integers, targets: Integers, states: States, seed: Tensor, tokens: int
-    ) -> tuple[Float32s, list[tuple[Integers, Float32s]], States]:
+    ) -> tuple[PartGradients, States]:
         """Compute the gradients of this part.
 
         Args:
@@ -52,26 +73,24 @@ class PartSteps(Steps):
             tokens: targets of the whole batch.
 
         Returns:
-            dense gradients one after another, then loss, right and judged words, float32 [number]; for each
-            sparse gradient its rows, int32 [row], each once, and their values, float32 [row, column]; and the
-            states after the window.
+            the gradients, and the states after the window.
         """
         total = tf.constant(max(1, tokens), tf.float32)
-        flat, sparse, after = self._gradients(ids, targets, states, seed, total)
+        flat, shared, sparse, after = self._gradients(ids, targets, states, seed, total)
+        rows = [(each.numpy(), values.numpy()) for each, values in sparse]
         # Copied: what TensorFlow gives must not be changed.
-        return np.array(flat.numpy()), [(rows.numpy(), values.numpy()) for rows, values in sparse], after
+        return PartGradients(flat=np.array(flat.numpy()), shared=shared.numpy(), sparse=rows), after
 
-    def update(
-        self, flat: Float32s, sparse: list[tuple[Integers, Float32s]], rate: float
-    ) -> tuple[float, float]:
-        """Clip and apply the gradients of all workers; the arguments are as `gradients` returns them.
+    def update(self, gradients: PartGradients, rate: float) -> tuple[float, float]:
+        """Clip and apply the gradients of all workers.
 
         Returns:
             mean loss in nats and accuracy of the whole batch.
         """
-        pairs = [(tf.constant(rows), tf.constant(values)) for rows, values in sparse]
-        self._update(tf.constant(flat), pairs, tf.constant(rate, tf.float32))
-        loss, right, judged = flat[-_FIGURES:].tolist()
+        pairs = [(tf.constant(rows), tf.constant(values)) for rows, values in gradients.sparse]
+        flat, shared = tf.constant(gradients.flat), tf.constant(gradients.shared)
+        self._update(flat, shared, pairs, tf.constant(rate, tf.float32))
+        loss, right, judged = gradients.flat[-_FIGURES:].tolist()
         return loss, right / max(1.0, judged)
 
     def flat_state(self) -> Float32s:
@@ -95,34 +114,41 @@ class PartSteps(Steps):
 
     def _gradients_of_part(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, tokens: Tensor
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]], States]:
+    ) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]], States]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             done = self.forward(ids, targets, states, seed)
             loss = done.loss / tokens
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self._sparse = [k for k, each in enumerate(gradients) if isinstance(each, tf.IndexedSlices)]
-        sparse = []
+        shared = tf.zeros([0], tf.int32)
+        if self.sampled:
+            shared = tf.unique(drawn_words(self.network.size, self.settings.negatives, seed))[0]
+        sums, sparse = [], []
         for k in self._sparse:
-            once = summed(gradients[k])
-            values = tf.reshape(
-                once.values, [-1, variables[k].shape[1] if len(variables[k].shape) > 1 else 1]
-            )
-            sparse.append((tf.cast(once.indices, tf.int32), values))
+            of_shared, rows, values = _divided(gradients[k], shared, _columns(variables[k]))
+            sums.append(of_shared)
+            sparse.append((rows, values))
         dense = [each for k, each in enumerate(gradients) if k not in self._sparse]
-        return _joined([*dense, loss, done.right, done.judged]), sparse, done.states
+        return _joined([*dense, *sums, loss, done.right, done.judged]), shared, sparse, done.states
 
-    def _update_all(self, flat: Tensor, sparse: list[tuple[Tensor, Tensor]], rate: Tensor) -> None:
-        variables, gradients, start = self.network.trainable_variables, list[Gradient](), 0
-        waiting = list(sparse)
-        for k, variable in enumerate(variables):
-            if k in self._sparse:
-                rows, values = waiting.pop(0)
-                values = tf.reshape(values, [-1, *variable.shape[1:]])
-                gradients.append(tf.IndexedSlices(values, rows, tf.constant(list(variable.shape))))
-                continue
-            size = int(np.prod(variable.shape))
-            gradients.append(tf.reshape(flat[start : start + size], variable.shape))
+    def _update_all(
+        self, flat: Tensor, shared: Tensor, sparse: list[tuple[Tensor, Tensor]], rate: Tensor
+    ) -> None:
+        variables, start = self.network.trainable_variables, 0
+        gradients: list[Gradient | None] = [None] * len(variables)
+        for k in (k for k in range(len(variables)) if k not in self._sparse):
+            size = int(np.prod(variables[k].shape))
+            gradients[k] = tf.reshape(flat[start : start + size], variables[k].shape)
+            start += size
+        for k, (rows, values) in zip(self._sparse, sparse, strict=True):
+            shape, columns = variables[k].shape, _columns(variables[k])
+            size = tf.size(shared) * columns
+            all_values = tf.concat([tf.reshape(flat[start : start + size], [-1, columns]), values], 0)
+            all_rows = tf.concat([shared, rows], 0)
+            gradients[k] = tf.IndexedSlices(
+                tf.reshape(all_values, [-1, *shape[1:]]), all_rows, tf.constant(list(shape))
+            )
             start += size
         self.apply(gradients, rate)
 
@@ -140,6 +166,30 @@ class PartSteps(Steps):
             size = int(np.prod(variable.shape))
             variable.assign(tf.reshape(flat[start : start + size], variable.shape))
             start += size
+
+
+def _divided(slices: tf.IndexedSlices, shared: Tensor, columns: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Divide a sparse gradient into the rows that all workers have, and the others.
+
+    Args:
+        slices: the gradient; a row may be there several times.
+        shared: int32 [shared], rows, each once.
+        columns: numbers of a row.
+
+    Returns:
+        sums of the shared rows, [shared, column]; the other rows, int32 [row], each once; and their sums,
+        [row, column].
+    """
+    indices = tf.cast(slices.indices, tf.int32)
+    rows, place = tf.unique(tf.concat([shared, indices], 0))
+    count = tf.size(shared)
+    values = tf.reshape(slices.values, [-1, columns])
+    sums = tf.math.unsorted_segment_sum(values, place[count:], tf.size(rows))
+    return sums[:count], rows[count:], sums[count:]
+
+
+def _columns(variable: tf.Variable) -> int:
+    return int(np.prod(variable.shape[1:]))
 
 
 def _joined(tensors: list[Tensor]) -> Tensor:

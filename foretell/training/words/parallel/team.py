@@ -69,7 +69,7 @@ class Team:
         self.ring, self.members, self.parts = ring, members, parts
         self._worker: PartWorker | None = None
         self._averaged = True
-        self._summed_bytes = self._summed_steps = 0
+        self._summed_bytes = self._summed_steps = self._dense_bytes = 0
 
     @property
     def count(self) -> int:
@@ -137,6 +137,7 @@ class Team:
         figures = self._worker.step(order, ids[rows], targets[rows])
         self._summed_steps += 1
         self._summed_bytes += self.sent_bytes - before
+        self._dense_bytes += self._worker.dense_bytes
         return figures
 
     def average(self) -> None:
@@ -166,6 +167,11 @@ class Team:
     def bytes_per_step(self) -> float:
         """Return the mean number of bytes that the first worker sent in a step; 0 before the first."""
         return self._summed_bytes / max(1, self._summed_steps)
+
+    @property
+    def dense_bytes_per_step(self) -> float:
+        """Return the mean size of the gradients that a step adds up as one vector; 0 before the first."""
+        return self._dense_bytes / max(1, self._summed_steps)
 
     def stop(self) -> None:
         """Let the other workers end."""

@@ -175,6 +175,7 @@ class TeamLoop(Loop):
         trained.metrics["workers"] = self.workers
         trained.metrics["average_every"] = self._every
         trained.metrics["bytes_per_step"] = round(self._team.bytes_per_step)
+        trained.metrics["dense_bytes_per_step"] = round(self._team.dense_bytes_per_step)
         return trained
 
     def _streams(self) -> int:
