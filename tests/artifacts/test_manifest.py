@@ -58,6 +58,18 @@ def test_a_manifest_without_an_entry(directory, name):
         open_verified(directory)
 
 
+def test_the_names_of_the_files_are_part_of_the_format():
+    assert manifest.FILES == (
+        "config.json", "tokenizer.json", "model.safetensors", "model.onnx", "metrics.json", "README.md",
+    )  # fmt: skip
+    assert manifest.PARTS == (
+        "linear.safetensors", "tfidf.safetensors", "teacher.safetensors", "teacher.onnx",
+        "teacher_tokenizer.json", "teacher_LICENSE", "kneser_ney.safetensors",
+    )  # fmt: skip
+    assert (manifest.MANIFEST, manifest.RUN) == ("manifest.json", "run")
+    assert (manifest.MAX_MANIFEST, manifest.MAX_CONFIG) == (1_048_576, 67_108_864)
+
+
 def test_a_manifest_has_a_maximum_size(directory, monkeypatch):
     size = (directory / "manifest.json").stat().st_size
     monkeypatch.setattr(manifest, "MAX_MANIFEST", size)

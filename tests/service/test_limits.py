@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from service_workplace import Running, stuck, until
 
 from foretell.errors import SettingsError
 from foretell.runtime import gates
+from foretell.service.errors import ApiError
 from foretell.service.limits import Limits, has_more_words
 
 JSON = {"Content-Type": "application/json"}
@@ -110,6 +112,44 @@ def test_limits_that_make_no_sense_are_refused() -> None:
     for wrong in SENSELESS:
         with pytest.raises(SettingsError, match="limit-"):
             Limits(**wrong)
+
+
+def test_the_usual_limits_and_the_smallest() -> None:
+    usual = {"body": 4_194_304, "texts": 1_000, "words": 20_000, "queue": 2_048, "seconds": 30, "wait": 2}
+    assert dataclasses.asdict(Limits()) == usual
+    smallest: dict[str, Any] = {"body": 1, "texts": 1, "words": 1, "queue": 1, "seconds": 0.1, "wait": 0}
+    Limits(**smallest)
+    for name, value in smallest.items():
+        with pytest.raises(SettingsError, match=f"limit-{name}.*at least {value},"):
+            Limits(**{**smallest, name: value - 0.01})
+
+
+def test_each_limit_is_the_last_number_that_is_accepted() -> None:
+    limits = Limits(texts=3, words=4, queue=3)
+    limits.check_texts(["a b c d"] * 3, param="texts")
+    limits.check_texts(["a b", "c d"], param="texts", by_word=True)
+    limits.check_texts(["a b c d"], param="texts", by_word=True)
+    for texts, by_word, code, message in (
+        (["a"] * 4, False, "too_many_texts", "at most 3 texts, found 4"),
+        (["a", "a b c d e"], False, "text_too_long", "more in text 1;"),
+        (["a b", "c d e"], True, "text_too_long", "in all texts together"),
+    ):
+        with pytest.raises(ApiError, match=message) as caught:
+            limits.check_texts(texts, param="input", status=400, by_word=by_word)
+        assert (caught.value.status, caught.value.code, caught.value.param) == (400, code, "input")
+
+
+def test_a_body_that_is_too_large() -> None:
+    error = Limits(body=7).body_too_large()
+    assert (error.status, error.code) == (413, "body_too_large")
+    assert "at most 7 bytes" in str(error)
+
+
+def test_limits_do_not_change_and_have_names() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Limits().body = 1  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Limits(1)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
