@@ -160,8 +160,8 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path, model):
     for path in (left, fresh, theirs):
         path.mkdir()
         (path / "file").write_text("x")
-    for path in (left, theirs):
-        os.utime(path, (time.time() - 2 * 86_400,) * 2)
+    for path, seconds in ((left, 86_400 + 60), (theirs, 2 * 86_400), (fresh, 86_400 - 60)):
+        os.utime(path, (time.time() - seconds,) * 2)
     write_model(model, tmp_path / "model")
     assert (left.exists(), fresh.exists(), theirs.exists()) == (False, True, True)
 
@@ -331,6 +331,16 @@ def test_a_place_that_is_no_directory_is_not_taken(tmp_path):
     with pytest.raises(OSError, match="Not a directory"):
         replacement.take_place(tmp_path / "new", tmp_path / "file")
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_the_new_name_is_on_disk_at_the_end(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(replacement, "sync_directory", synced.append)
+    for _ in range(2):
+        (tmp_path / "new").mkdir()
+        replacement.take_place(tmp_path / "new", tmp_path / "target")
+        (tmp_path / "target" / "file").write_text("x")
+    assert synced == [tmp_path, tmp_path]
 
 
 def test_what_took_its_place_stays_where_the_name_cannot_be_synced(tmp_path, monkeypatch):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import time
 from pathlib import Path
@@ -134,6 +136,21 @@ def test_a_download_has_a_maximum_size_and_time(
     with pytest.raises(DataError, match="more than 5,242,880 bytes" if endless else "1 bytes after"):
         named.imdb("train")
     assert list(empty_cache.iterdir()) == []
+
+
+def test_what_is_published_and_what_a_download_may_cost() -> None:
+    assert ({"imdb", "meditations"}, {"imdb", "reviews"}) == (named.NAMED, named.NAMED_EXAMPLES)
+    assert f"https://ai.stanford.edu/~amaas/data/sentiment/{named.IMDB_ARCHIVE}" == named.IMDB_URL
+    assert named.IMDB_ARCHIVE == "aclImdb_v1.tar.gz"
+    hashes = [named.IMDB_SHA256, named.IMDB_ARCHIVE_SHA256, *named.IMDB_PART_SHA256.values()]
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in hashes)
+    assert set(named.IMDB_PART_SHA256) == {"train", "test", "unsup"}
+    assert (named.MAX_DOWNLOAD_BYTES, named.MAX_DOWNLOAD_SECONDS) == (104_857_600, 1_800)
+
+
+def test_reviews_do_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        named.Reviews([], []).texts = ["x"]  # type: ignore[misc]
 
 
 # A set of five reviews in place of the published 100,000.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from service_workplace import Running, running
 
 from foretell.errors import UsageError
 from foretell.service import auth
-from foretell.service.auth import access, hostname, is_loopback, read_token
+from foretell.service.auth import AccessControl, access, hostname, is_loopback, read_token
 
 TOKEN = b"a-token-of-some-length"
 OPEN = ["/", "/page/page.js", "/health/live", "/health/ready"]
@@ -125,6 +127,8 @@ def test_a_wrong_token_is_refused(locked: Running, value: bytes | None, code: st
         "param": None,
         "code": code,
     }
+    found = "none" if code == "missing_api_key" else "another"
+    assert answer.json()["error"]["message"].endswith(f"Authorization: Bearer TOKEN, found {found}")
     assert TOKEN.decode() not in answer.text
 
 
@@ -187,6 +191,37 @@ def test_a_token_file_holds_one_good_line(tmp_path: Path) -> None:
             read_token(file)
     with pytest.raises(UsageError, match="missing"):
         read_token(tmp_path / "missing")
+
+
+def test_a_token_has_sixteen_visible_characters_or_more(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    for content in (b"!" * 16, b"~" * 16):
+        file.write_bytes(content)
+        assert read_token(file) == content
+    for content, found in (
+        (b"x" * 15, "15 characters"),
+        (b"x" * 8 + b" " + b"x" * 8, "a character that a header cannot carry"),
+        (b"x" * 16 + b"\x7f", "a character that a header cannot carry"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=f"at least 16 visible ASCII characters, found {found}"):
+            read_token(file)
+
+
+def test_what_is_no_request_reaches_the_application() -> None:
+    """The server's own messages, such as the beginning and the end of its life."""
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        del receive, send
+        seen.append(scope["type"])
+
+    asyncio.run(AccessControl(app, access("127.0.0.1"))({"type": "lifespan"}, nothing, nothing))
+    assert seen == ["lifespan"]
+
+
+async def nothing(*_: Any) -> Any:
+    """Receive and send nothing."""
 
 
 @pytest.mark.parametrize(
