@@ -1,4 +1,4 @@
-"""Both ends of a connection prove that they know the secret of the run, without sending it.
+"""Both ends of a connection prove that they know the secret of the run, without sending it, and make keys.
 
 Each end sends random bytes, and answers those of the other by an HMAC-SHA256 (challenge and response)::
 
@@ -8,6 +8,8 @@ Each end sends random bytes, and answers those of the other by an HMAC-SHA256 (c
     server → client   one byte: accepted
 
 The words "server" and "client" are part of what is hashed, so that no answer can be sent back to its sender.
+Everything after that is sealed with keys that are made in the same way: an HMAC of the secret for each
+direction, which depends on the random bytes of both ends.
 Everything has a fixed length: a stranger makes the server read 41 bytes.
 """
 
@@ -59,6 +61,8 @@ def introduce(connection: Connection, secret: bytes, purpose: Purpose, rank: int
     connection.write(_proof(secret, b"client", hello, theirs))
     if bytes(connection.read(1)) != _ACCEPTED:
         raise connection.lost("a refusal")
+    keys = (_proof(secret, role, hello, theirs) for role in (b"key of the client", b"key of the server"))
+    connection.use_keys(*keys)
 
 
 def admit(connection: Connection, secret: bytes, purpose: Purpose) -> int:
@@ -87,6 +91,8 @@ def admit(connection: Connection, secret: bytes, purpose: Purpose) -> int:
     if not hmac.compare_digest(proof, _proof(secret, b"client", hello, mine)):
         raise connection.lost("a client without the secret of the run")
     connection.write(_ACCEPTED)
+    keys = (_proof(secret, role, hello, mine) for role in (b"key of the server", b"key of the client"))
+    connection.use_keys(*keys)
     connection.seconds = before
     connection.socket.settimeout(before)
     return int(rank)

@@ -16,6 +16,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers
 from foretell.ring.connections import MAX_ARRAYS, Connection
+from foretell.ring.sealing import TAG_BYTES, bytes_of
 
 _FRAME = struct.Struct("!QQ")
 _CHUNK = 1 << 20
@@ -100,9 +101,9 @@ class Ring:
         for start in range(0, len(view), _CHUNK):
             piece = view[start : start + _CHUNK]
             if self.rank > 0:
-                self._previous.read_into(piece)
+                self._previous.read_sealed(piece)
             if self.rank < self.workers - 1:
-                self._next.write(piece)
+                self._next.write(self._next.sealed(piece))
 
     def close(self) -> None:
         """Close both connections."""
@@ -122,7 +123,8 @@ class Ring:
             what has arrived: `into`, or uint8 [byte].
         """
         self._number += 1
-        outgoing = _Outgoing(_FRAME.pack(self._number, out.nbytes), _bytes_of(out))
+        frame = _FRAME.pack(self._number, out.nbytes)
+        outgoing = _Outgoing(frame, self._next.sealed(bytes_of(out), frame))
         incoming = _Incoming(self._previous, self._number, into)
         # Usually the buffers of the system take all of it at once.
         with selectors.DefaultSelector() as selector:
@@ -146,8 +148,8 @@ class Ring:
 class _Outgoing:
     """Bytes that are sent."""
 
-    def __init__(self, *pieces: bytes | memoryview) -> None:
-        self._pieces = [memoryview(piece) for piece in pieces if len(piece)]
+    def __init__(self, *pieces: bytes | bytearray) -> None:
+        self._pieces = [memoryview(piece) for piece in pieces]
 
     def advance(self, connection: Connection) -> bool:
         """Send what the system takes, and return whether that was all."""
@@ -167,7 +169,7 @@ class _Incoming:
 
     def __init__(self, connection: Connection, number: int, into: Array | None) -> None:
         self._connection, self._number, self._into = connection, number, into
-        self._frame = bytearray(_FRAME.size)
+        self._frame, self._sealed = bytearray(_FRAME.size), bytearray()
         self._view = memoryview(self._frame)
         self._has_frame = self.is_done = False
         self.array: Array = np.empty(0, np.uint8)
@@ -183,7 +185,9 @@ class _Incoming:
         self._view = self._view[count:]
         if not self._view and not self._has_frame:
             self._begin()
-        self.is_done = not self._view
+        if not self._view:
+            self._connection.opened(self._sealed, bytes_of(self.array), bytes(self._frame))
+            self.is_done = True
         return self.is_done
 
     def _begin(self) -> None:
@@ -195,8 +199,5 @@ class _Incoming:
             found = f"exchange {number} of {length:,} bytes"
             raise self._connection.lost(f"{found} instead of {self._number} of {wanted}")
         self.array = np.empty(length, np.uint8) if self._into is None else self._into
-        self._view = _bytes_of(self.array)
-
-
-def _bytes_of(array: Array) -> memoryview:
-    return array.data.cast("B") if array.size else memoryview(b"")
+        self._sealed = bytearray(length + TAG_BYTES)
+        self._view = memoryview(self._sealed)

@@ -1,6 +1,7 @@
 """A connection between two workers: messages of plain values and arrays, with limits in size and time.
 
-A message is JSON and raw arrays, so that nothing that arrives can run code::
+A message is JSON and raw arrays, so that nothing that arrives can run code. The header and each array are
+sealed (`foretell.ring.sealing`)::
 
     4 bytes   length of the header, at most `MAX_HEADER`
     header    JSON: the plain values, and the type and shape of each array
@@ -25,6 +26,7 @@ import numpy as np
 
 from foretell.arrays import Array
 from foretell.errors import LostWorkerError
+from foretell.ring.sealing import TAG_BYTES, Seal, bytes_of
 
 MAX_HEADER = 1 << 20
 MAX_ARRAYS = 1 << 33
@@ -65,10 +67,12 @@ class Connection:
     def __init__(self, sock: socket.socket, peer: str, seconds: float = WAIT_SECONDS) -> None:
         self.socket, self.peer, self.seconds = sock, peer, seconds
         self.sent_bytes = 0
+        self._outgoing: Seal | None = None
+        self._incoming: Seal | None = None
         sock.settimeout(seconds)
         _keep_alive(sock)
 
-    def write(self, data: bytes | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes.
 
         Raises:
@@ -104,15 +108,44 @@ class Connection:
         except OSError as error:
             raise self.lost(error) from error
 
+    def use_keys(self, outgoing: bytes, incoming: bytes) -> None:
+        """Seal everything from now on: what is sent, and what arrives.
+
+        Args:
+            outgoing, incoming: keys; those of the other end are the same, in the other order.
+        """
+        self._outgoing, self._incoming = Seal(outgoing), Seal(incoming)
+
+    def sealed(self, data: bytes | memoryview, about: bytes = b"") -> bytearray:
+        """Return what is to be sent next, sealed; see `Seal.closed`."""
+        assert self._outgoing is not None, "introduce or admit first"
+        return self._outgoing.closed(data, about)
+
+    def opened(self, sealed: bytearray, into: bytearray | memoryview, about: bytes = b"") -> None:
+        """Write what has arrived sealed into a buffer.
+
+        Raises:
+            LostWorkerError: it is not what the worker has sent next.
+        """
+        assert self._incoming is not None, "introduce or admit first"
+        if not self._incoming.opened(sealed, into, about):
+            raise self.lost("bytes that the worker did not send")
+
+    def read_sealed(self, into: bytearray | memoryview, about: bytes = b"") -> None:
+        """Fill a buffer with what arrives sealed; raises as `read` and `opened`."""
+        sealed = bytearray(len(into) + TAG_BYTES)
+        self.read_into(memoryview(sealed))
+        self.opened(sealed, into, about)
+
     def send(self, message: Message) -> None:
         """Send a message; raises as `write`."""
         arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
         about = [[name, str(array.dtype), array.shape] for name, array in arrays.items()]
         header = json.dumps({"kind": message.kind, "values": message.values, "arrays": about}).encode()
-        self.write(_LENGTH.pack(len(header)) + header)
+        length = _LENGTH.pack(len(header))
+        self.write(length + self.sealed(header, length))
         for array in arrays.values():
-            if array.size:
-                self.write(array.data)
+            self.write(self.sealed(bytes_of(array)))
 
     def receive(self, kinds: Sequence[str], *, patient: bool = False, within: float | None = None) -> Message:
         """Return the next message.
@@ -128,18 +161,19 @@ class Connection:
         """
         self.socket.settimeout(None if patient else within or self.seconds)
         try:
-            first = self.read(_LENGTH.size)
+            first = bytes(self.read(_LENGTH.size))
         finally:
             self.socket.settimeout(self.seconds)
         (length,) = _LENGTH.unpack(first)
         if length > MAX_HEADER:
             raise self.lost(f"a header of {length:,} bytes (at most {MAX_HEADER:,})")
-        message = self._parsed(bytes(self.read(length)))
+        header = bytearray(length)
+        self.read_sealed(header, first)
+        message = self._parsed(bytes(header))
         if message.kind not in kinds:
             raise self.lost(f"the message {message.kind[:40]!r} instead of {' or '.join(kinds)}")
         for array in message.arrays.values():
-            if array.size:
-                self.read_into(array.data.cast("B"))
+            self.read_sealed(bytes_of(array))
         return message
 
     def _parsed(self, header: bytes) -> Message:

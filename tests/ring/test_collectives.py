@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,10 +25,10 @@ def test_a_sum_is_that_of_all_workers_with_the_same_bits_everywhere(workers: int
 
     results = in_ring(workers, work)
     assert len({bits for bits, _ in results}) == 1
-    # 2(N - 1)/N of the vector, and 16 bytes for each exchange; parts differ by one value.
+    # 2(N - 1)/N of the vector, and 32 bytes for each exchange; parts differ by one value.
     for _, sent in results:
         frames = 2 * (workers - 1)
-        assert sent == pytest.approx(2 * (workers - 1) / workers * 4 * length + 16 * frames, abs=4 * frames)
+        assert sent == pytest.approx(2 * (workers - 1) / workers * 4 * length + 32 * frames, abs=4 * frames)
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -87,6 +89,25 @@ def test_a_worker_that_is_stuck_is_an_error_after_a_while() -> None:
         return "found it"
 
     assert in_ring(2, work, seconds=0.5) == ["found it", "stuck"]
+
+
+def test_gradients_that_somebody_has_changed_are_refused() -> None:
+    def work(ring: Ring) -> str:
+        send = ring._next.sealed
+
+        def changed(*arguments: Any) -> bytearray:
+            sealed = send(*arguments)
+            sealed[100] ^= 1
+            return sealed
+
+        if ring.rank == 1:
+            ring._next.sealed = changed  # type: ignore[method-assign]
+        with pytest.raises(LostWorkerError, match=r"bytes that the worker did not send|closed|reset"):
+            ring.sum(np.ones(1_000, np.float32))
+        ring.close()
+        return "refused"
+
+    assert in_ring(2, work) == ["refused", "refused"]
 
 
 def test_lengths_that_differ_are_an_error() -> None:

@@ -16,9 +16,11 @@ from foretell.ring.connections import MAX_ARRAYS, MAX_HEADER, Connection, Messag
 def pair(seconds: float = 5.0) -> tuple[Connection, Connection]:
     server = listening("127.0.0.1")
     first = connect(server.getsockname(), "server", seconds)
-    second, _ = server.accept()
+    second = Connection(server.accept()[0], "client", seconds)
     server.close()
-    return first, Connection(second, "client", seconds)
+    first.use_keys(b"1" * 32, b"2" * 32)
+    second.use_keys(b"2" * 32, b"1" * 32)
+    return first, second
 
 
 def test_a_message_arrives_as_it_was_sent() -> None:
@@ -47,9 +49,8 @@ def header(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("sent", "found"),
     [
-        (struct.pack("!I", MAX_HEADER + 1), "a header of"),
-        (b"\0\0\0\x03abc", "bytes that are no message"),
-        (b"\0\0\0\x02[]", "bytes that are no message"),
+        (b"abc", "bytes that are no message"),
+        (b"[]", "bytes that are no message"),
         (header(arrays=[["a", "object", [1]]]), "arrays of unknown kinds"),
         (header(arrays=[["a", "float32", [-1]]]), "arrays of unknown kinds"),
         (header(arrays=[["a", "float32", [MAX_ARRAYS]]]), "arrays of unknown kinds, or larger"),
@@ -58,9 +59,68 @@ def header(**changes: object) -> bytes:
 )
 def test_other_bytes_are_refused(sent: bytes, found: str) -> None:
     first, second = pair()
-    first.write(struct.pack("!I", len(sent)) + sent if sent[:1] == b"{" else sent)
+    length = struct.pack("!I", len(sent))
+    first.write(length + first.sealed(sent, length))
     with pytest.raises(LostWorkerError, match=found):
         second.receive(["step"])
+    first.close()
+    second.close()
+
+
+def test_a_long_header_is_refused_before_it_is_read() -> None:
+    first, second = pair()
+    first.write(struct.pack("!I", MAX_HEADER + 1))
+    with pytest.raises(LostWorkerError, match="a header of"):
+        second.receive(["step"])
+    first.close()
+    second.close()
+
+
+def sent_bytes(connection: Connection, message: Message) -> bytes:
+    """Return what a message is on its way."""
+    sent: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "write", lambda data: sent.append(bytes(data)))
+        connection.send(message)
+    return b"".join(sent)
+
+
+MESSAGE = Message("step", {"rate": 0.1}, {"ids": np.arange(40, dtype=np.int32)})
+
+
+def test_what_is_sent_cannot_be_read_on_its_way() -> None:
+    first, second = pair()
+    seen = sent_bytes(first, MESSAGE)
+    assert b"step" not in seen
+    assert MESSAGE.arrays["ids"].tobytes() not in seen
+    assert sent_bytes(first, MESSAGE) != seen
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("place", [0, 3, 4, 30, -17, -1], ids=str)
+def test_one_changed_bit_is_refused(place: int) -> None:
+    first, second = pair(0.3)
+    changed = bytearray(sent_bytes(first, MESSAGE))
+    changed[place] ^= 1
+    first.write(changed)
+    found = "a header of" if place == 0 else "bytes that the worker did not send|nothing for"
+    with pytest.raises(LostWorkerError, match=found):
+        second.receive(["step"])
+    first.close()
+    second.close()
+
+
+def test_what_is_sent_again_or_back_is_refused() -> None:
+    first, second = pair()
+    once = sent_bytes(first, MESSAGE)
+    first.write(once * 2)
+    second.receive(["step"])
+    with pytest.raises(LostWorkerError, match="bytes that the worker did not send"):
+        second.receive(["step"])
+    second.write(once)
+    with pytest.raises(LostWorkerError, match="bytes that the worker did not send"):
+        first.receive(["step"])
     first.close()
     second.close()
 
