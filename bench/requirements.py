@@ -56,7 +56,6 @@ BENCHMARKS: dict[str, Requirements] = {
     "big_text": NOTHING,
     "cluster": Requirements(packages=("ray",)),
     "together": Requirements(packages=("ray",)),
-    "cluster": Requirements(packages=("ray",)),
 }
 """Every benchmark of `python -m bench`, in the order in which they run."""
 
