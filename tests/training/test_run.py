@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -171,6 +172,29 @@ def test_resume_is_refused_for_another_training(
         opened(tmp_path / "m", dataclasses.replace(REQUEST, **request_change), resume=True, **options)
     with opened(tmp_path / "m", dataclasses.replace(REQUEST, sources=["other name"]), resume=True) as run:
         assert run.checkpoints.latest().step == 3
+
+
+def test_all_settings_that_differ_are_named(tmp_path: Path) -> None:
+    start_with_checkpoint(tmp_path / "m")
+    other = dataclasses.replace(REQUEST, settings=WordsSettings(units=9, seed=2))
+    with pytest.raises(RunError, match=r"started with \(\w+=\d+, \w+=\d+\), found \w+=\d+, \w+=\d+;"):
+        opened(tmp_path / "m", other, resume=True)
+
+
+def test_a_damaged_request_is_another_training(tmp_path: Path) -> None:
+    start_with_checkpoint(tmp_path / "m")
+    path = folder_of(tmp_path / "m") / "request.json"
+    asked = json.loads(path.read_text())
+    assert asked["started"] == pytest.approx(time.time(), abs=3600)
+    path.write_text(json.dumps({**asked, "settings": "none"}))
+    with pytest.raises(RunError, match=r"the settings that the run was started with \(none\)"):
+        opened(tmp_path / "m", resume=True)
+
+
+def test_an_empty_folder_in_its_place_is_taken(tmp_path: Path) -> None:
+    folder_of(tmp_path / "m").mkdir()
+    opened(tmp_path / "m").close()
+    assert (folder_of(tmp_path / "m") / "request.json").is_file()
 
 
 def test_a_run_of_an_earlier_version_has_settings_under_their_former_names(tmp_path: Path) -> None:
