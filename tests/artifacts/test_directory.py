@@ -167,6 +167,17 @@ def test_a_classifier_with_tfidf_models(make_model, tmp_path):
     assert [len(each) for each in again.tfidf] == [len(each) for each in tfidf]
 
 
+def test_the_type_of_labels_and_ancestors_come_back(make_model, tmp_path):
+    plain = make_model("labels-bilstm")
+    write_model(plain, tmp_path / "plain")
+    config = json.loads((tmp_path / "plain" / "config.json").read_text())
+    assert not {"label_type", "ancestors"} & config.keys()
+    more = dataclasses.replace(plain, label_type="number", labels=["1", "2"], ancestors=("a" * 64, "b" * 64))
+    write_model(more, tmp_path / "more")
+    found = read_model(tmp_path / "more")
+    assert (found.label_type, found.ancestors) == ("number", ("a" * 64, "b" * 64))
+
+
 def test_labels_of_any_characters(make_model, tmp_path):
     labels = sorted(["päl|`ace\n# x", "\ud800 half"])
     write_model(make_model("labels-bilstm", labels=labels), tmp_path / "model")

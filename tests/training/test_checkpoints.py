@@ -85,6 +85,26 @@ def test_a_disk_that_refuses_leaves_the_earlier_one(tmp_path: Path, monkeypatch:
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-00000001"]
 
 
+def test_what_follows_a_checkpoint_is_called_once_it_is_on_disk(tmp_path: Path) -> None:
+    seen: list[int] = []
+    checkpoints = Checkpoints(tmp_path, after=lambda: seen.append(len(list(tmp_path.iterdir()))))
+    for step in (1, 2):
+        checkpoints.save(step, {"x": np.zeros(2)}, {})
+    assert seen == [1, 2]
+
+
+def test_folders_with_other_names_are_left_alone(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    prefix = checkpoints.save(1, {"x": np.zeros(2)}, {}).name[:-8]
+    others = {f"{prefix}{name}" for name in ("123", "1234567x", "123456789", "abcdefgh")}
+    for name in others:
+        (tmp_path / name).mkdir()
+    for step in (2, 3, 4):
+        checkpoints.save(step, {"x": np.zeros(2)}, {})
+    assert {path.name for path in tmp_path.iterdir()} == {*others, f"{prefix}00000003", f"{prefix}00000004"}
+    assert checkpoints.latest().step == 4
+
+
 def test_due_on_a_clock(tmp_path: Path) -> None:
     assert not Checkpoints(tmp_path, every=60).due()
     assert Checkpoints(tmp_path, every=0).due()
