@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import re
 
+import pytest
+
 from bench import few_labels
 from bench.records import DataSet
 from tests.bench.conftest import Bench, installed
 
 
+@pytest.mark.soak
 def test_few_labels(bench: Bench) -> None:
     systems = [name for name, peer in few_labels.PEERS.items() if installed(peer.package)]
     # A sentence encoder would read a thousand texts.

@@ -123,7 +123,9 @@ def test_ctrl_c_saves_a_checkpoint_and_the_printed_command_resumes(workplace: Pa
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGTERM", 143), pytest.param("SIGHUP", 129, marks=pytest.mark.soak)]
+)
 def test_a_signal_that_ends_a_training_has_its_exit_code(
     workplace: Path, tmp_path: Path, name: str, code: int
 ) -> None:

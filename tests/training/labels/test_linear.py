@@ -140,10 +140,9 @@ def enough_words(monkeypatch):
     monkeypatch.setattr(pseudo_labels, "MIN_TOKENS", 1)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("enough_words")
-@pytest.mark.parametrize(
-    ("settings", "steps"), [(SETTINGS, 18), pytest.param(FEW, 30, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize(("settings", "steps"), [(SETTINGS, 18), (FEW, 30)])
 def test_interrupted_with_unlabelled_texts_is_as_if_never(settings, steps, tmp_path):
     more, _ = some_texts(30, ("neg", "pos"), seed=1)
     whole = train(examples(), settings, out=tmp_path / "whole", unlabelled=more)

@@ -35,13 +35,13 @@ def run(stage: str, number: signal.Signals, out: Path, *, resume: bool = False) 
     ("stage", "number"),
     [
         pytest.param("tokens", signal.SIGINT, marks=pytest.mark.soak),
-        ("linear", signal.SIGTERM),
+        pytest.param("linear", signal.SIGTERM, marks=pytest.mark.soak),
         ("vectors", signal.SIGHUP),
         pytest.param("embeddings", signal.SIGTERM, marks=pytest.mark.soak),
         ("network", signal.SIGINT),
         pytest.param("refit", signal.SIGINT, marks=pytest.mark.soak),
         ("members", signal.SIGTERM),
-        ("folds", signal.SIGINT),
+        pytest.param("folds", signal.SIGINT, marks=pytest.mark.soak),
     ],
 )
 def test_a_step_answers_in_time(tmp_path: Path, stage: str, number: signal.Signals) -> None:
@@ -53,6 +53,7 @@ def test_a_step_answers_in_time(tmp_path: Path, stage: str, number: signal.Signa
     assert ("a checkpoint is saved" in stdout) == (stage in ("embeddings", "network", "refit"))
 
 
+@pytest.mark.soak
 def test_pseudo_labels_survive_an_interruption_and_the_training_ends(tmp_path: Path) -> None:
     assert run("embeddings", signal.SIGINT, tmp_path / "m")[0] == 130
     checkpoints = tmp_path / "m.run" / "checkpoints"

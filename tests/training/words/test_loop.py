@@ -35,7 +35,7 @@ def lines_of(out: Path) -> list[tuple[int, float, float | None]]:
     [
         {},
         {"negatives": 16, "layers": 2},
-        {"negatives": 16, "precision": "mixed_bfloat16"},
+        pytest.param({"negatives": 16, "precision": "mixed_bfloat16"}, marks=pytest.mark.soak),
         {"optimizer": "sgd", "learning_rate": 5.0},
     ],
     ids=["exact", "sampled", "mixed precision", "sgd"],

@@ -49,7 +49,7 @@ CASES = [
     ("interpolation", signal.SIGINT, ["tokenizer.json", "tokens.npy"]),
     ("writing", signal.SIGTERM, ["tokenizer.json", "tokens.npy"]),
 ]
-QUICK = ("kneser-ney", "network", "writing")
+QUICK = ("kneser-ney", "network")
 """The stages that `make test` interrupts; `make soak` interrupts all."""
 
 
