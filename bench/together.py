@@ -136,16 +136,12 @@ def _calculated(options: argparse.Namespace, one: Measured, weak: Measured) -> N
     """Show how much of its time each of many hosts computes, as a calculation."""
     model = json.loads((FOLDER / "model" / "config.json").read_text())["settings"]
     dense, sparse = weak.dense_bytes, max(0.0, weak.step_bytes - weak.dense_bytes)
-    copies = 3 if model["optimizer"] == "adam" else 1
+    averaged = (3 if model["optimizer"] == "adam" else 1) * weight_bytes(FOLDER / "model")
     network = options.gigabits * _GIGABIT
     results = Results("together_hosts", ["calculated: hosts", "H", "bytes a step", "of N times one host"])
     for hosts in HOSTS:
         for every in (1, 32):
-            sent = (
-                bytes_of(hosts, dense, sparse)
-                if every == 1
-                else bytes_of(hosts, copies * weight_bytes(FOLDER / "model")) / every
-            )
+            sent = bytes_of(hosts, dense, sparse) if every == 1 else bytes_of(hosts, averaged) / every
             share = one.seconds / (one.seconds + sent / network)
             results.add(
                 hosts, every, f"{sent:,.0f}", f"{share:.0%}", dense=dense, sparse=sparse, network=network,

@@ -137,9 +137,11 @@ class PartSteps(Steps):
     ) -> None:
         variables, start = self.network.trainable_variables, 0
         gradients: list[Gradient | None] = [None] * len(variables)
-        for k in (k for k in range(len(variables)) if k not in self._sparse):
-            size = int(np.prod(variables[k].shape))
-            gradients[k] = tf.reshape(flat[start : start + size], variables[k].shape)
+        for k, variable in enumerate(variables):
+            if k in self._sparse:
+                continue
+            size = int(np.prod(variable.shape))
+            gradients[k] = tf.reshape(flat[start : start + size], variable.shape)
             start += size
         for k, (rows, values) in zip(self._sparse, sparse, strict=True):
             shape, columns = variables[k].shape, _columns(variables[k])
