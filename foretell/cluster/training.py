@@ -92,9 +92,10 @@ class RayWorkers:
         """Return the threads of each worker: as many as leave a place for all of them on the nodes."""
         return threads_of(processors_of_nodes(), self._workers or int(self._cluster.processors))
 
-    def processors_of(self, rank: int) -> list[int]:
-        """Return the processors that a worker keeps to; none: it may use all of its node."""
-        return share(self._usable, rank, self.threads)
+    @property
+    def processors(self) -> list[int]:
+        """Return the processors that this process keeps to; none: it may use all of its node."""
+        return share(self._usable, 0, self.threads)
 
     def count(self, streams: int) -> int:
         """Return the number of workers; see `foretell.training.words.parallel.team.Workers`."""
@@ -155,7 +156,8 @@ class RayWorkers:
         actor: Any = ray.remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(Member)
         for rank in range(1, count):
             where = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=rank)
-            member = actor.options(scheduling_strategy=where).remote(threads, self.processors_of(rank))
+            own = share(self._usable, rank, threads)
+            member = actor.options(scheduling_strategy=where).remote(threads, own)
             self._actors.append(member)
             self._running[member.about.remote()] = rank
             self._running[member.serve.remote(*place, rank)] = rank
@@ -248,7 +250,7 @@ def training_workers(
     with connected(cluster) as found, contextlib.ExitStack() as stack:
         starter = RayWorkers(found, workers, average_every)
         stack.enter_context(environment(few_threads(starter.threads)))
-        stack.enter_context(kept_to(starter.processors_of(0)))
+        stack.enter_context(kept_to(starter.processors))
         stack.callback(starter.end)
         yield starter
 
