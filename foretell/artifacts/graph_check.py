@@ -68,12 +68,14 @@ class Graph:
         nodes: operator and names of the arguments of each node.
         constants: name to (element type, shape) of each initializer.
         inputs, outputs: their names and element types, in order.
+        widths: name to size of the last axis of each input and output; None: it differs, or there is no axis.
     """
 
     nodes: list[tuple[str, list[str]]] = field(default_factory=list)
     constants: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
+    widths: dict[str, int | None] = field(default_factory=dict)
 
 
 def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
@@ -94,6 +96,9 @@ def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
         raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
     if {name: kind for name, kind in graph.outputs.items() if name not in _OPTIONAL_OUTPUTS} != outputs:
         raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
+    for name, width in _widths(settings).items():
+        if name in graph.widths and graph.widths[name] != width:
+            raise ValueError(f"a graph in which {name} has a width of {graph.widths[name]}")
     _check_constants(graph, _graph_shapes(settings, shapes))
     # The default of an optional input is no constant: another value may be given.
     fixed = graph.constants.keys() - graph.inputs.keys()
@@ -129,8 +134,9 @@ def _read_graph(content: memoryview, graph: Graph) -> None:
             name, kind, shape = _tensor(message(value))
             graph.constants[name] = kind, shape
         elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT):
-            name, kind = _value_info(message(value))
+            name, kind, axes = _value_info(message(value))
             (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[name] = kind
+            graph.widths[name] = axes[-1] if axes else None
         elif number not in _GRAPH_IGNORED:
             raise ValueError(f"an ONNX graph with the field {number}")
 
@@ -179,17 +185,41 @@ def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
     return name, kind, tuple(shape)
 
 
-def _value_info(content: memoryview) -> tuple[str, int]:
-    """Return name and element type of an input or output."""
+def _value_info(content: memoryview) -> tuple[str, int, list[int | None]]:
+    """Return name, element type and axes of an input or output; None is an axis whose size differs."""
     name, kind = "", 0
+    axes: list[int | None] = []
     for number, value in fields(content):
         if number == 1:
             name = text(value)
         elif number == 2:
-            tensors = [message(part) for each, part in fields(message(value)) if each == 1]
-            kinds = [number_of(part) for each in tensors for number, part in fields(each) if number == 1]
+            tensors = [part for each, part in fields(message(value)) if each == 1]
+            parts = list(fields(message(tensors[0]))) if len(tensors) == 1 else []
+            kinds = [number_of(part) for each, part in parts if each == 1]
             kind = kinds[0] if len(kinds) == 1 else 0
-    return name, kind
+            shapes = [message(part) for each, part in parts if each == 2]
+            axes = [_axis(message(part)) for shape in shapes for each, part in fields(shape) if each == 1]
+    return name, kind, axes
+
+
+def _axis(content: memoryview) -> int | None:
+    """Return the size of an axis; None where it has a name instead."""
+    size = None
+    for number, value in fields(content):
+        if number == 1:
+            size = number_of(value)
+        else:
+            # ONNX Runtime reads these names when it is asked for a shape, and does not expect other bytes.
+            text(value)
+    return size
+
+
+def _widths(settings: Settings) -> dict[str, int]:
+    """Return the sizes of the last axes that the runtime reads from the graph."""
+    if not isinstance(settings, WordsSettings) or not settings.traits.carries_state:
+        return {}
+    states = [f"{state}_{k}" for k in range(1, settings.layers + 1) for state in ("h", "c")]
+    return {**dict.fromkeys(states, settings.units), "hidden": settings.embedding_size}
 
 
 def _interface(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:

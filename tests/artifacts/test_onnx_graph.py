@@ -7,6 +7,7 @@ import onnxruntime
 import pytest
 
 from foretell.artifacts import onnx_graph, reference
+from foretell.artifacts.graph_check import check_graph
 from foretell.errors import ArtifactError, MissingExtraError
 
 LABELS = ["labels-article", "labels-article-3", "labels-cnn-lstm", "labels-bilstm", "labels-bilstm-3"]
@@ -47,6 +48,20 @@ def test_the_names_and_axes_of_words(make_model):
     assert [o.name for o in opened.get_outputs()] == outputs
     assert opened.get_inputs()[0].shape == ["stream", "step"]
     assert opened.get_outputs()[0].shape[:2] == ["stream", "wanted step"]
+
+
+@pytest.mark.parametrize("name", ["hidden", "c_2"])
+def test_a_graph_tells_the_widths_of_the_network(make_model, name):
+    model = make_model("words-3-projected")
+    graph = onnx_graph.build_onnx(model.settings, model.weights)
+    shapes = {key: value.shape for key, value in model.weights.items()}
+    check_graph(graph.SerializeToString(), model.settings, shapes)
+    (value,) = (each for each in [*graph.graph.input, *graph.graph.output] if each.name == name)
+    axis = value.type.tensor_type.shape.dim[-1]
+    for change in (lambda: setattr(axis, "dim_value", 7), lambda: setattr(axis, "dim_param", "width")):
+        change()
+        with pytest.raises(ValueError, match=f"{name} has a width of"):
+            check_graph(graph.SerializeToString(), model.settings, shapes)
 
 
 def test_words_leave_out_the_logits_of_skipped_steps(make_model):

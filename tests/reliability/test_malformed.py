@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -139,11 +140,11 @@ def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count:
     def answer(path: Path) -> None:
         model = open_model(path)
         if hasattr(model, "predict_proba"):
-            model.predict_proba(["the mind", ""])
+            assert np.isfinite(model.predict_proba(["the mind", ""])).all()
             model.explain("the mind adapts")
         else:
-            model.next("the mind")
-            model.score(["the mind adapts"])
+            assert all(np.isfinite(each.probability) for each in model.next("the mind"))
+            assert not np.isnan(model.score(["the mind adapts"]).perplexity)
 
     def inputs() -> Iterator[Callable[[], object]]:
         for number in range(count):

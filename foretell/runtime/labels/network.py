@@ -55,7 +55,11 @@ class LabelsNetwork:
         self._size = size if size < model.tokenizer.size else None
 
     def __call__(self, ids: Sequence[list[int]]) -> Probabilities:
-        """Return probabilities [text, label] for the ids of each text."""
+        """Return probabilities [text, label] for the ids of each text.
+
+        Raises:
+            ArtifactError: one is NaN. Weights may be finite and too large to compute with.
+        """
         ids = [each[-self.length :] for each in ids]
         probabilities = np.empty((len(ids), self._n_labels), np.float32)
         # A batch takes as many steps as its longest text, so texts of similar length share one.
@@ -70,6 +74,13 @@ class LabelsNetwork:
         for _ in map(predict, batches) if len(batches) == 1 else self._threads.map(predict, batches):
             # What the other threads have not begun is then cancelled.
             check_stopped()
+        if np.isnan(probabilities).any():
+            raise ArtifactError(
+                expected="probabilities of the network",
+                found="NaN",
+                where=str(self._model.onnx_path),
+                fix="train the model again",
+            )
         return probabilities
 
     def variants(self, ids: list[int], without: list[int], ends: list[int]) -> Probabilities:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foretell.arrays import Float64s, Floats, Integers, Logits, LogProbabilities, TokenIds
-from foretell.errors import SettingsError
+from foretell.errors import ArtifactError, SettingsError
 
 # Words whose sum or maximum is computed first, so that only a few of these blocks are examined word by word.
 BLOCK = 128
@@ -66,9 +66,12 @@ def log_softmax(logits: Logits, kind: type[np.floating] = np.float64) -> LogProb
     Args:
         logits: [..., word].
         kind: type of the result. For float32 logits, a float32 result loses nothing and is processed faster.
+
+    Raises:
+        ArtifactError: a logit is NaN, or the largest one infinite.
     """
     # exp is much faster in the logits' own precision; only the sum is float64.
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    shifted = logits - _highest(logits)
     log_z = np.log(np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float64))
     logp: LogProbabilities = shifted.astype(kind, copy=False)
     logp -= log_z
@@ -76,17 +79,35 @@ def log_softmax(logits: Logits, kind: type[np.floating] = np.float64) -> LogProb
 
 
 def log_probabilities_of(logits: Logits, words: TokenIds) -> LogProbabilities:
-    """Return the log-probability of one word for each row of logits [row, word], float32 [row]."""
+    """Return the log-probability of one word for each row of logits [row, word], float32 [row].
+
+    Raises:
+        ArtifactError: a logit is NaN, or the largest one infinite.
+    """
     given = logits[np.arange(len(words)), words]
     with np.errstate(over="ignore"):
         sums = _sum_of_exp(logits)
     # Subtracting each row's maximum first takes a third of the time. It is needed only where the sum is
     # outside the range in which float32 has all its digits.
     if not (sums.min() > MIN_SUM and sums.max() < np.inf):
-        highest = logits.max(axis=1)
-        sums, given = _sum_of_exp(logits - highest[:, None]), given - highest
+        highest = _highest(logits)
+        sums, given = _sum_of_exp(logits - highest), given - highest[:, 0]
     logp: LogProbabilities = given - np.log(sums)
     return logp
+
+
+def _highest(logits: Logits) -> Logits:
+    """Return the largest of each row, [..., 1].
+
+    Raises:
+        ArtifactError: it is not finite. Weights may be finite and too large to compute with.
+    """
+    highest: Logits = logits.max(axis=-1, keepdims=True)
+    if not np.isfinite(highest).all():
+        raise ArtifactError(
+            expected="finite logits of the network", found="NaN or infinity", fix="train the model again"
+        )
+    return highest
 
 
 def _sum_of_exp(logits: Logits) -> Floats:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from foretell.errors import SettingsError, UsageError
+from foretell.errors import ArtifactError, SettingsError, UsageError
 from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
@@ -198,6 +198,17 @@ def test_a_threshold_that_is_no_probability_is_refused(any_labels: LabelsRuntime
 def test_a_language_model_is_refused(lstm: WordsRuntime) -> None:
     with pytest.raises(UsageError, match="expected a model for labels, found one for words"):
         LabelsRuntime.open(lstm.path)
+
+
+def test_probabilities_that_are_nan_are_refused(
+    labels_model: Callable[..., LabelsRuntime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = labels_model()
+    # Weights of 1e38 are finite, and what is computed with them may not be.
+    answer = np.full((1, 2), np.nan, np.float32)
+    monkeypatch.setattr(runtime._network._session, "run", lambda *_: [answer])
+    with pytest.raises(ArtifactError, match="found NaN"):
+        runtime.predict_proba(["the mind"])
 
 
 def test_chunks_of_nothing_are_refused(any_labels: LabelsRuntime) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretell.errors import SettingsError
+from foretell.errors import ArtifactError, SettingsError
 from foretell.runtime.words import sampling
 from foretell.runtime.words.sampling import Sampling
 from foretell.runtime.words.scoring import log_probabilities_of
@@ -221,3 +221,17 @@ def test_log_probabilities_of_logits_of_any_size(shift: float) -> None:
     exact = sampling.log_softmax(logits.astype(np.float64))
     found = log_probabilities_of(logits, words)
     np.testing.assert_allclose(found, exact[np.arange(40), words], atol=1e-4)
+
+
+@pytest.mark.parametrize("logit", [math.inf, math.nan, -math.inf])
+def test_logits_that_are_not_finite_are_refused(logit: float) -> None:
+    logits = np.zeros((2, 3), np.float32)
+    logits[1, 2] = logit
+    if logit == -math.inf:
+        # A word may be impossible, but not each of them.
+        assert np.isfinite(sampling.log_softmax(logits)[1, 0])
+        logits[1] = logit
+    with pytest.raises(ArtifactError, match="finite logits"):
+        sampling.log_softmax(logits)
+    with pytest.raises(ArtifactError, match="finite logits"):
+        log_probabilities_of(logits, np.zeros(2, np.int64))
