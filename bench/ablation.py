@@ -46,7 +46,7 @@ def main() -> None:
 
 def _variants(preset: str) -> dict[str, list[str]]:
     """Return the flags of each variant: those ingredients left out that the preset has."""
-    from foretell.config import LABELS_PRESETS
+    from foretell.presets import LABELS_PRESETS
 
     settings = LABELS_PRESETS[preset]
     flags = {name: f"--no-{name.replace('_', '-')}" for name in INGREDIENTS if getattr(settings, name)}

@@ -19,7 +19,7 @@ def plain_keras_epoch() -> float:
     import keras
     import numpy as np
 
-    from foretell.config import LABELS_PRESETS
+    from foretell.presets import LABELS_PRESETS
     from foretell.text.padding import pad_front
     from foretell.text.tokenizer import Tokenizer
 

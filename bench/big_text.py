@@ -31,9 +31,9 @@ ONE_PASS = {"preset": "base", "streams": 256, "epochs": 1, "min_steps": 1}
 
 def read_only(path: Path, out: Path) -> None:
     """Train `base` on `path` for one step: everything before it is the data stage."""
-    from foretell.config import WORDS_PRESETS
     from foretell.data.corpus import open_corpus
     from foretell.errors import Interrupted
+    from foretell.presets import WORDS_PRESETS
     from foretell.training.options import TrainOptions
     from foretell.training.words.train import train_words
 
@@ -45,7 +45,7 @@ def read_only(path: Path, out: Path) -> None:
 
 def tokenising(path: Path) -> float:
     """Return the seconds for encoding a text with the vocabulary of `base`, in this process."""
-    from foretell.config import WORDS_PRESETS
+    from foretell.presets import WORDS_PRESETS
     from foretell.text.line_encoder import LineEncoder
     from foretell.text.tokenizer import Tokenizer
 

@@ -171,7 +171,7 @@ def random_model(name: str, path: Path) -> Any:
     from foretell.artifacts.directory import write_model
     from foretell.artifacts.model import Model
     from foretell.artifacts.weights import network_size, weight_shapes
-    from foretell.config import preset
+    from foretell.presets import preset
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.text.tokenizer import Tokenizer
 

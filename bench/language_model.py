@@ -51,8 +51,9 @@ def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Call
     """Return the step of `foretell train words --preset base`."""
     import tensorflow as tf
 
-    from foretell.config import WORDS_PRESETS, with_changes
+    from foretell.config import with_changes
     from foretell.networks.words import LstmNetwork
+    from foretell.presets import WORDS_PRESETS
     from foretell.training.precision import precision_for
     from foretell.training.words.step import Steps, seed_of, softmax_words
 

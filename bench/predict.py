@@ -102,7 +102,7 @@ def _some(records: Records, count: int) -> Records:
 def _ways(folder: Path, texts: list[str]) -> dict[str, Call]:
     """Return how the texts are predicted by Keras and by foretell."""
     import foretell
-    from foretell.config import LABELS_PRESETS
+    from foretell.presets import LABELS_PRESETS
 
     model: Any = foretell.load(folder)
     network, ids = _keras_network(folder, texts)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, to_dict
+from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
 from foretell.hub.download import local_path
 from foretell.machine import require_training
+from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written

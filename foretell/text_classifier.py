@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from foretell.artifacts.packed import Home
-from foretell.config import DEFAULT_PRESET, LabelsSettings, preset, to_dict, with_changes
+from foretell.config import LabelsSettings, to_dict, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
     more_texts,
@@ -29,6 +29,7 @@ from foretell.errors import SettingsError
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
 from foretell.metrics.costs import costs_of
+from foretell.presets import DEFAULT_PRESET, preset
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report

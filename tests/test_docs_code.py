@@ -19,7 +19,7 @@ import pytest
 from docs_blocks import DOCS, PAGES, ROOT, blocks, foretell_commands, python_of
 from encoders import tiny_encoder
 
-from foretell import config
+from foretell import presets
 from foretell.cli.app import make_app
 from foretell.cli.tokens import read_tokens
 
@@ -132,10 +132,10 @@ SIZES = {
 def tiny_presets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Presets whose trainings take a second."""
     pytest.importorskip("tensorflow")
-    labels = dataclasses.replace(config.LABELS_PRESETS["quick"], **TINY)
-    monkeypatch.setitem(config.LABELS_PRESETS, "quick", labels)
-    words = dataclasses.replace(config.WORDS_PRESETS["base"], embedding_size=4, epochs=1, min_steps=2)
-    monkeypatch.setitem(config.WORDS_PRESETS, "base", words)
+    labels = dataclasses.replace(presets.LABELS_PRESETS["quick"], **TINY)
+    monkeypatch.setitem(presets.LABELS_PRESETS, "quick", labels)
+    words = dataclasses.replace(presets.WORDS_PRESETS["base"], embedding_size=4, epochs=1, min_steps=2)
+    monkeypatch.setitem(presets.WORDS_PRESETS, "base", words)
 
 
 def run_page(page: str, sizes: dict[str, str], without: tuple[str, ...] = ()) -> dict[str, Any]:

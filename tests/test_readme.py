@@ -20,11 +20,11 @@ README = ROOT / "README.md"
 # Trainings of seconds: the code is the README's, the sizes are not.
 SMALL = """
 import dataclasses
-from foretell import config
-config.LABELS_PRESETS["base"] = dataclasses.replace(
-    config.LABELS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5, length=40, folds=0)
-config.WORDS_PRESETS["base"] = dataclasses.replace(
-    config.WORDS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5)
+from foretell import presets
+presets.LABELS_PRESETS["base"] = dataclasses.replace(
+    presets.LABELS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5, length=40, folds=0)
+presets.WORDS_PRESETS["base"] = dataclasses.replace(
+    presets.WORDS_PRESETS["base"], units=8, embedding_size=8, epochs=1, min_steps=5)
 """
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("tensorflow")
 
 from docs_blocks import DOCS, python_of
 
-from foretell import config
+from foretell import presets
 from foretell.errors import Interrupted, MissingExtraError
 from foretell.tracking import MLflowListener
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
@@ -45,8 +45,8 @@ def test_the_page_writes_a_training_to_a_database(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    tiny = dataclasses.replace(config.LABELS_PRESETS["quick"], **TINY)
-    monkeypatch.setitem(config.LABELS_PRESETS, "quick", tiny)
+    tiny = dataclasses.replace(presets.LABELS_PRESETS["quick"], **TINY)
+    monkeypatch.setitem(presets.LABELS_PRESETS, "quick", tiny)
     names: dict[str, Any] = {}
     for block in python_of(DOCS / "tracking.md"):
         exec(block.replace("sqlite:///mlflow.db", uri), names)

@@ -9,8 +9,9 @@ from typing import Any
 from foretell.annotation.annotation import Annotation
 from foretell.annotation.journal import Journal
 from foretell.annotation.training import TrainingOptions
-from foretell.config import DEFAULT_PRESET, preset, with_changes
+from foretell.config import with_changes
 from foretell.data.unlabelled import unlabelled_texts
+from foretell.presets import DEFAULT_PRESET, preset
 
 
 def annotate(

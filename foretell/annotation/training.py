@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from foretell.config import DEFAULT_PRESET
+from foretell.presets import DEFAULT_PRESET
 
 MIN_TEXTS = 20
 MIN_OF_LABEL = 3

@@ -10,10 +10,11 @@ from numbers import Real
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, Settings, WordsSettings, preset, to_dict
+from foretell.config import LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.presets import preset
 
 _FIGURES = {
     "accuracy": ("Accuracy", "{:.2%}"),

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from foretell.cli.output import aligned, excerpt, show
 from foretell.cli.tensorflow import load_tensorflow
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.progress import view
 from foretell.readable import percent
 

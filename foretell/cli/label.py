@@ -14,8 +14,8 @@ from foretell.cli.inputs import STDIN, show_notes
 from foretell.cli.models import local_model
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Switch, TextInput, Whole
 from foretell.cli.output import note
-from foretell.config import DEFAULT_PRESET
 from foretell.errors import DataError, UsageError
+from foretell.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

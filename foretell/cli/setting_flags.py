@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import rare, whole_number
-from foretell.config import (
-    DEFAULT_PRESET,
-    LABELS_PRESETS,
-    WORDS_PRESETS,
-    Job,
-    LabelsSettings,
-    Purpose,
-    Settings,
-    WordsSettings,
-)
+from foretell.config import Job, LabelsSettings, Purpose, Settings, WordsSettings
+from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, WORDS_PRESETS
 
 _KINDS: dict[Job, type[Settings]] = {"words": WordsSettings, "labels": LabelsSettings}
 _PRESETS: dict[Job, Mapping[str, Settings]] = {"words": WORDS_PRESETS, "labels": LABELS_PRESETS}

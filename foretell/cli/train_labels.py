@@ -22,8 +22,9 @@ from foretell.cli.training import (
     show_preset,
     show_survey,
 )
-from foretell.config import DEFAULT_PRESET, LabelsSettings, labels_preset_for, preset, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.errors import SettingsError
+from foretell.presets import DEFAULT_PRESET, labels_preset_for, preset
 from foretell.progress import view
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from foretell.cli.training import (
     show_survey,
     without_notes,
 )
-from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes, words_preset_for
+from foretell.config import WordsSettings, with_changes
+from foretell.presets import DEFAULT_PRESET, preset, words_preset_for
 from foretell.progress import view
 
 if TYPE_CHECKING:

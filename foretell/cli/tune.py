@@ -12,7 +12,7 @@ from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Outp
 from foretell.cli.output import Format, Writer, aligned, note
 from foretell.cli.training import RUN, Started
 from foretell.cli.tune_flags import FixedSettings, fixed_settings
-from foretell.config import DEFAULT_PRESET
+from foretell.presets import DEFAULT_PRESET
 from foretell.readable import duration
 
 if TYPE_CHECKING:

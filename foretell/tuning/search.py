@@ -12,9 +12,10 @@ from typing import Any
 
 from foretell.artifacts.directory import check_writable
 from foretell.artifacts.replacement import new_directory, take_place
-from foretell.config import Settings, check_one_label, preset, to_dict, with_changes
+from foretell.config import Settings, check_one_label, to_dict, with_changes
 from foretell.errors import ArtifactError, RunError, SettingsError
 from foretell.machine import require_training, usable_processors
+from foretell.presets import preset
 from foretell.training.run_lock import RunLock
 from foretell.tuning.choosing import FEW, Chosen, Limits, candidates, choose, preset_of
 from foretell.tuning.clock import Clock

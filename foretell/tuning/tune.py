@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from foretell.config import DEFAULT_PRESET
+from foretell.presets import DEFAULT_PRESET
 from foretell.tuning.choosing import Limits
 from foretell.tuning.events import SearchListener
 from foretell.tuning.inputs import data_in_memory

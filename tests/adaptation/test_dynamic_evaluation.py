@@ -14,10 +14,11 @@ from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.adaptation.dynamic_network import SEGMENT, DynamicNetwork
 from foretell.artifacts.directory import open_verified, read_model
 from foretell.artifacts.model import Model
-from foretell.config import LabelsSettings, WordsSettings, preset, with_changes
+from foretell.config import LabelsSettings, WordsSettings, with_changes
 from foretell.errors import MissingExtraError, SettingsError, UsageError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork
+from foretell.presets import preset
 from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import TEXT, kneser_ney_parts, random_model, write_random
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.card import model_card
-from foretell.config import LABELS_PRESETS
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey, Level
 from foretell.ngrams.linear import LinearModel
+from foretell.presets import LABELS_PRESETS
 
 
 def test_every_card_has_its_parts(any_model):

@@ -11,7 +11,8 @@ from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
 from tuning.trial_workers import InProcess
 
 from foretell.cli import demo, main
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
+from foretell.config import with_changes
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from cli_workplace import Run
 
 from foretell.artifacts.directory import open_verified
 from foretell.cli.info import model_record, model_text
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, LabelsSettings, WordsSettings, with_changes
+from foretell.config import LabelsSettings, WordsSettings, with_changes
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 
 
 def test_info_shows_a_model(run: Run) -> None:

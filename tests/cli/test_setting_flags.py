@@ -19,7 +19,8 @@ from foretell.cli.setting_flags import (
     plain,
     setting_infos,
 )
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, Job, LabelsSettings, WordsSettings
+from foretell.config import Job, LabelsSettings, WordsSettings
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 
 KINDS: dict[Job, type] = {"words": WordsSettings, "labels": LabelsSettings}
 OPTIONS: dict[Job, type] = {"words": WordsOptions, "labels": LabelsOptions}

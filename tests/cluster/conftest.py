@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from builders import write_random
 
-from foretell.config import LabelsSettings, WordsSettings, preset
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.presets import preset
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.errors import SettingsError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.labels import labels_network
+from foretell.presets import LABELS_PRESETS
 
 ARTICLE = LABELS_PRESETS["article"]
 SMALL = {"units": 5, "embedding_size": 4, "dense_units": 6, "length": 24}

@@ -9,9 +9,10 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from foretell.config import WORDS_PRESETS, WordsSettings, with_changes
+from foretell.config import WordsSettings, with_changes
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import ArticleNetwork, LstmNetwork
+from foretell.presets import WORDS_PRESETS
 
 SMALL = WordsSettings(embedding_size=4, units=6, layers=2, dropout=0.5)
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from foretell.config import LABELS_PRESETS, WordsSettings, with_changes
+from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
+from foretell.presets import LABELS_PRESETS
 from foretell.training import run
 from foretell.training.labels import on_validation, pseudo_labels
 from foretell.training.labels import train as labels

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from foretell.config import LabelsSettings, WordsSettings, preset, with_changes
+from foretell.config import LabelsSettings, WordsSettings, with_changes
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.linear import LinearModel
+from foretell.presets import preset
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 from tests.builders import MANY, TEXT, kneser_ney_parts, write_random

@@ -12,7 +12,8 @@ from page_workplace import answer, opened, percent, until, view
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running, running, write_labels, write_words
 
-from foretell.config import preset, with_changes
+from foretell.config import with_changes
+from foretell.presets import preset
 
 NO_ANSWER = "The service does not answer. Check that “foretell serve” is running, then try again."
 INCOMPLETE = "The service closed the connection before its answer was complete. Try again."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.errors import SettingsError
+from foretell.presets import LABELS_PRESETS
 from foretell.training.ancestry import check_unchanged
 
 OWN = LABELS_PRESETS["base"]

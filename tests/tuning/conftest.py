@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from foretell.config import preset
+from foretell.presets import preset
 from foretell.tuning.clock import Clock
 from foretell.tuning.driver import Driver
 from foretell.tuning.events import SearchEvent

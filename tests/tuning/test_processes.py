@@ -12,10 +12,11 @@ import pytest
 from tuning.tiny import TINY
 from tuning.trial_workers import inbox
 
-from foretell.config import preset, to_dict, with_changes
+from foretell.config import to_dict, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import UsageError
 from foretell.machine import usable_processors
+from foretell.presets import preset
 from foretell.tuning.data import LabelsData
 from foretell.tuning.processes import Inbox, Message, ProcessWorkers, Worker, checked_count, start_process
 from foretell.tuning.trials import Task

@@ -7,8 +7,9 @@ from typing import Any
 import optuna
 import pytest
 
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, Settings, preset, with_changes
+from foretell.config import Settings, with_changes
 from foretell.errors import UsageError
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS, preset
 from foretell.tuning.space import Choice, Range, space_of
 
 PRESETS: list[Settings] = [*LABELS_PRESETS.values(), WORDS_PRESETS["base"], WORDS_PRESETS["best"]]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tuning.tiny import TINY
 
-from foretell.config import preset, to_dict, with_changes
+from foretell.config import to_dict, with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
+from foretell.presets import preset
 from foretell.training.labels import fold_networks
 from foretell.tuning.answers import read_answers
 from foretell.tuning.data import LabelsData, WordsData, files_of, read_data

@@ -16,8 +16,9 @@ from foretell.arrays import Float32s, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
-from foretell.config import LabelsSettings, preset, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.errors import UsageError
+from foretell.presets import preset
 from foretell.training.ancestry import ContinuedModel, check_unchanged
 
 _SHAPE = (

@@ -11,8 +11,9 @@ import numpy as np
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
-from foretell.config import DEFAULT_PRESET, WordsSettings, preset, with_changes
+from foretell.config import WordsSettings, with_changes
 from foretell.errors import UsageError
+from foretell.presets import DEFAULT_PRESET, preset
 from foretell.training.ancestry import ContinuedModel, check_unchanged
 
 _SHAPE = ("network", "tokens", "lowercase", "embedding_size", "units", "layers")

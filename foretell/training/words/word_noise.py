@@ -54,7 +54,9 @@ class WordNoise:
         random = np.random.default_rng([self._seed, step, _SEED])
         is_replaced = (random.random(targets.shape) < self._rates[ids]) & (targets != NONE)
         others = np.searchsorted(self._cumulative, random.random(targets.shape), side="right")
-        new_targets = np.where(is_replaced, np.minimum(others, len(self._rates) - 1), targets).astype(np.int32)
+        new_targets = np.where(is_replaced, np.minimum(others, len(self._rates) - 1), targets).astype(
+            np.int32
+        )
         new_ids = ids.copy()
         # The first word of a window was predicted in the window before.
         new_ids[:, 1:] = np.where(is_replaced[:, :-1], new_targets[:, :-1], ids[:, 1:])

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from foretell.artifacts.directory import read_model, read_weights_of, write_model
 from foretell.artifacts.onnx_graph import build_onnx
 from foretell.artifacts.weights import Weights, weight_shapes
-from foretell.config import LabelsSettings, preset, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.errors import ArtifactError
+from foretell.presets import preset
 from foretell.runtime.labels import variants
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.network import MIN_WORDS_FOR_VARIANTS

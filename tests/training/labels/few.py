@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from foretell.config import LABELS_PRESETS
+from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.candidates import LabelledTexts
 from foretell.training.labels.tokens import one_hot, tokenize

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import network, on_folds, on_validation, pseudo_labels, train
 from foretell.training.labels.network_fit import Fitting
 from foretell.training.options import TrainOptions

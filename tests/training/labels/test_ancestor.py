@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.artifacts.model import Model
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.errors import SettingsError
 from foretell.ngrams.keys import ngram_keys
+from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.ancestor import columns_for, continued_settings
 from foretell.training.labels.ancestor_member import keys_for

@@ -13,12 +13,13 @@ pytest.importorskip("tensorflow")
 from sklearn.utils.class_weight import compute_class_weight
 from trainers import train
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import SettingsError
 from foretell.metrics import calibration_error, log_loss
 from foretell.ngrams.ensemble import NETWORK_ALONE, linear_log_probabilities
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import fold_networks
 from foretell.training.labels.balance import Balance

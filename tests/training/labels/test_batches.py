@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
+from foretell.presets import LABELS_PRESETS
 from foretell.text.padding import pad_end, pad_front
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, padded

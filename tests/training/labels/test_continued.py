@@ -14,10 +14,11 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.errors import DataError, Interrupted, RunError, SettingsError, UsageError
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels.ancestor import Ancestor, read_ancestor

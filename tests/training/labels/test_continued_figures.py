@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.model import Model
-from foretell.config import LABELS_PRESETS
 from foretell.data.split import text_key
+from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
 from foretell.training.labels.ancestor import Ancestor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.tokens import tokenize_split

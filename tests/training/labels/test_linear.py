@@ -10,9 +10,10 @@ import pytest
 from trainers import train
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, SettingsError
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels import pseudo_labels

@@ -15,11 +15,12 @@ pytest.importorskip("tensorflow")
 
 from trainers import train
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.metrics import label_figures
 from foretell.metrics.figures import MAX_CONFUSION
+from foretell.presets import LABELS_PRESETS
 from foretell.training.events import Note
 from foretell.training.labels import many_labels
 from foretell.training.labels.many_labels import memory_needed, without_linear

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.config import LABELS_PRESETS
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import member_choice
 from foretell.training.labels.candidates import Candidate, LabelledTexts
 from foretell.training.labels.folds import make_folds

@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip("tensorflow")
 
 from foretell.artifacts.weights import network_size
-from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.networks.labels import labels_network
+from foretell.presets import LABELS_PRESETS
 from foretell.training.events import silent
 from foretell.training.labels import network as module
 from foretell.training.labels.network import initialise_embeddings

@@ -13,9 +13,10 @@ pytest.importorskip("tensorflow")
 import keras
 from trainers import train
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.errors import RunError
+from foretell.presets import LABELS_PRESETS
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.labels import network_fit
 

@@ -10,10 +10,11 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from foretell.config import LABELS_PRESETS, LabelsSettings, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels import fold_networks, fold_task, on_folds

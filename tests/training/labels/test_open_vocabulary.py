@@ -10,8 +10,9 @@ pytest.importorskip("tensorflow")
 
 from trainers import train
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from tests.text.texts import TEXTS
 

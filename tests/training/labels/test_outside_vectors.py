@@ -10,11 +10,12 @@ import pytest
 from trainers import train
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, LabelsSettings, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.errors import DataError, Interrupted, RunError, SettingsError
 from foretell.hashes import sha256_of
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels.dense_fit import DenseFit, outside_basis, to_pooled

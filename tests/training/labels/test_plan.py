@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foretell.config import LABELS_PRESETS
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.plan import Plan, enough_labels, make_plan
 
 

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("numba")
 
-from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels import pseudo_labels as module
 from foretell.training.labels import vector_labels
 from foretell.training.labels.linear import LinearStep, fit_and_measure, fit_linear

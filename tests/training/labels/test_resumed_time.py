@@ -12,9 +12,10 @@ pytest.importorskip("tensorflow")
 from trainers import train
 
 from foretell.artifacts.directory import open_verified
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted
+from foretell.presets import LABELS_PRESETS
 
 SMALL = {
     "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 3, "min_steps": 1, "folds": 0,

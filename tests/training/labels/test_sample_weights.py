@@ -12,10 +12,11 @@ pytest.importorskip("tensorflow")
 
 from trainers import train
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.ngrams.linear import LinearModel
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.linear import fit_linear
 from foretell.training.labels.tokens import tokenize_split
 from foretell.training.options import TrainOptions

@@ -17,9 +17,10 @@ pytest.importorskip("onnx")
 from trainers import train
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, LabelsSettings, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
+from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note

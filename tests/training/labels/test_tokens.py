@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from foretell.artifacts.weights import network_size
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.tokens import Tokens, encode_examples, one_hot, tokenize_split
 from tests.text.texts import ALL
 

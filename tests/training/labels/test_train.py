@@ -9,9 +9,10 @@ import pytest
 from trainers import train
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.errors import DataError, Interrupted, RunError
+from foretell.presets import LABELS_PRESETS
 from foretell.training.events import Checkpointed, EpochDone, Progress
 
 SMALL = {

@@ -9,11 +9,12 @@ import pytest
 from trainers import train
 
 from foretell.artifacts.directory import read_model
-from foretell.config import LABELS_PRESETS, WORDS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.networks.labels import labels_network
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
 from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over

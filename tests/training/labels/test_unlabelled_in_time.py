@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.linear import LinearStep
 from foretell.training.labels.tokens import LabelledTokens, TokenizedTexts, Tokens
 from foretell.training.labels.unlabelled_in_time import unlabelled_in_time

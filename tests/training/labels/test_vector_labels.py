@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("numba")
 
-from foretell.config import LABELS_PRESETS
 from foretell.data.examples import Examples
 from foretell.data.split import Split
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.linear import fit_linear
 from foretell.training.labels.tokens import Tokens, tokenize_split
 from foretell.training.labels.vector_labels import VectorLabels, label_by_vectors

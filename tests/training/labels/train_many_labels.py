@@ -8,9 +8,10 @@ import resource
 import sys
 from pathlib import Path
 
-from foretell.config import LABELS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
+from foretell.presets import LABELS_PRESETS
 from foretell.training.labels.many_labels import memory_needed, without_linear
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions

@@ -12,11 +12,12 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from foretell.config import WORDS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted
 from foretell.networks import weights_of
 from foretell.networks.words import ArticleNetwork
+from foretell.presets import WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import EpochDone, Event
 from foretell.training.words.article import ArticleSteps, OffsetWalk

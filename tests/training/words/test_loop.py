@@ -14,10 +14,11 @@ pytest.importorskip("tensorflow")
 
 import tensorflow as tf
 
-from foretell.config import WORDS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.corpus import open_corpus
 from foretell.errors import Interrupted, RunError
 from foretell.networks import weights_of
+from foretell.presets import WORDS_PRESETS
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.words import loop

@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from foretell.config import WORDS_PRESETS, with_changes
+from foretell.config import with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
+from foretell.presets import WORDS_PRESETS
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Event, Note
 from tests.text.texts import ALL

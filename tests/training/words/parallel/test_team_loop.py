@@ -147,7 +147,7 @@ def test_weights_are_averaged_every_few_steps(
 
 
 def test_the_articles_network_has_one_worker(tmp_path: Path) -> None:
-    from foretell.config import WORDS_PRESETS
+    from foretell.presets import WORDS_PRESETS
 
     with pytest.raises(UsageError, match="expected no cluster, since the article's network reads one window"):
         together(tmp_path / "m", ThreadWorkers(2), WORDS_PRESETS["article"])

@@ -1,0 +1,92 @@
+"""The presets: named settings of the two jobs, and which of them a time limit selects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foretell.config import Job, LabelsSettings, WordsSettings
+from foretell.errors import SettingsError
+
+WORDS_PRESETS: dict[str, WordsSettings] = {
+    "article": WordsSettings(
+        network="article", tokens="white-space", lowercase=False, vocabulary=1_000_000, units=512, layers=2,
+        window=3, streams=1, dropout=0.0, learning_rate=0.001, iterations=50_000, valid_fraction=0.0, patience=0,
+    ),
+    "base": WordsSettings(
+        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=256, units=256,
+        layers=1, window=35, streams=16, dropout=0.2, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
+        epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
+    ),
+    "best": WordsSettings(
+        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
+        layers=1, window=35, streams=16, dropout=0.5, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
+        epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
+    ),
+}  # fmt: skip
+
+LABELS_PRESETS: dict[str, LabelsSettings] = {
+    "article": LabelsSettings(
+        network="article", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
+        dropout=0.2, recurrent_dropout=0.2, dense_units=250, batch_size=64, learning_rate=0.001, epochs=10,
+        valid_fraction=0.0, patience=0, keep="last",
+    ),
+    "cnn-lstm": LabelsSettings(
+        network="cnn-lstm", tokens="keras", vocabulary=996, embedding_size=50, units=100, length=200,
+        dropout=0.2, dense_units=250, filters=64, kernel_size=5, pool_size=4,
+        batch_size=64, learning_rate=0.001, epochs=6, valid_fraction=0.05, patience=2, keep="best",
+    ),
+    "quick": LabelsSettings(
+        network="bilstm", tokens="words", vocabulary=20_000, embedding_size=64, units=32, length=200,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=1.0, epochs=5,
+        valid_fraction=0.1, patience=3, keep="best", min_steps=600, max_steps=2_400, linear=True, folds=5,
+        cooccurrence_embeddings=True, text_vectors=True, minutes=1.5,
+    ),
+    "base": LabelsSettings(
+        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=100, units=64, length=400,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, max_steps=3_600, linear=True, folds=5,
+        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=15.0,
+    ),
+    "best": LabelsSettings(
+        network="bilstm", tokens="words", vocabulary=30_000, embedding_size=128, units=128, length=400,
+        dropout=0.4, batch_size=64, optimizer="sgd", momentum=0.9, learning_rate=0.5, epochs=8,
+        valid_fraction=0.1, patience=4, keep="best", min_steps=600, linear=True, folds=5,
+        cooccurrence_embeddings=True, text_vectors=True, refit=True, minutes=60.0,
+    ),
+}  # fmt: skip
+
+DEFAULT_PRESET = "base"
+
+
+def labels_preset_for(minutes: float) -> str:
+    """Return the labels preset for a time limit in minutes.
+
+    `best` is never chosen: its network is twice as wide as that of `base` and takes twice the time, for a small
+    gain (docs/benchmarks.md).
+    """
+    return "quick" if minutes < 5 else "base"
+
+
+# Two cores train `best` for some fifteen epochs on a corpus of this many words per minute. With fewer epochs its
+# high dropout, which prevents overfitting, only slows training down.
+_WORDS_PER_MINUTE = 30_000
+
+
+def words_preset_for(minutes: float, words: int) -> str:
+    """Return the words preset for a time limit in minutes and a corpus of this many words."""
+    return "best" if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE else "base"
+
+
+def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
+    """Return the preset called `name`.
+
+    Raises:
+        SettingsError: no preset of that job has this name.
+    """
+    presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
+    if name not in presets:
+        raise SettingsError(
+            expected=f"a preset for {job}: {', '.join(presets)}", found=f"'{name}'", where="preset"
+        )
+    chosen: WordsSettings | LabelsSettings = presets[name]
+    return chosen
