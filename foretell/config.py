@@ -190,12 +190,6 @@ class WordsSettings(Settings):
         low=0.0,
         high=0.95,
     )
-    word_noise: float = setting(
-        0.0, "learning",
-        "Replace up to this fraction of the words in training by other words, most of them after words that many "
-        "different words follow (Kneser–Ney noise).",
-        low=0.0, high=0.95,
-    )  # fmt: skip
     window: int = setting(
         35,
         "learning",

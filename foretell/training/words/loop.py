@@ -41,7 +41,6 @@ from foretell.training.words.step import (
     seed_of,
     softmax_words,
 )
-from foretell.training.words.word_noise import WordNoise
 
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
@@ -109,8 +108,6 @@ class Loop:
         rows = self._streams() * settings.window
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
-        rate = settings.word_noise
-        self.noise = WordNoise(corpus.train, size, rate, settings.seed) if rate else None
         self.steps = self._new_steps()
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
@@ -259,10 +256,7 @@ class Loop:
         pass_number, window = divmod(self.state.at.step, self.plan.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
         entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
-        ids, targets = self.plan.batch(self.corpus.train, window, entry)
-        if self.noise is not None:
-            ids, targets = self.noise(ids, targets, self.state.at.step)
-        return ids, targets, window == 0
+        return *self.plan.batch(self.corpus.train, window, entry), window == 0
 
     def _rate(self) -> float:
         return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate)

@@ -21,9 +21,7 @@ from foretell.training.words.train import train_words
 from tests.training.words.parallel.thread_workers import ThreadWorkers
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
-SHORT = with_changes(
-    SMALL, {"epochs": 1, "recurrent_dropout": 0.2, "word_dropout": 0.1, "word_noise": 0.2, "streams": 5}
-)
+SHORT = with_changes(SMALL, {"epochs": 1, "recurrent_dropout": 0.2, "word_dropout": 0.1, "streams": 5})
 
 
 def together(
