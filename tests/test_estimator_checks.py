@@ -63,12 +63,25 @@ EXPECTED_FAILURES = {
 }
 
 
+# Each takes three seconds or more: `make soak` runs them.
+SLOW = {
+    "check_classifier_data_not_an_array",
+    "check_classifiers_classes",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+}
+
+
 def checks() -> list[Any]:
     """Return all checks with their estimators, but the one of the Array API: texts are no such arrays."""
-    parameters = []
+    parameters, seen = [], set[str]()
     for estimator, check in estimator_checks_generator(NumbersAsText()):
         name = getattr(check, "func", check).__name__
         marks = [pytest.mark.xfail(reason=EXPECTED_FAILURES[name])] if name in EXPECTED_FAILURES else []
+        # Of three runs of it, with other types and read-only data, one is enough in a hurry.
+        if name in SLOW or (name == "check_classifiers_train" and name in seen):
+            marks.append(pytest.mark.soak)
+        seen.add(name)
         if name != "check_array_api_input":
             parameters.append(pytest.param(estimator, check, id=f"{name}-{len(parameters)}", marks=marks))
     return parameters

@@ -49,8 +49,11 @@ def run(folder: Path, source: str, *options: str, ci: str = "true") -> subproces
     )
 
 
-@pytest.mark.parametrize("source", SKIPS.values(), ids=SKIPS.keys())
-@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [(SKIPS["a test"], ("-n", "1")), *((source, ()) for source in SKIPS.values())],
+    ids=["a test, xdist", *SKIPS],
+)
 def test_a_skip_that_ci_can_run_fails_the_run_and_is_named(
     tmp_path: Path, source: str, options: tuple[str, ...]
 ) -> None:

@@ -96,7 +96,7 @@ def big(workplace: Path) -> Path:
         (("classify", "reviews-model", "big.csv", "--format", "jsonl"), "classifying"),
         (("evaluate", "reviews-model", "big.csv", "--json"), "evaluating"),
         (("score", "notes-model", "big.txt", "--json"), "scoring"),
-        (("evaluate", "notes-model", "big.txt", "--json"), "evaluating"),
+        pytest.param(("evaluate", "notes-model", "big.txt", "--json"), "evaluating", marks=pytest.mark.soak),
         pytest.param(
             ("export", "reviews-model", "--int8", "--data", "big.csv", "--max-loss", "1", "--json"),
             "comparing",

@@ -109,7 +109,10 @@ def page(browser: Any) -> Iterator[Any]:
     assert other_hosts == []
 
 
-@pytest.mark.parametrize("name", ["labels", "labels-article", "labels-tfidf"])
+@pytest.mark.parametrize(
+    "name",
+    ["labels-tfidf", *(pytest.param(name, marks=pytest.mark.soak) for name in ("labels", "labels-article"))],
+)
 def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], name: str) -> None:
     page.goto(site(name))
     rows = page.evaluate(CLASSIFY)

@@ -54,11 +54,10 @@ def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "format"),
-    # Keras takes seconds to start: one model of each kind, most of them in `make soak`.
+    # Keras takes seconds to start.
     [
         *((name, "onnx") for name in KINDS),
-        ("labels-tfidf", "keras"),
-        *(pytest.param(name, "keras", marks=pytest.mark.soak) for name in KINDS[:3]),
+        *(pytest.param(name, "keras", marks=pytest.mark.soak) for name in ("labels-tfidf", *KINDS[:3])),
     ],
 )
 def test_the_program_of_the_readme_in_python(

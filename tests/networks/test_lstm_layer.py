@@ -145,7 +145,11 @@ def test_mixed_precision_rounds_and_no_more(options):
 
 
 @pytest.mark.parametrize(
-    "how", ["import sys; sys.modules['numba'] = None", "import os; os.environ['FORETELL_LSTM_KERNEL'] = '0'"]
+    "how",
+    [
+        "import sys; sys.modules['numba'] = None",
+        pytest.param("import os; os.environ['FORETELL_LSTM_KERNEL'] = '0'", marks=pytest.mark.soak),
+    ],
 )
 def test_without_the_kernel_keras_computes(how):
     code = f"{how}\n" + (

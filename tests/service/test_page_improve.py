@@ -169,7 +169,7 @@ def test_hostile_texts_are_text(page: Page) -> None:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 def test_axe_finds_no_violation(
     browser: Browser, served: Running, annotation: Annotation, scheme: Any
 ) -> None:

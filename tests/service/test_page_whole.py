@@ -64,7 +64,7 @@ def page(browser: Browser, served: Running) -> Iterator[Page]:
         yield page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.soak)])
 def test_axe_finds_no_violation(browser: Browser, served: Running, tmp_path: Path, scheme: Any) -> None:
     file = tmp_path / "texts.csv"
     file.write_text('text\nthe mind\n""\ngood way\n', encoding="utf-8")

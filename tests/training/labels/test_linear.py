@@ -65,7 +65,7 @@ def test_the_answer_is_the_mixture_that_was_measured(labels, tmp_path):
     assert right.mean() > 0.9
 
 
-@pytest.mark.parametrize("labels", [("neg", "pos"), ("a", "b", "c")])
+@pytest.mark.parametrize("labels", [("neg", "pos"), pytest.param(("a", "b", "c"), marks=pytest.mark.soak)])
 def test_unlabelled_texts_are_learned_from(labels, tmp_path):
     more, _ = some_texts(50, labels, seed=1)
     said, listener = listening()

@@ -36,7 +36,7 @@ def run(stage: str, number: signal.Signals, out: Path, *, resume: bool = False) 
     [
         pytest.param("tokens", signal.SIGINT, marks=pytest.mark.soak),
         pytest.param("linear", signal.SIGTERM, marks=pytest.mark.soak),
-        ("vectors", signal.SIGHUP),
+        pytest.param("vectors", signal.SIGHUP, marks=pytest.mark.soak),
         pytest.param("embeddings", signal.SIGTERM, marks=pytest.mark.soak),
         ("network", signal.SIGINT),
         pytest.param("refit", signal.SIGINT, marks=pytest.mark.soak),

@@ -133,7 +133,7 @@ def test_the_runtime_gives_the_perplexity_that_training_measured(tmp_path: Path)
     assert score.perplexity == pytest.approx(figures["perplexity"], rel=1e-3)
 
 
-@pytest.mark.parametrize("tokens", ["subword", "char"])
+@pytest.mark.parametrize("tokens", ["subword", pytest.param("char", marks=pytest.mark.soak)])
 def test_bits_per_byte_are_those_of_the_runtime(tmp_path: Path, tokens: str) -> None:
     """No token of an open vocabulary is called a word."""
     changes = {"tokens": tokens, "vocabulary": 80, "kneser_ney": True, "streams": 1, "epochs": 1}
