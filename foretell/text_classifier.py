@@ -205,8 +205,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             checkpoint_seconds: seconds between two checkpoints.
             tensorboard: a directory for TensorBoard event files.
             baseline: fit a linear model to compare with, even where it is no part of the classifier.
-            cluster, workers: train the networks of the folds in parallel (`foretell[cluster]`); see
-                `foretell.cluster.folds.fold_workers`.
+            cluster, workers: choose linear models and train the networks of the folds in parallel
+                (`foretell[cluster]`); see `foretell.cluster.folds.fold_workers`.
             listener: is called with each event of the training (`foretell.training.events`).
 
         Raises:

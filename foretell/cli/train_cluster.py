@@ -52,12 +52,11 @@ ALONE = TrainCluster()
 @Parameter(name="*", group=CLUSTER)
 @dataclass(frozen=True, kw_only=True)
 class FoldsCluster:
-    """Where the networks of folds are trained.
+    """Where linear models are chosen and the networks of folds are trained.
 
     Attributes:
-        cluster: Train the networks of the folds in parallel: local starts a Ray cluster on this machine, auto
-            uses the one that Ray finds, ADDRESS is the HOST:PORT of a head. For at most 1,000 texts with
-            labels: with more there are no such networks.
+        cluster: Choose linear models and train the networks of the folds in parallel: local starts a Ray
+            cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT of a head.
         workers: Number of workers. Without it, one for each processor of the cluster, at most one for each
             fold.
     """

@@ -1,7 +1,8 @@
-"""`train labels --cluster`: the networks of the folds are trained by actors of Ray, several at a time.
+"""`train labels --cluster`: actors of Ray choose linear members and train networks of folds.
 
-A task is settings and arrays (`foretell.training.labels.fold_task`); which worker does it changes nothing.
-A worker that dies is replaced, and its task is tried again, `ATTEMPTS` times at most. What no worker could do
+A task is settings and arrays (`foretell.training.labels.fold_task` and `.member_task`); which worker does it
+changes nothing. A linear member goes to a worker that is ready; otherwise the command chooses it itself. A
+worker that dies is replaced, and its fold is tried again, `ATTEMPTS` times at most. What no worker could do
 is left to the command.
 """
 
@@ -14,7 +15,7 @@ import signal
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from foretell.training.events import Note
 
 if TYPE_CHECKING:
     from foretell.training.labels.fold_task import FoldAnswer, FoldTask, FoldTrainer
+    from foretell.training.labels.member_task import MemberAnswer, MemberTask
     from foretell.training.run import Run
 
 _WAIT_SECONDS, _LOOK_SECONDS = 0.2, 3.0
@@ -44,7 +46,7 @@ _MAX_SHARE = 1 / 4
 
 
 class FoldWorker:
-    """Trains networks of folds. An actor of Ray.
+    """Chooses linear members and trains networks of folds. An actor of Ray.
 
     Args:
         threads: of the process.
@@ -56,6 +58,7 @@ class FoldWorker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         # TensorFlow reads these when it is first imported. All workers compute alike, on processors.
         os.environ.update(few_threads(threads), CUDA_VISIBLE_DEVICES="-1", TF_CPP_MIN_LOG_LEVEL="3")
+        self._threads = threads
         self._trainer: FoldTrainer | None = None
 
     def open(self) -> dict[str, str]:
@@ -79,9 +82,13 @@ class FoldWorker:
         self._trainer = self._trainer or FoldTrainer.of(task)
         return self._trainer.answer(task, lambda: max(0.0, end - time.monotonic()), after=after)
 
+    def choose(self, task: MemberTask) -> MemberAnswer:
+        """Choose the penalty of a linear member."""
+        return task.answer(self._threads)
+
 
 class FoldWorkers:
-    """Starts workers on the cluster to which this process is connected, and hands them tasks.
+    """Starts workers on the cluster to which this process is connected, and gives them tasks.
 
     Args:
         cluster: the connection.
@@ -101,9 +108,10 @@ class FoldWorkers:
         self._actor: Any = None
         self._starting: dict[Any, Any] = {}
         self._idle: list[tuple[str, Any]] = []
-        self._busy: dict[Any, tuple[str, Any, FoldTask]] = {}
+        self._busy: dict[Any, tuple[str, Any, FoldTask | MemberTask]] = {}
         self._queue: deque[FoldTask] = deque()
-        self._attempts: Counter[int] = Counter()
+        self._attempts: Counter[str] = Counter()
+        self._notes = list(cluster.notes)
         self._lost_starts = 0
         self._looked = 0.0
         self.names: list[str] = []
@@ -125,14 +133,49 @@ class FoldWorkers:
     def _wanted(self, tasks: int) -> int:
         return max(1, min(self._workers, tasks))
 
+    def offer(self, task: MemberTask, run: Run) -> bool:
+        """Give a task to a worker; see `foretell.training.labels.member_task.MemberWorkers`."""
+        import ray
+
+        self._tell_notes(run)
+        if self._starting:
+            ready, _ = ray.wait(list(self._starting), num_returns=len(self._starting), timeout=0)
+            for ref in ready:
+                self._take_worker(ref, run)
+        if not self._idle:
+            return False
+        name, actor = self._idle.pop()
+        self._busy[actor.choose.remote(ray.put(task))] = name, actor, task
+        return True
+
+    def collect(self, run: Run, is_late: Callable[[], bool]) -> Iterator[MemberAnswer]:
+        """Yield the answers of the workers; see `foretell.training.labels.member_task.MemberWorkers`."""
+        import ray
+
+        try:
+            with run.interrupt.deferred():
+                while self._busy and not is_late():
+                    run.interrupt.check()
+                    ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=_WAIT_SECONDS)
+                    for ref in ready:
+                        answer, task = self._take(ref, run)
+                        if answer is None:
+                            _note(run, f"{task.what} is left to the command")
+                        else:
+                            yield answer
+                    self._look(is_quiet=not ready)
+        finally:
+            for _, actor, _ in self._busy.values():
+                ray.kill(actor)
+            self._busy = {}
+
     def answers(self, tasks: Sequence[FoldTask], run: Run) -> Iterator[FoldAnswer]:
         """Yield the answers of the workers; see `foretell.training.labels.fold_task.Workers`."""
         import ray
 
         self._queue = deque(tasks)
         ready_by = time.monotonic() + min(START_SECONDS, run.budget.share(_MAX_SHARE))
-        for text in self._cluster.notes:
-            _note(run, text)
+        self._tell_notes(run)
         try:
             with run.interrupt.deferred():
                 while self._queue or self._busy:
@@ -147,7 +190,11 @@ class FoldWorkers:
                     for ref in ready:
                         if ref in self._starting:
                             self._take_worker(ref, run)
-                        elif (answer := self._take(ref, run)) is not None:
+                            continue
+                        answer, task = self._take(ref, run)
+                        if answer is None:
+                            self._try_again(task, run)
+                        else:
                             yield answer
                     self._look(is_quiet=not ready)
         finally:
@@ -155,7 +202,7 @@ class FoldWorkers:
             self.end()
         if self.done:
             shares = ", ".join(f"{name} {count}" for name, count in sorted(self.done.items()))
-            _note(run, f"folds of each worker: {shares}")
+            _note(run, f"tasks of each worker: {shares}")
 
     def _hopeless(self, run: Run, ready_by: float) -> str:
         """Return why no worker will do what is left; "": they will."""
@@ -172,7 +219,7 @@ class FoldWorkers:
 
         while self._idle and self._queue:
             (name, actor), task = self._idle.pop(), self._queue.popleft()
-            self._attempts[task.fold] += 1
+            self._attempts[task.what] += 1
             # The rounds that follow this one, and the network of all texts.
             after = math.ceil(max(0, len(self._queue) - len(self._idle)) / self._workers) + 1
             ref = actor.answer.remote(ray.put(task), run.budget.left(), after)
@@ -198,30 +245,37 @@ class FoldWorkers:
         self.names.append(about["worker"])
         self._idle.append((about["worker"], actor))
 
-    def _take(self, ref: Any, run: Run) -> FoldAnswer | None:
-        """Take the answer of a worker; None: it has none, and is lost."""
+    def _take(self, ref: Any, run: Run) -> tuple[Any, Any]:
+        """Take the answer of a worker, and its task; None and the task: it has none, and is ended.
+
+        `begin` replaces the worker.
+        """
         import ray
 
         name, actor, task = self._busy.pop(ref)
         try:
-            answer: FoldAnswer = ray.get(ref)
+            answer = ray.get(ref)
         except Exception as error:
-            self._lose(actor, task, last_line(error), run)
-            return None
+            ray.kill(actor)
+            _note(run, f"a worker was lost ({last_line(error)}) at {task.what}")
+            return None, task
         self.done[name] += 1
         self._idle.append((name, actor))
-        return answer
+        return answer, task
 
-    def _lose(self, actor: Any, task: FoldTask, why: str, run: Run) -> None:
-        """Give a task back, and end its worker, which `begin` replaces."""
-        import ray
-
-        ray.kill(actor)
-        again = self._attempts[task.fold] < ATTEMPTS
+    def _try_again(self, task: FoldTask, run: Run) -> None:
+        """Put a task whose worker was lost into the queue, unless it was tried often enough."""
+        again = self._attempts[task.what] < ATTEMPTS
         if again:
             self._queue.append(task)
-        then = "it is trained again" if again else "it is left to the command"
-        _note(run, f"a worker was lost ({why}) at fold {task.fold + 1}: {then}")
+        then = "is trained again" if again else "is left to the command"
+        _note(run, f"{task.what} {then}")
+
+    def _tell_notes(self, run: Run) -> None:
+        """Show once what is unusual about the cluster."""
+        for text in self._notes:
+            _note(run, text)
+        self._notes = []
 
     def _look(self, *, is_quiet: bool) -> None:
         """Check, every few seconds while nothing arrives, that the head is there."""

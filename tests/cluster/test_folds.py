@@ -25,7 +25,7 @@ from foretell.training.labels.fold_task import FoldAnswer
 CLUSTER = Cluster(
     address="127.0.0.1:9", processors=2, nodes=1, is_own=True, start_seconds=0, notes=("plain",)
 )
-Work = Callable[[int, float, int], Any]
+Work = Callable[[Any, float, int], Any]
 
 
 class Machines:
@@ -48,11 +48,15 @@ class Machines:
         return SimpleNamespace(
             open=SimpleNamespace(remote=lambda: self.ref(lambda: self.opens(number))),
             answer=SimpleNamespace(remote=self.answer),
+            choose=SimpleNamespace(remote=self.choose),
         )
 
     def answer(self, task: Any, seconds: float, after: int) -> object:
         self.calls.append((task.fold, seconds, after))
         return self.ref(lambda: self.work(task.fold, seconds, after))
+
+    def choose(self, task: Any) -> object:
+        return self.ref(lambda: self.work(task.name, 0.0, 0))
 
     def ref(self, result: Callable[[], Any]) -> object:
         name = object()
@@ -94,7 +98,7 @@ def run_of(said: list[str], minutes: float = 0.0) -> Any:
 
 
 def tasks(count: int = 5) -> list[Any]:
-    return [SimpleNamespace(fold=fold) for fold in range(count)]
+    return [SimpleNamespace(fold=fold, what=f"fold {fold + 1}") for fold in range(count)]
 
 
 def test_every_fold_is_done_once_and_the_workers_end(machines: Callable[..., Machines]) -> None:
@@ -107,7 +111,7 @@ def test_every_fold_is_done_once_and_the_workers_end(machines: Callable[..., Mac
     # Networks after each: those of the rounds that follow, and that of all texts.
     assert [after for *_, after in made.calls] == [3, 3, 2, 2, 1]
     assert said[0] == "plain"
-    assert said[-1].startswith("folds of each worker: here:")
+    assert said[-1].startswith("tasks of each worker: here:")
 
 
 def test_a_lost_fold_is_tried_three_times_then_left_to_the_command(machines: Callable[..., Machines]) -> None:
@@ -120,11 +124,69 @@ def test_a_lost_fold_is_tried_three_times_then_left_to_the_command(machines: Cal
     found = {answer.fold for answer in FoldWorkers(CLUSTER).answers(tasks(), run_of(said))}
     assert found == {0, 1, 3, 4}
     assert [fold for fold, *_ in made.calls].count(2) == 3
-    lost = [text for text in said if "its process has died" in text]
-    assert [text.rpartition(": ")[2] for text in lost] == [
-        *["it is trained again"] * 2,
-        "it is left to the command",
+    assert len([text for text in said if "its process has died" in text and "at fold 3" in text]) == 3
+    assert [text for text in said if text.startswith("fold 3")] == [
+        *["fold 3 is trained again"] * 2,
+        "fold 3 is left to the command",
     ]
+
+
+def member(name: str) -> Any:
+    return SimpleNamespace(name=name, what=f"the linear model {name}")
+
+
+def test_a_member_goes_to_a_worker_that_is_ready(
+    machines: Callable[..., Machines], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, said = machines(lambda name, *_: name), list[str]()
+    workers, run = FoldWorkers(CLUSTER), run_of(said)
+    workers.begin(5)
+    wait = ray.wait
+    monkeypatch.setattr(ray, "wait", lambda refs, **_: ([], refs))
+    assert not workers.offer(member("ngrams"), run)
+    monkeypatch.setattr(ray, "wait", wait)
+    # One of the two workers is ready now, then the other one; then both have something to do.
+    assert workers.offer(member("tfidf"), run)
+    assert workers.offer(member("svd"), run)
+    assert not workers.offer(member("pooled"), run)
+    assert sorted(workers.collect(run, lambda: False)) == ["svd", "tfidf"]
+    # The same workers train the networks of folds.
+    assert len(list(workers.answers(tasks(), run))) == 5
+    assert (made.started, made.killed) == (2, 2)
+    assert said.count("plain") == 1
+
+
+def test_a_member_whose_worker_is_lost_is_left_to_the_command(machines: Callable[..., Machines]) -> None:
+    def work(name: Any, seconds: float, after: int) -> Any:
+        if name == "tfidf":
+            raise ray.exceptions.ActorDiedError
+        return name if isinstance(name, str) else answered(name, seconds, after)
+
+    made, said = machines(work), list[str]()
+    workers, run = FoldWorkers(CLUSTER), run_of(said)
+    workers.begin(5)
+    assert workers.offer(member("tfidf"), run)
+    assert workers.offer(member("svd"), run)
+    assert list(workers.collect(run, lambda: False)) == ["svd"]
+    assert said[-1] == "the linear model tfidf is left to the command"
+    assert "at the linear model tfidf" in said[-2]
+    # A new worker takes the place of the lost one.
+    assert len(list(workers.answers(tasks(), run))) == 5
+    assert (made.started, made.killed) == (3, 3)
+
+
+def test_members_that_are_late_or_interrupted_cost_their_workers(machines: Callable[..., Machines]) -> None:
+    made, run = machines(lambda name, *_: name), run_of([])
+    workers = FoldWorkers(CLUSTER)
+    workers.begin(5)
+    assert workers.offer(member("svd"), run)
+    assert list(workers.collect(run, lambda: True)) == []
+    assert made.killed == 1
+    assert workers.offer(member("svd"), run)
+    run.interrupt.request()
+    with pytest.raises(Interrupted):
+        list(workers.collect(run, lambda: False))
+    assert made.killed == made.started == 2
 
 
 def test_workers_that_do_not_start_leave_all_to_the_command(machines: Callable[..., Machines]) -> None:

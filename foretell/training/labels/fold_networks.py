@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Probabilities
-from foretell.config import MAX_WITHOUT_VALIDATION, LabelsSettings
-from foretell.data.split import Split
+from foretell.config import LabelsSettings
 from foretell.errors import Interrupted, RunError
 from foretell.training.events import Note
 from foretell.training.labels.batches import EncodedTexts, as_read
@@ -160,12 +159,12 @@ def _saved_answers(run: Run) -> dict[int, Probabilities]:
     return {int(fold): values.astype(np.float32, copy=False) for fold, values in found.items()}
 
 
-def begin(workers: Workers | None, split: Split, settings: LabelsSettings, run: Run) -> None:
-    """Start the workers, which are ready when the linear models are chosen, where they will have work."""
+def begin(workers: Workers | None, settings: LabelsSettings, run: Run) -> None:
+    """Start the workers where they will have work, while the texts are read and their features counted."""
     if workers is None:
         return
-    if not settings.has_members or len(split.train) > MAX_WITHOUT_VALIDATION:
-        text = f"workers train networks of folds, with {MAX_WITHOUT_VALIDATION:,} labelled texts at most"
+    if not settings.has_members:
+        text = "workers choose linear models and train networks of folds"
         run.options.listener(Note(text=f"{text}: this training has none, and the command trains alone"))
         return
     checkpoint = run.checkpoints.latest()

@@ -16,6 +16,7 @@ from foretell.config import LabelsSettings
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.labels.batches import EncodedTexts, batches, epoch_order, make_predictor
 from foretell.training.labels.compact import new_network, restart
+from foretell.training.labels.member_task import MemberWorkers
 from foretell.training.labels.plan import make_plan
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
@@ -52,6 +53,11 @@ class FoldTask:
     train: EncodedTexts
     held: EncodedTexts
 
+    @property
+    def what(self) -> str:
+        """What is done, for messages."""
+        return f"fold {self.fold + 1}"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldAnswer:
@@ -66,14 +72,17 @@ class FoldAnswer:
     probabilities: Probabilities | None
 
 
-class Workers(Protocol):
-    """Processes that train networks of folds. `foretell.cluster.folds` has them on Ray."""
+class Workers(MemberWorkers, Protocol):
+    """Processes that choose linear members and train networks of folds; `foretell.cluster.folds` on Ray."""
 
     def begin(self, tasks: int) -> None:
         """Start as many workers as can work on so many tasks, and do not wait for them."""
 
+    def end(self) -> None:
+        """End the workers, with what they do."""
+
     def answers(self, tasks: Sequence[FoldTask], run: Run) -> Iterator[FoldAnswer]:
-        """Yield the answers in the order in which they are there.
+        """Yield the answers in the order in which they are there; then the workers end.
 
         A task that no worker could do has no answer: the caller does it.
 

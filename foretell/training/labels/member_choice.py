@@ -1,18 +1,15 @@
-"""The penalty of each linear member, chosen by out-of-fold predictions."""
+"""The linear members that these texts can have, each with the penalty that out-of-fold predictions choose."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
-from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.training.events import Note
 from foretell.training.labels.balance import Balance, BalancedFit
@@ -21,14 +18,13 @@ from foretell.training.labels.candidates import (
     MAX_TOKENS,
     Candidate,
     Finished,
-    Fit,
     HintTexts,
     LabelledTexts,
-    Rows,
     candidates,
 )
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.logistic import Check, ignore
+from foretell.training.labels.member_search import choose
+from foretell.training.labels.member_task import MemberTask, MemberWorkers
 from foretell.training.labels.members import Chosen
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tokens import Tokens
@@ -52,6 +48,7 @@ def choose_members(
     teacher: Teacher | None = None,
     hints: HintTexts | None = None,
     also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
+    workers: MemberWorkers | None = None,
 ) -> list[Chosen]:
     """Choose the penalty of each member that these texts can have.
 
@@ -65,6 +62,7 @@ def choose_members(
         teacher: what students learn from, or None.
         hints: words for labels, or None.
         also_saved: arrays of earlier steps that the checkpoint contains.
+        workers: other processes that choose penalties too; None: this process alone does.
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
@@ -84,18 +82,61 @@ def choose_members(
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
-    chosen: list[Chosen] = []
-    while time.monotonic() - began <= _MAX_TIME_SHARE * left or not chosen:
-        candidate = next(found, None)
-        if candidate is None:
-            break
-        chosen.append(choose(candidate, labelled, folds, run.interrupt.check))
-    else:
-        names = ", ".join(each.candidate.name for each in chosen)
-        run.options.listener(Note(text=f"the time limit ended the choice of linear models after {names}"))
+
+    def is_late() -> bool:
+        return time.monotonic() - began > _MAX_TIME_SHARE * left
+
+    chosen = _chosen(found, labelled, folds, run, workers, is_late)
     if run.checkpoints.due():
         run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
+
+
+def _chosen(
+    found: Iterator[Candidate],
+    labelled: LabelledTexts,
+    folds: Folds,
+    run: Run,
+    workers: MemberWorkers | None,
+    is_late: Callable[[], bool],
+) -> list[Chosen]:
+    """Return the choices that there is time for, at least one, in the order of the candidates."""
+    made: list[Candidate] = []
+    chosen: dict[str, Chosen] = {}
+    while not (ended := bool(made) and is_late()):
+        candidate = next(found, None)
+        if candidate is None:
+            break
+        made.append(candidate)
+        if workers is None or not workers.offer(MemberTask.of(candidate, labelled, folds), run):
+            chosen[candidate.name] = choose(candidate, labelled, folds, run.interrupt.check)
+    if workers is not None:
+        chosen.update(_of_workers(workers, made, chosen, labelled, folds, run, is_late))
+    in_order = [chosen[each.name] for each in made if each.name in chosen]
+    if ended or len(in_order) < len(made):
+        names = ", ".join(each.candidate.name for each in in_order)
+        run.options.listener(Note(text=f"the time limit ended the choice of linear models after {names}"))
+    return in_order
+
+
+def _of_workers(
+    workers: MemberWorkers,
+    made: Sequence[Candidate],
+    chosen: Mapping[str, Chosen],
+    labelled: LabelledTexts,
+    folds: Folds,
+    run: Run,
+    is_late: Callable[[], bool],
+) -> dict[str, Chosen]:
+    """Return the choices of the workers, by name; what they have lost is chosen here while there is time."""
+    waiting = {each.name: each for each in made if each.name not in chosen}
+    done = {}
+    for answer in workers.collect(run, is_late):
+        done[answer.name] = answer.chosen(waiting.pop(answer.name))
+    for name, candidate in waiting.items():
+        if not is_late() or not (chosen or done):
+            done[name] = choose(candidate, labelled, folds, run.interrupt.check)
+    return done
 
 
 def _balanced(candidate: Candidate, balance: Balance) -> Candidate:
@@ -133,54 +174,3 @@ def _restored(found: Iterable[Candidate], arrays: dict[str, npt.NDArray[Any]]) -
         Chosen(candidate=candidate, strength=strength, logs=arrays[_PREFIX + candidate.name])
         for candidate, strength in zip(there, arrays[_STRENGTHS].tolist(), strict=True)
     ]
-
-
-def choose(candidate: Candidate, labelled: LabelledTexts, folds: Folds, check: Check = ignore) -> Chosen:
-    """Choose a member's penalty by the log-loss of its out-of-fold predictions.
-
-    From the first penalty the search goes on in the direction that is better, until it is not. `check` may
-    raise to stop it.
-    """
-    targets, held = labelled.targets[folds.held], folds.held
-    fits: list[Fit] = [candidate.on(rows) for rows, _ in folds]
-    tried: dict[int, tuple[float, LogProbabilities, list[Any]]] = {}
-
-    def loss(place: int) -> float:
-        if place not in tried:
-            near = min(tried, key=lambda other: abs(other - place), default=None)
-            starts: Sequence[Any] = [None] * len(fits) if near is None else tried[near][2]
-            logs, models = _out_of_fold(fits, folds, candidate.strengths[place], starts, labelled, check)
-            tried[place] = labelled.outputs.loss(targets, logs[held]), logs, models
-        return tried[place][0]
-
-    best = candidate.first
-    while len(targets):
-        near = [place for place in (best - 1, best + 1) if 0 <= place < len(candidate.strengths)]
-        better = min(near, key=loss, default=best)
-        if loss(better) >= loss(best):
-            break
-        best = better
-    logs = tried[best][1] if tried else np.zeros(labelled.soft.shape)
-    return Chosen(candidate=candidate, strength=candidate.strengths[best], logs=logs)
-
-
-def _out_of_fold(
-    fits: Sequence[Fit],
-    folds: Folds,
-    strength: float,
-    starts: Sequence[Any],
-    labelled: LabelledTexts,
-    check: Check,
-) -> tuple[LogProbabilities, list[Any]]:
-    """Return what the models say of held-out texts, [text, label], and the model of each fold."""
-    logs = np.zeros(labelled.soft.shape)
-
-    def work(fit: Fit, held: Rows, start: Any) -> Any:
-        model = fit.fit(strength, start, check)
-        logs[held] = labelled.outputs.of_scores(fit.scores(model, held))
-        return model
-
-    # Two folds at a time, each on one thread: threads of a matrix product would wait for each other.
-    with threadpool_limits(1), ThreadPoolExecutor(2) as threads:
-        models = list(threads.map(work, fits, [held for _, held in folds], starts))
-    return logs, models

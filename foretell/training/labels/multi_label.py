@@ -96,7 +96,12 @@ def decide_multi_label(
     folds = (
         _folds(labelled, settings) if on_folds else validation_fold(n_train, len(labelled.texts) - n_train)
     )
-    members, of_members = _members(labelled, tokens, folds, settings, run)
+    members, of_members = _members(
+        labelled, tokens, folds, settings, run, workers if settings.has_members else None
+    )
+    if workers is not None and not few:
+        # The network has the processors now.
+        workers.end()
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
     of_folds: Probabilities | None = None
@@ -160,12 +165,17 @@ def _folds(labelled: LabelledTexts, settings: LabelsSettings) -> Folds:
 
 
 def _members(
-    labelled: LabelledTexts, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
+    labelled: LabelledTexts,
+    tokens: Tokens,
+    folds: Folds,
+    settings: LabelsSettings,
+    run: Run,
+    workers: Workers | None,
 ) -> tuple[Members | None, dict[str, Any]]:
     """Return the linear members, and what a checkpoint keeps of their choice."""
     if not settings.linear:
         return None, {}
-    chosen = choose_members(labelled, tokens, folds, settings, run)
+    chosen = choose_members(labelled, tokens, folds, settings, run, workers=workers)
     if not settings.folds:
         chosen = chosen[:1]
     members = fit_members(labelled, chosen, folds, run.interrupt.check)

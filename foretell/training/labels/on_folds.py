@@ -116,7 +116,8 @@ def decide_on_folds(
         start: a language model or classifier that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
         kept: its files, where it may be a member too; None: it is used in training only.
-        workers: other processes that train the networks of folds; None: this process does.
+        workers: other processes that choose linear members and train the networks of folds; None: this
+            process does.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
@@ -129,8 +130,11 @@ def decide_on_folds(
     teacher = None if encoder is None else choose_teacher(encoder, labelled, split.unlabelled, folds, run)
     of_teacher = {} if teacher is None else saved_teacher(teacher)
     chosen = choose_members(
-        labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher
+        labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher, workers
     )
+    if workers is not None and not few:
+        # The network has the processors now.
+        workers.end()
     of_ancestor = ancestor_members(start, labelled, tokens)
     pool = [*chosen, *of_ancestor]
     if teacher is not None and kept is not None:

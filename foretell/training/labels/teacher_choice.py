@@ -15,7 +15,7 @@ from foretell.training.events import Note
 from foretell.training.labels.candidates import Candidate, LabelledTexts
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.member_choice import choose
+from foretell.training.labels.member_search import choose
 from foretell.training.labels.members import Chosen
 from foretell.training.labels.teacher import MAX_TAUGHT, Answers, Embedded, Encoder, Teacher, embed
 from foretell.training.run import Run

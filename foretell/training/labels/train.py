@@ -66,7 +66,8 @@ def train_labels(
         teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
         keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
             weight: the model then contains it and runs it for each text.
-        workers: other processes that train the networks of folds; None: this process trains alone.
+        workers: other processes that choose linear members and train the networks of folds; None: this
+            process trains alone.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
@@ -115,7 +116,7 @@ def train_labels(
     # better than it is and get too large a weight (docs/experiments.md).
     beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
-        begin(workers, split, settings, run)
+        begin(workers, settings, run)
         tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
         if continued is not None and continued.has_old:
             text = new_words(continued.ancestor, tokens.tokenizer, settings)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
 
+from foretell.config import with_changes
 from foretell.errors import Interrupted
 from foretell.training.events import Event, Note
 from foretell.training.labels import fold_networks
 from foretell.training.labels.fold_task import FoldAnswer, FoldTask, FoldTrainer
+from foretell.training.labels.member_task import MemberAnswer, MemberTask
 from foretell.training.run import Run
-from tests.training.labels.test_on_folds import train
+from tests.training.labels.test_on_folds import SETTINGS, train
 
 
 class InProcessWorkers:
-    """Workers of this process: they have a network of their own, and answer the last fold first.
+    """Workers of this process: they have a network of their own, and answer the last task first.
+
+    They take every second linear member.
 
     Args:
         skipped: folds that no worker can do.
@@ -36,9 +41,28 @@ class InProcessWorkers:
         self._trainer: FoldTrainer | None = None
         self.began: list[int] = []
         self.done: list[int] = []
+        self.offered = self.ended = 0
+        self._members: list[bytes] = []
 
     def begin(self, tasks: int) -> None:
         self.began.append(tasks)
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def offer(self, task: MemberTask, run: Run) -> bool:
+        del run
+        self.offered += 1
+        if self.offered % 2:
+            return False
+        self._members.append(cloudpickle.dumps(task))
+        return True
+
+    def collect(self, run: Run, is_late: Callable[[], bool]) -> Iterator[MemberAnswer]:
+        del run, is_late
+        while self._members:
+            task: MemberTask = cloudpickle.loads(self._members.pop())
+            yield task.answer(threads=1)
 
     def answers(self, tasks: Sequence[FoldTask], run: Run) -> Iterator[FoldAnswer]:
         for task in reversed(tasks):
@@ -90,7 +114,7 @@ def test_workers_give_the_same_classifier_and_what_they_cannot_do_the_command_do
     workers, said = InProcessWorkers(skipped=[1]), list[str]()
     model = train(tmp_path / "m", workers=workers, listener=notes(said))
     assert_equal(model, alone)
-    assert (workers.began, workers.done) == ([5], [4, 3, 2, 0])
+    assert (workers.began, workers.done, workers.offered) == ([5], [4, 3, 2, 0], 4)
     assert "1 of the 5 folds are trained by the command itself" in said
 
 
@@ -108,3 +132,24 @@ def test_a_worker_without_time_leaves_the_network_without_folds(tmp_path: Path) 
     model = train(tmp_path / "m", workers=InProcessWorkers(seconds=0.0), listener=notes(said))
     assert any("the time limit is too short for out-of-fold predictions" in text for text in said)
     assert "the network has no weight" in model.metrics["decided_by"]
+
+
+def test_with_more_labels_workers_choose_linear_members_and_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("foretell.config", "foretell.training.labels.on_folds"):
+        monkeypatch.setattr(f"{module}.MAX_WITHOUT_VALIDATION", 20)
+    settings = with_changes(SETTINGS, {"min_steps": 1, "epochs": 1})
+    alone = train(tmp_path / "alone", settings=settings)
+    workers = InProcessWorkers()
+    model = train(tmp_path / "m", settings=settings, workers=workers)
+    assert_equal(model, alone)
+    assert (workers.began, workers.offered, workers.ended, workers.done) == ([5], 4, 1, [])
+
+
+def test_a_training_without_members_has_no_work_for_them(tmp_path: Path) -> None:
+    workers, said = InProcessWorkers(), list[str]()
+    settings = with_changes(SETTINGS, {"folds": 0, "min_steps": 1, "epochs": 1})
+    train(tmp_path / "m", settings=settings, workers=workers, listener=notes(said))
+    assert (workers.began, workers.offered) == ([], 0)
+    assert any("this training has none, and the command trains alone" in text for text in said)

@@ -9,7 +9,7 @@ from foretell.metrics import mean_accuracy
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.labels.candidates import LabelledTexts, candidates
 from foretell.training.labels.folds import make_folds
-from foretell.training.labels.member_choice import choose
+from foretell.training.labels.member_search import choose
 from foretell.training.labels.members import fit_members
 from tests.training.labels.few import few_texts
 
