@@ -168,6 +168,7 @@ class FoldWorkers:
             for _, actor, _ in self._busy.values():
                 ray.kill(actor)
             self._busy = {}
+        self._tell_done(run)
 
     def answers(self, tasks: Sequence[FoldTask], run: Run) -> Iterator[FoldAnswer]:
         """Yield the answers of the workers; see `foretell.training.labels.fold_task.Workers`."""
@@ -200,9 +201,7 @@ class FoldWorkers:
         finally:
             # The network of all texts has the processors now.
             self.end()
-        if self.done:
-            shares = ", ".join(f"{name} {count}" for name, count in sorted(self.done.items()))
-            _note(run, f"tasks of each worker: {shares}")
+        self._tell_done(run)
 
     def _hopeless(self, run: Run, ready_by: float) -> str:
         """Return why no worker will do what is left; "": they will."""
@@ -270,6 +269,12 @@ class FoldWorkers:
             self._queue.append(task)
         then = "is trained again" if again else "is left to the command"
         _note(run, f"{task.what} {then}")
+
+    def _tell_done(self, run: Run) -> None:
+        """Show how many tasks each worker has done."""
+        if self.done:
+            shares = ", ".join(f"{name} {count}" for name, count in sorted(self.done.items()))
+            _note(run, f"tasks of each worker: {shares}")
 
     def _tell_notes(self, run: Run) -> None:
         """Show once what is unusual about the cluster."""
