@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from foretell.artifacts.graph_values import graph_value
 from foretell.artifacts.protocol_buffers import fields, message, number_of, packed, text
 
 
@@ -61,8 +62,8 @@ _MORE, _TIMES = 1 << 20, 4
 
 # Numbers of fields in onnx.proto (ONNX 1.15).
 _MODEL_GRAPH, _MODEL_IGNORED = 7, {1, 2, 3, 4, 5, 6, 8, 14}
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT = 1, 5, 11
-_GRAPH_IGNORED = {2, 10, 12, 13, 14, 16}
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
+_GRAPH_IGNORED = {2, 10, 13, 14, 16}
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
 _NODE_IGNORED = {3, 6, 9}
 _ATTRIBUTE_TENSOR, _ATTRIBUTE_INTS = 5, 8
@@ -137,8 +138,9 @@ def _read_graph(content: memoryview, graph: _Graph) -> None:
             name, constant = _tensor(message(value))
             graph.constants[name] = constant
         elif number == _GRAPH_INPUT:
-            names = [text(part) for each, part in fields(message(value)) if each == 1]
-            graph.inputs.update(names)
+            graph.inputs.add(graph_value(message(value)).name)
+        elif number == _GRAPH_OUTPUT:
+            graph_value(message(value))
         elif number not in _GRAPH_IGNORED:
             raise ValueError(f"an ONNX graph with the field {number}")
 

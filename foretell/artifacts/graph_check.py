@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from foretell.artifacts.graph_values import graph_value
 from foretell.artifacts.protocol_buffers import fields, message, number_of, packed, text
 from foretell.artifacts.weights import Shapes
 from foretell.config import LabelsSettings, Settings, WordsSettings
@@ -134,9 +135,9 @@ def _read_graph(content: memoryview, graph: Graph) -> None:
             name, kind, shape = _tensor(message(value))
             graph.constants[name] = kind, shape
         elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT):
-            name, kind, axes = _value_info(message(value))
-            (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[name] = kind
-            graph.widths[name] = axes[-1] if axes else None
+            given = graph_value(message(value))
+            (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[given.name] = given.kind
+            graph.widths[given.name] = given.axes[-1] if given.axes else None
         elif number not in _GRAPH_IGNORED:
             raise ValueError(f"an ONNX graph with the field {number}")
 
@@ -183,35 +184,6 @@ def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
     if not width or any(size < 0 for size in shape) or n_bytes != width * math.prod(shape):
         raise ValueError(f"{n_bytes} bytes for the weight {name[:40]} of shape {shape[:8]}")
     return name, kind, tuple(shape)
-
-
-def _value_info(content: memoryview) -> tuple[str, int, list[int | None]]:
-    """Return name, element type and axes of an input or output; None is an axis whose size differs."""
-    name, kind = "", 0
-    axes: list[int | None] = []
-    for number, value in fields(content):
-        if number == 1:
-            name = text(value)
-        elif number == 2:
-            tensors = [part for each, part in fields(message(value)) if each == 1]
-            parts = list(fields(message(tensors[0]))) if len(tensors) == 1 else []
-            kinds = [number_of(part) for each, part in parts if each == 1]
-            kind = kinds[0] if len(kinds) == 1 else 0
-            shapes = [message(part) for each, part in parts if each == 2]
-            axes = [_axis(message(part)) for shape in shapes for each, part in fields(shape) if each == 1]
-    return name, kind, axes
-
-
-def _axis(content: memoryview) -> int | None:
-    """Return the size of an axis; None where it has a name instead."""
-    size = None
-    for number, value in fields(content):
-        if number == 1:
-            size = number_of(value)
-        else:
-            # ONNX Runtime reads these names when it is asked for a shape, and does not expect other bytes.
-            text(value)
-    return size
 
 
 def _widths(settings: Settings) -> dict[str, int]:
