@@ -56,5 +56,6 @@ def end_of_keys(size: int, longest: int) -> int:
 
 
 def keys_fit(size: int, longest: int) -> bool:
-    """Return whether the keys of all n-grams fit in 63 bits."""
-    return end_of_keys(size, longest) < 1 << KEY_BITS
+    """Return whether the keys of all n-grams fit in 63 bits, and these have at most as many words."""
+    # Their sum has as many terms as the longest n-grams have words: a damaged model can ask for billions.
+    return longest <= KEY_BITS and end_of_keys(size, longest) < 1 << KEY_BITS

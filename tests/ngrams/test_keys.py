@@ -42,3 +42,8 @@ def test_whether_keys_fit_in_63_bits():
     assert not keys_fit(2_097_152, 3)
     assert keys_fit(2**63 - 1, 1)
     assert not keys_fit(2**63, 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 2**62])
+def test_ngrams_without_end_do_not_fit_and_cost_nothing_to_refuse(size):
+    assert not keys_fit(size, 2**62)
