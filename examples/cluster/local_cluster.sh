@@ -26,25 +26,14 @@ node() {
   ray start --node-ip-address="${address%:*}" --num-cpus=1 --object-store-memory=100000000 --block "$@" >>"$folder/log" 2>&1 &
   pids+=($!)
 }
-
-# Wait until a check succeeds: sixty attempts, then the log of the nodes.
-wait_for() {
-  for _ in {1..60}; do
-    "$1" && return
-    sleep 1
-  done
-  cat "$folder/log" >&2
-  echo "expected the nodes of the cluster at $address; found none within a minute; see their log above" >&2
-  exit 1
-}
-head_answers() { python -m foretell.cluster.probe "$address" 2>/dev/null | grep -q '"ok"'; }
-all_nodes_answer() { foretell doctor --cluster "$address" 2>/dev/null | grep -q '^nodes  *3'; }
-
 node --head --port="${address##*:}" --include-dashboard=false --temp-dir="$folder/ray"
-wait_for head_answers
+until python -m foretell.cluster.probe "$address" 2>/dev/null | grep -q '"ok"'; do sleep 1; done
 node --address="$address"
 node --address="$address"
-wait_for all_nodes_answer
+for _ in {1..60}; do
+  foretell doctor --cluster "$address" 2>/dev/null | grep -q '^nodes  *3' && break
+  sleep 1
+done
 
 foretell doctor --cluster "$address" --model "$model"
 foretell classify "$model" "$file" --cluster "$address" --out "$out"
