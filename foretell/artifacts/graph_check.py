@@ -190,8 +190,12 @@ def _widths(settings: Settings) -> dict[str, int]:
     """Return the sizes of the last axes that the runtime reads from the graph."""
     if not isinstance(settings, WordsSettings) or not settings.traits.carries_state:
         return {}
-    states = [f"{state}_{k}" for k in range(1, settings.layers + 1) for state in ("h", "c")]
-    return {**dict.fromkeys(states, settings.units), "hidden": settings.embedding_size}
+    return {**dict.fromkeys(_states(settings), settings.units), "hidden": settings.embedding_size}
+
+
+def _states(settings: WordsSettings) -> list[str]:
+    """Return the names of the inputs that carry the state."""
+    return [f"{state}_{k}" for k in range(1, settings.layers + 1) for state in ("h", "c")]
 
 
 def _interface(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
@@ -202,7 +206,7 @@ def _interface(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
     assert isinstance(settings, WordsSettings)
     if not settings.traits.carries_state:
         return {"ids": FLOAT}, {"logits": FLOAT}
-    states = [f"{state}_{k}" for k in range(1, settings.layers + 1) for state in ("h", "c")]
+    states = _states(settings)
     outputs = {"logits": FLOAT, **{f"{state}_out": FLOAT for state in states}}
     return {"ids": INT64, **dict.fromkeys(states, FLOAT)}, outputs
 

@@ -301,7 +301,7 @@ class FoldWorkers:
 
 @contextmanager
 def fold_workers(cluster: str | None, *, workers: int | None = None) -> Iterator[FoldWorkers | None]:
-    """Connect to a cluster, and give what trains the networks of folds on it while the context is open.
+    """Connect to a cluster, and give the workers of `train labels` on it while the context is open.
 
     Args:
         cluster: "local" starts a Ray cluster on this machine, "auto" uses the one that Ray finds, anything

@@ -18,6 +18,15 @@ from tests.builders import rewrite, rewrite_manifest
 Change = Callable[[Path], object]
 
 
+def unnamed_axis(directory: Path, name: str) -> None:
+    """Add an axis to the first output of a graph, whose name is no UTF-8."""
+    model = onnx.load(directory / name)
+    model.graph.output[0].type.tensor_type.shape.dim.add().dim_param = "axis"
+    content = model.SerializeToString()
+    assert b"axis" in content
+    rewrite(directory, name, content.replace(b"axis", b"axi\xc7"))
+
+
 def graphs() -> dict[str, Change]:
     def change(work: Callable[[onnx.ModelProto], object]) -> Change:
         def apply(directory: Path) -> None:
@@ -33,13 +42,6 @@ def graphs() -> dict[str, Change]:
 
     def rename_output(model: onnx.ModelProto) -> None:
         model.graph.output[0].name = model.graph.node[-1].output[0] = "answers"
-
-    def unnamed_axis(directory: Path) -> None:
-        model = onnx.load(directory / "model.onnx")
-        model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "axis"
-        content = model.SerializeToString()
-        assert b"axis" in content
-        rewrite(directory, "model.onnx", content.replace(b"axis", b"axi\xc7"))
 
     def external(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -99,7 +101,7 @@ def graphs() -> dict[str, Change]:
         ),
         "model.onnx: a sparse weight": change(lambda model: model.graph.sparse_initializer.add()),
         "model.onnx: training information": change(lambda model: model.training_info.add()),
-        "model.onnx: an axis whose name is no text": unnamed_axis,
+        "model.onnx: an axis whose name is no text": partial(unnamed_axis, name="model.onnx"),
         "model.onnx: no graph": change(lambda model: model.ClearField("graph")),
         **{
             f"model.onnx: the bytes {content[:9]!r}": partial(rewrite, name="model.onnx", content=content)

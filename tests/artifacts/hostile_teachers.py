@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from artifacts.hostile_graphs import Change
+from artifacts.hostile_graphs import Change, unnamed_axis
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load, save
 
@@ -36,13 +36,6 @@ def _graphs() -> dict[str, Change]:
     def first(kind: str, inputs: list[str], *, domain: str = "", **attributes: Any) -> Change:
         made = helper.make_node(kind, inputs, ["new"], domain=domain, **attributes)
         return change(lambda model: model.graph.node.insert(0, made))
-
-    def unnamed_axis(directory: Path) -> None:
-        model = onnx.load(directory / GRAPH)
-        model.graph.output[0].type.tensor_type.shape.dim.add().dim_param = "axis"
-        content = model.SerializeToString()
-        assert b"axis" in content
-        rewrite(directory, GRAPH, content.replace(b"axis", b"axi\xc7"))
 
     def external(model: onnx.ModelProto) -> None:
         tensor = model.graph.initializer[0]
@@ -81,7 +74,7 @@ def _graphs() -> dict[str, Change]:
     body = helper.make_graph([helper.make_node("Identity", ["input_ids"], ["x"])], "body", [], [])
     made: dict[str, Change] = {
         "external data": change(external),
-        "an axis whose name is no text": unnamed_axis,
+        "an axis whose name is no text": partial(unnamed_axis, name=GRAPH),
         "external data of an attribute": change(external_attribute),
         "a loop": first("Loop", ["", ""], body=body),
         "a condition": first("If", ["input_ids"], then_branch=body, else_branch=body),
