@@ -87,7 +87,13 @@ def main() -> None:
     """Choose the settings of the peers, then show each system and draw them all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS])
-    parser.add_argument("--seeds", type=int, default=3, help="train with the seeds 1 to N (default: 3)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)")
+    parser.add_argument(
+        "--chosen",
+        type=Path,
+        metavar="FILE",
+        help="settings that an earlier run chose, its out/bench/peers_settings.jsonl (default: choose them)",
+    )
     parser.add_argument("--choose", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
@@ -99,7 +105,7 @@ def main() -> None:
     elif options.one:
         print(json.dumps(_accuracy(PEERS[options.one], options.seed, options.settings)))
     else:
-        _compare(options.systems, options.seeds)
+        _compare(options.systems, options.seeds, options.chosen)
 
 
 def _accuracy(peer: Peer, seed: int, settings: Settings) -> float:
@@ -108,11 +114,11 @@ def _accuracy(peer: Peer, seed: int, settings: Settings) -> float:
     return accuracy(peer.predict(imdb("train"), texts_of(test), seed, **settings), test)
 
 
-def _compare(systems: Sequence[str], seeds: int) -> None:
+def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None) -> None:
     require(PEERS[name].package for name in systems if name in PEERS)
-    chosen = _choose([name for name in systems if name in PEERS])
+    chosen = _choose([name for name in systems if name in PEERS]) if earlier is None else chosen_in(earlier)
     runs: dict[str, list[Tested]] = {name: [] for name in systems}
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         for name, tested in runs.items():
             settings = chosen.get(name)
             tested.append(_of_preset(name, seed) if settings is None else _of_peer(name, seed, settings))
@@ -138,13 +144,17 @@ def _choose(names: Sequence[str]) -> dict[str, Settings]:
     for name in names:
         choice = Choice(**measure("bench.peers", "--choose", name)[0])
         peer, chosen[name] = PEERS[name], choice.settings
-        tried = dict(zip(map(_shown, peer.candidates), choice.accuracies, strict=False))
-        cells = (
-            ", ".join(f"{settings}: {value:.2%}" for settings, value in tried.items()),
-            _shown(choice.settings),
-        )
-        results.add(name, peer.description, *cells, candidates=peer.candidates, accuracies=choice.accuracies)
+        values = zip(peer.candidates, choice.accuracies, strict=False)
+        cells = ", ".join(f"{_shown(s)}: {value:.2%}" for s, value in values), _shown(choice.settings)
+        tried = {"candidates": peer.candidates, "accuracies": choice.accuracies}
+        results.add(name, peer.description, *cells, **tried, chosen=choice.settings)
     return chosen
+
+
+def chosen_in(path: Path) -> dict[str, Settings]:
+    """Return the settings of each peer that an earlier run chose; its file is peers_settings.jsonl."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {row["cells"][0]: row["figures"]["chosen"] for row in rows}
 
 
 def _shown(settings: Settings) -> str:

@@ -36,6 +36,11 @@ def test_peers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"c=1: \d+\.\d\d%, c=3: \d+\.\d\d%", by_name["scikit-learn: TF-IDF"][2])
     assert by_name["scikit-learn: TF-IDF"][3] in ("c=1", "c=3")
     assert Path("out/bench/peers.svg").read_text(encoding="utf-8").count("<circle") == len(systems)
+    # A later run takes the settings that were chosen, and chooses none.
+    chosen = ["--chosen", "out/bench/peers_settings.jsonl", "--systems", "scikit-learn: TF-IDF"]
+    again = bench("peers", "--seeds", "2", "3", *chosen)
+    assert list(again) == ["peers"]
+    assert [row[2] for row in again["peers"]] == ["2"]
 
 
 def test_imdb_presets(bench: Bench) -> None:
