@@ -26,14 +26,24 @@ node() {
   ray start --node-ip-address="${address%:*}" --num-cpus=1 --object-store-memory=100000000 --block "$@" >>"$folder/log" 2>&1 &
   pids+=($!)
 }
+head_answers() { [[ $(python -m foretell.cluster.probe "$address" 2>/dev/null) == *'"ok"'* ]]; }
+has_three_nodes() { [[ $(foretell doctor --cluster "$address" 2>/dev/null) =~ nodes\ +3 ]]; }
+wait_until() { # CONDITION WHAT: wait for at most two minutes
+  SECONDS=0
+  until "$1"; do
+    if ((SECONDS > 120)); then
+      echo "expected $2 within two minutes; the log of Ray:" >&2
+      tail -n 20 "$folder/log" >&2
+      exit 1
+    fi
+    sleep 1
+  done
+}
 node --head --port="${address##*:}" --include-dashboard=false --temp-dir="$folder/ray"
-until python -m foretell.cluster.probe "$address" 2>/dev/null | grep -q '"ok"'; do sleep 1; done
+wait_until head_answers "a head that answers at $address"
 node --address="$address"
 node --address="$address"
-for _ in {1..60}; do
-  foretell doctor --cluster "$address" 2>/dev/null | grep -q '^nodes  *3' && break
-  sleep 1
-done
+wait_until has_three_nodes "three nodes at $address"
 
 foretell doctor --cluster "$address" --model "$model"
 foretell classify "$model" "$file" --cluster "$address" --out "$out"
