@@ -201,6 +201,11 @@ class WordsSettings(Settings):
         32, "learning", "Cut the corpus into N parallel streams (the batch size).", low=1, high=8192
     )
     clip_norm: float = setting(1.0, "learning", "Clip the gradient to this global norm.", low=1e-6)
+    weight_averaging: bool = setting(
+        False, "learning",
+        "Average the weights over the last ninth of the steps, and let the learning rate fall to 40 % of its "
+        "highest value, not to 2 %.",
+    )  # fmt: skip
     negatives: int = setting(
         2_048, "learning",
         "Sample N words for the softmax in training, where the vocabulary is larger (0: full softmax).", low=0,

@@ -19,8 +19,9 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
     ),
     "best": WordsSettings(
         network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
-        layers=1, window=35, streams=16, dropout=0.5, optimizer="sgd", clip_norm=0.25, learning_rate=20.0,
-        epochs=40, valid_fraction=0.05, patience=5, min_steps=240, kneser_ney=True, minutes=60.0,
+        layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, optimizer="sgd", clip_norm=0.25,
+        learning_rate=20.0, weight_averaging=True, epochs=40, valid_fraction=0.05, patience=5, min_steps=240,
+        kneser_ney=True, minutes=60.0,
     ),
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.training.schedule import FLOOR, learning_rate
+from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
 
 
 def test_the_learning_rate_warms_up_and_decays() -> None:
@@ -19,6 +19,11 @@ def test_the_learning_rate_warms_up_and_decays() -> None:
 
 def test_the_last_rate_stays() -> None:
     assert learning_rate(500, 200, 0.1) == pytest.approx(FLOOR * 0.1)
+
+
+def test_it_falls_to_the_floor_that_is_asked_for() -> None:
+    assert learning_rate(200, 200, 0.1, AVERAGED_FLOOR) == pytest.approx(AVERAGED_FLOOR * 0.1)
+    assert learning_rate(3, 200, 0.1, AVERAGED_FLOOR) == learning_rate(3, 200, 0.1)
 
 
 def test_one_step_has_the_highest_rate() -> None:

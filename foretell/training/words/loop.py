@@ -7,6 +7,7 @@ alone, never on how the step was reached, so a resumed run computes the same bit
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from typing import cast
@@ -27,7 +28,7 @@ from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
-from foretell.training.schedule import learning_rate
+from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
 from foretell.training.words.ancestor import continued_weights
 from foretell.training.words.cache_fit import MAX_TOKENS
 from foretell.training.words.data import TokenFile, TokenizedCorpus, plan_for
@@ -41,6 +42,7 @@ from foretell.training.words.step import (
     seed_of,
     softmax_words,
 )
+from foretell.training.words.weight_average import WeightAverage
 
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
@@ -80,6 +82,7 @@ class Loop:
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
+        average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
         workers: processes that train.
 
     Raises:
@@ -109,6 +112,7 @@ class Loop:
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
         self.steps = self._new_steps()
+        self.average: WeightAverage | None = None
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
         self._latest: Predictions | None = None
@@ -119,6 +123,10 @@ class Loop:
             self._restore(saved)
         elif start is not None:
             set_weights(self.network, continued_weights(weights_of(self.network), start))
+        if settings.weight_averaging:
+            self.average = WeightAverage(self.network.trainable_variables)
+            if saved is not None:
+                self.average.restore(saved.under("average"))
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
 
@@ -182,7 +190,7 @@ class Loop:
     def _bytes_of_checkpoint(self) -> int:
         weights = sum(value.nbytes for value in weights_of(self.network).values())
         slots = sum(np.array(variable.numpy()).nbytes for variable in self.steps.optimizer.variables)
-        return 2 * weights + slots
+        return (2 if self.average is None else 3) * weights + slots
 
     def train(self) -> None:
         """Continue to the last step, or until validation has not improved for `patience` epochs.
@@ -210,6 +218,8 @@ class Loop:
         if not math.isfinite(self.state.epoch.loss):
             self._diverged()
             return
+        if self.average is not None:
+            self.average.after(at.step)
         if at.step % max(1, self.total // _LOG_LINES) == 0:
             self._log(**self.state.logged.means())
             self.state.logged = Meter()
@@ -259,7 +269,8 @@ class Loop:
         return *self.plan.batch(self.corpus.train, window, entry), window == 0
 
     def _rate(self) -> float:
-        return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate)
+        floor = FLOOR if self.average is None else AVERAGED_FLOOR
+        return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate, floor)
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch.means()
@@ -267,10 +278,11 @@ class Loop:
         is_best = False
         if self.corpus.valid is not None:
             at.unmeasured = True
-            loss, accuracy = self.evaluate()
-            at.unmeasured = False
+            with contextlib.nullcontext() if self.average is None else self.average.in_place():
+                loss, accuracy = self.evaluate()
+                at.unmeasured = False
+                is_best = self._compare(loss)
             valid = {"valid_loss": loss, "valid_accuracy": accuracy}
-            is_best = self._compare(loss)
         at.train_loss, at.train_accuracy = means["loss"], means["accuracy"]
         self._log(**means, **valid)
         epoch = math.ceil(at.step / self.epoch_steps)
@@ -307,6 +319,8 @@ class Loop:
         """Restore the best weights and return them with their figures."""
         if self.state.best_weights:
             set_weights(self.network, self.state.best_weights)
+        elif self.average is not None:
+            self.average.put()
         has_valid, at = self.corpus.valid is not None, self.state.at
         # Those of the best epoch, unless an earlier process measured it.
         predictions = self._of_best or self._predictions()
@@ -372,6 +386,8 @@ class Loop:
         state.at.seconds = time.monotonic() - self._began
         arrays = state.arrays()
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
+        if self.average is not None:
+            arrays |= self.average.arrays()
         for k, variable in enumerate(self.steps.optimizer.variables):
             arrays[f"optimizer/{k}"] = np.array(variable.numpy())
         values = {

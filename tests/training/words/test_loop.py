@@ -38,8 +38,9 @@ def lines_of(out: Path) -> list[tuple[int, float, float | None]]:
         {"negatives": 16, "layers": 2},
         pytest.param({"negatives": 16, "precision": "mixed_bfloat16"}, marks=pytest.mark.soak),
         {"optimizer": "sgd", "learning_rate": 5.0},
+        {"weight_averaging": True},
     ],
-    ids=["exact", "sampled", "mixed precision", "sgd"],
+    ids=["exact", "sampled", "mixed precision", "sgd", "averaged"],
 )
 def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None:
     corpus, chosen = noisy_corpus(), with_changes(SMALL, changes)
@@ -58,10 +59,12 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None
     assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "parts")
 
 
+@pytest.mark.parametrize("averages", [False, True])
 def test_it_resumes_bit_for_bit_from_an_interrupted_validation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, averages: bool
 ) -> None:
-    whole = trained(noisy_corpus(), SMALL, tmp_path / "whole")
+    chosen = with_changes(SMALL, {"weight_averaging": averages})
+    whole = trained(noisy_corpus(), chosen, tmp_path / "whole")
     evaluate = Loop.evaluate
 
     def interrupted(self: Loop) -> tuple[float, float]:
@@ -72,8 +75,8 @@ def test_it_resumes_bit_for_bit_from_an_interrupted_validation(
         with monkeypatch.context() as patch:
             patch.setattr(Loop, "evaluate", interrupted)
             with pytest.raises(Interrupted, match=f"after step {whole.metrics['steps'] // 2};"):
-                trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=resume)
-    parts = trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=True)
+                trained(noisy_corpus(), chosen, tmp_path / "parts", resume=resume)
+    parts = trained(noisy_corpus(), chosen, tmp_path / "parts", resume=True)
     for name, value in whole.weights.items():
         assert value.tobytes() == parts.weights[name].tobytes(), name
     assert whole.metrics["valid_perplexity"] == parts.metrics["valid_perplexity"]
@@ -219,7 +222,7 @@ def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
     whole = trained(noisy_corpus(), chosen, tmp_path / "whole")
     until = whole.metrics["steps"] // 2 + 1
 
-    def rate(step: int, _steps: int, peak: float) -> float:
+    def rate(step: int, _steps: int, peak: float, _floor: float) -> float:
         return math.nan if step >= until else peak
 
     monkeypatch.setattr(loop, "learning_rate", rate)

@@ -37,7 +37,7 @@ def together(
 @pytest.mark.parametrize(
     ("changes", "count"),
     [
-        ({"optimizer": "sgd", "learning_rate": 2.0}, 2),
+        ({"optimizer": "sgd", "learning_rate": 2.0, "weight_averaging": True}, 2),
         ({"negatives": 16}, 3),
         pytest.param(
             {"optimizer": "sgd", "learning_rate": 2.0, "negatives": 16, "clip_norm": 0.05},
@@ -46,7 +46,7 @@ def together(
         ),
         pytest.param({"layers": 2}, 2, marks=pytest.mark.soak),
     ],
-    ids=["sgd", "adam, sampled", "sgd, sampled, clipped", "adam, two layers"],
+    ids=["sgd, averaged", "adam, sampled", "sgd, sampled, clipped", "adam, two layers"],
 )
 def test_several_workers_end_with_the_weights_of_one(
     tmp_path: Path, changes: dict[str, Any], count: int

@@ -1,0 +1,85 @@
+"""The average of a network's weights over the last steps of its training.
+
+At a constant learning rate the weights move around a point of lower loss than their own, and their average is
+close to it (Polyak & Juditsky 1992). It also fits the training text less closely than weights at the end of a
+falling learning rate do, as an ensemble of networks would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+_EVERY = 8
+"""Steps between two updates: weights of neighbouring steps hardly differ, and an update reads all of them."""
+
+_SHARE = 8.0
+"""η in Shamir & Zhang: the average is mostly of the last 1 / (η + 1) of the steps, here a ninth."""
+
+
+class WeightAverage:
+    """A running average that forgets early steps: polynomial-decay averaging (Shamir & Zhang 2013, eq. 6).
+
+    The n-th value w enters with a weight that falls as n grows: a ← a + (η + 1) / (n + η) · (w − a). So no
+    number of steps has to be known before.
+
+    >>> average = WeightAverage(network.trainable_variables)
+    >>> average.after(step)
+    >>> with average.in_place():
+    ...     loss = evaluate(network)
+
+    Args:
+        variables: the weights, which training changes.
+    """
+
+    def __init__(self, variables: Sequence[keras.Variable]) -> None:
+        self._variables = list(variables)
+        self._means = [tf.Variable(each.value, trainable=False) for each in self._variables]
+        self._update = tf.function(self._move)
+
+    def after(self, step: int) -> None:
+        """Take the weights in, where it is time.
+
+        Args:
+            step: steps done, at least 1.
+        """
+        n, rest = divmod(step, _EVERY)
+        if rest == 0:
+            self._update(tf.constant((_SHARE + 1) / (n + _SHARE), tf.float32))
+        elif n == 0:
+            # Before the first update there is nothing to average.
+            self._update(tf.constant(1.0))
+
+    def _move(self, share: tf.Tensor) -> None:
+        for mean, variable in zip(self._means, self._variables, strict=True):
+            mean.assign_add((variable.value - mean) * share)
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Give the network the average, and its own weights back at the end."""
+        own = [np.array(each.numpy()) for each in self._variables]
+        self.put()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._variables, own, strict=True):
+                variable.assign(value)
+
+    def put(self) -> None:
+        """Give the network the average, for good."""
+        for variable, mean in zip(self._variables, self._means, strict=True):
+            variable.assign(mean)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the arrays of a checkpoint: `average/0`, …"""
+        return {f"average/{k}": np.array(mean.numpy()) for k, mean in enumerate(self._means)}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Take the values of a checkpoint: "0" for the first weight, and so on."""
+        for name, value in arrays.items():
+            self._means[int(name)].assign(value)
