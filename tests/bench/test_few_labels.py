@@ -16,7 +16,7 @@ from tests.bench.conftest import Bench, installed
 def test_few_labels(bench: Bench) -> None:
     systems = [name for name, peer in few_labels.PEERS.items() if installed(peer.package)]
     # A sentence encoder would read a thousand texts.
-    systems = [name for name in systems if name != few_labels.MINILM]
+    systems = [name for name in systems if name not in few_labels.OUTSIDE]
     options = "--sets", "TREC", "CR", "--draws", "3"
     arguments = "--sizes", "12", "--systems", *systems, "foretell, + vectors"
     rows = bench("few_labels", *options, *arguments, "--preset", "quick", BUCKETS=1_000)["few_labels"]
@@ -31,6 +31,23 @@ def test_few_labels_with_all_labels_leave_nothing_unlabelled(bench: Bench) -> No
     # One figure each: every draw of all labels is the same for these models.
     assert [bool(re.fullmatch(r"\d+\.\d%", cell)) for cell in rows[0][2:]] == [True, True, False]
     assert rows[0][-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "size", "count"),
+    [
+        ("SetFit", "TREC", "300", 2),
+        ("SetFit", "TREC", "1000", 2),
+        ("SetFit", "TREC", "all", 0),
+        ("SetFit", "waimai", "300", 0),
+        ("model2vec", "TREC", "all", 1),
+        ("WordLlama", "germeval18", "100", 0),
+    ],
+)
+def test_what_others_know_is_of_english_and_setfit_is_for_few_labels(
+    system: str, name: str, size: str, count: int
+) -> None:
+    assert len(few_labels._measured_draws(system, name, size, [3, 4])) == count
 
 
 def test_a_draw_is_the_beginning_of_the_shuffled_training_part() -> None:

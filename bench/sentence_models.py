@@ -1,0 +1,78 @@
+"""Classifiers of other libraries that begin with sentences embedded elsewhere: SetFit, model2vec, WordLlama.
+
+SetFit and model2vec start from all-MiniLM-L6-v2 in float32; WordLlama brings embeddings of its own. They are
+in no lock file, since they need a gigabyte of packages:
+
+    pip install setfit "model2vec[distill]" wordllama
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.classifiers import logistic_regression
+from bench.encoders import minilm_weights
+from bench.record import OUT
+from bench.records import Records, labels_of, texts_of
+
+SETFIT_ITERATIONS = 20
+"""For each text so many pairs of one label and so many of two: R in Tunstall et al. (2022)."""
+SETFIT_BATCH = 16
+MODEL2VEC_SIZE = 256
+
+
+def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:
+    """SetFit: fine-tune the encoder on pairs of texts, then logistic regression (Tunstall et al. 2022)."""
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    names = sorted(set(labels_of(train)))
+    model = SetFitModel.from_pretrained(str(minilm_weights()), labels=names)
+    rows = {"text": texts_of(train), "label": [names.index(label) for label in labels_of(train)]}
+    # Its progress goes where that of the benchmark goes: stdout has the tables.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        arguments = TrainingArguments(
+            output_dir=folder, batch_size=SETFIT_BATCH, num_epochs=1, num_iterations=SETFIT_ITERATIONS,
+            seed=seed, report_to="none", save_strategy="no",
+            show_progress_bar=False,
+        )  # fmt: skip
+        Trainer(model=model, args=arguments, train_dataset=Dataset.from_dict(rows)).train()
+    return [str(label) for label in model.predict(list(texts))]
+
+
+def model2vec(train: Records, texts: Sequence[str], seed: int, *, c: float) -> list[str]:
+    """Token embeddings distilled from the encoder by model2vec, averaged, and logistic regression."""
+    del seed
+    return logistic_regression(_model2vec().encode, train, texts, c=c)
+
+
+@cache
+def _model2vec() -> Any:
+    from model2vec import StaticModel
+    from model2vec.distill import distill
+
+    folder = OUT / "model2vec"
+    if not folder.exists():
+        distill(model_name=str(minilm_weights()), pca_dims=MODEL2VEC_SIZE).save_pretrained(folder)
+    return StaticModel.from_pretrained(folder)
+
+
+def wordllama(train: Records, texts: Sequence[str], seed: int, *, c: float) -> list[str]:
+    """Token embeddings of large language models, averaged (WordLlama), and logistic regression."""
+    del seed
+    return logistic_regression(_wordllama().embed, train, texts, c=c)
+
+
+@cache
+def _wordllama() -> Any:
+    import wordllama
+
+    # It looks for the tokenizer that it brings in a folder of another name, but in its cache too.
+    here = Path(wordllama.__file__).parent
+    return wordllama.WordLlama.load(cache_dir=here, disable_download=True)
