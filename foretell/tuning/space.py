@@ -138,7 +138,7 @@ def _variations(settings: Settings) -> list[tuple[str, Value]]:
         return [
             ("dropout", 0.5 if settings.dropout < 0.35 else 0.2),
             ("units", 2 * settings.units),
-            ("word_dropout", 0.1),
+            ("word_dropout", 0.1 if settings.word_dropout < 0.05 else 0.0),
             ("streams", 8),
             ("learning_rate", _rounded(rate / 2)),
         ]
