@@ -102,7 +102,9 @@ def test_gradients_that_somebody_has_changed_are_refused() -> None:
 
         if ring.rank == 1:
             ring._next.sealed = changed  # type: ignore[method-assign]
-        with pytest.raises(LostWorkerError, match=r"bytes that the worker did not send|closed|reset"):
+        # The second worker finds that the first has gone: while it sends, or while it waits.
+        refusal = "bytes that the worker did not send" if ring.rank == 0 else None
+        with pytest.raises(LostWorkerError, match=refusal):
             ring.sum(np.ones(1_000, np.float32))
         ring.close()
         return "refused"
@@ -111,8 +113,10 @@ def test_gradients_that_somebody_has_changed_are_refused() -> None:
 
 
 def test_lengths_that_differ_are_an_error() -> None:
-    def work(ring: Ring) -> None:
-        with pytest.raises(LostWorkerError, match=r"instead of|closed"):
+    def work(ring: Ring) -> str:
+        with pytest.raises(LostWorkerError) as found:
             ring.sum(np.ones(10 + ring.rank * 90, np.float32))
+        return str(found.value)
 
-    in_ring(2, work)
+    # The other may find only that its neighbour has gone.
+    assert any("instead of" in message for message in in_ring(2, work))
