@@ -26,24 +26,31 @@ node() {
   ray start --node-ip-address="${address%:*}" --num-cpus=1 --object-store-memory=100000000 --block "$@" >>"$folder/log" 2>&1 &
   pids+=($!)
 }
-head_answers() { [[ $(python -m foretell.cluster.probe "$address" 2>/dev/null) == *'"ok"'* ]]; }
-has_three_nodes() { [[ $(foretell doctor --cluster "$address" 2>/dev/null) =~ nodes\ +3 ]]; }
-wait_until() { # CONDITION WHAT: wait for at most two minutes
+
+# Wait until a command succeeds: two minutes at most, then show the end of Ray's log.
+wait_until() { # WHAT COMMAND...
+  local what=$1
+  shift
   SECONDS=0
-  until "$1"; do
+  until "$@"; do
     if ((SECONDS > 120)); then
-      echo "expected $2 within two minutes; the log of Ray:" >&2
+      echo "expected $what within two minutes; the log of Ray:" >&2
       tail -n 20 "$folder/log" >&2
       exit 1
     fi
     sleep 1
   done
 }
+head_answers() { [[ $(python -m foretell.cluster.probe "$address" 2>/dev/null) == *'"ok"'* ]]; }
+has_nodes() { [[ $(foretell doctor --cluster "$address" 2>/dev/null) =~ nodes\ +$1 ]]; }
+
 node --head --port="${address##*:}" --include-dashboard=false --temp-dir="$folder/ray"
-wait_until head_answers "a head that answers at $address"
-node --address="$address"
-node --address="$address"
-wait_until has_three_nodes "three nodes at $address"
+wait_until "a head that answers at $address" head_answers
+# In turn: of two nodes that start at the same time on one machine, one often does not get through.
+for count in 2 3; do
+  node --address="$address"
+  wait_until "$count nodes at $address" has_nodes "$count"
+done
 
 foretell doctor --cluster "$address" --model "$model"
 foretell classify "$model" "$file" --cluster "$address" --out "$out"
