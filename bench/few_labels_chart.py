@@ -8,14 +8,14 @@ It reads out/bench/few_labels.jsonl; of several rows of a set and size the last 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from bench.chart import STYLE
-from bench.record import OUT
+from bench.record import OUT, rows_in
 
 WIDTH, ROW, LEFT, RIGHT, TOP = 760, 26, 320, 60, 10
 
@@ -29,15 +29,14 @@ def main() -> None:
     parser.add_argument("--size", default="300")
     parser.add_argument("--sets", nargs="+", required=True)
     options = parser.parse_args()
-    lines = (OUT / "few_labels.jsonl").read_text(encoding="utf-8").splitlines()
-    options.file.write_text(bars(means(lines, options.size, options.sets), options.size), encoding="utf-8")
+    rows = rows_in(OUT / "few_labels.jsonl")
+    options.file.write_text(bars(means(rows, options.size, options.sets), options.size), encoding="utf-8")
 
 
-def means(lines: Sequence[str], size: str, sets: Sequence[str]) -> dict[str, float]:
+def means(rows: Sequence[Mapping[str, Any]], size: str, sets: Sequence[str]) -> dict[str, float]:
     """Return the mean accuracy of each system that was measured on all sets, 0 to 1, highest first."""
     found: dict[str, dict[str, float]] = {}
-    for line in lines:
-        row = json.loads(line)
+    for row in rows:
         name, labels = row["cells"][:2]
         if name in sets and labels == size:
             for system, draws in row["figures"]["draws"].items():

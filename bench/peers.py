@@ -22,7 +22,7 @@ from bench import lstms
 from bench.chart import Point, scatter
 from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, tfidf
 from bench.commands import foretell, measure
-from bench.record import OUT, Results, mean_and_range
+from bench.record import OUT, Results, mean_and_range, rows_in
 from bench.records import accuracy, imdb, texts_of
 from bench.requirements import require
 
@@ -92,7 +92,7 @@ def main() -> None:
         "--chosen",
         type=Path,
         metavar="FILE",
-        help="settings that an earlier run chose, its out/bench/peers_settings.jsonl (default: choose them)",
+        help="settings that an earlier run chose: its out/bench/peers_settings.jsonl (default: choose all)",
     )
     parser.add_argument("--choose", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--one", choices=list(PEERS), help=argparse.SUPPRESS)
@@ -116,12 +116,12 @@ def _accuracy(peer: Peer, seed: int, settings: Settings) -> float:
 
 def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None) -> None:
     require(PEERS[name].package for name in systems if name in PEERS)
-    chosen = _choose([name for name in systems if name in PEERS]) if earlier is None else chosen_in(earlier)
+    chosen = {} if earlier is None else _chosen_in(earlier)
+    chosen |= _choose([name for name in systems if name in PEERS and name not in chosen])
     runs: dict[str, list[Tested]] = {name: [] for name in systems}
     for seed in seeds:
         for name, tested in runs.items():
-            settings = chosen.get(name)
-            tested.append(_of_preset(name, seed) if settings is None else _of_peer(name, seed, settings))
+            tested.append(_of_preset(name, seed) if name in PRESETS else _of_peer(name, seed, chosen[name]))
             print(
                 f"{name}, seed {seed}: {tested[-1].accuracy:.2%}, {tested[-1].seconds:.0f} s", file=sys.stderr
             )
@@ -146,15 +146,16 @@ def _choose(names: Sequence[str]) -> dict[str, Settings]:
         peer, chosen[name] = PEERS[name], choice.settings
         values = zip(peer.candidates, choice.accuracies, strict=False)
         cells = ", ".join(f"{_shown(s)}: {value:.2%}" for s, value in values), _shown(choice.settings)
-        tried = {"candidates": peer.candidates, "accuracies": choice.accuracies}
-        results.add(name, peer.description, *cells, **tried, chosen=choice.settings)
+        results.add(
+            name, peer.description, *cells,
+            candidates=peer.candidates, accuracies=choice.accuracies, chosen=choice.settings,
+        )  # fmt: skip
     return chosen
 
 
-def chosen_in(path: Path) -> dict[str, Settings]:
-    """Return the settings of each peer that an earlier run chose; its file is peers_settings.jsonl."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {row["cells"][0]: row["figures"]["chosen"] for row in rows}
+def _chosen_in(path: Path) -> dict[str, Settings]:
+    """Return the settings that `_choose` has written, the newest of each peer."""
+    return {row["cells"][0]: row["figures"]["chosen"] for row in rows_in(path)}
 
 
 def _shown(settings: Settings) -> str:

@@ -61,6 +61,11 @@ def mean_and_range(values: Sequence[float], form: str) -> str:
     return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file that `Results` has written, the oldest first."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 class Results:
     """The rows of one table, shown in Markdown and appended to a file of JSON Lines.
 

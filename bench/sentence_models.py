@@ -1,4 +1,4 @@
-"""Classifiers of other libraries that begin with sentences embedded elsewhere: SetFit, model2vec, WordLlama.
+"""Classifiers of other libraries that start from embeddings of other texts: SetFit, model2vec, WordLlama.
 
 SetFit and model2vec start from all-MiniLM-L6-v2 in float32; WordLlama brings embeddings of its own. They are
 in no lock file, since they need a gigabyte of packages:
@@ -22,7 +22,7 @@ from bench.record import OUT
 from bench.records import Records, labels_of, texts_of
 
 SETFIT_ITERATIONS = 20
-"""For each text so many pairs of one label and so many of two: R in Tunstall et al. (2022)."""
+"""Pairs for each text with a text of its label, and as many with one of another label (R in the paper)."""
 SETFIT_BATCH = 16
 MODEL2VEC_SIZE = 256
 
@@ -39,8 +39,7 @@ def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         arguments = TrainingArguments(
             output_dir=folder, batch_size=SETFIT_BATCH, num_epochs=1, num_iterations=SETFIT_ITERATIONS,
-            seed=seed, report_to="none", save_strategy="no",
-            show_progress_bar=False,
+            seed=seed, report_to="none", save_strategy="no", show_progress_bar=False,
         )  # fmt: skip
         Trainer(model=model, args=arguments, train_dataset=Dataset.from_dict(rows)).train()
     return [str(label) for label in model.predict(list(texts))]

@@ -1,4 +1,4 @@
-"""Peers that begin with sentences embedded elsewhere; their libraries are not installed for tests."""
+"""Peers that start from embeddings of other texts; their libraries are not installed for tests."""
 
 from __future__ import annotations
 

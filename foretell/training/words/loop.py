@@ -112,7 +112,6 @@ class Loop:
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
         self.steps = self._new_steps()
-        self.average: WeightAverage | None = None
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
         self._latest: Predictions | None = None
@@ -123,10 +122,9 @@ class Loop:
             self._restore(saved)
         elif start is not None:
             set_weights(self.network, continued_weights(weights_of(self.network), start))
-        if settings.weight_averaging:
-            self.average = WeightAverage(self.network.trainable_variables)
-            if saved is not None:
-                self.average.restore(saved.under("average"))
+        self.average = WeightAverage(self.network) if settings.weight_averaging else None
+        if self.average is not None and saved is not None:
+            self.average.restore(saved.under("average"))
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
 

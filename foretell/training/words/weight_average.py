@@ -8,38 +8,39 @@ falling learning rate do, as an ensemble of networks would.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-_EVERY = 8
-"""Steps between two updates: weights of neighbouring steps hardly differ, and an update reads all of them."""
+from foretell.networks import Network, set_weights, weights_of
 
-_SHARE = 8.0
+_EVERY = 8
+"""Steps between two updates: weights of neighbouring steps hardly differ, and an update reads them all."""
+
+_ETA = 8.0
 """η in Shamir & Zhang: the average is mostly of the last 1 / (η + 1) of the steps, here a ninth."""
 
 
 class WeightAverage:
-    """A running average that forgets early steps: polynomial-decay averaging (Shamir & Zhang 2013, eq. 6).
+    """A running average that forgets early steps: polynomial-decay averaging (Shamir & Zhang 2013).
 
     The n-th value w enters with a weight that falls as n grows: a ← a + (η + 1) / (n + η) · (w − a). So no
     number of steps has to be known before.
 
-    >>> average = WeightAverage(network.trainable_variables)
+    >>> average = WeightAverage(network)
     >>> average.after(step)
     >>> with average.in_place():
     ...     loss = evaluate(network)
 
     Args:
-        variables: the weights, which training changes.
+        network: training changes its weights.
     """
 
-    def __init__(self, variables: Sequence[keras.Variable]) -> None:
-        self._variables = list(variables)
-        self._means = [tf.Variable(each.value, trainable=False) for each in self._variables]
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._means = [tf.Variable(each, trainable=False) for each in network.trainable_variables]
         self._update = tf.function(self._move)
 
     def after(self, step: int) -> None:
@@ -49,30 +50,27 @@ class WeightAverage:
             step: steps done, at least 1.
         """
         n, rest = divmod(step, _EVERY)
-        if rest == 0:
-            self._update(tf.constant((_SHARE + 1) / (n + _SHARE), tf.float32))
-        elif n == 0:
-            # Before the first update there is nothing to average.
-            self._update(tf.constant(1.0))
+        # Until the first update, the average is the weights of the last step.
+        if rest == 0 or n == 0:
+            self._update(tf.constant(min(1.0, (_ETA + 1) / (n + _ETA)), tf.float32))
 
     def _move(self, share: tf.Tensor) -> None:
-        for mean, variable in zip(self._means, self._variables, strict=True):
-            mean.assign_add((variable.value - mean) * share)
+        for mean, variable in zip(self._means, self._network.trainable_variables, strict=True):
+            mean.assign_add((tf.convert_to_tensor(variable) - mean) * share)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """Give the network the average, and its own weights back at the end."""
-        own = [np.array(each.numpy()) for each in self._variables]
+        own = weights_of(self._network)
         self.put()
         try:
             yield
         finally:
-            for variable, value in zip(self._variables, own, strict=True):
-                variable.assign(value)
+            set_weights(self._network, own)
 
     def put(self) -> None:
         """Give the network the average, for good."""
-        for variable, mean in zip(self._variables, self._means, strict=True):
+        for variable, mean in zip(self._network.trainable_variables, self._means, strict=True):
             variable.assign(mean)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:

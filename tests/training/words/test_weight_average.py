@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ def walk(steps: int) -> list[npt.NDArray[np.float32]]:
 
 def average_of(values: list[npt.NDArray[np.float32]]) -> tuple[WeightAverage, keras.Variable]:
     variable = keras.Variable(np.zeros((2, 3), np.float32))
-    average = WeightAverage([variable])
+    average = WeightAverage(SimpleNamespace(trainable_variables=[variable]))
     for step, value in enumerate(values, start=1):
         variable.assign(value)
         average.after(step)
@@ -38,7 +39,7 @@ def test_it_is_the_papers_average_of_each_eighth_step() -> None:
     values = walk(100)
     wanted = np.zeros((2, 3))
     for n, value in enumerate(values[7::8], start=1):
-        share = 9 / (n + 8)  # Shamir & Zhang 2013, eq. 6, with eta = 8
+        share = 9 / (n + 8)  # Shamir & Zhang 2013, with eta = 8
         wanted = (1 - share) * wanted + share * value
     average, variable = average_of(values)
     with average.in_place():
