@@ -1,10 +1,11 @@
 """`train words` by two workers of one core each, beside one: words/s, bytes a step, and how averages learn.
 
-Weak scaling: each worker has as many streams as the one; strong scaling: both together have as many. The rate
-is that of the steps alone: the start of Ray and compiling are before them, validation is after them. A second
-table is a calculation, not a measurement: hosts on a network of a given speed, from the measured bytes and
-the measured time of a step. The third gives validation perplexity against wall time, Ray's start included,
-for weights that are averaged every H steps.
+Weak scaling: each worker has as many streams as the one; strong scaling: both together have as many. Beside
+them, "apart": two trainings at a time that do not know of each other, all that this machine can give to two
+workers. The rate is that of the steps alone: the start of Ray and compiling are before them, validation is
+after them. A second table is a calculation, not a measurement: hosts on a network of a given speed, from the
+measured bytes and the measured time of a step. The third gives validation perplexity against wall time, Ray's
+start included, for weights that are averaged every H steps.
 
 python -m bench together                              all three tables, on `base`
 python -m bench together --steps 40 --minutes 0.5 --text notes.txt --averages 1 8
@@ -18,7 +19,8 @@ import math
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,25 +64,34 @@ def main() -> None:
     parser.add_argument(
         "--gigabits", type=float, default=10.0, help="of the calculated network (default: 10)"
     )
-    parser.add_argument("--averages", type=int, nargs="+", default=[1, 8, 32], help="(default: 1 8 32)")
+    parser.add_argument(
+        "--averages", type=int, nargs="*", default=[1, 8, 32], metavar="H",
+        help="of the third table (default: 1 8 32; without a number: no third table)",
+    )  # fmt: skip
     parser.add_argument("--minutes", type=float, default=10.0, help="of each of these (default: 10)")
     parser.add_argument("--text", default="imdb", help="that they learn from (default: imdb)")
     options = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     one, weak = _scaling(options)
     _calculated(options, one, weak)
-    _averages(options)
+    if options.averages:
+        _averages(options)
 
 
 def _scaling(options: argparse.Namespace) -> tuple[Measured, Measured]:
-    """Show one worker, and two by weak and by strong scaling, in turns; return the first two."""
+    """Show one worker, two by weak and by strong scaling, and two apart, in turns; return the first two."""
     columns = ["run", "workers", "streams", "words/s", "of as many times one worker", "bytes a step"]
     results = Results("together", columns)
-    runs = {"one": (1, options.streams), "weak": (2, 2 * options.streams), "strong": (2, options.streams)}
+    runs = {
+        "one": (1, options.streams),
+        "weak": (2, 2 * options.streams),
+        "strong": (2, options.streams),
+        "apart": (2, 2 * options.streams),
+    }
     found: dict[str, list[Measured]] = {name: [] for name in runs}
     for _ in range(options.repeats):
         for name, (workers, streams) in runs.items():
-            found[name].append(_trained(options, workers, streams))
+            found[name].append(_apart(options) if name == "apart" else _trained(options, workers, streams))
     base = sum(each.rate for each in found["one"]) / options.repeats
     for name, (workers, streams) in runs.items():
         rates = [each.rate for each in found[name]]
@@ -93,15 +104,22 @@ def _scaling(options: argparse.Namespace) -> tuple[Measured, Measured]:
     return best["one"], best["weak"]
 
 
-def _trained(options: argparse.Namespace, workers: int, streams: int) -> Measured:
-    """Train on made text for a number of steps, on as many processors as there are workers."""
-    window, out = 35, FOLDER / "model"
+def _apart(options: argparse.Namespace) -> Measured:
+    """Train two models at a time, one on each processor, and return the sum of their rates."""
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda processor: _trained(options, 1, options.streams, processor), range(2)))
+    return replace(both[0], rate=sum(each.rate for each in both))
+
+
+def _trained(options: argparse.Namespace, workers: int, streams: int, first: int = 0) -> Measured:
+    """Train on made text for a number of steps, on as many processors from `first` as there are workers."""
+    window, out = 35, FOLDER / f"model-{first}"
     text = FOLDER / f"{streams}-{options.steps}.txt"
     if not text.exists():
         text.write_text(zipf_text(options.steps * streams * window, words=40_000), encoding="utf-8")
     # The end of a line is a token, one for each 20 words: the steps are a few more.
     settings = ["--streams", str(streams), "--epochs", "1", "--min-steps", "1", "--valid-fraction", "0"]
-    figures = _train(options, [str(text), "--out", str(out), *settings], workers)
+    figures = _train(options, [str(text), "--out", str(out), *settings], workers, first)
     lines = list(map(json.loads, (out / "run" / "metrics.jsonl").read_text().splitlines()))
     rate = rate_of(lines, streams * window)
     sent, dense = (figures.get(name, 0.0) for name in ("bytes_per_step", "dense_bytes_per_step"))
@@ -122,8 +140,8 @@ def rate_of(lines: Iterable[Mapping[str, float]], words: int) -> float:
     return words * (last - first) / (steps[last] - steps[first])
 
 
-def _train(options: argparse.Namespace, arguments: list[str], workers: int) -> dict[str, Any]:
-    processors = ",".join(map(str, range(workers)))
+def _train(options: argparse.Namespace, arguments: list[str], workers: int, first: int = 0) -> dict[str, Any]:
+    processors = ",".join(map(str, range(first, first + workers)))
     pinned = ["taskset", "-c", processors] if shutil.which("taskset") else []
     command = [*script(), "train", "words", *arguments, "--preset", options.preset, "--json", "--restart"]
     command += ["--no-baseline", "--no-kneser-ney"]
@@ -134,9 +152,9 @@ def _train(options: argparse.Namespace, arguments: list[str], workers: int) -> d
 
 def _calculated(options: argparse.Namespace, one: Measured, weak: Measured) -> None:
     """Show how much of its time each of many hosts computes, as a calculation."""
-    model = json.loads((FOLDER / "model" / "config.json").read_text())["settings"]
+    model = json.loads((FOLDER / "model-0" / "config.json").read_text())["settings"]
     dense, sparse = weak.dense_bytes, max(0.0, weak.step_bytes - weak.dense_bytes)
-    averaged = (3 if model["optimizer"] == "adam" else 1) * weight_bytes(FOLDER / "model")
+    averaged = (3 if model["optimizer"] == "adam" else 1) * weight_bytes(FOLDER / "model-0")
     network = options.gigabits * _GIGABIT
     results = Results("together_hosts", ["calculated: hosts", "H", "bytes a step", "of N times one host"])
     for hosts in HOSTS:

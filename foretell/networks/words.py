@@ -119,10 +119,21 @@ class LstmNetwork:
         precision = self.precision if training else "float32"
         return product(hidden, weights, precision, transpose_b=True) + self.bias.value
 
-    def logits_of(self, hidden: Tensor, ids: Tensor) -> Tensor:
-        """Return the logits of chosen words, in training: [row, embedding], int [chosen] to [row, chosen]."""
+    def logits_of(self, hidden: Tensor, ids: Tensor, added: Tensor) -> Tensor:
+        """Return the logits of chosen words, in training, each plus a number of its own.
+
+        Args:
+            hidden: float [row, embedding].
+            ids: int [chosen].
+            added: float [chosen].
+
+        Returns:
+            float [row, chosen].
+        """
         weights = tf.gather(self.embedding.embeddings.value, ids)
-        return product(hidden, weights, self.precision, transpose_b=True) + tf.gather(self.bias.value, ids)
+        # Added to the few biases first: another pass over all logits takes time.
+        biases = tf.gather(self.bias.value, ids) + added
+        return product(hidden, weights, self.precision, transpose_b=True) + biases
 
     def logit_of_own(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Return one logit a row: [row, embedding] and int [row] to [row]."""

@@ -31,6 +31,7 @@ def test_all_tables(bench: Bench) -> None:
         ["one", "1", "16"],
         ["weak", "2", "32"],
         ["strong", "2", "16"],
+        ["apart", "2", "32"],
     ]
     assert [row[:2] for row in tables["together_hosts"]] == [
         [str(hosts), every] for hosts in (8, 16, 64) for every in ("1", "32")

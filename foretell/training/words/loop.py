@@ -219,7 +219,7 @@ class Loop:
         if self.average is not None:
             self.average.after(at.step)
         if at.step % max(1, self.total // _LOG_LINES) == 0:
-            self._log(**self.state.logged.means())
+            self._log(**self.state.means())
             self.state.logged = Meter()
         self._show()
         ended = at.step % self.epoch_steps == 0 or at.step >= self.steps_in_all()
@@ -271,7 +271,7 @@ class Loop:
         return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate, floor)
 
     def _end_epoch(self) -> None:
-        at, means = self.state.at, self.state.epoch.means()
+        at, means = self.state.at, self.state.epoch_means()
         valid: dict[str, float] = {}
         is_best = False
         if self.corpus.valid is not None:
@@ -364,7 +364,6 @@ class Loop:
             return
         a_step = (now - self._shown) / (at.step - self._shown_step)
         self._shown, self._shown_step = now, at.step
-        means = (self.state.logged if self.state.logged.steps else self.state.epoch).means()
         progress = Progress(
             step=at.step,
             steps=self.steps_in_all(),
@@ -375,7 +374,7 @@ class Loop:
             seconds_left=(self.steps_in_all() - at.step) * a_step,
             best=at.best,
             workers=self.workers,
-            **means,
+            **self.state.means(),
         )
         self.listener(progress)
 

@@ -18,22 +18,30 @@ from foretell.training.checkpoints import Checkpoint
 
 @dataclass
 class Meter:
-    """A running mean of loss and accuracy."""
+    """A running mean of loss and accuracy.
+
+    Attributes:
+        loss, accuracy: their sums.
+        steps, judged: how many steps have a loss, and how many an accuracy.
+    """
 
     loss: float = 0.0
     accuracy: float = 0.0
     steps: int = 0
+    judged: int = 0
 
     def add(self, loss: float, accuracy: float) -> None:
-        """Include one more step."""
+        """Include one more step, whose accuracy is NaN where it was not measured."""
         self.loss += loss
-        self.accuracy += accuracy
         self.steps += 1
+        if not math.isnan(accuracy):
+            self.accuracy += accuracy
+            self.judged += 1
 
     def means(self) -> dict[str, float]:
-        """Return the mean loss and accuracy so far."""
-        count = max(1, self.steps)
-        return {"loss": self.loss / count, "accuracy": self.accuracy / count}
+        """Return the mean loss and accuracy so far, each only where a step has one."""
+        sums = {"loss": (self.loss, self.steps), "accuracy": (self.accuracy, self.judged)}
+        return {name: value / count for name, (value, count) in sums.items() if count}
 
 
 @dataclass
@@ -77,6 +85,14 @@ class State:
     at: Position = field(default_factory=Position)
     epoch: Meter = field(default_factory=Meter)
     logged: Meter = field(default_factory=Meter)
+
+    def means(self) -> dict[str, float]:
+        """Return loss and accuracy since the last line of metrics.jsonl: where it has none, the epoch's."""
+        return {**self.epoch_means(), **self.logged.means()}
+
+    def epoch_means(self) -> dict[str, float]:
+        """Return the loss and accuracy of this epoch: where it has none, those of the last one."""
+        return {"loss": self.at.train_loss, "accuracy": self.at.train_accuracy, **self.epoch.means()}
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the arrays of a checkpoint: `states/0`, … and `best/<weight>`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,13 +18,16 @@ from foretell.networks.words import LstmNetwork, States
 from foretell.training.adam import Adam
 from foretell.training.gradients import Gradient, clipped
 from foretell.training.words.data import NONE, TokenFile, plan_for
+from foretell.training.words.sampled_softmax import sampled_loss
 
 _MAX_LOGITS = 1 << 25
 """The most logits that evaluation computes at a time: 128 MB."""
 
-_SAMPLED_STREAMS = 8
-"""With a sampled softmax the training accuracy is that of so many streams: their logits need all output
-weights, of which the step itself reads few."""
+_JUDGED_EVERY = 8
+"""With a sampled softmax the training accuracy is that of a few words in every so many steps: their logits
+need all output weights, of which the step itself reads few. In each step they took a tenth of it."""
+_JUDGED_STREAMS, _JUDGED_WORDS = 8, 4
+"""In such a step, those of so many streams: the last ones of the window."""
 
 # What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
@@ -85,8 +87,8 @@ class Steps:
             rate: float, the learning rate.
 
         Returns:
-            mean loss in nats; accuracy (with a sampled softmax, that of the last word of a few streams, since
-            the other logits are not computed); the states after the window.
+            mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in most steps);
+            the states after the window.
         """
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
@@ -94,7 +96,7 @@ class Steps:
             loss = done.loss / tf.maximum(done.tokens, 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.apply(gradients, rate)
-        return loss, done.right / tf.maximum(done.judged, 1.0), done.states
+        return loss, done.right / done.judged, done.states
 
     def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor) -> Forward:
         """Compute the loss of one window of every stream; see `_train`."""
@@ -104,14 +106,25 @@ class Steps:
         weights = tf.cast(wanted != NONE, tf.float32)
         if self.sampled:
             each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
-            few = slice(max(0, _SAMPLED_STREAMS - (self.part.first if self.part else 0)))
-            judged = self.network.logits(hidden[few, -1]), targets[few, -1]
+            judged = self._judged(hidden, targets, seed)
         else:
             logits = self.network.logits(rows, training=True)
             each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(wanted, 0), logits=logits)
-            judged = logits, wanted
+            judged = _right_and_judged(logits, wanted)
         loss, tokens = tf.reduce_sum(each * weights), tf.reduce_sum(weights)
-        return Forward(loss, tokens, *_right_and_judged(*judged), states)
+        return Forward(loss, tokens, *judged, states)
+
+    def _judged(self, hidden: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many of a few targets are the likeliest word, and how many these are: mostly none."""
+        few = slice(max(0, _JUDGED_STREAMS - (self.part.first if self.part else 0)))
+        rows = tf.reshape(hidden[few, -_JUDGED_WORDS:], [-1, hidden.shape[-1]])
+        wanted = tf.reshape(targets[few, -_JUDGED_WORDS:], [-1])
+        judged: tuple[Tensor, Tensor] = tf.cond(
+            seed[1] // _SEED_STRIDE % _JUDGED_EVERY == 0,
+            lambda: _right_and_judged(self.network.logits(rows), wanted),
+            lambda: (tf.constant(0.0), tf.constant(0.0)),
+        )
+        return judged
 
     def apply(self, gradients: Sequence[Gradient], rate: Tensor) -> None:
         """Change the weights by gradients of the mean loss, at a learning rate."""
@@ -203,51 +216,6 @@ def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) ->
 def softmax_words(settings: WordsSettings, size: int) -> int:
     """Return the number of words in the softmax of a training step: the sampled ones, or all `size`."""
     return min(settings.negatives or size, size)
-
-
-def drawn_words(size: int, negatives: int, seed: Tensor) -> Tensor:
-    """Return the words that a step's softmax is sampled from, int32 [drawn]; see `sampled_loss`.
-
-    Args:
-        size: of the vocabulary.
-        negatives: number of words to draw.
-        seed: int32 [2], of the step.
-    """
-    uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
-    return tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
-
-
-def sampled_loss(
-    network: LstmNetwork, hidden: Tensor, targets: Tensor, negatives: int, seed: Tensor
-) -> Tensor:
-    """Estimate the cross-entropy of a softmax over a large vocabulary from few of its words.
-
-    `negatives` words are drawn, shared by all rows, with replacement, log-uniformly by rank: P(id) =
-    log((id + 2) / (id + 1)) / log(size + 1), close to Zipf's law since ids are ranked by frequency. A drawn
-    word stands for 1 / (negatives · P) words, so log(negatives · P), its expected count, is taken from its
-    logit; then the mean of the sum over the draws is the true sum over the vocabulary without the target
-    (importance sampling, Bengio & Senécal 2008; shared draws, Jozefowicz et al. 2016). The target itself is
-    always included.
-
-    Args:
-        network: gives the logits.
-        hidden: float [row, embedding].
-        targets: int [row].
-        negatives: number of words to draw.
-        seed: int32 [2].
-
-    Returns:
-        The loss of each row in nats, float [row].
-    """
-    log_range = math.log(network.size + 1)
-    drawn = drawn_words(network.size, negatives, seed)
-    rank = tf.cast(drawn, tf.float32)
-    expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / log_range  # [drawn]
-    own = network.logit_of_own(hidden, targets)[:, None]  # [row, 1]
-    others = network.logits_of(hidden, drawn) - tf.math.log(expected)  # [row, drawn]
-    # A draw that is the row's own target would count it twice.
-    others = tf.where(drawn[None, :] == targets[:, None], -1e9, others)
-    return tf.reduce_logsumexp(tf.concat([own, others], axis=1), axis=1) - own[:, 0]
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:

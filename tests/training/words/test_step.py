@@ -12,24 +12,30 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from foretell.config import with_changes
+from foretell.networks.batch_part import BatchPart
 from foretell.networks.words import LstmNetwork
 from foretell.training.words.data import NONE, TokenFile
-from foretell.training.words.step import Steps, predict, sampled_loss, seed_of, softmax_words
+from foretell.training.words.step import Steps, predict, seed_of, softmax_words
 from tests.training.words.small import SMALL
 
 
-def test_the_sampled_loss_comes_to_the_exact_one() -> None:
-    network = LstmNetwork(SMALL, 300)
+@pytest.mark.parametrize("first", [0, 6, 8])
+def test_a_sampled_softmax_judges_a_few_words_of_every_eighth_step(first: int) -> None:
+    settings, streams = with_changes(SMALL, {"negatives": 20}), 3
+    network = LstmNetwork(settings, 300)
+    steps = Steps(network, settings, BatchPart(first, streams, 11))
     rng = np.random.default_rng(0)
-    network.embedding.embeddings.assign(rng.normal(size=[300, 8]))
-    hidden = tf.constant(rng.normal(size=[50, 8]) * 0.3, tf.float32)
-    targets = tf.constant(rng.integers(1, 300, 50), tf.int32)
-    exact = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=network.logits(hidden))
-    sampled = sampled_loss(network, hidden, targets, 400_000, tf.constant([1, 2]))
-    np.testing.assert_allclose(sampled, exact, atol=0.05)
-    few = [sampled_loss(network, hidden, targets, 100, seed_of(SMALL, k)).numpy().mean() for k in range(50)]
-    assert np.mean(few) == pytest.approx(exact.numpy().mean(), abs=0.2)
-    assert len(set(few)) == 50
+    ids = rng.integers(0, 300, [streams, 10]).astype(np.int32)
+    hidden, _ = network.hidden(ids, network.first_states(streams), seed_of(settings, 8), steps.part)
+    likeliest = network.logits(hidden[:, -1]).numpy().argmax(axis=-1)
+    targets = np.full_like(ids, NONE)
+    targets[:, -1] = likeliest
+    # Of the streams 6, 7 and 8 the first two are judged.
+    count = max(0, min(streams, 8 - first))
+    for step in range(17):
+        done = steps.forward(ids, targets, network.first_states(streams), seed_of(settings, step))
+        assert float(done.judged) == (0 if step % 8 else count)
+        assert step != 8 or float(done.right) == count
 
 
 def test_pads_take_no_part_in_the_loss() -> None:

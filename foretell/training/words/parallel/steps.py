@@ -11,6 +11,7 @@ is the gradient of one worker on the whole batch, and is clipped as that would b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,8 @@ from foretell.config import WordsSettings
 from foretell.networks.batch_part import BatchPart
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.gradients import Gradient
-from foretell.training.words.step import Steps, drawn_words
+from foretell.training.words.sampled_softmax import drawn_words
+from foretell.training.words.step import Steps
 
 _FIGURES = 3
 """Numbers that are summed with the gradients: loss, right and judged words."""
@@ -78,24 +80,25 @@ class PartSteps(Steps):
         total = tf.constant(max(1, tokens), tf.float32)
         flat, shared, sparse, after = self._gradients(ids, targets, states, seed, total)
         rows = [(each.numpy(), values.numpy()) for each, values in sparse]
-        # Copied: what TensorFlow gives must not be changed.
-        return PartGradients(flat=np.array(flat.numpy()), shared=shared.numpy(), sparse=rows), after
+        # What TensorFlow's `numpy` returns is a copy, which may be changed.
+        return PartGradients(flat=flat.numpy(), shared=shared.numpy(), sparse=rows), after
 
     def update(self, gradients: PartGradients, rate: float) -> tuple[float, float]:
         """Clip and apply the gradients of all workers.
 
         Returns:
-            mean loss in nats and accuracy of the whole batch.
+            mean loss in nats and accuracy of the whole batch; NaN where none of its words was judged.
         """
         pairs = [(tf.constant(rows), tf.constant(values)) for rows, values in gradients.sparse]
         flat, shared = tf.constant(gradients.flat), tf.constant(gradients.shared)
         self._update(flat, shared, pairs, tf.constant(rate, tf.float32))
         loss, right, judged = gradients.flat[-_FIGURES:].tolist()
-        return loss, right / max(1.0, judged)
+        return loss, right / judged if judged else math.nan
 
     def flat_state(self) -> Float32s:
         """Return all weights and the optimizer's values of each weight, one after another."""
-        return np.array(self._flat().numpy())
+        flat: Float32s = self._flat().numpy()
+        return flat
 
     def set_flat_state(self, flat: Float32s) -> None:
         """Set what `flat_state` returned."""

@@ -14,7 +14,8 @@ from foretell.config import with_changes
 from foretell.networks.batch_part import BatchPart, parts_of
 from foretell.networks.words import LstmNetwork
 from foretell.training.words.parallel.steps import PartGradients, PartSteps
-from foretell.training.words.step import drawn_words, seed_of
+from foretell.training.words.sampled_softmax import drawn_words
+from foretell.training.words.step import seed_of
 from tests.training.words.small import SMALL
 
 SIZE, STREAMS = 300, 5
