@@ -16,7 +16,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers
 from foretell.ring.connections import MAX_ARRAYS, Connection
-from foretell.ring.sealing import bytes_of
+from foretell.ring.sealing import TAG_BYTES, bytes_of
 
 _FRAME = struct.Struct("!QQ")
 _CHUNK = 1 << 20
@@ -148,7 +148,7 @@ class Ring:
 class _Outgoing:
     """Bytes that are sent."""
 
-    def __init__(self, *pieces: bytes | memoryview) -> None:
+    def __init__(self, *pieces: bytes | bytearray) -> None:
         self._pieces = [memoryview(piece) for piece in pieces]
 
     def advance(self, connection: Connection) -> bool:
@@ -169,7 +169,7 @@ class _Incoming:
 
     def __init__(self, connection: Connection, number: int, into: Array | None) -> None:
         self._connection, self._number, self._into = connection, number, into
-        self._frame, self._sealed = bytearray(_FRAME.size), memoryview(b"")
+        self._frame, self._sealed = bytearray(_FRAME.size), bytearray()
         self._view = memoryview(self._frame)
         self._has_frame = self.is_done = False
         self.array: Array = np.empty(0, np.uint8)
@@ -199,4 +199,5 @@ class _Incoming:
             found = f"exchange {number} of {length:,} bytes"
             raise self._connection.lost(f"{found} instead of {self._number} of {wanted}")
         self.array = np.empty(length, np.uint8) if self._into is None else self._into
-        self._view = self._sealed = self._connection.space_for_sealed(length)
+        self._sealed = bytearray(length + TAG_BYTES)
+        self._view = memoryview(self._sealed)

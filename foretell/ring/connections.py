@@ -26,7 +26,7 @@ import numpy as np
 
 from foretell.arrays import Array
 from foretell.errors import LostWorkerError
-from foretell.ring.sealing import TAG_BYTES, Seal, Space, bytes_of
+from foretell.ring.sealing import TAG_BYTES, Seal, bytes_of
 
 MAX_HEADER = 1 << 20
 MAX_ARRAYS = 1 << 33
@@ -69,7 +69,6 @@ class Connection:
         self.sent_bytes = 0
         self._outgoing: Seal | None = None
         self._incoming: Seal | None = None
-        self._space = Space()
         sock.settimeout(seconds)
         _keep_alive(sock)
 
@@ -117,16 +116,12 @@ class Connection:
         """
         self._outgoing, self._incoming = Seal(outgoing), Seal(incoming)
 
-    def sealed(self, data: bytes | memoryview, about: bytes = b"") -> memoryview:
+    def sealed(self, data: bytes | memoryview, about: bytes = b"") -> bytearray:
         """Return what is to be sent next, sealed; see `Seal.closed`."""
         assert self._outgoing is not None, "introduce or admit first"
         return self._outgoing.closed(data, about)
 
-    def space_for_sealed(self, size: int) -> memoryview:
-        """Return memory where so many bytes arrive sealed; it is used again for what arrives next."""
-        return self._space.of(size + TAG_BYTES)
-
-    def opened(self, sealed: memoryview, into: bytearray | memoryview, about: bytes = b"") -> None:
+    def opened(self, sealed: bytearray, into: bytearray | memoryview, about: bytes = b"") -> None:
         """Write what has arrived sealed into a buffer.
 
         Raises:
@@ -138,8 +133,8 @@ class Connection:
 
     def read_sealed(self, into: bytearray | memoryview, about: bytes = b"") -> None:
         """Fill a buffer with what arrives sealed; raises as `read` and `opened`."""
-        sealed = self.space_for_sealed(len(into))
-        self.read_into(sealed)
+        sealed = bytearray(len(into) + TAG_BYTES)
+        self.read_into(memoryview(sealed))
         self.opened(sealed, into, about)
 
     def send(self, message: Message) -> None:

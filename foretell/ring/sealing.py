@@ -15,19 +15,6 @@ TAG_BYTES = 16
 _NONCE_BYTES = 12
 
 
-class Space:
-    """Memory that is used again: to the system, new memory costs as much as encrypting what is put there."""
-
-    def __init__(self) -> None:
-        self._data = bytearray()
-
-    def of(self, size: int) -> memoryview:
-        """Return so many bytes with arbitrary values; they are the caller's until the next call."""
-        if len(self._data) < size:
-            self._data = bytearray(size)
-        return memoryview(self._data)[:size]
-
-
 class Seal:
     """One direction of a connection. Both ends have one with the same key, and use it in the same order.
 
@@ -45,20 +32,19 @@ class Seal:
 
         self._cipher = AESGCM(key)
         self._number = 0
-        self._space = Space()
 
-    def closed(self, data: bytes | memoryview, about: bytes = b"") -> memoryview:
-        """Return data, sealed: valid until the next call.
+    def closed(self, data: bytes | memoryview, about: bytes = b"") -> bytearray:
+        """Return data, sealed.
 
         Args:
             data: any bytes.
             about: what is sent before it without a seal; it is authenticated too.
         """
-        sealed = self._space.of(len(data) + TAG_BYTES)
+        sealed = bytearray(len(data) + TAG_BYTES)
         self._cipher.encrypt_into(self._nonce(), data, about, sealed)
         return sealed
 
-    def opened(self, sealed: memoryview, into: bytearray | memoryview, about: bytes = b"") -> bool:
+    def opened(self, sealed: bytearray, into: bytearray | memoryview, about: bytes = b"") -> bool:
         """Write data that was sealed into a buffer of its length, and return whether it is what was sent."""
         from cryptography.exceptions import InvalidTag
 
