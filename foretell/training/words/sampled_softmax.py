@@ -16,17 +16,25 @@ from tensorflow import Tensor
 
 from foretell.networks.words import LstmNetwork
 
+_MULTIPLE = 64
+"""The number of words is filled up to a multiple of it: products of a new size are prepared for it first."""
 
-def drawn_words(size: int, negatives: int, seed: Tensor) -> Tensor:
-    """Return the words that a step's softmax is sampled from, int32 [drawn].
+
+def drawn_words(size: int, negatives: int, seed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the words that a step's softmax is sampled from, each once, and how often each was drawn.
 
     Args:
         size: of the vocabulary.
         negatives: number of words to draw.
         seed: int32 [2], of the step.
+
+    Returns:
+        words and counts, int32 [word].
     """
     uniform = tf.random.stateless_uniform([negatives], seed + tf.constant([0, 1_000]), alg="philox")
-    return tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
+    ids = tf.minimum(tf.cast(tf.exp(uniform * math.log(size + 1)), tf.int32) - 1, size - 1)
+    words, _, counts = tf.unique_with_counts(ids)
+    return words, counts
 
 
 def sampled_loss(
@@ -44,12 +52,16 @@ def sampled_loss(
     Returns:
         The loss of each row in nats, float [row].
     """
-    drawn = drawn_words(network.size, negatives, seed)
-    rank = tf.cast(drawn, tf.float32)
-    expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / math.log(network.size + 1)  # [drawn]
-    others = network.logits_of(hidden, drawn, -tf.math.log(expected))  # [row, drawn]
+    words, counts = drawn_words(network.size, negatives, seed)
+    # What fills up counts zero times.
+    fill = [[0, -tf.size(words) % _MULTIPLE]]
+    words, counts = tf.pad(words, fill), tf.pad(counts, fill)
+    rank = tf.cast(words, tf.float32)
+    expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / math.log(network.size + 1)  # [word]
+    # Frequent words are drawn many times: one logit, counted as often, is the same sum of half as many.
+    others = network.logits_of(hidden, words, tf.math.log(tf.cast(counts, tf.float32) / expected))
     # A draw that is the row's own target would count it twice.
-    is_own = drawn[None, :] == targets[:, None]
+    is_own = words[None, :] == targets[:, None]
     loss: Tensor = _cross_entropy(network.logit_of_own(hidden, targets), others, is_own)
     return loss
 
@@ -63,8 +75,8 @@ def _cross_entropy(own: Tensor, others: Tensor, is_own: Tensor) -> object:
 
     Args:
         own: float [row].
-        others: float [row, drawn].
-        is_own: bool [row, drawn], those to leave out.
+        others: float [row, word].
+        is_own: bool [row, word], those to leave out.
     """
     others = tf.where(is_own, -math.inf, others)
     largest = tf.maximum(tf.reduce_max(others, axis=1), own)

@@ -35,7 +35,9 @@ def test_loss_and_gradients_are_those_of_the_plain_formula() -> None:
     network.embedding.embeddings.assign(rng.normal(size=[size, 8]))
     network.bias.assign(rng.normal(size=size))
     hidden = tf.constant(rng.normal(size=[25, 8]), tf.float32)
-    drawn = drawn_words(size, negatives, seed).numpy()
+    drawn = np.repeat(*(each.numpy() for each in drawn_words(size, negatives, seed)))
+    assert len(drawn) == negatives
+    assert len(set(drawn)) < negatives, "a word is drawn twice"
     targets = tf.constant(rng.integers(0, size, 25), tf.int32)
     assert np.isin(targets, drawn).any(), "a drawn word is a target"
 

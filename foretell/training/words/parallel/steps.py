@@ -126,7 +126,7 @@ class PartSteps(Steps):
         self._sparse = [k for k, each in enumerate(gradients) if isinstance(each, tf.IndexedSlices)]
         shared = tf.zeros([0], tf.int32)
         if self.sampled:
-            shared = tf.unique(drawn_words(self.network.size, self.settings.negatives, seed))[0]
+            shared = drawn_words(self.network.size, self.settings.negatives, seed)[0]
         sums, sparse = [], []
         for k in self._sparse:
             of_shared, rows, values = _divided(gradients[k], shared, _columns(variables[k]))

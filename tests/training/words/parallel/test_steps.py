@@ -57,7 +57,7 @@ def test_the_parts_add_up_to_the_whole(batch: npt.NDArray[np.int32]) -> None:
 
 def test_every_worker_has_the_sampled_words_as_shared_rows(batch: npt.NDArray[np.int32]) -> None:
     network = LstmNetwork(SETTINGS, SIZE)
-    drawn = np.unique(drawn_words(SIZE, SETTINGS.negatives, seed_of(SETTINGS, 7)).numpy())
+    drawn = np.sort(drawn_words(SIZE, SETTINGS.negatives, seed_of(SETTINGS, 7))[0].numpy())
     for part in parts_of(STREAMS, 2):
         found = gradients(network, part, batch)
         np.testing.assert_array_equal(np.sort(found.shared), drawn)
