@@ -62,7 +62,7 @@ def mean_and_range(values: Sequence[float], form: str) -> str:
 
 
 def rows_in(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a file that `Results` has written, the oldest first."""
+    """Return the rows of a JSON Lines file, such as `Results` writes, the oldest first."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

@@ -1,11 +1,11 @@
 """`train words` by two workers of one core each, beside one: words/s, bytes a step, and how averages learn.
 
 Weak scaling: each worker has as many streams as the one; strong scaling: both together have as many. Beside
-them, "apart": two trainings at a time that do not know of each other, all that this machine can give to two
-workers. The rate is that of the steps alone: the start of Ray and compiling are before them, validation is
-after them. A second table is a calculation, not a measurement: hosts on a network of a given speed, from the
-measured bytes and the measured time of a step. The third gives validation perplexity against wall time, Ray's
-start included, for weights that are averaged every H steps.
+them, "apart": independent trainings at the same time, the upper bound for two workers on this machine. The
+rate is that of the steps alone: the start of Ray and compiling are before them, validation is after them. A
+second table is a calculation, not a measurement: hosts on a network of a given speed, from the measured bytes
+and the measured time of a step. The third gives validation perplexity against wall time, Ray's start
+included, for weights that are averaged every H steps.
 
 python -m bench together                              all three tables, on `base`
 python -m bench together --steps 40 --minutes 0.5 --text notes.txt --averages 1 8
@@ -21,11 +21,12 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.commands import run, script
-from bench.record import OUT, Results, mean_and_range
+from bench.record import OUT, Results, mean_and_range, rows_in
 from bench.texts import zipf_text
 
 FOLDER = OUT / "together"
@@ -83,17 +84,17 @@ def _scaling(options: argparse.Namespace) -> tuple[Measured, Measured]:
     columns = ["run", "workers", "streams", "words/s", "of as many times one worker", "bytes a step"]
     results = Results("together", columns)
     runs = {
-        "one": (1, options.streams),
-        "weak": (2, 2 * options.streams),
-        "strong": (2, options.streams),
-        "apart": (2, 2 * options.streams),
+        "one": (_trained, 1, options.streams),
+        "weak": (_trained, 2, 2 * options.streams),
+        "strong": (_trained, 2, options.streams),
+        "apart": (_apart, 2, 2 * options.streams),
     }
     found: dict[str, list[Measured]] = {name: [] for name in runs}
     for _ in range(options.repeats):
-        for name, (workers, streams) in runs.items():
-            found[name].append(_apart(options) if name == "apart" else _trained(options, workers, streams))
+        for name, (train, workers, streams) in runs.items():
+            found[name].append(train(options, workers, streams))
     base = sum(each.rate for each in found["one"]) / options.repeats
-    for name, (workers, streams) in runs.items():
+    for name, (_, workers, streams) in runs.items():
         rates = [each.rate for each in found[name]]
         shares = [rate / (workers * base) for rate in rates]
         results.add(
@@ -104,11 +105,12 @@ def _scaling(options: argparse.Namespace) -> tuple[Measured, Measured]:
     return best["one"], best["weak"]
 
 
-def _apart(options: argparse.Namespace) -> Measured:
-    """Train two models at a time, one on each processor, and return the sum of their rates."""
-    with ThreadPoolExecutor(2) as pool:
-        both = list(pool.map(lambda processor: _trained(options, 1, options.streams, processor), range(2)))
-    return replace(both[0], rate=sum(each.rate for each in both))
+def _apart(options: argparse.Namespace, workers: int, streams: int) -> Measured:
+    """Train a model on each of some processors at the same time, and return the sum of their rates."""
+    with ThreadPoolExecutor(workers) as pool:
+        train = partial(_trained, options, 1, streams // workers)
+        each = list(pool.map(train, range(workers)))
+    return replace(each[0], rate=sum(one.rate for one in each))
 
 
 def _trained(options: argparse.Namespace, workers: int, streams: int, first: int = 0) -> Measured:
@@ -120,7 +122,7 @@ def _trained(options: argparse.Namespace, workers: int, streams: int, first: int
     # The end of a line is a token, one for each 20 words: the steps are a few more.
     settings = ["--streams", str(streams), "--epochs", "1", "--min-steps", "1", "--valid-fraction", "0"]
     figures = _train(options, [str(text), "--out", str(out), *settings], workers, first)
-    lines = list(map(json.loads, (out / "run" / "metrics.jsonl").read_text().splitlines()))
+    lines = rows_in(out / "run" / "metrics.jsonl")
     rate = rate_of(lines, streams * window)
     sent, dense = (figures.get(name, 0.0) for name in ("bytes_per_step", "dense_bytes_per_step"))
     return Measured(rate, sent, dense, streams * window / rate)
@@ -195,7 +197,7 @@ def _averages(options: argparse.Namespace) -> None:
         arguments += ["--average-every", str(every)] if workers > 1 else []
         began = time.time()
         figures = _train(options, arguments, workers)
-        lines = list(map(json.loads, (out / "run" / "metrics.jsonl").read_text().splitlines()))
+        lines = rows_in(out / "run" / "metrics.jsonl")
         speed = next(value for name, value in figures.items() if name.endswith("_per_second"))
         for line in lines:
             if "valid_loss" in line:

@@ -46,7 +46,7 @@ has_nodes() { [[ $(foretell doctor --cluster "$address" 2>/dev/null) =~ nodes\ +
 
 node --head --port="${address##*:}" --include-dashboard=false --temp-dir="$folder/ray"
 wait_until "a head that answers at $address" head_answers
-# In turn: of two nodes that start at the same time on one machine, one often does not get through.
+# In turn: where two nodes start at the same time on one machine, the start of one often times out.
 for count in 2 3; do
   node --address="$address"
   wait_until "$count nodes at $address" has_nodes "$count"

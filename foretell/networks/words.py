@@ -120,7 +120,7 @@ class LstmNetwork:
         return product(hidden, weights, precision, transpose_b=True) + self.bias.value
 
     def logits_of(self, hidden: Tensor, ids: Tensor, added: Tensor) -> Tensor:
-        """Return the logits of chosen words, in training, each plus a number of its own.
+        """Return the logits of chosen words, in training, each plus a constant for its word.
 
         Args:
             hidden: float [row, embedding].
@@ -131,7 +131,7 @@ class LstmNetwork:
             float [row, chosen].
         """
         weights = tf.gather(self.embedding.embeddings.value, ids)
-        # Added to the few biases first: another pass over all logits takes time.
+        # Added to the biases first: there are far fewer of them than logits.
         biases = tf.gather(self.bias.value, ids) + added
         return product(hidden, weights, self.precision, transpose_b=True) + biases
 

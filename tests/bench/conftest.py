@@ -12,7 +12,6 @@ import csv
 import hashlib
 import importlib
 import io
-import json
 import random
 import sys
 import time
@@ -27,6 +26,7 @@ import pytest
 
 from bench import commands
 from bench.commands import Finished, execute
+from bench.record import rows_in
 from foretell.cli import main as foretell_main
 from foretell.data import named
 
@@ -131,8 +131,7 @@ def bench(
         """Return the rows of each table that this benchmark has shown, from the files where they are kept."""
         kept: dict[str, Table] = {}
         for path in sorted((tmp_path / "out" / "bench").glob("*.jsonl")):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
+            for row in rows_in(path):
                 cells = [str(cell) for cell in row["cells"]]
                 if all("| " + " | ".join(each) + " |" in shown for each in (row["columns"], cells)):
                     kept.setdefault(path.stem, []).append(cells)

@@ -16,8 +16,8 @@ from tensorflow import Tensor
 
 from foretell.networks.words import LstmNetwork
 
-_MULTIPLE = 64
-"""The number of words is filled up to a multiple of it: products of a new size are prepared for it first."""
+_PADDED_TO = 64
+"""The sampled words are padded to a multiple of it: oneDNN prepares a matrix product for each new size."""
 
 
 def drawn_words(size: int, negatives: int, seed: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,12 +53,12 @@ def sampled_loss(
         The loss of each row in nats, float [row].
     """
     words, counts = drawn_words(network.size, negatives, seed)
-    # What fills up counts zero times.
-    fill = [[0, -tf.size(words) % _MULTIPLE]]
-    words, counts = tf.pad(words, fill), tf.pad(counts, fill)
+    # The padding has a count of 0: it adds nothing to the sum.
+    padding = [[0, -tf.size(words) % _PADDED_TO]]
+    words, counts = tf.pad(words, padding), tf.pad(counts, padding)
     rank = tf.cast(words, tf.float32)
     expected = negatives * tf.math.log1p(1.0 / (rank + 1.0)) / math.log(network.size + 1)  # [word]
-    # Frequent words are drawn many times: one logit, counted as often, is the same sum of half as many.
+    # Half of the draws repeat a word: its exponential times its count is their sum.
     others = network.logits_of(hidden, words, tf.math.log(tf.cast(counts, tf.float32) / expected))
     # A draw that is the row's own target would count it twice.
     is_own = words[None, :] == targets[:, None]
@@ -70,8 +70,8 @@ def sampled_loss(
 def _cross_entropy(own: Tensor, others: Tensor, is_own: Tensor) -> object:
     """Return −log softmax of the own logit among itself and the others.
 
-    The gradient is written down, since it needs only what the loss has computed: TensorFlow's own passes over
-    the logits twice as often, which is a tenth of a step.
+    The gradient is explicit, since it needs only what the loss has computed. TensorFlow's automatic one reads
+    and writes the logits more often, which takes a tenth of a step.
 
     Args:
         own: float [row].

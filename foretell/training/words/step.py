@@ -24,10 +24,10 @@ _MAX_LOGITS = 1 << 25
 """The most logits that evaluation computes at a time: 128 MB."""
 
 _JUDGED_EVERY = 8
-"""With a sampled softmax the training accuracy is that of a few words in every so many steps: their logits
-need all output weights, of which the step itself reads few. In each step they took a tenth of it."""
+"""With a sampled softmax, the steps from one whose training accuracy is measured to the next: the logits of
+all words read all output weights, which takes a tenth of a step."""
 _JUDGED_STREAMS, _JUDGED_WORDS = 8, 4
-"""In such a step, those of so many streams: the last ones of the window."""
+"""The accuracy is that of the last words of the window, of the first streams."""
 
 # What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
@@ -115,7 +115,7 @@ class Steps:
         return Forward(loss, tokens, *judged, states)
 
     def _judged(self, hidden: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how many of a few targets are the likeliest word, and how many these are: mostly none."""
+        """Return how many of a few targets are the likeliest word, and how many were compared: mostly 0."""
         few = slice(max(0, _JUDGED_STREAMS - (self.part.first if self.part else 0)))
         rows = tf.reshape(hidden[few, -_JUDGED_WORDS:], [-1, hidden.shape[-1]])
         wanted = tf.reshape(targets[few, -_JUDGED_WORDS:], [-1])

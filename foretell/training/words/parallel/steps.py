@@ -87,7 +87,7 @@ class PartSteps(Steps):
         """Clip and apply the gradients of all workers.
 
         Returns:
-            mean loss in nats and accuracy of the whole batch; NaN where none of its words was judged.
+            mean loss in nats and accuracy of the whole batch; NaN in a step that does not measure it.
         """
         pairs = [(tf.constant(rows), tf.constant(values)) for rows, values in gradients.sparse]
         flat, shared = tf.constant(gradients.flat), tf.constant(gradients.shared)
