@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from bench.record import Results
 from bench.turns import Way, in_turns
@@ -19,8 +20,8 @@ SHAPES = {
     "labels quick, one direction": (64, 200, 64, 32),
     "labels base, one direction": (64, 270, 100, 64),
     "labels best, one direction": (64, 270, 128, 128),
-    "words base": (32, 35, 256, 256),
-    "words best": (32, 35, 512, 512),
+    "words base": (16, 35, 256, 256),
+    "words best": (16, 35, 640, 640),
 }
 WARM_UP, PASSES = 2, 12
 
@@ -56,7 +57,12 @@ def fastest(passes: Callable[[], object]) -> float:
     return min(taken[WARM_UP:])
 
 
-def keras_passes(shape: tuple[int, int, int, int], *, kernel: bool) -> Callable[[], object]:
+def keras_passes(
+    shape: tuple[int, int, int, int],
+    *,
+    kernel: bool,
+    precision: Literal["float32", "mixed_bfloat16"] = "float32",
+) -> Callable[[], object]:
     """Return a forward and backward pass of a layer, in a compiled function."""
     os.environ["FORETELL_LSTM_KERNEL"] = str(int(kernel))
     import tensorflow as tf
@@ -64,7 +70,7 @@ def keras_passes(shape: tuple[int, int, int, int], *, kernel: bool) -> Callable[
     from foretell.networks.lstm_layer import FastLSTM
 
     batch, steps, inputs, units = shape
-    layer = FastLSTM(units, return_sequences=True)
+    layer = FastLSTM(units, return_sequences=True, precision=precision)
     x = tf.random.stateless_normal([batch, steps, inputs], [1, 2])
     layer.build(x.shape)
 
@@ -97,6 +103,9 @@ WAYS = {
     "Keras": Way("keras", lambda: of_shapes(partial(keras_passes, kernel=False))),
     "PyTorch": Way("torch", lambda: of_shapes(torch_passes)),
     "foretell": Way("numba", lambda: of_shapes(partial(keras_passes, kernel=True))),
+    "foretell, bfloat16": Way(
+        "numba", lambda: of_shapes(partial(keras_passes, kernel=True, precision="mixed_bfloat16"))
+    ),
 }
 
 

@@ -19,22 +19,40 @@ from typing import Any
 import numpy as np
 import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
 from numba import njit, types
+from numba.extending import overload
+
+from foretell.networks import tiles
 
 F = np.float32
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
 
-def _arrays(read: str, written: str) -> Any:
-    """Return the signature of a function of float32 arrays; the digits are their numbers of axes.
+def _signatures(read: str, written: str) -> list[Any]:
+    """Return the signatures of a function, one for each kind of matrix products.
 
-    It is declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
+    They are declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
     each combination would be compiled again.
+
+    Args:
+        read, written: the arrays that the function reads, then those that it writes: a digit for the number
+            of axes of a float32 array, "m" for matrices and "w" for the memory of their products.
     """
-    return types.void(
-        *(types.Array(types.float32, int(axes), "C", readonly=True) for axes in read),
-        *(types.Array(types.float32, int(axes), "C") for axes in written),
-    )
+    kinds: list[dict[str, tuple[Any, int]]] = [{"m": (types.float32, 4), "w": (types.float32, 3)}]
+    if tiles.available():
+        kinds.append({"m": (types.uint16, 5), "w": (types.uint16, 2)})
+    return [
+        types.void(
+            *(types.Array(*_kind(each, kind), "C", readonly=True) for each in read),
+            *(types.Array(*_kind(each, kind), "C") for each in written),
+        )
+        for kind in kinds
+    ]
+
+
+def _kind(letter: str, kinds: dict[str, tuple[Any, int]]) -> tuple[Any, int]:
+    """Return the type of an array's values, and its number of axes."""
+    return kinds[letter] if letter in kinds else (types.float32, int(letter))
 
 
 @njit(inline="always", **_OPTIONS)
@@ -90,22 +108,34 @@ def _put_together(products, whole):  # type: ignore[no-untyped-def]
                 part[j] = block[j]
 
 
-@njit(inline="always", **_OPTIONS)
-def _multiply(rows, blocks, products, result):  # type: ignore[no-untyped-def]
+def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
     """Write rows [row, inner] times a matrix to `result`, [row, column].
 
     Args:
         rows: [row, inner].
-        blocks: the matrix, cut by `lstm_kernel`: [block, inner, column].
-        products: memory for the blocks' products, [block, row, column].
+        matrix: cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`.
+        memory: to work in: float32 [block, row, column], or as for `tiles.multiply`.
         result: out, [row, column].
     """
-    if blocks.shape[0] == 1:
-        np.dot(rows, blocks[0], result)
+    raise NotImplementedError  # Numba compiles the function that the kind of matrix selects
+
+
+@overload(_multiply, jit_options=_OPTIONS)  # type: ignore[arg-type]
+def _multiplication(rows, matrix, memory, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Select the way to multiply."""
+    if matrix.dtype == types.uint16:
+        return lambda rows, matrix, memory, result: tiles.multiply(rows, matrix, memory, result)
+    return _multiply_blocks
+
+
+def _multiply_blocks(rows, matrix, memory, result):  # type: ignore[no-untyped-def]
+    """Multiply in float32, block by block."""
+    if matrix.shape[0] == 1:
+        np.dot(rows, matrix[0], result)
     else:
-        for b in range(blocks.shape[0]):
-            np.dot(rows, blocks[b], products[b])
-        _put_together(products, result)
+        for b in range(matrix.shape[0]):
+            np.dot(rows, matrix[b], memory[b])
+        _put_together(memory, result)
 
 
 @njit(inline="always", **_OPTIONS)
@@ -154,29 +184,29 @@ def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-unty
         i[j], f[j], g[j], o[j] = d_i, d_f, d_g, d_o
 
 
-@njit(_arrays("343", "4323"), **_OPTIONS)
-def forward_steps(inputs, blocks, masks, gates, cells, h, hidden):  # type: ignore[no-untyped-def]
+@njit(_signatures("3m3", "4323w"), **_OPTIONS)
+def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # type: ignore[no-untyped-def]
     """Run all steps; leave the gates and cells for `backward_steps`.
 
     Args:
         inputs: the inputs' part of the pre-activations, bias included: [row, step, 4 · unit].
-        blocks: the recurrent kernel, cut by `lstm_kernel`: [group, block, unit, column].
+        matrices: the recurrent kernel, [group, …]: each [unit, 4 / group · unit], cut for `_multiply`.
         masks: [group, row, unit].
         gates: out, [group, step, row, 4 / group · unit].
         cells: in and out, [step + 1, row, unit]; the first is the state before.
         h: in and out, [row, unit]: the state before, then the last.
         hidden: out, [row, step, unit].
+        memory: to work in, see `_multiply`.
     """
     rows, steps, units = hidden.shape
     read = np.empty((rows, units), np.float32)
-    products = np.empty((blocks.shape[1], rows, blocks.shape[3]), np.float32)
     for t in range(steps):
         for group in range(gates.shape[0]):
             for r in range(rows):
                 read_r, h_r, mask_r = read[r], h[r], masks[group, r]
                 for j in range(units):
                     read_r[j] = h_r[j] * mask_r[j]
-            _multiply(read, blocks[group], products, gates[group, t])
+            _multiply(read, matrices[group], memory, gates[group, t])
         for r in range(rows):
             i, f = _gate(gates, 0, t, r, units), _gate(gates, 1, t, r, units)
             g, o = _gate(gates, 2, t, r, units), _gate(gates, 3, t, r, units)
@@ -186,21 +216,21 @@ def forward_steps(inputs, blocks, masks, gates, cells, h, hidden):  # type: igno
                 kept[j] = h_r[j]
 
 
-@njit(_arrays("3433", "2243"), **_OPTIONS)
-def backward_steps(d_hidden, transposed, masks, cells, d_h, d_c, gates, d_inputs):  # type: ignore[no-untyped-def]
+@njit(_signatures("3m33", "2243w"), **_OPTIONS)
+def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, memory):  # type: ignore[no-untyped-def]
     """Go back through all steps.
 
     Args:
         d_hidden: [row, step, unit], or no step at all where only the last hidden state was used.
-        transposed: the recurrent kernel, transposed and cut by `lstm_kernel`:
-            [group, block, 4 / group · unit, column].
+        matrices: the transposed recurrent kernel, [group, …]: each [4 / group · unit, unit], cut for
+            `_multiply`.
         masks, cells: as `forward_steps` left them.
         d_h, d_c: in and out, [row, unit]: of the last state; becomes that of the state before.
         gates: as `forward_steps` left them; becomes the gradient of the pre-activations.
         d_inputs: out, the same gradient as [row, step, 4 · unit].
+        memory: to work in, see `_multiply`.
     """
     (rows, steps), units = d_inputs.shape[:2], d_h.shape[1]
-    products = np.empty((transposed.shape[1], rows, transposed.shape[3]), np.float32)
     part = np.empty((rows, units), np.float32)
     for t in range(steps - 1, -1, -1):
         for r in range(rows):
@@ -218,7 +248,7 @@ def backward_steps(d_hidden, transposed, masks, cells, d_h, d_c, gates, d_inputs
                     kept[j] = pre[j]
         d_h[:] = F(0)
         for group in range(gates.shape[0]):
-            _multiply(gates[group, t], transposed[group], products, part)
+            _multiply(gates[group, t], matrices[group], memory, part)
             for r in range(rows):
                 part_r, mask_r, dh = part[r], masks[group, r], d_h[r]
                 for j in range(units):

@@ -10,7 +10,7 @@ and the gradients of both kernels, are one large product each, in TensorFlow (`l
 
 The products of one step have few rows and large weights, which OpenBLAS copies into its own order each time:
 half of the work. It does not copy for a product of at most a million multiplications, so a step's product is
-cut into blocks of columns of that size.
+cut into blocks of columns of that size. In bfloat16, `tiles` multiplies where the processor can.
 
 Axes: group (of gates with one dropout mask), row, step, unit; block, and column of a block.
 """
@@ -27,6 +27,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from foretell.machine import usable_processors
+from foretell.networks import tiles
 from foretell.networks.lstm_cell import backward_steps, forward_steps
 
 Array = npt.NDArray[np.float32]
@@ -56,6 +57,7 @@ class Pass:
 
     recurrent: Array
     parts: list[Part]
+    in_bfloat16: bool
 
     def release(self, buffers: Buffers) -> None:
         """Return the memory to the buffers; there is no backward pass after that."""
@@ -121,8 +123,29 @@ class Buffers:
             self._free.setdefault(array.shape, []).append(array)
 
 
+def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
+    """Cut matrices [matrix, inner, column] for the products of a step with at most so many rows."""
+    if in_bfloat16 and tiles.available() and tiles.fit(*matrices.shape[1:]):
+        return tiles.packed(matrices, _POOL.map, _THREADS)
+    return _columns(matrices, rows)
+
+
+def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | tiles.Tiles:
+    """Return the memory that `lstm_cell` multiplies so many rows of `inner` values in."""
+    if matrices.dtype == np.uint16:
+        return np.empty((rows + 1, inner), np.uint16)
+    return np.empty((matrices.shape[1], rows, matrices.shape[3]), np.float32)
+
+
 def forward(
-    inputs: Array, recurrent: Array, h: Array, c: Array, masks: Array, buffers: Buffers
+    inputs: Array,
+    recurrent: Array,
+    h: Array,
+    c: Array,
+    masks: Array,
+    buffers: Buffers,
+    *,
+    in_bfloat16: bool = False,
 ) -> tuple[Array, Array, Pass]:
     """Run all steps of a batch.
 
@@ -133,6 +156,7 @@ def forward(
         h, c: the state before, [batch, unit].
         masks: [group, batch, unit], the factors of the hidden states; 1 or 4 groups.
         buffers: the pass takes its memory from there.
+        in_bfloat16: whether the factors of the products are rounded to bfloat16, where that is faster.
 
     Returns:
         hidden [batch, step, unit], the last cell state [batch, unit], and the pass.
@@ -140,7 +164,7 @@ def forward(
     groups, (batch, units), steps = len(masks), h.shape, inputs.shape[1]
     shares = _shares(batch)
     by_group = recurrent.reshape(units, groups, -1)  # [unit, group, 4 / group · unit]
-    blocks = _columns(by_group.transpose(1, 0, 2), _max_rows(shares))
+    matrices = _cut(by_group.transpose(1, 0, 2), _max_rows(shares), in_bfloat16)
     hidden = np.empty((batch, steps, units), np.float32)
 
     def go(ends: tuple[int, int]) -> Part:
@@ -155,14 +179,14 @@ def forward(
         )
         part.cells[0] = c[first:last]
         forward_steps(
-            inputs[first:last], blocks, part.masks, part.gates, part.cells, h[first:last].copy(),
-            hidden[first:last],
+            inputs[first:last], matrices, part.masks, part.gates, part.cells, h[first:last].copy(),
+            hidden[first:last], _memory(matrices, rows, units),
         )  # fmt: skip
         return part
 
     _one_blas_thread_each()
     parts = list(_POOL.map(go, shares))
-    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(recurrent, parts)
+    return hidden, np.concatenate([part.cells[-1] for part in parts]), Pass(recurrent, parts, in_bfloat16)
 
 
 def backward(
@@ -182,15 +206,16 @@ def backward(
     groups, steps, _, width = done.parts[0].gates.shape
     units = len(done.recurrent)
     rows = _max_rows([(part.first, part.last) for part in done.parts])
-    transposed = _columns(done.recurrent.reshape(units, groups, width).transpose(1, 2, 0), rows)
+    transposed = done.recurrent.reshape(units, groups, width).transpose(1, 2, 0)
+    matrices = _cut(transposed, rows, done.in_bfloat16)
     d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
 
     def go(part: Part) -> None:
         rows = slice(part.first, part.last)
         backward_steps(
-            d_hidden[rows], transposed, part.masks, part.cells, d_h[rows], d_c[rows], part.gates,
-            d_inputs[rows],
+            d_hidden[rows], matrices, part.masks, part.cells, d_h[rows], d_c[rows], part.gates,
+            d_inputs[rows], _memory(matrices, part.last - part.first, width),
         )  # fmt: skip
 
     for _ in _POOL.map(go, done.parts):

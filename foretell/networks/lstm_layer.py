@@ -22,6 +22,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -61,8 +62,8 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
 
     Args:
         *args, **kwargs: as for `keras.layers.LSTM`.
-        precision: of the large products in training: the inputs with the kernel, and the gradients of the
-            weights. The recurrence is always float32.
+        precision: of the large products in training: the inputs with the kernel, the gradients of the weights
+            and, where the processor has tile registers (`tiles.py`), the recurrence.
 
     Attributes:
         part: where the sequences are in the batch for which recurrent dropout is drawn; None: they are all.
@@ -165,7 +166,9 @@ class _Passes:
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(inputs: Tensor, recurrent: Tensor, h: Tensor, c: Tensor) -> object:
             hidden, last_c, number = tf.numpy_function(
-                self._forward, [inputs, recurrent, h, c, masks], [tf.float32, tf.float32, tf.int64]
+                partial(self._forward, in_bfloat16=precision == "mixed_bfloat16"),
+                [inputs, recurrent, h, c, masks],
+                [tf.float32, tf.float32, tf.int64],
             )
             hidden.set_shape([*inputs.shape[:2], h.shape[1]])
             last_c.set_shape(c.shape)
@@ -183,8 +186,12 @@ class _Passes:
         outputs: tuple[Tensor, Tensor] = run(inputs, recurrent, h, c)
         return outputs
 
-    def _forward(self, inputs: _F, recurrent: _F, h: _F, c: _F, masks: _F) -> tuple[_F, _F, np.int64]:
-        hidden, c, done = lstm_kernel.forward(inputs, recurrent, h, c, masks, self._buffers)
+    def _forward(
+        self, inputs: _F, recurrent: _F, h: _F, c: _F, masks: _F, *, in_bfloat16: bool
+    ) -> tuple[_F, _F, np.int64]:
+        hidden, c, done = lstm_kernel.forward(
+            inputs, recurrent, h, c, masks, self._buffers, in_bfloat16=in_bfloat16
+        )
         number = next(self._numbers)
         self._open[number] = done
         if len(self._open) > _MAX_OPEN_PASSES:

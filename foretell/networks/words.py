@@ -97,7 +97,9 @@ class LstmNetwork:
         Returns:
             hidden, float [stream, step, embedding], for `logits`; and the new states.
         """
-        x = self._drop_words(self.embedding(ids), ids, seed)  # [stream, step, embedding]
+        x = self._drop_words(
+            tf.gather(self.embedding.embeddings.value, ids), ids, seed
+        )  # [stream, step, embedding]
         x = self._drop(x, seed, 0, part)
         after: list[Tensor] = []
         for k, lstm in enumerate(self.lstms):
