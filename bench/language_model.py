@@ -58,7 +58,8 @@ def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Call
     from foretell.training.words.step import Steps, seed_of, softmax_words
 
     settings = with_changes(WORDS_PRESETS["base"], {"negatives": negatives})
-    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, softmax_words(settings, WORDS))
+    words = softmax_words(settings, WORDS)
+    chosen = precision_for(precision, STREAMS * WINDOW, WIDTH, words)
     network = LstmNetwork(settings, WORDS, chosen)
     steps, state, count = Steps(network, settings), network.first_states(STREAMS), 0
 
@@ -66,7 +67,7 @@ def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Call
         nonlocal state, count
         rate = tf.constant(RATE)
         _, _, state = steps.train(
-            tf.constant(ids), tf.constant(targets), state, seed_of(settings, count), rate
+            tf.constant(ids), tf.constant(targets), state, seed_of(settings, count), rate, words
         )
         count += 1
 

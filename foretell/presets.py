@@ -18,10 +18,10 @@ WORDS_PRESETS: dict[str, WordsSettings] = {
         epochs=8, valid_fraction=0.05, patience=2, min_steps=240, kneser_ney=True,
     ),
     "best": WordsSettings(
-        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=512, units=512,
+        network="lstm", tokens="words", lowercase=False, vocabulary=20_000, embedding_size=640, units=640,
         layers=1, window=35, streams=16, dropout=0.5, word_dropout=0.1, optimizer="sgd", clip_norm=0.25,
         learning_rate=20.0, weight_averaging=True, epochs=40, valid_fraction=0.05, patience=5, min_steps=240,
-        kneser_ney=True, minutes=60.0,
+        kneser_ney=True, max_ngrams=2_000_000, minutes=60.0,
     ),
 }  # fmt: skip
 

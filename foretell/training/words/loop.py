@@ -47,6 +47,10 @@ from foretell.training.words.weight_average import WeightAverage
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
 
+_ENDING_SHARE = 1 / 8
+"""The last part of the steps, in which the softmax is sampled from more words. Few words teach faster, but
+the weights that fit a sample best are not quite those that fit all words best."""
+
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
@@ -147,9 +151,10 @@ class Loop:
         if self.plan.streams < settings.streams or self.passes > 1:
             text = f"a small corpus: {self.plan.streams} streams instead of {settings.streams}"
             notes.append(f"{text}, {self.passes} passes over it in each epoch")
-        if self.steps.sampled:
-            text = f"sampled softmax: {settings.negatives:,} of {self.network.size:,} words in a step"
-            notes.append(f"{text}; validation figures use all words")
+        words, last = (softmax_words(settings, self.network.size, ending=ending) for ending in (False, True))
+        if words < self.network.size:
+            text = f"sampled softmax: {words:,} of {self.network.size:,} words in a step"
+            notes.append(f"{text}, {last:,} at the end of the training; validation figures use all words")
         if self.network.precision == "mixed_bfloat16":
             notes.append("matrix products of training are computed in bfloat16, validation in float32")
         return notes
@@ -212,6 +217,8 @@ class Loop:
     def _advance(self) -> None:
         """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
         at = self.state.at
+        if not at.ending and at.step >= (1 - _ENDING_SHARE) * self.steps_in_all():
+            self._begin_ending()
         self._step()
         if not math.isfinite(self.state.epoch.loss):
             self._diverged()
@@ -230,6 +237,19 @@ class Loop:
             raise interrupted(at.step, self.run.out)
         if ended or (self.run.checkpoints.due() and self._may_save()):
             self._save()
+
+    def _begin_ending(self) -> None:
+        """Sample more words from now on, and measure the pace anew."""
+        words = self.softmax_words()
+        self.state.at.ending = True
+        if self.softmax_words() > words:
+            # The first of these steps is compiled, which does not count for the pace.
+            self.run.budget.pause()
+            self.time.pace_changes()
+
+    def softmax_words(self) -> int:
+        """Return the number of words in the softmax of the next step."""
+        return softmax_words(self.settings, self.network.size, ending=self.state.at.ending)
 
     def _may_save(self) -> bool:
         """Return whether the weights of this step are those that a checkpoint holds."""
@@ -252,12 +272,13 @@ class Loop:
         state.at.step += 1
         self.time.step_done()
 
-    def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor]:
+    def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor, int]:
         """Return the inputs of the next step; see `Steps`."""
         step = self.state.at.step
         ids, targets, is_first = self._batch()
         carried = self.network.first_states(self.plan.streams) if is_first else self.state.carried
-        return ids, targets, carried, seed_of(self.settings, step), tf.constant(self._rate(), tf.float32)
+        rate = tf.constant(self._rate(), tf.float32)
+        return ids, targets, carried, seed_of(self.settings, step), rate, self.softmax_words()
 
     def _batch(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], bool]:
         """Return ids and targets of the next step, and whether it is the first of a pass."""

@@ -94,6 +94,10 @@ class LoopTime:
             self._pace_then = self._budget.pace
         self._reserve()
 
+    def pace_changes(self) -> None:
+        """Measure the pace anew: from now on steps take longer, and the machine is not slower."""
+        self._steps, self._pace_then = 0, 0.0
+
     def evaluated(self, seconds: float, tokens: int) -> None:
         """Note how long an epoch took to measure."""
         self._a_token = seconds / tokens

@@ -56,6 +56,7 @@ class Position:
         stopped: whether `patience` has ended the training.
         train_loss, train_accuracy: means of the last whole epoch.
         unmeasured: an epoch has ended and its validation has not; an interruption stopped it.
+        ending: whether the last part of the training has begun, which samples more words for the softmax.
     """
 
     step: int = 0
@@ -66,6 +67,7 @@ class Position:
     train_loss: float = math.nan
     train_accuracy: float = math.nan
     unmeasured: bool = False
+    ending: bool = False
 
 
 @dataclass

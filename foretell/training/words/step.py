@@ -29,6 +29,9 @@ all words read all output weights, which takes a tenth of a step."""
 _JUDGED_STREAMS, _JUDGED_WORDS = 8, 4
 """The accuracy is that of the last words of the window, of the first streams."""
 
+ENDING_FACTOR = 8
+"""In the last part of a training, so many times as many words are sampled."""
+
 # What a step's seed is a multiple of; each random choice of a step adds another, smaller number.
 _SEED_STRIDE = 2_000
 
@@ -56,17 +59,15 @@ class Steps:
 
     Args:
         network: the network to train, in place.
-        settings: optimizer, clip_norm and negatives are read.
+        settings: optimizer and clip_norm are read.
         part: the part of the batch that this process computes; None: all of it.
 
     Attributes:
         optimizer: its `variables` belong in a checkpoint.
-        sampled: whether training samples the softmax, because the vocabulary is larger than `negatives`.
     """
 
     def __init__(self, network: LstmNetwork, settings: WordsSettings, part: BatchPart | None = None) -> None:
         self.network, self.settings, self.part = network, settings, part
-        self.sampled = softmax_words(settings, network.size) < network.size
         kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
         self.optimizer = kind(0.0)
         self.optimizer.build(network.trainable_variables)
@@ -75,7 +76,7 @@ class Steps:
         self.hidden = tf.function(network.hidden)
 
     def _train(
-        self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor
+        self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor, words: int
     ) -> tuple[Tensor, Tensor, States]:
         """Do one training step on a window of every stream.
 
@@ -85,6 +86,7 @@ class Steps:
                 backpropagation, Williams & Peng 1990).
             seed: int32 [2], the run's seed and the step: all randomness of the step comes from it.
             rate: float, the learning rate.
+            words: number of words in the softmax: fewer than there are are sampled.
 
         Returns:
             mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in most steps);
@@ -92,20 +94,20 @@ class Steps:
         """
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            done = self.forward(ids, targets, states, seed)
+            done = self.forward(ids, targets, states, seed, words)
             loss = done.loss / tf.maximum(done.tokens, 1.0)
         gradients = tape.gradient(loss, [variable.value for variable in variables])
         self.apply(gradients, rate)
         return loss, done.right / done.judged, done.states
 
-    def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor) -> Forward:
+    def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, words: int) -> Forward:
         """Compute the loss of one window of every stream; see `_train`."""
         hidden, states = self.network.hidden(ids, states, seed, self.part)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
         wanted = tf.reshape(targets, [-1])  # [stream · step]
         weights = tf.cast(wanted != NONE, tf.float32)
-        if self.sampled:
-            each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), self.settings.negatives, seed)
+        if words < self.network.size:
+            each = sampled_loss(self.network, rows, tf.maximum(wanted, 0), words, seed)
             judged = self._judged(hidden, targets, seed)
         else:
             logits = self.network.logits(rows, training=True)
@@ -213,9 +215,15 @@ def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) ->
     return plan.in_order(np.concatenate(values, axis=1))
 
 
-def softmax_words(settings: WordsSettings, size: int) -> int:
-    """Return the number of words in the softmax of a training step: the sampled ones, or all `size`."""
-    return min(settings.negatives or size, size)
+def softmax_words(settings: WordsSettings, size: int, *, ending: bool = False) -> int:
+    """Return the number of words in the softmax of a training step: the sampled ones, or all `size`.
+
+    Args:
+        settings: negatives is read.
+        size: of the vocabulary.
+        ending: whether it is a step of the last part of the training, which samples more words.
+    """
+    return min((settings.negatives or size) * (ENDING_FACTOR if ending else 1), size)
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:

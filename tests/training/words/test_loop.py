@@ -193,6 +193,29 @@ def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
     assert not (tmp_path / "m.run").exists()
 
 
+@pytest.mark.parametrize("negatives", [4, 16])
+def test_the_last_eighth_of_the_steps_samples_eight_times_as_many_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, negatives: int
+) -> None:
+    seen: list[int] = []
+    inputs = Loop._inputs
+
+    def noted(self: Loop) -> Any:
+        found = inputs(self)
+        seen.append(found[-1])
+        return found
+
+    monkeypatch.setattr(Loop, "_inputs", noted)
+    model = trained(noisy_corpus(), with_changes(SMALL, {"negatives": negatives}), tmp_path / "m")
+    steps, size = model.metrics["steps"], model.metrics["vocabulary"]
+    # The first call is for compiling.
+    words = seen[-steps:]
+    ending = math.ceil(steps * 7 / 8)
+    assert set(words[:ending]) == {negatives}
+    assert set(words[ending:]) == {min(8 * negatives, size)}
+    assert 8 * 16 > size > 32
+
+
 def test_a_time_limit_ends_it_with_a_whole_model(tmp_path: Path) -> None:
     limited = with_changes(SMALL, {"epochs": 100_000, "minutes": 0.1, "patience": 0})
     model = trained(noisy_corpus(), limited, tmp_path / "m")

@@ -33,7 +33,7 @@ def test_a_sampled_softmax_judges_a_few_words_of_every_eighth_step(first: int) -
     # Of the streams 6, 7 and 8 the first two are judged.
     count = max(0, min(streams, 8 - first))
     for step in range(17):
-        done = steps.forward(ids, targets, network.first_states(streams), seed_of(settings, step))
+        done = steps.forward(ids, targets, network.first_states(streams), seed_of(settings, step), 20)
         assert float(done.judged) == (0 if step % 8 else count)
         assert step != 8 or float(done.right) == count
 
@@ -76,6 +76,13 @@ def test_the_softmax_is_over_the_sampled_words_or_all() -> None:
     assert softmax_words(with_changes(SMALL, {"negatives": 100}), 5_000) == 100
     assert softmax_words(with_changes(SMALL, {"negatives": 100}), 50) == 50
     assert softmax_words(with_changes(SMALL, {"negatives": 0}), 5_000) == 5_000
+
+
+def test_the_end_of_a_training_samples_eight_times_as_many_words() -> None:
+    settings = with_changes(SMALL, {"negatives": 100})
+    assert softmax_words(settings, 5_000, ending=True) == 800
+    assert softmax_words(settings, 500, ending=True) == 500
+    assert softmax_words(with_changes(SMALL, {"negatives": 0}), 5_000, ending=True) == 5_000
 
 
 def test_no_two_steps_have_one_seed() -> None:

@@ -57,7 +57,7 @@ def _started(start: Message, ring: Ring) -> PartWorker:
     steps.optimizer.iterations.assign(start.values["iterations"])
     worker = PartWorker(steps, ring, unpacked(start))
     worker.copy_weights()
-    steps.compile()
+    steps.compile(int(start.values["words"]))
     return worker
 
 

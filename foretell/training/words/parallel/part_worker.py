@@ -23,6 +23,7 @@ class Order:
         step: its number, from which all its random numbers come.
         rate: the learning rate.
         tokens: targets of the whole batch.
+        words: number of words in the softmax.
         is_first: whether it is the first window of a pass, so that all states are empty.
         is_local: whether each worker changes its own weights by its own gradients.
         averages: whether the weights are averaged after it.
@@ -31,6 +32,7 @@ class Order:
     step: int
     rate: float
     tokens: int
+    words: int
     is_first: bool = False
     is_local: bool = False
     averages: bool = False
@@ -92,14 +94,14 @@ class PartWorker:
         if order.is_local:
             self.dense_bytes = 0
             rate = tf.constant(order.rate, tf.float32)
-            loss, accuracy, self.carried = steps.train(ids, targets, carried, seed, rate)
+            loss, accuracy, self.carried = steps.train(ids, targets, carried, seed, rate, order.words)
             figures = float(loss), float(accuracy)
             if order.averages:
                 self.average()
             return figures
-        gradients, carried = steps.gradients(ids, targets, carried, seed, order.tokens)
+        gradients, carried = steps.gradients(ids, targets, carried, seed, order.tokens, order.words)
         self.dense_bytes = gradients.flat.nbytes
         self.ring.sum(gradients.flat)
         rows = [self.ring.gather_rows(*each) for each in gradients.sparse]
         self.carried = carried
-        return steps.update(dataclasses.replace(gradients, sparse=rows), order.rate)
+        return steps.update(dataclasses.replace(gradients, sparse=rows), order.rate, order.words)

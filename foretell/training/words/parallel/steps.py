@@ -61,10 +61,10 @@ class PartSteps(Steps):
         self._update = tf.function(self._update_all, autograph=False, reduce_retracing=True)
         self._flat = tf.function(self._joined_numbers, autograph=False)
         self._assign = tf.function(self._assign_all, autograph=False)
-        self._sparse: list[int] = []
+        self._sparse: dict[int, list[int]] = {}
 
     def gradients(
-        self, ids: Integers, targets: Integers, states: States, seed: Tensor, tokens: int
+        self, ids: Integers, targets: Integers, states: States, seed: Tensor, tokens: int, words: int
     ) -> tuple[PartGradients, States]:
         """Compute the gradients of this part.
 
@@ -73,25 +73,31 @@ class PartSteps(Steps):
             states: of this part, carried from the window before.
             seed: int32 [2], of the step.
             tokens: targets of the whole batch.
+            words: number of words in the softmax.
 
         Returns:
             the gradients, and the states after the window.
         """
         total = tf.constant(max(1, tokens), tf.float32)
-        flat, shared, sparse, after = self._gradients(ids, targets, states, seed, total)
+        flat, shared, sparse, after = self._gradients(ids, targets, states, seed, total, words)
         rows = [(each.numpy(), values.numpy()) for each, values in sparse]
         # What TensorFlow's `numpy` returns is a copy, which may be changed.
         return PartGradients(flat=flat.numpy(), shared=shared.numpy(), sparse=rows), after
 
-    def update(self, gradients: PartGradients, rate: float) -> tuple[float, float]:
+    def update(self, gradients: PartGradients, rate: float, words: int) -> tuple[float, float]:
         """Clip and apply the gradients of all workers.
+
+        Args:
+            gradients: of all workers.
+            rate: the learning rate.
+            words: as for `gradients`.
 
         Returns:
             mean loss in nats and accuracy of the whole batch; NaN in a step that does not measure it.
         """
         pairs = [(tf.constant(rows), tf.constant(values)) for rows, values in gradients.sparse]
         flat, shared = tf.constant(gradients.flat), tf.constant(gradients.shared)
-        self._update(flat, shared, pairs, tf.constant(rate, tf.float32))
+        self._update(flat, shared, pairs, tf.constant(rate, tf.float32), words)
         loss, right, judged = gradients.flat[-_FIGURES:].tolist()
         return loss, right / judged if judged else math.nan
 
@@ -104,8 +110,8 @@ class PartSteps(Steps):
         """Set what `flat_state` returned."""
         self._assign(tf.constant(flat))
 
-    def compile(self) -> None:
-        """Trace both halves and the step of its own, which change nothing yet."""
+    def compile(self, words: int) -> None:
+        """Trace the first half for so many words in the softmax."""
         assert self.part is not None
         shape = [self.part.count, self.settings.window]
         ids = tf.TensorSpec(shape, tf.int32)
@@ -113,40 +119,41 @@ class PartSteps(Steps):
             tf.TensorSpec([self.part.count, self.settings.units]) for _ in range(2 * self.settings.layers)
         ]
         seed = tf.TensorSpec([2], tf.int32)
-        self._gradients.get_concrete_function(ids, ids, states, seed, tf.TensorSpec([]))
+        self._gradients.get_concrete_function(ids, ids, states, seed, tf.TensorSpec([]), words)
 
     def _gradients_of_part(
-        self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, tokens: Tensor
+        self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, tokens: Tensor, words: int
     ) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]], States]:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            done = self.forward(ids, targets, states, seed)
+            done = self.forward(ids, targets, states, seed, words)
             loss = done.loss / tokens
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        self._sparse = [k for k, each in enumerate(gradients) if isinstance(each, tf.IndexedSlices)]
+        sparse_ones = [k for k, each in enumerate(gradients) if isinstance(each, tf.IndexedSlices)]
+        self._sparse[words] = sparse_ones
         shared = tf.zeros([0], tf.int32)
-        if self.sampled:
-            shared = drawn_words(self.network.size, self.settings.negatives, seed)[0]
+        if words < self.network.size:
+            shared = drawn_words(self.network.size, words, seed)[0]
         sums, sparse = [], []
-        for k in self._sparse:
+        for k in sparse_ones:
             of_shared, rows, values = _divided(gradients[k], shared, _columns(variables[k]))
             sums.append(of_shared)
             sparse.append((rows, values))
-        dense = [each for k, each in enumerate(gradients) if k not in self._sparse]
+        dense = [each for k, each in enumerate(gradients) if k not in sparse_ones]
         return _joined([*dense, *sums, loss, done.right, done.judged]), shared, sparse, done.states
 
     def _update_all(
-        self, flat: Tensor, shared: Tensor, sparse: list[tuple[Tensor, Tensor]], rate: Tensor
+        self, flat: Tensor, shared: Tensor, sparse: list[tuple[Tensor, Tensor]], rate: Tensor, words: int
     ) -> None:
-        variables, start = self.network.trainable_variables, 0
+        variables, start, sparse_ones = self.network.trainable_variables, 0, self._sparse[words]
         gradients: list[Gradient | None] = [None] * len(variables)
         for k, variable in enumerate(variables):
-            if k in self._sparse:
+            if k in sparse_ones:
                 continue
             size = int(np.prod(variable.shape))
             gradients[k] = tf.reshape(flat[start : start + size], variable.shape)
             start += size
-        for k, (rows, values) in zip(self._sparse, sparse, strict=True):
+        for k, (rows, values) in zip(sparse_ones, sparse, strict=True):
             shape, columns = variables[k].shape, _columns(variables[k])
             size = tf.size(shared) * columns
             all_values = tf.concat([tf.reshape(flat[start : start + size], [-1, columns]), values], 0)

@@ -86,20 +86,21 @@ class Team:
         """Whether all workers have the same weights."""
         return self._averaged
 
-    def begin(self, steps: PartSteps, carried: States, size: int) -> None:
+    def begin(self, steps: PartSteps, carried: States, words: int) -> None:
         """Give every worker the weights and its streams, and compile.
 
         Args:
             steps: the step functions of the first worker.
             carried: the states of all streams.
-            size: of the vocabulary.
+            words: number of words in the softmax of the first steps.
 
         Raises:
             LostWorkerError: a worker is gone or fails.
         """
         about = {
             "settings": to_dict(steps.settings),
-            "size": size,
+            "size": steps.network.size,
+            "words": words,
             "precision": steps.network.precision,
             "iterations": int(steps.optimizer.iterations.numpy()),
         }
@@ -110,7 +111,7 @@ class Team:
         own = [state[self.parts[0].rows] for state in carried]
         self._worker = PartWorker(steps, self.ring, own)
         self._worker.copy_weights()
-        steps.compile()
+        steps.compile(words)
         for member in self.members:
             member.receive(["ready"], within=_READY_SECONDS)
 

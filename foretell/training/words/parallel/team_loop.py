@@ -185,7 +185,7 @@ class TeamLoop(Loop):
         return PartSteps(self.network, self.settings, self._team.parts[0])
 
     def _compile(self) -> None:
-        self._team.begin(cast(PartSteps, self.steps), self.state.carried, self.network.size)
+        self._team.begin(cast(PartSteps, self.steps), self.state.carried, self.softmax_words())
 
     def _step(self) -> None:
         state, at = self.state, self.state.at
@@ -196,6 +196,7 @@ class TeamLoop(Loop):
             step=at.step,
             rate=self._rate(),
             tokens=int(np.count_nonzero(targets != NONE)),
+            words=self.softmax_words(),
             is_first=is_first,
             is_local=is_local,
             averages=is_local and (at.step + 1) % self._every == 0,
