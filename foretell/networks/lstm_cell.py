@@ -14,6 +14,7 @@ One mask for all four gates makes one group; a mask for each gate (Keras's `impl
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,31 +29,33 @@ F = np.float32
 _OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 
 
-def _signatures(read: str, written: str) -> list[Any]:
-    """Return the signatures of a function, one for each kind of matrix products.
+_Kinds = dict[str, tuple[Any, int]]
+_IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
+_IN_TILES: _Kinds = {"m": (types.uint16, 5), "w": (types.uint16, 2)}
+"""Type and number of axes of matrices ("m"), and of the memory that their products work in ("w")."""
 
-    They are declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
+
+def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Any:
+    """Return the signature of a function of arrays.
+
+    It is declared, not inferred from the first call: TensorFlow's arrays are read-only in some steps, and
     each combination would be compiled again.
 
     Args:
-        read, written: the arrays that the function reads, then those that it writes: a digit for the number
-            of axes of a float32 array, "m" for matrices and "w" for the memory of their products.
+        arrays: those that the function reads, a space, those that it writes: a digit for the number of axes
+            of a float32 array, or a letter of `kinds`.
+        kinds: how the matrices are cut.
     """
-    kinds: list[dict[str, tuple[Any, int]]] = [{"m": (types.float32, 4), "w": (types.float32, 3)}]
-    if tiles.available():
-        kinds.append({"m": (types.uint16, 5), "w": (types.uint16, 2)})
-    return [
-        types.void(
-            *(types.Array(*_kind(each, kind), "C", readonly=True) for each in read),
-            *(types.Array(*_kind(each, kind), "C") for each in written),
-        )
-        for kind in kinds
-    ]
+    read, written = (
+        [kinds.get(each) or (types.float32, int(each)) for each in part] for part in arrays.split()
+    )
+    return types.void(
+        *(types.Array(kind, axes, "C", readonly=True) for kind, axes in read),
+        *(types.Array(kind, axes, "C") for kind, axes in written),
+    )
 
 
-def _kind(letter: str, kinds: dict[str, tuple[Any, int]]) -> tuple[Any, int]:
-    """Return the type of an array's values, and its number of axes."""
-    return kinds[letter] if letter in kinds else (types.float32, int(letter))
+_FORWARD, _BACKWARD = "3m3 4323w", "3m33 2243w"
 
 
 @njit(inline="always", **_OPTIONS)
@@ -184,7 +187,7 @@ def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-unty
         i[j], f[j], g[j], o[j] = d_i, d_f, d_g, d_o
 
 
-@njit(_signatures("3m3", "4323w"), **_OPTIONS)
+@njit(_signature(_FORWARD), **_OPTIONS)
 def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # type: ignore[no-untyped-def]
     """Run all steps; leave the gates and cells for `backward_steps`.
 
@@ -216,7 +219,7 @@ def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # 
                 kept[j] = h_r[j]
 
 
-@njit(_signatures("3m33", "2243w"), **_OPTIONS)
+@njit(_signature(_BACKWARD), **_OPTIONS)
 def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, memory):  # type: ignore[no-untyped-def]
     """Go back through all steps.
 
@@ -253,3 +256,15 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
                 part_r, mask_r, dh = part[r], masks[group, r], d_h[r]
                 for j in range(units):
                     dh[j] += part_r[j] * mask_r[j]
+
+
+@cache
+def steps_in_tiles() -> tuple[Any, Any]:
+    """Return `forward_steps` and `backward_steps` for matrices that `tiles` has cut.
+
+    They are compiled here: classifiers never need them, and it takes seconds once on each machine.
+    """
+    return (
+        njit(_signature(_FORWARD, _IN_TILES), **_OPTIONS)(forward_steps.py_func),
+        njit(_signature(_BACKWARD, _IN_TILES), **_OPTIONS)(backward_steps.py_func),
+    )

@@ -28,7 +28,7 @@ from threadpoolctl import ThreadpoolController
 
 from foretell.machine import usable_processors
 from foretell.networks import tiles
-from foretell.networks.lstm_cell import backward_steps, forward_steps
+from foretell.networks.lstm_cell import backward_steps, forward_steps, steps_in_tiles
 
 Array = npt.NDArray[np.float32]
 
@@ -166,6 +166,7 @@ def forward(
     by_group = recurrent.reshape(units, groups, -1)  # [unit, group, 4 / group · unit]
     matrices = _cut(by_group.transpose(1, 0, 2), _max_rows(shares), in_bfloat16)
     hidden = np.empty((batch, steps, units), np.float32)
+    run = steps_in_tiles()[0] if matrices.dtype == np.uint16 else forward_steps
 
     def go(ends: tuple[int, int]) -> Part:
         first, last = ends
@@ -178,7 +179,7 @@ def forward(
             buffers.take(steps + 1, rows, units),
         )
         part.cells[0] = c[first:last]
-        forward_steps(
+        run(
             inputs[first:last], matrices, part.masks, part.gates, part.cells, h[first:last].copy(),
             hidden[first:last], _memory(matrices, rows, units),
         )  # fmt: skip
@@ -210,10 +211,11 @@ def backward(
     matrices = _cut(transposed, rows, done.in_bfloat16)
     d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
+    run = steps_in_tiles()[1] if matrices.dtype == np.uint16 else backward_steps
 
     def go(part: Part) -> None:
         rows = slice(part.first, part.last)
-        backward_steps(
+        run(
             d_hidden[rows], matrices, part.masks, part.cells, d_h[rows], d_c[rows], part.gates,
             d_inputs[rows], _memory(matrices, part.last - part.first, width),
         )  # fmt: skip

@@ -110,10 +110,6 @@ def _bfloat16(bits):  # type: ignore[no-untyped-def]
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
 
 
-@njit(
-    types.void(types.Array(types.uint32, 2, "A", readonly=True), types.Array(types.uint16, 4, "C")),
-    **_OPTIONS,
-)
 def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
     """Write a matrix [inner, column] into `tiles`, [column tile, inner tile, pair of inner values, 32]."""
     for c in range(tiles.shape[0]):
@@ -124,6 +120,13 @@ def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
                     for which in range(2):
                         bits = matrix[_INNER * k + 2 * pair + which, _COLUMNS * c + column]
                         tile[pair, 2 * column + which] = _bfloat16(bits)
+
+
+@cache
+def _packing() -> Any:
+    """Return `_pack`, compiled at the first call."""
+    read, written = types.Array(types.uint32, 2, "A", readonly=True), types.Array(types.uint16, 4, "C")
+    return njit(types.void(read, written), **_OPTIONS)(_pack)
 
 
 def packed(matrices: npt.NDArray[np.float32], run: Callable[..., Iterable[None]], parts: int) -> Tiles:
@@ -147,7 +150,7 @@ def packed(matrices: npt.NDArray[np.float32], run: Callable[..., Iterable[None]]
     for k in range(n):
         cuts = [slice(*two) for two in itertools.pairwise(ends)]
         columns_of = [bits[k, :, cut.start * _COLUMNS : cut.stop * _COLUMNS] for cut in cuts]
-        for _ in run(_pack, columns_of, [tiles[k, cut] for cut in cuts]):
+        for _ in run(_packing(), columns_of, [tiles[k, cut] for cut in cuts]):
             pass
     return tiles
 
