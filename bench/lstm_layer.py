@@ -9,10 +9,13 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from bench.record import Results
 from bench.turns import Way, in_turns
+
+if TYPE_CHECKING:
+    from foretell.networks.products import Precision
 
 # Name, and batch, steps, inputs, units.
 SHAPES = {
@@ -61,7 +64,7 @@ def keras_passes(
     shape: tuple[int, int, int, int],
     *,
     kernel: bool,
-    precision: Literal["float32", "mixed_bfloat16"] = "float32",
+    precision: Precision = "float32",
 ) -> Callable[[], object]:
     """Return a forward and backward pass of a layer, in a compiled function."""
     os.environ["FORETELL_LSTM_KERNEL"] = str(int(kernel))

@@ -23,11 +23,9 @@ from numba import njit, types
 from numba.extending import overload
 
 from foretell.networks import tiles
+from foretell.networks.tiles import OPTIONS
 
 F = np.float32
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
-
 
 _Kinds = dict[str, tuple[Any, int]]
 _IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
@@ -58,7 +56,7 @@ def _signature(arrays: str, kinds: _Kinds = _IN_BLOCKS) -> Any:
 _FORWARD, _BACKWARD = "3m3 4323w", "3m33 2243w"
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _tanh(x):  # type: ignore[no-untyped-def]
     """Return tanh(x) within 3e-7: Eigen's rational approximation, which becomes vector instructions."""
     x = F(7.9053111) if x > F(7.9053111) else x
@@ -78,12 +76,12 @@ def _tanh(x):  # type: ignore[no-untyped-def]
     return x * p / q
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _sigmoid(x):  # type: ignore[no-untyped-def]
     return F(0.5) * _tanh(F(0.5) * x) + F(0.5)
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _flushed(x):  # type: ignore[no-untyped-def]
     """Return x, or 0 where it is so small that a product with it could be denormal.
 
@@ -92,7 +90,7 @@ def _flushed(x):  # type: ignore[no-untyped-def]
     return F(0) if abs(x) < F(1e-25) else x
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _gate(gates, k, t, r, units):  # type: ignore[no-untyped-def]
     """Return gate k (0 to 3: i, f, g, o) of row r at step t, a view [unit]."""
     groups = gates.shape[0]
@@ -100,7 +98,7 @@ def _gate(gates, k, t, r, units):  # type: ignore[no-untyped-def]
     return gates[k * groups // 4, t, r, first : first + units]
 
 
-@njit(**_OPTIONS)
+@njit(**OPTIONS)
 def _put_together(products, whole):  # type: ignore[no-untyped-def]
     """Write the blocks [block, row, column] of a product side by side into `whole`, without their padding."""
     width = products.shape[2]
@@ -123,7 +121,7 @@ def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
     raise NotImplementedError  # Numba compiles the function that the kind of matrix selects
 
 
-@overload(_multiply, jit_options=_OPTIONS)  # type: ignore[arg-type]
+@overload(_multiply, jit_options=OPTIONS)  # type: ignore[arg-type]
 def _multiplication(rows, matrix, memory, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Select the way to multiply."""
     if matrix.dtype == types.uint16:
@@ -141,7 +139,7 @@ def _multiply_blocks(rows, matrix, memory, result):  # type: ignore[no-untyped-d
         _put_together(memory, result)
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-untyped-def]
     """Compute one LSTM cell for one row.
 
@@ -166,7 +164,7 @@ def _cell_forward(i, f, g, o, inputs, before, after, h):  # type: ignore[no-unty
         h[j] = o[j] * _tanh(after[j])
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-untyped-def]
     """Compute the gradients of one LSTM cell for one row.
 
@@ -187,7 +185,7 @@ def _cell_backward(i, f, g, o, before, after, d_h, d_c):  # type: ignore[no-unty
         i[j], f[j], g[j], o[j] = d_i, d_f, d_g, d_o
 
 
-@njit(_signature(_FORWARD), **_OPTIONS)
+@njit(_signature(_FORWARD), **OPTIONS)
 def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # type: ignore[no-untyped-def]
     """Run all steps; leave the gates and cells for `backward_steps`.
 
@@ -219,7 +217,7 @@ def forward_steps(inputs, matrices, masks, gates, cells, h, hidden, memory):  # 
                 kept[j] = h_r[j]
 
 
-@njit(_signature(_BACKWARD), **_OPTIONS)
+@njit(_signature(_BACKWARD), **OPTIONS)
 def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, memory):  # type: ignore[no-untyped-def]
     """Go back through all steps.
 
@@ -265,6 +263,6 @@ def steps_in_tiles() -> tuple[Any, Any]:
     They are compiled here: classifiers never need them, and it takes seconds once on each machine.
     """
     return (
-        njit(_signature(_FORWARD, _IN_TILES), **_OPTIONS)(forward_steps.py_func),
-        njit(_signature(_BACKWARD, _IN_TILES), **_OPTIONS)(backward_steps.py_func),
+        njit(_signature(_FORWARD, _IN_TILES), **OPTIONS)(forward_steps.py_func),
+        njit(_signature(_BACKWARD, _IN_TILES), **OPTIONS)(backward_steps.py_func),
     )

@@ -21,6 +21,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +131,11 @@ def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
     return _columns(matrices, rows)
 
 
+def _steps(matrices: Array | tiles.Tiles) -> tuple[Any, Any]:
+    """Return the forward and the backward steps for matrices that `_cut` has cut."""
+    return steps_in_tiles() if matrices.dtype == np.uint16 else (forward_steps, backward_steps)
+
+
 def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | tiles.Tiles:
     """Return the memory that `lstm_cell` multiplies so many rows of `inner` values in."""
     if matrices.dtype == np.uint16:
@@ -166,7 +172,7 @@ def forward(
     by_group = recurrent.reshape(units, groups, -1)  # [unit, group, 4 / group · unit]
     matrices = _cut(by_group.transpose(1, 0, 2), _max_rows(shares), in_bfloat16)
     hidden = np.empty((batch, steps, units), np.float32)
-    run = steps_in_tiles()[0] if matrices.dtype == np.uint16 else forward_steps
+    run, _ = _steps(matrices)
 
     def go(ends: tuple[int, int]) -> Part:
         first, last = ends
@@ -211,7 +217,7 @@ def backward(
     matrices = _cut(transposed, rows, done.in_bfloat16)
     d_inputs = np.empty((len(d_h), steps, 4 * units), np.float32)
     d_h, d_c = d_h.copy(), d_c.copy()
-    run = steps_in_tiles()[1] if matrices.dtype == np.uint16 else backward_steps
+    _, run = _steps(matrices)
 
     def go(part: Part) -> None:
         rows = slice(part.first, part.last)

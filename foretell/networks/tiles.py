@@ -38,10 +38,12 @@ _GROUP = 4
 _ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA = 158, 0x1023, 18
 """Linux gives a process the tile registers on request only (system call arch_prctl, ARCH_REQ_XCOMP_PERM)."""
 
-_ALIGNMENT = 64
-"""Bytes: a row of a tile that lies across two cache lines takes longer to read."""
+_ROW_BYTES = 64
+"""Of a row of a tile. It is as long as a cache line; one that lies across two takes longer to read."""
+_TILE_BYTES = _ROWS * _ROW_BYTES
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
+"""How Numba compiles the LSTM kernel."""
 
 
 @cache
@@ -104,7 +106,7 @@ _add_0, _add_1, _add_2, _add_3 = (_instruction("tdpbf16ps", "", k, 4, 5) for k i
 _store_0, _store_1, _store_2, _store_3 = (_instruction("tilestored64", "pi", k) for k in range(_GROUP))
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _bfloat16(bits):  # type: ignore[no-untyped-def]
     """Return the upper 16 bits of a float32, rounded to nearest, ties to even."""
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
@@ -126,7 +128,7 @@ def _pack(matrix, tiles):  # type: ignore[no-untyped-def]
 def _packing() -> Any:
     """Return `_pack`, compiled at the first call."""
     read, written = types.Array(types.uint32, 2, "A", readonly=True), types.Array(types.uint16, 4, "C")
-    return njit(types.void(read, written), **_OPTIONS)(_pack)
+    return njit(types.void(read, written), **OPTIONS)(_pack)
 
 
 def packed(matrices: npt.NDArray[np.float32], run: Callable[..., Iterable[None]], parts: int) -> Tiles:
@@ -142,20 +144,20 @@ def packed(matrices: npt.NDArray[np.float32], run: Callable[..., Iterable[None]]
     """
     n, inner, columns = matrices.shape
     shape = (n, columns // _COLUMNS, inner // _INNER, _INNER // 2, 2 * _COLUMNS)
-    memory = np.empty(2 * math.prod(shape) + _ALIGNMENT, np.uint8)
-    first = -memory.ctypes.data % _ALIGNMENT
+    memory = np.empty(2 * math.prod(shape) + _ROW_BYTES, np.uint8)
+    first = -memory.ctypes.data % _ROW_BYTES
     tiles = memory[first : first + 2 * math.prod(shape)].view(np.uint16).reshape(shape)
     bits = matrices.view(np.uint32)
     ends = [shape[1] * k // parts for k in range(parts + 1)]
+    cuts = [slice(*two) for two in itertools.pairwise(ends)]
     for k in range(n):
-        cuts = [slice(*two) for two in itertools.pairwise(ends)]
         columns_of = [bits[k, :, cut.start * _COLUMNS : cut.stop * _COLUMNS] for cut in cuts]
         for _ in run(_packing(), columns_of, [tiles[k, cut] for cut in cuts]):
             pass
     return tiles
 
 
-@njit(inline="always", **_OPTIONS)
+@njit(inline="always", **OPTIONS)
 def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
     """Write rows times a packed matrix to `result`. Call it only where tiles are `available`.
 
@@ -174,15 +176,15 @@ def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
     height = min(_ROWS, n)
     # The palette is 1; then, for each register, the bytes of a row and the number of rows.
     configuration = memory[n].view(np.uint8)
-    configuration[:64] = 0
+    configuration[:_ROW_BYTES] = 0
     configuration[0] = 1
     for register in range(6):
-        configuration[16 + 2 * register] = 64
+        configuration[16 + 2 * register] = _ROW_BYTES
         configuration[48 + register] = _INNER // 2 if register == 5 else height
     _configure(configuration.ctypes.data)
     column_tiles, inner_tiles = tiles.shape[:2]
     columns = _COLUMNS * column_tiles
-    below = 1024 * inner_tiles  # bytes from a tile to that of the next columns
+    below = _TILE_BYTES * inner_tiles  # bytes from a tile to that of the next columns
     # Where the last rows or columns are fewer than the others, some are computed twice.
     for c in range(0, column_tiles, _GROUP):
         column_tile = min(c, column_tiles - _GROUP)
@@ -195,19 +197,19 @@ def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
             left = memory.ctypes.data + 2 * inner * row
             right = tiles.ctypes.data + below * column_tile
             for k in range(inner_tiles):
-                _load_rows(left + 64 * k, 2 * inner)
-                at = right + 1024 * k
-                _load_matrix(at, 64)
+                _load_rows(left + _ROW_BYTES * k, 2 * inner)
+                at = right + _TILE_BYTES * k
+                _load_matrix(at, _ROW_BYTES)
                 _add_0()
-                _load_matrix(at + below, 64)
+                _load_matrix(at + below, _ROW_BYTES)
                 _add_1()
-                _load_matrix(at + 2 * below, 64)
+                _load_matrix(at + 2 * below, _ROW_BYTES)
                 _add_2()
-                _load_matrix(at + 3 * below, 64)
+                _load_matrix(at + 3 * below, _ROW_BYTES)
                 _add_3()
             out = result.ctypes.data + 4 * (columns * row + _COLUMNS * column_tile)
             _store_0(out, 4 * columns)
-            _store_1(out + 64, 4 * columns)
-            _store_2(out + 128, 4 * columns)
-            _store_3(out + 192, 4 * columns)
+            _store_1(out + _ROW_BYTES, 4 * columns)
+            _store_2(out + 2 * _ROW_BYTES, 4 * columns)
+            _store_3(out + 3 * _ROW_BYTES, 4 * columns)
     _release()

@@ -97,9 +97,7 @@ class LstmNetwork:
         Returns:
             hidden, float [stream, step, embedding], for `logits`; and the new states.
         """
-        x = self._drop_words(
-            tf.gather(self.embedding.embeddings.value, ids), ids, seed
-        )  # [stream, step, embedding]
+        x = self._drop_words(self._embedded(ids), ids, seed)  # [stream, step, embedding]
         x = self._drop(x, seed, 0, part)
         after: list[Tensor] = []
         for k, lstm in enumerate(self.lstms):
@@ -132,15 +130,23 @@ class LstmNetwork:
         Returns:
             float [row, chosen].
         """
-        weights = tf.gather(self.embedding.embeddings.value, ids)
+        weights = self._embedded(ids)
         # Added to the biases first: there are far fewer of them than logits.
         biases = tf.gather(self.bias.value, ids) + added
         return product(hidden, weights, self.precision, transpose_b=True) + biases
 
     def logit_of_own(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """Return one logit a row: [row, embedding] and int [row] to [row]."""
-        weights = tf.gather(self.embedding.embeddings.value, ids)
+        weights = self._embedded(ids)
         return tf.reduce_sum(hidden * weights, axis=1) + tf.gather(self.bias.value, ids)
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        """Return the embeddings of ids: int […] to float […, embedding].
+
+        They are gathered from the variable. Keras's layer reads it first, and after a sparse update
+        TensorFlow copies all of it for that.
+        """
+        return tf.gather(self.embedding.embeddings.value, ids)
 
     # The dropout masks depend on the step's seed alone, so that a resumed run draws the same ones.
 

@@ -95,7 +95,7 @@ class LoopTime:
         self._reserve()
 
     def pace_changes(self) -> None:
-        """Measure the pace anew: from now on steps take longer, and the machine is not slower."""
+        """Measure the pace anew: steps take longer from now on, but the machine has not become slower."""
         self._steps, self._pace_then = 0, 0.0
 
     def evaluated(self, seconds: float, tokens: int) -> None:

@@ -56,7 +56,8 @@ class Position:
         stopped: whether `patience` has ended the training.
         train_loss, train_accuracy: means of the last whole epoch.
         unmeasured: an epoch has ended and its validation has not; an interruption stopped it.
-        ending: whether the last part of the training has begun, which samples more words for the softmax.
+        ending: whether the last part of the training has begun, which samples more words for the softmax. It
+            does not follow from the step: a time limit changes the number of steps while they run.
     """
 
     step: int = 0

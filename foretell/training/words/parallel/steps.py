@@ -61,6 +61,7 @@ class PartSteps(Steps):
         self._update = tf.function(self._update_all, autograph=False, reduce_retracing=True)
         self._flat = tf.function(self._joined_numbers, autograph=False)
         self._assign = tf.function(self._assign_all, autograph=False)
+        # By the number of words in the softmax: the places of the variables whose gradients are sparse.
         self._sparse: dict[int, list[int]] = {}
 
     def gradients(
