@@ -3,6 +3,8 @@
 lstm_layer.py     the LSTM: its equations, and the layer `FastLSTM`
 lstm_cell.py      the LSTM cell and its recurrence over the steps, compiled for the CPU
 lstm_kernel.py    the recurrence on all cores: threads and memory
+tiles.py          matrices for products in bfloat16
+amx.py, avx512.py such products, by two kinds of instructions
 words.py          the language models: `LstmNetwork`, and the article's `ArticleNetwork`
 labels.py         the text classifiers: bidirectional LSTM, CNN and LSTM, and the article's
 products.py       matrix products in float32 or bfloat16

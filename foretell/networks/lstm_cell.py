@@ -18,18 +18,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg  # noqa: F401  (Numba's matrix products are its BLAS)
-from numba import njit, types
+from numba import from_dtype, njit, types
 from numba.extending import overload
 
-from foretell.networks import tiles
+from foretell.networks import amx, avx512
 from foretell.networks.tiles import OPTIONS
 
 F = np.float32
 
 _Kinds = dict[str, tuple[Any, int]]
 _IN_BLOCKS: _Kinds = {"m": (types.float32, 4), "w": (types.float32, 3)}
-_IN_TILES: _Kinds = {"m": (types.uint16, 5), "w": (types.uint16, 2)}
 """Type and number of axes of matrices ("m"), and of the memory that their products work in ("w")."""
 
 
@@ -114,8 +114,9 @@ def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
 
     Args:
         rows: [row, inner].
-        matrix: cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`.
-        memory: to work in: float32 [block, row, column], or as for `tiles.multiply`.
+        matrix: cut by `lstm_kernel` into blocks [block, inner, column], or by `tiles`: uint16 for `amx`,
+            uint32 for `avx512`.
+        memory: to work in: float32 [block, row, column], or as for `amx.multiply`.
         result: out, [row, column].
     """
     raise NotImplementedError  # Numba compiles the function that the kind of matrix selects
@@ -125,7 +126,9 @@ def _multiply(rows: Any, matrix: Any, memory: Any, result: Any) -> None:
 def _multiplication(rows, matrix, memory, result):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Select the way to multiply."""
     if matrix.dtype == types.uint16:
-        return lambda rows, matrix, memory, result: tiles.multiply(rows, matrix, memory, result)
+        return lambda rows, matrix, memory, result: amx.multiply(rows, matrix, memory, result)
+    if matrix.dtype == types.uint32:
+        return lambda rows, matrix, memory, result: avx512.multiply(rows, matrix, memory, result)
     return _multiply_blocks
 
 
@@ -257,12 +260,13 @@ def backward_steps(d_hidden, matrices, masks, cells, d_h, d_c, gates, d_inputs, 
 
 
 @cache
-def steps_in_tiles() -> tuple[Any, Any]:
-    """Return `forward_steps` and `backward_steps` for matrices that `tiles` has cut.
+def steps_in_tiles(kind: npt.DTypeLike) -> tuple[Any, Any]:
+    """Return `forward_steps` and `backward_steps` for matrices in tiles of a kind, as for `_multiply`.
 
     They are compiled here: classifiers never need them, and it takes seconds once on each machine.
     """
+    kinds = {"m": (from_dtype(np.dtype(kind)), 5), "w": (types.uint16, 2)}
     return (
-        njit(_signature(_FORWARD, _IN_TILES), **OPTIONS)(forward_steps.py_func),
-        njit(_signature(_BACKWARD, _IN_TILES), **OPTIONS)(backward_steps.py_func),
+        njit(_signature(_FORWARD, kinds), **OPTIONS)(forward_steps.py_func),
+        njit(_signature(_BACKWARD, kinds), **OPTIONS)(backward_steps.py_func),
     )

@@ -10,7 +10,8 @@ and the gradients of both kernels, are one large product each, in TensorFlow (`l
 
 The products of one step have few rows and large weights, which OpenBLAS copies into its own order each time:
 half of the work. It does not copy for a product of at most a million multiplications, so a step's product is
-cut into blocks of columns of that size. In bfloat16, `tiles` multiplies where the processor can.
+cut into blocks of columns of that size. Where the processor has instructions for bfloat16 (`amx`, `avx512`),
+and it is asked for, it is cut into `tiles` instead.
 
 Axes: group (of gates with one dropout mask), row, step, unit; block, and column of a block.
 """
@@ -28,7 +29,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
 from foretell.machine import usable_processors
-from foretell.networks import tiles
+from foretell.networks import amx, avx512, tiles
 from foretell.networks.lstm_cell import backward_steps, forward_steps, steps_in_tiles
 
 Array = npt.NDArray[np.float32]
@@ -124,23 +125,31 @@ class Buffers:
             self._free.setdefault(array.shape, []).append(array)
 
 
+def multiplies_tiles() -> bool:
+    """Whether the processor can multiply matrices in tiles, in bfloat16."""
+    return amx.available() or avx512.available()
+
+
 def _cut(matrices: Array, rows: int, in_bfloat16: bool) -> Array | tiles.Tiles:
     """Cut matrices [matrix, inner, column] for the products of a step with at most so many rows."""
-    if in_bfloat16 and tiles.available() and tiles.fit(*matrices.shape[1:]):
-        return tiles.packed(matrices, _POOL.map, _THREADS)
-    return _columns(matrices, rows)
+    if not (in_bfloat16 and multiplies_tiles() and tiles.fit(*matrices.shape[1:])):
+        return _columns(matrices, rows)
+    packed = tiles.packed(matrices, _POOL.map, _THREADS)
+    return packed if amx.available() else packed.view(np.uint32)
 
 
 def _steps(matrices: Array | tiles.Tiles) -> tuple[Any, Any]:
     """Return the forward and the backward steps for matrices that `_cut` has cut."""
-    return steps_in_tiles() if matrices.dtype == np.uint16 else (forward_steps, backward_steps)
+    if matrices.dtype == np.float32:
+        return forward_steps, backward_steps
+    return steps_in_tiles(matrices.dtype)
 
 
 def _memory(matrices: Array | tiles.Tiles, rows: int, inner: int) -> Array | tiles.Tiles:
     """Return the memory that `lstm_cell` multiplies so many rows of `inner` values in."""
-    if matrices.dtype == np.uint16:
-        return np.empty((rows + 1, inner), np.uint16)
-    return np.empty((matrices.shape[1], rows, matrices.shape[3]), np.float32)
+    if matrices.dtype == np.float32:
+        return np.empty((matrices.shape[1], rows, matrices.shape[3]), np.float32)
+    return np.empty((rows + 1, inner), np.uint16)
 
 
 def forward(

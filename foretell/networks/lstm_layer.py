@@ -63,7 +63,7 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
     Args:
         *args, **kwargs: as for `keras.layers.LSTM`.
         precision: of the large products in training: the inputs with the kernel, the gradients of the weights
-            and, where the processor has tile registers (`tiles.py`), the recurrence.
+            and, where the processor has instructions for it (`tiles.py`), the recurrence.
 
     Attributes:
         part: where the sequences are in the batch for which recurrent dropout is drawn; None: they are all.

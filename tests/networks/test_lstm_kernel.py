@@ -53,3 +53,33 @@ def test_the_number_of_threads_changes_nothing_but_rounding(threads):
 
     for one, other in zip(outcome(1), outcome(threads), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [64, 50])  # 50: no tiles, the products stay in float32
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("way", ["amx", "avx512"])
+def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
+    rng = np.random.default_rng(0)
+    batch, steps = 21, 9
+    inputs = rng.normal(size=(batch, steps, 4 * units)).astype(np.float32)
+    recurrent = (rng.normal(size=(units, 4 * units)) / np.sqrt(units)).astype(np.float32)
+    h, c = rng.normal(size=(2, batch, units)).astype(np.float32)
+    masks = rng.integers(0, 2, (groups, batch, units)).astype(np.float32)
+
+    def outcome(in_bfloat16):
+        buffers = lstm_kernel.Buffers()
+        hidden, last, done = lstm_kernel.forward(
+            inputs, recurrent, h, c, masks, buffers, in_bfloat16=in_bfloat16
+        )
+        return [hidden, last, *lstm_kernel.backward(hidden, c, h, done, buffers)]
+
+    available = getattr(lstm_kernel, way).available()
+    other = {"amx": lstm_kernel.avx512, "avx512": lstm_kernel.amx}[way]
+    with mock.patch.object(other, "available", return_value=False):
+        exact, mixed = outcome(False), outcome(True)
+    for one, another in zip(exact, mixed, strict=True):
+        if units == 50 or not available:
+            np.testing.assert_array_equal(another, one)
+        else:
+            assert not np.array_equal(another, one)
+            assert np.abs(another - one).max() < 0.03 * np.abs(one).max()

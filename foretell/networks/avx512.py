@@ -1,0 +1,139 @@
+"""Products of a few rows with a matrix in tiles, by vector instructions for bfloat16 (AVX-512, BF16).
+
+One instruction multiplies a pair of inner values of a row with the pairs of 16 columns, and adds both
+products to 16 sums in float32.
+
+Instruction: VDPBF16PS, Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2; AMD64
+Architecture Programmer's Manual, volume 4.
+
+Axes: row, inner, column.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from foretell.networks.tiles import COLUMNS, INNER, OPTIONS, ROW_BYTES, TILE_BYTES, round_rows
+
+_PAIRS = ir.VectorType(ir.IntType(32), COLUMNS)
+_SUMS = ir.VectorType(ir.FloatType(), COLUMNS)
+_LONG = ir.IntType(64)
+
+
+@cache
+def available() -> bool:
+    """Whether the processor has these instructions."""
+    features = llvm.get_host_cpu_features()
+    return bool(features.get("avx512f") and features.get("avx512bf16"))
+
+
+def _block(height: int, width: int) -> Any:
+    """Return a function of Numba that multiplies `height` rows with `width` tiles of columns.
+
+    All sums are in registers: there are 32, and an instruction waits for the sum of the one before it about
+    as long as six others take.
+    """
+
+    def generate(context: Any, builder: Any, _: Any, values: Any) -> Any:
+        rows, row_stride, tiles, tile_stride, n_pairs, result, result_stride = values
+        get: Any = cgutils.get_or_insert_function
+        variable: Any = cgutils.alloca_once_value
+        kind = ir.FunctionType(_SUMS, [_SUMS, _PAIRS, _PAIRS])
+        add_products = get(builder.module, kind, "llvm.x86.avx512bf16.dpbf16ps.512")
+
+        def at(kind: Any, address: Any, stride: Any, place: int) -> Any:
+            """Return the pointer to an item, `place` strides after an address."""
+            return builder.inttoptr(
+                builder.add(address, builder.mul(stride, _LONG(place))), kind.as_pointer()
+            )
+
+        def load(kind: Any, *where: Any, align: int) -> Any:
+            value = builder.load(at(kind, *where))
+            value.align = align
+            return value
+
+        # LLVM keeps these in registers: nothing takes their address.
+        zeros = _SUMS([0.0] * COLUMNS)
+        sums = [[variable(builder, zeros) for _ in range(width)] for _ in range(height)]
+        with cgutils.for_range(builder, n_pairs) as loop:
+            row_of_tile = builder.add(tiles, builder.mul(loop.index, _LONG(ROW_BYTES)))
+            columns = [load(_PAIRS, row_of_tile, tile_stride, tile, align=ROW_BYTES) for tile in range(width)]
+            pair_of_row = builder.add(rows, builder.mul(loop.index, _LONG(4)))
+            for row in range(height):
+                pair = load(_PAIRS.element, pair_of_row, row_stride, row, align=4)
+                first = builder.insert_element(_PAIRS(ir.Undefined), pair, ir.IntType(32)(0))
+                pairs = builder.shuffle_vector(first, _PAIRS(ir.Undefined), _PAIRS([0] * COLUMNS))
+                for place, column in zip(sums[row], columns, strict=True):
+                    builder.store(builder.call(add_products, [builder.load(place), pairs, column]), place)
+        for row in range(height):
+            for tile in range(width):
+                out = builder.add(result, _LONG(ROW_BYTES * tile))
+                stored = builder.store(builder.load(sums[row][tile]), at(_SUMS, out, result_stride, row))
+                stored.align = 4
+        return context.get_dummy_value()
+
+    @intrinsic
+    def block(typing, rows, row_stride, tiles, tile_stride, n_pairs, result, result_stride):  # type: ignore[no-untyped-def]  # noqa: ARG001
+        return types.void(*[types.int64] * 7), generate
+
+    return block
+
+
+def _blocks(height: int, width: int) -> Any:
+    """Return `multiply` for `height` rows or more, which are in bfloat16 already."""
+    block = _block(height, width)
+
+    @njit(inline="always", **OPTIONS)
+    def multiply_blocks(memory, n, tiles, result):  # type: ignore[no-untyped-def]
+        column_tiles, inner_tiles = tiles.shape[:2]
+        inner, columns = INNER * inner_tiles, COLUMNS * column_tiles
+        below = TILE_BYTES * inner_tiles  # bytes from a tile to that of the next columns
+        # Where the last rows or columns are fewer than the others, some are computed twice.
+        for c in range(0, column_tiles, width):
+            column_tile = min(c, column_tiles - width)
+            for r in range(0, n, height):
+                row = min(r, n - height)
+                block(
+                    memory.ctypes.data + 2 * inner * row,
+                    2 * inner,
+                    tiles.ctypes.data + below * column_tile,
+                    below,
+                    inner // 2,
+                    result.ctypes.data + 4 * (columns * row + COLUMNS * column_tile),
+                    4 * columns,
+                )
+
+    return multiply_blocks
+
+
+# 16 sums in registers, and fewer where there are fewer rows than four.
+_in_eights, _in_fours, _in_twos, _one_by_one = _blocks(8, 2), _blocks(4, 4), _blocks(2, 4), _blocks(1, 4)
+
+
+@njit(inline="always", **OPTIONS)
+def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
+    """Write rows times a packed matrix to `result`. Call it only where this is `available`.
+
+    Args:
+        rows: float32 [row, inner].
+        tiles: uint32 [column tile, inner tile, 16, 16], pairs of bfloat16 values.
+        memory: to work in, uint16 [at least row, inner]: for the rows in bfloat16.
+        result: out, float32 [row, column].
+    """
+    n = rows.shape[0]
+    round_rows(rows, memory)
+    if n >= 8:
+        _in_eights(memory, n, tiles, result)
+    elif n >= 4:
+        _in_fours(memory, n, tiles, result)
+    elif n >= 2:
+        _in_twos(memory, n, tiles, result)
+    else:
+        _one_by_one(memory, n, tiles, result)
