@@ -86,6 +86,8 @@ class Loop:
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
+        compared: the text that epochs are compared on; with a time limit, a part of what the end is
+            measured on.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
         workers: processes that train.
 
@@ -118,6 +120,7 @@ class Loop:
         self.steps = self._new_steps()
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
+        self.compared = corpus.measured
         self._latest: Predictions | None = None
         self._of_best: Predictions | None = None
         for text in self._notes():
@@ -180,12 +183,24 @@ class Loop:
         tokens = len(self.corpus.measured)
         self.time.probe(self._predict_first, tokens, self._bytes_of_checkpoint())
         # A resumed training measures what it measured before: epochs are compared.
-        count = tokens if self.state.at.step else self.time.tokens_in_time(tokens)
-        if count < tokens:
-            text = f"the time limit is short: {count:,} {self.unit} are measured instead of {tokens:,}"
-            self.listener(Note(text=text))
+        if not self.state.at.step:
+            count = self.time.tokens_in_time(tokens)
+            compared = self.time.tokens_of_epochs(count, self.settings.epochs)
             self.corpus = self.corpus.measured_to(count)
-        self.time.keep(count)
+            self.compared = self.corpus.measured.part(0, compared)
+            self._note_measured(tokens)
+        at_end, compared = len(self.corpus.measured), len(self.compared)
+        # Where epochs are compared on all of it, the end is measured with the best one.
+        self.time.keep(at_end + (compared if compared < at_end else 0))
+
+    def _note_measured(self, tokens: int) -> None:
+        at_end, compared = len(self.corpus.measured), len(self.compared)
+        if at_end < tokens:
+            text = f"the time limit is short: {at_end:,} {self.unit} are measured instead of {tokens:,}"
+            self.listener(Note(text=text))
+        if compared < at_end:
+            text = f"epochs are compared on {compared:,} {self.unit}, which saves time"
+            self.listener(Note(text=f"{text}; the end is measured on {at_end:,}"))
 
     def _predict_first(self, count: int) -> None:
         predict(self.steps, self.corpus.measured.part(0, count), self.run.interrupt.check)
@@ -314,13 +329,12 @@ class Loop:
     def evaluate(self) -> tuple[float, float]:
         """Return loss (nats a token) and accuracy on the validation text."""
         began = self.run.budget.seconds()
-        self._latest = self._predictions()
-        self.time.evaluated(self.run.budget.seconds() - began, len(self.corpus.measured))
+        self._latest = self._predictions(self.compared)
+        self.time.evaluated(self.run.budget.seconds() - began, len(self.compared))
         return self._latest.loss_and_accuracy()
 
-    def _predictions(self) -> Predictions:
-        """Predict the validation text; without one, a part of the training text."""
-        return predict(self.steps, self.corpus.measured, self.run.interrupt.check)
+    def _predictions(self, text: TokenFile) -> Predictions:
+        return predict(self.steps, text, self.run.interrupt.check)
 
     def _compare(self, loss: float) -> bool:
         """Keep the weights and return True where the validation loss is the lowest so far."""
@@ -341,8 +355,10 @@ class Loop:
         elif self.average is not None:
             self.average.put()
         has_valid, at = self.corpus.valid is not None, self.state.at
-        # Those of the best epoch, unless an earlier process measured it.
-        predictions = self._of_best or self._predictions()
+        predictions = self._of_best
+        if predictions is None or len(self.compared) < len(self.corpus.measured):
+            # Only a part was measured, or an earlier process did it.
+            predictions = self._predictions(self.corpus.measured)
         self.time.ended()
         perplexity = perplexity_of(predictions.logs)
         seconds = time.monotonic() - self._began
@@ -412,6 +428,7 @@ class Loop:
             **state.values(),
             "precision": self.network.precision,
             "measured": len(self.corpus.measured),
+            "compared": len(self.compared),
         }
         began = self.run.budget.seconds()
         path = self.run.checkpoints.save(state.at.step, arrays, values)
@@ -426,5 +443,6 @@ class Loop:
         # Checkpoints of an earlier version have all of the text measured.
         if "measured" in saved.state:
             self.corpus = self.corpus.measured_to(saved.state["measured"])
+        self.compared = self.corpus.measured.part(0, saved.state.get("compared", len(self.corpus.measured)))
         self.run.rewind(saved.step)
         self.listener(Note(text=f"resumed after step {saved.step:,} of {self.total:,}"))

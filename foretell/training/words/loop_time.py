@@ -8,7 +8,10 @@ from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.words.data import MIN_VALID
 
 _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
-"""The parts of the time left that measuring an epoch, and the hidden values for the cache, may take."""
+"""The parts of the time left that measuring the end, and the hidden values for the cache, may take."""
+
+_EPOCHS_SHARE, _MIN_COMPARED = 1 / 40, 10_000
+"""The part of the time left that measuring all epochs may take; and, for each, so many tokens in any case."""
 
 _CACHE_SHARE, _MAX_CACHE_SECONDS = 1 / 20, 5.0
 """The part of the time left, and the most seconds, that are reserved for the cache."""
@@ -17,7 +20,7 @@ _WRITING_SHARE, _MAX_WRITING_SECONDS = 1 / 20, 10.0
 """The part of the time left, and the most seconds, that are kept for writing; SECONDS_TO_WRITE at least."""
 
 _MARGIN = 1.25
-"""Safety factor on measuring an epoch; fitting the interpolation weights takes less than a tenth of it."""
+"""Safety factor on measuring; fitting the interpolation weights takes less than a tenth of it."""
 
 _PROBE_SECONDS, _PROBE_FACTOR = 0.2, 4
 """The evaluation is timed on so much text that it takes at least so long, or on all."""
@@ -42,12 +45,13 @@ class LoopTime:
     def __init__(self, budget: Budget, min_tokens: int) -> None:
         self._budget = budget
         self.min_tokens = max(MIN_VALID, min_tokens)
-        self._a_token = self._evaluation = self._save = self._cache = 0.0
+        self._a_token = self._save = self._cache = 0.0
+        self._at_end = 0
         self._steps, self._pace_then = 0, 0.0
         self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
     def probe(self, predict: Callable[[int], None], tokens: int, checkpoint_bytes: int) -> None:
-        """Measure how long it takes to measure an epoch.
+        """Measure how long it takes to measure the end.
 
         Args:
             predict: predicts the first so many tokens of the text that is measured.
@@ -68,11 +72,18 @@ class LoopTime:
         self._cache = min(_MAX_CACHE_SECONDS, self._budget.share(_CACHE_SHARE))
 
     def tokens_in_time(self, tokens: int) -> int:
-        """Return how many of the tokens can be measured after each epoch."""
-        allowed = self._budget.share(_EVALUATION_SHARE)
-        if self._a_token * tokens <= allowed:
+        """Return how many of the tokens can be measured at the end."""
+        return self._tokens_in(self._budget.share(_EVALUATION_SHARE), tokens, self.min_tokens)
+
+    def tokens_of_epochs(self, tokens: int, epochs: int) -> int:
+        """Return how many of the tokens that are measured at the end each epoch is compared on."""
+        low = max(self.min_tokens, _MIN_COMPARED)
+        return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
+
+    def _tokens_in(self, seconds: float, tokens: int, low: int) -> int:
+        if self._a_token * tokens <= seconds:
             return tokens
-        return min(tokens, max(self.min_tokens, int(allowed / self._a_token)))
+        return min(tokens, max(low, int(seconds / self._a_token)))
 
     def hidden_in_time(self, tokens: int) -> int:
         """Return for how many tokens there is time to compute the hidden values."""
@@ -80,8 +91,8 @@ class LoopTime:
         return tokens if self._a_token * tokens <= allowed else int(allowed / self._a_token)
 
     def keep(self, tokens: int) -> None:
-        """Reserve the time for what follows the steps; `tokens` are measured."""
-        self._evaluation = self._a_token * tokens
+        """Reserve the time for what follows the steps, in which so many tokens are measured."""
+        self._at_end = tokens
         self._reserve()
 
     def step_done(self) -> None:
@@ -104,7 +115,7 @@ class LoopTime:
         if self._steps >= _STEPS_OF_PACE:
             self._pace_then = self._budget.pace
         if self._budget.deadline is not None:
-            self.keep(tokens)
+            self._reserve()
 
     def saved(self, seconds: float) -> None:
         """Note how long a checkpoint took."""
@@ -116,7 +127,7 @@ class LoopTime:
             self._budget.keep(self._writing * self._slowdown())
 
     def _reserve(self) -> None:
-        needed = self._writing + self._save + _MARGIN * self._evaluation
+        needed = self._writing + self._save + _MARGIN * self._a_token * self._at_end
         self._budget.keep(self._slowdown() * needed + self._cache)
 
     def _slowdown(self) -> float:

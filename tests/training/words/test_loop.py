@@ -23,6 +23,7 @@ from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.words import loop
 from foretell.training.words.loop import Loop
+from foretell.training.words.loop_time import LoopTime
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
 
@@ -57,6 +58,30 @@ def test_it_resumes_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None
     same = ("perplexity", "valid_perplexity", "accuracy", "train_loss", "steps")
     assert {k: whole.metrics[k] for k in same} == {k: parts.metrics[k] for k in same}
     assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "parts")
+
+
+def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured_on_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Event] = []
+    whole = trained(noisy_corpus(), SMALL, tmp_path / "whole")
+    monkeypatch.setattr(LoopTime, "tokens_of_epochs", lambda *_: 300)
+    limited = with_changes(SMALL, {"minutes": 60.0})
+    part = trained(noisy_corpus(), limited, tmp_path / "part", listener=events.append)
+    measured = whole.metrics["measured_words"]
+    text = f"epochs are compared on 300 words, which saves time; the end is measured on {measured + 1:,}"
+    assert Note(text=text) in events
+    assert part.metrics["measured_words"] == measured > 300
+    assert part.metrics["valid_perplexity"] == pytest.approx(whole.metrics["valid_perplexity"])
+    losses = [event.valid_loss for event in events if isinstance(event, EpochDone)]
+    assert losses != [valid for *_, valid in lines_of(tmp_path / "whole") if valid is not None]
+    # A resumed training compares on the same part.
+    with pytest.raises(Interrupted):
+        trained(noisy_corpus(), limited, tmp_path / "parts", stop_after_steps=77)
+    monkeypatch.undo()
+    again = trained(noisy_corpus(), limited, tmp_path / "parts", resume=True)
+    assert again.metrics["valid_perplexity"] == part.metrics["valid_perplexity"]
+    assert lines_of(tmp_path / "parts") == lines_of(tmp_path / "part")
 
 
 @pytest.mark.parametrize("averages", [False, True])

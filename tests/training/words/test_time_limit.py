@@ -209,6 +209,10 @@ def test_measuring_is_timed_on_enough_text_and_cut_to_a_tenth_of_the_time() -> N
     assert asked == [1_000, 1_000, 4_000]
     assert time.tokens_in_time(10_000) == 10_000
     assert 55_000 < time.tokens_in_time(100_000) < 60_000
+    # A fortieth of a minute is 1.5 seconds: 15,000 tokens in all.
+    assert 13_000 < time.tokens_of_epochs(50_000, 1) < 15_000
+    assert time.tokens_of_epochs(50_000, 40) == 10_000
+    assert time.tokens_of_epochs(5_000, 40) == 5_000
     clock.work(59)
     assert time.tokens_in_time(100_000) == 1_000
     assert time.hidden_in_time(100) == 100
