@@ -11,7 +11,7 @@ NumPy only, so that prediction imports nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -134,6 +134,18 @@ class TfidfModel:
         result: Float32s = scores.astype(np.float32)
         return result
 
+    def has_values_of(self, other: TfidfModel) -> bool:
+        """Whether the values of both are the same for every text."""
+        mine, others = self.features, other.features
+        return (
+            self.norm == other.norm
+            and (mine.size, mine.longest) == (others.size, others.longest)
+            and np.array_equal(mine.words, others.words)
+            and np.array_equal(mine.characters, others.characters)
+            and np.array_equal(mine.alphabet, others.alphabet)
+            and np.array_equal(self.idf, other.idf)
+        )
+
     def times(self, factor: float) -> TfidfModel:
         """Return the model whose scores are `factor` times these."""
         return replace(self, weights=np.float32(factor) * self.weights, bias=np.float32(factor) * self.bias)
@@ -231,6 +243,20 @@ def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
     counts = np.diff(np.append(first, len(packed)))
     of_text, of_feature = np.divmod(packed[first], max(n_features, 1))
     return Counts(of_text, of_feature, (1 + np.log(counts)).astype(np.float32))
+
+
+def merged(models: Iterable[TfidfModel]) -> tuple[TfidfModel, ...]:
+    """Add up the models that have the same values, so that these are computed once: scores are sums."""
+    kept: list[TfidfModel] = []
+    for model in models:
+        for place, other in enumerate(kept):
+            if other.has_values_of(model):
+                weights, bias = other.weights + model.weights, other.bias + model.bias
+                kept[place] = replace(other, weights=weights, bias=bias)
+                break
+        else:
+            kept.append(model)
+    return tuple(kept)
 
 
 def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:

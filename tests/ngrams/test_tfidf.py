@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from foretell.errors import ArtifactError
 from foretell.ngrams.characters import character_ngrams, make_alphabet
-from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, tfidf_arrays, tfidf_models, word_ngrams
+from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, merged, tfidf_arrays, tfidf_models, word_ngrams
 from foretell.text.tokenizer import Tokenizer
 
 TEXTS = ["good film good plot", "bad film", "très bon", "plot plot plot bad", "很 好"]
@@ -80,6 +80,23 @@ def test_times_multiplies_the_scores() -> None:
     np.testing.assert_allclose(
         model.times(0.25).scores(IDS, TEXTS), 0.25 * model.scores(IDS, TEXTS), atol=1e-6
     )
+
+
+def test_models_with_the_same_values_become_one_with_the_sum_of_their_scores() -> None:
+    first = made()
+    other = TfidfModel(first.features, first.idf, -3 * first.weights, 2 * first.bias)
+    others = (
+        made(1),
+        made(characters=False),
+        TfidfModel(first.features, first.idf + 1, first.weights, first.bias),
+    )
+    found = merged([first, others[0], other, *others[1:]])
+    assert len(found) == 4
+    np.testing.assert_allclose(
+        found[0].scores(IDS, TEXTS), first.scores(IDS, TEXTS) + other.scores(IDS, TEXTS), atol=1e-5
+    )
+    assert [id(each) for each in found[1:]] == [id(each) for each in others]
+    assert merged([]) == ()
 
 
 def test_models_survive_storage() -> None:

@@ -1,6 +1,7 @@
 """The linear models that a classifier can have, before one of them is fitted.
 
 The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
+On TF-IDF values there are three models: logistic regression, naive Bayes, and the centroids of the labels.
 Word vectors from outside, where there are any, extend the embeddings. With a teacher there are two students
 besides: models of n-grams and of TF-IDF values, which learn from the labels and from what the teacher says of
 unlabelled texts. With hints on labels there are two models, of TF-IDF values and mean embeddings, that learn
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +32,7 @@ from foretell.training.labels.dense_fit import (
     to_linear,
     to_pooled,
 )
+from foretell.training.labels.generative_fit import CentroidFit, ComplementFit
 from foretell.training.labels.linear_fit import NgramFit, default_max_ngrams
 from foretell.training.labels.logistic import Check, Fitted, ignore
 from foretell.training.labels.outputs import OneLabel, Outputs
@@ -47,7 +50,12 @@ MAX_TOKENS = 3_000_000
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Inverse penalties, from the strongest penalty to the weakest."""
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
-
+_ON_TFIDF = (
+    ("tfidf", TfidfFit, STRENGTHS, 4),
+    ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
+    ("centroids", CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
+)
+"""The models of TF-IDF values: name, fit, strengths, and the place of the first one that is tried."""
 
 HINTED = "hinted_"
 """How the names of models begin that learn from hints alone."""
@@ -72,8 +80,8 @@ class Candidate:
     """A linear model before it is fitted.
 
     Attributes:
-        name: "ngrams", "tfidf", "svd", and "pooled" or, with word vectors, "vectors"; of a student, with
-            "taught_" before it, and of a model that learns from hints, with "hinted_".
+        name: "ngrams", "tfidf", "bayes", "centroids", "svd", and "pooled" or, with word vectors, "vectors";
+            of a student, with "taught_" before it, and of a model that learns from hints, with "hinted_".
         on: makes its `Fit` to some of the labelled texts.
         finished: makes the model for predictions of a fitted one.
         strengths: the penalties to choose among, as their inverse, ascending.
@@ -223,7 +231,8 @@ def candidates(
     """
     soft, weights, n_labels = labelled.soft, labelled.weights, labelled.soft.shape[1]
     texts, tokenized, n = labelled.texts, labelled.tokenized, len(labelled.texts)
-    for kind in _sparse_kinds(texts, tokenized, size, n_labels):
+    # The generative models are for texts that have one label each; others have weights [text, label].
+    for kind in _sparse_kinds(texts, tokenized, size, n_labels, generative=weights.ndim == 1):
         yield kind.candidate(soft, weights)
     if teacher is not None and teacher.n_taught:
         both = tokenized.followed_by(teacher.tokenized)
@@ -237,14 +246,14 @@ def candidates(
         if hints is not None and basis.is_mean:
             yield _of_basis(name, basis, basis.rows, size).hinted(soft, hints)
     if hints is not None:
-        for kind in _tfidf_kind([*texts, *hints.texts], known, size, n_labels):
+        for kind in _tfidf_kinds([*texts, *hints.texts], known, size, n_labels):
             yield kind.hinted(soft, hints)
 
 
 def _sparse_kinds(
-    texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int
+    texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int, *, generative: bool = False
 ) -> Iterator[_Kind]:
-    """Yield the features that are n-grams and TF-IDF values."""
+    """Yield the models of n-grams and of TF-IDF values."""
     counted = count_ngrams(tokenized.ids, tokenized.starts, size, max_ngrams=default_max_ngrams(n_labels))
     yield _Kind(
         name="ngrams",
@@ -254,17 +263,23 @@ def _sparse_kinds(
         first=2,
         taught_strength=1.0,
     )
-    yield from _tfidf_kind(texts, tokenized, size, n_labels)
+    yield from _tfidf_kinds(texts, tokenized, size, n_labels, generative=generative)
 
 
-def _tfidf_kind(texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int) -> Iterator[_Kind]:
-    """Yield the features that are TF-IDF values, unless the texts are too long for them."""
-    if sum(map(len, texts)) <= MAX_CHARACTERS:
-        features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
+def _tfidf_kinds(
+    texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int, *, generative: bool = False
+) -> Iterator[_Kind]:
+    """Yield the models of TF-IDF values, unless the texts are too long for them."""
+    if sum(map(len, texts)) > MAX_CHARACTERS:
+        return
+    features = count_features(tokenized, texts, size, n_columns=1 if n_labels == 2 else n_labels)
+    for name, fit, strengths, first in _ON_TFIDF if generative else _ON_TFIDF[:1]:
         yield _Kind(
-            name="tfidf",
-            on=lambda rows, soft, weights: TfidfFit(features, rows, soft, weights),
+            name=name,
+            on=partial(fit, features),
             finished=lambda fit, model: fit.to_tfidf(model),
+            strengths=strengths,
+            first=first,
         )
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from foretell.arrays import Float32s, Integers, LogProbabilities, TokenIds
 from foretell.data.split import text_key
 from foretell.ngrams.linear import LinearModel, weighted_sum
-from foretell.ngrams.tfidf import TfidfModel
+from foretell.ngrams.tfidf import TfidfModel, merged
 from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.logistic import Check, Fitted, ignore
@@ -53,7 +53,7 @@ class Members:
 
     Attributes:
         linear: the weighted sum of the members that are linear models of n-grams.
-        tfidf: the others, times their weights.
+        tfidf: the others, times their weights; one for each kind of values.
         teacher: the linear model of a kept teacher's embeddings, times its weight; None: it has none.
         logs: log-probabilities [text, label] of all together, each by models and weights of other folds.
         figures: ready for JSON.
@@ -128,7 +128,7 @@ def fit_members(
         held = held & [text_key(text) not in not_measured for text in labelled.texts]
     return Members(
         linear=_sum(sums, labelled.soft.shape[1], others),
-        tfidf=tuple(others),
+        tfidf=merged(others),
         logs=nested,
         teacher=kept,
         figures=_figures(chosen, weights, nested[held], labelled, held) if held.any() else {},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,11 +69,16 @@ def _distinct(keys: NgramKeys, texts: Integers, min_texts: int) -> tuple[NgramKe
     return distinct[counts >= min_texts], counts[counts >= min_texts]
 
 
-class TfidfFit:
-    """The TF-IDF model of some of the counted texts, for one penalty after another.
+class ValuesFit(ABC):
+    """A linear model of the TF-IDF values of some of the counted texts, for one strength after another.
 
     Its vocabulary, idf and norms are those of these texts alone: with those of all texts, out-of-fold
     probabilities are too confident.
+
+    Attributes:
+        values: float32 [text, feature], each row of length 1, of the texts to fit to.
+        targets: [text, label] of these texts, each row the probabilities of the labels.
+        weights: [text] or [text, label] of these texts, how much each counts.
     """
 
     def __init__(
@@ -95,17 +102,19 @@ class TfidfFit:
         self._kept = np.flatnonzero(in_texts)
         idf = np.log((1 + chosen.shape[0]) / (1 + in_texts[self._kept])) + 1
         self._idf = idf.astype(np.float32)
-        self._targets, self._weights = targets[rows], weights[rows]
-        self._design = MatrixDesign(self._values(chosen))
+        self.values = self._values(chosen)
+        self.targets, self.weights = targets[rows], weights[rows]
+        self._scored: tuple[npt.NDArray[np.bool_], sparse.csr_array] | None = None
 
+    @abstractmethod
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
-        """Fit the model with a penalty of 1 / `strength`, from `start` on; `check` may raise to stop it."""
-        n_features = len(self._kept)
-        return fit_logistic(self._design, n_features, self._targets, self._weights, strength, start, check)
+        """Fit the model, from `start` on; `check` may raise to stop it."""
 
     def scores(self, model: Fitted, rows: npt.NDArray[np.bool_]) -> Float32s:
         """Return the scores [text, column] of a fitted model for some of the counted texts."""
-        scores: Float32s = self._values(self._counted.matrix[rows]) @ model.weights + model.bias
+        if self._scored is None or not np.array_equal(self._scored[0], rows):
+            self._scored = rows, self._values(self._counted.matrix[rows])
+        scores: Float32s = self._scored[1] @ model.weights + model.bias
         return scores
 
     def to_tfidf(self, model: Fitted) -> TfidfModel:
@@ -120,3 +129,16 @@ class TfidfFit:
     def _values(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the TF-IDF values of the kept features, each row of length 1."""
         return unit_rows(counts[:, self._kept] @ sparse.diags_array(self._idf), 2)
+
+
+class TfidfFit(ValuesFit):
+    """Logistic regression on TF-IDF values; the penalty is 1 / strength."""
+
+    @cached_property
+    def _design(self) -> MatrixDesign:
+        return MatrixDesign(self.values)
+
+    def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
+        """Fit the model, from `start` on; `check` may raise to stop it."""
+        n_features = self.values.shape[1]
+        return fit_logistic(self._design, n_features, self.targets, self.weights, strength, start, check)

@@ -114,7 +114,7 @@ def test_workers_give_the_same_classifier_and_what_they_cannot_do_the_command_do
     workers, said = InProcessWorkers(skipped=[1]), list[str]()
     model = train(tmp_path / "m", workers=workers, listener=notes(said))
     assert_equal(model, alone)
-    assert (workers.began, workers.done, workers.offered) == ([5], [4, 3, 2, 0], 4)
+    assert (workers.began, workers.done, workers.offered) == ([5], [4, 3, 2, 0], 6)
     assert "1 of the 5 folds are trained by the command itself" in said
 
 
@@ -144,7 +144,7 @@ def test_with_more_labels_workers_choose_linear_members_and_end(
     workers = InProcessWorkers()
     model = train(tmp_path / "m", settings=settings, workers=workers)
     assert_equal(model, alone)
-    assert (workers.began, workers.offered, workers.ended, workers.done) == ([5], 4, 1, [])
+    assert (workers.began, workers.offered, workers.ended, workers.done) == ([5], 6, 1, [])
 
 
 def test_a_training_without_members_has_no_work_for_them(tmp_path: Path) -> None:

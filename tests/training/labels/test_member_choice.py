@@ -91,7 +91,14 @@ def choice(run: Any, workers: Workers | None = None, *, balance: bool = False) -
 @pytest.mark.parametrize("lost", [[], ["tfidf"]])
 def test_workers_choose_what_this_process_would(lost: list[str], balance: bool) -> None:
     whole = choice(run_of(float("inf")), balance=balance)
-    assert [each.candidate.name for each in whole] == ["ngrams", "tfidf", "svd", "pooled"]
+    assert [each.candidate.name for each in whole] == [
+        "ngrams",
+        "tfidf",
+        "bayes",
+        "centroids",
+        "svd",
+        "pooled",
+    ]
     workers = Workers(["tfidf", "pooled"], lost)
     shared = choice(run_of(float("inf")), workers, balance=balance)
     assert len(workers.sent) == 2
@@ -106,7 +113,7 @@ def test_what_workers_have_not_answered_in_time_is_left_out() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(member_choice.time, "monotonic", lambda: next(seconds))
         run = run_of(3.0)
-        chosen = choice(run, Workers(["tfidf", "svd"]))
+        chosen = choice(run, Workers(["tfidf", "bayes"]))
     assert [each.candidate.name for each in chosen] == ["ngrams"]
     assert run.notes == ["the time limit ended the choice of linear models after ngrams"]
 

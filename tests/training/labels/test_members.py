@@ -19,9 +19,11 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     labelled, tokenizer = few_texts(n_labels=n_labels)
     folds = make_folds(labelled.texts, labelled.targets, 5, seed=1)
     found = list(candidates(labelled, tokenizer.size, first=tokenizer.specials, seed=1))
-    assert [each.name for each in found] == ["ngrams", "tfidf", "svd", "pooled"]
+    assert [each.name for each in found] == ["ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"]
     chosen = [choose(each, labelled, folds) for each in found]
     members = fit_members(labelled, chosen, folds)
+    # The three models of TF-IDF values are one, the mean embeddings another.
+    assert len(members.tfidf) == 2
     new, _ = few_texts(n=20, n_labels=n_labels)
     ids = tokenizer.encode_batch(new.texts)
     flat, starts = np.concatenate([np.array(each) for each in ids]), np.cumsum([0, *map(len, ids)])
