@@ -14,7 +14,6 @@ import platform
 from functools import cache
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -28,6 +27,7 @@ from foretell.networks.tiles import (
     OPTIONS,
     ROW_BYTES,
     TILE_BYTES,
+    compiles_for,
     round_rows,
 )
 
@@ -46,8 +46,7 @@ def available() -> bool:
     """Whether this process may use tile registers: the processor has them, and Linux allows it."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return False
-    features = llvm.get_host_cpu_features()
-    if not (features.get("amx-tile") and features.get("amx-bf16")):
+    if not compiles_for("amx-tile", "amx-bf16"):
         return False
     granted: int = ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST_PERMISSION, _TILE_DATA)
     return granted == 0

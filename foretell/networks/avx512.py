@@ -14,13 +14,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from foretell.networks.tiles import COLUMNS, INNER, OPTIONS, ROW_BYTES, TILE_BYTES, round_rows
+from foretell.networks.tiles import COLUMNS, INNER, OPTIONS, ROW_BYTES, TILE_BYTES, compiles_for, round_rows
 
 _PAIRS = ir.VectorType(ir.IntType(32), COLUMNS)
 _SUMS = ir.VectorType(ir.FloatType(), COLUMNS)
@@ -30,8 +29,7 @@ _LONG = ir.IntType(64)
 @cache
 def available() -> bool:
     """Whether the processor has these instructions."""
-    features = llvm.get_host_cpu_features()
-    return bool(features.get("avx512f") and features.get("avx512bf16"))
+    return compiles_for("avx512f", "avx512bf16")
 
 
 def _block(height: int, width: int) -> Any:

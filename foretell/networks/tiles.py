@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+import llvmlite.binding as llvm
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
+from numba.core import config
 
 Tiles = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 """Bits of bfloat16 values; as uint32, pairs of them."""
@@ -34,6 +36,20 @@ TILE_BYTES = INNER // 2 * ROW_BYTES
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "cache": True}
 """How Numba compiles the LSTM kernel."""
+
+
+def compiles_for(*features: str) -> bool:
+    """Whether Numba compiles for a processor with these features (LLVM's names).
+
+    By default that is this processor. Where NUMBA_CPU_NAME or NUMBA_CPU_FEATURES name another, LLVM ends the
+    process at an instruction which that one does not have.
+    """
+    settings: Any = config  # which Numba makes from the environment, so types are not known
+    if settings.CPU_NAME is None and settings.CPU_FEATURES is None:
+        found = llvm.get_host_cpu_features()
+    else:
+        found = {each[1:]: each[0] == "+" for each in (settings.CPU_FEATURES or "").split(",") if each}
+    return all(found.get(feature, False) for feature in features)
 
 
 def fit(inner: int, columns: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from unittest import mock
 
 import numpy as np
@@ -15,6 +16,17 @@ from foretell.networks import amx, tiles
 needs_tiles = pytest.mark.skipif(not amx.available(), reason="the processor has no tile registers")
 
 
+@cache
+def compiled():
+    from numba import njit
+
+    @njit
+    def multiply(rows, matrix, memory, result):
+        amx.multiply(rows, matrix, memory, result)
+
+    return multiply
+
+
 def rounded(x):
     return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
 
@@ -24,13 +36,13 @@ def test_not_every_machine_has_tiles():
     with mock.patch.object(amx.platform, "system", return_value="Darwin"):
         assert not amx.available()
     amx.available.cache_clear()
-    with mock.patch.object(amx.llvm, "get_host_cpu_features", return_value={"avx2": True}):
+    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value={"avx2": True}):
         assert not amx.available()
     amx.available.cache_clear()
     refused = mock.Mock(syscall=mock.Mock(return_value=-1))
     with (
         mock.patch.object(
-            amx.llvm, "get_host_cpu_features", return_value={"amx-tile": True, "amx-bf16": True}
+            tiles.llvm, "get_host_cpu_features", return_value={"amx-tile": True, "amx-bf16": True}
         ),
         mock.patch.object(ctypes, "CDLL", return_value=refused),
     ):
@@ -42,16 +54,10 @@ def test_not_every_machine_has_tiles():
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45])
 @pytest.mark.parametrize(("inner", "columns"), [(32, 64), (64, 80), (96, 256)])
 def test_a_product_is_that_of_the_rounded_factors(rows, inner, columns):
-    from numba import njit
-
-    @njit
-    def multiply(rows, matrix, memory, result):
-        amx.multiply(rows, matrix, memory, result)
-
     rng = np.random.default_rng(0)
     a = rng.normal(size=(rows, inner)).astype(np.float32)
     b = rng.normal(size=(inner, columns)).astype(np.float32)
     packed = tiles.packed(b[None], map, 1)[0]
     result = np.full((rows, columns), np.nan, np.float32)
-    multiply(a, packed, np.empty((rows + 1, inner), np.uint16), result)
+    compiled()(a, packed, np.empty((rows + 1, inner), np.uint16), result)
     np.testing.assert_allclose(result, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from unittest import mock
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,3 +47,40 @@ def test_packing_rounds_and_loses_nothing(n, inner, columns, parts, transposed):
 )
 def test_the_sizes_that_fit(inner, columns, fits):
     assert tiles.fit(inner, columns) == fits
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (None, None, True),  # this processor
+        ("generic", "", False),
+        ("znver4", "+avx512f,+avx512bf16", True),
+        (None, "+avx512f,-avx512bf16", False),
+        (None, "+avx2", False),
+    ],
+)
+def test_another_processor_that_numba_compiles_for_is_respected(name, text, expected):
+    with (
+        mock.patch.object(tiles.config, "CPU_NAME", name),
+        mock.patch.object(tiles.config, "CPU_FEATURES", text),
+        mock.patch.object(
+            tiles.llvm, "get_host_cpu_features", return_value={"avx512f": True, "avx512bf16": True}
+        ),
+    ):
+        assert tiles.compiles_for("avx512f", "avx512bf16") == expected
+
+
+def test_a_process_that_compiles_for_any_processor_does_not_end(tmp_path):
+    code = """
+import numpy as np
+from foretell.networks import lstm_kernel
+assert not lstm_kernel.multiplies_tiles()
+h = np.ones((2, 64), np.float32)
+lstm_kernel.forward(
+    np.ones((2, 1, 256), np.float32), np.ones((64, 256), np.float32), h, h, np.ones((1, 2, 64), np.float32),
+    lstm_kernel.Buffers(), in_bfloat16=True,
+)
+"""
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
