@@ -200,7 +200,7 @@ class Loop:
             self.listener(Note(text=text))
         if compared < at_end:
             text = f"epochs are compared on {compared:,} {self.unit}, which saves time"
-            self.listener(Note(text=f"{text}; the end is measured on {at_end:,}"))
+            self.listener(Note(text=f"{text}; the final figures are of {at_end:,}"))
 
     def _predict_first(self, count: int) -> None:
         predict(self.steps, self.corpus.measured.part(0, count), self.run.interrupt.check)

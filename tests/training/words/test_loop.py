@@ -69,7 +69,7 @@ def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured
     limited = with_changes(SMALL, {"minutes": 60.0})
     part = trained(noisy_corpus(), limited, tmp_path / "part", listener=events.append)
     measured = whole.metrics["measured_words"]
-    text = f"epochs are compared on 300 words, which saves time; the end is measured on {measured + 1:,}"
+    text = f"epochs are compared on 300 words, which saves time; the final figures are of {measured + 1:,}"
     assert Note(text=text) in events
     assert part.metrics["measured_words"] == measured > 300
     assert part.metrics["valid_perplexity"] == pytest.approx(whole.metrics["valid_perplexity"])
