@@ -17,6 +17,7 @@ ALLOWED_SKIPS = {
     r"needs (aclImdb_v1\.tar\.gz|ptb\.zip): set FORETELL_DATA": "the full data sets are not in Git",
     r"only Linux|reads Linux's|needs renameat2|sends a POSIX signal|needs /dev/full": "needs another system",
     r"this file system cannot exchange two names": "depends on the file system of the machine",
+    r"the processor has no (tile registers|vector instructions for bfloat16)": "depends on the processor",
 }
 
 
