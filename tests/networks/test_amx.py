@@ -8,27 +8,17 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 pytest.importorskip("numba")
 from foretell.networks import amx, tiles
+from tests.networks.tile_products import ROWS, SIZES, check_product, compiled
 
 needs_tiles = pytest.mark.skipif(not amx.available(), reason="the processor has no tile registers")
 
 
 @cache
-def compiled():
-    from numba import njit
-
-    @njit
-    def multiply(rows, matrix, memory, result):
-        amx.multiply(rows, matrix, memory, result)
-
-    return multiply
-
-
-def rounded(x):
-    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+def multiply():
+    return compiled(amx.multiply)
 
 
 def test_not_every_machine_has_tiles():
@@ -51,13 +41,7 @@ def test_not_every_machine_has_tiles():
 
 
 @needs_tiles
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45])
-@pytest.mark.parametrize(("inner", "columns"), [(32, 64), (64, 80), (96, 256)])
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize(("inner", "columns"), SIZES)
 def test_a_product_is_that_of_the_rounded_factors(rows, inner, columns):
-    rng = np.random.default_rng(0)
-    a = rng.normal(size=(rows, inner)).astype(np.float32)
-    b = rng.normal(size=(inner, columns)).astype(np.float32)
-    packed = tiles.packed(b[None], map, 1)[0]
-    result = np.full((rows, columns), np.nan, np.float32)
-    compiled()(a, packed, np.empty((rows + 1, inner), np.uint16), result)
-    np.testing.assert_allclose(result, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
+    check_product(multiply(), np.uint16, rows, inner, columns)

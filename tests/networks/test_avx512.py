@@ -7,10 +7,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 pytest.importorskip("numba")
 from foretell.networks import avx512, tiles
+from tests.networks.tile_products import ROWS, SIZES, check_product, compiled
 
 needs_instructions = pytest.mark.skipif(
     not avx512.available(), reason="the processor has no vector instructions for bfloat16"
@@ -18,18 +18,8 @@ needs_instructions = pytest.mark.skipif(
 
 
 @cache
-def compiled():
-    from numba import njit
-
-    @njit
-    def multiply(rows, matrix, memory, result):
-        avx512.multiply(rows, matrix, memory, result)
-
-    return multiply
-
-
-def rounded(x):
-    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+def multiply():
+    return compiled(avx512.multiply)
 
 
 @pytest.mark.parametrize("features", [{}, {"avx512f": True}, {"avx512f": True, "avx512bf16": False}])
@@ -41,13 +31,7 @@ def test_not_every_processor_has_the_instructions(features):
 
 
 @needs_instructions
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45])
-@pytest.mark.parametrize(("inner", "columns"), [(32, 64), (64, 80), (96, 256)])
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize(("inner", "columns"), SIZES)
 def test_a_product_is_that_of_the_rounded_factors(rows, inner, columns):
-    rng = np.random.default_rng(0)
-    a = rng.normal(size=(rows, inner)).astype(np.float32)
-    b = rng.normal(size=(inner, columns)).astype(np.float32)
-    packed = tiles.packed(b[None], map, 1)[0].view(np.uint32)
-    result = np.full((rows, columns), np.nan, np.float32)
-    compiled()(a, packed, np.empty((rows + 1, inner), np.uint16), result)
-    np.testing.assert_allclose(result, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
+    check_product(multiply(), np.uint32, rows, inner, columns)

@@ -9,16 +9,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 from foretell.networks import tiles
-
-
-def rounded(x):
-    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+from tests.networks.tile_products import rounded
 
 
 def unpacked(packed):

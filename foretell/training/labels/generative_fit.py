@@ -9,6 +9,8 @@ They have the features of the TF-IDF model, so in a trained classifier they are 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from foretell.arrays import Float64s
@@ -16,7 +18,17 @@ from foretell.training.labels.logistic import Check, Fitted, ignore
 from foretell.training.labels.tfidf_fit import ValuesFit
 
 
-class ComplementFit(ValuesFit):
+class _GenerativeFit(ValuesFit):
+    """A model that follows from sums over the texts of each label, which are the same for every strength."""
+
+    @cached_property
+    def _label_sums(self) -> Float64s:
+        """The values of each label's texts together, [label, feature]."""
+        sums: Float64s = self.values.T.dot(self.weights[:, None] * self.targets).T.astype(np.float64)
+        return sums
+
+
+class ComplementFit(_GenerativeFit):
     """Complement naive Bayes: how unlike the texts of all other labels is it?
 
     The weight of a feature is minus the log of its share in the values of the other labels' texts, smoothed
@@ -27,12 +39,12 @@ class ComplementFit(ValuesFit):
     def fit(self, strength: float, start: Fitted | None = None, check: Check = ignore) -> Fitted:
         """Fit the model; `start` and `check` are not needed."""
         del start, check
-        sums = _label_sums(self)
+        sums = self._label_sums
         others = sums.sum(axis=0) - sums + 1 / strength
         return _fitted(np.log(others.sum(axis=1, keepdims=True)) - np.log(others), np.zeros(len(sums)))
 
 
-class CentroidFit(ValuesFit):
+class CentroidFit(_GenerativeFit):
     """The centroids of the labels: how near is it to the mean text of each?
 
     The score of a label is the cosine of its centroid and the text, times the strength, plus the log of its
@@ -43,17 +55,11 @@ class CentroidFit(ValuesFit):
         """Fit the model; `start` and `check` are not needed."""
         del start, check
         mass = (self.weights[:, None] * self.targets).sum(axis=0, keepdims=True).T
-        centroids = _label_sums(self) / np.maximum(mass, 1e-9)
+        centroids = self._label_sums / np.maximum(mass, 1e-9)
         centroids -= centroids.mean(axis=0)
         lengths = np.linalg.norm(centroids, axis=1, keepdims=True)
         centroids *= strength / np.maximum(lengths, 1e-9)
         return _fitted(centroids, np.log((mass[:, 0] + 0.5) / (mass.sum() + 0.5 * len(mass))))
-
-
-def _label_sums(fit: ValuesFit) -> Float64s:
-    """Return the values of each label's texts together, [label, feature]."""
-    sums: Float64s = fit.values.T.dot(fit.weights[:, None] * fit.targets).T.astype(np.float64)
-    return sums
 
 
 def _fitted(weights: Float64s, bias: Float64s) -> Fitted:

@@ -86,8 +86,8 @@ class Loop:
 
     Attributes:
         corpus: the text; with a time limit, with less to measure.
-        compared: the text that epochs are compared on; with a time limit, a part of what the end is
-            measured on.
+        compared: the text that epochs are compared on; with a time limit, a part of the text that the final
+            figures are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
         workers: processes that train.
 

@@ -8,7 +8,7 @@ from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.words.data import MIN_VALID
 
 _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
-"""The parts of the time left that measuring the end, and the hidden values for the cache, may take."""
+"""The parts of the time left that the final figures, and the hidden values for the cache, may take."""
 
 _EPOCHS_SHARE, _MIN_COMPARED = 1 / 40, 10_000
 """The part of the time left that measuring all epochs may take; and, for each, so many tokens in any case."""
@@ -51,7 +51,7 @@ class LoopTime:
         self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
     def probe(self, predict: Callable[[int], None], tokens: int, checkpoint_bytes: int) -> None:
-        """Measure how long it takes to measure the end.
+        """Time how long a measurement takes.
 
         Args:
             predict: predicts the first so many tokens of the text that is measured.
@@ -72,11 +72,11 @@ class LoopTime:
         self._cache = min(_MAX_CACHE_SECONDS, self._budget.share(_CACHE_SHARE))
 
     def tokens_in_time(self, tokens: int) -> int:
-        """Return how many of the tokens can be measured at the end."""
+        """Return how many of the tokens there is time to measure for the final figures."""
         return self._tokens_in(self._budget.share(_EVALUATION_SHARE), tokens, self.min_tokens)
 
     def tokens_of_epochs(self, tokens: int, epochs: int) -> int:
-        """Return how many of the tokens that are measured at the end each epoch is compared on."""
+        """Return how many tokens each epoch is compared on, of those that the final figures are of."""
         low = max(self.min_tokens, _MIN_COMPARED)
         return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
 
