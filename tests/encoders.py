@@ -41,8 +41,12 @@ def tiny_graph(
     dtype: int = TensorProto.INT64,
     table: np.ndarray = TABLE,
     pooled: bool = False,
+    also: str | None = None,
 ) -> onnx.ModelProto:
-    """Return a graph whose hidden states are an embedding of the token plus one of its position."""
+    """Return a graph whose hidden states are an embedding of the token plus one of its position.
+
+    With `pooled` the output is their maximum; `also` names an output of the hidden states beside it.
+    """
     # The position of a token is the sum of the mask up to it, as in RoBERTa.
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["words"]),
@@ -53,11 +57,14 @@ def tiny_graph(
     ]
     if pooled:
         nodes.append(helper.make_node("ReduceMax", ["hidden", "axis1"], [output], keepdims=0))
+    if also is not None:
+        nodes.append(helper.make_node("Identity", ["hidden"], [also]))
+    outputs = [output] if also is None else [output, also]
     graph = helper.make_graph(
         nodes,
         "encoder",
         [helper.make_tensor_value_info(name, dtype, shape) for name in inputs],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
         [
             numpy_helper.from_array(table, "table"),
             numpy_helper.from_array(PLACES, "places"),

@@ -68,7 +68,7 @@ class KeptTeacher:
     """A sentence encoder with a linear model of its embeddings, whose scores are added to the others'.
 
     Attributes:
-        weights: float32 [dimension, column].
+        weights: float32 [number, column]; the first numbers of a text are those of its mean embedding.
         bias: float32 [column], as in `LinearModel`.
         files: of the encoder.
     """
@@ -78,8 +78,12 @@ class KeptTeacher:
     files: EncoderFiles
 
     def scores(self, embeddings: Float32s) -> Float32s:
-        """Return float32 [text, column] for embeddings [text, dimension], each row as if it were alone."""
-        rows = [row @ self.weights + self.bias for row in embeddings]
+        """Return float32 [text, column], each row as if it were alone.
+
+        Args:
+            embeddings: [text, number]; more numbers than `weights` has rows are left out.
+        """
+        rows = [row[: len(self.weights)] @ self.weights + self.bias for row in embeddings]
         return np.array(rows, np.float32).reshape(len(rows), len(self.bias))
 
     def times(self, factor: float) -> KeptTeacher:

@@ -1,9 +1,10 @@
 """`SentenceEncoder`: embeddings of texts by a pretrained encoder from outside, through ONNX Runtime.
 
 The way of a text: the tokenizer turns it into pieces of token ids that fit into the window
-(`encoder_pieces`), the graph returns an embedding for each piece (`encoder_graph`), and the text's embedding
-is their mean, weighted by tokens, of length 1. Pieces of the same number of tokens are computed together, so
-that nothing is padded.
+(`encoder_pieces`), the graph returns embeddings for each piece (`encoder_graph`), and the text's embedding
+is their mean, weighted by tokens, of length 1. Its beginning and its end have embeddings of their own, of the
+first and of the last piece. Pieces of the same number of tokens are computed together, so that nothing is
+padded.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from foretell.artifacts.kept_teacher import EncoderFiles
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
 from foretell.hashes import sha256_of
-from foretell.runtime.encoder_graph import EncoderGraph
+from foretell.runtime.encoder_graph import Dimensions, EncoderGraph, Pooled
 from foretell.runtime.encoder_pieces import EncoderTokenizer, Piece, stated_window
 from foretell.runtime.session import Threads, check_threads
 
@@ -43,11 +44,18 @@ class Encoded:
 
     Attributes:
         vectors: float32 [text, dimension], each of length 1.
+        ends: float32 [text, number], embeddings of the beginning and of the end of each text, one after the
+            other and each of length 1; without numbers where the graph has no output for each token.
         split_texts: how many texts were longer than the window, and so the mean of several pieces.
     """
 
     vectors: Float32s
+    ends: Float32s
     split_texts: int
+
+    def features(self) -> Float32s:
+        """Return float32 [text, number]: `vectors`, followed by `ends`."""
+        return np.concatenate([self.vectors, self.ends], axis=1)
 
 
 class SentenceEncoder:
@@ -57,6 +65,7 @@ class SentenceEncoder:
         name: of the folder.
         sha256: of model.onnx followed by tokenizer.json.
         dimension: length of an embedding.
+        n_features: numbers that a text has with the embeddings of its beginning and its end.
         window: the largest number of tokens that the encoder reads at once, special ones included.
 
     Example:
@@ -74,12 +83,13 @@ class SentenceEncoder:
         *,
         name: str,
         sha256: str,
-        dimension: int,
+        dimensions: Dimensions,
         window: int,
         threads: int,
         together: bool,
     ) -> None:
-        self.name, self.sha256, self.dimension, self.window = name, sha256, dimension, window
+        self.name, self.sha256, self.dimension, self.window = name, sha256, dimensions.mean, window
+        self.n_features = dimensions.mean + 2 * dimensions.end
         tokenizer.set_window(window)
         self._graph, self._tokenizer, self._together = graph, tokenizer, together
         self._threads = Threads(threads, "encoder")
@@ -111,13 +121,13 @@ class SentenceEncoder:
                     fix="export the encoder for feature extraction",
                 )
         graph, tokenizer = EncoderGraph(folder / GRAPH), EncoderTokenizer(folder / TOKENIZER)
-        dimension, window = graph.check(stated_window(folder), tokenizer.largest_id)
+        dimensions, window = graph.check(stated_window(folder), tokenizer.largest_id)
         encoder = cls(
             graph,
             tokenizer,
             name=folder.resolve().name,
             sha256=sha256_of(folder / GRAPH, folder / TOKENIZER),
-            dimension=dimension,
+            dimensions=dimensions,
             window=window,
             threads=check_threads(threads),
             together=graph.batches,
@@ -139,11 +149,11 @@ class SentenceEncoder:
         path, entry = folder / manifest.TEACHER_GRAPH, model.files.get(manifest.TEACHER_GRAPH)
         graph = EncoderGraph(path, kept.files.graph, entry=entry)
         tokenizer = EncoderTokenizer(folder / manifest.TEACHER_TOKENIZER, kept.files.tokenizer)
-        dimension = graph.dimension(tokenizer.largest_id)
-        if dimension != len(kept.weights):
+        dimensions = graph.dimensions(tokenizer.largest_id)
+        if len(kept.weights) not in (dimensions.mean, dimensions.mean + 2 * dimensions.end):
             raise ArtifactError(
                 expected=f"an encoder with embeddings of {len(kept.weights)} numbers",
-                found=f"{dimension}",
+                found=f"{dimensions.mean}",
                 where=str(path),
                 fix="train the model again",
             )
@@ -152,7 +162,7 @@ class SentenceEncoder:
             tokenizer,
             name=folder.name,
             sha256="",
-            dimension=dimension,
+            dimensions=dimensions,
             window=kept.files.window,
             threads=threads,
             together=False,
@@ -210,30 +220,46 @@ class SentenceEncoder:
             ArtifactError: the graph fails, or returns numbers that are not finite.
         """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
+        ends = np.zeros((len(texts), 2, (self.n_features - self.dimension) // 2), np.float32)
         split = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             pieces = list(self._tokenizer.pieces(texts[start : start + _TEXTS_AT_ONCE]))
             counts = np.bincount([piece.text for piece in pieces])
             split += int((counts > 1).sum())
             pieces = [piece for piece in pieces if len(piece.ids)]
+            last = {piece.text: piece for piece in pieces}
+            first = {piece.text: piece for piece in reversed(pieces)}
             left = np.bincount([piece.text for piece in pieces], minlength=len(counts))
             batches = list(_batches(pieces, self._together))
             # Closing cancels the batches that have not begun.
             with closing(self._threads.map(self._encode_batch, batches)) as results:  # type: ignore[type-var]
-                for batch, embeddings in zip(batches, results, strict=True):
-                    for piece, embedding in zip(batch, embeddings, strict=True):
-                        vectors[start + piece.text] += embedding * len(piece.ids)
+                for batch, pooled in zip(batches, results, strict=True):
+                    for piece, mean, first_tokens, last_tokens in zip(batch, *pooled, strict=True):
+                        text = start + piece.text
+                        vectors[text] += mean * len(piece.ids)
+                        if piece is first[piece.text]:
+                            ends[text, 0] = first_tokens
+                        if piece is last[piece.text]:
+                            ends[text, 1] = last_tokens
                         left[piece.text] -= 1
                     if progress is not None:
                         progress(start + int((left == 0).sum()), len(texts))
                     if check is not None:
                         check()
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        lengths[lengths == 0] = 1
-        return Encoded(vectors / lengths, split)
+        return Encoded(
+            _unit(vectors), _unit(ends).reshape(len(texts), self.n_features - self.dimension), split
+        )
 
-    def _encode_batch(self, batch: Sequence[Piece]) -> Float32s:
-        return self._graph(np.stack([piece.ids for piece in batch]))
+    def _encode_batch(self, batch: Sequence[Piece]) -> Pooled:
+        return self._graph(np.stack([piece.ids for piece in batch]), batch[0].own)
+
+
+def _unit(vectors: Float32s) -> Float32s:
+    """Return vectors, in the last axis, scaled to the length 1; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    lengths[lengths == 0] = 1
+    scaled: Float32s = vectors / lengths
+    return scaled
 
 
 def _licence(folder: Path) -> bytes | None:
@@ -245,12 +271,15 @@ def _licence(folder: Path) -> bytes | None:
 
 
 def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:
-    """Yield batches of pieces with the same number of tokens, the longest first.
+    """Yield batches of pieces with the same number of tokens and of special ones, the longest first.
 
     The longest come first so that a lack of memory shows at the beginning.
     """
-    ordered = sorted(pieces, key=lambda piece: -len(piece.ids))
-    for length, group in groupby(ordered, key=lambda piece: len(piece.ids)):
+
+    def shape(piece: Piece) -> tuple[int, int, int]:
+        return -len(piece.ids), piece.own.start, piece.own.stop
+
+    for (length, _, _), group in groupby(sorted(pieces, key=shape), key=shape):
         same = list(group)
-        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
+        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // -length)) if together else 1
         yield from (same[i : i + size] for i in range(0, len(same), size))

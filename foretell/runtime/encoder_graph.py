@@ -1,8 +1,15 @@
-"""The ONNX graph of a sentence encoder: its inputs, its output, and the mean over the tokens of a text."""
+"""The ONNX graph of a sentence encoder: its inputs, its outputs, and the means over the tokens of a text.
+
+The mean over all tokens does not show where a word stands, which matters in questions and commands. So there
+are two more means, of the beginning and of the end of a text, where each token counts a quarter of the one
+before it, or after it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +25,9 @@ POOLED = "sentence_embedding"
 OF_TOKENS = ("last_hidden_state", "token_embeddings")
 """Outputs [text, token, dimension]."""
 
+# Chosen on training records of three sets (docs/experiments.md). The tokens after these count nothing.
+_SHARE_OF_NEXT, _MAX_END = 0.25, 16
+
 _REQUIRED = {"input_ids", "attention_mask"}
 _OPTIONAL = {"token_type_ids"}
 _TYPES: dict[str, type[np.integer]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -25,6 +35,36 @@ _FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
 _EXPORT = "export it for feature extraction, for example: optimum-cli export onnx --task feature-extraction"
 # Operators that quantise with the range of a whole batch begin with it.
 _DYNAMIC_QUANTISATION = b"DynamicQuantize"
+
+
+_ALL = slice(None)
+
+
+class Dimensions(NamedTuple):
+    """The lengths of embeddings.
+
+    Attributes:
+        mean: of a text's.
+        end: of those of its beginning and its end; 0: there are none.
+    """
+
+    mean: int
+    end: int
+
+
+class Pooled(NamedTuple):
+    """Embeddings of some texts.
+
+    Attributes:
+        mean: the pooled output, or the mean over the tokens, float32 [text, dimension].
+        start: the mean over the tokens, of which the first count most, float32 [text, dimension of a token];
+            of dimension 0 where the graph has no output for each token.
+        end: the same, where the last count most.
+    """
+
+    mean: Float32s
+    start: Float32s
+    end: Float32s
 
 
 class EncoderGraph:
@@ -57,32 +97,30 @@ class EncoderGraph:
                 fix="export it again, or upgrade onnxruntime",
             ) from error
         self._inputs = self._checked_inputs()
-        self._output, self._is_pooled = self._checked_output()
+        self._outputs = self._checked_outputs()
         self.batches = content.find(_DYNAMIC_QUANTISATION) < 0
 
-    def __call__(self, ids: NDArray[np.int64]) -> Float32s:
+    def __call__(self, ids: NDArray[np.int64], own: slice = _ALL) -> Pooled:
         """Return the embeddings of texts with as many tokens each.
 
         Args:
             ids: [text, token], token at least one.
-
-        Returns:
-            float32 [text, dimension]: the pooled output, or the mean over the tokens.
+            own: where the tokens of the texts themselves are; special ones are in `mean` alone.
 
         Raises:
             ArtifactError: the graph fails, or an embedding is not finite.
         """
-        embeddings = self._pooled(self._run(ids))
-        if not np.isfinite(embeddings).all():
+        pooled = self._pooled(self._run(ids), own)
+        if not all(np.isfinite(each).all() for each in pooled):
             raise ArtifactError(
                 expected="embeddings of finite numbers",
                 found="NaN or infinity",
                 where=str(self.path),
                 fix="export the encoder again, or use another precision",
             )
-        return embeddings
+        return pooled
 
-    def check(self, window: int, largest_id: int) -> tuple[int, int]:
+    def check(self, window: int, largest_id: int) -> tuple[Dimensions, int]:
         """Run the graph on its longest input and its largest id.
 
         Args:
@@ -90,13 +128,13 @@ class EncoderGraph:
             largest_id: of the tokenizer.
 
         Returns:
-            The dimension, and the window: halved, down to 8, as long as the graph fails with so many tokens.
+            The dimensions, and the window: halved, down to 8, as long as the graph fails with so many tokens.
 
         Raises:
             ArtifactError: the graph fails with two tokens, with the largest id, or with eight tokens; it
                 returns something else than embeddings.
         """
-        dimension = self.dimension(largest_id)
+        dimensions = self.dimensions(largest_id)
         while True:
             try:
                 # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
@@ -106,10 +144,10 @@ class EncoderGraph:
                     raise
                 window = max(MIN_WINDOW, window // 2)
             else:
-                return dimension, window
+                return dimensions, window
 
-    def dimension(self, largest_id: int) -> int:
-        """Run the graph on two tokens and return the length of an embedding.
+    def dimensions(self, largest_id: int) -> Dimensions:
+        """Run the graph on two tokens and return the lengths of its embeddings.
 
         Args:
             largest_id: of the tokenizer.
@@ -117,7 +155,7 @@ class EncoderGraph:
         Raises:
             ArtifactError: the graph fails, also with the largest id; it returns something else.
         """
-        dimension: int = self(np.zeros((1, 2), np.int64)).shape[1]
+        pooled = self(np.zeros((1, 2), np.int64))
         try:
             self._run(np.full((1, 2), largest_id, np.int64))
         except ArtifactError as error:
@@ -127,13 +165,13 @@ class EncoderGraph:
                 where=str(self.path.parent),
                 fix="use the tokenizer.json that was exported with model.onnx",
             ) from error
-        return dimension
+        return Dimensions(pooled.mean.shape[1], pooled.start.shape[1])
 
-    def _run(self, ids: NDArray[np.int64]) -> Array:
+    def _run(self, ids: NDArray[np.int64]) -> list[Array]:
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
         try:
-            (output,) = self._session.run([self._output], inputs)
+            outputs: list[Array] = self._session.run(self._outputs, inputs)
         except Exception as error:  # ONNX Runtime's exceptions share no public base class.
             raise ArtifactError(
                 expected=f"an encoder that accepts {ids.shape[1]:,} tokens",
@@ -141,21 +179,25 @@ class EncoderGraph:
                 where=str(self.path),
                 fix=_EXPORT,
             ) from error
-        return output
+        return outputs
 
-    def _pooled(self, output: Array) -> Float32s:
-        if output.ndim != (2 if self._is_pooled else 3) or not output.shape[-1]:
-            raise ArtifactError(
-                expected=f"embeddings in the output {self._output}",
-                found=f"an array of the shape {list(output.shape)}",
-                where=str(self.path),
-                fix=_EXPORT,
-            )
-        if self._is_pooled:
-            return output.astype(np.float32)
+    def _pooled(self, outputs: Sequence[Array], own: slice) -> Pooled:
+        for name, output in zip(self._outputs, outputs, strict=True):
+            if output.ndim != (2 if name == POOLED else 3) or not output.shape[-1]:
+                raise ArtifactError(
+                    expected=f"embeddings in the output {name}",
+                    found=f"an array of the shape {list(output.shape)}",
+                    where=str(self.path),
+                    fix=_EXPORT,
+                )
         # Nothing is padded, so the attention mask is 1 everywhere.
-        mean: Float32s = output.mean(axis=1, dtype=np.float32)
-        return mean
+        first, last = outputs[0], outputs[-1]
+        mean = first.astype(np.float32) if first.ndim == 2 else first.mean(axis=1, dtype=np.float32)
+        if last.ndim == 2:
+            none = np.zeros((len(mean), 0), np.float32)
+            return Pooled(mean, none, none)
+        tokens = last[:, own]
+        return Pooled(mean, _mean_of_first(tokens), _mean_of_first(tokens[:, ::-1]))
 
     def _checked_inputs(self) -> dict[str, type[np.integer]]:
         inputs = self._session.get_inputs()
@@ -178,16 +220,25 @@ class EncoderGraph:
             )
         return {each.name: _TYPES[each.type] for each in inputs}
 
-    def _checked_output(self) -> tuple[str, bool]:
+    def _checked_outputs(self) -> list[str]:
+        """Return the names of the outputs to ask for: one that is pooled, one of tokens, or both."""
         outputs = self._session.get_outputs()
         types = {each.name: each.type for each in outputs}
-        for name in (POOLED, *OF_TOKENS):
-            if types.get(name) in _FLOATS:
-                return name, name == POOLED
-        shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in outputs)
-        raise ArtifactError(
-            expected=f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings",
-            found=f"{shown:.200}",
-            where=str(self.path),
-            fix=_EXPORT,
-        )
+        usable = [name for name in (POOLED, *OF_TOKENS) if types.get(name) in _FLOATS]
+        if not usable:
+            shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in outputs)
+            raise ArtifactError(
+                expected=f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings",
+                found=f"{shown:.200}",
+                where=str(self.path),
+                fix=_EXPORT,
+            )
+        return usable[: 2 if usable[0] == POOLED else 1]
+
+
+def _mean_of_first(tokens: Array) -> Float32s:
+    """Return the weighted mean over the first of some tokens, [text, token, dimension]."""
+    first = tokens[:, :_MAX_END].astype(np.float32)
+    weights = _SHARE_OF_NEXT ** np.arange(first.shape[1], dtype=np.float32)
+    mean: Float32s = np.einsum("k,tkd->td", weights / weights.sum(), first)
+    return mean

@@ -33,10 +33,12 @@ class Piece:
     Attributes:
         text: the number of its text.
         ids: token ids with the special ones, int64 [token].
+        own: where the tokens of the text itself are, without the special ones.
     """
 
     text: int
     ids: NDArray[np.int64]
+    own: slice
 
 
 class EncoderTokenizer:
@@ -81,7 +83,13 @@ class EncoderTokenizer:
             encodings = self._tokenizer.encode_batch([part for _, part in block])
             for (i, _), encoding in zip(block, encodings, strict=True):
                 for piece in (encoding, *encoding.overflowing):
-                    yield Piece(i, np.array(piece.ids, np.int64))
+                    yield Piece(i, np.array(piece.ids, np.int64), _own(piece.special_tokens_mask))
+
+
+def _own(is_special: Sequence[int]) -> slice:
+    """Return where the tokens are that the tokenizer did not add; all of them where it added all."""
+    own = [place for place, special in enumerate(is_special) if not special]
+    return slice(own[0], own[-1] + 1) if own else slice(0, len(is_special))
 
 
 def stated_window(folder: Path) -> int:

@@ -49,6 +49,21 @@ def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bo
     return total / np.linalg.norm(total)
 
 
+def ends(text: str, window: int = 12) -> np.ndarray:
+    """Return the embeddings of a text's beginning and end; each token counts a quarter of its neighbour."""
+    ids = [WORDS.index(word) if word in WORDS else 3 for word in text.split()]
+    inner = window - 2
+    pieces = [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
+    found = []
+    for piece, step in ((pieces[0], 1), (pieces[-1], -1)):
+        hidden = [TABLE[i] + PLACES[place] for place, i in enumerate(piece, start=1)][::step]
+        if not hidden:
+            hidden = [TABLE[i] + PLACES[place] for place, i in enumerate((1, 2))][::step]
+        total = sum(4.0**-place * state for place, state in enumerate(hidden))
+        found.append(total / np.linalg.norm(total))
+    return np.concatenate(found)
+
+
 def references(texts: list[str], **options: Any) -> np.ndarray:
     return np.stack([reference(text, **options) for text in texts])
 
@@ -74,6 +89,33 @@ def test_embeddings_are_those_of_the_reference(
     assert encoded.vectors.dtype == np.float32
     np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
     assert encoded.split_texts == 20
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [{}, {"output": "sentence_embedding", "pooled": True, "also": "token_embeddings"}],
+    ids=["tokens", "pooled, and tokens"],
+)
+def test_the_beginning_and_the_end_have_embeddings_of_their_own(
+    tmp_path: Path, graph: dict[str, Any]
+) -> None:
+    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", **graph))
+    texts = [*TEXTS, LONG + "dull"]
+    encoded = encoder.encode_counted(texts)
+    assert encoder.n_features == 3 * DIMENSION
+    np.testing.assert_allclose(encoded.ends, np.stack([ends(text) for text in texts]), rtol=1e-4, atol=1e-5)
+    pooled = graph.get("pooled", False)
+    np.testing.assert_allclose(encoded.vectors, references(texts, pooled=pooled), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(encoded.features(), np.hstack([encoded.vectors, encoded.ends]))
+    alone = np.concatenate([encoder.encode_counted([text]).ends for text in texts])
+    np.testing.assert_allclose(encoded.ends, alone, rtol=1e-6, atol=1e-7)
+
+
+def test_a_pooled_output_alone_does_not_show_where_a_text_begins(tmp_path: Path) -> None:
+    encoder = SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", output="sentence_embedding", pooled=True))
+    encoded = encoder.encode_counted(TEXTS)
+    assert (encoder.n_features, encoded.ends.shape) == (DIMENSION, (len(TEXTS), 0))
+    np.testing.assert_array_equal(encoded.features(), encoded.vectors)
 
 
 def test_one_text_has_the_numbers_that_it_has_in_a_batch(folder: Path) -> None:

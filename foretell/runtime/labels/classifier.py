@@ -320,7 +320,7 @@ def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] 
     from foretell.runtime.encoder import SentenceEncoder
 
     encoder, kept = SentenceEncoder.of_model(model, threads=threads), kept.without_files()
-    return lambda texts: kept.scores(encoder.encode(texts, check=check_stopped))
+    return lambda texts: kept.scores(encoder.encode_counted(texts, check=check_stopped).features())
 
 
 def _chunks(texts: Iterable[str], max_texts: int) -> Iterator[list[str]]:

@@ -74,13 +74,15 @@ class Members:
             ids: [token], texts one after another.
             starts: [text + 1].
             texts: the same texts as they are written.
-            embeddings: [text, dimension], those of a kept teacher; None where it has no weight.
+            embeddings: [text, number], those of a kept teacher, which may read the first ones alone; None: it
+                has no weight.
         """
         scores = self.linear.scores_of_flat(ids, starts)
         for model in self.tfidf:
             scores = scores + model.scores_of_counts(model.features.counts(ids, starts, texts), len(texts))
         if self.teacher is not None and embeddings is not None:
-            scores = scores + embeddings @ self.teacher.weights + self.teacher.bias
+            read = embeddings[:, : len(self.teacher.weights)]
+            scores = scores + read @ self.teacher.weights + self.teacher.bias
         return scores
 
 

@@ -271,7 +271,7 @@ def _measured(
         ids, starts = tokens.valid.texts.ids, tokens.valid.texts.starts
         embeddings = None
         if members.teacher is not None and encoder is not None:
-            embeddings = encoder.encode_counted(split.valid.texts, check=tuple).vectors
+            embeddings = encoder.encode_counted(split.valid.texts, check=tuple).features()
         linear = linear_log_probabilities(members.scores(ids, starts, split.valid.texts, embeddings))
         answers = ensemble(network.valid, linear)
         name = f"validation texts ({split.valid.name})"

@@ -2,16 +2,16 @@
 
 Logistic regression on the encoder's embeddings of the labelled texts answers the unlabelled ones, and
 students learn from these answers (Hinton, Vinyals and Dean, 2015, "Distilling the Knowledge in a Neural
-Network"). The teacher is used in training only, unless the classifier keeps it. For the texts of a fold, it
-learns from the other folds alone, as its students do: otherwise their out-of-fold predictions would know the
-answers.
+Network"). Embeddings of a text's beginning and of its end are used too, where that is better out of fold.
+The teacher is used in training only, unless the classifier keeps it. For the texts of a fold, it learns from
+the other folds alone, as its students do: otherwise their out-of-fold predictions would know the answers.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, Protocol
 
@@ -39,12 +39,11 @@ class Encoded(Protocol):
     """Embeddings of texts; `foretell.runtime.encoder.Encoded` is one."""
 
     @property
-    def vectors(self) -> Float32s:
-        """The embeddings, [text, dimension], each of length 1."""
-
-    @property
     def split_texts(self) -> int:
         """How many texts were longer than the encoder's window."""
+
+    def features(self) -> Float32s:
+        """Return float32 [text, number]: the mean embedding, then those of the beginning and of the end."""
 
 
 class Encoder(Protocol):
@@ -53,6 +52,7 @@ class Encoder(Protocol):
     name: str
     sha256: str
     dimension: int
+    n_features: int
 
     def encode_counted(self, texts: Sequence[str], *, check: Callable[[], object]) -> Encoded:
         """Return the embeddings of texts; `check` is called often and may raise to stop it."""
@@ -66,14 +66,18 @@ class Embedded:
     """Embeddings of the labelled texts and of those that the teacher labels.
 
     Attributes:
-        labelled: float32 [labelled text, dimension].
-        taught: float32 [taught text, dimension].
+        labelled: float32 [labelled text, number].
+        taught: float32 [taught text, number].
         split_texts: how many texts were longer than the encoder's window.
     """
 
     labelled: Float32s
     taught: Float32s
     split_texts: int
+
+    def first(self, count: int) -> Embedded:
+        """Return the first `count` numbers of each text."""
+        return replace(self, labelled=self.labelled[:, :count], taught=self.taught[:, :count])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +91,7 @@ class Teacher:
         answers: gives its probabilities of their labels, float32 [taught text, label], where it has learned
             from the labelled texts `rows`, bool [labelled text].
         figures: ready for JSON.
-        labelled: embeddings of the labelled texts, float32 [text, dimension].
+        labelled: embeddings of the labelled texts, float32 [text, number].
         logs: its log-probabilities [text, label] of held-out labelled texts.
     """
 
@@ -164,7 +168,7 @@ def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], 
         )
     began, seconds = time.monotonic(), _MAX_TIME_SHARE * run.budget.left()
     texts = [*labelled, *unlabelled[:MAX_TAUGHT]]
-    parts, split_texts = [np.zeros((0, encoder.dimension), np.float32)], 0
+    parts, split_texts = [np.zeros((0, encoder.n_features), np.float32)], 0
     for first in range(0, len(texts), _CHUNK):
         if first and time.monotonic() - began > seconds:
             if first < len(labelled):
@@ -176,7 +180,7 @@ def embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str], 
             run.options.listener(Note(text=text))
             break
         encoded = encoder.encode_counted(texts[first : first + _CHUNK], check=run.interrupt.check)
-        parts.append(encoded.vectors)
+        parts.append(encoded.features())
         split_texts += encoded.split_texts
     vectors = np.concatenate(parts)
     n = len(labelled)

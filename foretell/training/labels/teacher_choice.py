@@ -1,4 +1,4 @@
-"""The teacher's penalty, chosen by out-of-fold predictions, and what it says of the unlabelled texts."""
+"""The teacher's embeddings and penalty, chosen by out-of-fold predictions, and what it says of the texts."""
 
 from __future__ import annotations
 
@@ -52,9 +52,17 @@ def choose_teacher(
     embedded = embed(encoder, labelled.texts, unlabelled, run)
     if embedded is None:
         return None
-    chosen = choose(_candidate(embedded.labelled, labelled), labelled, folds, run.interrupt.check)
+    # Means over all tokens alone, and with those of the beginning and of the end of each text.
+    widths = sorted({encoder.dimension, embedded.labelled.shape[1]})
+    parts = [embedded.first(width) for width in widths]
+    choices = [
+        choose(_candidate(part.labelled, labelled), labelled, folds, run.interrupt.check) for part in parts
+    ]
+    best = int(np.argmin([_loss(each, labelled, folds) for each in choices]))
+    chosen, embedded = choices[best], parts[best]
     answers = Answers(embedded, labelled.soft, labelled.weights, chosen.path())
     figures = _figures(encoder, embedded, labelled, folds, chosen, answers)
+    figures["reads_ends"] = best > 0
     _report(figures, run)
     n_taught = len(embedded.taught)
     return Teacher(
@@ -103,6 +111,11 @@ def _restored(
     )
 
 
+def _loss(chosen: Chosen, labelled: LabelledTexts, folds: Folds) -> float:
+    held = folds.held
+    return labelled.outputs.loss(labelled.targets[held], chosen.logs[held]) if held.any() else 0.0
+
+
 def _candidate(embeddings: Float32s, labelled: LabelledTexts) -> Candidate:
     return Candidate(
         name="teacher",
@@ -142,6 +155,8 @@ def _report(figures: dict[str, Any], run: Run) -> None:
         figures[name] for name in ("accuracy", "certainty", "unlabelled_certainty")
     )
     known = [] if accuracy is None else [f"out-of-fold accuracy {accuracy:.2%}"]
+    if figures["reads_ends"]:
+        known.append("it uses where texts begin and end")
     if unlabelled is not None:
         known.append(f"it labels {figures['texts']:,} texts with {unlabelled:.0%} certainty")
     listener(Note(text=f"teacher ({figures['name']}): {', '.join(known)}"))

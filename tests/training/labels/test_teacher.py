@@ -211,8 +211,54 @@ def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncode
     assert figures["bytes"] == len(stored.files.graph) + len(stored.files.tokenizer)
     # The weight in the ensemble is a factor of the stored coefficients.
     texts, _ = texts_of(NEW, 20, 6)
-    alone = stored.scores(encoder.encode(texts))
+    alone = stored.scores(encoder.encode_counted(texts).features())
     assert ((alone[:, 0] > 0) == [i % 2 == 0 for i in range(20)]).all()
+
+
+def test_a_teacher_sees_which_word_comes_first(encoder: SentenceEncoder, tmp_path: Path) -> None:
+    """Both words are in every text, so the mean over all tokens has nothing of the label."""
+    rng, texts, labels = random.Random(8), [], []
+    for i in range(200):
+        first, last = ("good", "bad")[:: 1 if i % 2 else -1]
+        texts.append(
+            f"{first}{rng.choice(range(20))} {rng.choice(OTHERS)} {last}{rng.choice(range(20))} n{i}"
+        )
+        labels.append(first)
+    model = train(
+        Examples(texts[:60], labels[:60], name="made up"),
+        with_changes(SETTINGS, {"folds": 2}),
+        teacher=encoder,
+        keep_teacher=True,
+        out=tmp_path / "m",
+    )
+    assert model.metrics["teacher"]["reads_ends"]
+    stored = read_model(tmp_path / "m").teacher
+    assert stored is not None
+    assert len(stored.weights) == encoder.n_features == 3 * encoder.dimension
+    runtime = LabelsRuntime.open(tmp_path / "m")
+    answers = runtime.predict_proba(texts[60:]).argmax(axis=1)
+    right = [runtime.labels[i] == label for i, label in zip(answers, labels[60:], strict=True)]
+    assert np.mean(right) > 0.95
+
+
+def test_a_teacher_reads_the_mean_alone_where_ends_say_nothing(
+    encoder: SentenceEncoder, tmp_path: Path
+) -> None:
+    rng = random.Random(9)
+    filler = lambda: " ".join(rng.choices(OTHERS, k=5))  # noqa: E731
+    texts = [f"{filler()} {('good', 'bad')[i % 2]}{rng.choice(range(20))} {filler()} n{i}" for i in range(80)]
+    labels = [("good", "bad")[i % 2] for i in range(80)]
+    model = train(
+        Examples(texts, labels, name="made up"),
+        with_changes(SETTINGS, {"folds": 2}),
+        teacher=encoder,
+        keep_teacher=True,
+        out=tmp_path / "m",
+    )
+    assert not model.metrics["teacher"]["reads_ends"]
+    stored = read_model(tmp_path / "m").teacher
+    assert stored is not None
+    assert len(stored.weights) == encoder.dimension
 
 
 def test_a_kept_teacher_is_weighed_with_validation_texts_too(
