@@ -51,6 +51,9 @@ _ENDING_SHARE = 1 / 8
 """The last part of the steps, in which the softmax is sampled from more words. Few words teach faster, but
 the weights that fit a sample best are not quite those that fit all words best."""
 
+_AVERAGED_ENDING_SHARE = 1 / 4
+"""The same where weights are averaged: their loss goes on falling as long as more words are sampled."""
+
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
@@ -232,7 +235,8 @@ class Loop:
     def _advance(self) -> None:
         """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
         at = self.state.at
-        if not at.ending and at.step >= (1 - _ENDING_SHARE) * self.steps_in_all():
+        share = _ENDING_SHARE if self.average is None else _AVERAGED_ENDING_SHARE
+        if not at.ending and at.step >= (1 - share) * self.steps_in_all():
             self._begin_ending()
         self._step()
         if not math.isfinite(self.state.epoch.loss):

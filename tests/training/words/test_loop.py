@@ -218,9 +218,9 @@ def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
     assert not (tmp_path / "m.run").exists()
 
 
-@pytest.mark.parametrize("negatives", [4, 16])
-def test_the_last_eighth_of_the_steps_samples_eight_times_as_many_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, negatives: int
+@pytest.mark.parametrize(("negatives", "averaging", "share"), [(4, False, 1 / 8), (16, True, 1 / 4)])
+def test_the_last_part_of_the_steps_samples_eight_times_as_many_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, negatives: int, averaging: bool, share: float
 ) -> None:
     seen: list[int] = []
     inputs = Loop._inputs
@@ -231,11 +231,12 @@ def test_the_last_eighth_of_the_steps_samples_eight_times_as_many_words(
         return found
 
     monkeypatch.setattr(Loop, "_inputs", noted)
-    model = trained(noisy_corpus(), with_changes(SMALL, {"negatives": negatives}), tmp_path / "m")
+    settings = with_changes(SMALL, {"negatives": negatives, "weight_averaging": averaging})
+    model = trained(noisy_corpus(), settings, tmp_path / "m")
     steps, size = model.metrics["steps"], model.metrics["vocabulary"]
     # The first call is for compiling.
     words = seen[-steps:]
-    ending = math.ceil(steps * 7 / 8)
+    ending = math.ceil(steps * (1 - share))
     assert set(words[:ending]) == {negatives}
     assert set(words[ending:]) == {min(8 * negatives, size)}
     assert 8 * 16 > size > 32
