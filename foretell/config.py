@@ -208,8 +208,8 @@ class WordsSettings(Settings):
     )  # fmt: skip
     negatives: int = setting(
         2_048, "learning",
-        "Sample N words for the softmax in training, and 8 N in the last eighth of the steps (with "
-        "--weight-averaging the last quarter), where the vocabulary is larger (0: full softmax).", low=0,
+        "Sample N words for the softmax in training, and 8 N in the last eighth of the steps (the last "
+        "quarter where weights are averaged), where the vocabulary is larger (0: full softmax).", low=0,
     )  # fmt: skip
     precision: Literal["auto", "float32", "mixed_bfloat16"] = setting(
         "auto", "learning",
