@@ -89,7 +89,7 @@ class SentenceEncoder:
         together: bool,
     ) -> None:
         self.name, self.sha256, self.dimension, self.window = name, sha256, dimensions.mean, window
-        self.n_features = dimensions.mean + 2 * dimensions.end
+        self.n_features, self._dimensions = dimensions.features, dimensions
         tokenizer.set_window(window)
         self._graph, self._tokenizer, self._together = graph, tokenizer, together
         self._threads = Threads(threads, "encoder")
@@ -150,7 +150,7 @@ class SentenceEncoder:
         graph = EncoderGraph(path, kept.files.graph, entry=entry)
         tokenizer = EncoderTokenizer(folder / manifest.TEACHER_TOKENIZER, kept.files.tokenizer)
         dimensions = graph.dimensions(tokenizer.largest_id)
-        if len(kept.weights) not in (dimensions.mean, dimensions.mean + 2 * dimensions.end):
+        if len(kept.weights) not in (dimensions.mean, dimensions.features):
             raise ArtifactError(
                 expected=f"an encoder with embeddings of {len(kept.weights)} numbers",
                 found=f"{dimensions.mean}",
@@ -220,7 +220,7 @@ class SentenceEncoder:
             ArtifactError: the graph fails, or returns numbers that are not finite.
         """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        ends = np.zeros((len(texts), 2, (self.n_features - self.dimension) // 2), np.float32)
+        ends = np.zeros((len(texts), 2, self._dimensions.end), np.float32)
         split = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             pieces = list(self._tokenizer.pieces(texts[start : start + _TEXTS_AT_ONCE]))
@@ -246,9 +246,8 @@ class SentenceEncoder:
                         progress(start + int((left == 0).sum()), len(texts))
                     if check is not None:
                         check()
-        return Encoded(
-            _unit(vectors), _unit(ends).reshape(len(texts), self.n_features - self.dimension), split
-        )
+        joined = _unit(ends).reshape(len(texts), 2 * self._dimensions.end)
+        return Encoded(_unit(vectors), joined, split)
 
     def _encode_batch(self, batch: Sequence[Piece]) -> Pooled:
         return self._graph(np.stack([piece.ids for piece in batch]), batch[0].own)
@@ -277,9 +276,9 @@ def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:
     """
 
     def shape(piece: Piece) -> tuple[int, int, int]:
-        return -len(piece.ids), piece.own.start, piece.own.stop
+        return len(piece.ids), piece.own.start, piece.own.stop
 
-    for (length, _, _), group in groupby(sorted(pieces, key=shape), key=shape):
+    for (length, _, _), group in groupby(sorted(pieces, key=shape, reverse=True), key=shape):
         same = list(group)
-        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // -length)) if together else 1
+        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
         yield from (same[i : i + size] for i in range(0, len(same), size))

@@ -36,13 +36,17 @@ def folder(tmp_path: Path) -> Path:
     return tiny_encoder(tmp_path / "tiny")
 
 
-def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bool = False) -> np.ndarray:
-    """Return the embedding of a text, one piece after another."""
+def pieces_of(text: str, window: int) -> list[list[int]]:
+    """Return the ids of a text's words, as many at a time as fit between [CLS] and [SEP]."""
     ids = [WORDS.index(word) if word in WORDS else 3 for word in text.split()]
     inner = window - 2
-    pieces = [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
+    return [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
+
+
+def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bool = False) -> np.ndarray:
+    """Return the embedding of a text, one piece after another."""
     total = np.zeros(DIMENSION)
-    for piece in pieces:
+    for piece in pieces_of(text, window):
         whole = [1, *piece, 2]
         hidden = np.stack([table[i] + PLACES[place] for place, i in enumerate(whole)])
         total += len(whole) * (hidden.max(axis=0) if pooled else hidden.mean(axis=0))
@@ -51,10 +55,7 @@ def reference(text: str, window: int = 12, table: np.ndarray = TABLE, pooled: bo
 
 def ends(text: str, window: int = 12) -> np.ndarray:
     """Return the embeddings of a text's beginning and end; each token counts a quarter of its neighbour."""
-    ids = [WORDS.index(word) if word in WORDS else 3 for word in text.split()]
-    inner = window - 2
-    pieces = [ids[i : i + inner] for i in range(0, len(ids), inner)] or [[]]
-    found = []
+    pieces, found = pieces_of(text, window), []
     for piece, step in ((pieces[0], 1), (pieces[-1], -1)):
         hidden = [TABLE[i] + PLACES[place] for place, i in enumerate(piece, start=1)][::step]
         if not hidden:

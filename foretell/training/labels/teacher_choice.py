@@ -62,7 +62,6 @@ def choose_teacher(
     chosen, embedded = choices[best], parts[best]
     answers = Answers(embedded, labelled.soft, labelled.weights, chosen.path())
     figures = _figures(encoder, embedded, labelled, folds, chosen, answers)
-    figures["reads_ends"] = best > 0
     _report(figures, run)
     n_taught = len(embedded.taught)
     return Teacher(
@@ -142,6 +141,7 @@ def _figures(
         "strength": chosen.strength,
         "texts": len(embedded.taught),
         "split_texts": embedded.split_texts,
+        "reads_ends": embedded.labelled.shape[1] > encoder.dimension,
         "accuracy": mean_accuracy(targets, probabilities) if len(targets) else None,
         "log_loss": log_loss(targets, probabilities) if len(targets) else None,
         "certainty": float(probabilities.max(axis=1).mean()) if len(targets) else None,
