@@ -106,19 +106,18 @@ class Problem:
     def _ahead(self, probabilities: Float64s) -> Float64s:
         """Return the probabilities [text, column] at which a step measures the curvature.
 
-        Where a text's target is still improbable, the loss is nearly flat, and a step of Newton's method far
-        too long: with 77 labels an eighth of it descends. What a step changes beyond the gradient is the mean
-        of the curvature on its way, with the weight 1 - s after the part s (Taylor's formula). The centre of
-        these weights is a third of the way, and the way leads towards the targets. Texts near their targets
-        have little way to go, so that the last steps are Newton's.
+        Where the target of a text is one improbable label of many, the loss is nearly flat, and a step of
+        Newton's method far too long: with 77 labels an eighth of it descends. What a step changes beyond the
+        gradient is the mean of the curvature on its way, with the weight 1 - s after the part s (Taylor's
+        formula). The centre of these weights is a third of the way, and the way leads towards the targets.
+        Texts near their targets have little way to go, so that the last steps are Newton's. With two labels
+        all are: the loss is not flat.
         """
+        if probabilities.shape[1] == 1:
+            return probabilities
         missing = self.targets - probabilities
-        return probabilities + self._distance(missing) / 3 * missing
-
-    def _distance(self, missing: Float64s) -> Float64s:
-        """Return the total variation distance of each text from its targets, [text, 1]: from 0 to 1."""
-        total: Float64s = np.abs(missing).sum(axis=1, keepdims=True)
-        return total if missing.shape[1] == 1 else total / 2
+        distance: Float64s = np.abs(missing).sum(axis=1, keepdims=True) / 2  # total variation
+        return probabilities + distance / 3 * missing
 
     def _newton_step(
         self, gradient: Float32s, probabilities: Float64s, accuracy: float
@@ -197,8 +196,8 @@ class IndependentProblem(Problem):
         probabilities: Float64s = special.expit(scores)
         return probabilities
 
-    def _distance(self, missing: Float64s) -> Float64s:
-        return np.abs(missing)
+    def _ahead(self, probabilities: Float64s) -> Float64s:
+        return probabilities
 
     def _curved(self, probabilities: Float64s, forward: Float64s) -> Float64s:
         return probabilities * (1 - probabilities) * forward
