@@ -106,12 +106,12 @@ class Problem:
     def _ahead(self, probabilities: Float64s) -> Float64s:
         """Return the probabilities [text, column] at which a step measures the curvature.
 
-        Where the target of a text is one improbable label of many, the loss is nearly flat, and a step of
-        Newton's method far too long: with 77 labels an eighth of it descends. What a step changes beyond the
-        gradient is the mean of the curvature on its way, with the weight 1 - s after the part s (Taylor's
-        formula). The centre of these weights is a third of the way, and the way leads towards the targets.
-        Texts near their targets have little way to go, so that the last steps are Newton's. With two labels
-        all are: the loss is not flat.
+        Newton's method measures it where the step begins. Where the target of a text is one improbable label
+        of many, the loss is nearly flat there, and the step far too long: with 77 labels only an eighth of it
+        descends. By Taylor's formula, what a step changes beyond the gradient's part depends on the mean of
+        the curvature along it, weighted by 1 - s after the part s of the step. The centre of these weights is
+        s = 1/3. The step is taken to lead towards the targets, the less far the nearer they are, so that the
+        last steps are Newton's. With two labels all steps are: nothing is gained there (docs/experiments.md).
         """
         if probabilities.shape[1] == 1:
             return probabilities

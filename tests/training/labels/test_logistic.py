@@ -94,5 +94,5 @@ def test_many_labels_and_a_weak_penalty_take_few_products() -> None:
     gradient = matrix.T @ (probabilities - hard) + fitted.weights / strength
     at_zero = matrix.T @ (1 / n_labels - hard)
     assert np.linalg.norm(gradient) <= 0.011 * np.linalg.norm(at_zero)
-    # 33; with the curvature at the start of each step 85.
+    # It takes 33. With the curvature where each step begins it takes 85.
     assert design.products <= 50
