@@ -10,6 +10,8 @@ model2vec and WordLlama, which are measured where they are installed (see bench/
 adds the milliseconds of a prediction, one text at a time, as a second line for each set and size.
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
+python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, + unlabelled"
+    long texts, which are measured where they are named
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
 python -m bench few_labels --development --systems foretell --tokens subword
     test on the records of the training part that are not labelled, with other tokens
@@ -33,12 +35,12 @@ from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_wei
 from bench.commands import evaluate, foretell
 from bench.encoders import PACKAGES, minilm
 from bench.record import OUT, Results, mean_and_range
-from bench.records import FEW_LABELS, DataSet, accuracy, few_labels, texts_of, write
+from bench.records import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of, write
 from bench.requirements import archive, require
 from bench.sentence_models import SETFIT_BATCH, SETFIT_ITERATIONS, model2vec, setfit, wordllama
 from foretell.runtime.labels.classifier import LabelsRuntime
 
-ENGLISH = ("TREC", "MR", "CR", "banking77")
+ENGLISH = ("TREC", "MR", "CR", "banking77", IMDB)
 SIZES = ("100", "300", "1000", "all")
 DRAWS = (3, 4, 5)
 MAX_CROSS_VALIDATED = 1_000
@@ -126,7 +128,7 @@ def main() -> None:
     )
     systems = [*PEERS, *FORETELL]
     installed = [name for name in systems if name not in OPTIONAL or find_spec(PEERS[name].package)]
-    parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=FEW_LABELS)
+    parser.add_argument("--sets", nargs="+", default=list(FEW_LABELS), choices=[*FEW_LABELS, IMDB])
     parser.add_argument(
         "--sizes",
         nargs="+",
@@ -147,7 +149,8 @@ def main() -> None:
     parser.add_argument("--development", action="store_true", help="leave the test part alone")
     options = parser.parse_args()
     require(_packages(options.systems))
-    archive("few-labels.zip")
+    if set(options.sets) & set(FEW_LABELS):
+        archive("few-labels.zip")
     for name in options.systems:
         if name in PEERS:
             print(f"{name}: {PEERS[name].description}; chosen among {_shown(PEERS[name].candidates)}")

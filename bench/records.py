@@ -21,6 +21,9 @@ Records = list[tuple[str, str]]
 FEW_LABELS = ("TREC", "MR", "CR", "banking77", "germeval18", "waimai", "thucnews")
 """The sets in few-labels.zip."""
 
+IMDB = "IMDB"
+"""The film reviews, two hundred words long where the sets of `FEW_LABELS` are of single sentences."""
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -76,7 +79,9 @@ def imdb(part: Literal["train", "test"]) -> Records:
 
 
 def few_labels(name: str) -> DataSet:
-    """Return a set of few-labels.zip, one of `FEW_LABELS`; it has no texts without labels of its own."""
+    """Return one of `FEW_LABELS`, or `IMDB` without its texts that have no labels; the others have none."""
+    if name == IMDB:
+        return DataSet(imdb("train"), imdb("test"))
     with zipfile.ZipFile(archive("few-labels.zip")) as file:
         return DataSet(_of_archive(file, f"{name}.train.csv"), _of_archive(file, f"{name}.test.csv"))
 

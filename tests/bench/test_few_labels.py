@@ -33,6 +33,13 @@ def test_few_labels_with_all_labels_leave_nothing_unlabelled(bench: Bench) -> No
     assert rows[0][-1] == ""
 
 
+def test_film_reviews_are_measured_where_they_are_named(bench: Bench) -> None:
+    systems = "--systems", "TF-IDF", "foretell, + unlabelled"
+    rows = bench("few_labels", "--sets", "IMDB", "--sizes", "20", "--draws", "3", *systems)["few_labels"]
+    assert [row[:2] for row in rows] == [["IMDB", "20"]]
+    assert all(re.fullmatch(r"\d+\.\d%", cell) for cell in rows[0][2:])
+
+
 @pytest.mark.parametrize(
     ("system", "name", "size", "count"),
     [
