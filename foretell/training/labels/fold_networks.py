@@ -77,6 +77,8 @@ def fold_probabilities(
 ) -> Probabilities | None:
     """Return the probabilities [text, label] of the labelled texts by networks that have not seen them.
 
+    Those of an interrupted run are returned as they are.
+
     Args:
         network: the network; each fold begins with its first values, which it has at the end again.
         tokens: the tokenized split.
@@ -87,8 +89,15 @@ def fold_probabilities(
         also_saved: arrays of earlier steps that a checkpoint contains.
 
     Returns:
-        The probabilities; None where the time limit leaves no time for all folds and the network itself.
+        The probabilities; None where no text is held out, or the time limit leaves no time for all folds and
+        the network itself.
     """
+    checkpoint = run.checkpoints.latest()
+    if checkpoint is not None and NETWORK in checkpoint.arrays:
+        return checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
+    if not folds.held.any():
+        return None
+    run.options.listener(Note(text=f"training the network on {folds.count} folds"))
     done = _saved_answers(run)
     tasks = [each for each in _tasks(network, tokens, folds, settings) if each.fold not in done]
 

@@ -104,14 +104,9 @@ def decide_multi_label(
         workers.end()
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
-    of_folds: Probabilities | None = None
+    of_folds = None
     if compact is not None:
-        checkpoint = run.checkpoints.latest()
-        if checkpoint is not None and NETWORK in checkpoint.arrays:
-            of_folds = checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
-        elif folds.held.any():
-            run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-            of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, of_members)
+        of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, of_members)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),

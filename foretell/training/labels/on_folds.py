@@ -8,7 +8,6 @@ validation set stops it and gives its weight. With more than 5,000 texts the val
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Any
@@ -25,7 +24,6 @@ from foretell.training.events import Note
 from foretell.training.labels.ancestor_member import ancestor_members
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.candidates import HintTexts, LabelledTexts
-from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
 from foretell.training.labels.figures import Measured, measured_figures, shared_figures
@@ -146,7 +144,9 @@ def decide_on_folds(
     before = {**saved(chosen), **of_teacher}
     of_folds = None
     if compact is not None:
-        of_folds = _network_on_folds(compact, tokens, folds, schedule, run, workers, before)
+        of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, before)
+    if of_folds is not None:
+        _report_network(of_folds, tokens, folds, run)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),
@@ -217,27 +217,9 @@ def _hints(tokens: Tokens, split: Split) -> HintTexts | None:
     return HintTexts(texts=split.hints.texts, tokenized=tokens.hints.texts, soft=soft)
 
 
-def _network_on_folds(
-    network: CompactNetwork,
-    tokens: Tokens,
-    folds: Folds,
-    settings: LabelsSettings,
-    run: Run,
-    workers: Workers | None,
-    before: Mapping[str, npt.NDArray[Any]],
-) -> Probabilities | None:
-    """Return the network's out-of-fold probabilities [text, label]: saved ones, or new ones."""
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is not None and NETWORK in checkpoint.arrays:
-        return checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
-    if not folds.held.any():
-        return None
-    run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    found = fold_probabilities(network, tokens, folds, settings, run, workers, before)
-    if found is not None:
-        right = found.argmax(axis=1)[folds.held] == tokens.train.targets[folds.held]
-        run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
-    return found
+def _report_network(of_folds: Probabilities, tokens: Tokens, folds: Folds, run: Run) -> None:
+    right = of_folds.argmax(axis=1)[folds.held] == tokens.train.targets[folds.held]
+    run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
 
 
 def _evidence(

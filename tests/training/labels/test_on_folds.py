@@ -71,7 +71,7 @@ def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path, monkeypatch: 
     whole = train(tmp_path / "whole", unlabelled=True)
     with pytest.raises(Interrupted):
         train(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(on_folds, "fold_probabilities", None)
+    monkeypatch.setattr(fold_networks, "FoldTrainer", None)
     resumed = train(tmp_path / "m", unlabelled=True, resume=True)
     assert resumed.ensemble == whole.ensemble
     for name, weights in whole.weights.items():
