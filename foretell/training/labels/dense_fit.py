@@ -99,6 +99,9 @@ def outside_basis(
 ) -> Basis:
     """Return word vectors from outside beside embeddings from co-occurrence statistics, pooled by the mean.
 
+    The vectors have as much influence as their share of the tokens: those of another language know digits and
+    a few names, and would be noise as strong as the embeddings.
+
     Args:
         tokenized: the labelled texts, then the unlabelled ones.
         vectors: the word vectors.
@@ -109,8 +112,14 @@ def outside_basis(
     embeddings, near = _wide_embeddings(tokenized, vectors.n_words, first, seed)
     more = len(vectors.known) - vectors.n_words
     embeddings, near = np.pad(embeddings, ((0, more), (0, 0))), np.pad(near, (0, more))
-    blocks = [embeddings, vectors.centred(tokenized)]
-    return mean_basis(tokenized, blocks, near | vectors.known, n_rows, vectors.frequency_weights(tokenized))
+    return mean_basis(
+        tokenized,
+        [embeddings, vectors.centred(tokenized)],
+        near | vectors.known,
+        n_rows,
+        lengths=[1.0, vectors.coverage(tokenized)],
+        weights=vectors.frequency_weights(tokenized),
+    )
 
 
 def _wide_embeddings(
@@ -127,16 +136,18 @@ def mean_basis(
     blocks: Sequence[Float32s],
     known: npt.NDArray[np.bool_],
     n_rows: int,
+    *,
+    lengths: Sequence[float] = (1.0,),
     weights: Float32s | None = None,
 ) -> Basis:
     """Return embeddings of words, pooled by the weighted mean.
 
     Args:
         tokenized: the labelled texts, then the unlabelled ones.
-        blocks: embeddings of several kinds, float32 [id, dimension] each, which are joined. Each kind is
-            scaled so that the texts' means have the same root mean square length.
+        blocks: embeddings of several kinds, float32 [id, dimension] each, which are joined.
         known: bool [id], which words have an embedding, at least one.
         n_rows: number of labelled texts.
+        lengths: the root mean square length of the texts' means in each kind, relative to the others.
         weights: float32 [id], how much each word counts in the mean; None: the idf of the texts.
     """
     keys = np.flatnonzero(known)
@@ -149,7 +160,8 @@ def mean_basis(
     labelled.data = 1 + np.log(labelled.data)
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
     each = [block[keys] for block in blocks]
-    vectors = np.concatenate([_one_over_length(shares @ block) * block for block in each], axis=1)
+    scales = [length * _one_over_length(shares @ block) for length, block in zip(lengths, each, strict=True)]
+    vectors = np.concatenate([np.float32(a) * block for a, block in zip(scales, each, strict=True)], axis=1)
     rows = shares @ vectors
     scale = _one_over_length(rows)
     return Basis(keys, idf, scale * vectors, is_mean=True, rows=scale * rows)

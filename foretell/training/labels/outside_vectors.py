@@ -49,6 +49,11 @@ class OutsideVectors:
     n_words: int
     figures: dict[str, Any]
 
+    def coverage(self, texts: TokenizedTexts) -> float:
+        """Return the share of the tokens of some texts that have a vector, 0 to 1."""
+        counts = self._counts(texts)
+        return float(counts[self.known].sum() / max(counts.sum(), 1))
+
     def centred(self, texts: TokenizedTexts) -> Float32s:
         """Return the vectors [id, dimension] minus the mean of the words of some texts, each of length 1.
 

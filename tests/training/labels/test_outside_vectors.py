@@ -116,9 +116,10 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     ids = np.split(texts.ids, texts.starts[1:-1])
     scores = model.scores([row.tolist() for row in ids], examples().texts)
     np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
-    # Embeddings of both kinds have the same influence.
+    # The vectors have as much influence as their share of the tokens: six of seven.
     lengths = [float((block**2).sum()) for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)]
-    assert lengths[0] == pytest.approx(lengths[1], rel=1e-3)
+    assert tokens.vectors.coverage(texts) == pytest.approx(6 / 7)
+    assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
 
 
 def test_validation_texts_have_the_ids_of_the_vectors_words(vectors: Path) -> None:
