@@ -1,7 +1,8 @@
 """`base` where labels are few, with and without other knowledge, beside other classifiers: test accuracy.
 
-Seven public sets of short texts in English, German and Chinese. A draw is the first N records of the training
-part, shuffled by `random.Random(SEED)`; the texts of the rest, without its labels, are the unlabelled texts.
+Seven public sets of short texts in English, German and Chinese; IMDB's long reviews where --sets names them.
+A draw is the first N records of the training part, shuffled by `random.Random(SEED)`; the
+texts of the rest, without its labels, are the unlabelled texts.
 The settings of the other classifiers are chosen on each draw, by cross-validation. Each cell is the mean of
 the draws with its range. With all labels nothing is left for unlabelled texts. The teacher is
 all-MiniLM-L6-v2 with int8 weights, in training only; "MiniLM" and "kept teacher" have it in each prediction.
@@ -11,7 +12,7 @@ adds the milliseconds of a prediction, one text at a time, as a second line for 
 
 python -m bench few_labels --sets TREC MR --sizes 100 300      some sets and sizes, in minutes
 python -m bench few_labels --sets IMDB --sizes 300 --systems TF-IDF foretell "foretell, + unlabelled"
-    long texts, which are measured where they are named
+    long texts
 python -m bench few_labels --draws 3 --systems TF-IDF          one draw, one system
 python -m bench few_labels --development --systems foretell --tokens subword
     test on the records of the training part that are not labelled, with other tokens

@@ -22,7 +22,7 @@ FEW_LABELS = ("TREC", "MR", "CR", "banking77", "germeval18", "waimai", "thucnews
 """The sets in few-labels.zip."""
 
 IMDB = "IMDB"
-"""The film reviews, two hundred words long where the sets of `FEW_LABELS` are of single sentences."""
+"""Film reviews of about 200 words; the texts of `FEW_LABELS` are short."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def imdb(part: Literal["train", "test"]) -> Records:
 
 
 def few_labels(name: str) -> DataSet:
-    """Return one of `FEW_LABELS`, or `IMDB` without its texts that have no labels; the others have none."""
+    """Return the labelled texts of one of `FEW_LABELS`, or of `IMDB`; `unlabelled` is empty."""
     if name == IMDB:
         return DataSet(imdb("train"), imdb("test"))
     with zipfile.ZipFile(archive("few-labels.zip")) as file:

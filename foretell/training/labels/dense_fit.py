@@ -99,8 +99,8 @@ def outside_basis(
 ) -> Basis:
     """Return word vectors from outside beside embeddings from co-occurrence statistics, pooled by the mean.
 
-    The vectors have as much influence as their share of the tokens: those of another language know digits and
-    a few names, and would be noise as strong as the embeddings.
+    The influence of the vectors is in proportion to the share of the tokens that have one. Vectors of another
+    language cover digits and a few names only, and with equal influence they are noise (docs/experiments.md).
 
     Args:
         tokenized: the labelled texts, then the unlabelled ones.
@@ -160,8 +160,9 @@ def mean_basis(
     labelled.data = 1 + np.log(labelled.data)
     shares = unit_rows(labelled @ sparse.diags_array(idf), 1)
     each = [block[keys] for block in blocks]
-    scales = [length * _one_over_length(shares @ block) for length, block in zip(lengths, each, strict=True)]
-    vectors = np.concatenate([np.float32(a) * block for a, block in zip(scales, each, strict=True)], axis=1)
+    kinds = zip(lengths, each, strict=True)
+    scaled = [np.float32(length) * _one_over_length(shares @ block) * block for length, block in kinds]
+    vectors = np.concatenate(scaled, axis=1)
     rows = shares @ vectors
     scale = _one_over_length(rows)
     return Basis(keys, idf, scale * vectors, is_mean=True, rows=scale * rows)

@@ -58,7 +58,7 @@ def accuracy(name: str, draw: int, given: dict[str, Any], *, unlabelled: bool) -
 
 @pytest.mark.parametrize("name", SETS)
 def test_more_knowledge_is_not_less_accuracy(name: str, tmp_path: Path) -> None:
-    # The vectors are of English words; those of another language must not be worse than none.
+    # GloVe has English words. With texts in another language it must do no harm either.
     variants: dict[str, dict[str, Any]] = {"unlabelled": {}, "unlabelled, vectors": {"vectors": "glove"}}
     if name in ENGLISH:
         variants |= {"vectors": {"vectors": "glove"}, "teacher": {"teacher": minilm(tmp_path / "minilm")}}

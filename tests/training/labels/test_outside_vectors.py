@@ -116,7 +116,7 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     ids = np.split(texts.ids, texts.starts[1:-1])
     scores = model.scores([row.tolist() for row in ids], examples().texts)
     np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
-    # The vectors have as much influence as their share of the tokens: six of seven.
+    # Six of seven tokens have a vector, so the vectors have 6/7 of the length.
     lengths = [float((block**2).sum()) for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)]
     assert tokens.vectors.coverage(texts) == pytest.approx(6 / 7)
     assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
