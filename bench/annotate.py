@@ -196,7 +196,7 @@ class Simulation:
     def informative(self, answers: list[Answer], count: int) -> list[int]:
         """Return the texts that `foretell label` shows next."""
         ranking = self._ranker.rank(0, answers)
-        if ranking.figures.changes_little and self._said is None:
+        if ranking.metrics.changes_little and self._said is None:
             self._said = len(answers)
         return list(ranking.queue[:count])
 

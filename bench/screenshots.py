@@ -1,14 +1,14 @@
 """Screenshots of the page for docs/page.md: each view in light and dark, and 360 pixels wide.
 
     python -m bench.screenshots LABELS_MODEL WORDS_MODEL
-    python -m bench.screenshots --improve
+    python -m bench.screenshots --annotate
 
 The screenshots in docs/page/ show the models that these commands train:
 
     foretell train labels reviews --preset quick --out reviews
     foretell train words meditations --preset base --out meditations
 
-`--improve` takes those of the view Improve alone: questions of TREC (few-labels.zip), of which the first 180
+`--annotate` takes those of the view Annotate: questions of TREC (few-labels.zip), of which the first 180
 are answered with their labels.
 
 Needs Chromium (apt-get install chromium) and Pillow, which reduces the colours and so the size of the files.
@@ -64,8 +64,8 @@ def main(labels: str, words: str) -> None:
         _take(address, shows)
 
 
-def improve() -> None:
-    """Take the screenshots of the view Improve."""
+def annotated() -> None:
+    """Take the screenshots of the view Annotate."""
     records = dict(few_labels("TREC").train)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answers.jsonl"
@@ -77,7 +77,7 @@ def improve() -> None:
             while (shown := annotation.next(fresh=True)) is not None and shown.suggested is None:
                 annotation.answer(shown, NAMES[records[shown.text]])
             with _serving(annotation=annotation) as address:
-                _take(address, (("improve", _improve),))
+                _take(address, (("annotate", _annotate),))
 
 
 def _take(address: str, shows: Sequence[tuple[str, Callable[[Page], None]]]) -> None:
@@ -101,7 +101,7 @@ def _take(address: str, shows: Sequence[tuple[str, Callable[[Page], None]]]) -> 
         browser.close()
 
 
-def _improve(page: Page) -> None:
+def _annotate(page: Page) -> None:
     page.wait_for_selector(".to-label .labels button")
     page.keyboard.press("m")
     page.wait_for_selector(".many li")
@@ -194,7 +194,7 @@ def _serving(*models: str, annotation: Annotation | None = None) -> Iterator[str
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--improve"]:
-        improve()
+    if sys.argv[1:] == ["--annotate"]:
+        annotated()
     else:
         main(*sys.argv[1:3])

@@ -105,7 +105,7 @@ def test_the_annotation_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     names = run_page("annotate.md", {})
     assert names["counts"].answers == 21
-    assert names["figures"].accuracy.value > 0.5
+    assert names["metrics"].accuracy.value > 0.5
     assert (tmp_path / "labels.csv").read_text().count("\n") == 22
 
 

@@ -1,4 +1,4 @@
-"""`Annotation`: texts without labels, the answers about them, and the models that learn from the answers."""
+"""`Annotation`: texts without labels, the answers about them, and the model that learns from the answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ import numpy as np
 
 from foretell.annotation.answers import Answer, Kind
 from foretell.annotation.export import to_csv, write_csv
-from foretell.annotation.figures import Counts, Figures, counts_of
 from foretell.annotation.journal import Journal
-from foretell.annotation.models import Models
+from foretell.annotation.metrics import Counts, Metrics, counts_of
 from foretell.annotation.pool import Pool
-from foretell.annotation.ranking import Ranking
-from foretell.annotation.refitting import Refitting
+from foretell.annotation.ranking import Ranker, Ranking, Refitting, opened_model
 from foretell.annotation.state import Item, State
-from foretell.annotation.training import Training, TrainingOptions
 from foretell.errors import ForetellError, UsageError
 
 MIN_SUGGESTED = 0.5
@@ -44,7 +41,6 @@ class Annotation:
         texts: the texts, none of them empty.
         journal: where the answers are written.
         by: who answers.
-        training: how whole models are trained in the background; None: they are not.
         model: a model directory whose predictions help from the first text on.
 
     Attributes:
@@ -58,7 +54,6 @@ class Annotation:
         journal: Journal,
         *,
         by: str = "",
-        training: TrainingOptions | None = None,
         model: str | Path | None = None,
     ) -> None:
         self.labels, self._by = list(journal.labels), by
@@ -66,8 +61,9 @@ class Annotation:
         self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
         self._state = State(self._pool, journal)
-        self._models = Models(self._pool, self.labels, journal.seed, training, model)
-        self._refitting = Refitting(lambda: self._models.rank(*self._state.snapshot()))
+        given = None if model is None else opened_model(model, self.labels)
+        self._ranker = Ranker(self._pool, self.labels, journal.seed, given)
+        self._refitting = Refitting(lambda: self._ranker.rank(*self._state.snapshot()))
 
     # ---- the next text
 
@@ -78,7 +74,7 @@ class Annotation:
 
         Args:
             by: persons who answer at the same time get different texts.
-            fresh: wait until the models have learned from all answers.
+            fresh: wait until the model has learned from all answers.
         """
         name = self._name(by)
         item = self._state.shown(name)
@@ -158,7 +154,7 @@ class Annotation:
         place = self._state.check_place(item.id if isinstance(item, Item) else item)
         # The vectors are made for the first ranking.
         self._ranking()
-        rows, others = self._models.ranker.embeddings, self._state.selectable()
+        rows, others = self._ranker.embeddings, self._state.selectable()
         others = others[others != place]
         order = np.argsort(-(rows[others] @ rows[place]), kind="stable")[:k]
         return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
@@ -169,23 +165,18 @@ class Annotation:
         """Count the answers of each kind, and the texts that are left."""
         return counts_of(self.answers, self.labels, self._state.left())
 
-    def figures(self, *, fresh: bool = False) -> Figures:
-        """Return the figures of the last fit, all measured on texts that were drawn at random.
+    def metrics(self, *, fresh: bool = False) -> Metrics:
+        """Return the metrics of the last fit, all measured on texts that were drawn at random.
 
         Args:
-            fresh: wait until the models have learned from all answers.
+            fresh: wait until the model has learned from all answers.
         """
-        return self._ranking(fresh=fresh).figures
+        return self._ranking(fresh=fresh).metrics
 
     @property
     def is_fitted(self) -> bool:
         """Whether the last fit has all answers."""
         return self._ranking().version == self._state.snapshot()[0]
-
-    @property
-    def training(self) -> Training:
-        """State of the background, with `state`, `texts` that it learned from, `reason` of a failure."""
-        return self._models.training
 
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
@@ -203,9 +194,8 @@ class Annotation:
         write_csv(self.answers, path)
 
     def close(self) -> None:
-        """End the fits and the training in the background, and close the journal."""
+        """End the fits, and close the journal."""
         self._refitting.close()
-        self._models.training.stop()
         self._journal.close()
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ COMMANDS = {
     "z": "undo",
     "/": "search",
     "m": "similar",
-    "f": "figures",
+    "f": "metrics",
     "q": "quit",
     "?": "help",
 }

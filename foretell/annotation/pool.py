@@ -38,7 +38,7 @@ class Pool:
 
     Attributes:
         texts: the different texts, in the order of the first of each.
-        reserved: whether each is reserved for the figures, [text].
+        reserved: whether each is reserved for the metrics, [text].
         is_repeat: whether each is a near-duplicate of an earlier one, [text]; it is never shown by itself.
         drawn: the reserved texts that are not repeats, in the order in which they are shown.
         notes: what was left out, one sentence each.

@@ -110,12 +110,12 @@ COMMANDS: dict[str, Command] = {
         help="Label texts that have no labels, the most informative first.",
         more=(
             "A model learns from each answer and chooses the next text: an uncertain one that is like many "
-            "others. At least one text in five is drawn at random and never trained on; all figures are "
+            "others. At least one text in five is drawn at random and never trained on; all metrics are "
             "measured on these, with 95 % confidence intervals.",
             "Each label has a key. Other answers: skip, none (no label applies), unclear. Each answer is on "
             "disk before the next text is shown. Search and similar list texts to label at once. Where stdin "
             "is no terminal, each line is a key, the name of a label, or a command (undo, search WORDS, "
-            "similar, figures, quit).",
+            "similar, metrics, quit).",
         ),
         examples=(
             "foretell label reviews.csv --labels positive,negative --out answers.jsonl",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -15,34 +16,13 @@ from foretell.cli.models import local_model
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Switch, TextInput, Whole
 from foretell.cli.output import note
 from foretell.errors import DataError, UsageError
-from foretell.presets import DEFAULT_PRESET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from foretell.annotation.annotation import Annotation
 
-TRAINING = Group("Training in the background", sort_key=2)
 PAGE = Group("Page", sort_key=5)
-
-
-@Parameter(name="*", group=TRAINING)
-@dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
-    """What learns from the answers beside the quick model.
-
-    Attributes:
-        model: Train a model in the background and write it to DIR, again and again as answers come in. A
-            model that is there is replaced.
-        preset: Start from the values of this preset.
-        minutes: Time limit of each training in minutes (0: none).
-        suggest: Let this model directory for labels help to suggest labels from the first text on.
-    """
-
-    model: Annotated[Path | None, Parameter(metavar="DIR")] = None
-    preset: Annotated[str, Parameter(metavar="NAME")] = DEFAULT_PRESET
-    minutes: float = 0.0
-    suggest: Annotated[str | None, Parameter(metavar="MODEL")] = None
 
 
 @Parameter(name="*", group=PAGE)
@@ -59,7 +39,6 @@ class PageOptions:
     port: Whole = 8000
 
 
-NO_MODEL = TrainingOptions()
 NO_PAGE = PageOptions()
 
 
@@ -71,8 +50,8 @@ def label(
     out: Annotated[Path, Parameter(metavar="FILE")],
     by: Annotated[str | None, Parameter(metavar="NAME")] = None,
     seed: Whole | None = None,
+    suggest: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    training: TrainingOptions = NO_MODEL,
     serving: PageOptions = NO_PAGE,
     reading: TextInput = ANY_TEXTS,
 ) -> None:
@@ -84,6 +63,7 @@ def label(
         out: File of the answers (JSON Lines). If it exists, it is continued.
         by: Record this name with each answer. Default: the name of the user.
         seed: Seed of the random texts. Default: 0.
+        suggest: Use this model for labels too, so that there are suggestions from the first text on.
         export: Write the answers as CSV at the end, for train labels.
     """
     if texts == STDIN:
@@ -94,14 +74,14 @@ def label(
             fix="save the texts as a file first",
         )
     names = None if labels is None else labels.split(",")
-    with opened(texts, reading, names, out, by=by, seed=seed, training=training) as annotation:
+    with opened(texts, reading, names, out, by=by, seed=seed, suggest=suggest) as annotation:
         show_notes(annotation.notes)
         try:
-            _take_answers(annotation, serving, training.model)
+            _take_answers(annotation, serving)
         except KeyboardInterrupt:
             note("")
         finally:
-            _end(annotation, out, export)
+            _end(annotation, texts, out, export)
 
 
 def opened(
@@ -112,11 +92,10 @@ def opened(
     *,
     by: str | None = None,
     seed: int | None = None,
-    training: TrainingOptions = NO_MODEL,
+    suggest: str | None = None,
 ) -> Annotation:
     """Read the texts and open the journal of answers; errors are those of `foretell.annotate`."""
     from foretell.annotation.annotate import opened as annotation_of
-    from foretell.annotation.annotate import training_options
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
@@ -130,16 +109,13 @@ def opened(
     read = [record.text for record in records if record.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
-    changes: dict[str, Any] = {"minutes": training.minutes} if training.minutes else {}
-    trains = None if training.model is None else training_options(training.model, training.preset, changes)
     return annotation_of(
         read,
         labels,
         out,
         by=user() if by is None else by,
         seed=seed,
-        training=trains,
-        suggest=None if training.suggest is None else local_model(training.suggest),
+        suggest=None if suggest is None else local_model(suggest),
         notes=notes,
     )
 
@@ -152,11 +128,11 @@ def user() -> str:
         return ""
 
 
-def _take_answers(annotation: Annotation, serving: PageOptions, model: Path | None) -> None:
+def _take_answers(annotation: Annotation, serving: PageOptions) -> None:
     if serving.page:
         from foretell.cli.serve import serve_annotation
 
-        serve_annotation(annotation, serving.port, model)
+        serve_annotation(annotation, serving.port)
         return
     from foretell.cli.keyboard import keyboard
     from foretell.cli.label_session import LabelSession
@@ -165,11 +141,13 @@ def _take_answers(annotation: Annotation, serving: PageOptions, model: Path | No
         LabelSession(annotation, keys).run()
 
 
-def _end(annotation: Annotation, out: Path, export: Path | None) -> None:
-    """Show where the answers are, and write them as CSV if asked to."""
+def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> None:
+    """Show where the answers are, write them as CSV if asked to, and show the command that trains."""
     sys.stdout.flush()
     count = annotation.counts().answers
     note(f"{count:,} {'answer' if count == 1 else 'answers'} in {out}; the same command continues")
-    if export is not None:
-        annotation.export(export)
-        note(f"wrote {export}")
+    if export is None:
+        return
+    annotation.export(export)
+    train = shlex.join(["foretell", "train", "labels", str(export), "--unlabelled", texts, "--out", "model"])
+    note(f"wrote {export}; to train a model: {train}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from foretell.annotation.keys import COMMANDS, keys_of
 from foretell.cli.keyboard import Keyboard
-from foretell.cli.label_figures import figures_text, status_text
+from foretell.cli.label_metrics import metrics_text, status_text
 from foretell.cli.output import excerpt, note, show
 from foretell.readable import visible
 
@@ -71,8 +71,8 @@ class LabelSession:
             self._search(rest.strip())
         elif verb == "similar":
             self._label_many(self._annotation.similar(item))
-        elif verb == "figures":
-            show(figures_text(self._annotation))
+        elif verb == "metrics":
+            show(metrics_text(self._annotation))
         elif verb == "help":
             self._show_help()
         else:

@@ -68,17 +68,17 @@ class LimitOptions:
 
 @Parameter(name="*", group=Group("Texts to label", sort_key=4))
 @dataclass(frozen=True, kw_only=True)
-class ImproveOptions:
+class AnnotateOptions:
     """Texts that are labelled on the page.
 
     Attributes:
-        improve: Add the view Improve to the page, to label these texts: a file or a folder. The first model
+        annotate: Add the view Annotate to the page, to label these texts: a file or a folder. The first model
             for labels helps to suggest labels. See foretell label.
-        answers: File of the answers (JSON Lines). If it exists, it is continued. Needed with --improve.
+        answers: File of the answers (JSON Lines). If it exists, it is continued. Needed with --annotate.
         labels: Names of the labels, with commas between them. Default: those of the model.
     """
 
-    improve: Annotated[str | None, Parameter(metavar="TEXTS")] = None
+    annotate: Annotated[str | None, Parameter(metavar="TEXTS")] = None
     answers: Annotated[Path | None, Parameter(metavar="FILE")] = None
     labels: Annotated[str | None, Parameter(metavar="NAMES")] = None
 
@@ -88,14 +88,14 @@ class ImproveOptions:
         Raises:
             UsageError: they do not.
         """
-        if (self.improve is None) != (self.answers is None) or (self.labels and self.improve is None):
+        if (self.annotate is None) != (self.answers is None) or (self.labels and self.annotate is None):
             raise UsageError(
-                expected="--improve TEXTS together with --answers FILE",
+                expected="--annotate TEXTS together with --answers FILE",
                 found="one of them alone" if self.labels is None else "--labels without them",
             )
 
 
-_NO_TEXTS = ImproveOptions()
+_NO_TEXTS = AnnotateOptions()
 _OPEN = AccessOptions()
 _USUAL = LimitOptions()
 
@@ -109,7 +109,7 @@ def serve(
     quiet: Switch = False,
     who: AccessOptions = _OPEN,
     how_much: LimitOptions = _USUAL,
-    texts: ImproveOptions = _NO_TEXTS,
+    texts: AnnotateOptions = _NO_TEXTS,
     reading: TextInput = ANY_TEXTS,
 ) -> None:
     """Serve models over HTTP until Ctrl-C.
@@ -130,29 +130,26 @@ def serve(
     places = named_places(map(_local, models))
     allowed = _access(host, who)
     with bound(host, port) as listening:
-        if texts.improve is None:
+        if texts.annotate is None:
             serve_until_stopped(listening, places, limits, allowed, quiet=quiet)
             return
         with _opened(texts, reading, places) as annotation:
             serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
 
 
-def serve_annotation(annotation: Annotation, port: int, model: Path | None) -> None:
+def serve_annotation(annotation: Annotation, port: int) -> None:
     """Serve the page with texts to label on this machine until Ctrl-C; as `foretell label --page`.
 
     Args:
         annotation: the texts; it stays open.
         port: 0: a free one.
-        model: a model directory to serve too, if there is one.
     """
     require(PACKAGES, "the page", TO_SERVE)
-    from foretell.artifacts.manifest import MANIFEST
     from foretell.service.limits import Limits
 
-    places = [] if model is None or not (model / MANIFEST).exists() else [(model.resolve().name, model)]
     with bound("127.0.0.1", port) as listening:
         allowed = _access("127.0.0.1", _OPEN)
-        serve_until_stopped(listening, places, Limits(), allowed, quiet=True, annotation=annotation)
+        serve_until_stopped(listening, (), Limits(), allowed, quiet=True, annotation=annotation)
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -180,7 +177,7 @@ def serve_until_stopped(
     log_to_stderr()
     names = [f"{served.name} ({served.loaded.card.job})" for served in service.models]
     names += [] if annotation is None else [f"{annotation.counts().left:,} texts to label"]
-    view = "" if annotation is None else "/#improve"
+    view = "" if annotation is None else "/#annotate"
 
     def ready() -> None:
         note(f"serving {', '.join(names)} at {url(listening)}{view}; Ctrl-C stops")
@@ -195,21 +192,20 @@ def serve_until_stopped(
         os._exit(0)
 
 
-def _opened(texts: ImproveOptions, reading: TextInput, places: Sequence[tuple[str, Path]]) -> Annotation:
+def _opened(texts: AnnotateOptions, reading: TextInput, places: Sequence[tuple[str, Path]]) -> Annotation:
     """Open the texts to label, with the labels of the first model for labels where none are given."""
     from foretell.cli.inputs import show_notes
-    from foretell.cli.label import TrainingOptions, opened
+    from foretell.cli.label import opened
     from foretell.runtime.open import open_model
 
-    assert texts.improve is not None
+    assert texts.annotate is not None
     assert texts.answers is not None
     models = [(str(path), open_model(path).model) for _, path in places]
     suggest, model = next(((path, each) for path, each in models if each.job == "labels"), (None, None))
     names = None if texts.labels is None else texts.labels.split(",")
     if names is None and not texts.answers.exists():
         names = None if model is None else model.labels
-    training = TrainingOptions(suggest=suggest)
-    annotation = opened(texts.improve, reading, names, texts.answers, training=training)
+    annotation = opened(texts.annotate, reading, names, texts.answers, suggest=suggest)
     show_notes(annotation.notes)
     return annotation
 

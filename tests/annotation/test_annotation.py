@@ -1,17 +1,22 @@
-"""A whole annotation from Python: the order of texts, answers, undo, search, figures, and its end."""
+"""A whole annotation from Python: the order of texts, answers, undo, search, metrics, and its end."""
 
 from __future__ import annotations
 
 import csv
 import io
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from annotation.tickets import LABELS, answer_right, label_of, opened, tickets
 
 import foretell
 from foretell.annotation.annotation import Annotation
+from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import DataError, ForetellError, UsageError
+from tests.builders import write_random
 
 
 def test_one_text_in_five_is_random_and_never_trained_on(tmp_path: Path) -> None:
@@ -26,10 +31,10 @@ def test_one_text_in_five_is_random_and_never_trained_on(tmp_path: Path) -> None
         drawn = [item.id for item, part in zip(items, parts, strict=True) if part == "test"]
         assert drawn == pool.drawn[:6].tolist()
         assert all(item.suggested is None for item in items if item.id in drawn)
-        trained, _ = annotation._models.ranker.labelled(annotation.answers, "train")
+        trained, _ = annotation._ranker.labelled(annotation.answers, "train")
         assert not set(trained.tolist()) & set(drawn)
         assert not pool.reserved[trained].any()
-        assert annotation.figures(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
+        assert annotation.metrics(fresh=True).accuracy.texts == 6  # type: ignore[union-attr]
 
 
 def test_suggestions_are_recorded_and_become_right(tmp_path: Path) -> None:
@@ -40,7 +45,7 @@ def test_suggestions_are_recorded_and_become_right(tmp_path: Path) -> None:
         assert len(suggested) > 10
         assert sum(each.suggested == each.label for each in suggested) > 0.7 * len(suggested)
         assert all(each.by == "ada" for each in answers)
-        accuracy = annotation.figures(fresh=True).accuracy
+        accuracy = annotation.metrics(fresh=True).accuracy
         assert accuracy is not None
         assert accuracy.low <= accuracy.value <= accuracy.high
         assert accuracy.value >= 0.75
@@ -209,9 +214,9 @@ def test_the_export_is_what_a_training_reads(tmp_path: Path) -> None:
 def test_what_the_last_answers_changed_is_measured_after_fifty(tmp_path: Path) -> None:
     with opened(tmp_path) as annotation:
         answer_right(annotation, 50)
-        assert annotation.figures(fresh=True).changed is None
+        assert annotation.metrics(fresh=True).changed is None
         answer_right(annotation, 1)
-        changed = annotation.figures(fresh=True).changed
+        changed = annotation.metrics(fresh=True).changed
         assert changed is not None
         # On all reserved texts, whether they were answered or not.
         assert changed.texts == 30
@@ -223,11 +228,41 @@ def test_a_fit_that_fails_is_raised_and_the_end_is_clean(
     def fail(*_: object) -> None:
         raise MemoryError("too many texts")
 
-    monkeypatch.setattr("foretell.annotation.models.Ranker", fail)
+    monkeypatch.setattr("foretell.annotation.ranking.QuickModel", fail)
     annotation = opened(tmp_path)
     with pytest.raises(MemoryError, match="too many texts"):
         annotation.next()
     annotation.close()
+
+
+def test_a_model_that_is_given_helps_to_suggest(tmp_path: Path) -> None:
+    settings = LabelsSettings(embedding_size=4, units=4)
+    made = write_random(tmp_path / "made", settings, sorted(LABELS), text="printer")
+    with opened(tmp_path) as annotation:
+        alone = annotation._ranking().probabilities
+        assert annotation._ranking().is_complete
+    with opened(tmp_path, suggest=made) as annotation:
+        until(lambda: annotation._ranking().is_complete)
+        assert not np.allclose(annotation._ranking().probabilities, alone)
+        answer_right(annotation, 2, fresh=True)
+
+
+def test_a_model_that_cannot_help_is_one_line(tmp_path: Path) -> None:
+    other = write_random(tmp_path / "other", LabelsSettings(embedding_size=4, units=4), ["x", "y"])
+    words = write_random(tmp_path / "words", WordsSettings(embedding_size=4, units=4))
+    with pytest.raises(UsageError, match="a model with one of the labels"):
+        opened(tmp_path, suggest=other)
+    with pytest.raises(UsageError, match="a model for labels, found one for words"):
+        opened(tmp_path, suggest=words)
+    # Nothing keeps the journal locked.
+    opened(tmp_path).close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_the_name_in_the_package() -> None:

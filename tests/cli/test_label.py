@@ -50,7 +50,7 @@ def answers_in(folder: Path) -> list[dict[str, object]]:
 
 
 def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
-    answer = label("1\nbilling\nskip\nn\nunclear\nundo\nu\nfigures\nnonsense\nq\n1\n")
+    answer = label("1\nbilling\nskip\nn\nunclear\nundo\nu\nmetrics\nnonsense\nq\n1\n")
     assert answer.code == 0, answer.err
     kinds = [(each.get("kind"), each.get("label")) for each in answers_in(folder)]
     assert kinds == [
@@ -61,7 +61,7 @@ def test_lines_are_keys_names_and_commands(label: Run, folder: Path) -> None:
     assert "undone: 1" in answer.err
     assert "expected a key or a label, found 'nonsense'" in answer.err
     assert "5 answers in answers.jsonl; the same command continues" in answer.err
-    assert "Figures are measured on the texts that were drawn at random" in answer.out
+    assert "Metrics are measured on the texts that were drawn at random" in answer.out
     assert "accuracy of the suggestions" in answer.out
     # Each text is shown once, the undone one and the one after it twice.
     shown = [line for line in answer.out.splitlines() if line in tickets(60)]
@@ -138,8 +138,6 @@ def test_suggestions_are_accepted_by_enter(tmp_path: Path, capsys: pytest.Captur
         ("label texts.csv --out no/new.jsonl --labels a,b", 1, "a journal that can be written"),
         ("label texts.csv --out new.jsonl --labels a,b --text nosuch", 1, "--text"),
         ("label texts.csv --out new.jsonl --labels a,b --suggest missing", 1, "missing"),
-        ("label texts.csv --out new.jsonl --labels a,b --model . --preset nosuch", 2, "nosuch"),
-        ("label texts.csv --out new.jsonl --labels a,b --model .", 1, "expected a model directory"),
         ("label texts.csv --labels a,b", 2, "--out"),
     ],
 )
@@ -221,7 +219,7 @@ def test_the_page_is_served_and_ctrl_c_ends_it(folder: Path) -> None:
             process.stderr.readline()
             line = process.stderr.readline()
             assert "60 texts to label at http://" in line
-            url = line.partition(" at ")[2].partition("/#improve")[0]
+            url = line.partition(" at ")[2].partition("/#annotate")[0]
             state = httpx.post(f"{url}/v1/annotation/next", json={}, timeout=60).json()
             body = {"texts": [state["item"]["id"]], "answer": "none"}
             assert httpx.post(f"{url}/v1/annotation/answers", json=body, timeout=60).status_code == 200

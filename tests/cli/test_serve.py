@@ -113,7 +113,7 @@ def test_serving_loads_nothing_heavy() -> None:
 
 def test_texts_are_labelled_on_the_page_with_the_labels_of_the_model(workplace: Path, tmp_path: Path) -> None:
     answers = tmp_path / "answers.jsonl"
-    with served(workplace, "reviews-model", "--improve", "reviews.csv", "--answers", str(answers)) as (
+    with served(workplace, "reviews-model", "--annotate", "reviews.csv", "--answers", str(answers)) as (
         url,
         _,
     ):
@@ -123,9 +123,9 @@ def test_texts_are_labelled_on_the_page_with_the_labels_of_the_model(workplace: 
 
 
 @pytest.mark.parametrize(
-    "given", [("--improve", "reviews.csv"), ("--answers", "x.jsonl"), ("--labels", "a,b")]
+    "given", [("--annotate", "reviews.csv"), ("--answers", "x.jsonl"), ("--labels", "a,b")]
 )
 def test_texts_need_a_file_for_the_answers(run: Run, given: tuple[str, str]) -> None:
     answer = run("serve", "reviews-model", *given)
     assert answer.code == 2
-    assert "--improve TEXTS together with --answers FILE" in answer.err
+    assert "--annotate TEXTS together with --answers FILE" in answer.err

@@ -1,13 +1,13 @@
 // The start of the page: loads the list of models, asks for a token if the service requires one, switches the views.
 
 import { showError } from "./elements.js";
-import { ImproveView } from "./improve_view.js";
+import { AnnotateView } from "./annotate_view.js";
 import { LabelsView } from "./labels_view.js";
 import { fetchModels, onLocked, setToken } from "./service.js";
 import { StatesView } from "./states_view.js";
 import { WordsView } from "./words_view.js";
 
-const NAMES = ["words", "labels", "improve", "how-it-works"];
+const NAMES = ["words", "labels", "annotate", "how-it-works"];
 const problem = document.getElementById("problem");
 const lock = document.getElementById("lock");
 
@@ -32,10 +32,10 @@ async function open() {
     words: new WordsView(section("words"), models),
     labels: new LabelsView(section("labels"), models),
     "how-it-works": new StatesView(section("how-it-works"), models, source),
-    ...(hasTexts ? { improve: new ImproveView(section("improve")) } : {}),
+    ...(hasTexts ? { annotate: new AnnotateView(section("annotate")) } : {}),
   };
-  document.querySelector('nav a[href="#improve"]').hidden = !hasTexts;
-  showView(nameInAddress() ?? models[0]?.job ?? (hasTexts ? "improve" : "words"));
+  document.querySelector('nav a[href="#annotate"]').hidden = !hasTexts;
+  showView(nameInAddress() ?? models[0]?.job ?? (hasTexts ? "annotate" : "words"));
   document.documentElement.dataset.ready = "true";
 }
 

@@ -78,8 +78,8 @@ class AnnotationCounts(ResponseBody):
     left: int = Field(description="Texts that can still be shown.")
 
 
-class AnnotationFigures(ResponseBody):
-    """Figures of the last fit; null: too few answers."""
+class AnnotationMetrics(ResponseBody):
+    """Metrics of the last fit; null: too few answers."""
 
     accuracy: Estimate | None = Field(description="Of the suggestions.")
     macro_f1: Estimate | None = Field(description="Of the suggestions.")
@@ -89,25 +89,15 @@ class AnnotationFigures(ResponseBody):
         description="Share of the texts whose predicted label the last 50 answers changed."
     )
     changes_little: bool = Field(description="Whether 50 more answers are expected to change little.")
-    model_accuracy: Estimate | None = Field(description="Of the model that was trained in the background.")
-    model_texts: int | None = Field(description="Texts that this model learned from.")
-
-
-class BackgroundTraining(ResponseBody):
-    """The training of a whole model in the background."""
-
-    state: Literal["off", "waiting", "running", "failed"]
-    reason: str = Field(description='Why the last training failed; "": it did not.')
 
 
 class AnnotationStatus(ResponseBody):
-    """The labels, the answers and the figures so far."""
+    """The labels, the answers and the metrics so far."""
 
     labels: list[LabelKey]
     counts: AnnotationCounts
-    figures: AnnotationFigures
-    training: BackgroundTraining
-    is_fitted: bool = Field(description="Whether the figures are those of all answers.")
+    metrics: AnnotationMetrics
+    is_fitted: bool = Field(description="Whether the metrics are those of all answers.")
 
 
 class NextResponse(AnnotationStatus):
@@ -118,7 +108,7 @@ class NextResponse(AnnotationStatus):
 
 
 class FoundTexts(ResponseBody):
-    """Texts without an answer, none of them reserved for the figures."""
+    """Texts without an answer, none of them reserved for the metrics."""
 
     texts: list[TextToLabel]
 
@@ -154,7 +144,7 @@ class SimilarRequest(RequestBody):
 
 @router.get("", responses=ACCESS_ERRORS)
 async def status(request: Request) -> AnnotationStatus:
-    """Return the labels, the answers and the figures so far."""
+    """Return the labels, the answers and the metrics so far."""
     return await _in_thread(request, lambda it: AnnotationStatus(**_status(it)))
 
 
@@ -251,7 +241,7 @@ def _next(annotation: Annotation, *, by: str | None, written: int) -> NextRespon
 def _status(annotation: Annotation) -> dict[str, Any]:
     from foretell.annotation.keys import keys_of
 
-    counts, figures = annotation.counts(), annotation.figures()
+    counts, metrics = annotation.counts(), annotation.metrics()
     key_of = {label: key for key, label in keys_of(annotation.labels).items()}
     fields = dataclasses.asdict(counts)
     of_label = fields.pop("labels")
@@ -261,8 +251,7 @@ def _status(annotation: Annotation) -> dict[str, Any]:
     return {
         "labels": labels,
         "counts": AnnotationCounts(**fields),
-        "figures": AnnotationFigures(**figures.to_dict()),
-        "training": BackgroundTraining.model_validate(annotation.training),
+        "metrics": AnnotationMetrics(**metrics.to_dict()),
         "is_fitted": annotation.is_fitted,
     }
 

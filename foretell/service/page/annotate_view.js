@@ -1,12 +1,12 @@
-// The view "Improve": one text at a time gets its label, by one key; searched texts get theirs at once.
+// The view "Annotate": one text at a time gets its label, by one key; searched texts get theirs at once.
 
 import { announce, isolated, make, percent, showError } from "./elements.js";
 import { saveFile } from "./download.js";
 import { FoundTexts } from "./found_texts.js";
-import { showFigures } from "./improve_figures.js";
+import { showMetrics } from "./annotate_metrics.js";
 import { get, getText, post } from "./service.js";
 
-// Milliseconds between two looks at figures that are not up to date.
+// Milliseconds between two looks at metrics that are not up to date.
 const POLL = 1500;
 const OTHER_KEYS = { s: "skip", n: "none", u: "unclear" };
 const ANSWERED = { skip: "skipped", none: "none of the labels", unclear: "unclear" };
@@ -14,15 +14,15 @@ const ANSWERED = { skip: "skipped", none: "none of the labels", unclear: "unclea
 const TYPING = "input:not([type=checkbox]), textarea, select";
 const PRESSED = "a, button, summary, input, label";
 
-export class ImproveView {
+export class AnnotateView {
   constructor(view) {
     this.view = view;
     [this.card, this.quote, this.buttons, this.suggestion, this.problem, this.done, this.last] = [
       ".to-label", ".to-label blockquote", ".to-label .labels", ".to-label .suggestion", ".to-label .problem",
       ".to-label .done", ".to-label .last",
     ].map((selector) => view.querySelector(selector));
-    this.by = view.querySelector("#improve-by");
-    this.shortcuts = view.querySelector("#improve-keys");
+    this.by = view.querySelector("#annotate-by");
+    this.shortcuts = view.querySelector("#annotate-keys");
     this.found = new FoundTexts(view.querySelector(".many"), {
       search: (query) => this.#request("search", { query }),
       similar: () => this.state?.item && this.#request("similar", { text: this.state.item.id }),
@@ -90,9 +90,9 @@ export class ImproveView {
     }
   }
 
-  // Asks for the figures again while a fit or a training is not done.
+  // Asks for the metrics again while a fit is not done.
   async #refresh() {
-    const isCurrent = !this.state || (this.state.is_fitted && this.state.training.state !== "running");
+    const isCurrent = !this.state || this.state.is_fitted;
     if (isCurrent || this.isBusy || this.view.hidden || document.hidden) return;
     const before = this.state;
     try {
@@ -127,7 +127,7 @@ export class ImproveView {
     this.keys = new Map(state.labels.filter(({ key }) => key).map(({ key, name }) => [key, name]));
     this.#showButtons(state.labels);
     this.found.setLabels(state.labels.map(({ name }) => name));
-    showFigures(this.view.querySelector(".so-far"), state);
+    showMetrics(this.view.querySelector(".so-far"), state);
   }
 
   // The buttons are kept while the labels stay the same: the one with the focus must not disappear.

@@ -1,4 +1,4 @@
-"""Figures: only from random texts, and with intervals that hold for few of them."""
+"""Metrics: only from random texts, and with intervals that hold for few of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from foretell.annotation.answers import Answer
-from foretell.annotation.figures import (
+from foretell.annotation.metrics import (
     changed_share,
     changes_little,
     counts_of,
-    model_figures,
-    sample_figures,
+    model_metrics,
+    sample_metrics,
 )
 from foretell.metrics.proportions import Estimate, share_of
 
@@ -56,7 +56,7 @@ def test_counts() -> None:
 
 
 def test_shares_are_of_random_texts_alone() -> None:
-    found = sample_figures(
+    found = sample_metrics(
         [*answers("train", *"aaaa", "none"), *answers("test", "b", "a", "b", "none")], LABELS
     )
     assert found["none"].value == 0.25
@@ -68,14 +68,14 @@ def test_the_accuracy_and_macro_f1_of_a_model() -> None:
     truth = np.array([0, 1] * 15)
     rows = np.eye(2, dtype=np.float32)[truth]
     rows[:3] = rows[:3, ::-1]
-    found = model_figures(truth, rows, LABELS)
+    found = model_metrics(truth, rows, LABELS)
     assert found["accuracy"].value == pytest.approx(0.9)
     assert found["macro_f1"].low < found["macro_f1"].value == pytest.approx(0.9, abs=0.01)
-    assert model_figures(truth[:19], rows[:19], LABELS)["macro_f1"] is None
-    assert model_figures(truth[:0], rows[:0], LABELS)["accuracy"] is None
+    assert model_metrics(truth[:19], rows[:19], LABELS)["macro_f1"] is None
+    assert model_metrics(truth[:0], rows[:0], LABELS)["accuracy"] is None
     # Labels that no text has or gets do not lower the mean.
     wide = np.pad(rows, ((0, 0), (0, 3)))
-    assert model_figures(truth, wide, [*LABELS, "c", "d", "e"])["macro_f1"] == found["macro_f1"]
+    assert model_metrics(truth, wide, [*LABELS, "c", "d", "e"])["macro_f1"] == found["macro_f1"]
 
 
 def test_what_changes_little() -> None:

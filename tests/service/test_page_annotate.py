@@ -1,4 +1,4 @@
-"""The view Improve in Chromium: by the keyboard alone, many at once, accessible, narrow, dark."""
+"""The view Annotate in Chromium: by the keyboard alone, many at once, accessible, narrow, dark."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def press(page: Page, annotation: Annotation, key: str, answers: int) -> None:
 
 
 def test_labels_by_one_key_each_undo_and_other_answers(page: Page, annotation: Annotation) -> None:
-    expect(page).to_have_title("Improve · foretell")
+    expect(page).to_have_title("Annotate · foretell")
     for number in range(1, 7):
         text = shown(page)
         press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(text)], number)
@@ -91,11 +91,11 @@ def test_enter_accepts_the_suggestion(page: Page, annotation: Annotation) -> Non
 
 def test_search_and_label_many_with_the_keyboard(page: Page, annotation: Annotation) -> None:
     page.keyboard.press("/")
-    expect(page.locator("#improve-query")).to_be_focused()
+    expect(page.locator("#annotate-query")).to_be_focused()
     # In a field a key is a letter.
     page.keyboard.type("1 printer")
     assert annotation.answers == []
-    page.locator("#improve-query").fill("printer")
+    page.locator("#annotate-query").fill("printer")
     page.keyboard.press("Enter")
     boxes = page.locator(".many li input")
     expect(boxes.first).to_be_visible()
@@ -105,7 +105,7 @@ def test_search_and_label_many_with_the_keyboard(page: Page, annotation: Annotat
     boxes.first.focus()
     page.keyboard.press("Space")
     expect(button).to_have_text(f"Label {count - 1} texts")
-    page.locator("#improve-many-label").focus()
+    page.locator("#annotate-many-label").focus()
     page.keyboard.press("Home")
     page.keyboard.press("Tab")
     expect(button).to_be_focused()
@@ -113,7 +113,7 @@ def test_search_and_label_many_with_the_keyboard(page: Page, annotation: Annotat
     expect(page.locator(".many [role=status]")).to_contain_text(f"{count - 1} texts answered")
     assert {each.label for each in annotation.answers} == {"hardware"}
     expect(boxes).to_have_count(1)
-    page.locator("#view-improve [data-undo]").click()
+    page.locator("#view-annotate [data-undo]").click()
     expect(page.locator("[data-answers]")).to_have_text("0")
     assert annotation.answers == []
 
@@ -123,11 +123,11 @@ def test_similar_texts_are_found(page: Page) -> None:
     expect(page.locator(".many li")).to_have_count(20)
 
 
-def test_figures_are_of_random_texts_and_become_current(page: Page, annotation: Annotation) -> None:
+def test_metrics_are_of_random_texts_and_become_current(page: Page, annotation: Annotation) -> None:
     for number in range(1, 6):
         press(page, annotation, {"hardware": "1", "billing": "2"}[label_of(shown(page))], number)
     expect(page.locator("[data-random]")).to_have_text("1")
-    accuracy = annotation.figures(fresh=True).accuracy
+    accuracy = annotation.metrics(fresh=True).accuracy
     assert accuracy is not None
     first = page.locator(".measured div").first
     expect(first).to_contain_text(f"{100 * accuracy.value:.1f} %")
@@ -162,7 +162,7 @@ def test_an_error_is_one_line_and_the_text_stays(page: Page, annotation: Annotat
 
 
 def test_hostile_texts_are_text(page: Page) -> None:
-    page.locator("#improve-query").fill("<script>")
+    page.locator("#annotate-query").fill("<script>")
     page.keyboard.press("Enter")
     expect(page.locator(".many li bdi")).to_contain_text(
         "�[31mprinter �<b>bold</b> <script>alert(1)</script> 😀"
@@ -186,7 +186,7 @@ def test_axe_finds_no_violation(
 def test_it_fits_360_pixels(browser: Browser, served: Running) -> None:
     with opened(browser, served.url, width=360) as page:
         page.wait_for_selector(".to-label .labels button")
-        page.locator("#improve-query").fill("endless")
+        page.locator("#annotate-query").fill("endless")
         page.get_by_role("button", name="Search").click()
         page.wait_for_selector(".many li")
         page.locator(".so-far summary").click()
@@ -194,6 +194,6 @@ def test_it_fits_360_pixels(browser: Browser, served: Running) -> None:
 
 
 def test_without_texts_there_is_no_view(browser: Browser, models: tuple[Path, Path]) -> None:
-    with running(*models) as plain, opened(browser, f"{plain.url}/#improve") as page:
+    with running(*models) as plain, opened(browser, f"{plain.url}/#annotate") as page:
         expect(page).to_have_title("Labels · foretell")
-        expect(page.get_by_role("link", name="Improve")).to_be_hidden()
+        expect(page.get_by_role("link", name="Annotate")).to_be_hidden()

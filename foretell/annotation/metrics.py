@@ -1,4 +1,4 @@
-"""The figures of an annotation: all of them measured on the texts that were drawn at random."""
+"""The metrics of an annotation: all of them measured on the texts that were drawn at random."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Metrics:
     """What is known about the labels and the models so far; None: too few answers.
 
     Attributes:
@@ -61,8 +61,6 @@ class Figures:
             have changed by more. It needs no answers, so it is measured on all reserved texts.
         changes_little: whether 50 more answers are expected to change little: the interval of `changed` ends
             below 5 %, there are 100 answers, and each label that occurs has five texts to learn from.
-        model_accuracy: of the model that was trained in the background.
-        model_texts: number of labelled texts that it learned from.
     """
 
     shares: dict[str, Estimate | None]
@@ -71,11 +69,9 @@ class Figures:
     macro_f1: Estimate | None = None
     changed: Estimate | None = None
     changes_little: bool = False
-    model_accuracy: Estimate | None = None
-    model_texts: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures, ready for JSON."""
+        """Return the metrics, ready for JSON."""
         return asdict(self)
 
 
@@ -96,8 +92,8 @@ def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Co
     )
 
 
-def sample_figures(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str, Any]:
-    """Return the figures that need no model: `none` and `shares`."""
+def sample_metrics(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str, Any]:
+    """Return the metrics that need no model: `none` and `shares`."""
     tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
     given = [each.label for each in tested if each.kind == "label"]
     return {
@@ -106,7 +102,7 @@ def sample_figures(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str
     }
 
 
-def model_figures(truth: Integers, probabilities: Probabilities, labels: Sequence[str]) -> Mapping[str, Any]:
+def model_metrics(truth: Integers, probabilities: Probabilities, labels: Sequence[str]) -> Mapping[str, Any]:
     """Return `accuracy` and `macro_f1` of a model on texts that it did not learn from.
 
     Args:
@@ -136,7 +132,7 @@ def changed_share(before: Probabilities, after: Probabilities) -> Estimate | Non
 
 
 def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
-    """Return whether 50 more answers are expected to change little; see `Figures`."""
+    """Return whether 50 more answers are expected to change little; see `Metrics`."""
     if changed is None or changed.high > LITTLE or len(answers) < MIN_ANSWERS:
         return False
     labels = {each.label for each in answers if each.kind == "label"}

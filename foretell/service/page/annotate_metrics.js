@@ -1,34 +1,26 @@
-// The figures of the view "Improve": all of them of random texts, each with its interval.
+// The metrics of the view "Annotate": all of them of random texts, each with its interval.
 
-import { count, isolated, make, percent } from "./elements.js";
-
-const TRAINING = {
-  waiting: "Waits for more answers.",
-  running: "A model is being trained.",
-};
+import { isolated, make, percent } from "./elements.js";
 
 // Shows the state of the service's annotation in the card.
-export function showFigures(card, { counts, figures, labels, training }) {
+export function showMetrics(card, { counts, metrics, labels }) {
   const put = (selector, ...children) => card.querySelector(selector).replaceChildren(...children);
   put("[data-answers]", counts.answers.toLocaleString("en"));
   put("[data-random]", counts.test.toLocaleString("en"));
   put("[data-left]", counts.left.toLocaleString("en"));
-  put(".measured", ...figureRows(figures));
-  put(".counted", ...labels.map(({ name, count: number }) => labelRow(name, number, figures.shares[name])));
-  card.querySelector(".enough").hidden = !figures.changes_little;
-  if (figures.changes_little) {
+  put(".measured", ...metricRows(metrics));
+  put(".counted", ...labels.map(({ name, count: number }) => labelRow(name, number, metrics.shares[name])));
+  card.querySelector(".enough").hidden = !metrics.changes_little;
+  if (metrics.changes_little) {
     put(".enough", "50 more labels would change little: the last 50 changed at most ",
-      `${percent(figures.changed.high)} of the predictions.`);
+      `${percent(metrics.changed.high)} of the predictions.`);
   }
-  const note = training.reason ? `The training failed: ${training.reason}` : TRAINING[training.state] ?? "";
-  put(".background", ...(note ? [isolated(note)] : []));
 }
 
-function figureRows({ accuracy, macro_f1: macroF1, none, changed, model_accuracy: model, model_texts: texts }) {
+function metricRows({ accuracy, macro_f1: macroF1, none, changed }) {
   return [
     row("Accuracy of the suggestions", accuracy),
     ...(macroF1 ? [row("Macro F1 of the suggestions", macroF1)] : []),
-    ...(texts ? [row(`Accuracy of the model trained on ${count(texts, "text")}`, model)] : []),
     row("None of the labels", none),
     ...(changed ? [row("Predictions changed by the last 50 answers", changed, "random texts")] : []),
   ];
