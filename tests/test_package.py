@@ -38,7 +38,7 @@ def installed(extra: str, machine: dict[str, str], python: str) -> set[str]:
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_training_installs_one_tensorflow_and_numba(machine: dict[str, str], python: str) -> None:
     names = installed("train", machine, python)
-    assert {"numba", "keras", "onnx", "pyarrow", "tensorboard"} <= names
+    assert {"numba", "keras", "onnx", "polars", "tensorboard"} <= names
     wanted = "tensorflow-cpu" if machine == LINUX else "tensorflow"
     assert [name for name in names if name.startswith("tensorflow")] == [wanted]
 
@@ -49,7 +49,7 @@ def test_numba_is_left_out_where_it_has_no_wheels() -> None:
 
 @pytest.mark.parametrize("extra", ["train", "train-gpu"])
 def test_python_3_14_gets_what_saves_and_reads_but_no_tensorflow(extra: str) -> None:
-    assert installed(extra, LINUX, "3.14") == {"onnx", "pyarrow"}
+    assert installed(extra, LINUX, "3.14") == {"onnx", "polars"}
 
 
 @pytest.mark.parametrize("machine", [LINUX, WINDOWS, MAC, LINUX_ON_ARM])

@@ -71,9 +71,9 @@ def _parquet_rows(source: str) -> int | None:
     if Path(source).suffix.lower() not in (".parquet", ".pq"):
         return None
     try:
-        import pyarrow.parquet as pq
+        import polars as pl
 
-        return int(pq.ParquetFile(source).metadata.num_rows)
+        return int(pl.scan_parquet(source, glob=False).select(pl.len()).collect().item())
     except Exception:
         # What is wrong with the file is reported when it is read.
         return None

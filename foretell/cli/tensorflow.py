@@ -22,11 +22,17 @@ def load_tensorflow() -> None:
         note(_LOADING, end="\r")
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    # scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside
+    # TensorFlow on Apple silicon. Training needs neither.
+    hidden = sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         os.dup2(nowhere, 2)
+        import_module("sklearn.utils.validation")
         import_module("keras")
         import_module("tensorflow")
     finally:
+        if hidden is None:
+            del sys.modules["pandas"]
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)

@@ -1,7 +1,7 @@
 """Tables in Python: pandas, polars, Arrow, Hugging Face datasets, or a dictionary of columns.
 
 None of these libraries is imported: an object is recognised by its attributes. Whatever else offers the Arrow
-PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others) is read through pyarrow.
+PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others) is read through polars.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterat
 
     Raises:
         DataError: no clear columns, columns of the same name, or no such split.
-        MissingExtraError: an Arrow stream, and pyarrow is not installed.
+        MissingExtraError: an Arrow stream, and polars is not installed.
     """
     table = _split(source, options.part, notes)
     opener = _opener(table)
@@ -175,10 +175,10 @@ def _arrow(table: Any) -> _Frame:
 
 
 def _arrow_stream(source: Any) -> _Frame:
-    require(("pyarrow",), "an Arrow stream", TO_TRAIN)
-    import pyarrow as pa
+    require(("polars",), "an Arrow stream", TO_TRAIN)
+    import polars as pl
 
-    return dataclasses.replace(_arrow(pa.RecordBatchReader.from_stream(source)), name=type(source).__name__)
+    return dataclasses.replace(_data_frame(pl.DataFrame(source)), name=type(source).__name__)
 
 
 def _dataset(dataset: Any) -> _Frame:

@@ -1,19 +1,21 @@
-"""Parquet files, batch by batch, through pyarrow."""
+"""Parquet files, batch by batch, through polars: TensorFlow and PyArrow in one process hang on Apple silicon."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.records import Record, text_of
 from foretell.data.source import Source
-from foretell.errors import DataError, ForetellError
+from foretell.errors import DataError
 from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
-_HUGGING_FACE = b"huggingface"
+_HUGGING_FACE = "huggingface"
 _SAMPLE_ROWS = 100
 
 
@@ -21,46 +23,58 @@ def parquet_records(source: Source) -> Iterator[Record]:
     """Read the records of a Parquet file; a class of a Hugging Face ClassLabel is its name.
 
     Raises:
-        MissingExtraError: pyarrow is not installed.
+        MissingExtraError: polars is not installed.
         DataError: not a Parquet file, a damaged one, or no clear columns.
     """
+    require(("polars",), "Parquet", TO_TRAIN)
     columns: Columns | None = None
-    for names, rows in _batches(source.bytes(), source.name):
+    for names, rows in parquet_batches(source.file(), source.name):
         if columns is None:
-            sample = [[text_of(value) for value in row.values()] for row in rows[:_SAMPLE_ROWS]]
+            sample = [[text_of(value) for value in row] for row in rows[:_SAMPLE_ROWS]]
             columns = choose_columns(names, sample, source.options, source.name)
             source.note_columns(columns)
         for row in rows:
-            yield columns.record(row, source.name)
+            yield columns.record(dict(zip(names, row, strict=True)), source.name)
 
 
-def _batches(file: IO[bytes], where: str) -> Iterator[tuple[list[str], list[dict[str, object]]]]:
-    """Return the names of the columns and the rows of each batch."""
-    require(("pyarrow",), "Parquet", TO_TRAIN)
-    import pyarrow.parquet as pq
+def parquet_batches(path: Path, where: str) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
+    """Return the names of the columns and the rows of each batch.
 
+    Raises:
+        DataError: the file is damaged.
+    """
+    import polars as pl
+
+    with _damage_is_typed(where):
+        classes = class_names(pl.read_parquet_metadata(path))
+        batches = iter(pl.scan_parquet(path, glob=False).collect_batches(chunk_size=_BATCH, lazy=True))
+    while True:
+        with _damage_is_typed(where):
+            if (batch := next(batches, None)) is None:
+                return
+            names, rows = batch.columns, batch.rows()
+        if classes:
+            of_column = [classes.get(name, ()) for name in names]
+            rows = [tuple(map(_class_name, row, of_column)) for row in rows]
+        yield names, rows
+
+
+@contextmanager
+def _damage_is_typed(where: str) -> Iterator[None]:
+    """Raise what polars raises for a damaged file as DataError: its exceptions, Python's, and Rust's panics."""
     try:
-        table = pq.ParquetFile(file)
-        names = list(table.schema_arrow.names)
-        of_classes = class_names(table.schema_arrow.metadata)
-        for batch in table.iter_batches(batch_size=_BATCH):
-            rows = batch.to_pylist()
-            for column, classes in of_classes.items():
-                for row in rows:
-                    row[column] = _class_name(row.get(column), classes)
-            yield names, rows
-    except ForetellError:
-        raise
-    # Arrow raises its own exceptions and Python's, of values that Python cannot represent for example.
-    except Exception as error:
+        yield
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise damaged(where, reason) from error
 
 
-def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+def class_names(metadata: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets` writes them."""
     try:
-        features = json.loads((metadata or {})[_HUGGING_FACE])["info"]["features"]
+        features = json.loads(metadata[_HUGGING_FACE])["info"]["features"]
         found = {
             str(column): feature["names"]
             for column, feature in features.items()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 from foretell.data.columns import Columns
 from foretell.data.decode import STDIN, TextSource, note, open_bytes, place
@@ -75,15 +75,15 @@ class Source:
         """What follows `first_line`, up to the next line end or 64 Ki characters; "" at the end."""
         return self._text.stream.readline(_PEEKED) if self.first_line else ""
 
-    def bytes(self) -> IO[bytes]:
-        """Return a file of bytes that can seek; what cannot is copied to a temporary file first."""
-        raw: IO[bytes] = self._raw
-        if raw.seekable():
-            return raw
-        copy = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the source
-        while chunk := raw.read(_CHUNK):
-            copy.write(chunk)
-        copy.seek(0)
+    def file(self) -> Path:
+        """Return a file with the bytes; what is compressed or a stream is copied to a temporary file first."""
+        raw = self._raw
+        if str(self.path) != STDIN and raw.seekable():
+            return Path(self.path)
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="foretell-"))
+        copy = Path(folder) / "copy"
+        with copy.open("wb") as out:
+            shutil.copyfileobj(raw, out)
         return copy
 
     def lines(self) -> Iterator[str]:

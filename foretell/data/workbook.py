@@ -28,7 +28,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
     calamine: Any = importlib.import_module("python_calamine")
     start = source.start
     try:
-        workbook = calamine.CalamineWorkbook.from_filelike(source.bytes())
+        workbook = calamine.CalamineWorkbook.from_path(source.file())
         names = [
             sheet.name
             for sheet in workbook.sheets_metadata

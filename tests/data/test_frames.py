@@ -151,8 +151,8 @@ def test_the_splits_of_a_dataset_dict_are_read_by_part() -> None:
     assert len(list(iter_records(datasets.DatasetDict(test=dataset())))) == 3
 
 
-def test_a_stream_needs_pyarrow_and_a_frame_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+def test_a_stream_needs_polars_and_a_frame_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "polars", None)
     assert read_examples(pd.DataFrame(COLUMNS)).texts == ["good", "bad"]
     assert read_examples(pl.DataFrame(COLUMNS)).texts == ["good", "bad"]
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):

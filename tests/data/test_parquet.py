@@ -89,7 +89,7 @@ def test_without_the_package_the_command_that_installs_it_is_given(
     tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a.parquet").write_bytes(data)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):
         list(iter_records(tmp_path / "a.parquet"))
 
@@ -97,13 +97,13 @@ def test_without_the_package_the_command_that_installs_it_is_given(
 @pytest.mark.parametrize(
     "error", [RuntimeError(""), MemoryError("malloc"), TypeError("x"), KeyError(), OSError()]
 )
-def test_whatever_arrow_raises_is_a_damaged_file(
+def test_whatever_polars_raises_is_a_damaged_file(
     tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(_: object, **__: object) -> None:
         raise error
 
     (tmp_path / "data.parquet").write_bytes(data)
-    monkeypatch.setattr("pyarrow.parquet.ParquetFile.iter_batches", fail)
+    monkeypatch.setattr("polars.LazyFrame.collect_batches", fail)
     with pytest.raises(DataError, match="a damaged one"):
         list(iter_records(tmp_path / "data.parquet"))

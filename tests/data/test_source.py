@@ -50,14 +50,14 @@ def test_line_ends_are_left_out_of_plain_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_bytes_can_seek(tmp_path: Path, packed: bool) -> None:
+def test_what_is_compressed_is_copied_to_a_file(tmp_path: Path, packed: bool) -> None:
     (tmp_path / "a").write_bytes(gzip.compress(b"content") if packed else b"content")
     with opened(tmp_path / "a") as source:
         assert source.start == b"content"
-        file = source.bytes()
-        file.seek(3)
-        assert file.read() == b"tent"
-    assert file.closed
+        file = source.file()
+        assert file.read_bytes() == b"content"
+        assert (file == tmp_path / "a") is not packed
+    assert file.exists() is not packed
 
 
 def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:

