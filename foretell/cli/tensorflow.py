@@ -24,14 +24,16 @@ def load_tensorflow() -> None:
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     # scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside
     # TensorFlow on Apple silicon. Training needs neither.
-    hidden = sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+    is_hidden = "pandas" not in sys.modules
+    if is_hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
         os.dup2(nowhere, 2)
         import_module("sklearn.utils.validation")
         import_module("keras")
         import_module("tensorflow")
     finally:
-        if hidden is None:
+        if is_hidden:
             del sys.modules["pandas"]
         os.dup2(kept, 2)
         os.close(kept)

@@ -1,4 +1,4 @@
-"""Parquet files, batch by batch, through polars: TensorFlow and PyArrow in one process hang on Apple silicon."""
+"""Parquet files, batch by batch, through polars: PyArrow hangs beside TensorFlow on Apple silicon."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def parquet_batches(path: Path, where: str) -> Iterator[tuple[list[str], list[tu
 
 @contextmanager
 def _damage_is_typed(where: str) -> Iterator[None]:
-    """Raise what polars raises for a damaged file as DataError: its exceptions, Python's, and Rust's panics."""
+    """Raise DataError for what polars raises: its exceptions, Python's, and panics of its Rust code."""
     try:
         yield
     except BaseException as error:

@@ -76,7 +76,7 @@ class Source:
         return self._text.stream.readline(_PEEKED) if self.first_line else ""
 
     def file(self) -> Path:
-        """Return a file with the bytes; what is compressed or a stream is copied to a temporary file first."""
+        """Return a file with the bytes; of a compressed file or a stream a temporary copy."""
         raw = self._raw
         if str(self.path) != STDIN and raw.seekable():
             return Path(self.path)
