@@ -10,7 +10,23 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from bench.requirements import BENCHMARKS, require
+from bench.harness import require
+
+BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "predict": ((), ()),
+    "serve": ((), ()),
+    "article_words": ((), ()),
+    "article_labels": ((), ()),
+    "peers": (("fasttext", "torch"), ()),
+    "lstm_layer": (("numba", "torch"), ()),
+    "language_model": (("torch",), ()),
+    "penn_treebank": ((), ("ptb.zip",)),
+    "few_labels": (("fasttext",), ("few-labels.zip",)),
+    "label_errors": ((), ("few-labels.zip",)),
+    "multi_label": ((), ("few-labels.zip",)),
+    "cluster": (("ray",), ()),
+}
+"""Every benchmark in the order in which they run, with the packages and archives that it needs."""
 
 
 def main(arguments: list[str]) -> int:
@@ -30,10 +46,8 @@ def main(arguments: list[str]) -> int:
         return 2
     if not options:
         # With options a benchmark may need less; it checks that itself before it starts.
-        require(
-            [package for name in names for package in BENCHMARKS[name].packages],
-            [archive for name in names for archive in BENCHMARKS[name].archives],
-        )
+        needs = [BENCHMARKS[name] for name in names]
+        require([each for packages, _ in needs for each in packages], [each for _, a in needs for each in a])
     failed = []
     for name in names:
         print(f"\n## {name}\n", flush=True)

@@ -16,8 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench.commands import train
-from bench.record import Results
+from bench.harness import Results, train
 
 UNITS, WINDOW = 512, 3
 TURNS, WARM, TIMED = 2, 100, 300

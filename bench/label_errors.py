@@ -16,9 +16,8 @@ import time
 from dataclasses import dataclass
 
 import foretell
-from bench.record import Results, mean_and_range
-from bench.records import FEW_LABELS, few_labels, labels_of, texts_of
-from bench.requirements import archive
+from bench.data import FEW_LABELS, few_labels, labels_of, texts_of
+from bench.harness import Results, archive, mean_and_range
 
 SETS = ("TREC", "MR", "banking77")
 SEEDS = (1, 2, 3)

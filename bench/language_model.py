@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from bench.record import Results
-from bench.turns import Way, in_turns
+from bench.harness import Results, Way, in_turns
 
 WORDS, WIDTH, STREAMS, WINDOW = 20_000, 256, 16, 35
 RATE, CLIP_NORM = 1.0, 0.25

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.record import Results
-from bench.turns import Way, in_turns
+from bench.harness import Results, Way, in_turns
 
 if TYPE_CHECKING:
     from foretell.networks.products import Precision

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.records import Records, labels_of, texts_of
+from bench.data import Records, labels_of, texts_of
 
 Ids = NDArray[np.int64]
 

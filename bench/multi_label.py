@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.record import Results, mean_and_range
-from bench.records import Records, few_labels
+from bench.data import Records, few_labels
+from bench.harness import Results, mean_and_range
 
 STRENGTHS = (1.0, 10.0, 100.0)
 """Inverse penalties of the logistic regression: the one with the best micro F1 on a fifth of the texts."""

@@ -15,16 +15,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean
 from typing import NamedTuple
 
 from bench import lstms
-from bench.chart import Point, scatter
 from bench.classifiers import Choice, Peer, Settings, choose, fasttext, nb_weighted, tfidf
-from bench.commands import foretell, measure
-from bench.record import OUT, Results, mean_and_range, rows_in
-from bench.records import accuracy, imdb, texts_of
-from bench.requirements import require
+from bench.data import accuracy, imdb, texts_of
+from bench.harness import OUT, Results, foretell, mean_and_range, measure, require, rows_in
 
 LSTM = (
     f"{lstms.WORDS:,} words, the last {lstms.LENGTH}, embeddings of {lstms.EMBEDDING_SIZE}, "
@@ -84,7 +80,7 @@ class Tested(NamedTuple):
 
 
 def main() -> None:
-    """Choose the settings of the peers, then show each system and draw them all."""
+    """Choose the settings of the peers, then show each system."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--systems", nargs="+", default=[*PEERS, *PRESETS], choices=[*PEERS, *PRESETS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3], help="seeds (default: 1 2 3)")
@@ -126,15 +122,10 @@ def _compare(systems: Sequence[str], seeds: Sequence[int], earlier: Path | None)
                 f"{name}, seed {seed}: {tested[-1].accuracy:.2%}, {tested[-1].seconds:.0f} s", file=sys.stderr
             )
     results = Results("peers", ["system", "test accuracy: mean (range)", "seeds", "seconds: mean (range)"])
-    points = []
     for name, tested in runs.items():
         accuracies, seconds = [run.accuracy for run in tested], [run.seconds for run in tested]
         cells = mean_and_range(accuracies, ".2%"), len(tested), mean_and_range(seconds, ".0f")
         results.add(name, *cells, accuracies=accuracies, seconds=seconds, settings=chosen.get(name))
-        points.append(Point(name, mean(seconds), mean(accuracies), name in PRESETS))
-    path = OUT / "peers.svg"
-    path.write_text(scatter(points), encoding="utf-8")
-    print(f"\n{path}")
 
 
 def _choose(names: Sequence[str]) -> dict[str, Settings]:
@@ -155,7 +146,7 @@ def _choose(names: Sequence[str]) -> dict[str, Settings]:
 
 def _chosen_in(path: Path) -> dict[str, Settings]:
     """Return the settings that `_choose` has written, the newest of each peer."""
-    return {row["cells"][0]: row["figures"]["chosen"] for row in rows_in(path)}
+    return {row["cells"][0]: row["values"]["chosen"] for row in rows_in(path)}
 
 
 def _shown(settings: Settings) -> str:

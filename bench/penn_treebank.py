@@ -4,8 +4,8 @@ Mikolov's split and words (10,000, the rest is <unk>), as in the literature: eac
 and the text is one stream whose state is carried over the ends of sentences. The validation part is used
 while training; the test part is read once for each row.
 
-A second table has what learns from the text that is read: the continuous cache, dynamic evaluation, and both.
-`--model DIR` measures a model that is there instead of training one.
+The last rows have the continuous cache, which learns from the text that is read. `--model DIR` measures a
+model that is there instead of training one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import foretell
-from bench.record import OUT, Results
-from bench.requirements import archive
+from bench.harness import OUT, Results, archive, foretell
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
@@ -51,49 +49,32 @@ def main() -> None:
             "--vocabulary", "10000", "--minutes", str(options.minutes), "--seed", str(options.seed),
             "--out", model, "--restart",
         )  # fmt: skip
-    _show_models(model, paths)
-    _show_learning(model, paths)
+    _show(model, paths)
 
 
-def _show_models(model: Path, paths: dict[str, Path]) -> None:
-    """Show the whole Kneser-Ney model, the network alone and both interpolated."""
+def _show(model: Path, paths: dict[str, Path]) -> None:
+    """Show the whole Kneser-Ney model, the network alone, both interpolated, and these with caches."""
     from foretell.artifacts.directory import open_verified
     from foretell.runtime.words.predictor import WordsRuntime
 
-    columns = ["model", "validation perplexity", "test perplexity", "seconds of the training"]
+    columns = ["model", "validation perplexity", "test perplexity", "microseconds a word"]
     results = Results("penn_treebank", columns)
     results.add("Kneser-Ney, up to 5 words, all n-grams", *map(_shown, _kneser_ney(paths)), "")
     opened = open_verified(model)
-    alone = WordsRuntime(dataclasses.replace(opened, interpolation=None))
     both = WordsRuntime(opened)
-    for what, runtime in (("the network alone", alone), ("network and Kneser-Ney model, interpolated", both)):
-        cells = (_shown(runtime.score(_lines(paths[part])).perplexity) for part in ("valid", "test"))
-        results.add(what, *cells, f"{opened.metrics['seconds']:.0f}", metrics=opened.metrics)
-
-
-def _show_learning(model: Path, paths: dict[str, Path]) -> None:
-    """Show what the cache and dynamic evaluation add to the interpolated model, and their time."""
-    from foretell.adaptation.dynamic_evaluation import score_dynamically
-    from foretell.artifacts.directory import open_verified
-    from foretell.runtime.words.predictor import WordsRuntime
-
-    opened = open_verified(model)
-    runtime = WordsRuntime(opened)
-    ways: dict[str, Scorer] = {"neither": runtime.score}
+    ways: dict[str, Scorer] = {
+        "the network alone": WordsRuntime(dataclasses.replace(opened, interpolation=None)).score,
+        "network and Kneser-Ney model, interpolated": both.score,
+    }
     for size in CACHES:
-        ways[f"cache of {size:,} words"] = partial(runtime.score, cache=size)
-    ways["dynamic evaluation"] = partial(score_dynamically, opened)
-    both = f"dynamic evaluation, cache of {CACHES[0]:,} words"
-    ways[both] = partial(score_dynamically, opened, cache=CACHES[0])
-    columns = ["what learns from the text", "validation perplexity", "test perplexity", "microseconds a word"]
-    results = Results("penn_treebank_learning", columns)
+        ways[f"the same, cache of {size:,} words"] = partial(both.score, cache=size)
     for what, score in ways.items():
-        valid = score(_lines(paths["valid"]))
-        began = time.perf_counter()
+        valid, began = score(_lines(paths["valid"])), time.perf_counter()
         test = score(_lines(paths["test"]))
         microseconds = (time.perf_counter() - began) / test.tokens * 1e6
-        perplexities = (_shown(each.perplexity) for each in (valid, test))
-        results.add(what, *perplexities, f"{microseconds:,.0f}")
+        cells = _shown(valid.perplexity), _shown(test.perplexity), f"{microseconds:,.0f}"
+        results.add(what, *cells, metrics=opened.metrics)
+    print(f"{opened.metrics['seconds']:.0f} s of training")
 
 
 def _written(source: Path, part: str, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Prediction time: one review, batches, reviews at their own lengths, the next word, further words, start-up.
+"""Prediction time: one review, its explanation, reviews at their own lengths, next words, start-up.
 
 The models are trained for one epoch only: the time depends on their sizes.
 """
@@ -18,14 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.commands import environment, run, script, train
-from bench.commands import foretell as run_foretell
-from bench.record import Results
-from bench.records import Records, imdb, texts_of, write_csv
-from bench.texts import every_word, reviews, zipf_text
-from bench.timing import median_and_95, times
+from bench.data import Records, every_word, imdb, sample_reviews, texts_of, write_csv, zipf_text
+from bench.harness import Results, environment, median_and_95, run, script, times, train
 
-BATCHES, BATCH = 10, 64
+BATCH = 64
 # Of the classifiers that predict reviews at their own lengths.
 TRAINED_ON, PREDICTED, TURNS = 2_000, 2_000, 3
 # Of the language model: the vocabulary of `base`, and how many words are completed.
@@ -35,12 +31,12 @@ Call = Callable[[], object]
 
 
 def classifier(results: Results, folder: Path) -> None:
-    """Show one review and batches, each beside Keras's `predict` of the same network."""
+    """Show one review, and its explanation."""
     import foretell
 
     train("labels", "reviews", folder, preset="article", epochs=1)
     model: Any = foretell.load(folder)
-    one, many = reviews(1), reviews(BATCHES * BATCH)
+    one = sample_reviews(1)
     taken = times(lambda: model.predict_proba(one), 500)
     results.add(
         "a review of 200 words, warm (article)",
@@ -48,17 +44,9 @@ def classifier(results: Results, folder: Path) -> None:
         "≤ 1 ms",
         seconds=statistics.median(taken),
     )
-    network, ids = _keras_network(folder, many)
-    ways: dict[str, Call] = {
-        "Keras": lambda: network.predict(ids, batch_size=BATCH, verbose=0),
-        "foretell": lambda: model.predict_proba(many),
-    }
-    rates = _rates(ways, len(many), repeats=2)
-    keras = f"{rates['Keras']:,.0f} reviews/s"
-    results.add(f"Keras predict, batches of {BATCH} (article)", keras, "", "", rate=rates["Keras"])
-    ratio = f"{rates['foretell'] / rates['Keras']:.1f} times Keras"
-    cells = f"{rates['foretell']:,.0f} reviews/s", ratio, "≥ 2"
-    results.add("foretell, the same texts (article)", *cells, rate=rates["foretell"])
+    taken = times(lambda: model.explain(one[0]), 50)
+    cells = *median_and_95(taken), "≤ 300 ms"
+    results.add("its explanation (article)", *cells, seconds=statistics.median(taken))
 
 
 def _rates(ways: dict[str, Call], texts: int, *, repeats: int) -> dict[str, float]:
@@ -77,15 +65,14 @@ def own_lengths(folder: Path) -> None:
     linear model, ensemble), and ids, for the network alone.
     """
     folder.mkdir()
-    train_csv, test_csv = folder / "train.csv", folder / "test.csv"
+    train_csv = folder / "train.csv"
     write_csv(train_csv, _some(imdb("train"), TRAINED_ON))
     predicted = _some(imdb("test"), PREDICTED)
-    write_csv(test_csv, predicted)
     results = Results("predict_lengths", ["preset", "what", "reviews/s", "times Keras", "target"])
     for preset in ("article", "base"):
         train("labels", train_csv, folder / preset, preset=preset, epochs=1)
         texts = texts_of(predicted)
-        ways = _ways(folder / preset, texts) | _in_8_bits(folder / preset, test_csv, texts)
+        ways = _ways(folder / preset, texts)
         rates = _rates(ways, len(texts), repeats=1)
         keras = max(rate for name, rate in rates.items() if name.startswith("Keras"))
         for name, rate in rates.items():
@@ -127,25 +114,6 @@ def _by_batch(ids: Any) -> Any:
     signature = tf.TensorSpec((None, None), tf.int32)
     data = tf.data.Dataset.from_generator(lambda: iter(cut), output_signature=signature)
     return data.apply(tf.data.experimental.assert_cardinality(len(cut)))
-
-
-def _in_8_bits(folder: Path, data: Path, texts: list[str]) -> dict[str, Call]:
-    """Return how the model of `export --int8` predicts the ids, in batches like foretell's own."""
-    from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.labels.network import BATCH as ROWS
-    from foretell.runtime.session import Session
-    from foretell.text.padding import pad_end
-
-    out = folder.with_name(f"{folder.name}-int8")
-    run_foretell("export", folder, "--int8", "--data", data, "--max-loss", "1", "--out", out)
-    runtime, session = LabelsRuntime.open(folder), Session(out / "model.onnx")
-    ids = sorted(runtime.tokenizer.encode_batch(texts), key=len)
-    batches = [pad_end(ids[i : i + ROWS], len(ids[-1]))[0] for i in range(0, len(ids), ROWS)]
-
-    def predict(batch: Any) -> Any:
-        return session.run(None, {"ids": batch})
-
-    return {"export --int8, ids given, the whole model": lambda: list(runtime._threads.map(predict, batches))}
 
 
 def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
@@ -218,7 +186,7 @@ def start_up(model: Path, repeats: int) -> None:
 
 
 def main() -> None:
-    """Show single predictions and batches, own lengths, and start-up."""
+    """Show single predictions, own lengths, and start-up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=15, help="starts of each command (default: 15)")
     repeats = parser.parse_args().repeats

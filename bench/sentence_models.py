@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.classifiers import logistic_regression
+from bench.data import Records, labels_of, texts_of
 from bench.encoders import minilm_weights
-from bench.record import OUT
-from bench.records import Records, labels_of, texts_of
+from bench.harness import OUT
 
 SETFIT_ITERATIONS = 20
 """Pairs for each text with a text of its label, and as many with one of another label (R in the paper)."""

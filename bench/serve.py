@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench.commands import environment, script, train
-from bench.record import Results
-from bench.texts import reviews
+from bench.data import sample_reviews
+from bench.harness import Results, environment, script, train
 
 CLIENTS, REVIEWS = 64, 1280
 ROUNDS = 3
@@ -180,7 +179,7 @@ def main() -> None:
     parser.add_argument("--preset", default="base", help="of the classifier (default: base)")
     options = parser.parse_args()
     results = Results("serve", ["what", "reviews/s", "median", "99 % within", "errors", "target"])
-    texts = reviews(REVIEWS)
+    texts = sample_reviews(REVIEWS)
     with tempfile.TemporaryDirectory() as name:
         model = Path(name) / "model"
         train("labels", "reviews", model, preset=options.preset, epochs=1)

@@ -24,9 +24,8 @@ from typing import Any
 
 import pytest
 
-from bench import commands
-from bench.commands import Finished, execute
-from bench.record import rows_in
+from bench import harness
+from bench.harness import Finished, execute, rows_in
 from foretell.cli import main as foretell_main
 from foretell.data import named
 
@@ -79,14 +78,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def in_process(command: list[str], variables: Mapping[str, str], folder: Path | None) -> Finished:
-    """`bench.commands.execute`, but foretell and benchmarks run in this process."""
+def in_process(command: list[str], variables: Mapping[str, str]) -> Finished:
+    """`bench.harness.execute`, but foretell and benchmarks run in this process."""
     is_foretell = Path(command[0]).name == "foretell"
     is_bench = command[1] == "-m" and command[2].startswith("bench.")
     if not (is_foretell or is_bench):
-        return execute(command, variables, folder)
+        return execute(command, variables)
     start, out, err, code = time.perf_counter(), io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder or Path.cwd()):
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, value)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -104,7 +103,7 @@ def bench(
 ) -> Bench:
     """Run a benchmark on the tiny data; return its tables by name, as rows of cells, the head left out."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(commands, "execute", in_process)
+    monkeypatch.setattr(harness, "execute", in_process)
     contents = {part: (data / "cache" / part).read_bytes() for part in REVIEWS}
     digests = {part: hashlib.sha256(content).hexdigest() for part, content in contents.items()}
     monkeypatch.setattr(named, "IMDB_PART_SHA256", digests)

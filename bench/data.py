@@ -1,4 +1,4 @@
-"""Records (a text and its label) of the data sets that benchmarks use, and the files that foretell reads."""
+"""Data of the benchmarks: records (a text and its label) of real sets, their files, texts of given sizes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from bench.commands import environment
-from bench.requirements import archive
+import numpy as np
+
+from bench.harness import archive, environment
 
 Records = list[tuple[str, str]]
 """Texts with their labels."""
@@ -52,15 +54,13 @@ class Files:
 def write(folder: Path, data: DataSet) -> Files:
     """Write a data set into a folder: train.csv, test.csv and, where it has any, unlabelled.jsonl."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = Files(
-        folder / "train.csv", folder / "test.csv", folder / "unlabelled.jsonl" if data.unlabelled else None
-    )
-    write_csv(files.train, data.train)
-    write_csv(files.test, data.test)
-    if files.unlabelled is not None:
+    unlabelled = folder / "unlabelled.jsonl" if data.unlabelled else None
+    write_csv(folder / "train.csv", data.train)
+    write_csv(folder / "test.csv", data.test)
+    if unlabelled is not None:
         lines = (json.dumps({"text": text}) + "\n" for text in data.unlabelled)
-        files.unlabelled.write_text("".join(lines), encoding="utf-8")
-    return files
+        unlabelled.write_text("".join(lines), encoding="utf-8")
+    return Files(folder / "train.csv", folder / "test.csv", unlabelled)
 
 
 def write_csv(path: Path, records: Records) -> None:
@@ -106,3 +106,45 @@ def accuracy(predicted: Sequence[str], records: Records) -> float:
     """Return the share of records whose label was predicted."""
     pairs = zip(predicted, labels_of(records), strict=True)
     return sum(label == expected for label, expected in pairs) / len(records)
+
+
+# ---- Texts of given sizes
+
+WORDS_PER_LINE = 20
+REVIEW_WORDS = 200
+
+
+def sample_reviews(count: int) -> list[str]:
+    """Return `count` texts of exactly 200 words, cut from the reviews that ship with foretell."""
+    text = files("foretell.samples").joinpath("reviews.csv").read_text(encoding="utf-8")
+    words = [word for row in csv.DictReader(io.StringIO(text)) for word in row["text"].split()]
+    starts = [17 * i % (len(words) - REVIEW_WORDS) for i in range(count)]
+    return [" ".join(words[start : start + REVIEW_WORDS]) for start in starts]
+
+
+def zipf_text(count: int, *, words: int, seed: int = 1) -> str:
+    """Return `count` words in lines of 20, drawn from `words` different ones by Zipf's law."""
+    weights = 1.0 / (np.arange(words) + 2.7)
+    drawn = np.random.default_rng(seed).choice(words, count, p=weights / weights.sum())
+    return _lines([_word(i) for i in drawn.tolist()])
+
+
+def every_word(count: int) -> str:
+    """Return the `count` different words that `zipf_text` draws from, each once, in lines of 20."""
+    return _lines([_word(i) for i in range(count)])
+
+
+def _lines(words: list[str]) -> str:
+    lines = (words[i : i + WORDS_PER_LINE] for i in range(0, len(words), WORDS_PER_LINE))
+    return "".join(" ".join(line) + "\n" for line in lines)
+
+
+def _word(i: int) -> str:
+    """Return the i-th word: pronounceable, and the frequent ones short."""
+    syllables = []
+    while True:
+        i, at = divmod(i, 70)
+        syllables.append("bdfgklmnprstvz"[at % 14] + "aeiou"[at // 14])
+        if i == 0:
+            return "".join(syllables)
+        i -= 1

@@ -1,0 +1,317 @@
+"""What all benchmarks share: processes that are measured, turns, tables in Markdown and JSON Lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+OUT = Path("out") / "bench"
+"""Relative, so that a benchmark writes into the checkout it is started in."""
+SHARED_DATA = Path("..") / "shared" / "data"
+
+_PACKAGES = (
+    "foretell", "tensorflow-cpu", "tensorflow", "keras", "onnxruntime", "tokenizers", "numpy", "scikit-learn",
+    "torch", "fasttext-numpy2",
+)  # fmt: skip
+
+# Linux counts the memory of the process that starts another one as memory of that other one, so a small one
+# starts it. wait4 gives the memory of this one child; getrusage only that of the largest of all children.
+_LAUNCHER = """
+import json, os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+measured = [time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump(measured, file)
+"""
+
+
+# ---- What a benchmark needs: packages of the peers, archives of data
+
+
+def data_folder() -> Path | None:
+    """Return the folder of FORETELL_DATA, else the shared one beside the project where there is one."""
+    folder = os.environ.get("FORETELL_DATA")
+    if folder:
+        return Path(folder)
+    return SHARED_DATA.resolve() if SHARED_DATA.is_dir() else None
+
+
+def archive(name: str) -> Path:
+    """Return the path of an archive in the data folder; `require` it."""
+    require(archives=(name,))
+    folder = data_folder()
+    assert folder is not None
+    return folder / name
+
+
+def require(packages: Iterable[str] = (), archives: Iterable[str] = ()) -> None:
+    """End the program with one line where a package or an archive is missing.
+
+    Args:
+        packages: modules that must be importable.
+        archives: files that must be in the data folder.
+
+    Raises:
+        SystemExit: something is missing; the line names all of it.
+    """
+    folder = data_folder()
+    no_packages = [name for name in dict.fromkeys(packages) if find_spec(name) is None]
+    no_archives = [
+        name for name in dict.fromkeys(archives) if folder is None or not (folder / name).is_file()
+    ]
+    fixes = []
+    if no_packages:
+        fixes.append("start the benchmarks by `make bench`, which installs the packages")
+    if no_archives:
+        fixes.append("set FORETELL_DATA to the folder that holds the archives")
+    if fixes:
+        missing = ", ".join([*no_packages, *no_archives])
+        raise SystemExit(
+            f"expected the packages and archives of the benchmarks, missing: {missing}; {'; '.join(fixes)}"
+        )
+
+
+# ---- Processes
+
+
+class Finished(NamedTuple):
+    """A command that has ended: what it printed, wall-clock seconds, peak memory in bytes, exit code."""
+
+    stdout: str
+    stderr: str
+    seconds: float
+    peak_memory: int
+    code: int = 0
+
+
+def script() -> list[str]:
+    """Return the command that starts foretell: the installed script, or the module where there is none."""
+    beside = Path(sys.executable).with_name("foretell")
+    return [str(beside)] if beside.exists() else [sys.executable, "-m", "foretell"]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, with FORETELL_DATA set where the shared data is there."""
+    variables = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if (folder := data_folder()) is not None:
+        variables["FORETELL_DATA"] = str(folder)
+    return variables
+
+
+def execute(command: list[str], variables: Mapping[str, str]) -> Finished:
+    """Run a command in a process of its own and wait for it, whatever its exit code."""
+    with tempfile.TemporaryDirectory() as temporary:
+        report, out, err = (Path(temporary) / name for name in ("report", "out", "err"))
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(report)]
+        with out.open("w") as stdout, err.open("w") as stderr:
+            subprocess.run(
+                [*launcher, *command], stdout=stdout, stderr=stderr, env=dict(variables), check=True
+            )
+        seconds, memory, code = json.loads(report.read_text(encoding="utf-8"))
+        unit = 1 if sys.platform == "darwin" else 1024
+        return Finished(out.read_text(), err.read_text(), seconds, memory * unit, code)
+
+
+def run(command: list[str]) -> Finished:
+    """Run a command in a process of its own and wait for it.
+
+    Raises:
+        RuntimeError: its exit code is not 0; with the end of its standard error.
+    """
+    done = execute(command, environment())
+    if done.code:
+        raise RuntimeError(f"{' '.join(command)} failed with {done.code}: {done.stderr[-2000:]}")
+    return done
+
+
+def measure(module: str, *arguments: str) -> tuple[Any, Finished]:
+    """Run `python -m MODULE ARGUMENTS`, which prints JSON on its last line; return that, and the process."""
+    done = run([sys.executable, "-m", module, *arguments])
+    return json.loads(done.stdout.splitlines()[-1]), done
+
+
+def foretell(*arguments: str | Path) -> Finished:
+    """Run `foretell` with `arguments`; see `run`."""
+    return run([*script(), *map(str, arguments)])
+
+
+def train(job: str, source: str | Path, out: Path, **settings: Any) -> dict[str, Any]:
+    """Train by the command line into `out`, in place of a model that is there, and return the final metrics.
+
+    Args:
+        job: words or labels.
+        source: a file or a named set.
+        out: the model directory.
+        **settings: options, such as preset="article", epochs=1.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    done = foretell("train", job, source, "--out", out, "--json", "--restart", *options)
+    metrics: dict[str, Any] = json.loads(done.stdout)
+    return metrics
+
+
+def evaluate(model: Path, data: str | Path) -> dict[str, Any]:
+    """Evaluate a model by the command line and return the metrics."""
+    metrics: dict[str, Any] = json.loads(foretell("evaluate", model, data, "--json").stdout)
+    return metrics
+
+
+# ---- Turns and times
+
+
+class Way(NamedTuple):
+    """One way to do something: the module that it needs, and what measures it; the result is kept as JSON."""
+
+    package: str
+    measure: Callable[[], Any]
+
+
+def in_turns(module: str, description: str | None, ways: Mapping[str, Way]) -> dict[str, list[Any]]:
+    """Be the command line of a benchmark that compares `ways`: run each in turns, each time in a new process.
+
+    Other work on the machine then affects all of them.
+
+    Args:
+        module: the benchmark; its `main` calls this function.
+        description: for `--help`.
+        ways: by name.
+
+    Returns:
+        The measurements of each way, turn by turn. Nothing in the processes that measure one way.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--ways", nargs="+", default=list(ways), choices=list(ways))
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each way (default: 3)")
+    parser.add_argument("--one", choices=list(ways), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(ways[options.one].measure()))
+        return {}
+    require(ways[name].package for name in options.ways)
+    measured: dict[str, list[Any]] = {name: [] for name in options.ways}
+    for _ in range(options.repeats):
+        for name, values in measured.items():
+            values.append(measure(module, "--one", name)[0])
+    return measured
+
+
+def times(call: Callable[[], object], repeats: int, warm: int = 20) -> list[float]:
+    """Return the seconds of each of `repeats` calls, after `warm` calls that are not counted."""
+    for _ in range(warm):
+        call()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def median_and_95(seconds: list[float]) -> tuple[str, str]:
+    """Return the median, and within what 95 % of the calls ended, in milliseconds, as cells of a table."""
+    late = sorted(seconds)[int(0.95 * (len(seconds) - 1))]
+    return f"{1e3 * statistics.median(seconds):.2f} ms", f"{1e3 * late:.2f} ms"
+
+
+def mean_and_range(values: Sequence[float], form: str) -> str:
+    """Return the mean of values and, where there are several, their range: "92.7% (92.6% to 92.8%)".
+
+    Args:
+        values: none give an empty text.
+        form: the format of a number, such as ".2%" or ".0f".
+    """
+    if len(values) < 2:
+        return "".join(f"{value:{form}}" for value in values)
+    return f"{mean(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+# ---- Tables
+
+
+def machine() -> dict[str, Any]:
+    """Return the processor, the cores that this process may use, memory in GiB, and versions."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "python": platform.python_version(),
+        "versions": {name: number for name in _PACKAGES if (number := _version(name))},
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON Lines file, such as `Results` writes, the oldest first."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class Results:
+    """The rows of one table, shown in Markdown and appended to a file of JSON Lines.
+
+    Args:
+        name: the table; its rows go to out/bench/NAME.jsonl, after those of earlier runs.
+        columns: the table's head.
+    """
+
+    def __init__(self, name: str, columns: Iterable[str]) -> None:
+        self._columns = list(columns)
+        self._path = OUT / f"{name}.jsonl"
+        self._machine = machine()
+        self._head_is_shown = False
+
+    def add(self, *cells: object, **values: Any) -> None:
+        """Show one row, and keep it with the unrounded values behind it."""
+        if len(cells) != len(self._columns):
+            raise ValueError(f"expected {len(self._columns)} cells, found {len(cells)}")
+        if not self._head_is_shown:
+            self._show_head()
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+        line = {
+            "time": round(time.time()), "columns": self._columns, "cells": cells, "values": values,
+            "machine": self._machine,
+        }  # fmt: skip
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, default=str) + "\n")
+
+    def _show_head(self) -> None:
+        m = self._machine
+        versions = " · ".join(f"{name} {number}" for name, number in m["versions"].items())
+        print(
+            f"\n{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB · Python {m['python']} · {versions}\n"
+        )
+        print("| " + " | ".join(self._columns) + " |")
+        print("|" + " --- |" * len(self._columns), flush=True)
+        self._head_is_shown = True

@@ -1,0 +1,151 @@
+"""The pictures of README and docs, drawn by matplotlib as SVG on a background of their own.
+
+python -m bench.plots peers docs/accuracy.svg                       of out/bench/peers.jsonl
+python -m bench.plots few_labels docs/few-labels.svg TREC MR CR     of out/bench/few_labels.jsonl, 300 labels
+python -m bench.plots lstm docs/lstm                                by the code of docs/what-is-an-lstm.md
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from bench.harness import OUT, require, rows_in
+from foretell.runtime.gates import Gates
+
+OURS, THEIRS = "#0b6e4f", "#8a8a8a"
+PAGE = Path(__file__).parent.parent / "docs" / "what-is-an-lstm.md"
+OPINIONS = frozenset({"good", "bad"})
+
+
+def main(what: str, path: str, *sets: str) -> None:
+    """Draw one of the pictures."""
+    require(["matplotlib"])
+    if what == "peers":
+        last = {row["cells"][0]: row["values"] for row in rows_in(OUT / "peers.jsonl")}
+        scatter({name: (mean(v["seconds"]), mean(v["accuracies"])) for name, v in last.items()}, Path(path))
+    elif what == "few_labels":
+        bars(means(rows_in(OUT / "few_labels.jsonl"), "300", sets), Path(path))
+    else:
+        lstm(Path(path))
+
+
+def _axes(width: float, height: float) -> Any:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "foretell", "font.size": 10})
+    axes = Figure(figsize=(width, height), layout="constrained").subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _save(axes: Any, path: Path) -> None:
+    axes.figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
+
+
+def scatter(points: Mapping[str, tuple[float, float]], path: Path) -> None:
+    """Draw each system's (seconds, accuracy), 0 to 1, on a logarithmic axis of time."""
+    axes = _axes(8, 4.6)
+    for name, (seconds, accuracy) in points.items():
+        colour = OURS if name.startswith("foretell") else THEIRS
+        axes.plot(seconds, 100 * accuracy, "o", color=colour)
+        at = seconds, 100 * accuracy
+        axes.annotate(name, at, (8, -3), textcoords="offset points", color=colour, fontsize=9)
+    axes.set(xscale="log", xlabel="seconds of training and test", ylabel="test accuracy on IMDB in %")
+    axes.margins(x=0.3)
+    _save(axes, path)
+
+
+def means(rows: Sequence[Mapping[str, Any]], size: str, sets: Sequence[str]) -> dict[str, float]:
+    """Return the mean accuracy of each system that was measured on all sets, 0 to 1, lowest first.
+
+    Of several rows of a set and size the last one counts.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        name, labels = row["cells"][:2]
+        if name in sets and labels == size:
+            for system, draws in row["values"]["draws"].items():
+                if draws:
+                    found.setdefault(system, {})[name] = mean(draw["accuracy"] for draw in draws)
+    whole = {system: mean(each.values()) for system, each in found.items() if len(each) == len(sets)}
+    return dict(sorted(whole.items(), key=lambda item: item[1]))
+
+
+def bars(accuracies: Mapping[str, float], path: Path) -> None:
+    """Draw a bar for each system, from 0 to 100 %."""
+    axes = _axes(8, 0.4 + 0.28 * len(accuracies))
+    colours = [OURS if name.startswith("foretell") else THEIRS for name in accuracies]
+    shown = axes.barh(list(accuracies), [100 * each for each in accuracies.values()], color=colours)
+    axes.bar_label(shown, fmt="%.1f %%", padding=4)
+    axes.set(xlim=(0, 100), xlabel="mean test accuracy in %")
+    _save(axes, path)
+
+
+def lstm(folder: Path) -> None:
+    """Run the page's code in a temporary folder, and draw influence.svg and gates.svg."""
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    target = folder.resolve()
+    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+        for block in blocks:
+            exec(block, names)
+    target.mkdir(exist_ok=True)
+    axes = _axes(8, 3.6)
+    axes.plot(range(1, 101), names["of_rnn"], label="plain RNN", color="#b3541e")
+    for (bias, left), style in zip(names["of_lstm"].items(), ("--", ":", "-"), strict=True):
+        gate = 1 / (1 + np.exp(-bias))
+        axes.plot(range(1, 101), left, style, label=f"LSTM, forget gates near {gate:.2f}", color=OURS)
+    axes.set(yscale="log", ylim=(1e-8, 2), xlabel="words read", title="What is left of a small change")
+    axes.legend(frameon=False)
+    _save(axes, target / "influence.svg")
+    first, second = names["gates"]
+    gates(names["EXAMPLES"], first, second, target / "gates.svg")
+
+
+def memory_units(first: Gates, second: Gates) -> tuple[int, int]:
+    """Return the unit that holds the first opinion most clearly, and the one that erases its cell state most.
+
+    Both texts are alike up to the first opinion. The first unit is the one whose cell states have opposite
+    signs from there to the end, and are furthest from 0.
+    """
+    start = int(np.flatnonzero(np.abs(first.cell - second.cell).sum(axis=1) > 0)[0])
+    one, other = first.cell[start:], second.cell[start:]
+    opposite = np.where(one * other < 0, np.minimum(np.abs(one), np.abs(other)), 0).min(axis=0)
+    held = int(opposite.argmax())
+    erased = np.minimum(first.forget.min(axis=0), second.forget.min(axis=0))
+    erased[held] = 1
+    return held, int(erased.argmin())
+
+
+def gates(texts: Sequence[str], first: Gates, second: Gates, path: Path) -> None:
+    """Draw gates and cell states of two units along two texts: a row for each, a column for each word."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    units = memory_units(first, second)
+    rows = [f"unit {unit}: {kind}" for unit in units for kind in ("forget", "input", "cell")]
+    for axes, text, each in zip(figure.subplots(2, 1), texts, (first, second), strict=True):
+        values = np.stack([side[:, unit] for unit in units for side in (each.forget, each.input, each.cell)])
+        axes.imshow(values, cmap="BrBG", vmin=-1, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(text.split())), text.split())
+        for label in axes.get_xticklabels():
+            label.set_fontweight("bold" if label.get_text() in OPINIONS else "normal")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+        for (row, column), value in np.ndenumerate(values):
+            axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7)
+    figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
