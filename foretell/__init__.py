@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from foretell.runtime.words.predictor import WordsRuntime
     from foretell.surveying.survey import survey
     from foretell.text_classifier import TextClassifier
-    from foretell.tuning.tune import tune
 
     __version__: str
 
@@ -42,7 +41,6 @@ __all__ = [
     "load",
     "push",
     "survey",
-    "tune",
 ]
 
 _HOME = {
@@ -52,7 +50,6 @@ _HOME = {
     "compare": "foretell.comparison",
     "push": "foretell.hub.push",
     "survey": "foretell.surveying.survey",
-    "tune": "foretell.tuning.tune",
 }
 
 

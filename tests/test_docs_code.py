@@ -39,7 +39,6 @@ PYTHON_RUNS = {
     "serving.md": "test_docs_commands.py",
     "article.md": "fragments",
     "hub.md": "tests/hub",
-    "tuning.md": "tests/tuning/test_docs.py",
     "tracking.md": "test_tracking.py",
 }
 LANGUAGES = {"", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}

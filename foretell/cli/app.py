@@ -70,21 +70,6 @@ COMMANDS: dict[str, Command] = {
             "foretell train labels reviews.csv --unlabelled notes.txt --minutes 1 --out reviews-model",
         ),
     ),
-    "tune": Command(
-        code="tune:tune",
-        arguments="DATA --minutes N --out DIR",
-        help="Search for better settings than a preset's, and train the best model.",
-        more=(
-            "The first trial is the preset, the next ones change one setting each, and from then on Optuna "
-            "chooses. Trials are compared on validation data, never on test data. The preset is kept unless "
-            "the best trial beats it by more than chance.",
-            "A setting that is given (--units 64) is fixed and not searched. The same command continues the "
-            "study in DIR, also after Ctrl-C. It needs pip install 'foretell[tune]'.",
-            _ORDER,
-            "jsonl is one object with everything; csv is one row for each trial.",
-        ),
-        examples=("foretell tune reviews.csv --minutes 20 --out tuned",),
-    ),
     "data": Command(
         code="data:data",
         arguments="DATA",
@@ -355,7 +340,7 @@ def make_app(*, all_options: bool = False) -> App:
     )
     app.command(train)
     for words, command in COMMANDS.items():
-        hides_options = (words.startswith("train ") or words == "tune") and not all_options
+        hides_options = words.startswith("train ") and not all_options
         _add(train if words.startswith("train ") else app, words, command, hides_options=hides_options)
     app.register_install_completion_command(help="Install completion for your shell.", group=LOOK)
     return app

@@ -15,8 +15,6 @@ INTERRUPTED = 130
 
 def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     """Return the line and the exit code for `error`, which the command `tokens` raised."""
-    if isinstance(error, Interrupted) and command_of(tokens) == "tune":
-        return str(error), error.exit_code
     if isinstance(error, Interrupted):
         return f"interrupted; resume with: {resume_command(tokens)}", error.exit_code
     if isinstance(error, KeyboardInterrupt):

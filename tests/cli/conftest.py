@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
-from tuning.trial_workers import InProcess
 
 from foretell.cli import demo, main
 from foretell.config import with_changes
@@ -61,9 +60,3 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = with_changes(LABELS_PRESETS["base"], {**changes, "folds": 0})
     monkeypatch.setattr(demo, "WORDS_PRESETS", {"base": words})
     monkeypatch.setattr(demo, "LABELS_PRESETS", {"base": labels})
-
-
-@pytest.fixture
-def trials_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `tune` train in this process, where TensorFlow is loaded, instead of processes of its own."""
-    monkeypatch.setattr("foretell.tuning.search.ProcessWorkers", lambda _, data, *__: InProcess(data))

@@ -101,7 +101,7 @@ def test_version(run: Run) -> None:
     "example",
     [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label")],
 )
-@pytest.mark.usefixtures("small_demo", "trials_here")
+@pytest.mark.usefixtures("small_demo")
 def test_example(run: Run, example: str) -> None:
     _, *argv = shlex.split(example)
     answer = run(*argv)

@@ -17,7 +17,7 @@ from foretell.errors import UsageError
 WITHOUT_OUTPUT = {"serve", "demo", "label"}
 READS_RECORDS = {
     "train labels", "classify", "explain", "evaluate", "export", "score", "data", "compare",
-    "tune", "label", "serve",
+    "label", "serve",
 }  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
 
     for name in [name for name in os.environ if name.startswith("FORETELL_")]:
         monkeypatch.delenv(name)
-    for command in ("train labels", "train words", "tune --minutes 1"):
+    for command in ("train labels", "train words"):
         words, out = command.split(), ["--out", str(tmp_path / "m")]
         data = str(tmp_path / "missing.csv")
         assert main([*words, data, *out]) == 1

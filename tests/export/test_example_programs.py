@@ -7,6 +7,7 @@ import functools
 import http.server
 import importlib.util
 import io
+import re
 import subprocess
 import sys
 import threading
@@ -64,6 +65,15 @@ def test_pandas_column(models: dict[str, Path], tmp_path: Path) -> None:
         assert row["predicted"] == verdict.label
         assert float(row["probability"]) == pytest.approx(verdict.probability, abs=1e-4)
     assert len(rows) == 20
+
+
+def test_search(tmp_path: Path) -> None:
+    source = tmp_path / "reviews.csv"
+    rows = [(f"a {'fine' if good else 'poor'} thing {n}", good) for n in range(12) for good in (0, 1)]
+    with source.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    said = run("search.py", source, "1")
+    assert re.match(r"macro F1 [01]\.\d+ with \{'dropout': ", said)
 
 
 def test_fastapi_dependency(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,12 +291,8 @@ def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path) -> None:
         foretell.TextClassifier(**TINY, folds=2).fit(texts, other, out=tmp_path / "whole", resume=True)
 
 
-def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier, tmp_path: Path) -> None:
+def test_what_does_not_go_together_is_refused(fitted: foretell.TextClassifier) -> None:
     texts, labels = tickets(30)
-    with pytest.raises(UsageError, match="for tune"):
-        foretell.tune(texts, labels, out=tmp_path / "study", minutes=1)
-    with pytest.raises(UsageError, match="for tune"):
-        foretell.tune(texts, ["bug", "ux"] * 15, out=tmp_path / "study", minutes=1, multi_label=";")
     for more in ({"vectors": "glove"}, {"label_hints": {"bug": "crash", "ux": "font"}}):
         with pytest.raises(SettingsError, match="several labels"):
             foretell.TextClassifier(**TINY).fit(texts, labels, **more)

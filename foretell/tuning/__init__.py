@@ -1,1 +1,0 @@
-"""Hyper-parameter search: trials of other settings than a preset's, compared on validation data."""
