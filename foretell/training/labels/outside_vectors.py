@@ -14,11 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s
-from foretell.data.decode import existing
 from foretell.data.split import Split
-from foretell.data.word_vectors import read_word_vectors
-from foretell.data.word_vectors.package import glove_package
-from foretell.data.word_vectors.reading import GLOVE
+from foretell.data.word_vectors import read_word_vectors, vector_files
 from foretell.hashes import sha256_of
 from foretell.training.events import Listener, Note
 from foretell.training.labels.tokens import TokenizedTexts, Tokens, encode_examples
@@ -114,12 +111,7 @@ def digest_of(path_or_name: str | Path) -> str:
         DataError: there is no such file.
         MissingExtraError: "glove" without its package.
     """
-    if str(path_or_name) == GLOVE:
-        package = glove_package()
-        return sha256_of(package.array, package.index)
-    path = existing(path_or_name)
-    # Of a folder the error comes from `read_word_vectors`.
-    return sha256_of(path) if path.is_file() else ""
+    return sha256_of(*vector_files(path_or_name))
 
 
 def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:

