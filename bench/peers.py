@@ -29,11 +29,13 @@ LSTM = (
     f"batches of {lstms.BATCH} texts of similar length"
 )
 BUCKETS = 2_000_000
-EPOCHS: tuple[Settings, ...] = tuple({"epochs": epochs} for epochs in (2, 3, 4))
+EPOCHS: tuple[Settings, ...] = tuple({"epochs": epochs} for epochs in (2, 3, 4, 5, 6))
 
 
 def _fasttext(ngrams: int) -> Peer:
-    candidates = [{"rate": rate, "epochs": epochs} for rate in (0.1, 0.5) for epochs in (10, 25)]
+    candidates = [
+        {"rate": rate, "epochs": epochs} for rate in (0.05, 0.1, 0.25, 0.5, 1.0) for epochs in (10, 25, 50)
+    ]
     return Peer(
         "fasttext",
         f"words in lower case that occur at least twice, {BUCKETS:,} buckets, 100 dimensions, 12 threads",
@@ -50,7 +52,7 @@ PEERS: dict[str, Peer] = {
         "sklearn",
         "TF-IDF of 1-2 grams of words, sublinear, in at least 2 texts; logistic regression",
         lambda *given, **settings: tfidf(*given, min_df=2, **settings),
-        tuple({"c": c} for c in (1, 3, 10, 30)),
+        tuple({"c": c} for c in (1, 3, 10, 30, 100, 300)),
     ),
     "scikit-learn: NB-weighted 1-3 grams": Peer(
         "sklearn",
