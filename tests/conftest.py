@@ -1,4 +1,6 @@
-"""In continuous integration a test may skip only for a reason that is listed here.
+"""What all tests share: signals at their default, and the reasons for which a test may skip.
+
+In continuous integration a test may skip only for a reason that is listed here.
 
 Everywhere else a skip is a courtesy to a machine without Chromium, Node.js or the full data sets. Where the
 environment variable CI is set, `.ci/run` has installed what it can, so that any other skip hides a test.
@@ -8,9 +10,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections import Counter
 
 import pytest
+
+# `nohup` and shells without job control start a process with signals ignored, and its children inherit
+# that. Tests send these signals to the processes that they start.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A pattern of the reason, and why continuous integration cannot run the test.
 ALLOWED_SKIPS = {
