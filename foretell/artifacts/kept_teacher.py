@@ -6,21 +6,81 @@ teacher.onnx and teacher_tokenizer.json are the encoder's own files, as they wer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from foretell.arrays import Array, Float32s
-from foretell.artifacts.encoder_check import check_encoder_graph
-from foretell.artifacts.encoder_tokenizer_check import check_encoder_tokenizer
 from foretell.errors import ArtifactError
 from foretell.ngrams.checked_arrays import checked_array, wrong
 
+GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
+"""The files of an encoder's folder."""
 MAX_WINDOW = 512
 """Longest window of an encoder: attention needs memory and time that grow with its square."""
-MIN_WINDOW = 8
+MIN_WINDOW, DEFAULT_WINDOW = 8, 256
+MAX_LICENCE = 1 << 20
+"""Bytes of a licence, at most."""
+
+# The position embeddings of these begin after those of the padding.
+_POSITIONS_BEFORE_FIRST = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
+# Those of GPT-2 and of tokenizers after it, which take time in proportion to the text. Any other one may take
+# hours on some texts.
+_EXPRESSIONS = frozenset(
+    [
+        " {2,}",
+        r"\s+",
+        r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+        r"|\s+(?!\S)|\s+",
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ]
+)
+_MAX_PARTS, _MAX_GROWTH, _MAX_WORD = 200, 16, 1_000
+
+
+def check_encoder_tokenizer(content: bytes) -> None:
+    """Check that a tokenizer.json can neither take hours on some text nor make a text much longer.
+
+    Raises:
+        ValueError: it can.
+    """
+    try:
+        stored = json.loads(content)
+        parts = [part for name, part in stored.items() if name not in ("model", "added_tokens")]
+        found = [each for part in parts for each in _objects(part)]
+        model = stored["model"]
+        dropout, longest = model.get("dropout"), model.get("max_input_chars_per_word", 0)
+    except (RecursionError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError("no tokenizer of the tokenizers library") from error
+    if dropout or type(longest) is not int or longest > _MAX_WORD:
+        raise ValueError(f"a tokenizer with dropout, or for words of {str(longest)[:20]} characters")
+    if len(found) > _MAX_PARTS:
+        raise ValueError(f"a tokenizer of {len(found):,} parts")
+    growth = 1.0
+    for part in found:
+        pattern, new = part.get("pattern"), str(part.get("content", ""))
+        if "Regex" in part and part["Regex"] not in _EXPRESSIONS:
+            raise ValueError(f"a tokenizer with the pattern {str(part['Regex'])[:60]}")
+        if isinstance(pattern, dict) and new:
+            growth *= max(1.0, len(new) / max(len(str(pattern.get("String", " "))), 1e-9))
+        if growth > _MAX_GROWTH or len(str(part.get("prepend", ""))) > _MAX_GROWTH:
+            raise ValueError(f"a tokenizer that makes a text more than {_MAX_GROWTH} times as long")
+
+
+def _objects(part: object) -> Iterator[dict[str, object]]:
+    """Yield every JSON object in a part of a tokenizer."""
+    if isinstance(part, dict):
+        yield part
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for each in inner:
+        yield from _objects(each)
 
 
 @dataclass(frozen=True)
@@ -39,6 +99,24 @@ class EncoderFiles:
     licence: bytes | None
     window: int
 
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read the files of an encoder's folder.
+
+        Raises:
+            ArtifactError: the folder has not these files.
+        """
+        folder = check_encoder_folder(path)
+        licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
+        short = [each for each in licences if each.is_file() and each.stat().st_size <= MAX_LICENCE]
+        licence = short[0].read_bytes() if short else None
+        graph, tokenizer = (folder / GRAPH).read_bytes(), (folder / TOKENIZER).read_bytes()
+        return cls(graph, tokenizer, licence, stated_window(folder))
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the graph followed by the tokenizer."""
+        return hashlib.sha256(self.graph + self.tokenizer).hexdigest()
+
     def check(self, where: str) -> None:
         """Check that the encoder can be a part of a model directory.
 
@@ -48,19 +126,15 @@ class EncoderFiles:
         Raises:
             ArtifactError: it has parts that are not let through.
         """
-        for name, check, content in (
-            ("graph", check_encoder_graph, self.graph),
-            ("tokenizer", check_encoder_tokenizer, self.tokenizer),
-        ):
-            try:
-                check(content)
-            except ValueError as error:
-                raise ArtifactError(
-                    expected=f"an encoder whose {name} has usual parts alone, since it is kept",
-                    found=f"{error!s:.200}",
-                    where=where,
-                    fix="export it with optimum-cli, or use it in training only, without --keep-teacher",
-                ) from error
+        try:
+            check_encoder_tokenizer(self.tokenizer)
+        except ValueError as error:
+            raise ArtifactError(
+                expected="an encoder whose tokenizer has usual parts alone, since it is kept",
+                found=f"{error!s:.200}",
+                where=where,
+                fix="export it with optimum-cli, or use it in training only, without --keep-teacher",
+            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +194,48 @@ class KeptTeacher:
         if not MIN_WINDOW <= window <= MAX_WINDOW:
             raise wrong("teacher/window", f"{MIN_WINDOW} to {MAX_WINDOW} tokens", str(window))
         return cls(weights, bias, EncoderFiles(graph, tokenizer, licence, window))
+
+
+def check_encoder_folder(path: str | Path) -> Path:
+    """Check, before anything large is imported, that a folder has the files of a sentence encoder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ArtifactError: it has not.
+    """
+    folder = Path(path).expanduser()
+    for name in (GRAPH, TOKENIZER):
+        if not (folder / name).is_file():
+            raise ArtifactError(
+                expected=f"a folder with {GRAPH} and {TOKENIZER}",
+                found=f"no {name}" if folder.is_dir() else "no folder",
+                where=str(path),
+                fix="export the encoder for feature extraction",
+            )
+    return folder
+
+
+def stated_window(folder: Path) -> int:
+    """Return the number of tokens that an encoder reads, as its files state it, from 8 to 512.
+
+    It is the smallest of `max_seq_length` in sentence_bert_config.json, `model_max_length` in
+    tokenizer_config.json and `max_position_embeddings` in config.json. Where none is stated it is 256, the
+    window of the most widely used encoders.
+    """
+    lengths = []
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+        ("config.json", "max_position_embeddings"),
+    ):
+        try:
+            settings = json.loads((folder / name).read_bytes())
+            length = settings[key] - _POSITIONS_BEFORE_FIRST.get(settings.get("model_type"), 0)
+        except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+            continue
+        # No limit is stated as a number such as 1e30.
+        if 0 < length <= 1_000_000:
+            lengths.append(int(length))
+    return min(max(min(lengths, default=DEFAULT_WINDOW), MIN_WINDOW), MAX_WINDOW)

@@ -22,10 +22,8 @@ from safetensors.numpy import load as load_safetensors
 from foretell.aliases import CONFIG, FILES, METRICS, current_names
 from foretell.arrays import Array
 from foretell.artifacts import manifest
-from foretell.artifacts.encoder_check import check_encoder_graph
-from foretell.artifacts.encoder_tokenizer_check import check_encoder_tokenizer
 from foretell.artifacts.graph_check import check_graph
-from foretell.artifacts.kept_teacher import KeptTeacher
+from foretell.artifacts.kept_teacher import KeptTeacher, check_encoder_tokenizer
 from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
@@ -129,7 +127,9 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
 
 
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
-    """Return the kept teacher of a classifier, its files checked; None where it keeps none.
+    """Return the kept teacher of a classifier; None where it keeps none.
+
+    Its graph is checked where it is opened (`runtime.encoder`).
 
     Raises:
         MissingFileError: a file of it is not listed.
@@ -143,8 +143,6 @@ def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
             raise manifest.changed(path / manifest.MANIFEST, f"an entry for {name}", "none")
     graph, tokenizer = map(files.read, names)
     licence = files.read(manifest.TEACHER_LICENCE) if files.has(manifest.TEACHER_LICENCE) else None
-    with reading(path / manifest.TEACHER_GRAPH):
-        check_encoder_graph(graph)
     with reading(path / manifest.TEACHER_TOKENIZER):
         check_encoder_tokenizer(tokenizer)
     return files.part(

@@ -95,6 +95,11 @@ def train_labels(
             of one), folder with one folder for each label, - for standard input, the named set imdb, or a
             data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
+    from foretell.artifacts.kept_teacher import check_encoder_folder
+
+    if more.teacher is not None:
+        # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
+        check_encoder_folder(more.teacher)
     changes = given(options)
     minutes = changes.get("minutes")
     name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
@@ -111,11 +116,11 @@ def train_labels(
         split, continued, settings, name = _read_continued(data, more, reading, training.preset, changes)
     from foretell.runtime.encoder import SentenceEncoder
 
+    teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
     load_tensorflow()
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 
-    teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
     start = None if more.from_ is None else read_language_model(local_model(more.from_))
     with cluster.others() as workers, view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)

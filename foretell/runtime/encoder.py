@@ -1,41 +1,53 @@
 """`SentenceEncoder`: embeddings of texts by a pretrained encoder from outside, through ONNX Runtime.
 
-The way of a text: the tokenizer turns it into pieces of token ids that fit into the window
-(`encoder_pieces`), the graph returns embeddings for each piece (`encoder_graph`), and the text's embedding
-is their mean, weighted by tokens, of length 1. Its beginning and its end have embeddings of their own, of the
-first and of the last piece. Pieces of the same number of tokens are computed together, so that nothing is
-padded.
+Its tokenizer turns a text into pieces of token ids that fit into the window. The text's embedding is the mean
+of those of its pieces, weighted by tokens, of length 1. Pieces of the same number of tokens are computed
+together, so that nothing is padded.
+
+The mean over all tokens does not show where a word stands, which matters in questions and commands. So there
+are two more means: at the beginning of a text each token counts four times as much as the one after it, at
+its end four times as much as the one before it.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from foretell.arrays import Float32s
+from foretell.arrays import Array, Float32s
 from foretell.artifacts import manifest
-from foretell.artifacts.kept_teacher import EncoderFiles
+from foretell.artifacts.kept_teacher import GRAPH, TOKENIZER, EncoderFiles
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
-from foretell.hashes import sha256_of
-from foretell.runtime.encoder_graph import Dimensions, EncoderGraph, Pooled
-from foretell.runtime.encoder_pieces import EncoderTokenizer, Piece, stated_window
-from foretell.runtime.session import Threads, check_threads
+from foretell.runtime.session import NOTHING, Session, Threads, check_threads
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
-MAX_LICENCE = 1 << 20
-"""Bytes of a licence, at most."""
+POOLED = "sentence_embedding"
+"""An output [text, dimension]."""
+OF_TOKENS = ("last_hidden_state", "token_embeddings")
+"""Outputs [text, token, dimension]."""
 
-# Bounds on the memory: of token ids, and of the attention's matrices.
-_TEXTS_AT_ONCE = 4096
-_MAX_BATCH = 16
-_MAX_BATCH_TOKENS = 2048
+# Chosen on training records of four sets (docs/experiments.md). A 17th token would count less than 1e-9.
+_SHARE_OF_NEXT, _MAX_END = 0.25, 16
+# Bounds on the memory: of token ids, of the library's encodings, and of the attention's matrices.
+_TEXTS_AT_ONCE, _ENCODED_AT_ONCE, _CHARACTERS_AT_ONCE = 4096, 256, 1 << 16
+_MAX_BATCH, _MAX_BATCH_TOKENS = 16, 2048
+
+_INPUTS = ({"input_ids", "attention_mask"}, {"input_ids", "attention_mask", "token_type_ids"})
+_TYPES: dict[str, type[np.integer]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+_EXPORT = "export it for feature extraction, for example: optimum-cli export onnx --task feature-extraction"
+# Operators that quantise with the range of a whole batch begin with it.
+_DYNAMIC_QUANTISATION = b"DynamicQuantize"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +70,14 @@ class Encoded:
         return np.concatenate([self.vectors, self.ends], axis=1)
 
 
+class _Piece(NamedTuple):
+    """A part of a text: the number of the text, ids, and which of them are no special tokens."""
+
+    text: int
+    ids: NDArray[np.int64]
+    own: slice
+
+
 class SentenceEncoder:
     """A sentence encoder: a folder with model.onnx and tokenizer.json. Make one with `open`.
 
@@ -74,25 +94,37 @@ class SentenceEncoder:
         (2, 384)
     """
 
-    _folder: Path | None = None
+    name = sha256 = ""
 
-    def __init__(
-        self,
-        graph: EncoderGraph,
-        tokenizer: EncoderTokenizer,
-        *,
-        name: str,
-        sha256: str,
-        dimensions: Dimensions,
-        window: int,
-        threads: int,
-        together: bool,
-    ) -> None:
-        self.name, self.sha256, self.dimension, self.window = name, sha256, dimensions.mean, window
-        self.n_features, self._dimensions = dimensions.features, dimensions
-        tokenizer.set_window(window)
-        self._graph, self._tokenizer, self._together = graph, tokenizer, together
-        self._threads = Threads(threads, "encoder")
+    def __init__(self, session: Session, tokenizer: Path, files: EncoderFiles, *, threads: int) -> None:
+        """Check the tokenizer, and the inputs, the outputs and the embeddings of a graph; see `open`."""
+        self._session, self._path, self.window = session, session.path, files.window
+        self._threads, self._folder, self._together = Threads(threads, "encoder"), tokenizer.parent, False
+        try:
+            self._tokenizer = Tokenizer.from_buffer(files.tokenizer)
+        except Exception as error:  # The library raises plain Exception.
+            raise ArtifactError(
+                expected="a tokenizer that the tokenizers library reads",
+                found=f"{error!s:.100}",
+                where=str(tokenizer),
+                fix="export the encoder again, or upgrade tokenizers",
+            ) from error
+        self._tokenizer.no_padding()
+        special = self._tokenizer.num_special_tokens_to_add(False)
+        self._tokenizer.enable_truncation(max(self.window, special + 1))
+        self._inputs, self._outputs = self._checked_inputs(), self._checked_outputs()
+        mean, start, _ = self._pooled(np.zeros((1, 2), np.int64))
+        largest_id = max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0)
+        try:
+            self._run(np.full((1, 2), largest_id, np.int64))
+        except ArtifactError as error:
+            found, fix = f"none for the id {largest_id:,}", "use the tokenizer.json exported with model.onnx"
+            raise self._error("an embedding for each id of the tokenizer", found, fix) from error
+        # Not of zeros: RoBERTa gives padding, which may have the id 0, no position of its own.
+        state = "state max_seq_length in sentence_bert_config.json"
+        self._run(np.full((1, self.window), largest_id, np.int64), state)
+        self.dimension, self._end_dimension = mean.shape[1], start.shape[1]
+        self.n_features = self.dimension + 2 * self._end_dimension
 
     @classmethod
     def open(cls, path: str | Path, *, threads: int | None = None) -> SentenceEncoder:
@@ -101,7 +133,7 @@ class SentenceEncoder:
         The graph has the inputs input_ids, attention_mask and perhaps token_type_ids. Its output is
         sentence_embedding [text, dimension], or last_hidden_state or token_embeddings
         [text, token, dimension], of which the mean is taken. The window is what the encoder's files state, at
-        most 512 tokens; 256 where they state none; less where the graph accepts less.
+        most 512 tokens; 256 where they state none.
 
         Args:
             path: the folder.
@@ -111,28 +143,12 @@ class SentenceEncoder:
             ArtifactError: not such a folder, or an encoder that foretell cannot use.
             SettingsError: `threads` below 1.
         """
-        folder = Path(path).expanduser()
-        for name in (GRAPH, TOKENIZER):
-            if not (folder / name).is_file():
-                raise ArtifactError(
-                    expected=f"a folder with {GRAPH} and {TOKENIZER}",
-                    found=f"no {name}" if folder.is_dir() else "no folder",
-                    where=str(path),
-                    fix="export the encoder for feature extraction",
-                )
-        graph, tokenizer = EncoderGraph(folder / GRAPH), EncoderTokenizer(folder / TOKENIZER)
-        dimensions, window = graph.check(stated_window(folder), tokenizer.largest_id)
-        encoder = cls(
-            graph,
-            tokenizer,
-            name=folder.resolve().name,
-            sha256=sha256_of(folder / GRAPH, folder / TOKENIZER),
-            dimensions=dimensions,
-            window=window,
-            threads=check_threads(threads),
-            together=graph.batches,
-        )
-        encoder._folder = folder
+        files, folder = EncoderFiles.read(path), Path(path).expanduser()
+        session = _opened(folder / GRAPH, files.graph)
+        encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
+        encoder.name, encoder.sha256 = folder.resolve().name, files.sha256()
+        # Dynamic quantisation takes the range of its numbers from the whole batch.
+        encoder._together = files.graph.find(_DYNAMIC_QUANTISATION) < 0
         return encoder
 
     @classmethod
@@ -146,90 +162,54 @@ class SentenceEncoder:
         """
         kept, folder = model.teacher, model.directory
         assert kept is not None
-        path, entry = folder / manifest.TEACHER_GRAPH, model.files.get(manifest.TEACHER_GRAPH)
-        graph = EncoderGraph(path, kept.files.graph, entry=entry)
-        tokenizer = EncoderTokenizer(folder / manifest.TEACHER_TOKENIZER, kept.files.tokenizer)
-        dimensions = graph.dimensions(tokenizer.largest_id)
-        if len(kept.weights) not in (dimensions.mean, dimensions.features):
-            raise ArtifactError(
-                expected=f"an encoder with embeddings of {len(kept.weights)} numbers",
-                found=f"{dimensions.mean}",
-                where=str(path),
-                fix="train the model again",
-            )
-        return cls(
-            graph,
-            tokenizer,
-            name=folder.name,
-            sha256="",
-            dimensions=dimensions,
-            window=kept.files.window,
-            threads=threads,
-            together=False,
-        )
+        entry = model.files.get(manifest.TEACHER_GRAPH)
+        session = _opened(folder / manifest.TEACHER_GRAPH, kept.files.graph, entry)
+        encoder = cls(session, folder / manifest.TEACHER_TOKENIZER, kept.files, threads=threads)
+        if len(kept.weights) not in (encoder.dimension, encoder.n_features):
+            expected = f"an encoder with embeddings of {len(kept.weights)} numbers"
+            raise encoder._error(expected, str(encoder.dimension), "train the model again")
+        return encoder
 
     def files(self) -> EncoderFiles:
         """Return the encoder's files and its licence, to be kept in a classifier.
 
         Raises:
-            ArtifactError: they have changed since the encoder was opened, or have parts that are not let
-                through (see `foretell.artifacts.encoder_check`).
+            ArtifactError: they have changed since the encoder was opened, or cannot be kept (see
+                `foretell.artifacts.kept_teacher.check_encoder_tokenizer`).
             OSError: they cannot be read.
         """
-        folder = self._folder
-        assert folder is not None
-        graph, tokenizer = (folder / GRAPH).read_bytes(), (folder / TOKENIZER).read_bytes()
-        if hashlib.sha256(graph + tokenizer).hexdigest() != self.sha256:
-            raise ArtifactError(
-                expected="the encoder's files as they were opened",
-                found="others",
-                where=str(folder),
-                fix="train again",
-            )
-        files = EncoderFiles(graph, tokenizer, _licence(folder), self.window)
-        files.check(str(folder))
+        files = EncoderFiles.read(self._folder)
+        if files.sha256() != self.sha256:
+            raise self._error("the encoder's files as they were opened", "others", "train again")
+        files.check(str(self._folder))
+        _opened(self._path, files.graph, tried=True)
         return files
 
-    def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        progress: Callable[[int, int], None] | None = None,
-        check: Callable[[], object] | None = None,
-    ) -> Float32s:
-        """Return the embedding of each text; `encode_counted` with its count left out."""
-        return self.encode_counted(texts, progress=progress, check=check).vectors
+    def encode(self, texts: Sequence[str]) -> Float32s:
+        """Return the embedding of each text, [text, dimension]; see `encode_counted`."""
+        return self.encode_counted(texts).vectors
 
-    def encode_counted(
-        self,
-        texts: Sequence[str],
-        *,
-        progress: Callable[[int, int], None] | None = None,
-        check: Callable[[], object] | None = None,
-    ) -> Encoded:
+    def encode_counted(self, texts: Sequence[str], *, check: Callable[[], object] | None = None) -> Encoded:
         """Return the embedding of each text, and how many texts were split.
 
         A text alone and in a batch has the same embedding but for rounding. A text without tokens has zeros.
 
         Args:
             texts: the texts.
-            progress: called after each batch with the number of texts that are done and of all.
             check: called after each batch; what it raises, at an interrupt or a deadline, ends the encoding.
 
         Raises:
             ArtifactError: the graph fails, or returns numbers that are not finite.
         """
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        ends = np.zeros((len(texts), 2, self._dimensions.end), np.float32)
+        ends = np.zeros((len(texts), 2, self._end_dimension), np.float32)
         split = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            pieces = list(self._tokenizer.pieces(texts[start : start + _TEXTS_AT_ONCE]))
-            counts = np.bincount([piece.text for piece in pieces])
-            split += int((counts > 1).sum())
+            pieces = list(self._pieces(texts[start : start + _TEXTS_AT_ONCE]))
+            split += int((np.bincount([piece.text for piece in pieces]) > 1).sum())
             pieces = [piece for piece in pieces if len(piece.ids)]
             last = {piece.text: piece for piece in pieces}
             first = {piece.text: piece for piece in reversed(pieces)}
-            left = np.bincount([piece.text for piece in pieces], minlength=len(counts))
             batches = list(_batches(pieces, self._together))
             # Closing cancels the batches that have not begun.
             with closing(self._threads.map(self._encode_batch, batches)) as results:  # type: ignore[type-var]
@@ -241,16 +221,140 @@ class SentenceEncoder:
                             ends[text, 0] = first_tokens
                         if piece is last[piece.text]:
                             ends[text, 1] = last_tokens
-                        left[piece.text] -= 1
-                    if progress is not None:
-                        progress(start + int((left == 0).sum()), len(texts))
                     if check is not None:
                         check()
-        joined = _unit(ends).reshape(len(texts), 2 * self._dimensions.end)
+        joined = _unit(ends).reshape(len(texts), 2 * self._end_dimension)
         return Encoded(_unit(vectors), joined, split)
 
-    def _encode_batch(self, batch: Sequence[Piece]) -> Pooled:
-        return self._graph(np.stack([piece.ids for piece in batch]), batch[0].own)
+    def _pieces(self, texts: Sequence[str]) -> Iterator[_Piece]:
+        """Yield the pieces of the texts in order, each text at least one; no token is left out."""
+        parts = [(i, part) for i, text in enumerate(texts) for part in _parts(text)]
+        for start in range(0, len(parts), _ENCODED_AT_ONCE):
+            block = parts[start : start + _ENCODED_AT_ONCE]
+            encodings = self._tokenizer.encode_batch([part for _, part in block])
+            for (i, _), encoding in zip(block, encodings, strict=True):
+                for piece in (encoding, *encoding.overflowing):
+                    own = np.flatnonzero(np.equal(piece.special_tokens_mask, 0))
+                    # All of them where the tokenizer added all.
+                    where = slice(own[0], own[-1] + 1) if len(own) else slice(None)
+                    yield _Piece(i, np.array(piece.ids, np.int64), where)
+
+    def _encode_batch(self, batch: Sequence[_Piece]) -> tuple[Float32s, Float32s, Float32s]:
+        return self._pooled(np.stack([piece.ids for piece in batch]), batch[0].own)
+
+    def _pooled(
+        self, ids: NDArray[np.int64], own: slice = slice(None)
+    ) -> tuple[Float32s, Float32s, Float32s]:
+        """Return means over tokens [text, dimension]: of all, and where the first or the last count most.
+
+        The last two have the dimension 0 where the graph has no output for each token.
+
+        Args:
+            ids: [text, token], at least one token.
+            own: the tokens of the texts themselves; special ones are in the first mean alone.
+        """
+        outputs = self._run(ids)
+        for name, output in zip(self._outputs, outputs, strict=True):
+            if output.ndim != (2 if name == POOLED else 3) or not output.shape[-1]:
+                shape = f"an array of the shape {list(output.shape)}"
+                raise self._error(f"embeddings in the output {name}", shape)
+        # Nothing is padded, so the attention mask is 1 everywhere.
+        first, last = outputs[0], outputs[-1]
+        mean = first.astype(np.float32) if first.ndim == 2 else first.mean(axis=1, dtype=np.float32)
+        start = end = np.zeros((len(mean), 0), np.float32)
+        if last.ndim == 3:
+            start, end = _mean_of_first(last[:, own]), _mean_of_first(last[:, own][:, ::-1])
+        if not all(np.isfinite(each).all() for each in (mean, start, end)):
+            fix = "export the encoder again, or use another precision"
+            raise self._error("embeddings of finite numbers", "NaN or infinity", fix)
+        return mean, start, end
+
+    def _run(self, ids: NDArray[np.int64], fix: str = _EXPORT) -> list[Array]:
+        values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        inputs = {name: values[name].astype(dtype) for name, dtype in self._inputs.items()}
+        try:
+            return self._session.run(self._outputs, inputs)
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class.
+            expected = f"an encoder that accepts {ids.shape[1]:,} tokens"
+            raise self._error(expected, f"{error!s:.160}", fix) from error
+
+    def _checked_inputs(self) -> dict[str, type[np.integer]]:
+        inputs = self._session.get_inputs()
+        is_open = all(not isinstance(size, int) for each in inputs for size in each.shape)
+        if {each.name for each in inputs} not in _INPUTS or not is_open:
+            shown = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+            expected = "the inputs input_ids, attention_mask and perhaps token_type_ids, of any size"
+            raise self._error(expected, f"{shown:.200}")
+        if others := [each for each in inputs if each.type not in _TYPES]:
+            found = f"{others[0].name} of the type {others[0].type}"
+            raise self._error("inputs of the type int64 or int32", found)
+        return {each.name: _TYPES[each.type] for each in inputs}
+
+    def _checked_outputs(self) -> list[str]:
+        """Return the names of the outputs to ask for: one that is pooled, one of tokens, or both."""
+        outputs = self._session.get_outputs()
+        types = {each.name: each.type for each in outputs}
+        usable = [name for name in (POOLED, *OF_TOKENS) if types.get(name) in _FLOATS]
+        if not usable:
+            shown = ", ".join(f"{each.name} {each.shape} of the type {each.type}" for each in outputs)
+            expected = f"an output {', '.join(OF_TOKENS)} or {POOLED} with embeddings"
+            raise self._error(expected, f"{shown:.200}")
+        return usable[: 2 if usable[0] == POOLED else 1]
+
+    def _error(self, expected: str, found: str, fix: str = _EXPORT) -> ArtifactError:
+        return ArtifactError(expected=expected, found=found, where=str(self._path), fix=fix)
+
+
+def _opened(
+    path: Path, content: bytes, entry: manifest.Entry | None = None, *, tried: bool = False
+) -> Session:
+    """Open the graph of an encoder; one of a model directory, which anybody may have made, is tried first."""
+    try:
+        return Session(path, content, entry=entry, log_level=NOTHING, tried=tried or entry is not None)
+    except ArtifactError as error:
+        raise ArtifactError(
+            expected="a sentence encoder that ONNX Runtime can open",
+            found=f"{error.found:.160}",
+            where=str(path),
+            fix="export it again, or upgrade onnxruntime",
+        ) from error
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield a very long text in parts that are cut at white space where there is some."""
+    # The library's strings have no lone surrogates.
+    text = _SURROGATES.sub("\ufffd", text)
+    start = 0
+    while len(text) - start > _CHARACTERS_AT_ONCE:
+        end = start + _CHARACTERS_AT_ONCE
+        cut = text.rfind(" ", start + _CHARACTERS_AT_ONCE // 2, end)
+        end = end if cut < 0 else cut
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _batches(pieces: Sequence[_Piece], together: bool) -> Iterator[list[_Piece]]:
+    """Yield batches of pieces with the same number of tokens and of special ones, the longest first.
+
+    The longest come first so that a lack of memory shows at the beginning.
+    """
+
+    def shape(piece: _Piece) -> tuple[int, int, int]:
+        return len(piece.ids), piece.own.start or 0, piece.own.stop or 0
+
+    for (length, _, _), group in groupby(sorted(pieces, key=shape, reverse=True), key=shape):
+        same = list(group)
+        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
+        yield from (same[i : i + size] for i in range(0, len(same), size))
+
+
+def _mean_of_first(tokens: Array) -> Float32s:
+    """Return the weighted mean over the first of some tokens, [text, token, dimension]."""
+    first = tokens[:, :_MAX_END].astype(np.float32)
+    weights = _SHARE_OF_NEXT ** np.arange(first.shape[1], dtype=np.float32)
+    mean: Float32s = np.einsum("k,tkd->td", weights / weights.sum(), first)
+    return mean
 
 
 def _unit(vectors: Float32s) -> Float32s:
@@ -259,26 +363,3 @@ def _unit(vectors: Float32s) -> Float32s:
     lengths[lengths == 0] = 1
     scaled: Float32s = vectors / lengths
     return scaled
-
-
-def _licence(folder: Path) -> bytes | None:
-    """Return the content of the licence in a folder; None: there is none, or a file too long for one."""
-    for path in sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*")):
-        if path.is_file() and path.stat().st_size <= MAX_LICENCE:
-            return path.read_bytes()
-    return None
-
-
-def _batches(pieces: Sequence[Piece], together: bool) -> Iterator[list[Piece]]:
-    """Yield batches of pieces with the same number of tokens and of special ones, the longest first.
-
-    The longest come first so that a lack of memory shows at the beginning.
-    """
-
-    def shape(piece: Piece) -> tuple[int, int, int]:
-        return len(piece.ids), piece.own.start, piece.own.stop
-
-    for (length, _, _), group in groupby(sorted(pieces, key=shape, reverse=True), key=shape):
-        same = list(group)
-        size = min(_MAX_BATCH, max(1, _MAX_BATCH_TOKENS // length)) if together else 1
-        yield from (same[i : i + size] for i in range(0, len(same), size))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
 import onnxruntime
 
 from foretell.arrays import Array
@@ -25,6 +28,9 @@ Result = TypeVar("Result")
 MAX_THREADS = 4
 ERRORS_ONLY = 3
 NOTHING = 4
+
+MAX_TRIAL_BYTES, MAX_TRIAL_SECONDS = 3 << 30, 20.0
+"""Memory and time in which a graph of unknown origin is tried: its file has at most 2 GiB."""
 
 
 class GraphValue(Protocol):
@@ -51,9 +57,10 @@ class Session:
         entry: its size and SHA-256; None: a child opens whatever is at `path`.
         log_level: what ONNX Runtime writes to standard error: `ERRORS_ONLY`, or `NOTHING` where the caller
             expects that a run may fail.
+        tried: whether a graph of unknown origin is run once, in bounded memory and time, before it is opened.
 
     Raises:
-        ArtifactError: ONNX Runtime cannot open the graph.
+        ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
         OSError: the file cannot be read.
     """
 
@@ -64,10 +71,14 @@ class Session:
         *,
         entry: manifest.Entry | None = None,
         log_level: int = ERRORS_ONLY,
+        tried: bool = False,
     ) -> None:
-        self._path, self._entry, self._log_level = path, entry, log_level
+        self.path, self._entry, self._log_level = path, entry, log_level
         # Never by its name: another file could have it since it was verified.
-        self._session = _open(path.read_bytes() if content is None else content, path, log_level)
+        content = path.read_bytes() if content is None else content
+        if tried:
+            _try_out(content, path)
+        self._session = _open(content, path, log_level)
         self._pid = os.getpid()
 
     @classmethod
@@ -97,7 +108,7 @@ class Session:
             raise ArtifactError(
                 expected="a graph that ONNX Runtime can compute",
                 found=str(error).partition("\n")[0][:300],
-                where=str(self._path),
+                where=str(self.path),
                 fix="train the model again",
             ) from error
         return results
@@ -115,10 +126,10 @@ class Session:
     def _open_again(self) -> None:
         with suppress(ArtifactError, OSError):
             if self._entry is None:
-                content = self._path.read_bytes()
+                content = self.path.read_bytes()
             else:
-                content = manifest.read_verified(self._path.parent, self._path.name, self._entry)
-            self._session = _open(content, self._path, self._log_level)
+                content = manifest.read_verified(self.path.parent, self.path.name, self._entry)
+            self._session = _open(content, self.path, self._log_level)
         self._pid = os.getpid()
 
 
@@ -151,20 +162,64 @@ class Threads:
         return self._pool
 
 
-def _open(content: bytes, path: Path, log_level: int) -> onnxruntime.InferenceSession:
+def _open(content: bytes, path: Path, log_level: int, *, trial: bool = False) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = log_level
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    if trial:
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    left_out = {"disabled_optimizers": ["ConstantFolding"]} if trial else {}
     try:
-        return onnxruntime.InferenceSession(content, sess_options=options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            content, sess_options=options, providers=["CPUExecutionProvider"], **left_out
+        )
     except Exception as error:  # ONNX Runtime's exceptions share no public base class.
-        raise ArtifactError(
-            expected="a graph that ONNX Runtime can open",
-            found=str(error),
-            where=str(path),
-            fix="upgrade onnxruntime, or train the model again",
-        ) from error
+        raise _cannot_open(path, error) from error
+
+
+def _cannot_open(path: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(
+        expected="a graph that ONNX Runtime can open",
+        found=str(error),
+        where=str(path),
+        fix="upgrade onnxruntime, or train the model again",
+    )
+
+
+def _try_out(content: bytes, path: Path) -> None:
+    """Run a graph of unknown origin once, in bounded memory and time, with inputs of 1 x 2 zeros.
+
+    Opening a graph computes all that depends on no input. So it is opened first with nothing computed, and
+    the run, which can be stopped between two operators, computes the same in an arena of bounded size.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot open the graph, or the run failed.
+    """
+    _bounded_arena()
+    session, options = _open(content, path, NOTHING, trial=True), onnxruntime.RunOptions()
+    timer = threading.Timer(MAX_TRIAL_SECONDS, setattr, (options, "terminate", True))
+    timer.start()
+    try:
+        types = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+        inputs = {each.name: np.zeros((1, 2), types[each.type]) for each in session.get_inputs()}
+        session.run(None, inputs, options)
+    # A name of an axis that is no text is a UnicodeDecodeError; ONNX Runtime has types of its own.
+    except Exception as error:
+        raise _cannot_open(path, error) from error
+    finally:
+        timer.cancel()
+
+
+@cache
+def _bounded_arena() -> None:
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    # As large as needed at each extension, not twice as large as the one before; -1: ONNX Runtime's default.
+    sizes = {"initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
+    arena = onnxruntime.OrtArenaCfg({"max_mem": MAX_TRIAL_BYTES, "arena_extend_strategy": 1, **sizes})
+    onnxruntime.create_and_register_allocator(memory, arena)
 
 
 def check_threads(threads: int | None) -> int:

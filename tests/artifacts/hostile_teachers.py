@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,18 @@ from safetensors.numpy import load, save
 from tests.builders import rewrite, rewrite_json, rewrite_manifest
 
 GRAPH, TOKENIZER, MODEL = "teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors"
+HARMLESS = (
+    # ONNX Runtime ignores what no output depends on, and nothing reads the names of axes.
+    f"{GRAPH}: external data of an attribute",
+    f"{GRAPH}: training information",
+    f"{GRAPH}: dimensions ",
+    f"{GRAPH}: an axis whose name is no text",
+    # They change little, or are not used.
+    f"{TOKENIZER}: normalizer = {{'type': 'Sequence', 'normalizers': [{{'type': 'Sequence', 'n",
+    f"{TOKENIZER}: normalizer = {{'type': 'Sequence', 'normalizers': [{{'type': 'NFC'}}",
+    f"{TOKENIZER}: post_processor = {{'type': 'TemplateProcessing', 'single': [],",
+)
+"""Beginnings of the names of cases that may be answered as if they were not there."""
 
 
 def teachers() -> dict[str, Change]:
@@ -192,8 +203,3 @@ def _missing() -> dict[str, Change]:
         "teacher_LICENSE: of a gigabyte": partial(listed, name="teacher_LICENSE", size=10**9),
         "teacher_LICENSE: changed": lambda directory: (directory / "teacher_LICENSE").write_text("GPL"),
     }
-
-
-def tokenizer_json(**parts: Any) -> bytes:
-    """Return a tokenizer.json of these parts, with a model if none is among them."""
-    return json.dumps({"model": {"type": "WordLevel", "vocab": {}}, **parts}).encode()

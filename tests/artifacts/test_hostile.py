@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from artifacts.hostile import cases
 from artifacts.hostile_graphs import Change
-from artifacts.hostile_teachers import teachers
+from artifacts.hostile_teachers import GRAPH, HARMLESS, TOKENIZER, teachers
 
 from foretell.config import LabelsSettings
 from foretell.ngrams.ensemble import Ensemble
@@ -21,8 +21,8 @@ from foretell.runtime.open import open_model
 from tests.builders import random_linear_model, write_random
 from tests.encoders import kept_teacher
 
-MAX_SECONDS = 2.0
-MAX_MEGABYTES = 300
+MAX_CPU_SECONDS = 5.0
+MAX_MEGABYTES = 600
 
 # Opens each directory, and notes what is touched outside of it.
 _OPEN = """
@@ -32,6 +32,9 @@ from foretell.artifacts.directory import read_model
 from foretell.errors import ForetellError
 from foretell.runtime.open import open_model
 import foretell.runtime.labels.classifier, foretell.runtime.words.predictor
+from foretell.runtime import encoder, session
+
+session.MAX_TRIAL_BYTES = 1 << 28
 
 root = Path(sys.argv[1])
 touched, current = [], None
@@ -50,17 +53,19 @@ def watch(event, arguments):
 def attempt(directory):
     answers = []
     for reader in (open_model, read_model):
-        began = time.monotonic()
+        began = time.process_time()
         try:
-            reader(directory)
+            opened = reader(directory)
             kind = "answered"
+            if reader is open_model and not 0 <= opened.predict_proba(["a good aaaaaaaaab" * 9]).min() <= 1:
+                kind = "answered with no probability"
         except ForetellError as error:
             kind, text = "typed", str(error)
             if "\\n" in text or len(text) > 1500:
                 kind = "not one line"
         except BaseException as error:
             kind = f"{type(error).__name__}: {error}"[:300]
-        answers.append([kind, time.monotonic() - began])
+        answers.append([kind, time.process_time() - began])
     return answers
 
 attempt(root / "0")
@@ -102,10 +107,12 @@ def test_hostile_teachers_are_refused(tmp_path: Path) -> None:
     assert np.isfinite(open_model(valid).predict_proba(["a good film"])).all()
     changes = teachers()
     assert len(changes) >= 60
-    _check_refused(valid, changes, tmp_path / "changed")
+    _check_refused(valid, changes, tmp_path / "changed", harmless=HARMLESS)
 
 
-def _check_refused(valid: Path, changes: dict[str, Change], tmp_path: Path) -> None:
+def _check_refused(
+    valid: Path, changes: dict[str, Change], tmp_path: Path, harmless: tuple[str, ...] = ()
+) -> None:
     for i, change in enumerate(changes.values()):
         change(Path(shutil.copytree(valid, tmp_path / str(i))))
     command = [sys.executable, "-c", _OPEN, str(tmp_path)]
@@ -119,6 +126,9 @@ def _check_refused(valid: Path, changes: dict[str, Change], tmp_path: Path) -> N
     for name, (number, answers, touched, grown) in zip(changes, results, strict=True):
         del number
         kinds, seconds = [kind for kind, _ in answers], max(taken for _, taken in answers)
-        if kinds != ["typed", "typed"] or touched or seconds > MAX_SECONDS or grown > MAX_MEGABYTES:
+        # A teacher is checked where it is opened, so reading its files alone may succeed.
+        refused = kinds[0] == "typed" and (kinds[1] == "typed" or name.startswith((GRAPH, TOKENIZER)))
+        refused = refused or (name.startswith(harmless) and kinds[0] == "answered")
+        if not refused or touched or seconds > MAX_CPU_SECONDS or grown > MAX_MEGABYTES:
             wrong.append((name, kinds, touched, seconds, grown))
     assert not wrong, "\n".join(map(str, wrong))

@@ -19,7 +19,6 @@ from foretell.runtime.encoder import SentenceEncoder
 from tests.encoders import (
     DIMENSION,
     PLACES,
-    POSITIONS,
     TABLE,
     WORDS,
     minilm,
@@ -142,15 +141,9 @@ def test_what_an_encoder_states_of_itself(folder: Path) -> None:
         ("config.json", {"max_position_embeddings": 16}, 16),
         ("config.json", {"max_position_embeddings": 18, "model_type": "roberta"}, 16),
         ("config.json", {"max_position_embeddings": 3}, 8),
-        # Of 256 tokens, the default, the graph accepts a 16th: it has 20 positions.
-        ("tokenizer_config.json", {"model_max_length": int(1e30)}, 16),
-        ("config.json", [1], 16),
-        ("config.json", {"max_position_embeddings": 400_000_000}, 16),
     ],
 )
-def test_the_window_is_the_stated_one_or_what_the_graph_accepts(
-    tmp_path: Path, file: str, settings: object, window: int
-) -> None:
+def test_the_window_is_the_stated_one(tmp_path: Path, file: str, settings: object, window: int) -> None:
     folder = tiny_encoder(tmp_path / "tiny", window=None)
     (folder / file).write_text(json.dumps(settings))
     encoder = SentenceEncoder.open(folder)
@@ -158,8 +151,12 @@ def test_the_window_is_the_stated_one_or_what_the_graph_accepts(
     np.testing.assert_allclose(encoder.encode([LONG])[0], reference(LONG, window), rtol=1e-4, atol=1e-5)
 
 
-def test_without_any_statement_the_window_is_what_the_graph_accepts(tmp_path: Path) -> None:
-    assert SentenceEncoder.open(tiny_encoder(tmp_path / "tiny", window=None)).window == 16 < POSITIONS
+@pytest.mark.parametrize("settings", [[1], {"model_max_length": int(1e30)}, {"model_max_length": 4 * 10**8}])
+def test_a_graph_that_refuses_the_default_window_is_one_line(tmp_path: Path, settings: object) -> None:
+    folder = tiny_encoder(tmp_path / "tiny", window=None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ArtifactError, match=r"accepts 256 tokens, found .*; state max_seq_length in [^\n]*$"):
+        SentenceEncoder.open(folder)
 
 
 def test_padding_and_truncation_of_the_tokenizer_are_overridden(folder: Path) -> None:
@@ -186,19 +183,9 @@ def test_a_text_without_any_token_has_zeros(folder: Path) -> None:
     content = json.loads(tokenizer.to_str())
     content["post_processor"] = None
     (folder / "tokenizer.json").write_text(json.dumps(content))
-    seen: list[tuple[int, int]] = []
-    vectors = SentenceEncoder.open(folder).encode(["", "good"], progress=lambda *now: seen.append(now))
+    vectors = SentenceEncoder.open(folder).encode(["", "good"])
     assert not vectors[0].any()
     assert vectors[1].any()
-    assert seen[-1] == (2, 2)
-
-
-def test_progress_counts_texts_up_to_all(folder: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    SentenceEncoder.open(folder).encode([*TEXTS, LONG] * 20, progress=lambda *now: seen.append(now))
-    assert seen == sorted(seen)
-    assert seen[-1] == (160, 160)
-    assert len(seen) > 5
 
 
 def test_what_check_raises_ends_the_encoding(folder: Path) -> None:
@@ -211,7 +198,7 @@ def test_what_check_raises_ends_the_encoding(folder: Path) -> None:
 
     encoder = SentenceEncoder.open(folder, threads=2)
     with pytest.raises(TimeoutError):
-        encoder.encode([*TEXTS, LONG] * 20, check=check)
+        encoder.encode_counted([*TEXTS, LONG] * 20, check=check)
     assert len(calls) == 3
     np.testing.assert_allclose(encoder.encode(TEXTS), references(TEXTS), rtol=1e-4, atol=1e-5)
 
