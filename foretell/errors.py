@@ -83,10 +83,6 @@ class RunError(ForetellError):
     """A run that cannot be started or resumed."""
 
 
-class LostWorkerError(RunError):
-    """A worker of a training on several workers that has died, does not answer, or has failed."""
-
-
 class MissingExtraError(ForetellError, ImportError):
     """An optional part of foretell that is not installed; `fix` holds the install command."""
 

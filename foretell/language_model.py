@@ -69,9 +69,6 @@ class LanguageModel:
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
-        cluster: str | None = None,
-        workers: int | None = None,
-        average_every: int = 1,
         verbose: int = 0,
         listener: Listener | None = None,
         **settings: Any,
@@ -96,8 +93,6 @@ class LanguageModel:
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
-            cluster, workers, average_every: train on several workers (`foretell[cluster]`); see
-                `foretell.cluster.training.training_workers`.
             verbose: 0, the default, shows nothing; 1 shows the progress, with a bar in terminals and
                 notebooks.
             listener: is called with each event of the training, see `foretell.training.events`.
@@ -107,32 +102,28 @@ class LanguageModel:
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
             DataError: the text or `valid` cannot be read, or is too short.
-            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of them; or
-                workers that are impossible.
+            UsageError: `valid` or `minutes` for the article's network, which has none of them.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
             Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
             KeyboardInterrupt: the same without `out`.
         """
         started = time.monotonic()
         require_training()
-        from foretell.cluster.training import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
         from foretell.training.words.ancestor import settings_for
         from foretell.training.words.continued import opened
-        from foretell.training.words.train import check_valid, check_workers, train_words
+        from foretell.training.words.train import check_valid, train_words
 
         directory = continue_from._home.path if isinstance(continue_from, LanguageModel) else continue_from
         given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
         continued = opened(directory and local_path(directory), WordsRuntime.open, *given)
         chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
         check_valid(chosen, valid)
-        check_workers(chosen, cluster)
         home = Home(out)
         corpus = corpus_of(source, text)
         valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
         with (
-            training_workers(cluster, workers=workers, average_every=average_every) as others,
             shown(verbose, listener) as show,
             nothing_to_resume(is_temporary=out is None),
         ):
@@ -147,7 +138,7 @@ class LanguageModel:
                 listener=show,
                 started=started,
             )
-            train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
+            train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod

@@ -196,8 +196,6 @@ def describe(event: Event) -> str:
 
 def _figures(event: Progress) -> str:
     parts = [f"loss {event.loss:.3f}", percent(event.accuracy), f"{event.speed:,.0f} {event.unit}/s"]
-    if event.workers > 1:
-        parts[-1] += f" by {event.workers} workers"
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")
     if event.best is not None:

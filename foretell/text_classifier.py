@@ -166,8 +166,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint_seconds: float = 60.0,
         tensorboard: str | Path | None = None,
         baseline: bool = True,
-        cluster: str | None = None,
-        workers: int | None = None,
         listener: Listener | None = None,
     ) -> Self:
         """Learn from texts and their labels.
@@ -205,8 +203,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             checkpoint_seconds: seconds between two checkpoints.
             tensorboard: a directory for TensorBoard event files.
             baseline: fit a linear model to compare with, even where it is no part of the classifier.
-            cluster, workers: choose linear models and train the networks of the folds in parallel
-                (`foretell[cluster]`); see `foretell.cluster.folds.fold_workers`.
             listener: is called with each event of the training (`foretell.training.events`).
 
         Raises:
@@ -214,7 +210,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             SettingsError: no such preset, or a parameter out of range.
             DataError: texts or labels that cannot be learned from.
             ArtifactError: the teacher is no sentence encoder that foretell can use.
-            UsageError: workers without a cluster, or more than it has processors.
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
             Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
         """
@@ -224,7 +219,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         started = time.monotonic()
         ancestor = _ancestor(continue_from, old, old_valid)
         settings, name = self._training_settings(ancestor)
-        from foretell.cluster.folds import fold_workers
         from foretell.runtime.encoder import SentenceEncoder
         from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
@@ -246,7 +240,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             old_valid=validation_data(old_valid, None, True, text, label),
         )
         home = Home(out)
-        with fold_workers(cluster, workers=workers) as others, shown(self.verbose, listener) as show:
+        with shown(self.verbose, listener) as show:
             for note in (*data.notes, *split.notes):
                 show(Note(text=note))
             options = TrainOptions(
@@ -270,7 +264,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     vectors=vectors,
                     teacher=None if teacher is None else SentenceEncoder.open(teacher),
                     keep_teacher=keep_teacher,
-                    workers=others,
                 )
         self._open(home, classes)
         return self

@@ -45,7 +45,6 @@ COMMANDS: dict[str, Command] = {
             _ORDER,
             _CTRL_C,
             _FIGURES,
-            "With --cluster, several workers train one model. It needs pip install 'foretell[cluster]'.",
         ),
         examples=(
             "foretell train words notes.txt --out notes-model",

@@ -12,7 +12,6 @@ from foretell.cli.models import local_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
-from foretell.cli.train_cluster import WITHOUT_WORKERS, FoldsCluster
 from foretell.cli.training import (
     RUN,
     Started,
@@ -83,7 +82,6 @@ def train_labels(
     training: Training,
     more: Sources = _NOTHING_MORE,
     reading: LabelledInput = ANY_RECORDS,
-    cluster: FoldsCluster = WITHOUT_WORKERS,
     output: Output = AS_TEXT,
     options: LabelsOptions | None = None,
     started: Started,
@@ -122,7 +120,7 @@ def train_labels(
     from foretell.training.labels.transfer import read_language_model
 
     start = None if more.from_ is None else read_language_model(local_model(more.from_))
-    with cluster.others() as workers, view() as listener:
+    with view() as listener:
         how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
         model = train(
             split,
@@ -133,7 +131,6 @@ def train_labels(
             vectors=more.vectors,
             teacher=teacher,
             keep_teacher=more.keep_teacher,
-            workers=workers,
         )
     finish(model, training, output)
 

@@ -10,7 +10,6 @@ from foretell.cli.models import local_model
 from foretell.cli.options import AS_TEXT, DATA, Output
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.cli.tensorflow import load_tensorflow
-from foretell.cli.train_cluster import ALONE, TrainCluster
 from foretell.cli.training import (
     RUN,
     Started,
@@ -44,7 +43,6 @@ def train_words(
     old: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
     old_valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
     baseline: Annotated[bool, Parameter(group=RUN)] = True,
-    cluster: TrainCluster = ALONE,
     output: Output = AS_TEXT,
     options: WordsOptions | None = None,
     started: Started,
@@ -73,7 +71,7 @@ def train_words(
         name = training.preset or model.preset
         settings = continued_words_settings(model, training.preset, changes)
     check_possible(training)
-    corpus, valid_corpus = _read(settings, sources, valid, cluster)
+    corpus, valid_corpus = _read(settings, sources, valid)
     from foretell.training.words.train import train_words as train
 
     surveys = [_survey(each, settings, started) for each in (corpus, valid_corpus) if each is not None]
@@ -84,12 +82,11 @@ def train_words(
         name = words_preset_for(settings.minutes, words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
-    # Before TensorFlow, which takes the number of its threads at its start.
-    with cluster.others() as others, view() as shown:
+    with view() as shown:
         load_tensorflow()
         listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
         how = training.options(preset=name, baseline=baseline, listener=listener, started=started)
-        model = train(corpus, settings, how, valid=valid_corpus, workers=others, continued=continued)
+        model = train(corpus, settings, how, valid=valid_corpus, continued=continued)
     finish(model, training, output)
 
 
@@ -127,12 +124,11 @@ def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> Survey:
 
 
 def _read(
-    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...], cluster: TrainCluster
+    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...]
 ) -> tuple[Corpus, Corpus | None]:
     """Return the corpus and the validation text of the user's own, if any."""
     from foretell.data.corpus import open_corpus
-    from foretell.training.words.train import check_valid, check_workers
+    from foretell.training.words.train import check_valid
 
     check_valid(settings, valid or None)
-    check_workers(settings, cluster.cluster)
     return open_corpus(sources), open_corpus(valid, part="test") if valid else None

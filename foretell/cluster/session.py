@@ -76,12 +76,12 @@ class Cluster:
 
 
 def require_cluster() -> None:
-    """Check that Ray, Arrow and cryptography are installed, without importing them.
+    """Check that Ray and Arrow are installed, without importing them.
 
     Raises:
         MissingExtraError: one of them is not; `fix` is the command that installs it.
     """
-    require(("ray", "pyarrow", "cryptography"), "--cluster", INSTALL)
+    require(("ray", "pyarrow"), "--cluster", INSTALL)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,6 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.networks.batch_part import BatchPart
 from foretell.networks.products import Precision, product
 
 try:
@@ -64,15 +63,11 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
         *args, **kwargs: as for `keras.layers.LSTM`.
         precision: of the large products in training: the inputs with the kernel, the gradients of the weights
             and, where the processor has instructions for it (`tiles.py`), the recurrence.
-
-    Attributes:
-        part: where the sequences are in the batch for which recurrent dropout is drawn; None: they are all.
     """
 
     def __init__(self, *args: Any, precision: Precision = "float32", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._precision = precision
-        self.part: BatchPart | None = None
         # XLA cannot compile the kernel, which is a Python function for TensorFlow.
         self.supports_jit = False
         self._passes = _Passes() if kernel_is_usable() and self._is_plain() else None
@@ -127,16 +122,6 @@ class FastLSTM(keras.layers.LSTM):  # type: ignore[misc]
             return product(x * masks[:, None], kernel, precision) + bias
         by_gate = zip(masks, tf.split(kernel, 4, axis=1), strict=True)
         return tf.concat([product(x * mask[:, None], k, precision) for mask, k in by_gate], axis=2) + bias
-
-    def _maybe_config_dropout_masks(self, cell: Any, input_sequence: Tensor, input_state: Any) -> None:
-        """Draw the masks before the first step, as Keras does: for a part, those of the whole batch, cut."""
-        if self.part is None or not cell.recurrent_dropout:
-            super()._maybe_config_dropout_masks(cell, input_sequence, input_state)
-            return
-        masks = cell.get_recurrent_dropout_mask(tf.ones([self.part.streams, cell.units]))
-        rows = self.part.rows
-        cut = [mask[rows] for mask in masks] if isinstance(masks, list) else masks[rows]
-        cell._recurrent_dropout_mask = cut
 
     def _masks(self, h: Tensor, training: bool) -> Tensor:
         """Return the dropout masks of the hidden states, [group, batch, unit]."""

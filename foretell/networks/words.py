@@ -18,7 +18,6 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.config import WordsSettings
-from foretell.networks.batch_part import BatchPart, dropout
 from foretell.networks.lstm_layer import FastLSTM
 from foretell.networks.products import Precision, product
 
@@ -83,31 +82,27 @@ class LstmNetwork:
         """Return the state before the first word: zeros, [stream, unit] each."""
         return [tf.zeros([streams, self.settings.units]) for _ in range(2 * self.settings.layers)]
 
-    def hidden(
-        self, ids: Tensor, states: States, seed: Tensor | None = None, part: BatchPart | None = None
-    ) -> tuple[Tensor, States]:
+    def hidden(self, ids: Tensor, states: States, seed: Tensor | None = None) -> tuple[Tensor, States]:
         """Read one window.
 
         Args:
             ids: int [stream, step].
             states: those after the window before, or `first_states`.
             seed: int32 [2], the seed of this step's dropout; None: no dropout, as when predicting.
-            part: where the streams are in the batch for which dropout is drawn; None: they are all of it.
 
         Returns:
             hidden, float [stream, step, embedding], for `logits`; and the new states.
         """
         x = self._drop_words(self._embedded(ids), ids, seed)  # [stream, step, embedding]
-        x = self._drop(x, seed, 0, part)
+        x = self._drop(x, seed, 0)
         after: list[Tensor] = []
         for k, lstm in enumerate(self.lstms):
             if seed is not None and self.settings.recurrent_dropout:
-                lstm.part = part
                 state = lstm.cell.seed_generator.state
                 state.assign(tf.cast(seed + tf.constant([0, _STATES_SEED + k]), state.dtype))
             # [stream, step, unit], [stream, unit], [stream, unit]
             x, h, c = lstm(x, initial_state=states[2 * k : 2 * k + 2], training=seed is not None)
-            x = self._drop(x, seed, k + 1, part)
+            x = self._drop(x, seed, k + 1)
             after += [h, c]
         if self.projection is not None:
             x = self.projection(x)  # [stream, step, embedding]
@@ -150,12 +145,13 @@ class LstmNetwork:
 
     # The dropout masks depend on the step's seed alone, so that a resumed run draws the same ones.
 
-    def _drop(self, x: Tensor, seed: Tensor | None, place: int, part: BatchPart | None = None) -> Tensor:
+    def _drop(self, x: Tensor, seed: Tensor | None, place: int) -> Tensor:
         """Apply dropout between layers, with another mask in each step (Zaremba et al. 2014, section 3.1)."""
         rate = self.settings.dropout
         if seed is None or rate == 0.0:
             return x
-        return dropout(x, rate, seed + tf.constant([0, place]), part)
+        place_seed = seed + tf.constant([0, place])
+        return tf.nn.experimental.stateless_dropout(x, rate, place_seed, rng_alg="philox")
 
     def _drop_words(self, x: Tensor, ids: Tensor, seed: Tensor | None) -> Tensor:
         """Drop whole words at every position (embedding dropout, Gal & Ghahramani 2016)."""

@@ -30,7 +30,6 @@ class Progress:
         unit: "words", "texts" or "iterations".
         seconds_left: an estimate, or None.
         best: the lowest validation loss so far, or None.
-        workers: processes that train; `speed` is that of all together.
     """
 
     step: int
@@ -43,7 +42,6 @@ class Progress:
     unit: str
     seconds_left: float | None = None
     best: float | None = None
-    workers: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

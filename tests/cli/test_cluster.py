@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from cli_workplace import Run
@@ -51,45 +50,6 @@ def test_what_cannot_mean_anything_is_wrong_usage(run: Run, argv: tuple[str, ...
     assert message in answer.err
     assert answer.out == ""
     assert len(answer.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        (("--workers", "2"), "expected a cluster with workers and average-every, found none; add --cluster"),
-        (("--average-every", "8"), "add --cluster local"),
-        (("--cluster", "local", "--workers", "0"), "--workers: expected 1 or more, found 0"),
-        (("--cluster", "local", "--workers", "9999"), "--workers: expected at most"),
-        (("--cluster", "here"), "expected local, auto, or the HOST:PORT of a head"),
-        (("--cluster", "local", "--preset", "article"), "expected no cluster, since the article's network"),
-    ],
-)
-def test_workers_of_a_training_that_are_impossible_are_wrong_usage(
-    run: Run, tmp_path: Path, argv: tuple[str, ...], message: str
-) -> None:
-    answer = run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), *argv)
-    assert answer.code == 2
-    assert message in answer.err.splitlines()[-1]
-    assert "Traceback" not in answer.err
-
-
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        (("--workers", "2"), "expected a cluster with workers, found none; add --cluster local"),
-        (("--cluster", "local", "--workers", "0"), "--workers: expected 1 or more, found 0"),
-        (("--cluster", "local", "--workers", "9999"), "--workers: expected at most"),
-        (("--cluster", "here"), "expected local, auto, or the HOST:PORT of a head"),
-    ],
-)
-def test_workers_of_folds_that_are_impossible_are_wrong_usage(
-    run: Run, tmp_path: Path, argv: tuple[str, ...], message: str
-) -> None:
-    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), *argv)
-    assert answer.code == 2
-    assert message in answer.err.splitlines()[-1]
-    assert "Traceback" not in answer.err
-    assert not (tmp_path / "m.run").exists()
 
 
 def test_score_and_doctor_check_their_options(run: Run) -> None:

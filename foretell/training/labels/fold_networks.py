@@ -1,12 +1,13 @@
 """Networks of the folds: each is trained on the other folds and answers the texts of its own.
 
 With so few texts the network has a fixed schedule: no text is set aside to stop it. One network is compiled;
-for each fold it starts again from the same weights. Other processes can train the folds too (`fold_task`).
+for each fold it starts again from the same weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,16 +16,17 @@ import numpy.typing as npt
 
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
-from foretell.errors import Interrupted, RunError
+from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.events import Note
-from foretell.training.labels.batches import EncodedTexts, as_read
+from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
 from foretell.training.labels.compact import CompactNetwork, compact_network
-from foretell.training.labels.fold_task import FoldAnswer, FoldTask, FoldTrainer, Workers
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import initialised_network
+from foretell.training.labels.plan import make_plan
 from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import LabelledTokens, Tokens
 from foretell.training.run import Run
+from foretell.training.schedule import learning_rate
 
 NETWORK = "folds/network"
 """Where a checkpoint has the answers of all folds."""
@@ -37,8 +39,11 @@ Batches of 64 take twice the time for the same accuracy (docs/experiments.md).
 
 _TOO_SHORT = "the time limit is too short for out-of-fold predictions of the network: it is left out"
 
-_ANSWERS = "folds/answers"
-"""Where a checkpoint has the answers of the folds that are done, by their places."""
+_MARGIN = 1.25
+"""Safety factor on the pace: other programs may run on the machine too."""
+
+_UNTYPICAL = 2
+"""The first steps compile functions; they do not count for the pace."""
 
 
 def fixed_schedule(settings: LabelsSettings) -> LabelsSettings:
@@ -72,8 +77,6 @@ def fold_probabilities(
     folds: Folds,
     settings: LabelsSettings,
     run: Run,
-    workers: Workers | None = None,
-    also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Probabilities | None:
     """Return the probabilities [text, label] of the labelled texts by networks that have not seen them.
 
@@ -84,9 +87,7 @@ def fold_probabilities(
         tokens: the tokenized split.
         folds: of its training texts. A text that is never held out has the same probability for each label.
         settings: the network, with a fixed schedule.
-        run: the training in progress. With workers, an interruption saves the folds that are done.
-        workers: other processes that train the networks; None: this process does.
-        also_saved: arrays of earlier steps that a checkpoint contains.
+        run: the training in progress.
 
     Returns:
         The probabilities; None where no text is held out, or the time limit leaves no time for all folds and
@@ -98,87 +99,72 @@ def fold_probabilities(
     if not folds.held.any():
         return None
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    done = _saved_answers(run)
-    tasks = [each for each in _tasks(network, tokens, folds, settings) if each.fold not in done]
-
-    def save() -> None:
-        answers = {f"{_ANSWERS}/{fold}": values for fold, values in done.items()}
-        run.checkpoints.save(0, {**answers, **(also_saved or {})}, {})
-
-    try:
-        for answer in _answers(network, tasks, run, workers):
-            if answer.probabilities is None:
-                run.options.listener(Note(text=_TOO_SHORT))
-                return None
-            done[answer.fold] = answer.probabilities
-            if workers is not None and run.checkpoints.due():
-                save()
-    except (Interrupted, KeyboardInterrupt, RunError):
-        if workers is not None:
-            save()
-        raise
-    finally:
-        network.restart()
     n_labels = len(tokens.labels)
     result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
-    for fold, (_, held) in enumerate(folds):
-        result[held] = done[fold] if tokens.balance is None else tokens.balance.corrected(done[fold])
+    predict = None
+    try:
+        for fold, (rows, held) in enumerate(folds):
+            texts = network.renumbered(_texts(tokens.train, rows, tokens, settings))
+            predict = predict or make_predictor(network.model, texts.length)
+            network.restart()
+            # The other folds, and the network of all texts.
+            if not _train(network.model, texts, settings, run, after=folds.count - fold):
+                run.options.listener(Note(text=_TOO_SHORT))
+                return None
+            asked = network.renumbered(_texts(tokens.train, held, tokens, settings))
+            found = predict(asked, settings.batch_size)
+            result[held] = found if tokens.balance is None else tokens.balance.corrected(found)
+    finally:
+        network.restart()
     return result
 
 
-def _tasks(
-    network: CompactNetwork, tokens: Tokens, folds: Folds, settings: LabelsSettings
-) -> Iterator[FoldTask]:
-    for fold, (rows, held) in enumerate(folds):
-        yield FoldTask(
-            fold=fold,
-            settings=settings,
-            n_words=len(network.words),
-            n_labels=len(tokens.labels),
-            first=network.first,
-            train=network.renumbered(_texts(tokens.train, rows, tokens, settings)),
-            held=network.renumbered(_texts(tokens.train, held, tokens, settings)),
-        )
+def _train(network: Any, texts: EncodedTexts, settings: LabelsSettings, run: Run, *, after: int) -> bool:
+    """Train a compiled network from its first step to its last, all epochs in one call of `fit`.
 
+    Each call makes the input pipeline anew, which takes longer than an epoch of few texts.
 
-def _answers(
-    network: CompactNetwork, tasks: Sequence[FoldTask], run: Run, workers: Workers | None
-) -> Iterator[FoldAnswer]:
-    """Yield the answer of each fold: of the workers, and of this process for what they could not do."""
-    waiting = {task.fold: task for task in tasks}
-    if workers is not None and tasks:
-        for answer in workers.answers(tasks, run):
-            del waiting[answer.fold]
-            yield answer
-        if waiting:
-            text = f"{len(waiting)} of the {len(tasks)} folds are trained by the command itself"
-            run.options.listener(Note(text=text))
-    if not waiting:
-        return
-    trainer = FoldTrainer(network.model, tasks[0].train.length)
-    for place, task in enumerate(waiting.values()):
-        # The other folds, and the network of all texts.
-        yield trainer.answer(task, run.budget.left, after=len(waiting) - place)
+    Args:
+        network: the network.
+        texts: to train on.
+        settings: the network and its schedule.
+        run: its time limit; training ends at once when this one and `after` others would not fit.
+        after: how many networks are trained after this one.
 
+    Returns:
+        Whether training came to its end.
+    """
+    import keras
 
-def _saved_answers(run: Run) -> dict[int, Probabilities]:
-    """Return the answers of an interrupted run, by fold."""
-    checkpoint = run.checkpoints.latest()
-    found = {} if checkpoint is None else checkpoint.under(_ANSWERS)
-    return {int(fold): values.astype(np.float32, copy=False) for fold, values in found.items()}
+    epochs = make_plan(settings, len(texts)).epochs
+    orders = [
+        epoch_order(texts, settings.batch_size, seed=settings.seed, epoch=epoch) for epoch in range(epochs)
+    ]
+    order = np.concatenate(orders)
+    steps = math.ceil(len(order) / settings.batch_size)
 
+    class Follow(keras.callbacks.Callback):  # type: ignore[misc]
+        began, fits = 0.0, True
 
-def begin(workers: Workers | None, settings: LabelsSettings, run: Run) -> None:
-    """Start the workers where they will have work, while the texts are read and their features counted."""
-    if workers is None:
-        return
-    if not settings.has_members:
-        text = "workers choose linear models and train networks of folds"
-        run.options.listener(Note(text=f"{text}: this training has none, and the command trains alone"))
-        return
-    checkpoint = run.checkpoints.latest()
-    if checkpoint is None or NETWORK not in checkpoint.arrays:
-        workers.begin(settings.folds)
+        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+            del logs
+            self.model.optimizer.learning_rate = learning_rate(batch, steps, settings.learning_rate)
+            if batch == _UNTYPICAL:
+                self.began = time.monotonic()
+
+        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+            del logs
+            if batch < 2 * _UNTYPICAL:
+                return
+            pace = (time.monotonic() - self.began) / (batch + 1 - _UNTYPICAL)
+            seconds = _MARGIN * pace * (steps - batch - 1 + after * steps)
+            if run.budget.left() < seconds + SECONDS_TO_WRITE:
+                self.fits, self.model.stop_training = False, True
+
+    follow = Follow()
+    data = batches(texts, order, settings.batch_size)
+    network.fit(data, shuffle=False, verbose=0, callbacks=[follow])
+    return follow.fits
 
 
 def _texts(

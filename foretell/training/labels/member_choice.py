@@ -24,7 +24,6 @@ from foretell.training.labels.candidates import (
 )
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.member_search import choose
-from foretell.training.labels.member_task import MemberTask, MemberWorkers
 from foretell.training.labels.members import Chosen
 from foretell.training.labels.teacher import Teacher
 from foretell.training.labels.tokens import Tokens
@@ -48,7 +47,6 @@ def choose_members(
     teacher: Teacher | None = None,
     hints: HintTexts | None = None,
     also_saved: Mapping[str, npt.NDArray[Any]] | None = None,
-    workers: MemberWorkers | None = None,
 ) -> list[Chosen]:
     """Choose the penalty of each member that these texts can have.
 
@@ -62,7 +60,6 @@ def choose_members(
         teacher: what students learn from, or None.
         hints: words for labels, or None.
         also_saved: arrays of earlier steps that the checkpoint contains.
-        workers: other processes that choose penalties too; None: this process alone does.
     """
     began, left = time.monotonic(), run.budget.left()
     size, first = tokens.tokenizer.size, tokens.tokenizer.specials
@@ -86,7 +83,7 @@ def choose_members(
     def is_late() -> bool:
         return time.monotonic() - began > _MAX_TIME_SHARE * left
 
-    chosen = _chosen(found, labelled, folds, run, workers, is_late)
+    chosen = _chosen(found, labelled, folds, run, is_late)
     if run.checkpoints.due():
         run.checkpoints.save(0, {**saved(chosen), **(also_saved or {})}, {})
     return chosen
@@ -97,46 +94,19 @@ def _chosen(
     labelled: LabelledTexts,
     folds: Folds,
     run: Run,
-    workers: MemberWorkers | None,
     is_late: Callable[[], bool],
 ) -> list[Chosen]:
-    """Return the choices that there is time for, at least one, in the order of the candidates."""
-    made: list[Candidate] = []
-    chosen: dict[str, Chosen] = {}
-    while not (ended := bool(made) and is_late()):
+    """Return the choices that there is time for, at least one."""
+    chosen: list[Chosen] = []
+    while not (ended := bool(chosen) and is_late()):
         candidate = next(found, None)
         if candidate is None:
             break
-        made.append(candidate)
-        if workers is None or not workers.offer(MemberTask.of(candidate, labelled, folds), run):
-            chosen[candidate.name] = choose(candidate, labelled, folds, run.interrupt.check)
-    if workers is not None:
-        chosen.update(_of_workers(workers, made, chosen, labelled, folds, run, is_late))
-    in_order = [chosen[each.name] for each in made if each.name in chosen]
-    if ended or len(in_order) < len(made):
-        names = ", ".join(each.candidate.name for each in in_order)
+        chosen.append(choose(candidate, labelled, folds, run.interrupt.check))
+    if ended:
+        names = ", ".join(each.candidate.name for each in chosen)
         run.options.listener(Note(text=f"the time limit ended the choice of linear models after {names}"))
-    return in_order
-
-
-def _of_workers(
-    workers: MemberWorkers,
-    made: Sequence[Candidate],
-    chosen: Mapping[str, Chosen],
-    labelled: LabelledTexts,
-    folds: Folds,
-    run: Run,
-    is_late: Callable[[], bool],
-) -> dict[str, Chosen]:
-    """Return the choices of the workers, by name; what they have lost is chosen here while there is time."""
-    waiting = {each.name: each for each in made if each.name not in chosen}
-    done = {}
-    for answer in workers.collect(run, is_late):
-        done[answer.name] = answer.chosen(waiting.pop(answer.name))
-    for name, candidate in waiting.items():
-        if not is_late() or not (chosen or done):
-            done[name] = choose(candidate, labelled, folds, run.interrupt.check)
-    return done
+    return chosen
 
 
 def _balanced(candidate: Candidate, balance: Balance) -> Candidate:

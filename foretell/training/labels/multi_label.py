@@ -28,7 +28,6 @@ from foretell.training.labels.fold_networks import (
     fixed_schedule,
     fold_probabilities,
 )
-from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, validation_fold
 from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.labelwise_fit import fit_labelwise_ensemble
@@ -86,7 +85,6 @@ def decide_multi_label(
     settings: LabelsSettings,
     run: Run,
     start: LanguageModelWeights | None,
-    workers: Workers | None = None,
 ) -> Outcome:
     """Train the parts of a classifier; arguments as for `decide_on_folds`."""
     few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
@@ -96,17 +94,12 @@ def decide_multi_label(
     folds = (
         _folds(labelled, settings) if on_folds else validation_fold(n_train, len(labelled.texts) - n_train)
     )
-    members, of_members = _members(
-        labelled, tokens, folds, settings, run, workers if settings.has_members else None
-    )
-    if workers is not None and not few:
-        # The network has the processors now.
-        workers.end()
+    members, of_members = _members(labelled, tokens, folds, settings, run)
     schedule = fixed_schedule(settings) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
     of_folds = None
     if compact is not None:
-        of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, of_members)
+        of_folds = fold_probabilities(compact, tokens, folds, schedule, run)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule),
@@ -160,17 +153,12 @@ def _folds(labelled: LabelledTexts, settings: LabelsSettings) -> Folds:
 
 
 def _members(
-    labelled: LabelledTexts,
-    tokens: Tokens,
-    folds: Folds,
-    settings: LabelsSettings,
-    run: Run,
-    workers: Workers | None,
+    labelled: LabelledTexts, tokens: Tokens, folds: Folds, settings: LabelsSettings, run: Run
 ) -> tuple[Members | None, dict[str, Any]]:
     """Return the linear members, and what a checkpoint keeps of their choice."""
     if not settings.linear:
         return None, {}
-    chosen = choose_members(labelled, tokens, folds, settings, run, workers=workers)
+    chosen = choose_members(labelled, tokens, folds, settings, run)
     if not settings.folds:
         chosen = chosen[:1]
     members = fit_members(labelled, chosen, folds, run.interrupt.check)

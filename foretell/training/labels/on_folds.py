@@ -33,7 +33,6 @@ from foretell.training.labels.fold_networks import (
     fixed_schedule,
     fold_probabilities,
 )
-from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.folds import Folds, make_folds, validation_fold
 from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.member_choice import choose_members, saved
@@ -102,7 +101,6 @@ def decide_on_folds(
     start: Start | None,
     encoder: Encoder | None = None,
     kept: EncoderFiles | None = None,
-    workers: Workers | None = None,
 ) -> Outcome:
     """Train the parts of a classifier.
 
@@ -114,8 +112,6 @@ def decide_on_folds(
         start: a language model or classifier that the network starts from, or None.
         encoder: what becomes the teacher of the unlabelled texts, or None.
         kept: its files, where it may be a member too; None: it is used in training only.
-        workers: other processes that choose linear members and train the networks of folds; None: this
-            process does.
     """
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
@@ -127,12 +123,8 @@ def decide_on_folds(
         run.options.listener(Note(text=note))
     teacher = None if encoder is None else choose_teacher(encoder, labelled, split.unlabelled, folds, run)
     of_teacher = {} if teacher is None else saved_teacher(teacher)
-    chosen = choose_members(
-        labelled, tokens, folds, settings, run, teacher, _hints(tokens, split), of_teacher, workers
-    )
-    if workers is not None and not few:
-        # The network has the processors now.
-        workers.end()
+    hints = _hints(tokens, split)
+    chosen = choose_members(labelled, tokens, folds, settings, run, teacher, hints, of_teacher)
     of_ancestor = ancestor_members(start, labelled, tokens)
     pool = [*chosen, *of_ancestor]
     if teacher is not None and kept is not None:
@@ -144,7 +136,7 @@ def decide_on_folds(
     before = {**saved(chosen), **of_teacher}
     of_folds = None
     if compact is not None:
-        of_folds = fold_probabilities(compact, tokens, folds, schedule, run, workers, before)
+        of_folds = fold_probabilities(compact, tokens, folds, schedule, run)
     if of_folds is not None:
         _report_network(of_folds, tokens, folds, run)
     network = train_network(

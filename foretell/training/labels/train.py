@@ -20,8 +20,6 @@ from foretell.errors import SettingsError
 from foretell.training.events import Listener, Note
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
-from foretell.training.labels.fold_networks import begin
-from foretell.training.labels.fold_task import Workers
 from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.multi_label import decide_multi_label
 from foretell.training.labels.on_folds import decide_on_folds
@@ -51,7 +49,6 @@ def train_labels(
     vectors: str | Path | None = None,
     teacher: Encoder | None = None,
     keep_teacher: bool = False,
-    workers: Workers | None = None,
 ) -> Model:
     """Train a classifier and write its model directory.
 
@@ -66,8 +63,6 @@ def train_labels(
         teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
         keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
             weight: the model then contains it and runs it for each text.
-        workers: other processes that choose linear members and train the networks of folds; None: this
-            process trains alone.
 
     Returns:
         The model as it was written. Its metrics hold accuracy, macro_f1, valid_loss, confusion and mistakes
@@ -116,7 +111,6 @@ def train_labels(
     # better than it is and get too large a weight (docs/experiments.md).
     beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
-        begin(workers, settings, run)
         tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
         if continued is not None and continued.has_old:
             text = new_words(continued.ancestor, tokens.tokenizer, settings)
@@ -127,9 +121,9 @@ def train_labels(
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
         if settings.is_multi_label:
-            outcome = decide_multi_label(tokens, split, settings, run, start, workers)
+            outcome = decide_multi_label(tokens, split, settings, run, start)
         elif has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, beginning, teacher, kept, workers)
+            outcome = decide_on_folds(tokens, split, settings, run, beginning, teacher, kept)
         else:
             outcome = decide_on_validation(tokens, split, settings, run, beginning)
         model = Model(

@@ -19,7 +19,7 @@ from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
-from foretell.errors import Interrupted, LostWorkerError
+from foretell.errors import Interrupted
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork, States
@@ -66,16 +66,11 @@ def train_lstm(loop: Loop) -> TrainedNetwork:
 
     Raises:
         RunError: the loss is not finite before the end of the first epoch.
-        LostWorkerError: with several workers: too many were lost.
         Interrupted: after a checkpoint.
     """
     with loop.run.interrupt.deferred():
-        while True:
-            try:
-                loop.train()
-                return loop.measure()
-            except LostWorkerError as error:
-                loop = loop.after_loss(error)
+        loop.train()
+        return loop.measure()
 
 
 class Loop:
@@ -92,13 +87,10 @@ class Loop:
         compared: the text that epochs are compared on; with a time limit, a part of the text that the final
             figures are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
-        workers: processes that train.
 
     Raises:
         DataError: fewer tokens than one window.
     """
-
-    workers = 1
 
     def __init__(
         self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings, start: Weights | None = None
@@ -117,10 +109,10 @@ class Loop:
         size = corpus.tokenizer.size
         # A resumed run keeps its precision, whatever the measurement gives on this machine now.
         wanted = settings.precision if saved is None else saved.state["precision"]
-        rows = self._streams() * settings.window
+        rows = self.plan.streams * settings.window
         precision = precision_for(wanted, rows, settings.embedding_size, softmax_words(settings, size))
         self.network = LstmNetwork(settings, size, precision)
-        self.steps = self._new_steps()
+        self.steps = Steps(self.network, settings)
         self.state = State(self.network.first_states(self.plan.streams))
         self.time = LoopTime(run.budget, 4 * settings.window * self.plan.streams + 1)
         self.compared = corpus.measured
@@ -137,17 +129,6 @@ class Loop:
             self.average.restore(saved.under("average"))
         self._began = time.monotonic() - self.state.at.seconds
         self._shown, self._shown_step = time.monotonic(), self.state.at.step
-
-    def _streams(self) -> int:
-        """Return the number of streams that this process reads."""
-        return self.plan.streams
-
-    def _new_steps(self) -> Steps:
-        return Steps(self.network, self.settings)
-
-    def after_loss(self, error: LostWorkerError) -> Loop:
-        """Return the training that goes on from the last checkpoint, now that a worker is lost."""
-        raise error
 
     def _notes(self) -> list[str]:
         """Return what is unusual about this training."""
@@ -254,7 +235,7 @@ class Loop:
             self._end_epoch()
         if self._is_training() and self.run.interrupt.at(at.step):
             raise interrupted(at.step, self.run.out)
-        if ended or (self.run.checkpoints.due() and self._may_save()):
+        if ended or self.run.checkpoints.due():
             self._save()
 
     def _begin_ending(self) -> None:
@@ -269,10 +250,6 @@ class Loop:
     def softmax_words(self) -> int:
         """Return the number of words in the softmax of the next step."""
         return softmax_words(self.settings, self.network.size, ending=self.state.at.ending)
-
-    def _may_save(self) -> bool:
-        """Return whether the weights of this step are those that a checkpoint holds."""
-        return True
 
     def _diverged(self) -> None:
         """Stop where the loss is not finite: with the best weights, if there are any."""
@@ -414,7 +391,6 @@ class Loop:
             unit=self.unit,
             seconds_left=(self.steps_in_all() - at.step) * a_step,
             best=at.best,
-            workers=self.workers,
             **self.state.means(),
         )
         self.listener(progress)

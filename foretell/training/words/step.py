@@ -13,7 +13,6 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.config import WordsSettings
-from foretell.networks.batch_part import BatchPart
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.adam import Adam
 from foretell.training.gradients import Gradient, clipped
@@ -60,14 +59,13 @@ class Steps:
     Args:
         network: the network to train, in place.
         settings: optimizer and clip_norm are read.
-        part: the part of the batch that this process computes; None: all of it.
 
     Attributes:
         optimizer: its `variables` belong in a checkpoint.
     """
 
-    def __init__(self, network: LstmNetwork, settings: WordsSettings, part: BatchPart | None = None) -> None:
-        self.network, self.settings, self.part = network, settings, part
+    def __init__(self, network: LstmNetwork, settings: WordsSettings) -> None:
+        self.network, self.settings = network, settings
         kind = Adam if settings.optimizer == "adam" else keras.optimizers.SGD
         self.optimizer = kind(0.0)
         self.optimizer.build(network.trainable_variables)
@@ -102,7 +100,7 @@ class Steps:
 
     def forward(self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, words: int) -> Forward:
         """Compute the loss of one window of every stream; see `_train`."""
-        hidden, states = self.network.hidden(ids, states, seed, self.part)
+        hidden, states = self.network.hidden(ids, states, seed)
         rows = tf.reshape(hidden, [-1, hidden.shape[-1]])  # [stream · step, embedding]
         wanted = tf.reshape(targets, [-1])  # [stream · step]
         weights = tf.cast(wanted != NONE, tf.float32)
@@ -118,9 +116,8 @@ class Steps:
 
     def _judged(self, hidden: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Return how many of a few targets are the likeliest word, and how many were compared: mostly 0."""
-        few = slice(max(0, _JUDGED_STREAMS - (self.part.first if self.part else 0)))
-        rows = tf.reshape(hidden[few, -_JUDGED_WORDS:], [-1, hidden.shape[-1]])
-        wanted = tf.reshape(targets[few, -_JUDGED_WORDS:], [-1])
+        rows = tf.reshape(hidden[:_JUDGED_STREAMS, -_JUDGED_WORDS:], [-1, hidden.shape[-1]])
+        wanted = tf.reshape(targets[:_JUDGED_STREAMS, -_JUDGED_WORDS:], [-1])
         judged: tuple[Tensor, Tensor] = tf.cond(
             seed[1] // _SEED_STRIDE % _JUDGED_EVERY == 0,
             lambda: _right_and_judged(self.network.logits(rows), wanted),

@@ -38,7 +38,6 @@ from foretell.training.words.measured_bytes import MeasuredBytes, measured_bytes
 
 if TYPE_CHECKING:
     from foretell.training.words.loop import Loop
-    from foretell.training.words.parallel.team import Workers
     from foretell.training.words.state import TrainedNetwork
 
 _READING_SHARE, _CACHE_SHARE = 1 / 16, 1 / 2
@@ -51,7 +50,6 @@ def train_words(
     options: TrainOptions,
     *,
     valid: Corpus | None = None,
-    workers: Workers | None = None,
     continued: ContinuedWords | None = None,
 ) -> Model:
     """Train a language model on a corpus and write its model directory.
@@ -63,7 +61,6 @@ def train_words(
             bit for bit the weights of an uninterrupted one (same machine, same number of threads).
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it. The
             vocabulary is that of `corpus` alone.
-        workers: starts the other workers of a training on several; None: this process trains alone.
         continued: a language model to continue, with old text or without; `settings` are those of
             `continued_words_settings`. None: a new model.
 
@@ -74,8 +71,7 @@ def train_words(
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
-        UsageError: `valid`, `minutes` or `workers` for the article's network, which does 50,000 iterations on
-            all text, one at a time; or more workers than streams.
+        UsageError: `valid` or `minutes` for the article's network, which does 50,000 iterations on all text.
         RunError: there is an unfinished run and neither `resume` nor `restart` is set; or none to resume.
         ArtifactError: the model directory cannot be written.
         Interrupted: a signal (or `options.stop_after_steps`); the run can be resumed.
@@ -83,9 +79,6 @@ def train_words(
     """
     require_training()
     check_valid(settings, valid)
-    check_workers(settings, workers)
-    if workers is not None:
-        workers.count(settings.streams)
     ancestor, old_valid = None if continued is None else continued.ancestor.model, None
     request = _request(corpus, valid, settings, options.listener, continued)
     if continued is not None:
@@ -95,7 +88,7 @@ def train_words(
         known = None if ancestor is None else ancestor.tokenizer
         with tokenized(run, corpus, valid, settings, known) as tokens:
             start = None if ancestor is None else ancestor.require_weights()
-            loop = _loop(run, tokens, settings, workers, start)
+            loop = _loop(run, tokens, settings, start)
             tokens = tokens if loop is None else loop.corpus
             size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
             gone = None if continued is None or continued.old is not None else ancestor
@@ -145,21 +138,6 @@ def check_valid(settings: WordsSettings, valid: object) -> None:
         )
 
 
-def check_workers(settings: WordsSettings, workers: object) -> None:
-    """Check that several workers can train the network; the article's reads one window at a time.
-
-    Raises:
-        UsageError: there are workers, and the article's network is to be trained.
-    """
-    if workers is not None and not settings.traits.carries_state:
-        raise UsageError(
-            expected="no cluster, since the article's network reads one window at a time",
-            found="one",
-            where="cluster",
-            fix="leave it out, or choose the preset base",
-        )
-
-
 def _request(
     corpus: Corpus,
     valid: Corpus | None,
@@ -184,13 +162,7 @@ def _request(
     return Request(job="words", settings=settings, data=data, sources=sources)
 
 
-def _loop(
-    run: Run,
-    tokens: TokenizedCorpus,
-    settings: WordsSettings,
-    workers: Workers | None,
-    start: Weights | None,
-) -> Loop | None:
+def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, start: Weights | None) -> Loop | None:
     """Make the network and its training; None: the article's, which has no validation and no time limit.
 
     It comes first because it decides, with a time limit, how much is measured.
@@ -198,10 +170,6 @@ def _loop(
     if not settings.traits.carries_state:
         return None
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
-    if workers is not None:
-        from foretell.training.words.parallel.team_loop import prepared
-
-        return prepared(run, tokens, settings, workers)
     from foretell.training.words.loop import Loop
 
     loop = Loop(run, tokens, settings, start)

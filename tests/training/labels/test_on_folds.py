@@ -17,7 +17,7 @@ from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
-from foretell.training.labels import fold_networks, fold_task, on_folds
+from foretell.training.labels import fold_networks, on_folds
 from foretell.training.labels import train as train_module
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
@@ -42,8 +42,7 @@ def train(out: Path, *, n: int = 60, settings: LabelsSettings = SETTINGS, **give
     examples = Examples(list(labelled.texts), labels, name="made up")
     fraction = settings.fraction_for(n)
     split = make_split(examples, valid=valid, fraction=fraction, seed=1, unlabelled=unlabelled)
-    workers = given.pop("workers", None)
-    return train_labels(split, settings, TrainOptions(out=out, **given), workers=workers)
+    return train_labels(split, settings, TrainOptions(out=out, **given))
 
 
 def test_a_few_labels_are_all_learned_from_and_figures_are_out_of_fold(tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path, monkeypatch: 
     whole = train(tmp_path / "whole", unlabelled=True)
     with pytest.raises(Interrupted):
         train(tmp_path / "m", unlabelled=True, stop_after_steps=3, checkpoint_seconds=1e-9)
-    monkeypatch.setattr(fold_networks, "FoldTrainer", None)
+    monkeypatch.setattr(fold_networks, "_train", None)
     resumed = train(tmp_path / "m", unlabelled=True, resume=True)
     assert resumed.ensemble == whole.ensemble
     for name, weights in whole.weights.items():
@@ -113,7 +112,7 @@ def test_with_more_labels_validation_texts_stop_the_network(
 def test_without_time_for_the_folds_the_network_has_no_weight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fold_task, "_MARGIN", 1e9)
+    monkeypatch.setattr(fold_networks, "_MARGIN", 1e9)
     notes: list[str] = []
     settings = with_changes(SETTINGS, {"minutes": 5.0})
     listener = lambda event: notes.append(event.text) if isinstance(event, Note) else None  # noqa: E731

@@ -1,1 +1,0 @@
-"""The language model trained by several workers, each on some of the streams (data-parallel)."""
