@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from foretell.adaptation.dynamic_evaluation import score_dynamically
 from foretell.artifacts.packed import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
@@ -277,13 +275,12 @@ class LanguageModel:
 
         Args:
             text: the prompt; a list gives a list, an iterator an iterator.
-            n: number of continuations: samples with the seeds `seed`, `seed` + 1 and so on, or the best of a
-                beam search.
+            n: number of continuations: samples with the seeds `seed`, `seed` + 1 and so on.
             words: number of words to add.
             **how: as for `complete`.
 
         Raises:
-            SettingsError: a value out of range, or `n` above `beams` in a beam search.
+            SettingsError: a value out of range.
             DataError: the article's network needs three words of its vocabulary.
         """
         if isinstance(text, str):
@@ -309,23 +306,18 @@ class LanguageModel:
                 return self._runtime.score(read_lines(source), cache=cache)
         return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
 
-    def evaluate(
-        self, data: object, *, text: str | None = None, cache: int = 0, dynamic: bool = False
-    ) -> dict[str, float]:
+    def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, float]:
         """Return the figures of `foretell evaluate`: perplexity, bits per character and byte, counts.
 
         Args:
             data: text not used in training, of the kinds that `train` takes ("imdb": its test reviews).
             text: the text column of a table; None: chosen where it is clear.
             cache: words of the text in a continuous cache; 0: none.
-            dynamic: dynamic evaluation: a copy of the network learns from the text while it is scored, which
-                needs foretell[train] and takes 1 to 4 ms a word.
 
         Raises:
             DataError: it cannot be read, or nothing in it can be predicted.
         """
-        score = partial(score_dynamically, self._runtime.model) if dynamic else self._runtime.score
-        return asdict(score(corpus_of(data, text, part="test"), cache=cache))
+        return asdict(self._runtime.score(corpus_of(data, text, part="test"), cache=cache))
 
     def report(self) -> Report:
         """Return the report of the training: curves, figures and settings as an HTML page.

@@ -192,9 +192,6 @@ def test_what_is_evaluated_is_what_the_command_line_prints(model: LanguageModel)
     figures = model.evaluate(LINES)
     assert figures["perplexity"] == model.score(LINES).perplexity
     assert set(figures) >= {"tokens", "words", "unknown", "bits_per_character"}
-    dynamic = model.evaluate(LINES, dynamic=True)
-    assert dynamic["perplexity"] != figures["perplexity"]
-    assert dynamic["tokens"] == figures["tokens"]
 
 
 def test_the_options_of_the_command_line_have_an_effect(tmp_path: Path) -> None:

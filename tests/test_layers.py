@@ -49,7 +49,6 @@ LIGHT = (
     "foretell.annotation.annotate",
     "foretell.comparison",
     "foretell.surveying.survey",
-    "foretell.adaptation.dynamic_evaluation",
     "foretell.language_model",
     "foretell.data.examples",
     "foretell.data.corpus",

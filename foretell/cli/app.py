@@ -174,7 +174,7 @@ COMMANDS: dict[str, Command] = {
         examples=(
             'foretell complete notes-model "The mind" --words 20',
             'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9 --seed 1',
-            'foretell complete notes-model "The mind" --words 5 --beams 4',
+            'foretell complete notes-model "The mind" --words 5 --samples 4',
             'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
             'foretell complete notes-model "the obsta" --unfinished',
         ),

@@ -29,7 +29,7 @@ class Extent:
     Attributes:
         words: Add at most N words.
         max_tokens: Add at most N tokens, of a model whose words may have several (0: 32 for each word).
-        n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on, or the best of --beams.
+        n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on.
         stop: Stop before this text. May be given several times.
         unfinished: Take the last word for the beginning of a word, and complete it first.
     """
@@ -55,9 +55,6 @@ class Choice:
         repetition_penalty: Make words that already occur less probable (above 1).
         seed: Set the seed of the samples; the same seed gives the same continuation.
         avoid_unknown: Never write <unk>, the token for unknown words, or single bytes.
-        beams: Search for the most probable continuation with N beams instead of sampling (above 1).
-        length_penalty: Compare beams of different lengths (with --stop) by their log-probabilities (0) or by
-            those per word (1); higher values prefer longer continuations.
         alternatives: List the N most probable words at each place, too (jsonl).
         cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
             most texts): a continuous cache. Models of the preset article have none.
@@ -70,8 +67,6 @@ class Choice:
     repetition_penalty: float = 1.0
     seed: Whole | None = None
     avoid_unknown: bool = True
-    beams: Whole = 1
-    length_penalty: float = 1.0
     alternatives: Whole = 0
     cache: Cache = 0
 

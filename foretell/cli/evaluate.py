@@ -18,7 +18,7 @@ from foretell.cli.inputs import show_notes
 from foretell.cli.labels_report import Report, write_labels_report
 from foretell.cli.models import local_model, open_model
 from foretell.cli.multi_label_report import write_multi_label_report
-from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output, Switch
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
 from foretell.cli.tensorflow import load_tensorflow
@@ -92,7 +92,6 @@ def evaluate(
     breakdown: Breakdown = WHOLE,
     reading: LabelledInput = ANY_RECORDS,
     cache: Cache = 0,
-    dynamic: Switch = False,
     output: Output = AS_TEXT,
     files: ClusterOptions = NO_CLUSTER,
 ) -> int:
@@ -103,14 +102,12 @@ def evaluate(
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
         cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
             most texts): a continuous cache. Only for models for words, except those of the preset article.
-        dynamic: Let the network learn from the text while it is scored (dynamic evaluation). Takes 1 to 4 ms
-            a word and needs foretell[train]; the model stays as it is. For the same models as --cache.
     """
     costs = breakdown.costs()
     if files.check(needs_out=False):
-        if breakdown != WHOLE or dynamic:
+        if breakdown != WHOLE:
             raise UsageError(
-                expected="no --folds, --by, --cost or --dynamic with --cluster",
+                expected="no --folds, --by or --cost with --cluster",
                 found="one of them",
                 where="cluster",
                 fix="evaluate without --cluster, or leave it out",
@@ -126,13 +123,13 @@ def evaluate(
                 where=model,
                 fix="leave them out",
             )
-        report = words_report(opened, data, reading, cache=cache, dynamic=dynamic)
+        report = words_report(opened, data, reading, cache=cache)
         write_words_report(report, format, is_open=opened.tokenizer.is_open)
         return 0
-    if cache or dynamic:
+    if cache:
         raise UsageError(
-            expected="no --cache and no --dynamic with a model for labels",
-            found=f"--cache {cache}" if cache else "--dynamic",
+            expected="no --cache with a model for labels",
+            found=f"--cache {cache}",
             fix="leave it out, or give a model for words",
         )
     report = labels_report(opened, data, reading, breakdown, costs)
@@ -167,9 +164,7 @@ def write_words_report(report: Report, format: Format, *, is_open: bool = False)
     Writer(format, list(report)).write(report, rows)
 
 
-def words_report(
-    opened: Model, data: str, reading: LabelledInput, *, cache: int = 0, dynamic: bool = False
-) -> dict[str, object]:
+def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:
     """Return the score of a language model on plain text.
 
     Args:
@@ -177,7 +172,6 @@ def words_report(
         data: the text.
         reading: must be the default: plain text has no columns.
         cache: words in a continuous cache; 0: none.
-        dynamic: by dynamic evaluation.
 
     Raises:
         UsageError: an option for records, which plain text does not have.
@@ -188,15 +182,11 @@ def words_report(
             found="an option for records (--text, --label or --input-format)",
             fix="leave it out",
         )
-    from foretell.adaptation.dynamic_evaluation import score_dynamically
     from foretell.runtime.words.predictor import WordsRuntime
 
     with counter("evaluating", bytes_of([data])) as advance:
         counts = counted(_corpus(data), advance, lambda line: utf8_bytes(line) + 1)
-        if dynamic:
-            score = score_dynamically(opened, counts, cache=cache)
-        else:
-            score = WordsRuntime(opened).score(counts, cache=cache)
+        score = WordsRuntime(opened).score(counts, cache=cache)
     return dataclasses.asdict(score)
 
 

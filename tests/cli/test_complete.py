@@ -69,17 +69,6 @@ def test_complete_gives_several_continuations(run: Run) -> None:
     )
 
 
-def test_complete_searches_with_beams(run: Run) -> None:
-    options = ("--beams", "4", "-n", "2", "--words", "5", "--format", "jsonl", "--length-penalty", "0")
-    rows = [
-        json.loads(line) for line in run("complete", "notes-model", "The mind", *options).out.splitlines()
-    ]
-    assert rows[0]["log_probability"] >= rows[1]["log_probability"]
-    wrong = run("complete", "notes-model", "The mind", "--beams", "2", "-n", "3")
-    assert (wrong.code, wrong.out) == (2, "")
-    assert "2 beams" in wrong.err
-
-
 @pytest.mark.parametrize(
     ("flag", "option"),
     [
@@ -88,11 +77,6 @@ def test_complete_searches_with_beams(run: Run) -> None:
         (("--top-p", "0.05"), {"top_p": 0.05}),
         (("--min-p", "0.95"), {"min_p": 0.95}),
         (("--repetition-penalty", "9"), {"repetition_penalty": 9.0}),
-        (("--beams", "3"), {"beams": 3}),
-        (
-            ("--beams", "3", "--stop", ".", "--length-penalty", "9"),
-            {"beams": 3, "stop": ".", "length_penalty": 9.0},
-        ),
     ],
 )
 def test_every_flag_of_complete_does_what_it_says(

@@ -47,16 +47,6 @@ def test_evaluate_words(run: Run) -> None:
     assert report["perplexity"] == pytest.approx(scored["perplexity"])
 
 
-def test_evaluate_words_dynamically(run: Run) -> None:
-    pytest.importorskip("tensorflow")
-    plain, dynamic, cached = (
-        json.loads(run("evaluate", "notes-model", "notes.txt", "--json", *options).out)
-        for options in ((), ("--dynamic",), ("--dynamic", "--cache", "20"))
-    )
-    assert plain["tokens"] == dynamic["tokens"] == cached["tokens"]
-    assert len({figures["perplexity"] for figures in (plain, dynamic, cached)}) == 3
-
-
 def test_evaluate_labels_as_csv_is_one_row_for_each_label(run: Run) -> None:
     report = json.loads(run("evaluate", "reviews-model", "reviews.csv", "--format", "jsonl").out)
     table = run("evaluate", "reviews-model", "reviews.csv", "--format", "csv").out
@@ -158,8 +148,6 @@ def test_the_threshold_that_costs_least(run: Run) -> None:
         ("reviews-model tickets.csv --text body --label team --cost fp=1,fn=1", 1, "found finance, hardware"),
         ("notes-model notes.txt --by source", 2, "with a model for labels, found a model for words"),
         ("notes-model notes.txt --cost fp=1,fn=1", 2, "a model for words"),
-        ("reviews-model reviews.csv --dynamic", 2, "no --dynamic with a model for labels, found --dynamic"),
-        ("notes-model notes.txt --dynamic --cluster local", 2, "--cost or --dynamic with --cluster"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(run: Run, options: str, code: int, message: str) -> None:

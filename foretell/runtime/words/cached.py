@@ -1,6 +1,6 @@
 """A language model with a continuous cache: the words that followed similar places of the text.
 
-The state holds the cache, so streams, beams and chunks of a text each have their own.
+The state holds the cache, so streams and chunks of a text each have their own.
 """
 
 from __future__ import annotations

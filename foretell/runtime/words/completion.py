@@ -27,8 +27,6 @@ class Completion(TypedDict, total=False):
     repetition_penalty: float
     stop: str | list[str] | tuple[str, ...]
     seed: int | None
-    beams: int
-    length_penalty: float
     avoid_unknown: bool
     unfinished: bool
     alternatives: int
@@ -46,10 +44,6 @@ class CompletionOptions(Sampling):
         stop: one text or several: the continuation ends before the first of them, wherever it begins (" the"
             stops before that word, "the" also inside "other").
         seed: seed of the random choices: the same seed gives the same text; None: a different text each time.
-        beams: above 1: beam search for the most probable continuation, without temperature and seed.
-        length_penalty: beams that end at a stop have different lengths; they are ranked by log-probability /
-            words ** length_penalty. 0: by total log-probability; 1: by log-probability per word; above 1
-            favours longer ones.
         avoid_unknown: never write `<unk>`, nor, with the tokens subword and char, a character that is no
             token in single bytes.
         unfinished: the last word of the prompt may be unfinished: continue with a word that begins with it.
@@ -64,8 +58,6 @@ class CompletionOptions(Sampling):
     words: int = 20
     stop: str | tuple[str, ...] | list[str] = ()
     seed: int | None = None
-    beams: int = 1
-    length_penalty: float = 1.0
     avoid_unknown: bool = True
     unfinished: bool = False
     alternatives: int = 0
@@ -74,15 +66,11 @@ class CompletionOptions(Sampling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for where, low in (("words", 1), ("beams", 1), ("seed", 0), ("alternatives", 0), ("max_tokens", 0)):
+        for where, low in (("words", 1), ("seed", 0), ("alternatives", 0), ("max_tokens", 0)):
             value = getattr(self, where)
             if value is not None and value < low:
                 name = where.replace("_", "-")
                 raise SettingsError(expected=f"at least {low}", found=repr(value), where=name)
-        if not math.isfinite(self.length_penalty):
-            raise SettingsError(
-                expected="a finite number", found=repr(self.length_penalty), where="length-penalty"
-            )
         if not all(self.stops):
             raise SettingsError(expected="a text that is not empty", found="''", where="stop")
 

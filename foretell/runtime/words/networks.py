@@ -1,6 +1,6 @@
 """The networks of language models behind one interface: read a prompt, then add words, in several streams.
 
-A state is immutable, so beams can branch: continuing from a state twice gives the same answer twice.
+A state is immutable: continuing from a state twice gives the same answer twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from foretell.arrays import Array, Floats, Integers, Logits, LogProbabilities, TokenIds
+from foretell.arrays import Array, Floats, Logits, LogProbabilities, TokenIds
 from foretell.ngrams.ensemble import softmax
 from foretell.ngrams.interpolation import Interpolation
 from foretell.ngrams.kneser_ney import KneserNey
@@ -39,9 +39,6 @@ class WordNetwork(Protocol):
     def follow(self, words: TokenIds, state: State) -> tuple[Logits, State]:
         """Add one word to each stream, [stream]. Returns logits [stream, word] of the next, and the state."""
 
-    def pick(self, state: State, streams: Integers) -> State:
-        """Return the state of the given streams, in that order; a stream may be given more than once."""
-
 
 class StreamNetwork(WordNetwork, Protocol):
     """A network that reads texts of any length, with a state, and can score them."""
@@ -64,10 +61,6 @@ class StreamNetwork(WordNetwork, Protocol):
         """See `WordNetwork.follow`."""
         logits, after = self.advance(words[:, None], state)
         return logits[:, 0], after
-
-    def pick(self, state: State, streams: Integers) -> State:
-        """See `WordNetwork.pick`."""
-        return tuple(part[streams] for part in state)
 
 
 class LstmNetwork(StreamNetwork):
@@ -264,7 +257,3 @@ class ArticleNetwork:
         """See `WordNetwork.follow`."""
         windows = np.concatenate([state[0][:, 1:], words[:, None]], axis=1)
         return self.advance(windows), (windows,)
-
-    def pick(self, state: State, streams: Integers) -> State:
-        """See `WordNetwork.pick`."""
-        return (state[0][streams],)

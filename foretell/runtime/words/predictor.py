@@ -1,7 +1,7 @@
 """`WordsRuntime`: predict words with a model directory, without TensorFlow: next word, completion, score.
 
 The way of a prompt: the tokenizer turns it into ids, the network (`words.networks`) reads them and gives the
-logits of the next word, `words.sampling` or `words.beams` chooses words by these, and `words.writing` turns
+logits of the next word, `words.sampling` chooses words by these, and `words.writing` turns
 them into text.
 """
 
@@ -23,14 +23,13 @@ from foretell.errors import DataError, SettingsError, UsageError
 from foretell.hub.download import local_path
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
-from foretell.runtime.words.beams import beam_search
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
 from foretell.runtime.words.endings import NO_IDS, Endings
 from foretell.runtime.words.model_networks import cached_network_of, network_of
 from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.word_count import MAX_TOKENS_A_WORD
-from foretell.runtime.words.writing import Candidate, Chosen, Continuation, Pieces, Writing, Written
+from foretell.runtime.words.writing import Candidate, Continuation, Pieces, Writing, Written
 
 # Networks with a cache that a runtime keeps, each of another size.
 _MAX_CACHES = 4
@@ -136,7 +135,7 @@ class WordsRuntime:
     def complete(self, text: str, **options: Any) -> Iterator[str]:
         """Continue `text`, yielding one piece per word, with its spaces: joined they are the continuation.
 
-        Each piece comes as soon as its word is chosen, in constant time (beams: at the end). Options: see
+        Each piece comes as soon as its word is chosen, in constant time. Options: see
         `write`; the pieces are the texts of its words.
         """
         return (written.text for written in self.write(text, **options))
@@ -158,22 +157,20 @@ class WordsRuntime:
     def continuations(self, text: str, n: int = 1, **options: Any) -> list[Continuation]:
         """Return `n` whole continuations of `text`, with the log-probability of each word.
 
-        Samples have the seeds `seed`, `seed` + 1 and so on: each is the continuation of that seed alone. Of a
-        beam search they are the n best, the best first; there may be fewer.
+        They are samples with the seeds `seed`, `seed` + 1 and so on; each is what its seed alone gives.
 
         Args:
             text: as for `write`.
-            n: how many; of a beam search at most `beams`.
+            n: how many.
             **options: as for `write`.
 
         Raises:
-            SettingsError: as `write`, or `n` below 1 or above `beams`.
+            SettingsError: as `write`, or `n` below 1.
             DataError: as `write`.
         """
         chosen = CompletionOptions(**options)
-        if n < 1 or 1 < chosen.beams < n:
-            limit = "" if chosen.beams == 1 else f", and no more than the {chosen.beams} beams"
-            raise SettingsError(expected=f"at least 1{limit}", found=repr(n), where="n")
+        if n < 1:
+            raise SettingsError(expected="at least 1", found=repr(n), where="n")
         return [writing.whole() for writing in self._writings(text, chosen, n)]
 
     def score(self, lines: Iterable[str], *, cache: int = 0) -> Score:
@@ -209,13 +206,8 @@ class WordsRuntime:
             max_tokens, words = options.max_tokens or MAX_TOKENS_A_WORD * options.words, options.words
         first = endings if begun else None
         prompt = Prompt(ids, *network.read(ids), max_tokens, words, banned, first)
-        if options.beams == 1:
-            seeds = (None if options.seed is None else options.seed + i for i in range(n))
-            chosen: Iterable[Iterable[Chosen]] = (
-                sample(network, prompt, replace(options, seed=seed)) for seed in seeds
-            )
-        else:
-            chosen = beam_search(network, prompt, options, pieces)[:n]
+        seeds = (None if options.seed is None else options.seed + i for i in range(n))
+        chosen = (sample(network, prompt, replace(options, seed=seed)) for seed in seeds)
         return (Writing(each, pieces.copy(), self.tokenizer, options.stops, words) for each in chosen)
 
     def _banned(self, avoid_unknown: bool) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Float64s, Floats, Integers, Logits, LogProbabilities, TokenIds
+from foretell.arrays import Floats, Logits, LogProbabilities, TokenIds
 from foretell.errors import ArtifactError, SettingsError
 
 # Words whose sum or maximum is computed first, so that only a few of these blocks are examined word by word.
@@ -267,23 +267,3 @@ def _place(cumulative: Floats, drawn: float) -> int:
     # Rounding can move the draw to the end of the sum: then the last place with a weight is taken.
     last = int(cumulative.searchsorted(cumulative[-1]))
     return min(int(cumulative.searchsorted(drawn, side="right")), last)
-
-
-def beam_step(
-    scores: Float64s, logp: LogProbabilities, beams: int
-) -> tuple[Integers, TokenIds, LogProbabilities]:
-    """Extend every beam by every word and keep the best `beams` extensions.
-
-    Args:
-        scores: log-probability of each beam so far, [beam].
-        logp: log-probabilities of the next word after each beam, [beam, word].
-        beams: how many to keep.
-
-    Returns:
-        For each extension, the best first: the beam, the word, and the new score. Words that are ruled out
-            are
-        never taken, so there may be fewer than `beams`.
-    """
-    total = (scores[:, None] + logp).ravel()
-    best = top_ids(total, beams)
-    return best // logp.shape[1], best % logp.shape[1], total[best]

@@ -103,9 +103,7 @@ class Tally:
         )
 
 
-def score_lstm(
-    network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int, whole: int = 1
-) -> Score:
+def score_lstm(network: StreamNetwork, tokenizer: Tokenizer, lines: Iterable[str], *, threads: int) -> Score:
     """Score lines as one stream that starts after an end of line; the state is carried from chunk to chunk.
 
     Blank lines are skipped, as in training. Time is linear in the text, memory constant. This thread
@@ -117,7 +115,6 @@ def score_lstm(
         tokenizer: the model's tokenizer.
         lines: the text.
         threads: for the softmax.
-        whole: each chunk but the last is a multiple of so many words.
 
     Raises:
         DataError: no word can be predicted, or one has no id.
@@ -126,7 +123,7 @@ def score_lstm(
     state = network.zero_state()
     waiting: deque[Future[LogProbabilities]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer, whole):
+        for chunk in _chunks(_stream(tokenizer, lines, tally, ends=True), tokenizer):
             log_probabilities, state = network.score_later(chunk, state)
             waiting.append(pool.submit(log_probabilities))
             while len(waiting) > threads:
@@ -136,9 +133,9 @@ def score_lstm(
     return tally.score()
 
 
-def _chunks(stream: Iterable[TokenIds], tokenizer: Tokenizer, whole: int) -> Iterator[TokenIds]:
+def _chunks(stream: Iterable[TokenIds], tokenizer: Tokenizer) -> Iterator[TokenIds]:
     """Cut a stream into chunks [step + 1]: the first id of each is the last of the one before."""
-    steps = whole * max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size) // whole)
+    steps = max(1, min(MAX_STEPS, LOGITS_AT_ONCE // tokenizer.size))
     end = tokenizer.end_of_line
     left: TokenIds = np.array([] if end is None else [end], np.int64)
     for ids in stream:

@@ -45,12 +45,6 @@ class WordCount:
             self._run = "".join(words)
         return len(words) > self._words_left
 
-    def copy(self) -> WordCount:
-        """Return an independent copy."""
-        other = WordCount(self._words_left)
-        other._run = self._run
-        return other
-
 
 @cache
 def _splitter() -> Callable[[str], list[str]]:

@@ -70,7 +70,7 @@ class Chosen(NamedTuple):
 
 
 class Pieces:
-    """Returns the piece of text that each further id adds. May be copied, so that beams can branch.
+    """Returns the piece of text that each further id adds. A copy serves another continuation.
 
     Args:
         tokenizer: the tokenizer; its style determines the spaces.

@@ -95,15 +95,6 @@ def test_a_text_is_told_in_chunks_as_word_by_word(interpolated: WordsRuntime, da
     np.testing.assert_allclose(told, expected, atol=1e-4)
 
 
-def test_streams_are_picked_with_their_last_words(interpolated: WordsRuntime) -> None:
-    network = interpolated.network
-    _, state = network.read([2, 5, 6])
-    _, both = network.follow(np.array([7, 8]), network.pick(state, np.array([0, 0])))
-    logits, _ = network.follow(np.array([4, 4]), network.pick(both, np.array([1, 0])))
-    for row, word in zip(logits, (8, 7), strict=True):
-        np.testing.assert_allclose(row, network.read([2, 5, 6, word, 4])[0][0], atol=1e-4)
-
-
 def test_score_surprise_and_next_agree(interpolated: WordsRuntime) -> None:
     text = "the mind adapts the obstacle to its own\nthe impediment , to zzz action\n\nthe mind"
     score = interpolated.score(text.split("\n"))
@@ -117,19 +108,6 @@ def test_score_surprise_and_next_agree(interpolated: WordsRuntime) -> None:
         assert id is not None
         assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
         assert word.top[0].probability == pytest.approx(found.max(), rel=1e-3)
-
-
-def test_beams_find_at_least_as_likely_a_text_as_greed(interpolated: WordsRuntime) -> None:
-    (best, *_) = interpolated.continuations("the mind", 1, words=6, beams=6)
-    (greedy,) = interpolated.continuations("the mind", 1, words=6, temperature=0)
-    assert best.log_probability >= greedy.log_probability - 1e-6
-    ids = interpolated._prompt_ids("the mind")
-    for word in greedy.words:
-        found = by_hand(interpolated, ids)
-        id = interpolated.tokenizer.id(word.word)
-        assert id is not None
-        assert word.log_probability == pytest.approx(math.log(found[id]), rel=1e-3)
-        ids.append(id)
 
 
 def test_a_changed_n_gram_file_is_seen(interpolated: WordsRuntime, tmp_path: Path) -> None:

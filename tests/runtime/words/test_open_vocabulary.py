@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -122,10 +121,8 @@ def test_an_unfinished_subword_is_ended(subwords: WordsRuntime) -> None:
 @pytest.mark.parametrize("words", [1, 4])
 def test_words_are_counted_as_words(model: WordsRuntime, prompt: str, words: int) -> None:
     split = splitter("words", lowercase=False)
-    for seed, beams in itertools.product(range(3), (1, 2)):
-        if beams > 1 and seed:
-            continue
-        how = {"words": words, "seed": seed, "beams": beams}
+    for seed in range(3):
+        how = {"words": words, "seed": seed}
         (found,) = model.continuations(prompt, **how)
         assert len(split(found.text)) <= words
         is_cut = len(found.words) == words * 32

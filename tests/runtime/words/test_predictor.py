@@ -75,11 +75,10 @@ def test_temperature_zero_is_greedy_and_carries_its_state(lstm: WordsRuntime, pe
 
 
 @pytest.mark.parametrize("runtime", ["lstm", "article_words"])
-def test_one_beam_and_top_k_of_one_are_greedy_too(runtime: str, request: pytest.FixtureRequest) -> None:
+def test_top_k_of_one_is_greedy_too(runtime: str, request: pytest.FixtureRequest) -> None:
     opened = request.getfixturevalue(runtime)
     greedy = text_of(opened, temperature=0)
     assert text_of(opened, top_k=1, seed=3) == greedy
-    assert text_of(opened, beams=3, top_k=1) == greedy
 
 
 def test_unknown_words_are_avoided_until_asked_for(lstm: WordsRuntime) -> None:
@@ -100,9 +99,7 @@ def test_pieces_stream_one_by_one(lstm: WordsRuntime) -> None:
     assert len(list(itertools.islice(endless, 5))) == 5
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"words": 0}, {"beams": 0}, {"seed": -1}, {"temperature": -1.0}, {"top_p": 0.0}]
-)
+@pytest.mark.parametrize("wrong", [{"words": 0}, {"seed": -1}, {"temperature": -1.0}, {"top_p": 0.0}])
 def test_wrong_values_are_refused_before_the_first_piece(lstm: WordsRuntime, wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         lstm.complete(PROMPT, **wrong)

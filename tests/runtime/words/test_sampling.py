@@ -183,16 +183,6 @@ def test_a_word_that_is_all_there_is_cannot_be_ruled_out() -> None:
     assert kept(sampling.rule_out(np.log([0.5, 0.5]), [0])) == {1}
 
 
-@given(st.integers(1, 5), st.integers(1, 6), st.integers(1, 8), st.integers(0, 9))
-def test_a_beam_step_keeps_the_best_extensions(beams: int, words: int, keep: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    scores, logp = random.normal(size=beams), random.normal(size=(beams, words))
-    parents, added, totals = sampling.beam_step(scores, logp, keep)
-    every = sorted((scores[b] + logp[b, w] for b in range(beams) for w in range(words)), reverse=True)
-    np.testing.assert_allclose(totals, every[:keep])
-    np.testing.assert_allclose(scores[parents] + logp[parents, added], totals)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [

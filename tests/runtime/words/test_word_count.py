@@ -46,12 +46,3 @@ def test_characters_are_counted_as_the_whole_text(text: str, words: int) -> None
     assert text.startswith(found)
     # A mark can join the word before it, so a cut text may have one word less, never more.
     assert words - 1 <= len(split(found)) <= words or found == text
-
-
-def test_a_copy_counts_for_itself() -> None:
-    count = WordCount(2)
-    count.is_complete_before("a")
-    other = count.copy()
-    assert not other.is_complete_before(" b")
-    assert other.is_complete_before(" c")
-    assert not count.is_complete_before(" b")

@@ -1,1 +1,0 @@
-"""Dynamic evaluation: a language model that learns from the text that it scores."""
