@@ -342,8 +342,7 @@ class LanguageModel:
         Exports of a language model hold the network without the Kneser–Ney model.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
-                "keras".
+            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, a quarter of the size.
             data: text on which the loss of `int8` is measured, of the kinds that `train` takes.
@@ -367,6 +366,18 @@ class LanguageModel:
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
+
+    def to_keras(self) -> Any:
+        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
+
+        Raises:
+            MissingExtraError: TensorFlow is not installed.
+            ArtifactError: the weights are gone, or no longer those of this model.
+        """
+        require_training()
+        from foretell.networks.keras_model import keras_model
+
+        return keras_model(self._runtime.model)
 
     def __reduce__(self) -> tuple[Callable[[Home], LanguageModel], tuple[Home]]:
         return _reopened, (self._home,)

@@ -28,6 +28,7 @@ from foretell.data.slices import evaluation_data
 from foretell.errors import SettingsError
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
+from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, preset
 from foretell.progress import shown
@@ -213,8 +214,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
             Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
         """
-        from foretell.machine import require_training
-
         require_training()
         started = time.monotonic()
         ancestor = _ancestor(continue_from, old, old_valid)
@@ -448,8 +447,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Write the model as a folder for another program, and compare its answers with this model's.
 
         Args:
-            format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
-                "keras".
+            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
             path: the folder to write; None: the name of the model directory and of the format.
             int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
             data: labelled texts, as `fit` takes them without `y`, to compare the answers on.
@@ -477,6 +475,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             max_loss=max_loss,
             runtime=None if runtime is None else Path(runtime),
         )
+
+    def to_keras(self) -> Any:
+        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            MissingExtraError: TensorFlow is not installed.
+            ArtifactError: the weights are gone, or no longer those of this model.
+        """
+        check_is_fitted(self, "classes_")
+        require_training()
+        from foretell.networks.keras_model import keras_model
+
+        return keras_model(self._runtime.model)
 
     def save(self, path: str | Path) -> None:
         """Write the model directory to `path`, whole or not at all; an older model there is replaced.

@@ -248,7 +248,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         code="export:export",
         arguments="MODEL",
-        help="Write a model for use without foretell: ONNX, Keras, or the browser.",
+        help="Write a model for use without foretell: ONNX, or the browser.",
         more=(
             "The exported folder holds the model, its tokenizer and labels, and a README with code for "
             "Python and JavaScript. The exported model is compared with the original on 200 texts before "
@@ -257,7 +257,7 @@ COMMANDS: dict[str, Command] = {
         examples=(
             "foretell export reviews-model",
             "foretell export reviews-model --to onnx --int8 --data reviews.csv --max-loss 0.02",
-            "foretell export notes-model --to keras --out notes-keras",
+            "foretell export notes-model --to onnx --out notes-onnx",
         ),
         group=USE,
     ),

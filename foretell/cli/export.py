@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -12,9 +11,8 @@ from cyclopts import Group, Parameter
 from foretell.cli.counter import counter
 from foretell.cli.inputs import show_notes
 from foretell.cli.models import name_of, open_model
-from foretell.cli.options import ANY_RECORDS, DATA, OUTPUT, LabelledInput, Output, Switch
-from foretell.cli.output import Format, Writer, megabytes, note
-from foretell.cli.tensorflow import load_tensorflow
+from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
+from foretell.cli.output import Writer, megabytes, note
 from foretell.readable import percent
 
 if TYPE_CHECKING:
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
     from foretell.export.check import WithoutTeacher
     from foretell.export.model_export import Exported
 
-Target = Literal["onnx", "keras", "web"]
-# Before --to there was --format onnx.
-_FormatOrTarget = Literal["text", "jsonl", "csv", "csv-raw", "onnx", "keras", "web"]
+Target = Literal["onnx", "web"]
 
 MODEL = Group("Exported model", sort_key=1)
 
@@ -37,8 +33,7 @@ class Exporting:
     """What is written.
 
     Attributes:
-        to: Export to onnx (ONNX Runtime, any language), web (a static folder that runs in the browser) or
-            keras.
+        to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the browser).
         out: Write the folder DIR. Without it, its name is that of the model with the format.
         int8: Store the weights in 8 bits: a quarter of the size, and a small loss of accuracy, which is
             measured on --data.
@@ -64,35 +59,25 @@ def export(
     how: Exporting = _AS_ONNX,
     data: Annotated[str | None, Parameter(group=DATA, metavar="DATA")] = None,
     reading: LabelledInput = ANY_RECORDS,
-    format: Annotated[
-        _FormatOrTarget, Parameter(group=OUTPUT, metavar="text|jsonl|csv|csv-raw", show_choices=False)
-    ] = "text",
-    json: Annotated[Switch, Parameter(group=OUTPUT)] = False,
+    output: Output = AS_TEXT,
 ) -> None:
     """Write a model as a folder that runs without foretell, and check that it gives the same answers.
 
     Args:
         model: Model directory.
         data: Measure on this data: texts with labels for a model for labels, plain text for one for words.
-        format: Write text (for people), jsonl (one JSON object), csv or csv-raw to stdout.
-        json: Short for --format jsonl.
     """
+    format = output.chosen()
     opened = open_model(model)
     from foretell.export.model_export import export_model
 
-    to = how.to if format in ("text", "jsonl", "csv", "csv-raw") else cast(Target, format)
-    output = Output(format="text" if format == to else cast(Format, format), json=json).chosen()
-    target = how.out or Path(f"{name_of(model)}-{to}")
+    target = how.out or Path(f"{name_of(model)}-{how.to}")
     examples = None if data is None else _data(opened, data, reading)
-    if to == "keras" and not how.int8:
-        # Where it is not installed, the export raises the error with the command that installs it.
-        with suppress(ImportError):
-            load_tensorflow()
     with counter("comparing", _answers_to_compare(how, examples, opened.job)) as advance:
         exported = export_model(
             opened.directory,
             target,
-            to,
+            how.to,
             int8=how.int8,
             data=examples,
             max_loss=how.max_loss,
@@ -101,7 +86,7 @@ def export(
             advance=advance,
         )
     record = _record(exported)
-    Writer(output, list(record)).write(record, _line(exported))
+    Writer(format, list(record)).write(record, _line(exported))
     if exported.without_teacher is not None:
         note(_without_teacher(exported.without_teacher))
     elif not exported.whole:

@@ -1,5 +1,4 @@
-"""Models for other programs: written in another format, read back, and compared before they get their name.
+"""Models for other programs: written as ONNX, read back, and compared before they get their name.
 
-`model_export.export_model` is the one function to call. `formats` lists the formats: each has a function that
-makes the model file and one that reads it back.
+`model_export.export_model` is the one function to call. `formats` lists what is beside the model file.
 """

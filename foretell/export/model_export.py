@@ -74,8 +74,7 @@ def export_model(
     Args:
         model: a model directory, or a model that was read from one.
         out: the folder to write; an older export there is replaced.
-        format: "onnx" (ONNX Runtime, any language), "web" (a static folder that runs in the browser) or
-            "keras".
+        format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
         int8: store the weights in 8 bits: a quarter of the size.
         data: labelled texts for a classifier, lines of text for a language model. In 8 bits the loss of
             accuracy is measured on them; in float32 a classifier is compared on the first 200.
@@ -85,8 +84,7 @@ def export_model(
         advance: is called after each comparison with its texts, or words of a language model in 8 bits.
 
     Raises:
-        UsageError: an unknown format, 8 bits in a format that has none, 8 bits without data, or data for the
-            other job.
+        UsageError: an unknown format, 8 bits without data, or data for the other job.
         SettingsError: `max_loss` not from 0 to 1.
         MissingExtraError: a package that the format needs is not installed.
         ArtifactError: the model cannot be trusted, the copy answers differently or loses too much accuracy,
@@ -94,7 +92,7 @@ def export_model(
     """
     _check_arguments(format, int8=int8, data=data, max_loss=max_loss, spell=spell)
     directory.check_free(Path(out).resolve())
-    require(FORMATS[format].packages, f"the format {format}", TO_TRAIN)
+    require(("onnx",), f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
     without = check.without_tfidf(source, _texts(source, data)) if source.tfidf else None
@@ -166,7 +164,7 @@ def _write(
     measured: list[float | Loss] = []
 
     def check_copy(folder: Path) -> None:
-        measured.append(measure(FORMATS[format].read(folder, source)))
+        measured.append(measure(onnx_format.read_back(folder, source)))
 
     directory.write_export(content, source.description(format, precision), target, check_copy)
     (result,) = measured
@@ -186,13 +184,6 @@ def _check_arguments(
 ) -> None:
     if format not in FORMATS:
         raise UsageError(expected=f"one of {', '.join(FORMATS)}", found=repr(format), where=spell("format"))
-    if int8 and not FORMATS[format].has_int8:
-        choices = ", ".join(name for name, each in FORMATS.items() if each.has_int8)
-        raise UsageError(
-            expected=f"float32, since the format {format} has no 8-bit LSTM",
-            found=spell("int8"),
-            fix=f"leave out {spell('int8')}, or choose one of the formats {choices}",
-        )
     if int8 and data is None:
         raise UsageError(
             expected="data to measure the loss of accuracy in 8 bits",

@@ -15,7 +15,6 @@ _FILES = {
     "model.json": "labels, tokenization rules, size and SHA-256 of each file",
     "tokenizer.json": "the tokenizer, for Hugging Face's `tokenizers` in any language",
     "model.onnx": "the model, for ONNX Runtime",
-    "model.keras": "the model, in Keras's own layers and operations",
     "tfidf.safetensors": "the linear models of TF-IDF values",
     "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js`, "
     "`spacing.js`, `graph.js` and `tfidf.js`",
@@ -23,48 +22,29 @@ _FILES = {
     "runtime/": "ONNX Runtime for browsers, from its npm package onnxruntime-web",
 }
 
-_NEEDS = {"onnx": "numpy onnxruntime tokenizers", "keras": "numpy tensorflow keras tokenizers"}
-_IMPORTS = {"onnx": "import onnxruntime", "keras": "import keras"}
-_OPEN = {
-    "onnx": 'session = onnxruntime.InferenceSession("model.onnx")',
-    "keras": 'model = keras.saving.load_model("model.keras")',
-}
+_NEEDS = "numpy onnxruntime tokenizers"
 _STATE = "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}"
-_RUN: dict[tuple[str, Kind], tuple[str, ...]] = {
-    ("onnx", "classifier"): (
-        'probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',
-    ),
-    ("onnx", "stateful"): (
+_RUN: dict[Kind, tuple[str, ...]] = {
+    "classifier": ('probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',),
+    "stateful": (
         _STATE,
         'inputs = {{"ids": np.array([ids]), "skip": np.array([len(ids) - 1]), **state}}',
         'logits = session.run(["logits"], inputs)[0][0, 0]',
     ),
-    ("onnx", "windowed"): (
+    "windowed": (
         "window = np.array(ids[-{window}:], np.float32).reshape(1, {window}, 1)",
         'logits = session.run(["logits"], {{"ids": window}})[0][0]',
     ),
-    ("keras", "classifier"): ('probabilities = model.predict({{"ids": np.array([ids])}}, verbose=0)[0]',),
-    ("keras", "stateful"): (
-        _STATE,
-        'logits = model.predict({{"ids": np.array([ids]), **state}}, verbose=0)["logits"][0, -1]',
-    ),
-    ("keras", "windowed"): (
-        "window = np.array(ids[-{window}:], np.float32).reshape(1, {window}, 1)",
-        'logits = model.predict({{"ids": window}}, verbose=0)[0]',
-    ),
 }
-"""By the program that runs the model and what the model takes: the lines that run it."""
+"""By what the model takes: the lines that run it."""
 
-_GIVE_TFIDF = (
+_RUN_TFIDF = (
     'models = tfidf_models(load_file("tfidf.safetensors"))',
     "scores = sum(model.scores([ids], [text]) for model in models)",
     'inputs = {{"ids": np.array([ids]), "tfidf_scores": scores}}',
+    'probabilities = session.run(["probabilities"], inputs)[0][0]',
 )
-_RUN_TFIDF = {
-    "onnx": (*_GIVE_TFIDF, 'probabilities = session.run(["probabilities"], inputs)[0][0]'),
-    "keras": (*_GIVE_TFIDF, "probabilities = model.predict(inputs, verbose=0)[0]"),
-}
-"""By the program that runs the model: the lines for a classifier with linear models of TF-IDF values."""
+"""The same for a classifier with linear models of TF-IDF values."""
 
 _PRINT_LABELS = (
     'labels = json.load(open("model.json", encoding="utf-8"))["labels"]',
@@ -98,11 +78,11 @@ def readme(
     parts = [
         f"# A foretell model for {source.model.job}, as {format.title}",
         _about(source, precision) if taught is None else f"{_about(source, precision)}\n\n{_taught(taught)}",
-        f"## In Python\n\nAfter `pip install {_needs(source, format)}`, in this folder:",
-        _fenced("python", python_code(source, format)),
+        f"## In Python\n\nAfter `pip install {_needs(source)}`, in this folder:",
+        _fenced("python", python_code(source)),
         "## In JavaScript",
         _javascript(source, format),
-        *([] if without is None else [_tfidf_section(format, without)]),
+        *([] if without is None else [_tfidf_section(without)]),
         f"## Files\n\n{_listed(files)}",
     ]
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
@@ -121,28 +101,23 @@ def _taught(without: WithoutTeacher) -> str:
     return f"{text} Accuracy: {100 * loss.after:.1f} %, with the teacher {100 * loss.before:.1f} %."
 
 
-def _needs(source: Source, format: ModelFormat) -> str:
-    return _NEEDS[format.program] + (" foretell" if source.tfidf else "")
+def _needs(source: Source) -> str:
+    return _NEEDS + (" foretell" if source.tfidf else "")
 
 
-def _tfidf_section(format: ModelFormat, without: WithoutTfidf) -> str:
-    leave_out = (
-        "A program may leave this input out, or give zeros [1, column]."
-        if format.program == "onnx"
-        else "Zeros [text, column] leave them out."
-    )
-    javascript = " In JavaScript, `tfidf.js` computes them." if format.scripts else ""
+def _tfidf_section(without: WithoutTfidf) -> str:
     return (
         "## The input `tfidf_scores`\n\n"
         "This classifier has linear models of TF-IDF values, of words and of characters within words. They "
-        f"need the text itself, so `{format.model_file}` does not hold them. It takes the sum of their "
+        "need the text itself, so `model.onnx` does not hold them. It takes the sum of their "
         "scores as `tfidf_scores`, float32 [text, column], and adds it to the scores of the n-gram linear "
         "model. Two labels have one column, more labels have one each. In Python, `foretell.ngrams.tfidf` "
         "reads the models from `tfidf.safetensors` and computes the scores, as above. It needs NumPy only, "
-        f"no TensorFlow and no ONNX Runtime.{javascript}\n\n"
-        f"{leave_out} The answers are then different. On the {without.count} texts on which this folder was "
-        f"compared, the largest difference of a probability is {without.largest:.2g}, the mean difference is "
-        f"{without.mean:.2g}, and {100 * without.changed:.1f} % of the texts get another label."
+        "no TensorFlow and no ONNX Runtime. In JavaScript, `tfidf.js` computes them.\n\n"
+        "A program may leave this input out, or give zeros [1, column]. The answers are then "
+        f"different. On the {without.count} texts on which this folder was compared, the largest "
+        f"difference of a probability is {without.largest:.2g}, the mean difference is {without.mean:.2g}, "
+        f"and {100 * without.changed:.1f} % of the texts get another label."
     )
 
 
@@ -153,24 +128,24 @@ def example(source: Source) -> str:
     return "Well worth the money." if source.kind == "classifier" else "The mind"
 
 
-def python_code(source: Source, format: ModelFormat) -> str:
+def python_code(source: Source) -> str:
     """Return the Python program. It prints, as JSON, the model's answer to `example`."""
     units = next(iter(source.states.values()), 0)
     run = [
         line.format(names=list(source.states), units=units, window=source.window)
-        for line in (_RUN_TFIDF[format.program] if source.tfidf else _RUN[format.program, source.kind])
+        for line in (_RUN_TFIDF if source.tfidf else _RUN[source.kind])
     ]
     lines = [
         "import json",
         "",
         "import numpy as np",
-        _IMPORTS[format.program],
+        "import onnxruntime",
         *(["from safetensors.numpy import load_file"] if source.tfidf else []),
         "from tokenizers import Tokenizer",
         *(["", "from foretell.ngrams.tfidf import tfidf_models"] if source.tfidf else []),
         "",
         'tokenizer = Tokenizer.from_file("tokenizer.json")',
-        _OPEN[format.program],
+        'session = onnxruntime.InferenceSession("model.onnx")',
         f"text = {json.dumps(example(source), ensure_ascii=False)}",
         f"ids = {_python_ids(source)}",
         *run,
@@ -190,12 +165,7 @@ def _python_ids(source: Source) -> str:
 
 
 def _javascript(source: Source, format: ModelFormat) -> str:
-    """Return the section about JavaScript, with a program if the folder holds scripts."""
-    if not format.scripts:
-        return (
-            "foretell checks no program that runs this format in JavaScript. `foretell export --to onnx` "
-            "and `--format web` write the same model for JavaScript."
-        )
+    """Return the section about JavaScript, with a program."""
     if format.has_browser_runtime:
         how = "In a page beside these files (serve the folder by HTTP, as any static folder):"
     else:

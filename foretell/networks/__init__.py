@@ -6,6 +6,7 @@ lstm_kernel.py    the recurrence on all cores: threads and memory
 tiles.py          matrices for products in bfloat16
 amx.py, avx512.py such products, by two kinds of instructions
 words.py          the language models: `LstmNetwork`, and the article's `ArticleNetwork`
+keras_model.py    a trained model's network for programs that continue with Keras
 labels.py         the text classifiers: bidirectional LSTM, CNN and LSTM, and the article's
 products.py       matrix products in float32 or bfloat16
 

@@ -6,9 +6,6 @@ import csv
 import dataclasses
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -32,19 +29,6 @@ def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
     assert {"README.md", "model.json", "model.onnx", "tokenizer.json"} <= {p.name for p in out.iterdir()}
 
 
-@pytest.mark.soak
-def test_export_keeps_tensorflow_quiet(workplace: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "foretell", "export", "reviews-model", "--to", "keras"]
-    # As in a terminal of its own: other tests may have set this.
-    alone = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")],
-        cwd=workplace, env=alone, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.startswith(f"{tmp_path / 'out'}: ")
-    assert done.stderr == ""
-
-
 def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:
     for model, data in (("reviews-model", "reviews.csv"), ("notes-model", "notes.txt")):
         out = str(tmp_path / model)
@@ -55,15 +39,6 @@ def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:
         assert 0 <= found["accuracy_int8"] <= 1
         assert found["measured_on"] >= 40
         assert found["difference"] is None
-
-
-def test_the_old_flag_of_the_target_still_works(run: Run, tmp_path: Path) -> None:
-    for number, options in enumerate((["--format", "onnx"], ["--to", "onnx", "--format", "text"])):
-        answer = run("export", "reviews-model", "--out", str(tmp_path / str(number)), *options)
-        assert answer.code == 0, answer.err
-        assert answer.out.startswith(f"{tmp_path / str(number)}: ")
-    answer = run("export", "reviews-model", "--format", "onnx", "--json", "--out", str(tmp_path / "3"))
-    assert json.loads(answer.out)["format"] == "onnx"
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def copies(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Copies:
-    """Every model in ONNX and in Keras, exported once: (name, format) to the result."""
+    """Every model in ONNX, exported once: its name to the result."""
     folder = tmp_path_factory.mktemp("copies")
-    return {
-        (name, format): export_model(path, folder / f"{name}-{format}", format)
-        for name, path in models.items()
-        for format in ("onnx", "keras")
-    }
+    return {name: export_model(path, folder / name) for name, path in models.items()}
 
 
 @pytest.fixture(scope="session")

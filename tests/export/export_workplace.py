@@ -65,7 +65,7 @@ def write(path: Path, name: str, ensemble: Ensemble | LabelwiseEnsemble | None =
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
 
 
-Copies = dict[tuple[str, str], Exported]
+Copies = dict[str, Exported]
 TEXTS = [
     "", "!", "xyzzy", "the", "the mind", "the mind the mind adapts", "what stands in the way ? " * 9,
     "ΑΣ don't CAFÉ", "the obstacle " * 7, "to action advances action " * 3,

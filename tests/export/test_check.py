@@ -44,7 +44,7 @@ def test_the_difference_without_tfidf_is_that_of_the_answers(models: dict[str, P
 
 def test_a_copy_that_ignores_the_scores_is_refused(models: dict[str, Path], copies: Copies) -> None:
     source = Source(models["labels-tfidf"])
-    answer = onnx_format.read_back(copies["labels-tfidf", "onnx"].path, source)
+    answer = onnx_format.read_back(copies["labels-tfidf"].path, source)
     assert check.check_same(source, answer, ["the mind"]) < 1e-5
     with pytest.raises(ArtifactError, match="a difference of"):
         check.check_same(source, lambda ids, _=None: answer(ids), ["the mind"])

@@ -31,9 +31,8 @@ LINES = ["the mind adapts and converts to its own purposes"] * 3
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("format", ["onnx", "keras"])
-def test_a_copy_is_compared_on_200_texts(copies: Copies, name: str, format: str) -> None:
-    result = copies[name, format]
+def test_a_copy_is_compared_on_200_texts(copies: Copies, name: str) -> None:
+    result = copies[name]
     assert result.difference is not None
     assert 0 <= result.difference < 1e-5
     assert result.whole
@@ -54,16 +53,15 @@ def test_a_model_that_was_read_is_exported_too(models: dict[str, Path], tmp_path
         export_model(in_memory, tmp_path / "other")
 
 
-@pytest.mark.parametrize("format", ["onnx", "keras"])
 def test_of_a_language_model_with_a_kneser_ney_model_the_network_alone_is_written(
-    models: dict[str, Path], format: Any, tmp_path: Path
+    models: dict[str, Path], tmp_path: Path
 ) -> None:
     model = read_model(models["words"])
     ids = np.array(model.tokenizer.encode(TEXT), np.int32)
     kneser_ney = count(ids, model.tokenizer.size, order=3).model
     half = Interpolation((0.5, 0.5, 0.5))
     write_model(dataclasses.replace(model, kneser_ney=kneser_ney, interpolation=half), tmp_path / "model")
-    result = export_model(tmp_path / "model", tmp_path / "out", format)
+    result = export_model(tmp_path / "model", tmp_path / "out")
     assert result.difference is not None
     assert 0 <= result.difference < 1e-5
     assert not result.whole
@@ -72,10 +70,9 @@ def test_of_a_language_model_with_a_kneser_ney_model_the_network_alone_is_writte
     assert json.loads((tmp_path / "out" / "model.json").read_text())["answer"] == "network"
 
 
-@pytest.mark.parametrize("format", ["onnx", "keras"])
-def test_a_linear_model_alone_is_exported(format: Any, tmp_path: Path) -> None:
+def test_a_linear_model_alone_is_exported(tmp_path: Path) -> None:
     alone = write(tmp_path / "alone", "labels", Ensemble(network=0.0, linear=1.0))
-    result = export_model(alone, tmp_path / "out", format)
+    result = export_model(alone, tmp_path / "out")
     assert result.difference is not None
     assert result.difference < 1e-5
 
@@ -86,7 +83,7 @@ def test_the_loss_of_8_bits_is_measured(
 ) -> None:
     data = DATA if name == "labels" else LINES
     result = export_model(models[name], tmp_path / "out", int8=True, data=data, max_loss=1)
-    exact = copies[name, "onnx"].path
+    exact = copies[name].path
     assert result.difference is None
     assert result.loss is not None
     assert result.loss.count == (10 if name == "labels" else 27)
@@ -124,12 +121,8 @@ def test_invalid_arguments_are_named_as_the_caller_names_them(
 ) -> None:
     model, out = models["labels"], tmp_path / "out"
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"format": "pickle"}, "format: expected one of onnx, keras, web"),
+        ({"format": "pickle"}, "format: expected one of onnx, web"),
         ({"int8": True}, "data: "),
-        (
-            {"format": "keras", "int8": True, "data": DATA},
-            "leave out int8, or choose one of the formats",
-        ),
         ({"data": LINES}, "data: expected labelled texts"),
     ]
     for options, message in cases:

@@ -52,18 +52,9 @@ def check_answer(models: dict[str, Path], name: str, printed: str) -> None:
         assert probability == pytest.approx(expected[key], abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "format"),
-    # Keras takes seconds to start.
-    [
-        *((name, "onnx") for name in KINDS),
-        *(pytest.param(name, "keras", marks=pytest.mark.soak) for name in ("labels-tfidf", *KINDS[:3])),
-    ],
-)
-def test_the_program_of_the_readme_in_python(
-    models: dict[str, Path], copies: Copies, name: str, format: str
-) -> None:
-    out = copies[name, format].path
+@pytest.mark.parametrize("name", KINDS)
+def test_the_program_of_the_readme_in_python(models: dict[str, Path], copies: Copies, name: str) -> None:
+    out = copies[name].path
     code = program(out, "python")
     assert len([line for line in code.splitlines() if line and "import" not in line]) <= 12
     done = subprocess.run([sys.executable, "-c", code], cwd=out, capture_output=True, text=True, check=False)
@@ -103,9 +94,8 @@ def test_the_program_of_the_readme_in_javascript(
     check_answer(models, name, done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("format", ["onnx", "keras"])
-def test_what_changes_without_the_tfidf_scores_is_stated(copies: Copies, format: str) -> None:
-    result = copies["labels-tfidf", format]
+def test_what_changes_without_the_tfidf_scores_is_stated(copies: Copies) -> None:
+    result = copies["labels-tfidf"]
     without = result.without_tfidf
     assert without is not None
     assert without.count == 200
@@ -113,9 +103,9 @@ def test_what_changes_without_the_tfidf_scores_is_stated(copies: Copies, format:
     assert f"difference of a probability is {without.largest:.2g}" in text
     assert f"the mean difference is {without.mean:.2g}" in text
     assert f"{100 * without.changed:.1f} % of the texts get another label" in text
-    assert ("leave this input out" in text) == (format == "onnx")
-    assert "tfidf_scores" not in (copies["labels", format].path / "README.md").read_text()
-    assert copies["labels", format].without_tfidf is None
+    assert "leave this input out" in text
+    assert "tfidf_scores" not in (copies["labels"].path / "README.md").read_text()
+    assert copies["labels"].without_tfidf is None
 
 
 @pytest.mark.parametrize("name", ["labels", "labels-tfidf"])

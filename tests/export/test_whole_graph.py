@@ -26,7 +26,7 @@ def test_the_graph_answers_as_the_whole_classifier(
     models: dict[str, Path], copies: Copies, name: str
 ) -> None:
     runtime = LabelsRuntime.open(models[name])
-    session = onnxruntime.InferenceSession(str(copies[name, "onnx"].path / "model.onnx"))
+    session = onnxruntime.InferenceSession(str(copies[name].path / "model.onnx"))
     ids = runtime.tokenizer.encode_batch(TEXTS)
     expected = runtime.predict_proba(TEXTS)
     inputs = {"ids": padded(ids), **tfidf_inputs(runtime.model, TEXTS)}
@@ -39,7 +39,7 @@ def test_the_graph_answers_as_the_whole_classifier(
 
 def test_the_scores_of_the_tfidf_models_can_be_left_out(models: dict[str, Path], copies: Copies) -> None:
     without = LabelsRuntime(dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=()))
-    session = onnxruntime.InferenceSession(str(copies["labels-tfidf", "onnx"].path / "model.onnx"))
+    session = onnxruntime.InferenceSession(str(copies["labels-tfidf"].path / "model.onnx"))
     assert [each.name for each in session.get_inputs()] == ["ids"]
     assert [each.name for each in session.get_overridable_initializers()] == ["tfidf_scores"]
     ids = padded(without.tokenizer.encode_batch(TEXTS))
@@ -65,7 +65,7 @@ def test_two_labels_have_one_column_of_scores() -> None:
 
 
 def test_its_operators_are_standard(copies: Copies) -> None:
-    graph = onnx.load(str(copies["labels", "onnx"].path / "model.onnx"))
+    graph = onnx.load(str(copies["labels"].path / "model.onnx"))
     assert {each.domain for each in graph.opset_import} == {""}
     assert {node.domain for node in graph.graph.node} == {""}
     assert [each.name for each in graph.graph.input] == ["ids"]
