@@ -45,7 +45,7 @@ LIGHT = (
     "foretell.runtime.gates",
     "foretell.runtime.encoder",
     "foretell.runtime.words.surprise",
-    "foretell.runtime.labels.variants",
+    "foretell.runtime.labels.leave_one_out",
     "foretell.annotation.annotate",
     "foretell.comparison",
     "foretell.surveying.survey",

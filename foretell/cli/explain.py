@@ -23,11 +23,11 @@ from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
     from foretell.data.examples import Record
-    from foretell.runtime.labels.explanation import Explanation, Word
+    from foretell.runtime.labels.explanation import Explanation
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_BARS = 60
-COLUMNS = ("record", "word", "start", "end", "effect", "without", "linear", "running")
+COLUMNS = ("record", "word", "start", "end", "effect", "without", "running")
 
 
 def explain(
@@ -66,7 +66,7 @@ def explain(
         for record in counted(records, advance, size.of):
             explanation = runtime.explain(record.text, label)
             if html is not None:
-                from foretell.runtime.labels.explanation_html import write_html
+                from foretell.runtime.labels.explanation import write_html
 
                 write_html(explanation, html)
             notes.show_new()
@@ -155,20 +155,12 @@ def _bars(running: tuple[float, ...]) -> str:
 
 def _table(explanation: Explanation, k: int) -> str:
     """Return the words with the largest effects as aligned columns."""
-    from foretell.runtime.labels.explanation_html import by_strength
+    from foretell.runtime.labels.explanation import by_strength
 
-    has_linear = explanation.linear_bias is not None
-    head = ["word", " effect", "without it", *(["linear part"] if has_linear else [])]
-    rows = [_cells(word, has_linear=has_linear) for word in by_strength(explanation)[:k]]
-    table = aligned([head, *rows]) if rows else "no words"
-    if explanation.teacher is None:
-        return table
-    return f"{table}\nthe kept teacher, which reads the text as a whole: {explanation.teacher:+.3f}"
-
-
-def _cells(word: Word, *, has_linear: bool) -> list[str]:
-    cells = [word.text, f"{word.effect:+7.3f}", percent(word.without)]
-    return [*cells, f"{word.linear:+11.3f}"] if has_linear else cells
+    rows = [
+        [word.text, f"{word.effect:+7.3f}", percent(word.without)] for word in by_strength(explanation)[:k]
+    ]
+    return aligned([["word", " effect", "without it"], *rows]) if rows else "no words"
 
 
 def _show_coloured(explanation: Explanation, k: int) -> None:
@@ -176,7 +168,7 @@ def _show_coloured(explanation: Explanation, k: int) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from foretell.runtime.labels.explanation_html import LEVELS, level, strongest_effect
+    from foretell.runtime.labels.explanation import LEVELS, level, strongest_effect
 
     coloured, at, strongest = Text(), 0, strongest_effect(explanation)
     for word in explanation.words:

@@ -68,23 +68,6 @@ class LinearModel:
             )
         return result
 
-    def contributions(self, ids: Sequence[int] | TokenIds) -> list[tuple[int, int, Float32s]]:
-        """Return (start, stop, weight [column]) for each occurrence of each known n-gram in one text.
-
-        The n-gram is ids[start:stop]; occurrences are in order. Each occurrence of a repeated n-gram has the
-        whole weight, although `scores` adds it once.
-        """
-        flat = np.asarray(ids, np.int64)
-        occurrences: list[tuple[int, int, Float32s]] = []
-        by_length = ngram_keys(flat, np.array([0, len(flat)]), self.size, self.longest)
-        for n, (keys, at) in enumerate(by_length, 1):
-            features, is_known = self._look_up(keys)
-            occurrences += [
-                (int(start), int(start) + n, self.weights[feature])
-                for start, feature in zip(at[is_known], features[is_known], strict=True)
-            ]
-        return sorted(occurrences, key=lambda each: each[:2])
-
     def to_arrays(self) -> dict[str, Array]:
         """Return the model as named arrays, ready for safetensors; `from_arrays` takes them back."""
         return {

@@ -18,8 +18,7 @@ from foretell.export.model_export import export_model
 from foretell.export.onnx_format import read_back
 from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.runtime.labels.explanation_html import write_html
+from foretell.runtime.labels.explanation import Explanation, Word, write_html
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.report import write_report
 from tests.text.texts import ALL
@@ -199,8 +198,8 @@ HOSTILE = '</script><script>alert(1)</script><img src="http://x" onerror=alert(1
 
 
 def written_explanation(folder: Path) -> Path:
-    word = Word(HOSTILE, 0, len(HOSTILE), effect=1.5, without=0.5, linear=0.5, is_read=True)
-    write_html(Explanation(HOSTILE, HOSTILE, 0.9, (word,), (0.9,), 1, 0.1), folder / "page.html")
+    word = Word(HOSTILE, 0, len(HOSTILE), effect=1.5, without=0.5, is_read=True)
+    write_html(Explanation(HOSTILE, HOSTILE, 0.9, (word,), (0.9,), 1), folder / "page.html")
     return folder / "page.html"
 
 

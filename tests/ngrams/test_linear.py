@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 
 from foretell.errors import ArtifactError
 from foretell.ngrams.linear import LinearModel, weighted_sum
-from tests.ngrams.definitions import SIZE, flat, held, key, occurrences, texts_lists
+from tests.ngrams.definitions import SIZE, flat, held, key, texts_lists
 
 
 def model_of(keys, columns=1, size=SIZE, longest=3):
@@ -89,21 +89,6 @@ def test_no_texts_and_no_words():
     assert model.scores([]).shape == (0, 1)
     np.testing.assert_array_equal(model.scores([[], [1, 1, 0]]), [model.bias, model.bias])
     np.testing.assert_array_equal(model_of(set()).scores([[3, 4, 5]]), [model_of(set()).bias])
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(-1, SIZE), max_size=14))
-def test_contributions_name_each_place(text):
-    model = some_model([text], columns=2)
-    weight_of = dict(zip(model.keys.tolist(), model.weights, strict=True))
-    found = model.contributions(text)
-    expected = sorted((a, b) for a, b in occurrences(text, SIZE) if key(text[a:b], SIZE) in weight_of)
-    assert [(start, stop) for start, stop, _ in found] == expected
-    for start, stop, weight in found:
-        np.testing.assert_array_equal(weight, weight_of[key(text[start:stop], SIZE)])
-    distinct = {tuple(text[start:stop]): weight for start, stop, weight in found}
-    total = sum(distinct.values(), start=model.bias)
-    np.testing.assert_allclose(model.scores([text])[0], total, atol=1e-5)
 
 
 @pytest.mark.parametrize("columns", [1, 4])

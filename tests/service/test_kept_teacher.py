@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_workplace import chromium, opened
-from playwright.sync_api import expect
 from service_workplace import REVIEWS, TEXT, Running, running
 
 from foretell.config import LabelsSettings
@@ -40,17 +38,6 @@ def test_answers_and_explanations_are_the_runtimes(kept: Running, model: Path) -
     assert rows == pytest.approx(runtime.predict_proba(REVIEWS), abs=1e-6)
     (found,) = kept.post("/v1/explain", {"texts": "a good film"}).json()["answers"]
     wanted = runtime.explain("a good film")
-    assert found["teacher"] == pytest.approx(wanted.teacher)
     assert [word["effect"] for word in found["words"]] == pytest.approx(
         [word.effect for word in wanted.words]
     )
-
-
-def test_the_page_shows_its_share(kept: Running) -> None:
-    with chromium() as browser, opened(browser, f"{kept.url}/#labels") as page:
-        page.locator("#labels-text").fill("a good film")
-        expect(page.locator(".answer")).to_be_visible()
-        (found,) = kept.post("/v1/explain", {"texts": "a good film"}).json()["answers"]
-        share = f"{found['teacher']:+.2f}".replace("-", "−")
-        page.get_by_text("All words in a table").click()
-        expect(page.locator("details caption")).to_contain_text(f"Kept teacher, of the whole text: {share}")

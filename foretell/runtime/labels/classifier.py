@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,13 @@ from foretell.hub.download import local_path
 from foretell.label_types import values_of_names
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble
-from foretell.runtime.labels.explanation import ExplainedModel, Explanation, explain
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
 from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict, flags_of
 from foretell.runtime.session import Threads, check_threads
 from foretell.runtime.stopping import check_stopped
+
+if TYPE_CHECKING:
+    from foretell.runtime.labels.explanation import Explanation
 
 __all__ = ["LabelsRuntime", "Verdict"]
 
@@ -174,23 +176,22 @@ class LabelsRuntime:
         Raises:
             UsageError: the model has no such label.
 
-        Computes one answer for each word that the network reads, at most `length`, and one for each point of
-        the running verdict, at most 400. A "bilstm" computes them together, unless the model has changed on
-        disk since it was opened; other networks compute one after another, which takes longer.
+        Computes one answer for each word, at most 400, and one for each point of the running verdict, at most
+        100.
         """
-        ensemble = self.model.ensemble
-        explained = ExplainedModel(
+        # Imported here: predictions need neither this nor the page of an explanation.
+        from foretell.runtime.labels.leave_one_out import explain
+
+        return explain(
+            text,
+            self.tokenizer.encode_with_offsets(text),
+            self._probabilities,
             self.classes,
-            self._network.variants,
-            self._network.length,
-            self.model.linear if ensemble.linear else None,
-            ensemble,
-            self.model.tfidf,
-            self._teacher,
+            length=self._network.length,
+            first=0 if self.tokenizer.start is None else 1,
+            label=None if label is None else self._place(label),
+            labelwise=isinstance(self.model.ensemble, LabelwiseEnsemble),
         )
-        spans = self.tokenizer.encode_with_offsets(text)
-        place = None if label is None else self._place(label)
-        return explain(text, spans, explained, first=0 if self.tokenizer.start is None else 1, label=place)
 
     def _place(self, label: Any) -> int:
         if str(label) not in self.labels:

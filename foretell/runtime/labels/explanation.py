@@ -1,233 +1,222 @@
-"""The effect of each word on a label: leave-one-out, running verdict, and the linear model's contributions.
+"""`Explanation`: why a text has its label, and the same as one self-contained HTML page.
 
-All three are exact for the whole classifier as it answers (network and linear model combined by the
-ensemble):
-
-- effect (leave-one-out): the change of the label's log-odds, and its probability, when this one word is left
-  out of the text and nothing takes its place;
-- running verdict: the label's probability for the text up to and with a word, as if the text ended there;
-- contribution: the linear model's score in parts. The weight of each n-gram is divided equally among its
-  occurrences and its words.
-
-Effects need not add up: two words with the same meaning may each have no effect. Contributions add up to the
-linear model's score. A kept teacher reads a text as a whole: its score is not divided among the words, and
-stands beside their contributions as one number. It computes every variant of the text for the other two.
+The page is safe to open and to mail whatever the text contains. It has no script and loads nothing; its
+Content-Security-Policy permits only its own style sheet, by hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from html import escape
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from foretell.artifacts.replacement import new_file, write_synced
 
-from foretell.arrays import Float32s, Float64s, LogProbabilities, Probabilities
-from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
-from foretell.ngrams.labelwise import LabelwiseEnsemble, logit
-from foretell.ngrams.linear import LinearModel
-from foretell.ngrams.tfidf import TfidfModel
-from foretell.runtime.labels.explained import Explained, Word
-from foretell.runtime.labels.linear_scores import LinearScores, linear_scores
-from foretell.runtime.labels.tfidf_explanation import tfidf_scores
-from foretell.runtime.stopping import check_stopped
-from foretell.text.tokenizer import Span
+LEVELS = 8
+# The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
+STRONG = 1.0
+MAX_ROWS = 25
 
-__all__ = ["Explanation", "Word", "explain"]
-
-# For a longer text the running verdict is computed at every second word, every third, and so on.
-MAX_POINTS = 400
-_CHARACTERS_AT_ONCE = 1 << 16
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 150, 52, 26
+# Control characters, characters that change the direction of writing, and lone surrogates.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
 
 
-class Explanation(Explained):
-    """Why a text has its label; a notebook shows it as the page of `foretell explain --html`."""
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The effect of one word.
 
-    __slots__ = ()
+    Attributes:
+        text: the word as it is written, `text[start:end]` of the whole.
+        start, end: where it is, in Unicode code points.
+        effect: log-odds of the label with the word minus without it, in nats; above 0 the word makes the
+            label more probable.
+        without: the label's probability without the word.
+        is_read: whether the network reads it: of a long text it reads the end. Words before that affect only
+            the linear model.
+    """
+
+    text: str
+    start: int
+    end: int
+    effect: float
+    without: float
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a text has its label; a notebook shows it as the page of `foretell explain --html`.
+
+    Attributes:
+        text: the text.
+        label: the label that is explained: the most probable one, if no other was asked for.
+        probability: its probability, 0 to 1.
+        words: every word of the text, in order.
+        running: the label's probability after `stride` words, 2 · `stride` words and so on, and at last after
+            all of them, which is `probability`.
+        stride: words from one point of `running` to the next: 1 up to 100 words, 2 up to 200, ...
+        together: how many consecutive words are left out together: 1 up to 400 words, 2 up to 800, ... Each
+            of them has an equal part of the effect of all of them, and the probability without all of them.
+    """
+
+    text: str
+    label: Any
+    probability: float
+    words: tuple[Word, ...]
+    running: tuple[float, ...]
+    stride: int
+    together: int = 1
 
     def _repr_html_(self) -> str:
-        # Imported here: predictions need neither the page nor its style.
+        # Imported here: only notebooks need it.
         from foretell.display import frame
-        from foretell.runtime.labels.explanation_html import to_html
 
         return frame(to_html(self))
 
 
-@dataclass(frozen=True, eq=False)
-class ExplainedModel:
-    """The parts of a classifier that an explanation needs.
+def write_html(explanation: Explanation, path: str | Path) -> None:
+    """Write an explanation to a file, whole or not at all; an existing file is replaced.
 
-    Attributes:
-        labels: the labels.
-        network: returns probabilities [variant, label] of a text, of the text without each of some words that
-            are read, and of some beginnings of it; of (ids, positions of words, lengths of beginnings).
-        length: ids of a text that the network reads, at most: its last ones.
-        linear: the n-gram linear model; None where the ensemble has none.
-        ensemble: how the two are combined.
-        tfidf: the linear models whose scores are added to those of `linear`.
-        teacher: returns the scores [text, column] of a kept teacher, which are added too; None: there
-            is none.
+    Raises:
+        ForetellError: it cannot be written.
     """
-
-    labels: Sequence[Any]
-    network: Callable[[list[int], list[int], list[int]], Probabilities]
-    length: int
-    linear: LinearModel | None
-    ensemble: Ensemble | LabelwiseEnsemble
-    tfidf: tuple[TfidfModel, ...] = ()
-    teacher: Callable[[Sequence[str]], Float32s] | None = None
-
-    def linear_scores(self, text: str, spans: Sequence[Span]) -> LinearScores | None:
-        """Return the scores of the linear models together; None where the ensemble has none."""
-        if self.linear is None:
-            return None
-        scores = linear_scores(self.linear, [id for id, _, _ in spans])
-        for model in self.tfidf:
-            check_stopped()
-            scores = scores.plus(tfidf_scores(model, text, spans))
-        return scores
-
-    def teacher_scores(self, text: str, words: Sequence[Span], ends: Sequence[int]) -> Float64s | None:
-        """Return the teacher's scores [variant, column] of a text, without each word, and up to each end.
-
-        Args:
-            text: the text.
-            words: its tokens that are words.
-            ends: numbers of words; the last one is the number of all of them.
-
-        Returns:
-            None where there is no teacher.
-        """
-        if self.teacher is None or self.linear is None:
-            return None
-        without = (text[:start] + text[end:] for _, start, end in words)
-        upto = (text[: words[n - 1][2]] for n in ends[:-1])
-        variants, rows = chain([text], without, upto), []
-        # All variants of a long text would not fit into the memory.
-        at_once = max(1, _CHARACTERS_AT_ONCE // max(1, len(text)))
-        while part := list(islice(variants, at_once)):
-            check_stopped()
-            rows.append(self.teacher(part))
-        # Up to its end the text is whole.
-        return np.concatenate([*rows, rows[0][: len(ends[-1:])]]).astype(np.float64)
+    path = Path(path)
+    page = to_html(explanation).encode("utf-8")
+    with new_file(path) as new:
+        write_synced(new, page)
 
 
-def explain(
-    text: str, spans: Sequence[Span], model: ExplainedModel, *, first: int = 0, label: int | None = None
-) -> Explanation:
-    """Explain a label of a text.
-
-    Args:
-        text: the text.
-        spans: (id, start, end) of each of its tokens.
-        model: the classifier.
-        first: how many of the first ids are no words of the text.
-        label: the place of the label; None: the most probable one.
-    """
-    ids = [id for id, _, _ in spans]
-    n_words = len(ids) - first
-    stride = max(1, -(-n_words // MAX_POINTS))
-    ends = [*range(stride, n_words, stride), n_words] if n_words else []
-    linear = model.linear_scores(text, spans)
-    teacher = model.teacher_scores(text, spans[first:], ends)
-    rows = _probabilities(ids, [end + first for end in ends], first, model, linear, teacher)
-    label = int(rows[0].argmax()) if label is None else label
-    is_labelwise = isinstance(model.ensemble, LabelwiseEnsemble)
-    odds = logit(rows[:, label]) if is_labelwise else _log_odds(rows, label)
-    contributions, bias = _contributions(label, model, linear)
-    words = [
-        Word(
-            text[start:end],
-            start,
-            end,
-            effect=float(odds[0] - odds[1 + i]),
-            without=float(rows[1 + i, label]),
-            linear=None if contributions is None else float(contributions[first + i]),
-            is_read=i + first >= len(ids) - model.length,
-        )
-        for i, (_, start, end) in enumerate(spans[first:])
-    ]
-    running = rows[1 + n_words :, label].tolist()
-    return Explanation(
-        text=text,
-        label=model.labels[label],
-        probability=float(rows[0, label]),
-        words=tuple(words),
-        running=tuple(running),
-        stride=stride,
-        linear_bias=bias,
-        teacher=None if teacher is None else float(_toward(label, model, teacher[:1])[0]),
+def to_html(explanation: Explanation) -> str:
+    """Return an explanation as an HTML page."""
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    label = _shown(str(explanation.label))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
+        f"<title>{label} · foretell explain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<header><h1><bdi>{label}</bdi> <span>{_percent(explanation.probability)}</span></h1>"
+        '<p class="soft">The effect of each word of this text on its label</p></header>\n'
+        f"{_text(explanation)}\n{_curve(explanation)}\n{_table(explanation)}\n{_claims(explanation)}\n"
+        "</main>\n</body>\n</html>\n"
     )
 
 
-def _probabilities(
-    ids: list[int],
-    ends: list[int],
-    first: int,
-    model: ExplainedModel,
-    linear: LinearScores | None,
-    teacher: Float64s | None,
-) -> Probabilities:
-    """Return [variant, label]: of the text, of the text without each word, and of the text up to each end."""
-    network: Probabilities | None = None
-    of_linear: LogProbabilities | None = None
-    if model.ensemble.network:
-        network = _network_probabilities(ids, ends, first, model)
-        if model.ensemble == NETWORK_ALONE:
-            return network
-    if linear is not None:
-        upto = linear.upto[[end - 1 for end in ends]]
-        # The score of the whole text, summed in the order of the answer, so that both agree to the last
-        # digit.
-        upto[-1:] = linear.whole
-        scores = np.vstack([linear.whole, linear.without[first:], upto])
-        of_linear = model.ensemble.of_scores(scores if teacher is None else scores + teacher)
-    return model.ensemble(network, of_linear)
+def level(word: Word, strongest: float) -> int:
+    """Return the level of colour of a word, 0 to 8, in a text whose largest effect is `strongest` nats."""
+    return min(LEVELS, round(LEVELS * abs(word.effect) / max(strongest, STRONG)))
 
 
-def _network_probabilities(
-    ids: list[int], ends: list[int], first: int, model: ExplainedModel
-) -> Probabilities:
-    """Return the network's rows; variants that are the same to the network are computed once."""
-    positions = range(first, len(ids))
-    # Without a word before those that are read, the network reads the same as of the whole.
-    read = [i for i in positions if i >= len(ids) - model.length]
-    rows = model.network(ids, read, ends[:-1])
-    whole, without, upto = rows[:1], rows[1 : 1 + len(read)], rows[1 + len(read) :]
-    unread = np.repeat(whole, len(positions) - len(read), axis=0)
-    return np.concatenate([whole, unread, without, upto, whole[: len(ends)]])
+def strongest_effect(explanation: Explanation) -> float:
+    """Return the size of the largest effect, in nats; 0 without words."""
+    return max((abs(word.effect) for word in explanation.words), default=0.0)
 
 
-def _log_odds(rows: Probabilities, label: int) -> Float64s:
-    """Return the log-odds of a label, [row], from both sides: near 1 a float32 has too few digits."""
-    smallest = np.finfo(np.float32).tiny
-    others = np.delete(rows, label, axis=1).sum(axis=1, dtype=np.float64)
-    odds: Float64s = np.log(np.maximum(rows[:, label].astype(np.float64), smallest))
-    odds -= np.log(np.maximum(others, smallest))
-    return odds
+def by_strength(explanation: Explanation) -> list[Word]:
+    """Return the words in the order of the size of their effects, the largest first."""
+    return sorted(explanation.words, key=lambda word: -abs(word.effect))
 
 
-def _contributions(
-    label: int, model: ExplainedModel, linear: LinearScores | None
-) -> tuple[Float64s | None, float | None]:
-    """Return each id's contribution to the linear model's score for `label`, and that of the bias."""
-    if linear is None or model.linear is None:
-        return None, None
-    bias = sum((each.bias.astype(np.float64) for each in model.tfidf), model.linear.bias.astype(np.float64))
-    toward = _toward(label, model, np.vstack([bias, linear.contributions]))
-    return toward[1:], float(toward[0])
+def visible(text: str) -> str:
+    """Replace control characters, and those that change the direction of writing, one for one."""
+    return _INVISIBLE.sub("\ufffd", text)
 
 
-def _toward(label: int, model: ExplainedModel, scores: Float64s) -> Float64s:
-    """Return what scores [row, column] are worth for a label in the ensemble, [row]."""
-    if isinstance(model.ensemble, LabelwiseEnsemble):
-        alone: Float64s = model.ensemble.linear[label] * scores[:, label] + 0.0
-        return alone
-    if scores.shape[1] == 1:
-        toward = scores[:, 0] if label == 1 else -scores[:, 0]
-    else:
-        toward = scores[:, label] - np.delete(scores, label, axis=1).mean(axis=1)
-    # Adding 0 makes 0 of -0.
-    worth: Float64s = model.ensemble.linear * toward + 0.0
-    return worth
+def _shown(text: str) -> str:
+    return escape(visible(text))
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.2f} %"
+
+
+def _text(explanation: Explanation) -> str:
+    label = _shown(str(explanation.label))
+    key = (
+        f'<p class="soft key"><b class="for5">raises</b> or <b class="against5">lowers</b> '
+        f"the probability of <bdi>{label}</bdi>"
+        + (" · <i>not read by the network</i>" if not all(word.is_read for word in explanation.words) else "")
+        + "</p>"
+    )
+    marked = "".join(_marked(explanation)) or '<span class="soft">no words</span>'
+    return f'<h2>The text</h2>\n{key}\n<div class="card"><p class="text" dir="auto">{marked}</p></div>'
+
+
+def _marked(explanation: Explanation) -> Iterator[str]:
+    """Yield the text, each word with an effect marked."""
+    strongest, at = strongest_effect(explanation), 0
+    for word in explanation.words:
+        yield _shown(explanation.text[at : word.start])
+        strength, at = level(word, strongest), word.end
+        shown = _shown(word.text)
+        if strength:
+            side = "for" if word.effect > 0 else "against"
+            shown = f'<b class="{side}{strength}" title="{word.effect:+.2f}">{shown}</b>'
+        yield shown if word.is_read else f"<i>{shown}</i>"
+    yield _shown(explanation.text[at:])
+
+
+def _curve(explanation: Explanation) -> str:
+    points, n = explanation.running, len(explanation.words)
+    if len(points) < 2:
+        return ""
+    places = [min((i + 1) * explanation.stride, n) for i in range(len(points))]
+    wide, high = _WIDTH - _LEFT - 12, _HEIGHT - _BOTTOM - 10
+    line = " ".join(
+        f"{_LEFT + wide * (at - 1) / (n - 1):.1f},{10 + high * (1 - p):.1f}"
+        for at, p in zip(places, points, strict=True)
+    )
+    grid = "".join(
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 12}" y1="{10 + high * (1 - share):.1f}" '
+        f'y2="{10 + high * (1 - share):.1f}"/><text x="{_LEFT - 8}" y="{14 + high * (1 - share):.1f}" '
+        f'text-anchor="end">{100 * share:.0f} %</text>'
+        for share in (0.0, 0.5, 1.0)
+    )
+    label = _shown(str(explanation.label))
+    summary = f"Probability from {_percent(points[0])} to {_percent(points[-1])}"
+    return (
+        f'<h2>The running verdict</h2>\n<div class="card"><figure>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{summary}">{grid}'
+        f'<polyline class="curve" points="{line}"/><text x="{_LEFT}" y="{_HEIGHT - 6}">word 1</text>'
+        f'<text x="{_WIDTH - 12}" y="{_HEIGHT - 6}" text-anchor="end">{n:,}</text></svg>'
+        f"<figcaption>The probability of <bdi>{label}</bdi> for the text up to each word</figcaption>"
+        "</figure></div>"
+    )
+
+
+def _table(explanation: Explanation) -> str:
+    if not explanation.words:
+        return ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Word", "Effect (nats)", "Without it"))
+    rows = "".join(
+        f'<tr><th scope="row"><bdi>{_shown(word.text)}</bdi></th><td>{word.effect:+.3f}</td>'
+        f"<td>{_percent(word.without)}</td></tr>"
+        for word in by_strength(explanation)[:MAX_ROWS]
+    )
+    return (
+        f'<h2>The largest effects</h2>\n<div class="card wide"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _claims(explanation: Explanation) -> str:
+    groups = (
+        f" Words are left out {explanation.together} at a time, and each has an equal part of the effect."
+        if explanation.together > 1
+        else ""
+    )
+    return (
+        '<footer class="soft">The effect (leave-one-out) of a word is the change of the label’s log-odds '
+        "when this word alone is left out of the text; “without it” is the probability then. Effects need "
+        f"not add up: words of like meaning can replace one another.{groups} Written by foretell.</footer>"
+    )

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretell.arrays import Array, Probabilities, TokenIds
-from foretell.artifacts.directory import read_weights_of
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
@@ -19,14 +15,8 @@ from foretell.runtime.session import Session, Threads
 from foretell.runtime.stopping import check_stopped
 from foretell.text.padding import pad_end, pad_front
 
-if TYPE_CHECKING:
-    from foretell.runtime.labels.variants import Variants
-
 BATCH = 4
 """Texts per call of ONNX Runtime. Small batches are the fastest: what a step touches stays in the cache."""
-
-MIN_WORDS_FOR_VARIANTS = 32
-"""Variants of shorter texts are computed one after another: reading the weights would cost more."""
 
 
 class LabelsNetwork:
@@ -43,11 +33,10 @@ class LabelsNetwork:
 
     def __init__(self, model: Model, settings: LabelsSettings, threads: Threads) -> None:
         self.length = settings.length
-        self._model = replace(model, onnx=None)
+        self._where = str(model.onnx_path)
         self._session = Session.of_model(model)
         self._threads = threads
         self._pads_front = settings.traits.pads_front
-        self._several_labels = settings.is_multi_label
         self._n_labels = len(model.labels or ())
         self._unknown = model.tokenizer.unknown or 0
         size = network_size(settings, model.tokenizer)
@@ -78,39 +67,10 @@ class LabelsNetwork:
             raise ArtifactError(
                 expected="probabilities of the network",
                 found="NaN",
-                where=str(self._model.onnx_path),
+                where=self._where,
                 fix="train the model again",
             )
         return probabilities
-
-    def variants(self, ids: list[int], without: list[int], ends: list[int]) -> Probabilities:
-        """Return probabilities [variant, label]: of a text, without each of some words, and up to each end.
-
-        Args:
-            ids: the text.
-            without: positions of words to leave out, one at a time.
-            ends: how many of the ids each beginning of the text has.
-        """
-        if len(ids) >= MIN_WORDS_FOR_VARIANTS and self._variants is not None:
-            return self._variants(ids, without, ends)
-        return self([ids, *(ids[:i] + ids[i + 1 :] for i in without), *(ids[:end] for end in ends)])
-
-    @cached_property
-    def _variants(self) -> Variants | None:
-        """Computes the variants together; None for other networks, or where the files have changed."""
-        # Imported here: classifying does not need it.
-        from foretell.runtime.labels.variants import Variants
-
-        if self._pads_front:
-            return None
-        try:
-            weights = read_weights_of(self._model)
-        except (ArtifactError, OSError):
-            return None
-        several = self._several_labels
-        return Variants(
-            weights, self.length, self._unknown, threads=self._threads.count, several_labels=several
-        )
 
     def _inputs(self, ids: list[list[int]]) -> dict[str, Array]:
         if self._pads_front:

@@ -124,7 +124,6 @@ export class LabelsView {
   #showAllWords() {
     const details = this.view.querySelector("details");
     const isShown = details.open && this.explanation?.words.length;
-    details.querySelector("[data-linear]").hidden = (this.explanation?.linear_bias ?? null) === null;
     details.querySelector(".wide").replaceChildren(...(isShown ? [allWordsTable(this.explanation)] : []));
   }
 
@@ -150,11 +149,11 @@ export class LabelsView {
   }
 }
 
-function shadingKey({ label, words, linear_bias: linearBias }) {
+function shadingKey({ label, words }) {
   const read = words.filter(({ is_read: isRead }) => isRead).length;
-  const others = linearBias === null ? "" : " The linear model reads all words.";
   const isCut = read < words.length;
-  const limit = isCut ? ` The network reads only the last ${read} of ${words.length} words.${others}` : "";
+  const others = "A linear model reads all words.";
+  const limit = isCut ? ` The network reads only the last ${read} of ${words.length} words. ${others}` : "";
   return [
     "The word ", make("mark", { class: "for" }, "raises"), " or ", make("mark", { class: "against" }, "lowers"),
     " the probability of ", isolated(label), `.${limit}`,

@@ -76,22 +76,18 @@ function effectRow({ text, effect, without }, largest) {
     make("td", { class: "number" }, percent(without)));
 }
 
-// A table of all words with all numbers of an explanation. Without a linear model, its column is left out.
-// A kept teacher reads the text as a whole: its share is in the caption.
-export function allWordsTable({ label, words, running, stride, linear_bias: linearBias, teacher = null }) {
-  const hasLinear = linearBias !== null;
-  const names = ["Word", "Effect", "Without it", "Up to it", ...(hasLinear ? ["Linear model"] : [])];
+// A table of all words with all numbers of an explanation.
+export function allWordsTable({ label, words, running, stride }) {
+  const names = ["Word", "Effect", "Without it", "Up to it"];
   const rows = words.map((word, index) => make("tr", {},
     make("th", { scope: "row" }, isolated(word.text)),
     ...[
       signed(word.effect),
       percent(word.without),
       percent(running[Math.min(running.length - 1, Math.floor(index / stride))]),
-      ...(hasLinear ? [word.linear === null ? "–" : signed(word.linear)] : []),
     ].map((text) => make("td", { class: "number" }, text))));
   const head = names.map((name, index) => make("th", { scope: "col", class: index ? "number" : null }, name));
-  const share = teacher === null ? "" : `. Kept teacher, of the whole text: ${signed(teacher)}`;
-  const caption = make("caption", {}, "Label: ", isolated(label), share);
+  const caption = make("caption", {}, "Label: ", isolated(label));
   return make("table", {}, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 

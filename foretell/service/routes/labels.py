@@ -80,9 +80,6 @@ class WordEffect(ResponseBody):
         description="Log-odds of the label with the word minus without it; positive: it supports the label."
     )
     without: float = Field(description="The probability of the label without the word.")
-    linear: float | None = Field(
-        description="Its part of the linear model's score of the label; null without a linear model."
-    )
     is_read: bool = Field(
         description="Whether the network reads the word. Of a long text it reads the end only."
     )
@@ -95,10 +92,9 @@ class ExplainedVerdict(Verdict):
     running: list[float] = Field(
         description="The probability of the label after `stride` words, 2 · `stride` words, ..., all."
     )
-    stride: int = Field(description="Words between two values of `running`; 1 for texts of up to 400 words.")
-    linear_bias: float | None = Field(description="The linear model's score of the label without any word.")
-    teacher: float | None = Field(
-        None, description="A kept teacher's share in that score, which no word has; null without one."
+    stride: int = Field(description="Words between two values of `running`; 1 for texts of up to 100 words.")
+    together: int = Field(
+        description="Words left out together, each with an equal part of the effect; 1 up to 400 words."
     )
 
 

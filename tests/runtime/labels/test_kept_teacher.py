@@ -22,9 +22,7 @@ from foretell.hub.prepare import prepare
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
 from foretell.runtime.encoder import SentenceEncoder
-from foretell.runtime.labels import explanation
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.explanation_html import to_html
 from foretell.text_classifier import TextClassifier
 from tests.builders import random_linear_model, write_random
 from tests.encoders import kept_teacher
@@ -95,31 +93,6 @@ def test_an_explanation_is_what_the_whole_classifier_answers(kept: LabelsRuntime
         assert running == pytest.approx(upto[label], abs=1e-5)
 
 
-def test_contributions_bias_and_the_teachers_share_add_up(kept: LabelsRuntime) -> None:
-    text, model = "the good film is dull", read_model(kept.path)
-    assert model.teacher is not None
-    assert model.linear is not None
-    found = kept.explain(text)
-    scores = model.linear.scores([kept.tokenizer.encode(text)])[0].astype(float)
-    scores += model.teacher.scores(SentenceEncoder.of_model(model, threads=1).encode([text]))[0]
-    logits = np.append(0, scores) if len(kept.labels) == 2 else scores
-    label = kept.labels.index(found.label)
-    whole = 1.3 * (logits[label] - np.delete(logits, label).mean())
-    assert found.linear_bias is not None
-    assert found.teacher is not None
-    words = sum(word.linear for word in found.words if word.linear is not None)
-    assert found.linear_bias + words + found.teacher == pytest.approx(whole, abs=1e-5)
-    assert f"share of {found.teacher:+.3f}" in to_html(found)
-
-
-def test_the_variants_of_a_long_text_are_computed_in_parts(
-    kept: LabelsRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = kept.explain(TEXTS[3])
-    monkeypatch.setattr(explanation, "_CHARACTERS_AT_ONCE", 3 * len(TEXTS[3]))
-    assert kept.explain(TEXTS[3]) == whole
-
-
 def test_the_encoder_is_opened_from_the_bytes_that_were_verified(
     kept: LabelsRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +136,6 @@ def test_without_a_weight_in_the_ensemble_the_teacher_is_not_run(kept: LabelsRun
     stored = dataclasses.replace(read_model(kept.path), ensemble=Ensemble(network=1.0, linear=0.0))
     opened = LabelsRuntime(stored)
     assert opened._teacher is None
-    assert opened.explain("a good film").teacher is None
 
 
 def test_an_encoder_with_other_embeddings_is_refused(kept: LabelsRuntime, tmp_path: Path) -> None:

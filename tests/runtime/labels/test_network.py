@@ -39,19 +39,6 @@ def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., Labe
     assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
 
 
-@pytest.mark.parametrize("name", ["base", "article", "cnn-lstm"])
-def test_variants_are_the_texts_that_they_stand_for(
-    labels_model: Callable[..., LabelsRuntime], name: str
-) -> None:
-    runtime = labels_model(name)
-    network = runtime._network
-    for n_words in (3, 40):
-        ids = runtime.tokenizer.encode(" ".join((WORDS * 5)[:n_words]))
-        without, ends = [len(ids) - 2, len(ids) - 1], [1, len(ids) - 1]
-        texts = [ids, *(ids[:i] + ids[i + 1 :] for i in without), *(ids[:end] for end in ends)]
-        np.testing.assert_allclose(network.variants(ids, without, ends), network(texts), atol=1e-5)
-
-
 def test_words_that_only_the_linear_model_has_are_unknown_to_the_network(
     labels_model: Callable[..., LabelsRuntime],
 ) -> None:

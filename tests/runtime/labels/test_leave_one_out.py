@@ -1,0 +1,198 @@
+"""Explanations: each figure is what the classifier itself answers to the text that it is said of."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.linear import LinearModel
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.explanation import Explanation, Word
+from foretell.runtime.labels.leave_one_out import MAX_LEFT_OUT, MAX_POINTS
+from foretell.runtime.stopping import StoppedError, stops_when
+
+Labels = Callable[..., LabelsRuntime]
+WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
+# Up to twice as many as the network of the fixtures reads.
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)
+SIZE = 8
+WARM = settings(deadline=None, max_examples=20)
+
+
+def random_model(size: int, columns: int, seed: int = 0, longest: int = 3) -> LinearModel:
+    """Return a linear model over most of the n-grams of a few words."""
+    random = np.random.default_rng(seed)
+    keys, end = [], sum(size**n for n in range(1, longest + 1))
+    for key in range(2, end):
+        rest, ids = key, []
+        while rest >= 0:
+            ids.append(rest % size)
+            rest = rest // size - 1
+        if min(ids) >= 2 and random.random() < 0.8:
+            keys.append(key)
+    weights = random.normal(0, 0.5, (len(keys), columns)).astype(np.float32)
+    bias = random.normal(0, 0.3, columns).astype(np.float32)
+    return LinearModel(np.array(keys, np.int64), weights, bias, size, longest)
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def both(request: pytest.FixtureRequest, labels_model: Labels) -> LabelsRuntime:
+    """A network and a linear model of the first few words, both, for two labels and for three."""
+    labels = ("neg", "pos", "so-so")[: request.param]
+    linear = random_model(SIZE, 1 if request.param == 2 else 3)
+    ensemble = Ensemble(network=0.7, linear=1.3, offsets=tuple(0.1 * i for i in range(request.param)))
+    return labels_model(labels=labels, linear=linear, ensemble=ensemble)
+
+
+def log_odds(row: Any, label: int) -> float:
+    return float(np.log(row[label]) - np.log(np.delete(row, label).astype(float).sum()))
+
+
+def check(runtime: LabelsRuntime, text: str) -> None:
+    """Compare an explanation with its definition, one prediction after another."""
+    found = runtime.explain(text)
+    (row,) = runtime.predict_proba([text])
+    label = int(row.argmax())
+    assert found.label == runtime.labels[label]
+    assert found.probability == pytest.approx(row[label], abs=1e-5)
+    assert [text[word.start : word.end] for word in found.words] == [word.text for word in found.words]
+    assert len(found.words) == sum(
+        end > start for _, start, end in runtime.tokenizer.encode_with_offsets(text)
+    )
+    for word, running in zip(found.words, found.running, strict=True):
+        (without,) = runtime.predict_proba([text[: word.start] + text[word.end :]])
+        assert word.without == pytest.approx(without[label], abs=1e-5)
+        assert word.effect == pytest.approx(log_odds(row, label) - log_odds(without, label), abs=1e-4)
+        (upto,) = runtime.predict_proba([text[: word.end]])
+        assert running == pytest.approx(upto[label], abs=1e-5)
+
+
+@WARM
+@given(text=TEXTS)
+def test_an_effect_is_what_taking_the_word_out_does(any_labels: LabelsRuntime, text: str) -> None:
+    check(any_labels, text)
+
+
+@WARM
+@given(text=TEXTS)
+def test_network_and_linear_model_are_explained_together(both: LabelsRuntime, text: str) -> None:
+    check(both, text)
+
+
+def test_a_linear_model_alone_is_explained(labels_model: Labels) -> None:
+    ensemble = Ensemble(network=0.0, linear=2.0, offsets=(0.0, 0.3))
+    runtime = labels_model(linear=random_model(SIZE, 1), ensemble=ensemble)
+    check(runtime, "the mind adapts and the mind converts " * 8)
+
+
+def test_offsets_count_code_points_of_the_text_as_it_was_written(any_labels: LabelsRuntime) -> None:
+    text = "🙂🙂 the cafe\u0301 — İstanbul\n\tMIND \U0001f469\u200d\U0001f680 adapts e\u0301"
+    found = any_labels.explain(text)
+    assert [text[word.start : word.end] for word in found.words] == [word.text for word in found.words]
+    words = [word.text for word in found.words]
+    assert {"the", "İstanbul", "MIND", "adapts"} <= set(words)
+    assert "cafe\u0301" in words
+    assert words[-1] == "e\u0301"
+    assert all(a.end <= b.start for a, b in zip(found.words, found.words[1:], strict=False))
+
+
+def test_words_before_what_the_network_reads_do_nothing(any_labels: LabelsRuntime) -> None:
+    text = " ".join(WORDS[:5] * 9)
+    found = any_labels.explain(text)
+    assert [word.is_read for word in found.words] == [False] * 15 + [True] * 30
+    assert {word.effect for word in found.words[:15]} == {0.0}
+    assert any(word.effect for word in found.words[15:])
+
+
+def test_of_a_long_text_words_are_left_out_together_and_there_are_fewer_points(both: LabelsRuntime) -> None:
+    words = ("the mind adapts and converts " * 162).split()
+    text = " ".join(words)
+    found = both.explain(text)
+    assert (len(words), found.stride, found.together) == (810, 9, 3)
+    assert len(found.running) == 90 <= MAX_POINTS
+    assert len({(word.effect, word.without) for word in found.words}) <= MAX_LEFT_OUT
+    label = both.labels.index(found.label)
+    upto = both.predict_proba([" ".join(words[:27])])[0]
+    assert found.running[2] == pytest.approx(upto[label], abs=1e-5)
+    assert found.running[-1] == found.probability
+    last = found.words[-3]
+    without = both.predict_proba([text[: last.start]])[0]
+    difference = log_odds(both.predict_proba([text])[0], label) - log_odds(without, label)
+    assert [word.effect for word in found.words[-3:]] == pytest.approx([difference / 3] * 3, abs=1e-4)
+    assert last.without == pytest.approx(without[label], abs=1e-5)
+
+
+@pytest.mark.parametrize("text", ["word " * 100_000, "a" * 1_000_000, "\u597d" * 100_000])
+def test_of_any_text_little_is_computed_before_it_can_be_stopped(both: LabelsRuntime, text: str) -> None:
+    asked: list[int] = []
+
+    def answer(ids: list[list[int]], texts: list[str]) -> Any:
+        asked.append(sum(map(len, texts)))
+        return np.full((len(ids), len(both.labels)), 1 / len(both.labels), np.float32)
+
+    both_answers = pytest.MonkeyPatch()
+    both_answers.setattr(both, "_probabilities", answer)
+    try:
+        found = both.explain(text)
+        # Each piece is one variant of a long text, and all together are not many more words than the bound.
+        assert max(asked) <= max(len(text), 1 << 16)
+        assert len(asked) * len(found.words) <= 3_000_000
+        with pytest.raises(StoppedError), stops_when(lambda: len(asked) % 2 == 1):
+            both.explain(text)
+    finally:
+        both_answers.undo()
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00", "zebra", "\ud800"])
+def test_odd_texts_have_an_explanation(any_labels: LabelsRuntime, both: LabelsRuntime, text: str) -> None:
+    for runtime in (any_labels, both):
+        found = runtime.explain(text)
+        assert found.probability == pytest.approx(runtime.predict_proba([text])[0].max(), abs=1e-6)
+        assert len(found.running) == len(found.words) <= 1
+
+
+def test_a_sure_answer_has_finite_effects(labels_model: Labels) -> None:
+    found = labels_model(ensemble=Ensemble(network=90.0)).explain("the mind adapts and converts")
+    assert found.probability > 0.999999
+    assert all(np.isfinite(word.effect) for word in found.words)
+    assert len({word.effect for word in found.words}) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("quick", {"embedding_size": 64, "units": 32, "length": 200}),
+        ("base", {"embedding_size": 100, "units": 64, "length": 400}),
+    ],
+)
+def test_a_review_of_200_words_is_explained_at_once(
+    labels_model: Labels, name: str, sizes: dict[str, Any]
+) -> None:
+    runtime = labels_model(name, threads=1, **sizes)
+    text = " ".join(WORDS[:5] * 40)
+
+    def seconds() -> float:
+        start = time.process_time()
+        runtime.explain(text)
+        return time.process_time() - start
+
+    # Of one processor: what the rest of the machine is doing counts little. This must hold on slow ones too.
+    assert min(seconds() for _ in range(5)) < 0.6
+
+
+def test_the_values_cannot_be_changed() -> None:
+    word = Word("good", 0, 4, 0.5, 0.6, True)
+    explanation = Explanation("good", "pos", 0.75, (word,), (0.75,), 1)
+    assert dataclasses.replace(explanation) == explanation != dataclasses.replace(explanation, label=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        explanation.label = "neg"  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        word.effect = 1.0  # type: ignore[misc]
