@@ -35,7 +35,7 @@ class LanguageModel:
     A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads it
     lazily. One text at a time and several give the same numbers.
 
-    >>> lm = LanguageModel.train("notes.txt", out="notes-model", verbose=1)
+    >>> lm = LanguageModel.train("notes.txt", out="notes-model")
     >>> lm.next("What stands in the", k=3)
     >>> lm.complete("The mind", words=20, temperature=0.8)
 
@@ -67,7 +67,7 @@ class LanguageModel:
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
-        verbose: int = 0,
+        verbose: int | None = None,
         listener: Listener | None = None,
         **settings: Any,
     ) -> LanguageModel:
@@ -91,8 +91,8 @@ class LanguageModel:
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
-            verbose: 0, the default, shows nothing; 1 shows the progress, with a bar in terminals and
-                notebooks.
+            verbose: None, the default, shows the progress in terminals and notebooks; 0 shows nothing; 1 also
+                writes lines elsewhere.
             listener: is called with each event of the training, see `foretell.training.events`.
             **settings: fields of `WordsSettings` to change, such as `units=64` or `minutes=5`.
 

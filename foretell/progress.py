@@ -1,28 +1,51 @@
 """The progress of a training for people: a moving bar in terminals and notebooks, lines elsewhere.
 
 Each view is a listener of training events and a context manager. Terminals and plain lines use stderr; a
-notebook has one output that is updated in place.
+notebook has one output that is updated in place. A stderr that nobody reads any more stops the lines, never
+the training.
 """
 
 from __future__ import annotations
 
+import io
+import math
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from foretell.readable import duration, percent, visible
-from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Note, Progress, silent
+from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Note, Progress, Stage, silent
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.progress import TaskID
 
 MIN_SECONDS = 10.0
 """Between two lines about steps, where there is no terminal."""
+
+_MAX_EPOCH_LINES = 20
+
+_TRAINED = 0.96
+"""The part of the whole training that is done when the network is trained."""
+
+_MIN_DONE, _MIN_ELAPSED = 0.25, 4.0
+"""From this part, and so many seconds, on the time remaining is estimated from what is done."""
+
+_UPDATE_SECONDS = 0.25
+"""Between two updates of a notebook's output."""
+
+
+def write_stderr(text: str) -> None:
+    """Write to stderr at once; an error, such as a closed pipe, is ignored."""
+    # ValueError: the file object is closed.
+    with suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 class PlainView:
@@ -33,7 +56,8 @@ class PlainView:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Progress) and time.monotonic() - self._shown < MIN_SECONDS:
+        is_frequent = isinstance(event, Progress | Stage)
+        if is_frequent and time.monotonic() - self._shown < MIN_SECONDS:
             return
         line = describe(event)
         if line:
@@ -41,8 +65,7 @@ class PlainView:
             self._print(visible(line))
 
     def _print(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        write_stderr(f"{line}\n")
 
     def __enter__(self) -> PlainView:
         return self
@@ -53,39 +76,79 @@ class PlainView:
         return None
 
 
+class _Terminal(io.TextIOWrapper):
+    """The terminal of stderr, by a descriptor of its own; errors, such as a closed window, are ignored.
+
+    TensorFlow's own messages are dropped by closing descriptor 2 for a while (`training/quiet.py`).
+    """
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _terminal() -> Any:
+    try:
+        descriptor = os.dup(sys.stderr.fileno())
+    # A stand-in for stderr has no descriptor.
+    except (OSError, ValueError):
+        return sys.stderr
+    return _Terminal(os.fdopen(descriptor, "wb"), encoding=sys.stderr.encoding, errors="replace")
+
+
 class LiveView(PlainView):
-    """A listener that keeps one moving line at the bottom of a terminal and writes the rest above it."""
+    """A listener that keeps one moving line at the bottom of a terminal and writes the rest above it.
+
+    The line has one bar for all stages, with the time remaining.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn
         from rich.progress import Progress as Bars
 
+        self._file = self._output()
         self._bars = Bars(
-            TextColumn("{task.description}"),
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[detail]}"),
-            console=Console(stderr=True, highlight=False),
+            console=Console(file=self._file, highlight=False),
             transient=True,
         )
-        self._task: TaskID | None = None
+        self._task = self._bars.add_task("starting", total=1.0, detail="")
+        self._began, self._done, self._before = time.monotonic(), 0.0, 0.0
+
+    def _output(self) -> Any:
+        return _terminal()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if not isinstance(event, Progress):
+        if isinstance(event, Stage):
+            self._before = max(self._done, event.done)
+            self._move(self._before, event.name, self._left(self._before))
+        elif isinstance(event, Progress):
+            done = self._before + (_TRAINED - self._before) * event.step / max(1, event.steps)
+            self._move(done, f"network, epoch {event.epoch}/{event.epochs}", _metrics(event))
+        else:
             super().__call__(event)
-            return
-        if self._task is None:
-            self._task = self._bars.add_task("", total=event.steps, detail="")
-        self._bars.update(
-            self._task,
-            total=event.steps,
-            completed=event.step,
-            description=f"epoch {event.epoch}/{event.epochs}",
-            detail=_figures(event),
-        )
+
+    def _move(self, done: float, what: str, detail: str) -> None:
+        self._done = done
+        self._bars.update(self._task, completed=self._done, description=what, detail=detail)
+
+    def _left(self, done: float) -> str:
+        elapsed = time.monotonic() - self._began
+        if done < _MIN_DONE or elapsed < _MIN_ELAPSED:
+            return ""
+        return f"about {duration(elapsed * (1 - done) / done)} left"
 
     def _print(self, line: str) -> None:
         self._bars.console.print(line, markup=False, soft_wrap=True)
@@ -98,6 +161,8 @@ class LiveView(PlainView):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        if self._file is not sys.stderr:
+            self._file.close()
 
 
 class NotebookView(LiveView):
@@ -111,11 +176,17 @@ class NotebookView(LiveView):
         super().__init__()
         self._lines: list[str] = []
         self._handle: Any = None
+        self._updated = 0.0
+
+    def _output(self) -> Any:
+        return sys.stderr
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         super().__call__(event)
-        if not isinstance(event, Checkpointed):
+        is_frequent = isinstance(event, Progress | Checkpointed)
+        if not is_frequent or time.monotonic() - self._updated >= _UPDATE_SECONDS:
+            self._updated = time.monotonic()
             self._handle.update(self)
 
     def _print(self, line: str) -> None:
@@ -129,8 +200,7 @@ class NotebookView(LiveView):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
+        self._bars.remove_task(self._task)
         self._handle.update(self)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -158,19 +228,27 @@ def view() -> PlainView:
     return LiveView() if sys.stderr.isatty() else PlainView()
 
 
+def is_watched() -> bool:
+    """Whether somebody sees the progress: in a notebook or a terminal, and not in a process of many."""
+    if multiprocessing.parent_process() is not None or sys.stderr is None:
+        return False
+    return _in_notebook() or sys.stderr.isatty()
+
+
 @contextmanager
-def shown(verbose: int, listener: Listener | None = None) -> Iterator[Listener]:
+def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Listener]:
     """Yield a listener that shows events while the context is open, and passes them on to `listener`.
 
     >>> with shown(verbose=1) as show:
     ...     train_words(corpus, settings, TrainOptions(out=out, listener=show))
 
     Args:
-        verbose: 0 shows nothing; 1 or more shows a bar in terminals and notebooks, and lines elsewhere.
+        verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes lines
+            elsewhere.
         listener: another listener, or None.
     """
     also = listener or silent
-    if verbose <= 0:
+    if not (is_watched() if verbose is None else verbose > 0):
         yield also
         return
     with view() as show:
@@ -186,15 +264,22 @@ def describe(event: Event) -> str:
     """Return one line for an event; "" where there is nothing to show."""
     if isinstance(event, Note):
         return event.text
+    if isinstance(event, Stage):
+        return f"{event.name} …"
     if isinstance(event, Progress):
-        return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_figures(event)}"
+        return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_metrics(event)}"
     if isinstance(event, EpochDone):
-        return _epoch(event)
+        return _epoch(event) if _is_shown(event) else ""
     assert isinstance(event, Checkpointed)
     return ""
 
 
-def _figures(event: Progress) -> str:
+def _is_shown(event: EpochDone) -> bool:
+    """Whether an epoch has a line: of many epochs, every tenth part."""
+    return event.epoch % math.ceil(event.epochs / _MAX_EPOCH_LINES) == 0 or event.epoch == event.epochs
+
+
+def _metrics(event: Progress) -> str:
     parts = [f"loss {event.loss:.3f}", percent(event.accuracy), f"{event.speed:,.0f} {event.unit}/s"]
     if event.seconds_left is not None:
         parts.append(f"{duration(event.seconds_left)} left")

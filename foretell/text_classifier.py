@@ -55,8 +55,10 @@ _LABELS_SHOWN = 12
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns to label texts: a scikit-learn classifier whose X is texts.
 
-    Every parameter but `preset` is a field of `LabelsSettings`; None means the preset's value. Training needs
-    the extra `foretell[train]`; a fitted classifier, a pickled one included, predicts without TensorFlow.
+    Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the preset's value.
+    `verbose` None shows the progress in terminals and notebooks, 0 nothing, 1 also writes lines elsewhere.
+    Training needs the extra `foretell[train]`; a fitted classifier, a pickled one included, predicts without
+    TensorFlow.
 
     List in, list out; iterator in, iterator out; array in, array out. One text and a batch give the same
     numbers.
@@ -104,7 +106,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_steps: int | None = None,
         balance: bool | None = None,
         multi_label: str | None = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.preset = preset
         self.seed = seed

@@ -6,6 +6,81 @@ Data goes to stdout, everything else to stderr, all of it through `output.py`. E
 
 from __future__ import annotations
 
-from foretell.cli.entry import command, main
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
 
 __all__ = ["command", "main"]
+
+_SECONDS_TO_END = 10.0
+"""After a signal. What a library does with the exception in the middle of an import cannot be known."""
+
+
+def command() -> NoReturn:
+    """Run the arguments of this process and end it with the exit code."""
+    # Before anything is imported that takes time.
+    stop.listen()
+    try:
+        code = main()
+    except BaseException:
+        if stop.signal is None:
+            raise
+        stop.end()
+    if "tensorflow" in sys.modules or stop.signal is not None:
+        # Every file is written and synced by now; TensorFlow's shutdown would only take time. And Python ends
+        # by SIGINT instead of the code where a KeyboardInterrupt went through an import.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. A process may call it more than once.
+
+    Args:
+        argv: the command and its arguments; None: those of the process.
+    """
+    from foretell.cli.entry import main as run
+
+    return run(argv)
+
+
+class _Stop:
+    """Raises the first SIGINT, SIGTERM or SIGHUP as `KeyboardInterrupt`; the second ends the process at once.
+
+    A training handles signals itself (`foretell.training.interrupt`). One that was ignored stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def listen(self) -> None:
+        """Handle the signals from now on."""
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    def end(self) -> NoReturn:
+        """End the process with one line and the exit code of the signal."""
+        os.write(2, b"foretell: interrupted\n")
+        os._exit(128 + (self.signal or signal.SIGINT))
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.signal is not None:
+            self.end()
+        self.signal = number
+        timer = threading.Timer(_SECONDS_TO_END, self.end)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt(number)
+
+
+stop = _Stop()

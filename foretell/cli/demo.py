@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.output import aligned, excerpt, show
-from foretell.cli.tensorflow import load_tensorflow
+from foretell.cli.output import aligned, drop_stdout, excerpt, show
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.progress import view
 from foretell.readable import percent
@@ -42,7 +41,6 @@ def demo(*, out: Annotated[Path, Parameter(metavar="DIR")] = Path("foretell-demo
     for job in ("words", "labels"):
         check_writable(out / job)
     started = time.monotonic()
-    load_tensorflow()
     _words(out / "words")
     _labels(out / "labels")
     _end(out, time.monotonic() - started)
@@ -144,4 +142,8 @@ def _slowly(pieces: Iterable[str]) -> None:
 
 
 def _say(text: str, end: str = "\n") -> None:
-    show(text, end=end, flush=True)
+    try:
+        show(text, end=end, flush=True)
+    except BrokenPipeError:
+        # The models are still wanted.
+        drop_stdout()

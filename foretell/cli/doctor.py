@@ -187,8 +187,8 @@ def _providers() -> list[str]:
 
 def _devices() -> list[str]:
     """Return the devices that TensorFlow trains on."""
-    from foretell.cli.tensorflow import load_tensorflow
     from foretell.machine import require_training
+    from foretell.training.quiet import load_tensorflow
 
     require_training()
     load_tensorflow()

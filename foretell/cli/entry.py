@@ -3,49 +3,39 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 import time
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
 
+from foretell.cli import stop
 from foretell.cli.failures import describe
-from foretell.cli.output import note
+from foretell.cli.output import drop_stdout, note
 from foretell.cli.tokens import Request, read_tokens
-
-
-def command() -> NoReturn:
-    """Run the arguments of this process and end it with the exit code."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # An argument that is not valid text must not fail when it is printed.
-        sys.stdout.reconfigure(errors="replace")
-    code = main()
-    if "tensorflow" in sys.modules:
-        # Every file is written and synced by now; TensorFlow's shutdown would only take time.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+from foretell.errors import ForetellError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. A process may call it more than once.
-
-    Args:
-        argv: the command and its arguments; None: those of the process.
-    """
+    """Run one command and return its exit code; see `foretell.cli.main`."""
     started = time.monotonic()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An argument that is not valid text must not fail when it is printed.
+        sys.stdout.reconfigure(errors="replace")
     request = read_tokens(sys.argv[1:] if argv is None else argv)
     try:
         code = _run(request, started)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        return _end_of_pipe()
+        # No error; but Python would complain when it closes stdout.
+        drop_stdout()
+        return 0
     except (Exception, KeyboardInterrupt) as error:
         if request.debug:
             note(traceback.format_exc().rstrip())
+        # An extension module makes an ImportError of an exception in its import.
+        if stop.signal is not None and not isinstance(error, ForetellError):
+            error = KeyboardInterrupt(stop.signal)
         line, code = describe(error, request.tokens)
         note(f"foretell: {line}")
         return code
@@ -61,9 +51,3 @@ def _run(request: Request, started: float) -> int:
         bound.arguments["started"] = started
     result = action(*bound.args, **bound.kwargs)
     return result if isinstance(result, int) else 0
-
-
-def _end_of_pipe() -> int:
-    # The reader has closed the pipe, which is no error; Python would complain when it closes stdout.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0

@@ -21,7 +21,6 @@ from foretell.cli.multi_label_report import write_multi_label_report
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
 from foretell.cli.output import Format, Writer, listed, note
 from foretell.cli.score import score_rows
-from foretell.cli.tensorflow import load_tensorflow
 from foretell.config import LabelsSettings
 from foretell.errors import UsageError
 from foretell.text.utf8 import utf8_bytes
@@ -228,7 +227,6 @@ def labels_report(
 def _folds_report(
     opened: Model, examples: Examples, by: Column | None, breakdown: Breakdown, costs: Costs | None
 ) -> Report:
-    load_tensorflow()
     from foretell.cross_validation import cross_validate, folds_report
 
     assert breakdown.folds is not None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from collections.abc import Sequence
 
 from foretell.cli.tokens import command_of
 from foretell.errors import ForetellError, Interrupted, SettingsError, UsageError
 
 FAILED = 1
-INTERRUPTED = 130
 
 
 def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
@@ -18,7 +18,7 @@ def describe(error: BaseException, tokens: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, Interrupted):
         return f"interrupted; resume with: {resume_command(tokens)}", error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", INTERRUPTED
+        return "interrupted", 128 + (error.args[0] if error.args else signal.SIGINT)
     if isinstance(error, ForetellError):
         return str(_with_flag(error, tokens)), error.exit_code
     if isinstance(error, OSError):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, SupportsFloat
 
+from foretell.progress import write_stderr
 from foretell.readable import UNSAFE, duration, visible
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
@@ -30,7 +32,14 @@ def show(text: str, *, end: str = "\n", flush: bool = False) -> None:
 
 def note(text: str, *, end: str = "\n") -> None:
     """Write text for people to stderr, sanitised, at once."""
-    print(visible(text), end=end, file=sys.stderr, flush=True)
+    write_stderr(visible(text) + end)
+
+
+def drop_stdout() -> None:
+    """Drop what is written to stdout from now on: its reader has closed the pipe."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def on_one_line(text: str) -> str:

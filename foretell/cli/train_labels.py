@@ -11,7 +11,6 @@ from cyclopts import Parameter
 from foretell.cli.models import local_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
     RUN,
     Started,
@@ -115,7 +114,6 @@ def train_labels(
     from foretell.runtime.encoder import SentenceEncoder
 
     teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
-    load_tensorflow()
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 

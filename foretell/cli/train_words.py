@@ -9,7 +9,6 @@ from cyclopts import Parameter
 from foretell.cli.models import local_model
 from foretell.cli.options import AS_TEXT, DATA, Output
 from foretell.cli.setting_flags import WordsOptions, given
-from foretell.cli.tensorflow import load_tensorflow
 from foretell.cli.training import (
     RUN,
     Started,
@@ -83,7 +82,6 @@ def train_words(
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
     with view() as shown:
-        load_tensorflow()
         listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
         how = training.options(preset=name, baseline=baseline, listener=listener, started=started)
         model = train(corpus, settings, how, valid=valid_corpus, continued=continued)

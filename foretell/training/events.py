@@ -18,8 +18,21 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stage of the training has begun, or has come further.
+
+    Attributes:
+        name: the stage, such as "linear models".
+        done: the part of the whole training that is done, 0 to 1, an estimate.
+    """
+
+    name: str
+    done: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
-    """The progress of a training.
+    """The progress of the network, which is trained after the other stages.
 
     Attributes:
         step, steps: training steps done and planned, over the whole run.
@@ -66,7 +79,7 @@ class Checkpointed:
     step: int
 
 
-Event = Note | Progress | EpochDone | Checkpointed
+Event = Note | Stage | Progress | EpochDone | Checkpointed
 """What a listener is called with."""
 
 Listener = Callable[[Event], None]

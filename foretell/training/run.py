@@ -43,9 +43,10 @@ from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
-from foretell.training.events import Note
+from foretell.training.events import Note, Stage
 from foretell.training.interrupt import Interrupt, interrupted
 from foretell.training.options import TrainOptions
+from foretell.training.quiet import load_tensorflow
 from foretell.training.report import write_report
 from foretell.training.run_lock import RunLock
 from foretell.training.spent_time import SpentTime, read_spent_time
@@ -133,6 +134,8 @@ class Run:
         }
         lock = _lock(options)
         try:
+            options.listener(Stage(name="loading TensorFlow", done=0.01))
+            load_tensorflow()
             if options.resume:
                 _check_same(read_request(options.out), json.loads(json.dumps(full, default=str)), options.out)
             else:
@@ -201,6 +204,7 @@ class Run:
         Raises:
             ArtifactError: the model directory could not be written; the run is still there to be resumed.
         """
+        self.options.listener(Stage(name="writing the model", done=0.97))
         write_report(self.folder, model.metrics)
         # The report stays in the run. A model is passed on, and must not hold its owner's texts.
         figures = {name: value for name, value in model.metrics.items() if name != "mistakes"}

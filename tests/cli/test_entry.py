@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_workplace import Run
+from cli_workplace import Answer, Run
 
 from foretell.cli import main, train_labels
 from foretell.cli.training import Training
@@ -94,3 +95,51 @@ def test_a_full_standard_output_fails() -> None:
     assert done.returncode == 1
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# The process is importing, or reading from a pipe that stays open, when the signal arrives.
+BEGINNING = """
+import sys
+from foretell.cli import command
+
+sys.argv = ["foretell", "train", "labels", "-", "--out", "never"]
+print("ready", flush=True)
+command()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="sends a POSIX signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("seconds", [0.02, 0.2, 1.5])
+def test_a_signal_before_the_run_is_one_line(number: signal.Signals, seconds: float, tmp_path: Path) -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    child = subprocess.Popen([sys.executable, "-c", BEGINNING], cwd=tmp_path, text=True, **pipes)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(seconds)
+    child.send_signal(number)
+    _, written = child.communicate(timeout=60)
+    assert child.returncode == 128 + number
+    assert written == "foretell: interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_after_a_signal_is_an_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.cli.stop.signal", int(signal.SIGTERM))
+    answer = run("info", "missing-model")
+    assert answer.code == 1
+    monkeypatch.setattr("foretell.cli.entry._run", _raise_import_error)
+    assert run("info", "missing-model") == Answer(143, "", "foretell: interrupted\n")
+
+
+def _raise_import_error(*_: object) -> int:
+    raise ImportError("numpy.core failed")
+
+
+def test_a_closed_pipe_stops_the_printing_and_not_the_training(workplace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    script = f"{sys.executable} -m foretell train words notes.txt --out {out} 2>&1 | head -n 2"
+    done = subprocess.run(script, shell=True, cwd=workplace, capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 2
+    assert (out / "manifest.json").exists()
+    assert list(tmp_path.iterdir()) == [out]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings
 from foretell.training.budget import SECONDS_TO_WRITE
-from foretell.training.events import Note
+from foretell.training.events import Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
 from foretell.training.labels.compact import CompactNetwork, compact_network
 from foretell.training.labels.folds import Folds
@@ -104,6 +104,8 @@ def fold_probabilities(
     predict = None
     try:
         for fold, (rows, held) in enumerate(folds):
+            name = f"network on folds: {fold} of {folds.count}"
+            run.options.listener(Stage(name=name, done=0.4 + 0.3 * fold / folds.count))
             texts = network.renumbered(_texts(tokens.train, rows, tokens, settings))
             predict = predict or make_predictor(network.model, texts.length)
             network.restart()

@@ -14,7 +14,7 @@ from foretell.artifacts.weights import Weights, check_size, network_size
 from foretell.config import LabelsSettings
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.events import Listener, Note
+from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read
 from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
@@ -79,6 +79,7 @@ def train_network(
     from foretell.networks import weights_of
 
     listener = run.options.listener
+    listener(Stage(name="network", done=0.15))
     checkpoint = network_checkpoint(run)
     fitting = _prepare(tokens, train, settings, start, run, compact, is_resumed=checkpoint is not None)
     fitting.also_saved = also_saved or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foretell.config import LabelsSettings
 from foretell.data.split import Split
+from foretell.training.events import Stage
 from foretell.training.labels.ancestor_member import with_ancestor
 from foretell.training.labels.ensemble import choose_ensemble, final_linear, seconds_to_refit
 from foretell.training.labels.figures import training_figures, valid_answers
@@ -29,6 +30,7 @@ def decide_on_validation(
         run: the training in progress.
         start: a language model or classifier that the network starts from, or None.
     """
+    run.options.listener(Stage(name="linear model", done=0.08))
     linear = fit_linear(tokens, split, settings, run.options)
     tokens = unlabelled_in_time(tokens, linear, settings, run)
     pseudo = with_ancestor(make_pseudo_labels(tokens, linear, settings, run), start, tokens)

@@ -17,7 +17,7 @@ from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
-from foretell.training.events import Listener, Note
+from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
 from foretell.training.labels.many_labels import memory_note, without_linear
@@ -111,6 +111,7 @@ def train_labels(
     # better than it is and get too large a weight (docs/experiments.md).
     beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
+        options.listener(Stage(name="counting words", done=0.05))
         tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
         if continued is not None and continued.has_old:
             text = new_words(continued.ancestor, tokens.tokenizer, settings)

@@ -21,7 +21,7 @@ from foretell.errors import UsageError
 from foretell.machine import require_training
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.budget import InTime
-from foretell.training.events import Listener, Note
+from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 from foretell.training.words.cache_fit import CacheFit, fit_cache, tokens_in_time
@@ -85,6 +85,7 @@ def train_words(
         texts = continued_corpus(corpus, continued, valid, settings)
         corpus, valid, old_valid, settings = texts.train, texts.valid, texts.old_valid, texts.settings
     with Run.open(request, options) as run:
+        options.listener(Stage(name="counting words", done=0.03))
         known = None if ancestor is None else ancestor.tokenizer
         with tokenized(run, corpus, valid, settings, known) as tokens:
             start = None if ancestor is None else ancestor.require_weights()
@@ -169,6 +170,7 @@ def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, start: Wei
     """
     if not settings.traits.carries_state:
         return None
+    run.options.listener(Stage(name="preparing the network", done=0.06))
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
     from foretell.training.words.loop import Loop
 
@@ -196,6 +198,7 @@ def _kneser_ney(
     if tokens.valid is None or not (run.options.baseline or settings.kneser_ney):
         return None
     size, listener = tokens.tokenizer.size, run.options.listener
+    listener(Stage(name="Kneser–Ney model", done=0.1))
     max_words = words_in_time(tokens.train, tokens.valid, size, run.budget)
     if not max_words:
         listener(Note(text="the time limit is too short for the Kneser–Ney model: it is left out"))
@@ -205,6 +208,7 @@ def _kneser_ney(
 
 def _network(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, loop: Loop | None) -> TrainedNetwork:
     """Train the network that the settings name."""
+    run.options.listener(Stage(name="network", done=0.15))
     if loop is not None:
         from foretell.training.words.loop import train_lstm
 

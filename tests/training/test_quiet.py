@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import os, sys
-from foretell.cli.tensorflow import load_tensorflow
+from foretell.training.quiet import load_tensorflow
 load_tensorflow()
 os.write(2, b"after\\n")
 sys.exit(0 if {"tensorflow", "keras"} <= set(sys.modules) else "not loaded")

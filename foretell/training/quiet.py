@@ -1,0 +1,63 @@
+"""TensorFlow is imported late, and not one line of its own reaches the user."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+from foretell.training.interrupt import Interrupt
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and Keras, which takes seconds. Does nothing where they are loaded.
+
+    Whoever imported TensorFlow before keeps its messages, apart from the warnings of its Python code.
+
+    Raises:
+        KeyboardInterrupt: a signal arrived; an extension module may have made another error of it.
+    """
+    if not {"keras", "tensorflow"} <= sys.modules.keys():
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with Interrupt() as interrupt:
+            try:
+                _import()
+            except Exception:
+                if interrupt.signal is None:
+                    raise
+            if interrupt.signal is not None:
+                raise KeyboardInterrupt(interrupt.signal)
+    # Retracing is no mistake here: batches of several lengths are traced once each.
+    logger = logging.getLogger("tensorflow")
+    logger.setLevel(max(logger.level, logging.ERROR))
+
+
+def _import() -> None:
+    with _closed_stderr():
+        import_module("keras")
+        # The first operation looks for devices, about which TensorFlow writes too.
+        import_module("tensorflow").constant(0)
+
+
+@contextmanager
+def _closed_stderr() -> Iterator[None]:
+    """Drop what is written to descriptor 2: TensorFlow writes from C++, whatever the log level."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:
+        # There is no stderr.
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
