@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from foretell import errors
     from foretell.annotation.annotate import annotate
     from foretell.comparison import compare
+    from foretell.errors import TooFewTextsWarning
     from foretell.hub.push import push
     from foretell.language_model import LanguageModel
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LanguageModel",
     "TextClassifier",
+    "TooFewTextsWarning",
     "__version__",
     "annotate",
     "compare",
@@ -46,6 +48,7 @@ __all__ = [
 _HOME = {
     "LanguageModel": "foretell.language_model",
     "TextClassifier": "foretell.text_classifier",
+    "TooFewTextsWarning": "foretell.errors",
     "annotate": "foretell.annotation.annotate",
     "compare": "foretell.comparison",
     "push": "foretell.hub.push",

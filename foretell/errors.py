@@ -33,6 +33,10 @@ class ForetellError(Exception):
         return _rebuild, (type(self), self.expected, self.found, self.where, self.fix)
 
 
+class TooFewTextsWarning(UserWarning):
+    """A classifier was trained on too few different texts: no accuracy can be measured."""
+
+
 def _rebuild(kind: type[ForetellError], expected: str, found: str, where: str, fix: str) -> ForetellError:
     return kind(expected=expected, found=found, where=where, fix=fix)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
@@ -25,7 +26,7 @@ from foretell.data.estimator_inputs import (
 )
 from foretell.data.examples import read_examples
 from foretell.data.slices import evaluation_data
-from foretell.errors import SettingsError
+from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
 from foretell.machine import require_training
@@ -65,7 +66,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         classes_: the labels, sorted, [label].
-        metrics_: the figures of the training, on the validation texts.
+        metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says why there
+            are none.
     """
 
     def __init__(
@@ -215,6 +217,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ArtifactError: the teacher is no sentence encoder that foretell can use.
             RunError: `out` has an unfinished training and neither `resume` nor `restart` is set.
             Interrupted: training was stopped; `resume=True` continues it. Without `out`: KeyboardInterrupt.
+
+        Warns:
+            TooFewTextsWarning: no accuracy can be measured on so few different texts.
         """
         require_training()
         started = time.monotonic()
@@ -267,6 +272,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     keep_teacher=keep_teacher,
                 )
         self._open(home, classes)
+        if reason := self.metrics_.get("not_measured"):
+            warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
@@ -593,7 +600,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return unfitted
         names = [str(name) for name in self.classes_.tolist()]
         shown_names = ", ".join(names[:_LABELS_SHOWN]) + (" …" if len(names) > _LABELS_SHOWN else "")
-        facts = [("labels", shown_names), ("measured on", str(self.metrics_.get("measured_on", "–")))]
+        measured = str(self.metrics_.get("measured_on") or self.metrics_.get("not_measured", "–"))
+        facts = [("labels", shown_names), ("measured on", measured)]
         return summary_html("TextClassifier", self._runtime.model, facts)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -311,6 +311,8 @@ def _figures(model: Model) -> str:
             title = title.replace("Perplexity", "Perplexity per token").replace("Words of", "Tokens of")
         if _is_number(value):
             rows.append(f"| {title} | {form.format(value)} |")
+    if isinstance(reason := model.metrics.get("not_measured"), str):
+        return f"No accuracy: {reason}.\n"
     if not rows:
         return f"None were recorded; see `{manifest.METRICS}`.\n"
     table = "| | |\n|---|---:|\n" + "\n".join(rows)

@@ -15,6 +15,8 @@ SINGLE_TOKEN_SHARE = 0.5
 MAJORITY_SHARE = 0.8
 """Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
 _NAMES_SHOWN = 5
+_MAX_SINGLE = 5
+"""Labels of one text each that can be a first try; more of them are no labels but identifiers."""
 
 
 def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
@@ -44,7 +46,7 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
             where=examples.name,
             fix="add texts with another label" + (f", or {choose}" if choose else ""),
         )
-    if len(names) == len(examples) and len(names) > 2 and examples.sets is None:
+    if len(names) == len(examples) and len(names) > _MAX_SINGLE and examples.sets is None:
         raise DataError(
             expected="labels that several texts share",
             found=f"{len(names):,} different labels for {len(examples):,} texts",

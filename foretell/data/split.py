@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foretell.config import MAX_WITHOUT_VALIDATION
 from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_hints import check_hinted_labels
@@ -18,6 +19,9 @@ from foretell.data.label_sets import check_known_labels
 from foretell.errors import DataError
 
 _LABELS_SHOWN = 20
+
+MIN_TEXTS = 30
+"""Different texts below which a part of them shows nothing about the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,9 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
     """Return the split of `examples` into two parts, and the keys of all texts."""
     groups = _groups(examples)
     notes = _notes_on_groups(examples, list(groups.values()))
+    if len(groups) < MIN_TEXTS and len(examples) > MAX_WITHOUT_VALIDATION:
+        # A few sentences, repeated.
+        fraction = 0.0
     chosen = _choose_valid(examples, list(groups.values()), fraction, seed) if fraction > 0 else set()
     if not chosen:
         if fraction > 0:

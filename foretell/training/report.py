@@ -198,7 +198,9 @@ def _tiles(metrics: Mapping[str, object]) -> str:
         f'<div class="tile"><b>{_figure(key, figures[key])}</b><span>{_name(key, metrics)}</span></div>'
         for key in first
     )
-    return f'<section class="tiles">{tiles}</section>' if tiles else ""
+    unmeasured = metrics.get("not_measured")
+    reason = f'<p class="soft">Not measured: {_text(unmeasured)}.</p>' if unmeasured else ""
+    return f'<section class="tiles">{tiles}</section>{reason}' if tiles else reason
 
 
 def _figure(key: str, value: float) -> str:

@@ -118,3 +118,15 @@ def test_what_does_not_fit_the_model_to_continue(run: Run, tmp_path: Path) -> No
         assert answer.code != 0
         assert found in answer.err
         assert not (tmp_path / "m").exists()
+
+
+def test_a_few_sentences_claim_no_accuracy(run: Run, workplace: Path, tmp_path: Path) -> None:
+    rows = [
+        f"{text},{label}" for text, label in (("good food", "pos"), ("bad food", "neg"), ("no wait", "pos"))
+    ]
+    (workplace / "toy.csv").write_text("\n".join(["text,label", *rows * 5]))
+    answer = run("train", "labels", "toy.csv", "--folds", "5", "--out", str(tmp_path / "m"), "--json")
+    assert answer.code == 0, answer.err
+    assert "accuracy" not in json.loads(answer.out)
+    assert answer.err.count(json.loads(answer.out)["not_measured"]) >= 1
+    assert json.loads(run("classify", str(tmp_path / "m"), "bad food", "--json").out)["label"] == "neg"

@@ -76,7 +76,7 @@ def training_figures(
     shared = shared_figures(split, network.standing, settings)
     measured = valid_answers(split, tokens, pseudo, network, ensemble)
     if measured is None:
-        return {"accuracy": network.standing.accuracy, **measured_figures(None, tokens.labels), **shared}
+        return {**unmeasured(network.standing), **shared}
     return {
         **measured_figures(measured, tokens.labels),
         **linear.figures,
@@ -100,15 +100,20 @@ def valid_answers(
     return measured.without(split.not_measured)
 
 
-def measured_figures(measured: Measured | None, labels: Sequence[str]) -> dict[str, Any]:
-    """Return the figures of answers; None: there are none, and those of the training are all there is."""
-    if measured is None:
-        return {"measured_on": "training texts, while training"}
+def measured_figures(measured: Measured, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of answers."""
     return {
         **figures(measured.texts, measured.targets, measured.answers, labels),
         **reliability_figures(measured.targets, measured.network, measured.answers),
         "measured_on": measured.name,
     }
+
+
+def unmeasured(standing: Standing, reason: str = "") -> dict[str, Any]:
+    """Return what metrics.json holds where no text was held out, which `reason` explains."""
+    if reason:
+        return {"not_measured": reason}
+    return {"accuracy": standing.accuracy, "measured_on": "training texts, while training"}
 
 
 def shared_figures(split: Split, standing: Standing, settings: LabelsSettings) -> dict[str, Any]:

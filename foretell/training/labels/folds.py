@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.data.split import places_of_equal, text_key
+from foretell.data.label_set_split import parts_of_groups
+from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
 from foretell.training.labels.tokens import Targets
+
+MIN_OF_LABEL = 5
+"""Different texts of each label below which out-of-fold predictions show nothing."""
+
+MANY_TEXTS = 100
+"""With so many different texts a rare label does not keep the others from being measured."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,10 +28,12 @@ class Folds:
     Attributes:
         fold_of: int32 [text], from 0; -1: the text is in training always.
         notes: what a user should know, one sentence each.
+        not_measured: why no text is held out, so that nothing can be measured; "" where texts are.
     """
 
     fold_of: npt.NDArray[np.int32]
     notes: tuple[str, ...] = ()
+    not_measured: str = ""
 
     @property
     def held(self) -> npt.NDArray[np.bool_]:
@@ -39,6 +49,46 @@ class Folds:
         """Yield the texts to fit to and the texts that are held out, bool [text] each, fold by fold."""
         for fold in range(self.count):
             yield self.fold_of != fold, self.fold_of == fold
+
+
+def folds_to_decide(texts: Sequence[str], targets: npt.NDArray[Any], n_folds: int, seed: int) -> Folds:
+    """Return the folds on which a training decides and is measured: none where different texts are too few.
+
+    Of a few sentences, each held-out one is unlike all others. Its answer shows nothing, and weights and
+    temperature fitted on such answers would flatten all probabilities.
+
+    Args:
+        texts: the labelled texts.
+        targets: int32 [text]; or float32 [text, label] where texts may have several labels.
+        n_folds: number of folds.
+        seed: of the random choice.
+    """
+    if reason := too_few(texts, targets):
+        return Folds(fold_of=np.full(len(texts), -1, np.int32), notes=(reason,), not_measured=reason)
+    if targets.ndim == 1:
+        return make_folds(texts, targets, n_folds, seed)
+    groups = list(places_of_equal(map(text_key, texts)).values())
+    n = min(n_folds, len(groups))
+    return Folds(fold_of=parts_of_groups(groups, targets, [1 / n] * n, seed))
+
+
+def too_few(texts: Sequence[str], targets: npt.NDArray[Any]) -> str:
+    """Return why these labelled texts are too few to measure on, or "" where they are not.
+
+    Args:
+        texts: the labelled texts.
+        targets: int32 [text]; or float32 [text, label] where texts may have several labels.
+    """
+    different = np.array([places[0] for places in places_of_equal(map(text_key, texts)).values()], int)
+    found = targets[different]
+    of_label = np.bincount(found) if targets.ndim == 1 else (found == 1).sum(axis=0)
+    rarest = of_label[of_label > 0].min(initial=len(different))
+    if len(different) >= MANY_TEXTS or (len(different) >= MIN_TEXTS and rarest >= MIN_OF_LABEL):
+        return ""
+    return (
+        f"too few different texts to measure: {len(different)}, of the rarest label {rarest}; "
+        f"at least {MIN_TEXTS} are needed, and {MIN_OF_LABEL} of each label"
+    )
 
 
 def make_folds(texts: Sequence[str], targets: Targets, n_folds: int, seed: int) -> Folds:

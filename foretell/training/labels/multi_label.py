@@ -16,19 +16,18 @@ import numpy.typing as npt
 
 from foretell.arrays import Logits, Probabilities
 from foretell.config import MAX_FOLDED_TEXTS, MAX_WITHOUT_VALIDATION, LabelsSettings
-from foretell.data.label_set_split import parts_of_groups
-from foretell.data.split import Split, places_of_equal, text_key
+from foretell.data.split import Split
 from foretell.ngrams.labelwise import LabelwiseEnsemble, logit
 from foretell.training.events import Note
 from foretell.training.labels.candidates import LabelledTexts
-from foretell.training.labels.figures import shared_figures
+from foretell.training.labels.figures import shared_figures, unmeasured
 from foretell.training.labels.fold_networks import (
     NETWORK,
     few_labels_network,
     fixed_schedule,
     fold_probabilities,
 )
-from foretell.training.labels.folds import Folds, validation_fold
+from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
 from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.labelwise_fit import fit_labelwise_ensemble
 from foretell.training.labels.member_choice import choose_members, saved
@@ -92,7 +91,9 @@ def decide_multi_label(
     on_folds = settings.has_members and len(split.train) <= MAX_FOLDED_TEXTS
     n_train = len(split.train)
     folds = (
-        _folds(labelled, settings) if on_folds else validation_fold(n_train, len(labelled.texts) - n_train)
+        folds_to_decide(labelled.texts, labelled.targets, settings.folds, settings.seed)
+        if on_folds
+        else validation_fold(n_train, len(labelled.texts) - n_train)
     )
     members, of_members = _members(labelled, tokens, folds, settings, run)
     schedule = fixed_schedule(settings) if few else settings
@@ -119,8 +120,11 @@ def decide_multi_label(
         tfidf=() if members is None or not ensemble.linear else members.tfidf,
         ensemble=ensemble,
         metrics={
-            "accuracy": network.standing.accuracy,
-            **figures(measured, tokens.labels, ensemble),
+            **(
+                figures(measured, tokens.labels, ensemble)
+                if measured
+                else unmeasured(network.standing, folds.not_measured)
+            ),
             **({} if members is None else members.figures),
             **tokens.lengths(),
             **shared_figures(split, network.standing, settings),
@@ -141,15 +145,6 @@ def _labelled(tokens: Tokens, split: Split, *, with_valid: bool) -> LabelledText
         unlabelled=tokens.unlabelled,
         outputs=SeveralLabels(),
     )
-
-
-def _folds(labelled: LabelledTexts, settings: LabelsSettings) -> Folds:
-    """Return folds in which each label has its share, and equal texts are together."""
-    groups = list(places_of_equal(map(text_key, labelled.texts)).values())
-    n = min(settings.folds, len(groups))
-    if n < 2:
-        return Folds(fold_of=np.full(len(labelled.texts), -1, np.int32))
-    return Folds(fold_of=parts_of_groups(groups, labelled.targets, [1 / n] * n, settings.seed))
 
 
 def _members(
@@ -222,6 +217,8 @@ def _rule(folds: Folds, evidence: Evidence) -> str:
     """Return how weights, calibration and thresholds were decided, for the report and the card."""
     where = f"out-of-fold predictions of {folds.count} folds" if folds.count > 1 else "validation texts"
     n = len(evidence.targets)
+    if folds.not_measured:
+        return "equal weights of the linear models; a threshold of 0.5 for each label"
     return f"weights, calibration and thresholds of each label: {where}, {n:,} predictions"
 
 

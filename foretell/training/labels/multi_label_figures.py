@@ -38,10 +38,8 @@ class Answers:
     name: str
 
 
-def figures(answers: Answers | None, labels: Sequence[str], ensemble: LabelwiseEnsemble) -> dict[str, Any]:
-    """Return what metrics.json holds of the answers; None: there are none."""
-    if answers is None:
-        return {"measured_on": "training texts, while training"}
+def figures(answers: Answers, labels: Sequence[str], ensemble: LabelwiseEnsemble) -> dict[str, Any]:
+    """Return what metrics.json holds of the answers."""
     found = multi_label_figures(
         answers.targets, answers.decided, answers.probabilities, labels, ensemble.thresholds
     )

@@ -26,14 +26,14 @@ from foretell.training.labels.balance import Balance
 from foretell.training.labels.candidates import HintTexts, LabelledTexts
 from foretell.training.labels.ensemble import UNFITTED
 from foretell.training.labels.ensemble_fit import LINEAR, MIN_LOG_PROBABILITY, fit_ensemble
-from foretell.training.labels.figures import Measured, measured_figures, shared_figures
+from foretell.training.labels.figures import Measured, measured_figures, shared_figures, unmeasured
 from foretell.training.labels.fold_networks import (
     NETWORK,
     few_labels_network,
     fixed_schedule,
     fold_probabilities,
 )
-from foretell.training.labels.folds import Folds, make_folds, validation_fold
+from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
 from foretell.training.labels.labelled import gathered, unseen
 from foretell.training.labels.member_choice import choose_members, saved
 from foretell.training.labels.members import Members, fit_members
@@ -116,7 +116,7 @@ def decide_on_folds(
     few = len(split.train) <= MAX_WITHOUT_VALIDATION
     labelled = _labelled(tokens, split, with_valid=not few)
     if len(split.train) <= MAX_FOLDED_TEXTS:
-        folds = make_folds(labelled.texts, labelled.targets, settings.folds, settings.seed)
+        folds = folds_to_decide(labelled.texts, labelled.targets, settings.folds, settings.seed)
     else:
         folds = validation_fold(len(split.train), len(labelled.texts) - len(split.train))
     for note in folds.notes:
@@ -163,8 +163,11 @@ def decide_on_folds(
         teacher=stays,
         ensemble=ensemble,
         metrics={
-            "accuracy": network.standing.accuracy,
-            **measured_figures(measured, tokens.labels),
+            **(
+                measured_figures(measured, tokens.labels)
+                if measured
+                else unmeasured(network.standing, folds.not_measured)
+            ),
             **members.figures,
             **({} if tokens.vectors is None else {"vectors": tokens.vectors.figures}),
             **({} if teacher is None else {"teacher": {**teacher.figures, **_kept_figures(stays)}}),
@@ -267,6 +270,8 @@ def _rule(folds: Folds, evidence: Evidence, ensemble: Ensemble) -> str:
     where = f"out-of-fold predictions of {folds.count} folds" if folds.count > 1 else "validation texts"
     members = f"linear models and their weights: {where}"
     n = len(evidence.targets)
+    if folds.not_measured:
+        return "equal weights of the linear models; the network has no weight"
     if evidence.network is None:
         return f"{members}; the network has no weight"
     offsets = "with an offset for each label" if ensemble.offsets else "with one temperature and no offsets"
