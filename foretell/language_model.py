@@ -135,6 +135,7 @@ class LanguageModel:
                 baseline=baseline,
                 listener=show,
                 started=started,
+                given=frozenset(settings),
             )
             train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
         return cls(home, WordsRuntime.open(home.path))

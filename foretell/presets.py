@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foretell.config import Job, LabelsSettings, WordsSettings
+from foretell.config import Job, LabelsSettings, WordsSettings, to_dict
 from foretell.errors import SettingsError
 
 WORDS_PRESETS: dict[str, WordsSettings] = {
@@ -76,6 +76,15 @@ _WORDS_PER_MINUTE = 30_000
 def words_preset_for(minutes: float, words: int) -> str:
     """Return the words preset for a time limit in minutes and a corpus of this many words."""
     return "best" if minutes >= 20 and words <= minutes * _WORDS_PER_MINUTE else "base"
+
+
+def changed(job: Job, settings: WordsSettings | LabelsSettings, name: str) -> frozenset[str]:
+    """Return the names of the settings that differ from those of a preset; none where it does not exist."""
+    presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
+    before, now = (None if each is None else to_dict(each) for each in (presets.get(name), settings))
+    if before is None or now is None:
+        return frozenset()
+    return frozenset(key for key, value in now.items() if value != before[key])
 
 
 def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:

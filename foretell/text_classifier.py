@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from foretell.artifacts.packed import Home
-from foretell.config import LabelsSettings, to_dict, with_changes
+from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
     more_texts,
@@ -31,7 +31,7 @@ from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
-from foretell.presets import DEFAULT_PRESET, preset
+from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import evaluation_report
@@ -259,6 +259,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 baseline=baseline,
                 listener=show,
                 started=started,
+                given=frozenset(self._changes()),
             )
             with nothing_to_resume(is_temporary=out is None):
                 train_labels(
@@ -528,7 +529,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def from_runtime(cls, runtime: LabelsRuntime) -> Self:
         """Return the classifier of an open runtime."""
-        made = cls(preset=runtime.model.preset, **to_dict(runtime.model.settings))
+        # Parameters that are those of the preset stay None: they were not given, and may adapt to new data.
+        model, settings = runtime.model, cast(LabelsSettings, runtime.model.settings)
+        names = changed("labels", settings, model.preset) if model.preset in LABELS_PRESETS else SETTINGS
+        made = cls(preset=model.preset, **{name: getattr(settings, name) for name in names})
         classes = classes_of_names(runtime.labels, runtime.model.label_type)
         made._open(Home(runtime.path), classes, runtime)
         return made

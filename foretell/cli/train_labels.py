@@ -119,7 +119,9 @@ def train_labels(
 
     start = None if more.from_ is None else read_language_model(local_model(more.from_))
     with view() as listener:
-        how = training.options(preset=name, baseline=more.baseline, listener=listener, started=started)
+        how = training.options(
+            preset=name, baseline=more.baseline, listener=listener, started=started, given=changes
+        )
         model = train(
             split,
             settings,

@@ -83,7 +83,9 @@ def train_words(
         show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
     with view() as shown:
         listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
-        how = training.options(preset=name, baseline=baseline, listener=listener, started=started)
+        how = training.options(
+            preset=name, baseline=baseline, listener=listener, started=started, given=changes
+        )
         model = train(corpus, settings, how, valid=valid_corpus, continued=continued)
     finish(model, training, output)
 

@@ -49,7 +49,15 @@ class Training:
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
-    def options(self, *, preset: str, baseline: bool, listener: Listener, started: float) -> TrainOptions:
+    def options(
+        self,
+        *,
+        preset: str,
+        baseline: bool,
+        listener: Listener,
+        started: float,
+        given: Iterable[str] = (),
+    ) -> TrainOptions:
         """Return the options for the trainer.
 
         Args:
@@ -57,6 +65,7 @@ class Training:
             baseline: whether a model to compare with is fitted too.
             listener: is called with each event of the training.
             started: when the command began, by `time.monotonic`.
+            given: the names of the settings that were given by flag, environment or file.
 
         Raises:
             SettingsError: an option is out of range, or two exclude each other.
@@ -73,6 +82,7 @@ class Training:
             baseline=baseline,
             listener=listener,
             started=started,
+            given=frozenset(given),
         )
 
 

@@ -29,6 +29,8 @@ class TrainOptions:
         started: `time.monotonic()` when the command began; `settings.minutes` counts from it. By default the
             moment when the options are made, so that each training has its own time limit.
         stop_after_steps: interrupt after this many steps, as Ctrl-C does; None: never.
+        given: the names of the settings that the user gave. No default of another setting, and no adaptation
+            to the size of the data, replaces their values.
 
     Raises:
         SettingsError: `checkpoint_seconds` is not more than 0, or both `resume` and `restart` are set.
@@ -44,6 +46,7 @@ class TrainOptions:
     listener: Listener = silent
     started: float = field(default_factory=time.monotonic)
     stop_after_steps: int | None = None
+    given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         # Written so that NaN fails too.

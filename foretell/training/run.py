@@ -58,7 +58,7 @@ _REQUEST, _METRICS, _SPENT = "request.json", "metrics.jsonl", "spent.json"
 _CHECKPOINTS, _CACHE = "checkpoints", "cache"
 
 # What decides the result: a run is resumed only where these are the same.
-_DECISIVE = ("job", "preset", "settings", "data")
+_DECISIVE = ("job", "preset", "settings", "given_settings", "data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +129,7 @@ class Run:
             "job": request.job,
             "preset": options.preset,
             "settings": to_dict(request.settings),
+            "given_settings": sorted(options.given),
             "data": request.data,
             "sources": request.sources,
         }
@@ -342,7 +343,7 @@ def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> N
             new = ", ".join(f"{name}={new.get(name)}" for name in names)
         if old != new:
             raise RunError(
-                expected=f"the {part} that the run was started with ({old})",
+                expected=f"the {part.replace('_', ' ')} that the run was started with ({old})",
                 found=str(new),
                 where=str(folder_of(out)),
                 fix="resume with the same, or begin again with restart",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from cli_workplace import Run, settings_of
 
 
@@ -130,3 +131,18 @@ def test_a_few_sentences_claim_no_accuracy(run: Run, workplace: Path, tmp_path: 
     assert "accuracy" not in json.loads(answer.out)
     assert answer.err.count(json.loads(answer.out)["not_measured"]) >= 1
     assert json.loads(run("classify", str(tmp_path / "m"), "bad food", "--json").out)["label"] == "neg"
+
+
+def test_epochs_that_are_given_are_done_wherever_they_are_given(
+    run: Run, workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("train", "labels", "reviews.csv", "--folds", "2", "--batch-size", "40", "--json")
+    (workplace / "more.toml").write_text("epochs = 2")
+    for variable in ("FORETELL_EPOCHS", "FORETELL_MIN_STEPS"):
+        monkeypatch.delenv(variable)
+    for name, given in (("flag", ("--epochs", "2")), ("file", ("--config", "more.toml"))):
+        answer = run(*command, *given, "--out", str(tmp_path / name))
+        assert (json.loads(answer.out)["epochs"], json.loads(answer.out)["steps"]) == (2, 2), answer.err
+        assert "instead of" not in answer.err
+    monkeypatch.setenv("FORETELL_EPOCHS", "3")
+    assert json.loads(run(*command, "--out", str(tmp_path / "variable")).out)["epochs"] == 3

@@ -46,10 +46,16 @@ _UNTYPICAL = 2
 """The first steps compile functions; they do not count for the pace."""
 
 
-def fixed_schedule(settings: LabelsSettings) -> LabelsSettings:
-    """Return settings with which the network is trained without a validation set."""
-    batch_size = min(settings.batch_size, _MAX_BATCH)
-    return replace(settings, batch_size=batch_size, epochs=_EPOCHS, min_steps=_STEPS, patience=0, keep="last")
+def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSettings:
+    """Return settings with which the network is trained without a validation set; those given stay."""
+    adapted = {
+        "batch_size": min(settings.batch_size, _MAX_BATCH),
+        "epochs": _EPOCHS,
+        "min_steps": 1 if "epochs" in given else _STEPS,
+        "patience": 0,
+        "keep": "last",
+    }
+    return replace(settings, **{name: value for name, value in adapted.items() if name not in given})
 
 
 def few_labels_network(

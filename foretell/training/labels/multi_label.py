@@ -96,7 +96,7 @@ def decide_multi_label(
         else validation_fold(n_train, len(labelled.texts) - n_train)
     )
     members, of_members = _members(labelled, tokens, folds, settings, run)
-    schedule = fixed_schedule(settings) if few else settings
+    schedule = fixed_schedule(settings, run.options.given) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
     of_folds = None
     if compact is not None:
@@ -110,6 +110,7 @@ def decide_multi_label(
         seconds_after=0.0,
         also_saved={**of_members, **({} if of_folds is None else {NETWORK: of_folds})},
         compact=compact,
+        asked=settings,
     )
     evidence = _evidence(labelled, members, folds, of_folds if few else network.valid)
     ensemble = evidence.ensemble(np.ones(len(evidence.targets), bool))

@@ -58,6 +58,7 @@ def train_network(
     seconds_after: float,
     also_saved: Arrays | None = None,
     compact: CompactNetwork | None = None,
+    asked: LabelsSettings | None = None,
 ) -> TrainedNetwork:
     """Train the network to the end of its plan or of its time.
 
@@ -70,6 +71,7 @@ def train_network(
         seconds_after: seconds that the steps after this one need.
         also_saved: arrays of earlier steps that every checkpoint contains.
         compact: the network to train; None: one with the embeddings of all words.
+        asked: the settings before they were adapted to the number of texts; None: `settings`.
 
     Raises:
         SettingsError: a network that is too large to be saved.
@@ -81,7 +83,9 @@ def train_network(
     listener = run.options.listener
     listener(Stage(name="network", done=0.15))
     checkpoint = network_checkpoint(run)
-    fitting = _prepare(tokens, train, settings, start, run, compact, is_resumed=checkpoint is not None)
+    fitting = _prepare(
+        tokens, train, settings, start, run, compact, asked or settings, is_resumed=checkpoint is not None
+    )
     fitting.also_saved = also_saved or {}
     if checkpoint is not None:
         fitting.restore(checkpoint)
@@ -137,6 +141,7 @@ def _prepare(
     start: Start | None,
     run: Run,
     compact: CompactNetwork | None,
+    asked: LabelsSettings,
     *,
     is_resumed: bool,
 ) -> Fitting:
@@ -144,8 +149,8 @@ def _prepare(
     from foretell.training.labels.network_fit import Fitting, compile_network
 
     n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
-    plan = make_plan(settings, len(train))
-    _report_plan(plan, settings, len(train), run.options.listener)
+    plan = make_plan(settings, len(train), run.options.given)
+    _report_plan(plan, settings, asked, len(train), run.options.listener)
     valid = tokens.valid
     encoded = None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings)
     if compact is None:
@@ -224,11 +229,21 @@ def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Lis
     weights.assign(values)
 
 
-def _report_plan(plan: Plan, settings: LabelsSettings, n_texts: int, listener: Listener) -> None:
-    if plan.epochs > settings.epochs:
-        text = f"{n_texts:,} texts make {plan.steps_per_epoch} steps per epoch: {plan.epochs} epochs"
-        minimum = f"instead of {settings.epochs}, for at least {settings.min_steps} steps"
-        listener(Note(text=f"{text} {minimum}"))
+def _report_plan(
+    plan: Plan, settings: LabelsSettings, asked: LabelsSettings, n_texts: int, listener: Listener
+) -> None:
+    """State what adapts to the number of texts, from the values that `info` shows."""
+    changes = [
+        f"{now:,} {what} instead of {before:,}"
+        for what, now, before in (
+            ("epochs", plan.epochs, asked.epochs),
+            ("texts in a batch", settings.batch_size, asked.batch_size),
+        )
+        if now != before
+    ]
+    if changes:
+        text = f"{n_texts:,} labelled texts: the network is trained for {plan.steps:,} steps"
+        listener(Note(text=f"{text}, {', '.join(changes)}"))
 
 
 def _warn_if_late(budget: Budget, settings: LabelsSettings, listener: Listener) -> None:

@@ -131,7 +131,7 @@ def decide_on_folds(
         pool.append(kept_member(teacher, labelled))
     members = fit_members(labelled, pool, folds, run.interrupt.check, split.not_measured)
     _report_members(members, folds, run)
-    schedule = fixed_schedule(settings) if few else settings
+    schedule = fixed_schedule(settings, run.options.given) if few else settings
     compact = few_labels_network(tokens, schedule, run, start) if few else None
     before = {**saved(chosen), **of_teacher}
     of_folds = None
@@ -148,6 +148,7 @@ def decide_on_folds(
         seconds_after=0.0,
         also_saved={**before, **({} if of_folds is None else {NETWORK: of_folds})},
         compact=compact,
+        asked=settings,
     )
     answered = of_folds if few else network.valid
     evidence = replace(_evidence(labelled, members, folds, answered), balance=tokens.balance)

@@ -33,17 +33,26 @@ def enough_labels(settings: LabelsSettings, n_texts: int) -> bool:
     return math.ceil(n_texts / settings.batch_size) * settings.epochs >= settings.min_steps
 
 
-def make_plan(settings: LabelsSettings, n_texts: int) -> Plan:
+def make_plan(settings: LabelsSettings, n_texts: int, given: frozenset[str] = frozenset()) -> Plan:
     """Return the plan for `n_texts` texts.
 
     There are at least `settings.min_steps` steps, in whole epochs, and no epoch after the first ends after
     more than `settings.max_steps` steps. Patience keeps its proportion to the number of epochs.
+
+    Args:
+        settings: of the training.
+        n_texts: number of texts.
+        given: the names of the settings that the user gave: the default of a bound does not change the
+            epochs that were given, and patience that was given stays.
     """
-    steps = math.ceil(n_texts / settings.batch_size)
-    epochs = max(settings.epochs, math.ceil(settings.min_steps / steps))
-    if settings.max_steps:
+    steps, epochs, patience = math.ceil(n_texts / settings.batch_size), settings.epochs, settings.patience
+    if "epochs" not in given or "min_steps" in given:
+        epochs = max(epochs, math.ceil(settings.min_steps / steps))
+    if settings.max_steps and ("epochs" not in given or "max_steps" in given):
         epochs = min(epochs, max(1, settings.max_steps // steps))
-    return Plan(steps, epochs, math.ceil(settings.patience * epochs / settings.epochs))
+    if "patience" not in given:
+        patience = math.ceil(patience * epochs / settings.epochs)
+    return Plan(steps, epochs, patience)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.split import Split
 from foretell.errors import SettingsError
+from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
@@ -81,6 +82,8 @@ def train_labels(
     """
     if start is not None:
         settings = fitting_settings(settings, start)
+    # A setting of one's own that a continued or loaded classifier has was given once.
+    options = replace(options, given=options.given | changed("labels", settings, options.preset))
     if not split.has_only_hints:
         check_learnable(split.train)
     _check_unlabelled(split, settings)

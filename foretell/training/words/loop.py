@@ -101,7 +101,10 @@ class Loop:
         self.unit = "tokens" if corpus.tokenizer.is_open else "words"
         self.plan = plan_for(len(corpus.train), settings)
         # An epoch of a small corpus is several passes: with fewer steps it is not learned.
-        self.passes = max(1, math.ceil(settings.min_steps / (self.plan.windows * settings.epochs)))
+        # Epochs that the user gave are that many passes, unless a minimum of steps was given too.
+        needed = math.ceil(settings.min_steps / (self.plan.windows * settings.epochs))
+        given = run.options.given
+        self.passes = 1 if "epochs" in given and "min_steps" not in given else max(1, needed)
         self.epoch_steps = self.passes * self.plan.windows
         self.words_a_step = self.plan.tokens / self.plan.windows
         self.total = self.epoch_steps * settings.epochs
@@ -135,9 +138,13 @@ class Loop:
         settings, notes = self.settings, []
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
-        if self.plan.streams < settings.streams or self.passes > 1:
-            text = f"a small corpus: {self.plan.streams} streams instead of {settings.streams}"
-            notes.append(f"{text}, {self.passes} passes over it in each epoch")
+        streams, passes = self.plan.streams, self.passes
+        changes = [
+            *([f"{streams} streams instead of {settings.streams}"] if streams < settings.streams else []),
+            *([f"{passes} passes over it in each epoch"] if passes > 1 else []),
+        ]
+        if changes:
+            notes.append(f"a small corpus: {', '.join(changes)}")
         words, last = (softmax_words(settings, self.network.size, ending=ending) for ending in (False, True))
         if words < self.network.size:
             text = f"sampled softmax: {words:,} of {self.network.size:,} words in a step"
