@@ -15,7 +15,7 @@ from foretell.errors import DataError
     [
         (Examples([], [], dropped={"an empty text": 2}), r"found none \(2 dropped with an empty text\)"),
         (Examples(["a", "b"], ["x", "x"]), "expected two labels or more, found only 'x', 2 times"),
-        (Examples(["a", "b", "c"], ["1", "2", "3"]), "3 different labels for 3 texts"),
+        (Examples(list("abcdef"), list("123456")), "6 different labels for 6 texts"),
     ],
 )
 def test_what_cannot_be_learned_is_told(examples: Examples, message: str) -> None:

@@ -1,0 +1,240 @@
+"""Metrics of unseen texts cannot lie: labels that mean nothing are reported at chance, known noise as noise.
+
+A metric that is better than the truth by more than two standard errors fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import foretell
+from foretell.config import LabelsSettings, with_changes
+from foretell.cross_validation import cross_validate, folds_report
+from foretell.data.examples import Examples, read_examples
+from foretell.data.split import make_split
+from foretell.metrics.costs import Costs, cost_report
+from foretell.presets import LABELS_PRESETS
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.labels import multi_label, on_folds
+from foretell.training.labels.ancestor import read_ancestor
+from foretell.training.labels.candidates import Candidate, LabelledTexts
+from foretell.training.labels.continued import continued_split
+from foretell.training.labels.folds import Folds
+from foretell.training.labels.members import Chosen, fit_members
+from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
+from foretell.training.labels.tokens import one_hot, tokenize
+from foretell.training.labels.train import train_labels
+from foretell.training.options import TrainOptions
+
+N = 300
+SETTINGS = with_changes(
+    LABELS_PRESETS["quick"],
+    {"units": 4, "embedding_size": 4, "length": 20, "epochs": 2, "batch_size": 32, "minutes": 0.0},
+)
+SEEDS = [pytest.param((1,), id="one seed"), pytest.param(range(10), id="ten seeds", marks=pytest.mark.soak)]
+
+
+def texts_and_random_labels(seed: int, n: int = N) -> Examples:
+    """Real reviews, each with a label by chance; as many of one label as of the other."""
+    texts = read_examples("reviews").texts[:n]
+    labels = np.random.default_rng(seed).permutation(np.arange(n) % 2)
+    return Examples(texts, [("heads", "tails")[label] for label in labels.tolist()], name="by chance")
+
+
+def assert_at_chance(shares: Sequence[float], n: int, chance: float = 0.5) -> None:
+    """Assert that shares of `n` texts each are together not better than chance by two standard errors."""
+    error = (chance * (1 - chance) / (n * len(shares))) ** 0.5
+    assert np.mean(shares) <= chance + 2 * error, shares
+    assert np.mean(shares) >= chance - 4 * error, shares
+
+
+def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTINGS) -> dict[str, Any]:
+    split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=1)
+    return train_labels(split, settings, TrainOptions(out=out, preset="quick", restart=True)).metrics
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_ensemble_members_and_network_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
+    found = [metrics_of(texts_and_random_labels(seed), tmp_path / "m") for seed in seeds]
+    for key in ("accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"):
+        assert_at_chance([each[key] for each in found], N)
+    for name in found[0]["members"]:
+        assert_at_chance([each["members"][name]["accuracy"] for each in found], N)
+    # Two labels, each as probable as the other: no loss below ln 2.
+    assert np.mean([each["valid_loss"] for each in found]) > np.log(2) - 0.01
+    assert np.mean([each["coverage"][-1]["accuracy"] for each in found]) < 0.75
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_a_planted_duplicate_does_not_help(seeds: Sequence[int], tmp_path: Path) -> None:
+    def twice(seed: int) -> Examples:
+        half = texts_and_random_labels(seed, N // 2)
+        others = [f"  {text.upper()} " for text in half.texts]
+        return Examples([*half.texts, *others], [*half.labels, *half.labels], name="twice")
+
+    found = [metrics_of(twice(seed), tmp_path / "m") for seed in seeds]
+    assert_at_chance([each["accuracy"] for each in found], N // 2)
+    assert_at_chance([each["linear_accuracy"] for each in found], N // 2)
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
+    settings, shares, losses = with_changes(SETTINGS, {"multi_label": ";"}), [], []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        names = [";".join(name for name in "abc" if rng.random() < 0.5) or ";" for _ in range(N)]
+        path = tmp_path / f"{seed}.csv"
+        texts = [text.replace('"', "'") for text in texts_and_random_labels(seed).texts]
+        rows = [f'"{text}",{name}' for text, name in zip(texts, names, strict=True)]
+        path.write_text("\n".join(["text,label", *rows]))
+        metrics = metrics_of(read_examples(path, multi_label=";"), tmp_path / "m", settings)
+        shares += [metrics["linear_label_accuracy"]]
+        shares += [each["label_accuracy"] for each in metrics["members"].values()]
+        shares += [1 - metrics["hamming_loss"]]
+        losses.append(metrics["log_loss"])
+    # Each figure is of three decisions a text; those of members are of the same texts.
+    assert_at_chance(shares, round(3 * N * len(seeds) / len(shares)))
+    assert np.mean(losses) > np.log(2) - 0.01
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_known_label_noise_is_not_beaten(seeds: Sequence[int], tmp_path: Path) -> None:
+    shares = []
+    for seed in seeds:
+        texts, rng = texts_and_random_labels(seed).texts, np.random.default_rng(seed)
+        rule = rng.permutation(N) % 2
+        flipped = rng.permutation(N) < N // 5
+        texts = [f"{text} {('blue', 'green')[side]}" for text, side in zip(texts, rule, strict=True)]
+        labels = [("x", "y")[side] for side in np.where(flipped, 1 - rule, rule)]
+        metrics = metrics_of(Examples(texts, labels, name="noisy"), tmp_path / "m")
+        shares += [metrics["accuracy"], metrics["linear_accuracy"]]
+    assert np.mean(shares) <= 0.8 + 2 * (0.8 * 0.2 / (N * len(seeds))) ** 0.5, shares
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_cross_validation_and_costs_are_at_chance(seeds: Sequence[int]) -> None:
+    settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "text_vectors": False}), []
+    for seed in seeds:
+        answers = cross_validate(texts_and_random_labels(seed), settings, 2)
+        reports.append(folds_report(answers, costs=Costs(fp=1, fn=1)))
+    assert_at_chance([each["accuracy"] for each in reports], N)
+    assert_at_chance([1 - each["threshold"]["cross_validated_cost"] for each in reports], N)
+
+
+def test_a_cost_threshold_is_measured_on_other_texts() -> None:
+    costs = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        is_positive = rng.permutation(30) % 2 == 1
+        costs.append(cost_report(is_positive, rng.random(30), Costs(1, 1))["cross_validated_cost"])
+    assert_at_chance([1 - cost for cost in costs], 30)
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_a_continued_classifier_is_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
+    shares = []
+    settings = with_changes(SETTINGS, {"folds": 2})
+    for seed in seeds:
+        metrics_of(texts_and_random_labels(seed, 150), tmp_path / "old", settings)
+        ancestor = read_ancestor(tmp_path / "old", LabelsRuntime.open)
+        whole = texts_and_random_labels(seed)
+        new = Examples(whole.texts[150:], whole.labels[150:], name="new")
+        split, continued = continued_split(new, ancestor, settings=settings)
+        options = TrainOptions(out=tmp_path / "m", preset="quick", restart=True)
+        metrics = train_labels(split, settings, options, continued=continued).metrics
+        assert metrics["continued"]["new"]["texts"] == 150
+        shares.append(metrics["accuracy"])
+    assert_at_chance(shares, 150)
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_annotation_is_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
+    shares = []
+    for seed in seeds:
+        examples = texts_and_random_labels(seed, 200)
+        label_of = dict(zip(examples.texts, examples.labels, strict=True))
+        out = tmp_path / f"{seed}.jsonl"
+        with foretell.annotate(examples.texts, labels=["heads", "tails"], out=out, by="ada") as annotation:
+            while (item := annotation.next()) is not None:
+                annotation.answer(item, label_of[item.text])
+            shares.append(annotation.metrics(fresh=True).accuracy)
+    right = sum(each.value * each.texts for each in shares)
+    assert_at_chance([right / sum(each.texts for each in shares)], sum(each.texts for each in shares))
+
+
+def test_the_label_check_is_at_chance() -> None:
+    examples = texts_and_random_labels(1)
+    found = foretell.survey(examples.texts, examples.labels, check_labels=True).label_check
+    assert_at_chance([found.accuracy], found.judged)
+
+
+Ensembles = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
+
+
+def right_of_one(targets: Any, network: Any, linear: Any, fold_of: Any) -> float:
+    evidence = on_folds.Evidence(targets=targets, network=network, linear=linear, fold_of=fold_of)
+    return float((evidence.answers().argmax(axis=1) == targets).mean())
+
+
+def right_of_several(targets: Any, network: Any, linear: Any, fold_of: Any) -> float:
+    several = multi_label.Evidence(
+        targets=one_hot(targets, 2)[:, 1:], network=network[:, 1:], linear=linear[:, 1:], fold_of=fold_of
+    )
+    return float((several.answers()[1][:, 0] == (targets == 1)).mean())
+
+
+@pytest.mark.parametrize("right", [right_of_one, right_of_several])
+def test_weights_of_an_ensemble_are_of_other_folds(right: Ensembles) -> None:
+    """Members that are noise: in-fold weights and thresholds would choose the luckier one in each fold."""
+    shares, n = [], 400
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        targets = rng.permutation(n) % 2
+        network, linear = (6 * rng.standard_normal((n, 2)) for _ in range(2))
+        network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
+        shares.append(right(targets.astype(np.int32), network, linear, rng.permutation(n) % 8))
+    assert_at_chance(shares, n)
+
+
+@pytest.mark.parametrize("outputs", [OneLabel(), SeveralLabels()], ids=["one", "several"])
+def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
+    shares, n, n_members = [], 100, 30
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        hard = (rng.permutation(n) % 2).astype(np.int32)
+        several = isinstance(outputs, SeveralLabels)
+        targets = one_hot(hard, 2) if several else hard
+        noise = rng.standard_normal((n_members, n))
+        logs = (
+            np.stack([-noise, noise], axis=2)
+            if several
+            else np.log(1 / (1 + np.exp(np.stack([noise, -noise], axis=2))))
+        )
+        weights = np.ones((n, 2)) if several else np.ones(n)
+        tokenized = tokenize(["a"] * n, SETTINGS)[1]
+        labelled = LabelledTexts(
+            texts=["a"] * n, tokenized=tokenized, targets=targets, soft=one_hot(hard, 2), weights=weights,
+            unlabelled=tokenized.part(0, 0), outputs=outputs,
+        )  # fmt: skip
+        nothing = Candidate(
+            name="x", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
+        )
+        chosen = [Chosen(candidate=nothing, strength=1.0, logs=each) for each in logs]
+        folds = Folds(fold_of=(np.arange(n) % 2).astype(np.int32))
+        found = fit_members(labelled, chosen, folds).logs
+        shares.append(float((found.argmax(axis=1) == hard).mean()))
+    assert_at_chance(shares, n)
+
+
+class Nothing:
+    """A fit of nothing."""
+
+    def fit(self, *_: Any) -> None:
+        """Do nothing."""
