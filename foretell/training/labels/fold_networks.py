@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Probabilities
-from foretell.config import LabelsSettings
+from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.events import Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
@@ -55,7 +54,7 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
         "patience": 0,
         "keep": "last",
     }
-    return replace(settings, **{name: value for name, value in adapted.items() if name not in given})
+    return with_changes(settings, {name: value for name, value in adapted.items() if name not in given})
 
 
 def few_labels_network(
