@@ -41,8 +41,11 @@ _TOO_SHORT = "the time limit is too short for out-of-fold predictions of the net
 _MARGIN = 1.25
 """Safety factor on the pace: other programs may run on the machine too."""
 
-_UNTYPICAL = 2
-"""The first steps compile functions; they do not count for the pace."""
+_UNTYPICAL, _MEASURED = 2, 10
+"""The first steps compile functions; they do not count for the pace, which is measured up to this step."""
+
+_MIN_SHARE = 1 / 4
+"""The part of the steps below which a network would learn too little: it is then left out."""
 
 
 def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSettings:
@@ -106,7 +109,7 @@ def fold_probabilities(
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
     n_labels = len(tokens.labels)
     result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
-    predict = None
+    predict, steps = None, math.inf
     try:
         for fold, (rows, held) in enumerate(folds):
             name = f"network on folds: {fold} of {folds.count}"
@@ -115,7 +118,8 @@ def fold_probabilities(
             predict = predict or make_predictor(network.model, texts.length)
             network.restart()
             # The other folds, and the network of all texts.
-            if not _train(network.model, texts, settings, run, after=folds.count - fold):
+            steps = _train(network.model, texts, settings, run, steps, after=folds.count - fold)
+            if not steps:
                 run.options.listener(Note(text=_TOO_SHORT))
                 return None
             asked = network.renumbered(_texts(tokens.train, held, tokens, settings))
@@ -126,20 +130,24 @@ def fold_probabilities(
     return result
 
 
-def _train(network: Any, texts: EncodedTexts, settings: LabelsSettings, run: Run, *, after: int) -> bool:
+def _train(
+    network: Any, texts: EncodedTexts, settings: LabelsSettings, run: Run, limit: float, *, after: int
+) -> int:
     """Train a compiled network from its first step to its last, all epochs in one call of `fit`.
 
-    Each call makes the input pipeline anew, which takes longer than an epoch of few texts.
+    Each call makes the input pipeline anew, which takes longer than an epoch of few texts. Where this network
+    and those after it would not fit in the time limit, all of them have fewer steps.
 
     Args:
         network: the network.
         texts: to train on.
         settings: the network and its schedule.
-        run: its time limit; training ends at once when this one and `after` others would not fit.
+        run: its time limit.
+        limit: maximum number of steps.
         after: how many networks are trained after this one.
 
     Returns:
-        Whether training came to its end.
+        The steps of the training; 0: the time limit leaves time for too few.
     """
     import keras
 
@@ -148,30 +156,34 @@ def _train(network: Any, texts: EncodedTexts, settings: LabelsSettings, run: Run
         epoch_order(texts, settings.batch_size, seed=settings.seed, epoch=epoch) for epoch in range(epochs)
     ]
     order = np.concatenate(orders)
-    steps = math.ceil(len(order) / settings.batch_size)
+    planned = math.ceil(len(order) / settings.batch_size)
 
     class Follow(keras.callbacks.Callback):  # type: ignore[misc]
-        began, fits = 0.0, True
+        began, steps = 0.0, int(min(planned, limit))
 
         def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
             del logs
-            self.model.optimizer.learning_rate = learning_rate(batch, steps, settings.learning_rate)
+            self.model.optimizer.learning_rate = learning_rate(batch, self.steps, settings.learning_rate)
             if batch == _UNTYPICAL:
                 self.began = time.monotonic()
 
         def on_train_batch_end(self, batch: int, logs: object = None) -> None:
             del logs
-            if batch < 2 * _UNTYPICAL:
-                return
-            pace = (time.monotonic() - self.began) / (batch + 1 - _UNTYPICAL)
-            seconds = _MARGIN * pace * (steps - batch - 1 + after * steps)
-            if run.budget.left() < seconds + SECONDS_TO_WRITE:
-                self.fits, self.model.stop_training = False, True
+            done = batch + 1
+            if done > _UNTYPICAL and done >= min(_MEASURED, planned // 2):
+                pace = _MARGIN * (time.monotonic() - self.began) / (done - _UNTYPICAL)
+                fitting = max(0.0, run.budget.left() - SECONDS_TO_WRITE) / max(pace, 1e-9)
+                self.steps = int(min(self.steps, (done + fitting) / (1 + after)))
+                self.steps = self.steps if self.steps >= _MIN_SHARE * planned else 0
+            self.model.stop_training = done >= self.steps
 
     follow = Follow()
     data = batches(texts, order, settings.batch_size)
     network.fit(data, shuffle=False, verbose=0, callbacks=[follow])
-    return follow.fits
+    if 0 < follow.steps < min(planned, limit):
+        text = f"the time limit shortens the networks of the folds: {follow.steps} instead of {planned} steps"
+        run.options.listener(Note(text=text))
+    return follow.steps
 
 
 def _texts(

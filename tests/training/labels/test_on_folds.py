@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.budget import Budget
 from foretell.training.events import Note
 from foretell.training.labels import fold_networks, on_folds
 from foretell.training.labels import train as train_module
@@ -120,6 +123,19 @@ def test_without_time_for_the_folds_the_network_has_no_weight(
     assert model.ensemble.network == 0
     assert any("too short for out-of-fold predictions" in note for note in notes)
     assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing word2"]).shape == (1, 2)
+
+
+def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr(fold_networks, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr(Budget, "left", lambda _: 33.0)
+    notes: list[str] = []
+    listener = lambda event: notes.append(event.text) if isinstance(event, Note) else None  # noqa: E731
+    model = train(tmp_path / "m", listener=listener)
+    assert "the time limit shortens the networks of the folds: 4 instead of 6 steps" in notes
+    assert "60 predictions" in model.metrics["decided_by"]
 
 
 def test_two_texts_are_enough_to_end_with_a_model(tmp_path: Path) -> None:
