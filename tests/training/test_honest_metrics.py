@@ -42,9 +42,12 @@ SEEDS = [pytest.param((1,), id="one seed"), pytest.param(range(10), id="ten seed
 
 
 def texts_and_random_labels(seed: int, n: int = N) -> Examples:
-    """Real reviews, each with a label by chance; as many of one label as of the other."""
+    """Real reviews, each with a label by chance.
+
+    Each is drawn for itself: of as many heads as tails, the held-out ones are the opposite of the others.
+    """
     texts = read_examples("reviews").texts[:n]
-    labels = np.random.default_rng(seed).permutation(np.arange(n) % 2)
+    labels = np.random.default_rng(seed).integers(2, size=n)
     return Examples(texts, [("heads", "tails")[label] for label in labels.tolist()], name="by chance")
 
 
@@ -52,7 +55,6 @@ def assert_at_chance(shares: Sequence[float], n: int, chance: float = 0.5) -> No
     """Assert that shares of `n` texts each are together not better than chance by two standard errors."""
     error = (chance * (1 - chance) / (n * len(shares))) ** 0.5
     assert np.mean(shares) <= chance + 2 * error, shares
-    assert np.mean(shares) >= chance - 4 * error, shares
 
 
 def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTINGS) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def test_a_cost_threshold_is_measured_on_other_texts() -> None:
     costs = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        is_positive = rng.permutation(30) % 2 == 1
+        is_positive = rng.integers(2, size=30) == 1
         costs.append(cost_report(is_positive, rng.random(30), Costs(1, 1))["cross_validated_cost"])
     assert_at_chance([1 - cost for cost in costs], 30)
 
@@ -196,7 +198,7 @@ def test_weights_of_an_ensemble_are_of_other_folds(right: Ensembles) -> None:
     shares, n = [], 400
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        targets = rng.permutation(n) % 2
+        targets = rng.integers(2, size=n)
         network, linear = (6 * rng.standard_normal((n, 2)) for _ in range(2))
         network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
         shares.append(right(targets.astype(np.int32), network, linear, rng.permutation(n) % 8))
@@ -208,7 +210,7 @@ def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
     shares, n, n_members = [], 100, 30
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        hard = (rng.permutation(n) % 2).astype(np.int32)
+        hard = rng.integers(2, size=n).astype(np.int32)
         several = isinstance(outputs, SeveralLabels)
         targets = one_hot(hard, 2) if several else hard
         noise = rng.standard_normal((n_members, n))
