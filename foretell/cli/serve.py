@@ -52,15 +52,17 @@ class LimitOptions:
     Attributes:
         limit_body: Refuse requests of more than N bytes.
         limit_texts: Refuse requests of more than N texts.
-        limit_words: Refuse texts and continuations of more than N words.
+        limit_characters: Refuse requests whose texts have more than N characters together.
+        limit_tokens: Refuse requests that read and write more than N tokens (words, subwords or characters).
         limit_queue: Refuse requests while N texts wait for an answer.
         limit_seconds: Give up on an answer after N seconds.
         limit_wait: Let a text wait at most N milliseconds for others to share its batch (0: not at all).
     """
 
-    limit_body: Whole = 4 << 20
+    limit_body: Whole = 1 << 20
     limit_texts: Whole = 1000
-    limit_words: Whole = 20_000
+    limit_characters: Whole = 200_000
+    limit_tokens: Whole = 20_000
     limit_queue: Whole = 2048
     limit_seconds: float = 30.0
     limit_wait: float = 2.0
@@ -169,9 +171,10 @@ def serve_until_stopped(
     annotation: Annotation | None = None,
 ) -> None:
     """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
-    from foretell.service.app import create_app, create_service
+    from foretell.service.app import create_app
     from foretell.service.logs import log_to_stderr
     from foretell.service.server import THREAD_SECONDS, Server, url
+    from foretell.service.state import create_service
 
     service = create_service(places, limits, annotation)
     log_to_stderr()
@@ -182,7 +185,7 @@ def serve_until_stopped(
     def ready() -> None:
         note(f"serving {', '.join(names)} at {url(listening)}{view}; Ctrl-C stops")
 
-    Server(create_app(service, allowed, quiet=quiet), on_ready=ready).listen(listening)
+    Server(create_app(service, allowed, quiet=quiet), service, on_ready=ready).listen(listening)
     if not service.end_threads(THREAD_SECONDS):
         if annotation is not None:
             annotation.close()

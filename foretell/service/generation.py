@@ -1,4 +1,4 @@
-"""Writing the continuations of one request, word by word in the service's threads.
+"""Writing the continuations of one request, word by word in threads, and sending them as events.
 
 Each continuation is written in turns of a few milliseconds, so that many share the threads fairly, and only
 as long as a client reads it.
@@ -9,20 +9,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
-from foretell.runtime.stopping import stops_when
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Writing, Written
-from foretell.service.errors import timed_out
+from foretell.service.errors import stopping, timed_out
+from foretell.service.logs import add_log_fields
+from foretell.service.requests import lane_of
+from foretell.service.state import Service, service_in
 
-Result = TypeVar("Result")
 Write = Callable[[str, int | None], Writing]
 
 TURN_SECONDS = 0.01
+
+LAST_SECONDS = 0.2
+"""Seconds in which a client must read the rest of a stream whose time has passed."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,7 @@ class Generation:
         logprobs: with `echo`: this many most probable words in the place of each of the prompt's; None: the
             prompt is not scored.
         cache: with `echo`: words in the cache by which the prompt is scored; 0: none.
-        pool: the threads.
-        seconds: time limit of the request.
+        service: its threads and its time limit.
 
     Attributes:
         n_words: the words written so far.
@@ -83,12 +89,11 @@ class Generation:
         echo: bool,
         logprobs: int | None,
         cache: int = 0,
-        pool: Executor,
-        seconds: float,
+        service: Service,
     ) -> None:
         self._runtime, self._write, self._echo, self._logprobs = runtime, write, echo, logprobs
-        self._cache, self._pool, self._seconds = cache, pool, seconds
-        self._deadline = time.monotonic() + seconds
+        self._cache, self._service = cache, service
+        self._deadline = time.monotonic() + service.limits.seconds
         self.n_words = 0
 
     async def pieces(self, continuation: Continuation) -> AsyncIterator[list[Piece]]:
@@ -98,11 +103,13 @@ class Generation:
             ApiError: 503, the time limit has passed.
         """
         if self._echo:
-            yield [await self.in_pool(lambda: self._echoed(continuation.prompt))]
+            lane = lane_of([continuation.prompt])
+            yield [await self._service.in_lane(lane, lambda: self._echoed(continuation.prompt))]
         finish_reason: Literal["stop", "length"] = "length"
         if self._write is not None:
             write = self._write
-            writing = await self.in_pool(lambda: write(continuation.prompt, continuation.seed))
+            lane = lane_of([continuation.prompt])
+            writing = await self._service.in_lane(lane, lambda: write(continuation.prompt, continuation.seed))
             async for words in self._turns(writing):
                 self.n_words += len(words)
                 yield [Piece(word.text, (_token(word),)) for word in words]
@@ -113,29 +120,20 @@ class Generation:
     async def count_tokens(self, prompts: Sequence[str]) -> int:
         """Return the number of words in all prompts."""
         encode = self._runtime.tokenizer.encode
-        counts = await self.in_pool(lambda: {prompt: len(encode(prompt)) for prompt in set(prompts)})
+
+        def count() -> dict[str, int]:
+            return {prompt: len(encode(prompt)) for prompt in set(prompts)}
+
+        counts = await self._service.in_lane(lane_of(prompts), count)
         return sum(counts[prompt] for prompt in prompts)
-
-    async def in_pool(self, work: Callable[[], Result]) -> Result:
-        """Return the result of `work`, which runs in a thread and stops once nobody waits for it."""
-        is_over = False
-
-        def stopping() -> Result:
-            with stops_when(lambda: is_over):
-                return work()
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, stopping)
-        finally:
-            is_over = True
 
     async def _turns(self, words: Iterator[Written]) -> AsyncIterator[list[Written]]:
         """Yield the words of a continuation, those of one turn at a time."""
         is_last = False
         while not is_last:
             if time.monotonic() > self._deadline:
-                raise timed_out(self._seconds)
-            turn, is_last = await self.in_pool(lambda: _turn(words))
+                raise timed_out(self._service.limits.seconds)
+            turn, is_last = await self._service.in_lane("completions", lambda: _turn(words))
             if turn:
                 yield turn
 
@@ -171,3 +169,57 @@ def _prompt_tokens(prompt: str, scores: list[WordScore]) -> Iterator[Token]:
     cuts = [0, *ends[:-1], len(prompt)]
     for score, start, end in zip(scores, cuts, cuts[1:], strict=False):
         yield Token(prompt[start:end], score.log_probability, score.top)
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events. They end with the last event, the time limit, the service or the client.
+
+    At the time limit and at the end of the service, the last event is an error. The time limit also holds for
+    a client that has stopped reading: it gets no end, so that it does not take what it has for the whole.
+
+    Args:
+        events: the events.
+        on_end: called once at the end, whatever ended it.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], *, on_end: Callable[[], None]) -> None:
+        super().__init__(events, headers={"X-Accel-Buffering": "no"})
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        service = service_in(scope)
+        try:
+            async with service.time_limit():
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            error = stopping() if service.is_stopping else timed_out(service.limits.seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_SECONDS):
+                    await send({"type": "http.response.body", "body": event(error.to_json())})
+                    return
+            add_log_fields(scope, cut_off=True)
+        finally:
+            self._on_end()
+
+
+def event(data: str) -> bytes:
+    """Return one server-sent event."""
+    return f"data: {data}\n\n".encode()
+
+
+async def with_first(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Wait for the first event, and return an iterator that begins with it.
+
+    An error before the first event can then still be answered with its status.
+    """
+    first = await anext(events)
+
+    async def all_events() -> AsyncIterator[bytes]:
+        yield first
+        async for each in events:
+            yield each
+
+    return all_events()

@@ -7,21 +7,32 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from foretell.artifacts import manifest
+from foretell.artifacts.directory import read_weights_of
+from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.errors import ForetellError, UsageError
-from foretell.service.batching import Batcher, Item
+from foretell.runtime.gates import layer_units
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.open import open_model
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.service.batching import Batcher, Item, WaitingTexts
 from foretell.service.errors import ApiError
 from foretell.service.limits import Limits
-from foretell.service.loaded_model import Fingerprint, LoadedModel, fingerprint
-from foretell.service.metrics import Metrics
-from foretell.service.schemas import ModelCard
-from foretell.service.waiting import WaitingTexts
+from foretell.service.logs import Metrics
+from foretell.service.schemas import Layer, ModelCard
+from foretell.text.tokenizer import Tokenizer
 
 _log = logging.getLogger("foretell.service")
+
+Fingerprint = tuple[int, int, int]
+
+QUICK, LONG = "quick", "long"
+"""Lanes: short texts are answered in one, long or many texts in the other, so no short one waits for them."""
 
 MAX_BATCH = 128
 CONCURRENCY = 2
@@ -30,7 +41,77 @@ CONCURRENCY = 2
 CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
 
+MAX_RETRY_SECONDS = 300.0
+"""Maximum seconds until a model that could not be opened is tried again; they double with each failure."""
+
 _MAX_NAME = 200
+
+
+class LoadedModel:
+    """A model in memory. It answers even when its directory has changed or disappeared.
+
+    Args:
+        path: the model directory.
+        name: the name that clients use.
+
+    Attributes:
+        card: what GET /v1/models returns.
+        fingerprint: of the directory when the model was opened.
+
+    Raises:
+        ArtifactError: the directory cannot be trusted.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        # Taken first: a change while the model is opened is then noticed afterwards.
+        self.fingerprint = fingerprint(path)
+        self._runtime = open_model(path)
+        self.card = _card(self._runtime.model, name, self.fingerprint)
+        self._batchers: dict[str, Batcher[Any, bytes]] = {}
+        self._weights: Model | None = None
+
+    @property
+    def labels(self) -> LabelsRuntime:
+        """The classifier."""
+        assert isinstance(self._runtime, LabelsRuntime)
+        return self._runtime
+
+    @property
+    def words(self) -> WordsRuntime:
+        """The language model."""
+        assert isinstance(self._runtime, WordsRuntime)
+        return self._runtime
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer."""
+        return self._runtime.tokenizer
+
+    def batcher(self, key: str, make: Callable[[], Batcher[Any, bytes]]) -> Batcher[Any, bytes]:
+        """Return the batcher of one verb in one lane; `make` makes it the first time."""
+        if key not in self._batchers:
+            self._batchers[key] = make()
+        return self._batchers[key]
+
+    def with_weights(self) -> Model:
+        """Return the model with its weights, which are read the first time.
+
+        Raises:
+            ArtifactError: the files are missing, or are no longer those of this model.
+        """
+        if self._weights is None:
+            model = self._runtime.model
+            self._weights = replace(model, weights=read_weights_of(model))
+        return self._weights
+
+
+def fingerprint(path: Path) -> Fingerprint | None:
+    """Return a value that changes when a model directory is written again; None if it is missing."""
+    try:
+        status = (path / manifest.MANIFEST).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @dataclass
@@ -43,6 +124,8 @@ class Served:
         loaded: the model that answers now.
         state: stale if the files are missing, or were changed and cannot be opened.
         tried: the fingerprint of the files that were opened last.
+        failures: how often these files could not be opened.
+        retry_at: when they are tried again, by `time.monotonic`.
     """
 
     name: str
@@ -50,6 +133,8 @@ class Served:
     loaded: LoadedModel
     state: Literal["fresh", "stale"] = "fresh"
     tried: Fingerprint | None = None
+    failures: int = 0
+    retry_at: float = 0.0
 
     def card(self) -> ModelCard:
         """Return what GET /v1/models returns."""
@@ -61,9 +146,12 @@ class Models:
 
     Args:
         places: name and directory of each model.
-        pools: the threads of each verb.
+        lanes: the threads of each lane.
         limits: the bounds of the service.
         metrics: counts batches and loads.
+
+    Attributes:
+        waiting: the texts that wait in each lane.
 
     Raises:
         ArtifactError: a directory cannot be trusted.
@@ -74,12 +162,12 @@ class Models:
         self,
         places: Iterable[tuple[str, Path]],
         *,
-        pools: Mapping[str, Executor],
+        lanes: Mapping[str, Executor],
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self._pools, self._limits, self._metrics = pools, limits, metrics
-        self.waiting = WaitingTexts(limits.queue)
+        self._lanes, self._limits, self._metrics = lanes, limits, metrics
+        self.waiting = {lane: WaitingTexts(limits.queue) for lane in (QUICK, LONG)}
         self._served: dict[str, Served] = {}
         for name, path in places:
             if name in self._served:
@@ -94,6 +182,11 @@ class Models:
 
     def __iter__(self) -> Iterator[Served]:
         return iter(self._served.values())
+
+    @property
+    def n_waiting(self) -> int:
+        """Texts that wait for an answer, or are being answered."""
+        return sum(texts.count for texts in self.waiting.values())
 
     def find(self, name: str | None, job: Job | None = None) -> Served:
         """Return a model.
@@ -125,13 +218,14 @@ class Models:
         return served
 
     def batcher(
-        self, loaded: LoadedModel, verb: str, work: Callable[[list[Item]], list[bytes]]
+        self, loaded: LoadedModel, verb: str, lane: str, work: Callable[[list[Item]], list[bytes]]
     ) -> Batcher[Item, bytes]:
-        """Return the batcher of one verb of a model.
+        """Return the batcher of one verb of a model in one lane.
 
         Args:
             loaded: the model.
             verb: the name of the verb, for the metrics.
+            lane: `QUICK` or `LONG`.
             work: items to answers in JSON, by this model.
         """
 
@@ -139,15 +233,16 @@ class Models:
             shares = verb == "classify"
             return Batcher(
                 work,
-                pool=self._pools[verb],
-                waiting=self.waiting,
+                pool=self._lanes[lane],
+                waiting=self.waiting[lane],
                 max_batch=MAX_BATCH if shares else 1,
-                concurrency=CONCURRENCY,
+                # One after another: each of these may need some memory.
+                concurrency=CONCURRENCY if shares or lane == QUICK else 1,
                 wait=self._limits.wait / 1e3 if shares else 0.0,
                 on_batch=self._metrics.batches.labels(loaded.card.id, verb).observe,
             )
 
-        return loaded.batcher(verb, make)
+        return loaded.batcher(f"{verb} {lane}", make)
 
     async def keep_fresh(self) -> None:
         """Check the directories until cancelled."""
@@ -168,8 +263,10 @@ class Models:
             self._set_state(served, "fresh")
         elif current is None:
             self._set_state(served, "stale", "the files are missing")
-        elif current != served.tried or served.state == "stale":
-            served.tried = current
+        elif current != served.tried:
+            served.tried, served.failures = current, 0
+            self._reopen(served)
+        elif served.state == "stale" and time.monotonic() >= served.retry_at:
             self._reopen(served)
 
     def _reopen(self, served: Served) -> None:
@@ -180,6 +277,9 @@ class Models:
             # Also an exception that no one expects of damaged files: the other models must be checked on.
             expected = isinstance(error, ForetellError | OSError)
             self._set_state(served, "stale", str(error) if expected else type(error).__name__)
+            # To open it reads all of its files: not each second.
+            wait = min(CHECK_SECONDS * 2 ** min(served.failures, 10), MAX_RETRY_SECONDS)
+            served.failures, served.retry_at = served.failures + 1, time.monotonic() + wait
             return
         self._metrics.loads.labels(served.name).inc()
         self._set_state(served, "fresh")
@@ -217,6 +317,23 @@ def named_places(arguments: Iterable[str]) -> list[tuple[str, Path]]:
     if not places:
         raise UsageError(expected="a model directory", found="none", where="MODEL")
     return places
+
+
+def _card(model: Model, name: str, written: Fingerprint | None) -> ModelCard:
+    return ModelCard(
+        id=name,
+        # None: the directory was being replaced at that moment.
+        created=int(time.time()) if written is None else written[1] // 10**9,
+        owned_by="foretell",
+        job=model.job,
+        preset=model.preset,
+        tokens=model.tokenizer.style,
+        words=model.tokenizer.size - model.tokenizer.specials,
+        labels=model.labels,
+        multi_label=bool(getattr(model.settings, "multi_label", "")),
+        layers=[Layer(name=layer, units=units) for layer, units in layer_units(model.settings).items()],
+        state="fresh",
+    )
 
 
 def _names(models: Iterable[Served]) -> str:

@@ -8,7 +8,7 @@ count UTF-16 units: there it is `Array.from(text).slice(start, end).join("")`. L
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -110,3 +110,33 @@ class ErrorResponse(ResponseBody):
     """Every response that is not 2xx."""
 
     error: ErrorBody
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+ERRORS: Responses = {
+    status: {"model": ErrorResponse, "description": description}
+    for status, description in {
+        400: "the body is not JSON, has too many values, or a parameter has an unsupported value",
+        401: "the token is missing or wrong",
+        403: "the Origin is not allowed",
+        404: "no model has this name",
+        408: "the body did not arrive within the time limit",
+        413: "the body is too large",
+        415: "the Content-Type is not application/json",
+        421: "the Host is not allowed",
+        422: "a value is out of range, or the model cannot answer this text",
+        429: "too many texts are waiting; Retry-After gives the seconds to wait",
+        500: "internal error",
+        503: "no answer within the time limit, or the model's files are missing",
+    }.items()
+}
+"""The errors of a route that takes texts."""
+
+ACCESS_ERRORS: Responses = {status: ERRORS[status] for status in (401, 403, 421)}
+"""The errors of every route."""
+
+
+def example(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a route's OpenAPI entry that gives its request body an example."""
+    return {"requestBody": {"content": {"application/json": {"example": body}}}}

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from foretell.errors import ForetellError, UsageError
 from foretell.service.connection import Connection
@@ -100,17 +100,18 @@ class Server(uvicorn.Server):
 
     Args:
         app: the application.
+        service: what it serves.
         on_ready: called once requests are accepted.
     """
 
-    def __init__(self, app: FastAPI, *, on_ready: Callable[[], None] = lambda: None) -> None:
-        self._service: Service = app.state.service
-        self._on_ready = on_ready
-        seconds = self._service.limits.seconds
+    def __init__(
+        self, app: ASGIApp, service: Service, *, on_ready: Callable[[], None] = lambda: None
+    ) -> None:
+        self._service, self._on_ready = service, on_ready
         config = uvicorn.Config(
             app,
             # uvicorn calls it with keyword arguments, as it would a class.
-            http=cast(type[asyncio.Protocol], partial(Connection, read_seconds=seconds)),
+            http=cast(type[asyncio.Protocol], partial(Connection, read_seconds=service.limits.seconds)),
             ws="none",
             loop="asyncio",
             lifespan="on",

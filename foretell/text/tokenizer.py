@@ -34,6 +34,7 @@ from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 from foretell.errors import ArtifactError, DataError, SettingsError
@@ -65,6 +66,9 @@ _TEXTS_BEFORE_DICTIONARY = 100
 
 # An encoding takes far more memory than the ids that are kept, so only this many texts have one at a time.
 _ENCODED_AT_ONCE = 1024
+
+# Characters of a text whose encoding takes more than a few milliseconds.
+_LONG_TEXT = 2_000
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -271,7 +275,7 @@ class Tokenizer:
         """Return the ids of the words of `text`; -1 for an unknown word in "white-space"."""
         prepared = self._prepared(text)
         known = self._looked_up(prepared, 1)
-        return self._ids(self._inner.encode(prepared).ids) if known is None else known
+        return self._ids(self._encoded(prepared).ids) if known is None else known
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Return `encode` of each text, in order, on all cores."""
@@ -292,7 +296,7 @@ class Tokenizer:
         empty one.
         """
         prepared = self._prepared(text)
-        encoding = self._inner.encode(prepared)
+        encoding = self._encoded(prepared)
         spans = encoding.offsets
         if len(prepared) != len(text):
             spans = spans_before_lowering(text, spans)
@@ -357,6 +361,12 @@ class Tokenizer:
         """Return the id of this exact word (or special, such as `<eos>`); None where it has none."""
         id: int | None = self._inner.token_to_id(_SURROGATES.sub("\ufffd", word))
         return None if id is None or id >= self.size else id
+
+    def _encoded(self, prepared: str) -> Encoding:
+        # The library holds Python's lock while it encodes one text, but not while it encodes several.
+        if len(prepared) > _LONG_TEXT:
+            return self._inner.encode_batch([prepared])[0]
+        return self._inner.encode(prepared)
 
     def _looked_up(self, prepared: str, n_texts: int) -> list[int] | None:
         """Return the ids of a plain text by a dictionary, four times as fast as the Rust library; or None.

@@ -44,7 +44,11 @@ class Answer:
 def request(path: str, body: Any = None, *, method: str = "") -> bytes:
     """Return the bytes of a request; with a body it is a POST."""
     content = b"" if body is None else json.dumps(body).encode()
-    method = method or ("GET" if body is None else "POST")
+    return raw_request(path, content, method=method or ("GET" if body is None else "POST"))
+
+
+def raw_request(path: str, content: bytes, *, method: str = "POST") -> bytes:
+    """Return the bytes of a request with this body, which need not be JSON."""
     head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
     if content:
         head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"

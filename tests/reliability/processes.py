@@ -31,8 +31,19 @@ class ServiceProcess:
 
     def megabytes(self) -> float:
         """Return its resident memory."""
+        return self._status("VmRSS")
+
+    def peak_megabytes(self) -> float:
+        """Return the most resident memory that it had since `forget_peak`."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Begin to measure the most memory from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _status(self, name: str) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
+        return int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1024
 
     def open_files(self) -> int:
         """Return how many files and sockets it holds open."""

@@ -13,8 +13,8 @@ from tests.builders import kneser_ney_parts, random_linear_model, write_random
 
 VOCABULARY = 3_000
 TEXT = " ".join(f"w{number % VOCABULARY}" for number in range(2 * VOCABULARY))
-MAX_WORDS = 20_000
-"""The usual --limit-words."""
+MAX_TOKENS = 20_000
+"""The usual --limit-tokens."""
 
 
 def write_served(folder: Path, *, units: int) -> tuple[Path, Path]:
@@ -37,11 +37,11 @@ def usual(number: int) -> bytes:
     """Return a request that a person or a program often sends; each kind in turn."""
     few = " ".join(f"w{(7 * number + k) % VOCABULARY}" for k in range(number % 40 + 1))
     posts: list[tuple[str, dict[str, Any]]] = [
-        ("/v1/classify", {"texts": few}),
-        ("/v1/classify", {"texts": [few, few[::-1], ""]}),
-        ("/v1/next", {"texts": few}),
-        ("/v1/score", {"texts": few, "words": True}),
-        ("/v1/explain", {"texts": few[:60]}),
+        ("/v1/classify", {"model": "reviews", "texts": few}),
+        ("/v1/classify", {"model": "reviews", "texts": [few, few[::-1], ""]}),
+        ("/v1/next", {"model": "notes", "texts": few}),
+        ("/v1/score", {"model": "notes", "texts": few, "words": True}),
+        ("/v1/explain", {"model": "reviews", "texts": few[:60]}),
         ("/v1/completions", {"model": "notes", "prompt": few, "max_tokens": 5, "seed": number}),
         ("/v1/completions", {"model": "notes", "prompt": few, "max_tokens": 5, "stream": True}),
         ("/v1/states", {"model": "notes", "text": few}),
@@ -53,19 +53,19 @@ def usual(number: int) -> bytes:
 
 def expensive(number: int) -> bytes:
     """Return a request at the usual limits; each kind in turn."""
-    long = " ".join(f"w{(7 * k + number) % VOCABULARY}" for k in range(MAX_WORDS))
-    # As many short texts as a body may hold.
-    many = ["w1 " * 1_300] * 1_000
-    completion = {"model": "notes", "max_tokens": MAX_WORDS, "logprobs": 5, "cache": 2_000}
+    long = " ".join(f"w{(7 * k + number) % VOCABULARY}" for k in range(MAX_TOKENS - 100))
+    # As many short texts as a request may hold.
+    many = ["w1 " * 19] * 1_000
+    completion = {"model": "notes", "logprobs": 5, "cache": 2_000}
     posts: list[tuple[str, dict[str, Any]]] = [
         ("/v1/explain", {"texts": long}),
-        ("/v1/completions", {**completion, "prompt": long[:50_000], "n": 16}),
+        ("/v1/completions", {**completion, "prompt": long[:3_000], "n": 16, "max_tokens": 700}),
         ("/v1/score", {"texts": long, "words": True, "top": 5, "cache": 2_000}),
         ("/v1/classify", {"texts": many}),
         ("/v1/next", {"texts": many, "k": 100, "cache": 2_000}),
         ("/v1/states", {"model": "reviews", "text": long}),
-        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "n": 16, "stream": True}),
-        ("/v1/explain", {"texts": [" ".join(long.split()[:1_000])] * 20}),
+        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "n": 16, "max_tokens": 15, "stream": True}),
+        ("/v1/explain", {"texts": [" ".join(long.split()[:1_000])] * 19}),
     ]
     return request(*posts[number % len(posts)])
 

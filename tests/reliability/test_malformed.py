@@ -21,6 +21,7 @@ import pytest
 from data.spreadsheets import write_xlsx
 from reliability.mutations import PIECES, mutate
 from reliability.sizes import report, sizes
+from service_workplace import Running, running
 
 from foretell.artifacts import manifest
 from foretell.config import LabelsSettings, WordsSettings
@@ -30,8 +31,8 @@ from foretell.errors import ForetellError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.runtime.open import open_model
 from foretell.service.errors import ApiError
-from foretell.service.request_body import parse_body
-from foretell.service.request_parser import RequestParser
+from foretell.service.limits import Limits
+from foretell.service.requests import parse_body
 from foretell.service.routes import completions, labels, states, words
 from tests.builders import TEXT, kneser_ney_parts, random_linear_model, rewrite, write_random
 
@@ -178,31 +179,40 @@ REQUESTS = [
 ]
 
 
-@sizes(600, 60_000)
-def test_requests(count: int) -> None:
+@sizes(300, 30_000)
+def test_bodies(count: int) -> None:
     chance = random.Random(3)
 
     def body(schema: Any, content: bytes) -> object:
+        Limits().check_body(content)
         return parse_body(schema, content, status=422)
 
-    def feed(content: bytes) -> None:
-        parser, at = RequestParser(), 0
-        while at < len(content):
-            size = chance.choice((1, 7, 4096))
-            for part in parser.feed(content[at : at + size]):
-                if isinstance(part, ApiError):
-                    raise part
-            at += size
-
     def inputs() -> Iterator[Callable[[], object]]:
-        for number in range(count):
-            if number % 2:
-                yield partial(feed, mutate(chance.choice(REQUESTS), chance))
-            else:
-                content = mutate(json.dumps(chance.choice(BODIES)).encode(), chance)
-                yield partial(body, chance.choice(SCHEMAS), content)
+        for _ in range(count):
+            content = mutate(json.dumps(chance.choice(BODIES)).encode(), chance)
+            yield partial(body, chance.choice(SCHEMAS), content)
 
-    check("requests", inputs())
+    check("bodies", inputs())
+
+
+@sizes(300, 30_000)
+def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.05)
+    chance = random.Random(3)
+
+    def ask(it: Running, content: bytes) -> None:
+        with it.connect() as connection:
+            connection.settimeout(1.0)
+            try:
+                connection.sendall(content)
+                answer = connection.recv(100)
+            except OSError:
+                answer = b""
+            if not answer.startswith(b"HTTP/1.1 2"):
+                raise ApiError(400, "refused")
+
+    with running(*models) as it:
+        check("requests", (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)))
 
 
 @sizes(400, 40_000)

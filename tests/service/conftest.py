@@ -12,7 +12,7 @@ from service_workplace import Running, running, write_labels, write_words
 
 from foretell.service.limits import Limits
 
-NARROW = Limits(body=20_000, texts=10, words=50, queue=12)
+NARROW = Limits(body=20_000, texts=10, characters=1_000, tokens=50, queue=12)
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ import pytest
 from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.service.app import create_app, create_service
+from foretell.service.app import create_app
 from foretell.service.auth import access
 from foretell.service.limits import Limits
 from foretell.service.server import Server, bind, url
-from foretell.service.state import Service
+from foretell.service.state import Service, create_service
 from tests.builders import write_random
 
 TEXT = "the mind adapts and converts to its own purposes the obstacle to our acting . good bad 😀 way"
@@ -76,7 +76,7 @@ def running(
     service = create_service([(path.name, path) for path in places], limits or Limits(), annotation)
     listening = bind("127.0.0.1", 0)
     ready = threading.Event()
-    server = Server(create_app(service, access("127.0.0.1", **who)), on_ready=ready.set)
+    server = Server(create_app(service, access("127.0.0.1", **who)), service, on_ready=ready.set)
     where = url(listening)
     thread = threading.Thread(target=server.listen, args=(listening,))
     thread.start()

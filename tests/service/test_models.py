@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ from service_workplace import REVIEWS, running, state_of, until, write_labels, w
 
 from foretell.errors import NotAModelError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.service.app import create_service
+from foretell.service import models
 from foretell.service.limits import Limits
 from foretell.service.models import named_places
+from foretell.service.state import create_service
 from tests.builders import rewrite_json
 
 pytestmark = pytest.mark.usefixtures("often")
@@ -86,13 +89,68 @@ def test_models_are_named_as_their_directories_or_as_one_says(tmp_path: Path) ->
             named_places(wrong)
 
 
-def test_two_models_of_one_name_are_refused(models: tuple[Path, Path]) -> None:
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "reviews")
     with pytest.raises(UsageError, match="NAME=DIRECTORY"):
-        create_service([("same", models[0]), ("same", models[1])], Limits())
+        create_service([("same", path), ("same", path)], Limits())
 
 
-def test_a_hostile_name_is_a_name(models: tuple[Path, Path]) -> None:
+def test_a_hostile_name_is_a_name(tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>"
-    service = create_service([(name, models[0])], Limits())
+    service = create_service([(name, write_labels(tmp_path / "reviews"))], Limits())
     assert [served.card().id for served in service.models] == [name]
     service.close()
+
+
+def test_a_model_that_vanishes_goes_on_answering(tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "reviews")
+    with running(path) as it:
+        before = it.post("/v1/classify", {"texts": REVIEWS}).json()
+        shutil.move(path, tmp_path / "away")
+        until(lambda: state_of(it) == "stale")
+        assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
+        assert it.http.get("/health/ready").status_code == 200
+        # What needs the files says so.
+        states = it.post("/v1/states", {"text": "good"})
+        assert (states.status_code, states.json()["error"]["code"]) == (503, "model_unavailable")
+        # Nothing of where they were.
+        assert str(tmp_path) not in states.text
+        assert 'foretell_model_stale{model="reviews"} 1.0' in it.http.get("/metrics").text
+        shutil.move(tmp_path / "away", path)
+        until(lambda: state_of(it) == "fresh")
+        assert it.post("/v1/states", {"text": "good"}).status_code == 200
+
+
+def test_a_directory_that_is_deleted_piece_by_piece_is_no_change(tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "reviews")
+    with running(path) as it:
+        before = it.post("/v1/classify", {"texts": REVIEWS}).json()
+        # The weights first: the states need them and no other file.
+        for file in sorted(path.rglob("*"), key=lambda each: each.name != "model.safetensors"):
+            if file.is_file():
+                file.unlink()
+                assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
+                assert it.post("/v1/states", {"text": "good"}).json()["error"]["code"] == "model_unavailable"
+        shutil.rmtree(path)
+        until(lambda: state_of(it) == "stale")
+        assert it.post("/v1/classify", {"texts": REVIEWS}).json() == before
+        assert it.post("/v1/states", {"text": "good"}).status_code == 503
+
+
+def test_a_broken_model_is_tried_again_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tries, really = write_labels(tmp_path / "reviews"), [], models.open_model
+    monkeypatch.setattr(models, "open_model", lambda place: (tries.append(place), really(place))[1])
+    with running(path) as it:
+        (path / "manifest.json").write_text("{}")
+        until(lambda: state_of(it) == "stale")
+        (served,) = it.service.models
+        # CHECK_SECONDS is 0.02 here, and doubles: 0.02, 0.04, 0.08, ...
+        until(lambda: served.failures == 5)
+        assert len(tries) == 6
+        assert served.retry_at - time.monotonic() < 16 * 0.02
+        # Another change is tried at once.
+        served.retry_at = float("inf")
+        write_labels(path, seed=8)
+        until(lambda: state_of(it) == "fresh")

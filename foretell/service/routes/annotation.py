@@ -16,10 +16,9 @@ from pydantic import Field
 
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import ApiError, invalid
-from foretell.service.json_route import JsonRoute
 from foretell.service.logs import add_log_fields
-from foretell.service.openapi import ACCESS_ERRORS, ERRORS, example
-from foretell.service.schemas import Integer, RequestBody, ResponseBody
+from foretell.service.requests import JsonRoute
+from foretell.service.schemas import ACCESS_ERRORS, ERRORS, Integer, RequestBody, ResponseBody, example
 from foretell.service.state import Service, service_of
 
 if TYPE_CHECKING:
@@ -221,7 +220,7 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
     annotation = service.annotation
     assert annotation is not None, "the routes are there only with an annotation"
     try:
-        return await asyncio.get_running_loop().run_in_executor(service.pools["annotation"], work, annotation)
+        return await asyncio.get_running_loop().run_in_executor(service.lanes["annotation"], work, annotation)
     except UsageError as error:
         raise invalid(str(error), param=error.where or None, code="cannot_answer") from error
     except ForetellError as error:

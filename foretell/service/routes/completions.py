@@ -6,6 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -14,15 +15,13 @@ from pydantic import Field
 from foretell.errors import ForetellError
 from foretell.runtime.words.writing import Candidate, Writing
 from foretell.service.errors import ApiError, from_exception, invalid
-from foretell.service.generation import Continuation, Generation, Piece, Write
-from foretell.service.json_route import JsonRoute
+from foretell.service.generation import Continuation, EventStream, Generation, Piece, Write, event, with_first
 from foretell.service.limits import Limits
-from foretell.service.loaded_model import LoadedModel
 from foretell.service.logs import add_log_fields
-from foretell.service.openapi import ERRORS, example
-from foretell.service.schemas import Cache, Integer, RequestBody, ResponseBody, TextList
+from foretell.service.models import LONG, LoadedModel
+from foretell.service.requests import JsonRoute, lane_of
+from foretell.service.schemas import ERRORS, Cache, Integer, RequestBody, ResponseBody, TextList, example
 from foretell.service.state import Service, service_of
-from foretell.service.streaming import EventStream, event, with_first
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -123,15 +122,17 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     model = service.models.find(body.model, "words").loaded
     _check_supported(body)
     answer = _Answer(body, service, model)
+    await answer.check_tokens()
     n_texts = len(answer.continuations)
     add_log_fields(request.scope, model=model.card.id, texts=n_texts, stream=bool(body.stream))
-    service.models.waiting.add(n_texts)
+    waiting = service.models.waiting[answer.lane]
+    waiting.add(n_texts)
     is_open = True
 
     def end() -> None:
         nonlocal is_open
         if is_open:
-            service.models.waiting.remove(n_texts)
+            waiting.remove(n_texts)
             service.metrics.texts.labels(model.card.id, "completions").inc(n_texts)
             service.metrics.words.labels(model.card.id).inc(answer.generation.n_words)
         is_open = False
@@ -163,7 +164,8 @@ class _Answer:
     """
 
     def __init__(self, body: CompletionRequest, service: Service, model: LoadedModel) -> None:
-        self._body, self._name = body, model.card.id
+        self._body, self._name, self._service = body, model.card.id, service
+        self._tokenizer = model.tokenizer
         self._prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
         self.continuations = _continuations(body, self._prompts, service.limits)
         self.generation = Generation(
@@ -172,10 +174,32 @@ class _Answer:
             echo=bool(body.echo),
             cache=body.cache,
             logprobs=body.logprobs,
-            pool=service.pools["completions"],
-            seconds=service.limits.seconds,
+            service=service,
         )
+        self.lane = lane_of([each.prompt for each in self.continuations])
         self._id, self._created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
+
+    async def check_tokens(self) -> None:
+        """Refuse a request that reads and writes too many tokens.
+
+        Raises:
+            ApiError: naming the limit.
+        """
+        limits, n = self._service.limits, self._body.n or 1
+        written = (16 if self._body.max_tokens is None else self._body.max_tokens) * len(self.continuations)
+        if written > limits.tokens:
+            raise invalid(
+                f"expected a max_tokens of at most {limits.tokens} for all continuations together, found "
+                f"{written}",
+                param="max_tokens",
+                status=_STATUS,
+            )
+        if limits.needs_count(self._prompts, more=written, copies=n):
+            check = partial(
+                limits.check_tokens, self._tokenizer, self._prompts, param="prompt", status=_STATUS,
+                more=written, copies=n,
+            )  # fmt: skip
+            await self._service.in_lane(LONG, check)
 
     async def response(self) -> Response:
         """Return all continuations."""
@@ -186,7 +210,8 @@ class _Answer:
             choices = [self._choice(index, pieces) for index, pieces in written]
             return self._completion(choices, usage).model_dump_json()
 
-        return Response(await self.generation.in_pool(content), media_type="application/json")
+        answer = await self._service.in_lane(self.lane, content)
+        return Response(answer, media_type="application/json")
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the events of a stream, those of one turn together, one continuation after another."""
@@ -236,16 +261,7 @@ class _Answer:
 def _continuations(body: CompletionRequest, prompts: list[str], limits: Limits) -> list[Continuation]:
     """Return the continuations to write: n for each prompt. Sample i has the seed `seed` + i."""
     n = body.n or 1
-    by_word = bool(body.echo) and body.logprobs is not None
-    limits.check_texts(prompts, param="prompt", status=_STATUS, by_word=by_word)
-    if by_word and n > 1:
-        limits.check_texts(prompts * n, param="n", status=_STATUS, by_word=True)
-    if len(prompts) * n > limits.texts:
-        message = f"expected at most {limits.texts} continuations, found {len(prompts) * n}"
-        raise invalid(message, param="n", status=_STATUS)
-    if (body.max_tokens or 0) > limits.words:
-        message = f"expected max_tokens of at most {limits.words}, found {body.max_tokens}"
-        raise invalid(message, param="max_tokens", status=_STATUS)
+    limits.check_texts(prompts, param="prompt", status=_STATUS, copies=n)
     return [
         # Every integer is a valid seed, negative ones too.
         Continuation(n * row + i, prompt, None if body.seed is None else (body.seed + i) % 2**64)

@@ -14,10 +14,8 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.classifier import Verdict as RuntimeVerdict
 from foretell.runtime.labels.explanation import Explanation
 from foretell.service.errors import ApiError
-from foretell.service.json_route import JsonRoute
-from foretell.service.openapi import ERRORS, example
-from foretell.service.prediction import Prediction
-from foretell.service.schemas import ModelName, RequestBody, ResponseBody, Texts
+from foretell.service.requests import JsonRoute, Prediction
+from foretell.service.schemas import ERRORS, ModelName, RequestBody, ResponseBody, Texts, example
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -141,7 +139,7 @@ async def classify(body: ClassifyRequest, request: Request) -> Response:
 )
 async def explain(body: ExplainRequest, request: Request) -> Response:
     """Return the label of each text, the effect of each word, and the probability along the text."""
-    prediction = Prediction(request, "explain", body.model, body.texts, job="labels", by_word=True)
+    prediction = Prediction(request, "explain", body.model, body.texts, job="labels")
     runtime = prediction.model.labels
     if body.label is not None and body.label not in runtime.labels:
         raise ApiError(

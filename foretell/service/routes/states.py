@@ -11,11 +11,9 @@ from pydantic import Field
 
 from foretell.runtime.gates import Gates, gates_along
 from foretell.service.errors import invalid
-from foretell.service.json_route import JsonRoute
-from foretell.service.loaded_model import LoadedModel
-from foretell.service.openapi import ERRORS, example
-from foretell.service.prediction import Prediction
-from foretell.service.schemas import Integer, Layer, ModelName, RequestBody, ResponseBody
+from foretell.service.models import LoadedModel
+from foretell.service.requests import JsonRoute, Prediction
+from foretell.service.schemas import ERRORS, Integer, Layer, ModelName, RequestBody, ResponseBody, example
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 

@@ -17,10 +17,17 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.scoring import Score
 from foretell.runtime.words.surprise import WordScore, score_words, total
 from foretell.service.errors import invalid
-from foretell.service.json_route import JsonRoute
-from foretell.service.openapi import ERRORS, example
-from foretell.service.prediction import Prediction
-from foretell.service.schemas import Cache, Integer, ModelName, RequestBody, ResponseBody, Texts
+from foretell.service.requests import JsonRoute, Prediction
+from foretell.service.schemas import (
+    ERRORS,
+    Cache,
+    Integer,
+    ModelName,
+    RequestBody,
+    ResponseBody,
+    Texts,
+    example,
+)
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -140,7 +147,7 @@ async def next_words(body: NextRequest, request: Request) -> Response:
 )
 async def score(body: ScoreRequest, request: Request) -> Response:
     """Return the probability of each text and, with `words`, of each of its words."""
-    prediction = Prediction(request, "score", body.model, body.texts, job="words", by_word=body.words)
+    prediction = Prediction(request, "score", body.model, body.texts, job="words")
     items = [
         _Score(index, text, body.words, body.top, body.start, body.cache)
         for index, text in enumerate(prediction.texts)
