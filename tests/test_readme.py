@@ -1,4 +1,4 @@
-"""The README's Python runs in a real notebook kernel and shows HTML there.
+"""The README's Python and examples/quickstart.ipynb run in a real notebook kernel and show HTML there.
 
 That it passes `mypy --strict` is part of `make lint`.
 """
@@ -45,12 +45,26 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     ]
     made = nbformat.v4.new_notebook()
     made.cells = [nbformat.v4.new_code_cell(source) for source in (SMALL, blocks()[0], *shown)]
-    folder = tmp_path_factory.mktemp("notebook")
-    client = NotebookClient(
-        made, timeout=240, kernel_name="python3", resources={"metadata": {"path": folder}}
-    )
-    executed: nbformat.NotebookNode = client.execute()
-    return executed
+    return executed(made, tmp_path_factory.mktemp("notebook"))
+
+
+def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """Run a notebook in a folder."""
+    resources = {"metadata": {"path": folder}}
+    client = NotebookClient(notebook, timeout=240, kernel_name="python3", resources=resources)
+    done: nbformat.NotebookNode = client.execute()
+    return done
+
+
+def test_the_quickstart_notebook_runs(tmp_path: Path) -> None:
+    notebook = nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4)
+    assert all(cell.get("outputs", []) == [] for cell in notebook.cells)
+    notebook.cells = [cell for cell in notebook.cells if "install" not in cell.metadata.get("tags", [])]
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(SMALL))
+    done = executed(notebook, tmp_path)
+    results = [out for cell in done.cells for out in cell.get("outputs", [])]
+    assert [out for out in results if out.output_type == "error"] == []
+    assert (tmp_path / "reviews-web" / "index.html").exists()
 
 
 def test_the_code_runs_in_a_notebook_kernel(notebook: nbformat.NotebookNode) -> None:
