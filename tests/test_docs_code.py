@@ -122,7 +122,7 @@ ONE_SPLIT = "cv=[(list(range(120)), list(range(120, 200)))]"
 SIZES = {
     'preset="base"': 'preset="quick"', "train_sizes=[0.25, 0.5, 1.0]": "train_sizes=[0.5, 1.0]",
     "cv=5": ONE_SPLIT, "cv=2": ONE_SPLIT, "n_permutations=100": "n_permutations=1", "unlabelled=more, ": "",
-    "verbose=True": "verbose=0", "check_labels=True": "check_labels=False",
+    "check_labels=True": "check_labels=False",
     "found.label_check.errors[:3]": "found.label_check",
 }  # fmt: skip
 
