@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from foretell import errors
-    from foretell.annotation.annotate import annotate
+    from foretell.annotation.annotation import annotate
     from foretell.comparison import compare
     from foretell.errors import TooFewTextsWarning
     from foretell.hub.push import push
@@ -49,7 +49,7 @@ _HOME = {
     "LanguageModel": "foretell.language_model",
     "TextClassifier": "foretell.text_classifier",
     "TooFewTextsWarning": "foretell.errors",
-    "annotate": "foretell.annotation.annotate",
+    "annotate": "foretell.annotation.annotation",
     "compare": "foretell.comparison",
     "push": "foretell.hub.push",
     "survey": "foretell.surveying.survey",

@@ -46,7 +46,7 @@ LIGHT = (
     "foretell.runtime.encoder",
     "foretell.runtime.words.surprise",
     "foretell.runtime.labels.leave_one_out",
-    "foretell.annotation.annotate",
+    "foretell.annotation.annotation",
     "foretell.comparison",
     "foretell.surveying.survey",
     "foretell.language_model",

@@ -1,30 +1,103 @@
-"""`Annotation`: texts without labels, the answers about them, and the model that learns from the answers."""
+"""`annotate`: label texts that have no labels, the most informative first."""
 
 from __future__ import annotations
 
+import csv
+import io
+import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from foretell.annotation.answers import Answer, Kind
-from foretell.annotation.export import to_csv, write_csv
-from foretell.annotation.journal import Journal
+from foretell.annotation.journal import Answer, Journal, Kind
 from foretell.annotation.metrics import Counts, Metrics, counts_of
-from foretell.annotation.pool import Pool
-from foretell.annotation.ranking import Ranker, Ranking, Refitting, opened_model
-from foretell.annotation.state import Item, State
-from foretell.errors import ForetellError, UsageError
+from foretell.annotation.pool import Flags, Places, Pool
+from foretell.annotation.ranking import Ranker, Ranking, opened_model
+from foretell.artifacts.replacement import new_file, write_synced
+from foretell.data.unlabelled import unlabelled_texts
+from foretell.errors import UsageError
+
+RANDOM_EVERY = 5
+"""At least one in so many texts is drawn at random."""
 
 MIN_SUGGESTED = 0.5
 """Probability from which on a label is suggested."""
 
-_SECONDS = 600.0
+COLUMNS = ("text", "label", "answer", "part", "suggested", "by", "at")
+"""Of the answers as CSV."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A text to label.
+
+    Attributes:
+        id: its number.
+        text: the text.
+        suggested: the label that the model suggests; None: none is probable enough, or the text was drawn at
+            random: a suggestion would influence the answers that the metrics are measured by.
+        probability: of `suggested`.
+    """
+
+    id: int
+    text: str
+    suggested: str | None = None
+    probability: float | None = None
+
 
 Items = Item | int | Iterable[Item | int]
 """A text or several: what `next`, `search` or `similar` returned, or their numbers."""
+
+
+def annotate(
+    texts: Any,
+    labels: Sequence[str] | None = None,
+    *,
+    out: str | Path,
+    by: str = "",
+    seed: int | None = None,
+    text: str | None = None,
+    suggest: str | Path | None = None,
+) -> Annotation:
+    """Open texts for annotation: an `Annotation`, whose `next` is the most informative text.
+
+    >>> with foretell.annotate("texts.csv", labels=["good", "bad"], out="answers.jsonl") as annotation:
+    ...     item = annotation.next()
+    ...     annotation.answer(item, "good")
+
+    A quick linear model is fitted again after each answer. It chooses uncertain texts that are like many
+    others and unlike each other. At least one text in five is drawn at random, and never trained on; all
+    metrics are measured on these.
+
+    Args:
+        texts: texts without labels: a list, a table, or files in any format of examples.
+        labels: the names of the labels; None: those of the journal. Labels that the journal lacks are added.
+        out: the journal of the answers, a file of JSON Lines; where there is one, it is continued.
+        by: who answers.
+        seed: of the random draws; None: that of the journal, or 0.
+        text: the name of the text column; None: chosen where it is clear.
+        suggest: a model directory whose predictions help from the first text on.
+
+    Raises:
+        DataError: no texts; a journal that is damaged or about other texts.
+        UsageError: fewer than two labels, or others than those of the journal; a model without these labels.
+        ForetellError: another process has the journal open, or it cannot be written.
+    """
+    notes: list[str] = []
+    read = unlabelled_texts(texts, text=text, notes=notes)
+    journal = Journal(out, labels, seed)
+    try:
+        annotation = Annotation(read, journal, by=by, suggest=suggest)
+    except BaseException:
+        journal.close()
+        raise
+    annotation.notes[:0] = notes
+    return annotation
 
 
 class Annotation:
@@ -39,9 +112,9 @@ class Annotation:
 
     Args:
         texts: the texts, none of them empty.
-        journal: where the answers are written.
+        journal: where the answers are written; those it has are taken up.
         by: who answers.
-        model: a model directory whose predictions help from the first text on.
+        suggest: a model directory whose predictions help from the first text on.
 
     Attributes:
         labels: the names of the labels.
@@ -49,41 +122,48 @@ class Annotation:
     """
 
     def __init__(
-        self,
-        texts: Sequence[str],
-        journal: Journal,
-        *,
-        by: str = "",
-        model: str | Path | None = None,
+        self, texts: Sequence[str], journal: Journal, *, by: str = "", suggest: str | Path | None = None
     ) -> None:
-        self.labels, self._by = list(journal.labels), by
-        self._journal = journal
+        self.labels, self._by, self._journal = list(journal.labels), by, journal
         self._pool = Pool(texts, journal.seed, [each.text for each in journal.answers])
         self.notes = [*journal.notes, *self._pool.notes]
-        self._state = State(self._pool, journal)
-        given = None if model is None else opened_model(model, self.labels)
-        self._ranker = Ranker(self._pool, self.labels, journal.seed, given)
-        self._refitting = Refitting(lambda: self._ranker.rank(*self._state.snapshot()))
+        model = None if suggest is None else opened_model(suggest, self.labels)
+        self._ranker = Ranker(self._pool, self.labels, journal.seed, model)
+        self._lock = threading.RLock()
+        self._shown: dict[str, Item] = {}
+        self._is_open: Flags = np.ones(len(self._pool), bool)
+        self._is_open[[self._pool.place(each.text) for each in journal.answers]] = False
+        self._version = 1
+        # Fits to the newest answers while a person answers.
+        self._thread = ThreadPoolExecutor(1, "foretell-annotation")
+        self._latest: Ranking | None = None
+        with self._lock:
+            self._fit: Future[Ranking] = self._thread.submit(self._rank)
 
     # ---- the next text
 
     def next(self, *, by: str | None = None, fresh: bool = False) -> Item | None:
         """Return the text to label next; the same one until it is answered. None: all are answered.
 
-        At least one in five was drawn at random; the others teach most, by the last fit.
+        At least one in five was drawn at random; the others are the most informative, by the last fit.
 
         Args:
             by: persons who answer at the same time get different texts.
             fresh: wait until the model has learned from all answers.
         """
         name = self._name(by)
-        item = self._state.shown(name)
-        if item is None:
-            ranking = self._ranking(fresh=fresh)
-            place = self._state.next_place(ranking.queue, name)
-            item = None if place is None else self._item(place, ranking)
-            self._state.show(name, item)
-        return item
+        with self._lock:
+            item = self._shown.get(name)
+            if item is not None and self._is_open[item.id]:
+                return item
+        ranking = self._ranking(fresh=fresh)
+        with self._lock:
+            place = self._next_place(ranking.queue, name)
+            if place is None:
+                self._shown.pop(name, None)
+                return None
+            self._shown[name] = self._item(place, ranking)
+            return self._shown[name]
 
     # ---- answers
 
@@ -93,7 +173,7 @@ class Annotation:
         Raises:
             UsageError: no such label or text, a text that was answered already, or a reserved text that is
                 not shown.
-            ForetellError: the answer could not be written.
+            ForetellError: the answer could not be written; there is none then.
         """
         if label not in self.labels:
             raise UsageError(
@@ -118,14 +198,21 @@ class Annotation:
 
         A single text is shown again next.
         """
-        undone = self._state.undo(self._name(by))
-        self._refitting.ask()
-        return undone
+        with self._lock:
+            undone = self._journal.undo(self._name(by))
+            places = [self._pool.place(each.text) for each in undone]
+            self._is_open[places] = True
+            if len(undone) == 1:
+                item = Item(places[0], self._pool.texts[places[0]], undone[0].suggested)
+                self._shown[self._name(by)] = item
+            self._changed()
+            return undone
 
     @property
     def answers(self) -> list[Answer]:
         """The answers that were not undone, in order."""
-        return self._state.snapshot()[1]
+        with self._lock:
+            return list(self._journal.answers)
 
     # ---- several texts
 
@@ -136,7 +223,7 @@ class Annotation:
         """
         words = query.casefold().split()
         found: list[Item] = []
-        for place in self._state.selectable().tolist() if words else ():
+        for place in self._selectable().tolist() if words else ():
             folded = self._pool.texts[place].casefold()
             if len(found) < k and all(word in folded for word in words):
                 found.append(Item(place, self._pool.texts[place]))
@@ -151,10 +238,10 @@ class Annotation:
         Raises:
             UsageError: no such text.
         """
-        place = self._state.check_place(item.id if isinstance(item, Item) else item)
+        place = self._checked(item)
         # The vectors are made for the first ranking.
         self._ranking()
-        rows, others = self._ranker.embeddings, self._state.selectable()
+        rows, others = self._ranker.embeddings, self._selectable()
         others = others[others != place]
         order = np.argsort(-(rows[others] @ rows[place]), kind="stable")[:k]
         return [Item(each, self._pool.texts[each]) for each in others[order].tolist()]
@@ -163,7 +250,9 @@ class Annotation:
 
     def counts(self) -> Counts:
         """Count the answers of each kind, and the texts that are left."""
-        return counts_of(self.answers, self.labels, self._state.left())
+        with self._lock:
+            left = int(self._is_open[self._pool.drawn].sum()) + len(self._selectable(repeats=False))
+            return counts_of(self.answers, self.labels, left)
 
     def metrics(self, *, fresh: bool = False) -> Metrics:
         """Return the metrics of the last fit, all measured on texts that were drawn at random.
@@ -176,11 +265,18 @@ class Annotation:
     @property
     def is_fitted(self) -> bool:
         """Whether the last fit has all answers."""
-        return self._ranking().version == self._state.snapshot()[0]
+        return self._ranking().version == self._version
 
     def to_csv(self) -> str:
         """Return the answers as CSV; see `export`."""
-        return to_csv(self.answers)
+        file = io.StringIO(newline="")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for each in self.answers:
+            writer.writerow(
+                [each.text, each.label or "", each.kind, each.part, each.suggested or "", each.by, each.at]
+            )
+        return file.getvalue()
 
     def export(self, path: str | Path) -> None:
         """Write the answers as CSV: text, label, answer, part, suggested, by, at.
@@ -191,11 +287,12 @@ class Annotation:
         Raises:
             ForetellError: the file cannot be written.
         """
-        write_csv(self.answers, path)
+        with new_file(Path(path)) as new:
+            write_synced(new, self.to_csv().encode("utf-8", "replace"))
 
     def close(self) -> None:
         """End the fits, and close the journal."""
-        self._refitting.close()
+        self._thread.shutdown(cancel_futures=True)
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -206,21 +303,67 @@ class Annotation:
     ) -> None:
         self.close()
 
+    # ---- texts and answers
+
     def _name(self, by: str | None) -> str:
         return self._by if by is None else by
 
     def _record(self, items: Items, kind: Kind, label: str | None, by: str | None) -> list[Answer]:
         given = [items] if isinstance(items, Item | int) else items
-        written = self._state.record(given, kind, label, self._name(by))
-        self._refitting.ask()
-        return written
+        with self._lock:
+            places = list(dict.fromkeys(map(self._checked_open, given)))
+            answers = self._journal.append(self._answer(each, kind, label, self._name(by)) for each in places)
+            self._is_open[places] = False
+            self._changed()
+            return answers
 
-    def _ranking(self, *, fresh: bool = False) -> Ranking:
-        version = self._state.snapshot()[0] if fresh else 0
-        ranking = self._refitting.wait(version, _SECONDS)
-        if ranking is None:
-            raise ForetellError(expected=f"a fit within {_SECONDS:.0f} s", found="none", where="annotation")
-        return ranking
+    def _answer(self, place: int, kind: Kind, label: str | None, by: str) -> Answer:
+        # The name may have changed since the text was shown.
+        shown = next((item for item in self._shown.values() if item.id == place), None)
+        return Answer(
+            text=self._pool.texts[place], kind=kind, label=label,
+            part="test" if self._pool.reserved[place] else "train",
+            suggested=None if shown is None else shown.suggested, by=by,
+        )  # fmt: skip
+
+    def _checked(self, item: Item | int) -> int:
+        place = item.id if isinstance(item, Item) else item
+        if not 0 <= place < len(self._pool):
+            raise UsageError(expected="the number of a text", found=str(place)[:60], where="items")
+        return place
+
+    def _checked_open(self, item: Item | int) -> int:
+        place = self._checked(item)
+        if not self._is_open[place]:
+            raise UsageError(
+                expected="a text without an answer", found="one that was answered", where="items",
+                fix="undo its answer first",
+            )  # fmt: skip
+        if self._pool.reserved[place] and all(place != item.id for item in self._shown.values()):
+            raise UsageError(
+                expected="a text that is shown, or that a search has found",
+                found="one that is reserved for the random sample", where="items",
+            )  # fmt: skip
+        return place
+
+    def _selectable(self, *, repeats: bool = True) -> Places:
+        """Return the places of the texts without an answer that are not reserved.
+
+        Args:
+            repeats: whether near-duplicates of other texts are among them.
+        """
+        with self._lock:
+            kept = self._is_open & ~self._pool.reserved
+            return np.flatnonzero(kept if repeats else kept & ~self._pool.is_repeat)
+
+    def _next_place(self, queue: Sequence[int], name: str) -> int | None:
+        """Return the place of the text to show next to a person; None: others have all that are left."""
+        others = {item.id for who, item in self._shown.items() if who != name}
+        parts = [each.part for each in self._journal.answers]
+        is_random_due = RANDOM_EVERY * parts.count("test") < len(parts) + 1
+        drawn, rest = self._pool.drawn.tolist(), self._selectable(repeats=False).tolist()
+        order = [*drawn, *queue, *rest] if is_random_due else [*queue, *rest, *drawn]
+        return next((place for place in order if self._is_open[place] and place not in others), None)
 
     def _item(self, place: int, ranking: Ranking) -> Item:
         text, row = self._pool.texts[place], ranking.probabilities[place]
@@ -228,3 +371,31 @@ class Annotation:
         if self._pool.reserved[place] or row[best] < MIN_SUGGESTED:
             return Item(place, text)
         return Item(place, text, self.labels[best], float(row[best]))
+
+    # ---- fits
+
+    def _changed(self) -> None:
+        """Fit again, unless a fit waits to begin: that one has the newest answers too."""
+        self._version += 1
+        if self._fit.running() or self._fit.done():
+            self._fit = self._thread.submit(self._rank)
+
+    def _rank(self) -> Ranking:
+        with self._lock:
+            version, answers = self._version, list(self._journal.answers)
+        ranking = self._ranker.rank(version, answers)
+        with self._lock:
+            if self._latest is None and not ranking.is_complete:
+                self._fit = self._thread.submit(self._rank)
+            self._latest = ranking
+        return ranking
+
+    def _ranking(self, *, fresh: bool = False) -> Ranking:
+        """Return the last ranking.
+
+        Raises:
+            BaseException: what a fit raised.
+        """
+        with self._lock:
+            fit, latest = self._fit, self._latest
+        return fit.result() if fresh or latest is None or fit.done() else latest

@@ -1,30 +1,64 @@
 """The journal: every answer on disk before the next text is shown, in a file of JSON Lines that only grows.
 
-The first line has the format, the labels and the seed. Every further line is one answer, or undoes the
-answers of one decision, or adds labels. A line is synced before `append` returns. An incomplete last line,
-which a power failure leaves, is dropped when the journal is opened again; a damaged line elsewhere is an
-error, since what follows it cannot be trusted.
+The first line has the format, the labels and the seed. Every further line is one answer, or undoes the last
+decision, or adds labels. An incomplete last line, which a power failure leaves, is dropped when the journal
+is opened again; a damaged line elsewhere is an error, since what follows it cannot be trusted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self, get_args
 
-from foretell.annotation.answers import KINDS, Answer
 from foretell.artifacts.replacement import sync_directory
 from foretell.errors import DataError, ForetellError, UsageError
 from foretell.training.run_lock import lock
 
+Kind = Literal["label", "skip", "none", "unclear"]
+"""label: the text has this label. none: no label applies. unclear: the text does not show which label
+applies. skip: no answer."""
+
+Part = Literal["train", "test"]
+"""test: the text was drawn at random, and is never trained on."""
+
 FORMAT = 1
 _KIND = "foretell answers"
+_HEAD = f'{{"kind": "{_KIND}"'.encode()
 _MAX_LABELS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer about one text.
+
+    Attributes:
+        text: the text.
+        kind: "label", "skip", "none" or "unclear".
+        label: the label, where the kind is "label"; None otherwise.
+        part: "train", or "test" for a text that was drawn at random.
+        suggested: the label that was shown as a suggestion; None: none was shown.
+        by: who answered; may be empty.
+        at: when, in UTC, as ISO 8601.
+        batch: the number of the decision, from 1: texts that were labelled at once share it.
+    """
+
+    text: str
+    kind: Kind
+    label: str | None = None
+    part: Part = "train"
+    suggested: str | None = None
+    by: str = ""
+    at: str = ""
+    batch: int = 0
 
 
 class Journal:
@@ -57,21 +91,19 @@ class Journal:
         self.labels: list[str] = []
         self.seed = 0
         self.answers: list[Answer] = []
-        self._batch = 0
-        is_new = not self.path.exists()
-        if is_new:
+        self._batch = self._end = 0
+        if not self.path.exists():
             checked_labels(labels, str(path))
         self._file = _locked(self.path)
         try:
-            # An empty file, or half a first line: nothing was answered yet.
             lines = self._read()
+            # An empty file, or half a first line: nothing was answered yet.
             if lines:
                 self._replay(lines)
                 self._add_labels(labels, seed)
             else:
                 self.labels, self.seed = checked_labels(labels, str(path)), seed or 0
-                head = {"kind": _KIND, "format": FORMAT, "labels": self.labels, "seed": self.seed}
-                self._write([head])
+                self._write([{"kind": _KIND, "format": FORMAT, "labels": self.labels, "seed": self.seed}])
                 sync_directory(self.path.absolute().parent)
         except BaseException:
             self.close()
@@ -80,9 +112,9 @@ class Journal:
     def append(self, answers: Iterable[Answer]) -> list[Answer]:
         """Write the answers of one decision, and return them with their time and number.
 
-        They are on disk when this returns.
+        They are on disk when this returns, and not at all after an error.
         """
-        batch, at = self._batch + 1, now()
+        batch, at = self._batch + 1, _now()
         written = [replace(each, batch=batch, at=at) for each in answers]
         if written:
             self._write([asdict(each) for each in written])
@@ -99,7 +131,7 @@ class Journal:
         if not self.answers:
             return []
         batch = self.answers[-1].batch
-        self._write([{"undo": batch, "by": by, "at": now()}])
+        self._write([{"undo": batch, "by": by, "at": _now()}])
         return self._take_back(batch)
 
     def close(self) -> None:
@@ -120,74 +152,107 @@ class Journal:
         return undone
 
     def _write(self, records: Sequence[dict[str, Any]]) -> None:
-        lines = "".join(json.dumps(record, ensure_ascii=True) + "\n" for record in records).encode("ascii")
-        end = self._file.seek(0, os.SEEK_END)
+        """Append whole lines, or nothing."""
+        left = memoryview("".join(json.dumps(record) + "\n" for record in records).encode("ascii"))
+        end = self._end + len(left)
         try:
-            self._file.write(lines)
-            self._file.flush()
+            self._check_in_place()
+            self._cut()
+            self._file.seek(self._end)
+            while left:
+                # Unbuffered: a full disk takes a part and then raises. A buffer would write the rest later.
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
-            # A full disk: no part of a line may stay before the lines of later answers.
-            self._file.truncate(end)
-            raise _not_written(self.path, error) from error
+            # Where this fails too, the next call begins with it.
+            with contextlib.suppress(OSError):
+                self._cut()
+            raise _not_written(self.path, error.strerror or str(error)) from error
+        self._end = end
 
-    def _read(self) -> list[tuple[int, dict[str, Any]]]:
-        """Return the number and content of each line, and cut off an incomplete last one."""
+    def _cut(self) -> None:
+        """Cut off what a failed write has left after the last whole line."""
+        if os.fstat(self._file.fileno()).st_size > self._end:
+            self._file.truncate(self._end)
+            os.fsync(self._file.fileno())
+
+    def _check_in_place(self) -> None:
+        try:
+            is_there = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise _not_written(self.path, "one that was deleted or replaced while it was open")
+
+    def _read(self) -> list[dict[str, Any]]:
+        """Return the content of each line, and cut off an incomplete last one."""
         content = self._file.read()
-        lines: list[tuple[int, dict[str, Any]]] = []
-        start = 0
-        while start < len(content):
-            end = content.find(b"\n", start) + 1
-            record = _parsed(content[start : end - 1]) if end else None
-            if not lines and not _may_be_head(content):
-                # Never cut off anything of a file that is not ours.
-                raise self._another_file()
+        if not _HEAD.startswith(content[: len(_HEAD)]):
+            # Never cut off anything of a file that is not ours.
+            raise self._another_file()
+        lines: list[dict[str, Any]] = []
+        while self._end < len(content):
+            end = content.find(b"\n", self._end) + 1
+            record = _parsed(content[self._end : end - 1]) if end else None
             if record is None:
                 # NULs may stand where the file system had not yet written what was appended.
                 if end and content[end:].strip(b"\0\n"):
                     raise self._damaged(len(lines) + 1, "something else")
-                self._file.truncate(start)
+                self._cut()
                 self.notes.append(f"{self.path}: dropped an incomplete last line")
                 break
-            lines.append((len(lines) + 1, record))
-            start = end
+            lines.append(record)
+            self._end = end
         return lines
 
-    def _replay(self, lines: Sequence[tuple[int, dict[str, Any]]]) -> None:
-        head = lines[0][1]
-        if head.get("kind") != _KIND:
+    def _replay(self, lines: Sequence[dict[str, Any]]) -> None:
+        if lines[0].get("kind") != _KIND:
             raise self._another_file()
-        if head.get("format") != FORMAT:
+        if (found := lines[0].get("format")) != FORMAT:
             raise DataError(
-                expected=f"a journal of format {FORMAT}",
-                found=repr(head.get("format")),
-                where=str(self.path),
+                expected=f"a journal of format {FORMAT}", found=repr(found)[:60], where=str(self.path),
                 fix="update foretell",
-            )
-        self._apply(1, lambda: self._set_head(head))
-        for number, record in lines[1:]:
-            self._apply(number, lambda record=record: self._add(record))
+            )  # fmt: skip
+        previous = 0
+        for number, record in enumerate(lines, start=1):
+            try:
+                previous = self._add(record, previous, is_head=number == 1)
+            except (KeyError, TypeError) as error:
+                raise self._damaged(number, "other fields") from error
+            except ValueError as error:
+                raise self._damaged(number, str(error)) from error
+        texts = Counter(each.text for each in self.answers)
+        if (twice := texts.most_common(1)) and twice[0][1] > 1:
+            raise self._damaged(len(lines), "a second answer about a text")
 
-    def _apply(self, number: int, change: Any) -> None:
-        try:
-            change()
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged(number, "other fields") from error
+    def _add(self, record: dict[str, Any], previous: int, *, is_head: bool) -> int:
+        """Take up a line, and return the number of its decision; 0: it is no answer.
 
-    def _set_head(self, head: dict[str, Any]) -> None:
-        self.labels, self.seed = [str(label) for label in head["labels"]], int(head["seed"])
-
-    def _add(self, record: dict[str, Any]) -> None:
+        Args:
+            record: the line.
+            previous: what the line before returned.
+            is_head: whether it is the first line.
+        """
+        if "labels" in record:
+            self.labels += _strings(record["labels"])
+            self.seed = _whole(record["seed"]) if is_head else self.seed
+            return 0
         if "undo" in record:
-            self._take_back(int(record["undo"]))
-        elif "labels" in record:
-            self.labels += record["labels"]
-        else:
-            answer = Answer(**record)
-            if answer.kind not in KINDS or (answer.kind == "label") != (answer.label in self.labels):
-                raise ValueError(answer.kind)
-            self.answers.append(answer)
-            self._batch = max(self._batch, answer.batch)
+            if not self.answers or _whole(record["undo"]) != self.answers[-1].batch:
+                raise ValueError("an undo of another decision than the last one")
+            self._take_back(self.answers[-1].batch)
+            return 0
+        answer = Answer(**record)
+        _strings([answer.text, answer.by, answer.at, answer.label or "", answer.suggested or ""])
+        if answer.kind not in get_args(Kind) or answer.part not in get_args(Part):
+            raise TypeError
+        if (answer.kind == "label") != (answer.label in self.labels):
+            raise ValueError("a label that the journal does not have")
+        if _whole(answer.batch) < 1 or (answer.batch != previous and answer.batch <= self._batch):
+            raise ValueError("the number of an earlier decision")
+        self.answers.append(answer)
+        self._batch = answer.batch
+        return answer.batch
 
     def _add_labels(self, labels: Sequence[str] | None, seed: int | None) -> None:
         """Compare what was asked for with the file, and add the new labels to it."""
@@ -212,11 +277,9 @@ class Journal:
 
     def _another_file(self) -> DataError:
         return DataError(
-            expected="a journal of answers",
-            found="another file",
-            where=str(self.path),
+            expected="a journal of answers", found="another file", where=str(self.path),
             fix="choose another name for the answers",
-        )
+        )  # fmt: skip
 
     def _damaged(self, number: int, found: str) -> DataError:
         return DataError(
@@ -243,40 +306,48 @@ def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
         problem = f"{next(name for name in names if names.count(name) > 1)!r} twice"
     if problem is not None:
         raise UsageError(
-            expected="two labels or more, all different",
-            found=problem,
-            where=where,
+            expected="two labels or more, all different", found=problem, where=where,
             fix="give the labels, such as --labels good,bad",
-        )
+        )  # fmt: skip
     return names
 
 
-def now() -> str:
+def _now() -> str:
     """Return the time in UTC, as ISO 8601 with seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _may_be_head(content: bytes) -> bool:
-    """Whether a file begins as a journal does, as far as it goes."""
-    start = f'{{"kind": "{_KIND}"'.encode()
-    return start.startswith(content[: len(start)])
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
 
+def _strings(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise TypeError
+    return values
+
+
+def _whole(value: Any) -> int:
+    # Not Infinity, which JSON of Python has, and not true.
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
 def _locked(path: Path) -> IO[bytes]:
     try:
-        # Made where there is none, and never emptied.
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        file = open(os.open(path, flags, 0o644), "r+b")  # noqa: PTH123, SIM115
+        # Made where there is none, and never emptied. A device or a pipe has no end, or none that is ours.
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+        file = open(os.open(path, flags, 0o644), "r+b", buffering=0)  # noqa: PTH123, SIM115
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise _not_written(path, error.strerror or str(error)) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise _not_written(path, "no regular file")
     if not lock(file):
         file.close()
         raise ForetellError(
@@ -286,8 +357,8 @@ def _locked(path: Path) -> IO[bytes]:
     return file
 
 
-def _not_written(path: Path, error: OSError) -> ForetellError:
+def _not_written(path: Path, found: str) -> ForetellError:
     return ForetellError(
-        expected="a journal that can be written", found=error.strerror or str(error), where=str(path),
+        expected="a journal that can be written", found=found, where=str(path),
         fix="check the folder and the free space",
     )  # fmt: skip

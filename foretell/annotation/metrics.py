@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from foretell.annotation.answers import Answer
+from foretell.annotation.journal import Answer
 from foretell.arrays import Integers, Probabilities
 from foretell.metrics.bootstrap import label_intervals
 from foretell.metrics.figures import label_figures
@@ -92,37 +92,33 @@ def counts_of(answers: Sequence[Answer], labels: Sequence[str], left: int) -> Co
     )
 
 
-def sample_metrics(answers: Sequence[Answer], labels: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics that need no model: `none` and `shares`."""
-    tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
-    given = [each.label for each in tested if each.kind == "label"]
-    return {
-        "none": share_of(len(tested) - len(given), len(tested)),
-        "shares": {label: share_of(given.count(label), len(given)) for label in labels},
-    }
-
-
-def model_metrics(truth: Integers, probabilities: Probabilities, labels: Sequence[str]) -> Mapping[str, Any]:
-    """Return `accuracy` and `macro_f1` of a model on texts that it did not learn from.
+def metrics_of(
+    answers: Sequence[Answer],
+    labels: Sequence[str],
+    truth: Integers,
+    probabilities: Probabilities,
+    changed: Estimate | None,
+) -> Metrics:
+    """Return all metrics.
 
     Args:
-        truth: the place of the label of each text, int64 [text].
-        probabilities: float32 [text, label].
+        answers: all that were not undone.
         labels: the names of the labels.
+        truth: the place of the label of each random text that has one, int64 [text].
+        probabilities: of each label for these texts, by a model that did not learn from them, [text, label].
+        changed: as `Metrics` has it.
     """
-    if not len(truth):
-        return {"accuracy": None, "macro_f1": None}
+    tested = [each for each in answers if each.part == "test" and each.kind in ("label", "none")]
+    given = [each.label for each in tested if each.kind == "label"]
     predicted = probabilities.argmax(axis=1)
-    accuracy = share_of(int((predicted == truth).sum()), len(truth))
-    if len(truth) < _MIN_FOR_F1:
-        return {"accuracy": accuracy, "macro_f1": None}
-    # Labels that none of these texts has or gets would count as 0.
-    present = np.unique(np.concatenate([truth, predicted]))
-    names = [labels[place] for place in present]
-    rows = [np.searchsorted(present, each) for each in (truth, predicted)]
-    value = label_figures(rows[0], rows[1], names)["macro_f1"]
-    low, high = label_intervals(rows[0], rows[1], names)["macro_f1"]
-    return {"accuracy": accuracy, "macro_f1": Estimate(value, low, high, len(truth))}
+    return Metrics(
+        shares={label: share_of(given.count(label), len(given)) for label in labels},
+        none=share_of(len(tested) - len(given), len(tested)),
+        accuracy=share_of(int((predicted == truth).sum()), len(truth)),
+        macro_f1=_macro_f1(truth, predicted, labels) if len(truth) >= _MIN_FOR_F1 else None,
+        changed=changed,
+        changes_little=changes_little(changed, answers),
+    )
 
 
 def changed_share(before: Probabilities, after: Probabilities) -> Estimate | None:
@@ -138,3 +134,12 @@ def changes_little(changed: Estimate | None, answers: Sequence[Answer]) -> bool:
     labels = {each.label for each in answers if each.kind == "label"}
     learned = [each.label for each in answers if each.kind == "label" and each.part == "train"]
     return len(labels) > 1 and all(learned.count(label) >= MIN_OF_LABEL for label in labels)
+
+
+def _macro_f1(truth: Integers, predicted: Integers, labels: Sequence[str]) -> Estimate:
+    # Labels that none of these texts has or gets would count as 0.
+    present = np.unique(np.concatenate([truth, predicted]))
+    names = [labels[place] for place in present]
+    rows = [np.searchsorted(present, each) for each in (truth, predicted)]
+    low, high = label_intervals(rows[0], rows[1], names)["macro_f1"]
+    return Estimate(label_figures(rows[0], rows[1], names)["macro_f1"], low, high, len(truth))

@@ -63,8 +63,10 @@ class Pool:
             )
         self.texts = [texts[groups[key][0]] for key in kept]
         self._place_of = {key: place for place, key in enumerate(kept)}
-        self._leaders = _leaders(self.texts)
-        self.is_repeat: Flags = self._leaders != np.arange(len(kept))
+        leaders = np.arange(len(kept))
+        for group in near_duplicates([plain_text(text) for text in self.texts]):
+            leaders[group] = group[0]
+        self.is_repeat: Flags = leaders != np.arange(len(kept))
         rank = np.array([ranks[key] for key in kept], np.uint64)
         distinct = np.flatnonzero(~self.is_repeat)
         ordered = distinct[np.argsort(rank[distinct], kind="stable")]
@@ -72,7 +74,7 @@ class Pool:
         chosen = np.zeros(len(kept), bool)
         chosen[self.drawn] = True
         # A near-duplicate of a reserved text must not be trained on either.
-        self.reserved: Flags = chosen[self._leaders]
+        self.reserved: Flags = chosen[leaders]
         if repeats := int(self.is_repeat.sum()):
             what = "1 near-duplicate" if repeats == 1 else f"{repeats:,} near-duplicates"
             self.notes.append(f"{what} of other texts {'is' if repeats == 1 else 'are'} not shown")
@@ -91,23 +93,11 @@ class Pool:
             raise _unknown([text])
         return place
 
-    def repeats_of(self, place: int) -> Places:
-        """Return the places of the near-duplicates of a text, the text included."""
-        return np.flatnonzero(self._leaders == self._leaders[place])
-
     def _needed(self, groups: dict[bytes, list[int]], answered: Sequence[str]) -> set[bytes]:
         keys = {text_key(text): text for text in answered}
         if unknown := [text for key, text in keys.items() if key not in groups]:
             raise _unknown(unknown)
         return set(keys)
-
-
-def _leaders(texts: Sequence[str]) -> Integers:
-    """Return the place of the first near-duplicate of each text, itself where there is none, [text]."""
-    leaders = np.arange(len(texts))
-    for group in near_duplicates([plain_text(text) for text in texts]):
-        leaders[group] = group[0]
-    return leaders
 
 
 def _rank(key: bytes, seed: int) -> int:

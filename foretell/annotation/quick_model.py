@@ -1,8 +1,7 @@
-"""The quick model: a linear model of TF-IDF values, fitted again after each answer in well under a second.
+"""The quick model: logistic regression on TF-IDF values, fitted again after each answer within a second.
 
-It suggests labels and chooses the next texts between two trainings of a whole model. Its features are counted
-once, over all texts. The words of a label's name count as a text of that label, so that there are suggestions
-before the first answer ("card_arrival" is found in "my card has not arrived").
+Its features are counted once, over all texts. The words of a label's name count as a text of that label, so
+that there are suggestions before the first answer ("card_arrival" is found in "my card has not arrived").
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ import numpy as np
 from scipy import sparse
 
 from foretell.arrays import Float32s, Integers, Probabilities
-from foretell.ngrams.ensemble import linear_log_probabilities
-from foretell.ngrams.tfidf import TfidfModel
-from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.tfidf_fit import TfidfFit, count_features
-from foretell.training.labels.tokens import TokenizedTexts
 
 STRENGTH = 10.0
-"""The inverse of the penalty: the middle one of the candidates of the TF-IDF linear model."""
+"""The inverse of the penalty."""
 
-MAX_WORDS = 200_000
 MAX_CHARACTERS = 2_000_000
 """Characters of all texts that are read; of longer texts the same part of each, from its beginning."""
 
 MIN_CHARACTERS = 200
 """Characters of each text that are always read."""
+
+MAX_FEATURES = 200_000
+"""Words and pairs of words, and as many character n-grams; the most frequent ones."""
+
+MANY = 1_000
+"""Texts from which on a feature that only one of them has is left out."""
 
 DIMENSIONS = 100
 """Of the truncated SVD that compares texts."""
@@ -45,14 +44,22 @@ class QuickModel:
     """
 
     def __init__(self, texts: Sequence[str], labels: Sequence[str]) -> None:
-        self._n, self._labels = len(texts), labels
-        self._most = max(MIN_CHARACTERS, MAX_CHARACTERS // max(len(texts), 1))
-        every = [*self._parts(texts), *map(words_of_name, labels)]
-        self._tokenizer, ids, starts = Tokenizer.train_encoded(
-            every, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
-        )
-        tokenized = TokenizedTexts(ids=ids, starts=starts)
-        self._counted = count_features(tokenized, every, self._tokenizer.size, n_columns=len(labels))
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        self._n, self._n_labels = len(texts), len(labels)
+        most = max(MIN_CHARACTERS, MAX_CHARACTERS // max(len(texts), 1))
+        every = [*(text[:most] for text in texts), *map(words_of_name, labels)]
+        usual = {"max_features": MAX_FEATURES, "dtype": np.float32}
+        words = CountVectorizer(**usual, ngram_range=(1, 2), token_pattern=r"\w+|[^\w\s]")
+        characters = CountVectorizer(**usual, ngram_range=(1, 5), analyzer="char_wb")
+        parts = [each.fit_transform(every) for each in (words, characters)]
+        counts = sparse.csr_array(sparse.hstack(parts))
+        is_shared = np.bincount(counts.indices, minlength=counts.shape[1]) > 1
+        # Where texts are many, a feature of one text says nothing; where they are few, every feature counts.
+        counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
+        self._rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+        counts.data = 1 + np.log(counts.data)
+        self._counts = counts
 
     def probabilities(self, places: Integers, targets: Integers) -> Probabilities:
         """Fit to the texts at `places` and return the probability of each label, float32 [text, label].
@@ -61,22 +68,19 @@ class QuickModel:
             places: of the labelled texts, int64 [labelled].
             targets: the place of the label of each, int64 [labelled].
         """
-        fit = self._fit(places, targets)
-        is_text = np.arange(self._n + len(self._labels)) < self._n
-        scores = fit.scores(fit.fit(STRENGTH), is_text)
-        result: Probabilities = np.exp(linear_log_probabilities(scores))
-        return result
+        from sklearn.linear_model import LogisticRegression
 
-    def model(self, places: Integers, targets: Integers) -> TfidfModel:
-        """Return the model that is fitted to the texts at `places`, for other texts; see `predict`."""
-        fit = self._fit(places, targets)
-        return fit.to_tfidf(fit.fit(STRENGTH))
-
-    def predict(self, model: TfidfModel, texts: Sequence[str]) -> Probabilities:
-        """Return the probability of each label for other texts, float32 [text, label]."""
-        parts = self._parts(texts)
-        scores = model.scores(self._tokenizer.encode_batch(parts), parts)
-        result: Probabilities = np.exp(linear_log_probabilities(scores))
+        names = np.arange(self._n_labels)
+        chosen = np.concatenate([places, self._n + names])
+        values = self._tfidf(self._counts[chosen])
+        # A feature that no labelled text has gets no weight, and has no part in the length of a text.
+        seen = np.unique(self._counts[chosen].indices)
+        model = LogisticRegression(C=STRENGTH, max_iter=200)
+        model.fit(values[chosen][:, seen], np.concatenate([targets, names]))
+        weights = np.zeros((len(model.coef_), values.shape[1]))
+        weights[:, seen] = model.coef_
+        model.coef_, model.n_features_in_ = weights, values.shape[1]
+        result: Probabilities = model.predict_proba(values[: self._n]).astype(np.float32)
         return result
 
     def embeddings(self, seed: int) -> Float32s:
@@ -86,33 +90,27 @@ class QuickModel:
         """
         from sklearn.utils.extmath import randomized_svd
 
-        matrix = self._counted.matrix[: self._n]
-        in_texts = np.bincount(matrix.indices, minlength=matrix.shape[1])
-        kept = np.flatnonzero(in_texts >= min(2, self._n))
-        idf = np.log((1 + self._n) / (1 + in_texts[kept])) + 1
-        values = matrix[:, kept] @ sparse.diags_array(idf.astype(np.float32))
+        values = self._tfidf(self._counts[: self._n])[: self._n]
         rank = min(DIMENSIONS, min(values.shape) - 1)
         if rank < 1:
             return np.ones((self._n, 1), np.float32)
         left, singular, _ = randomized_svd(values, rank, n_iter=4, random_state=seed)
         rows = left * singular
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        result: Float32s = (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
-        return result
+        result: Float32s = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        return result.astype(np.float32)
 
-    def _parts(self, texts: Sequence[str]) -> list[str]:
-        """Return the part of each text that is read."""
-        return [text[: self._most] for text in texts]
+    def _tfidf(self, counts: sparse.csr_array) -> sparse.csr_array:
+        """Return all texts with the inverse document frequencies of `counts`, each row of length 1.
 
-    def _fit(self, places: Integers, targets: Integers) -> TfidfFit:
-        n_labels = len(self._labels)
-        every = np.concatenate([places, self._n + np.arange(n_labels)])
-        label_of = np.concatenate([targets, np.arange(n_labels)])
-        rows = np.zeros(self._n + n_labels, bool)
-        rows[every] = True
-        soft = np.zeros((len(rows), n_labels), np.float32)
-        soft[every, label_of] = 1
-        return TfidfFit(self._counted, rows, soft, np.ones(len(rows)))
+        Features that are not in `counts` are 0.
+        """
+        in_texts = np.bincount(counts.indices, minlength=counts.shape[1])
+        idf = np.where(in_texts, np.log((1 + counts.shape[0]) / (1 + in_texts)) + 1, 0).astype(np.float32)
+        values = self._counts.copy()
+        values.data *= idf[values.indices]
+        lengths = np.sqrt(np.bincount(self._rows, values.data**2, values.shape[0]))
+        values.data /= np.maximum(lengths, 1e-12).astype(np.float32)[self._rows]
+        return values
 
 
 def words_of_name(label: str) -> str:

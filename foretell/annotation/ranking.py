@@ -1,34 +1,37 @@
-"""What learns while a person answers: one fit after another gives suggestions, next texts and metrics."""
+"""Active learning: from one fit to the answers follow suggestions, metrics, and which texts to label next.
+
+Those are uncertain ones, of which there are many alike, and which differ from each other.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from foretell.annotation.answers import Answer
-from foretell.annotation.metrics import (
-    RECENT,
-    Metrics,
-    changed_share,
-    changes_little,
-    model_metrics,
-    sample_metrics,
-)
+from foretell.annotation.journal import Answer
+from foretell.annotation.metrics import RECENT, Metrics, changed_share, metrics_of
 from foretell.annotation.pool import Places, Pool
 from foretell.annotation.quick_model import QuickModel
-from foretell.annotation.selection import densities, information, select
-from foretell.arrays import Float32s, Float64s, Probabilities
+from foretell.arrays import Float32s, Float64s, Integers, Probabilities
 from foretell.errors import UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 
 QUEUE = 30
 """Texts that are chosen at a time: more than a person answers until the next fit is done."""
+
+DENSITY_POWER = 0.5
+"""How much density counts. Of 0, 0.5 and 1, 0.5 needed the fewest labels (docs/experiments.md)."""
+
+NEIGHBOURS = 10
+"""Texts that density is measured on."""
+
+_SAMPLE = 2_000
+_SHORTLIST = 400
 
 _NEAR = 20
 """Texts that were answered last, which the next ones should differ from."""
@@ -67,7 +70,7 @@ class Ranker:
     def __init__(
         self, pool: Pool, labels: Sequence[str], seed: int, model: LabelsRuntime | None = None
     ) -> None:
-        self._pool, self._labels, self._seed, self._model = pool, labels, abs(seed), model
+        self._pool, self._labels, self._seed, self._model = pool, labels, seed % 2**32, model
         self._place_of_label = {label: place for place, label in enumerate(labels)}
         self._is_first = True
 
@@ -135,79 +138,11 @@ class Ranker:
 
     def _metrics(self, answers: Sequence[Answer], quick: Probabilities, used: Probabilities) -> Metrics:
         places, truth = self.labelled(answers, "test")
-        found = Metrics(
-            **sample_metrics(answers, self._labels), **model_metrics(truth, used[places], self._labels)
-        )
-        if len(answers) <= RECENT:
-            return found
-        before = self.probabilities(answers[:-RECENT])
-        changed = changed_share(before[self._pool.drawn], quick[self._pool.drawn])
-        return replace(found, changed=changed, changes_little=changes_little(changed, answers))
-
-
-class Refitting:
-    """Calls a function in a thread of its own whenever there is something new.
-
-    Args:
-        fit: makes a ranking of the newest answers.
-    """
-
-    def __init__(self, fit: Callable[[], Ranking]) -> None:
-        self._fit = fit
-        self._changed = threading.Condition()
-        self._is_asked, self._ends = True, False
-        self._error: BaseException | None = None
-        self._latest: Ranking | None = None
-        # Not joined by Python at exit where `close` was not called.
-        self._thread = threading.Thread(target=self._work, name="foretell-annotation", daemon=True)
-        self._thread.start()
-
-    def ask(self) -> None:
-        """Let the thread fit again, after the fit that it works on now."""
-        with self._changed:
-            self._is_asked = True
-            self._changed.notify_all()
-
-    def wait(self, version: int, seconds: float) -> Ranking | None:
-        """Return the newest ranking, once it is of `version` or newer or the time is over.
-
-        Raises:
-            BaseException: what a fit raised.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or self._has(version), seconds)
-            if self._error is not None:
-                raise self._error
-            return self._latest
-
-    def close(self) -> None:
-        """End the thread after the fit that it works on now."""
-        with self._changed:
-            self._ends = True
-            self._changed.notify_all()
-        self._thread.join()
-
-    def _has(self, version: int) -> bool:
-        return self._latest is not None and self._latest.version >= version
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_asked or self._ends)
-                if self._ends:
-                    return
-                self._is_asked = False
-            try:
-                ranking = self._fit()
-            except BaseException as error:
-                with self._changed:
-                    self._error = error
-                    self._changed.notify_all()
-                return
-            with self._changed:
-                self._latest = ranking
-                self._is_asked = self._is_asked or not ranking.is_complete
-                self._changed.notify_all()
+        changed = None
+        if len(answers) > RECENT:
+            before = self.probabilities(answers[:-RECENT])
+            changed = changed_share(before[self._pool.drawn], quick[self._pool.drawn])
+        return metrics_of(answers, self._labels, truth, used[places], changed)
 
 
 def opened_model(model: str | Path, labels: Sequence[str]) -> LabelsRuntime:
@@ -227,6 +162,60 @@ def opened_model(model: str | Path, labels: Sequence[str]) -> LabelsRuntime:
             where=str(model),
         )
     return runtime
+
+
+def information(probabilities: Probabilities, density: Float64s) -> Float64s:
+    """Return how informative the label of each text is expected to be, [text].
+
+    Uncertainty (1 minus the difference of the two largest probabilities) times density (Settles and Craven
+    2008, "information density"): the most uncertain texts are often unlike all others, and teach little.
+    """
+    top = np.partition(probabilities.astype(np.float64), -2, axis=1)[:, -2:]
+    result: Float64s = (1 - (top[:, 1] - top[:, 0])) * density**DENSITY_POWER
+    return result
+
+
+def densities(embeddings: Float32s, seed: int) -> Float64s:
+    """Return the mean similarity of each text to the texts most similar to it, [text], 0 to 1.
+
+    They are searched among 2,000 texts that are drawn at random.
+    """
+    n = len(embeddings)
+    sample = np.random.default_rng(seed).permutation(n)[:_SAMPLE]
+    k = min(NEIGHBOURS + 1, len(sample))
+    means = [np.zeros(0)]
+    for first in range(0, n, 1024):
+        near = embeddings[first : first + 1024] @ embeddings[sample].T
+        means.append(np.partition(near, -k, axis=1)[:, -k:].mean(axis=1))
+    result: Float64s = np.clip(np.concatenate(means), 1e-3, 1).astype(np.float64)
+    return result
+
+
+def select(
+    scores: Float64s, embeddings: Float32s, candidates: Integers, near: Integers, count: int
+) -> list[int]:
+    """Return up to `count` candidates with high scores that are unlike each other and unlike those in `near`.
+
+    Args:
+        scores: [text], not negative.
+        embeddings: unit vectors, float32 [text, dimension].
+        candidates: places of texts.
+        near: places of texts that were labelled last or wait to be labelled.
+        count: how many.
+    """
+    shortlist = candidates[np.argsort(-scores[candidates], kind="stable")[:_SHORTLIST]]
+    rows = embeddings[shortlist]
+    closest = np.zeros(len(shortlist))
+    if len(near):
+        closest = np.maximum(closest, (rows @ embeddings[near].T).max(axis=1))
+    left, chosen = scores[shortlist] + 1e-9, []
+    for _ in range(min(count, len(shortlist))):
+        # A small part is left to the score alone: equal texts differ in nothing else.
+        best = int(np.argmax(left * (1.001 - np.clip(closest, 0, 1))))
+        chosen.append(int(shortlist[best]))
+        left[best] = -1
+        closest = np.maximum(closest, rows @ rows[best])
+    return chosen
 
 
 def _pooled(one: Probabilities, other: Probabilities) -> Probabilities:

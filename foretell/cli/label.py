@@ -95,7 +95,7 @@ def opened(
     suggest: str | None = None,
 ) -> Annotation:
     """Read the texts and open the journal of answers; errors are those of `foretell.annotate`."""
-    from foretell.annotation.annotate import opened as annotation_of
+    from foretell.annotation.annotation import annotate
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
@@ -109,15 +109,10 @@ def opened(
     read = [record.text for record in records if record.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
-    return annotation_of(
-        read,
-        labels,
-        out,
-        by=user() if by is None else by,
-        seed=seed,
-        suggest=None if suggest is None else local_model(suggest),
-        notes=notes,
-    )
+    model = None if suggest is None else local_model(suggest)
+    annotation = annotate(read, labels, out=out, by=user() if by is None else by, seed=seed, suggest=model)
+    annotation.notes[:0] = notes
+    return annotation
 
 
 def user() -> str:

@@ -12,8 +12,7 @@ from foretell.cli.output import excerpt, note, show
 from foretell.readable import visible
 
 if TYPE_CHECKING:
-    from foretell.annotation.annotation import Annotation
-    from foretell.annotation.state import Item
+    from foretell.annotation.annotation import Annotation, Item
 
 _WORDS = ("skip", "none", "unclear")
 _HELP = "  ".join(f"{key} {what}" for key, what in COMMANDS.items())

@@ -266,7 +266,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_the_name_in_the_package() -> None:
-    from foretell.annotation.annotate import annotate
+    from foretell.annotation.annotation import annotate
 
     assert foretell.annotate is annotate
     assert Annotation.__doc__

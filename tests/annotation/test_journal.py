@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.annotation.answers import Answer
-from foretell.annotation.journal import Journal
+from foretell.annotation.journal import Answer, Journal
 from foretell.errors import DataError, ForetellError, UsageError
 
 LABELS = ["good", "bad"]
@@ -58,13 +57,14 @@ def test_opening_it_again_gives_the_same_answers(decisions: list[str | list[str]
         path = Path(folder) / "answers.jsonl"
         journal = Journal(path, LABELS)
         expected: list[list[str]] = []
-        for decision in decisions:
+        for number, decision in enumerate(decisions):
             if decision == "undo":
                 undone = [each.text for each in journal.undo()]
                 assert undone == (expected.pop() if expected else [])
             else:
-                expected.append(list(decision))
-                journal.append(Answer(text=text, kind="skip") for text in decision)
+                # No text is answered twice.
+                expected.append([f"{number} {place} {text}" for place, text in enumerate(decision)])
+                journal.append(Answer(text=text, kind="skip") for text in expected[-1])
         journal.close()
         again = Journal(path)
         assert [each.text for each in again.answers] == [text for texts in expected for text in texts]
@@ -177,23 +177,113 @@ def test_another_process_cannot_open_it(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_full_disk_leaves_the_lines_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FULL_DISK = """
+import resource, sys
+from foretell.annotation.journal import Answer, Journal
+from foretell.errors import ForetellError
+
+journal = Journal(sys.argv[1], ["good", "bad"])
+journal.append([Answer(text="one", kind="skip")])
+size = journal.path.stat().st_size
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+for room in (0, 1, 20, 5000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, unlimited[1]))
+    try:
+        journal.append(Answer(text="x" * 3000 + str(n), kind="label", label="bad") for n in range(3))
+        sys.exit("it was written")
+    except ForetellError as error:
+        print(error)
+    if journal.path.stat().st_size != size or len(journal.answers) != 1:
+        sys.exit("a part of it was written")
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+journal.append([Answer(text="two", kind="label", label="good")])
+journal.append([Answer(text="three", kind="skip")])
+journal.undo()
+journal.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of file sizes")
+def test_what_a_full_disk_refuses_is_never_written(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("expected a journal that can be written, found File too large") == 4
+    assert texts_in(path) == ["one", "two"]
+    assert b"x" not in path.read_bytes().replace(b"text", b"")
+
+
+def test_where_cutting_off_fails_too_the_next_answer_does_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "answers.jsonl"
     journal = Journal(path, LABELS)
-    before = path.read_bytes()
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(ForetellError, match="No space left on device"):
+        # The line is in the file already; neither it nor its removal can be synced.
+        patch.setattr(os, "fsync", broken)
+        patch.setattr(Journal, "_cut", lambda _: broken(0) if path.stat().st_size > journal._end else None)
+        with pytest.raises(ForetellError, match="Input/output error"):
             journal.append([Answer(text="lost", kind="skip")])
-    assert path.read_bytes() == before
-    assert journal.answers == []
+    assert b"lost" in path.read_bytes()
     journal.append([Answer(text="kept", kind="skip")])
     journal.close()
     assert texts_in(path) == ["kept"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_journal_that_is_deleted_meanwhile_takes_no_answer(tmp_path: Path, *, replaced: bool) -> None:
+    path = tmp_path / "answers.jsonl"
+    with Journal(path, LABELS) as journal:
+        path.unlink()
+        if replaced:
+            path.write_text("")
+        with pytest.raises(ForetellError, match="deleted or replaced while it was open"):
+            journal.append([Answer(text="lost", kind="skip")])
+        assert journal.answers == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_is_no_journal() -> None:
+    with pytest.raises(ForetellError, match="found no regular file"):
+        Journal("/dev/full", LABELS)
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+HEAD = b'{"kind": "foretell answers", "format": 1, "labels": ["good", "bad"], "seed": %s}\n'
+ANSWER = b'{"text": %s, "kind": "skip", "batch": %s}\n'
+ONE, TWO = ANSWER % (b'"one"', b"1"), ANSWER % (b'"two"', b"2")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEAD % b"1e400", "line 1: .* found other fields"),
+        (HEAD % b"true", "line 1: .* found other fields"),
+        (HEAD % b"NaN" + ONE, "line 1: .* found other fields"),
+        (HEAD % DEEP + ONE, "line 1: .* found something else"),
+        (HEAD % b"0" + ONE + b'{"undo": Infinity}\n', "line 3: .* found other fields"),
+        (HEAD % b"0" + ONE + b'{"undo": 7}\n', "line 3: .* found an undo of another decision"),
+        (HEAD % b"0" + b'{"undo": 1}\n', "line 2: .* found an undo of another decision"),
+        (HEAD % b"0" + b'{"text": ' + DEEP + b"}\n" + ONE, "line 2: .* found something else"),
+        (HEAD % b"0" + ANSWER % (b"3", b"1"), "line 2: .* found other fields"),
+        (HEAD % b"0" + ANSWER % (b'"one"', b"1e400"), "line 2: .* found other fields"),
+        (HEAD % b"0" + ANSWER % (b'"one"', b"0"), "line 2: .* found the number of an earlier decision"),
+        (HEAD % b"0" + ONE + ONE, "line 3: .* found a second answer about a text"),
+        (HEAD % b"0" + ONE + TWO + ANSWER % (b'"x"', b"1"), "line 4: .* the number of an earlier decision"),
+        (HEAD % b"0" + b'{"labels": [1]}\n' + ONE, "line 2: .* found other fields"),
+    ],
+)
+def test_what_no_journal_holds_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        Journal(path)
+    assert path.read_bytes() == content
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretell.annotation.answers import Answer
-from foretell.annotation.metrics import (
-    changed_share,
-    changes_little,
-    counts_of,
-    model_metrics,
-    sample_metrics,
-)
+from foretell.annotation.journal import Answer
+from foretell.annotation.metrics import changed_share, changes_little, counts_of, metrics_of
 from foretell.metrics.proportions import Estimate, share_of
 
 LABELS = ["a", "b"]
+NOTHING = np.zeros(0, np.int64)
 
 
 def answers(part: str, *labels: str) -> list[Answer]:
@@ -56,26 +51,29 @@ def test_counts() -> None:
 
 
 def test_shares_are_of_random_texts_alone() -> None:
-    found = sample_metrics(
-        [*answers("train", *"aaaa", "none"), *answers("test", "b", "a", "b", "none")], LABELS
-    )
-    assert found["none"].value == 0.25
-    assert found["shares"]["b"].value == pytest.approx(2 / 3)
-    assert found["shares"]["b"].texts == 3
+    given = [*answers("train", *"aaaa", "none"), *answers("test", "b", "a", "b", "none")]
+    found = metrics_of(given, LABELS, NOTHING, np.zeros((0, 2), np.float32), None)
+    assert found.none is not None
+    assert found.none.value == 0.25
+    share = found.shares["b"]
+    assert share is not None
+    assert (share.value, share.texts) == (pytest.approx(2 / 3), 3)
+    assert found.accuracy is None
 
 
 def test_the_accuracy_and_macro_f1_of_a_model() -> None:
     truth = np.array([0, 1] * 15)
     rows = np.eye(2, dtype=np.float32)[truth]
     rows[:3] = rows[:3, ::-1]
-    found = model_metrics(truth, rows, LABELS)
-    assert found["accuracy"].value == pytest.approx(0.9)
-    assert found["macro_f1"].low < found["macro_f1"].value == pytest.approx(0.9, abs=0.01)
-    assert model_metrics(truth[:19], rows[:19], LABELS)["macro_f1"] is None
-    assert model_metrics(truth[:0], rows[:0], LABELS)["accuracy"] is None
+    found = metrics_of([], LABELS, truth, rows, None)
+    assert found.accuracy is not None
+    assert found.macro_f1 is not None
+    assert found.accuracy.value == pytest.approx(0.9)
+    assert found.macro_f1.low < found.macro_f1.value == pytest.approx(0.9, abs=0.01)
+    assert metrics_of([], LABELS, truth[:19], rows[:19], None).macro_f1 is None
     # Labels that no text has or gets do not lower the mean.
     wide = np.pad(rows, ((0, 0), (0, 3)))
-    assert model_metrics(truth, wide, [*LABELS, "c", "d", "e"])["macro_f1"] == found["macro_f1"]
+    assert metrics_of([], [*LABELS, "c", "d", "e"], truth, wide, None).macro_f1 == found.macro_f1
 
 
 def test_what_changes_little() -> None:

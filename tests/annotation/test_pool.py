@@ -16,7 +16,6 @@ def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
     pool = Pool(["other text about a bank", base, base.upper(), f"{base}!", "  other  text about a bank"])
     assert pool.texts == ["other text about a bank", base, f"{base}!"]
     assert pool.is_repeat.tolist() == [False, False, True]
-    assert pool.repeats_of(1).tolist() == [1, 2]
     assert pool.notes == ["1 near-duplicate of other texts is not shown"]
     assert pool.place(base.title()) == 1
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from foretell.annotation.annotate import annotate
-from foretell.annotation.annotation import Annotation
-from foretell.annotation.state import Item
+from foretell.annotation.annotation import Annotation, Item, annotate
 
 LABELS = ["hardware", "billing"]
 _WORDS = {

@@ -22,8 +22,7 @@ from foretell.service.schemas import ACCESS_ERRORS, ERRORS, Integer, RequestBody
 from foretell.service.state import Service, service_of
 
 if TYPE_CHECKING:
-    from foretell.annotation.annotation import Annotation
-    from foretell.annotation.state import Item
+    from foretell.annotation.annotation import Annotation, Item
 
 router = APIRouter(prefix="/v1/annotation", route_class=JsonRoute, responses=ERRORS)
 

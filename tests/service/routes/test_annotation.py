@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -138,20 +140,33 @@ def test_an_answered_text_and_a_reserved_one_are_refused(labelling: Running, ann
     assert "reserved" in refused.json()["error"]["message"]
 
 
-def test_a_full_disk_is_503_and_tells_no_path(
-    labelling: Running, annotation: Annotation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of file sizes")
+def test_a_full_disk_is_503_and_what_it_refuses_is_not_written_later(
+    labelling: Running, annotation: Annotation
 ) -> None:
-    item = post(labelling, "next")["item"]
+    import resource
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("foretell.annotation.journal.os.fsync", full)
-        response = labelling.post("/v1/annotation/answers", {"texts": [item["id"]], "answer": "skip"})
+    item, path = post(labelling, "next")["item"], annotation._journal.path
+    while path.stat().st_size < 300_000:
+        # Longer than whatever else the process writes under the limit.
+        annotation.skip(annotation.search("no", k=90))
+        annotation.undo()
+    unlimited, size = resource.getrlimit(resource.RLIMIT_FSIZE), path.stat().st_size
+    # Less than the line needs, so that a part of it could be written.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30, unlimited[1]))
+    try:
+        body = {"texts": [item["id"]], "answer": "label", "label": "billing"}
+        response = labelling.post("/v1/annotation/answers", body)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert response.status_code == 503
-    assert str(annotation._journal.path) not in response.text
-    post(labelling, "answers", texts=[item["id"]], answer="skip")
+    assert response.json()["error"]["code"] == "not_written"
+    assert str(path) not in response.text
+    assert path.stat().st_size == size
+    state = post(labelling, "answers", texts=[item["id"]], answer="label", label="hardware")
+    assert state["counts"]["answers"] == 1
+    assert [json.loads(line)["label"] for line in path.read_bytes()[size:].splitlines()] == ["hardware"]
+    assert post(labelling, "undo")["written"] == 1
 
 
 def test_access_is_that_of_the_service(annotation: Annotation, labelling: Running) -> None:
