@@ -69,6 +69,7 @@ class QuickModel:
             targets: the place of the label of each, int64 [labelled].
         """
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         names = np.arange(self._n_labels)
         chosen = np.concatenate([places, self._n + names])
@@ -76,7 +77,9 @@ class QuickModel:
         # A feature that no labelled text has gets no weight, and has no part in the length of a text.
         seen = np.unique(self._counts[chosen].indices)
         model = LogisticRegression(C=STRENGTH, max_iter=200)
-        model.fit(values[chosen][:, seen], np.concatenate([targets, names]))
+        # Its vectors are short: threads would wait for each other, beside the service and the browser.
+        with threadpool_limits(1):
+            model.fit(values[chosen][:, seen], np.concatenate([targets, names]))
         weights = np.zeros((len(model.coef_), values.shape[1]))
         weights[:, seen] = model.coef_
         model.coef_, model.n_features_in_ = weights, values.shape[1]
