@@ -15,8 +15,7 @@ import numpy as np
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings, check_one_label
 from foretell.data.checks import check_learnable
-from foretell.data.examples import Examples
-from foretell.data.slices import Column
+from foretell.data.examples import Column, Examples
 from foretell.data.split import make_split
 from foretell.errors import SettingsError
 from foretell.metrics.costs import Costs

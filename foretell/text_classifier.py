@@ -18,6 +18,7 @@ from foretell.artifacts.packed import Home
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
+    evaluation_data,
     more_texts,
     text_chunks,
     texts_of,
@@ -25,7 +26,6 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
-from foretell.data.slices import evaluation_data
 from foretell.errors import SettingsError, TooFewTextsWarning
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names

@@ -12,8 +12,7 @@ pytest.importorskip("tensorflow")
 from foretell import TextClassifier, cross_validation
 from foretell.config import with_changes
 from foretell.cross_validation import cross_validate, folds_report
-from foretell.data.examples import Examples
-from foretell.data.slices import Column
+from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime

@@ -21,7 +21,7 @@ from foretell.cluster.rows import ANSWER, LABELS, free_names, verdict_parts
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.data.examples import Record
+    from foretell.data.records import Record
     from foretell.runtime.labels.classifier import Verdict
 
 

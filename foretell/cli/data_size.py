@@ -11,7 +11,7 @@ from foretell.cli.inputs import STDIN, names_source
 from foretell.text.utf8 import utf8_bytes
 
 if TYPE_CHECKING:
-    from foretell.data.examples import Record
+    from foretell.data.records import Record
 
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 # What a field of a JSON object takes beside its key and its value: ` "":"",`.

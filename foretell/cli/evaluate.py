@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from foretell.artifacts.model import Model
-    from foretell.data.examples import Examples
-    from foretell.data.slices import Column
+    from foretell.data.examples import Column, Examples
     from foretell.metrics.costs import Costs
     from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -249,7 +248,7 @@ def _examples(
 ) -> tuple[Examples, Column | None]:
     if by is None:
         return reading.read(data, part="test", multi_label=multi_label), None
-    from foretell.data.slices import read_with_column
+    from foretell.data.examples import read_with_column
 
     return read_with_column(
         data,

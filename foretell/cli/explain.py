@@ -22,8 +22,9 @@ from foretell.label_types import json_value
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
-    from foretell.data.examples import Record
+    from foretell.data.records import Record
     from foretell.runtime.labels.explanation import Explanation
+
 
 BARS = "▁▂▃▄▅▆▇█"
 MAX_BARS = 60

@@ -13,7 +13,7 @@ from foretell.errors import DataError
 from foretell.hf.address import is_address
 
 if TYPE_CHECKING:
-    from foretell.data.examples import Record
+    from foretell.data.records import Record
 
 STDIN = "-"
 

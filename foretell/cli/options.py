@@ -13,7 +13,7 @@ from foretell.errors import UsageError
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
-    from foretell.data.options import Arguments, Part
+    from foretell.data.records import Arguments, Part
 
 DATA = Group("Data", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -100,7 +100,7 @@ class TextInput:
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""
-        from foretell.data.options import Arguments
+        from foretell.data.records import Arguments
 
         return Arguments(text="--text {}", label=None, format="--input-format {}")
 
@@ -122,7 +122,7 @@ class LabelledInput:
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""
-        from foretell.data.options import Arguments
+        from foretell.data.records import Arguments
 
         return Arguments(text="--text {}", label="--label {}", format="--input-format {}")
 

@@ -197,9 +197,9 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
         DataError: the data cannot be read, or there is nothing to learn from it.
     """
     from foretell.data.checks import check_learnable
-    from foretell.data.label_hints import read_label_hints
     from foretell.data.split import make_split
     from foretell.data.survey import survey_examples
+    from foretell.data.unlabelled import read_label_hints
     from foretell.text.splitting import splitter
 
     arguments = reading.arguments()

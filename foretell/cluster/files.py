@@ -25,7 +25,7 @@ from foretell.cluster.tasks import Task
 from foretell.cluster.work import model_sha256
 from foretell.cluster.writers import OutFormat, column_types
 from foretell.config import check_one_label
-from foretell.data.options import PYTHON, Arguments, ReadOptions
+from foretell.data.records import PYTHON, Arguments, ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
 from foretell.hub.download import local_path
 

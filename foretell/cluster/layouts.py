@@ -13,12 +13,11 @@ from foretell.cluster.addresses import name_of
 from foretell.cluster.csv_cuts import header_end
 from foretell.cluster.storage import StoredFile
 from foretell.data.columns import Columns, choose_columns
-from foretell.data.delimited import sniff
 from foretell.data.formats import format_named, format_of
-from foretell.data.options import ReadOptions
-from foretell.data.parquet import damaged
-from foretell.data.records import Record, text_of
+from foretell.data.frames import damaged
+from foretell.data.records import ReadOptions, Record, text_of
 from foretell.data.source import Source
+from foretell.data.tables import sniff
 from foretell.errors import DataError
 
 Cut = Literal["lines", "csv", "row groups", "whole"]

@@ -14,10 +14,9 @@ from foretell.cluster.layouts import BytesSource
 from foretell.cluster.shards import Shard
 from foretell.data.columns import Columns
 from foretell.data.formats import FORMATS
+from foretell.data.frames import damaged
 from foretell.data.json_records import finite_number
-from foretell.data.options import Arguments, ReadOptions
-from foretell.data.parquet import damaged
-from foretell.data.records import Record
+from foretell.data.records import Arguments, ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError
 

@@ -11,7 +11,7 @@ from foretell.cluster.addresses import name_of
 from foretell.cluster.csv_cuts import csv_cuts
 from foretell.cluster.layouts import Layout, layout_of
 from foretell.cluster.storage import StoredFile
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
 MAX_BYTES = 8 << 20

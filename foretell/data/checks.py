@@ -6,14 +6,18 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from foretell.data.columns import MIN_TO_JUDGE, are_dates
 from foretell.data.examples import Examples
-from foretell.data.options import PYTHON, Arguments
+from foretell.data.records import PYTHON, Arguments
 from foretell.errors import DataError
 
 SINGLE_TOKEN_SHARE = 0.5
 """Share of texts with a single token above which `data_notes` warns, 0 to 1."""
 MAJORITY_SHARE = 0.8
 """Share of texts with one label above which a warning says that accuracy shows little, 0 to 1."""
+UNIQUE_SHARE = 0.8
+"""Number of labels, as a share of the number of texts, above which nothing can be learned."""
+_SEVERAL_SHARE = 0.1
 _NAMES_SHOWN = 5
 _MAX_SINGLE = 5
 """Labels of one text each that can be a first try; more of them are no labels but identifiers."""
@@ -27,15 +31,12 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
         arguments: how the caller's interface spells its arguments, for the error.
 
     Raises:
-        DataError: no texts, fewer than two labels, or a different label for every text.
+        DataError: no texts, fewer than two labels, or a label of its own for nearly every text.
     """
     if not len(examples):
         reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
-        raise DataError(
-            expected="texts with labels",
-            found=f"none ({reasons})" if reasons else "none",
-            where=examples.name,
-        )
+        found = f"none ({reasons})" if reasons else "none"
+        raise DataError(expected="texts with labels", found=found, where=examples.name)
     names = examples.label_names
     # Where the labels are no column of a table, there is none to choose.
     choose = "" if arguments.label is None else arguments.choose("label")
@@ -46,26 +47,32 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
             where=examples.name,
             fix="add texts with another label" + (f", or {choose}" if choose else ""),
         )
-    if len(names) == len(examples) and len(names) > _MAX_SINGLE and examples.sets is None:
-        raise DataError(
-            expected="labels that several texts share",
-            found=f"{len(names):,} different labels for {len(examples):,} texts",
-            where=examples.name,
-            fix=choose,
-        )
+    n_names, n_texts = len(names), len(examples)
+    is_unique = n_names == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < n_names / UNIQUE_SHARE
+    if is_unique and examples.sets is None:
+        found = f"{n_names:,} different labels for {n_texts:,} texts{' (dates)' if are_dates(names) else ''}"
+        expected = "labels that several texts share"
+        raise DataError(expected=expected, found=found, where=examples.name, fix=choose)
 
 
 def data_notes(examples: Examples, *, single: int) -> list[str]:
     """Return warnings about the examples, one sentence each.
 
-    They concern labels that differ only in case or white space, and texts that look like an identifier.
+    They concern labels that differ only in case or white space, labels that seem to be several, and texts
+    that look like an identifier.
 
     Args:
         examples: the texts with their labels.
         single: the number of texts for which `is_single` is true.
     """
     labels = examples.labels if examples.sets is None else examples.sets.names
-    return [*_similar_label_notes(labels), *_single_tokens(single, len(examples))]
+    notes = _similar_label_notes(labels)
+    if examples.sets is None:
+        notes += _several_label_notes(labels)
+    if len(examples) and single / len(examples) > SINGLE_TOKEN_SHARE:
+        share = f"{100 * single / len(examples):.0f} % of the texts consist of a single token"
+        notes.append(f"{share}: check that they come from the right column")
+    return notes
 
 
 def is_single(text: str, tokens: Sequence[str]) -> bool:
@@ -100,7 +107,7 @@ def majority_notes(labels: Sequence[str]) -> list[str]:
     share = f"{100 * count / len(labels):.0f} %"
     return [
         f"{share} of the texts have the label '{label}', so an accuracy of {share} needs no model: "
-        "compare macro F1 and the figures of each label"
+        "compare macro F1 and the metrics of each label"
     ]
 
 
@@ -122,10 +129,13 @@ def _similar_label_notes(labels: Sequence[str]) -> list[str]:
     return [f"labels that differ only in case or white space: {'; '.join(shown)}{more}"]
 
 
-def _single_tokens(single: int, texts: int) -> list[str]:
-    if not texts or single / texts <= SINGLE_TOKEN_SHARE:
-        return []
-    return [
-        f"{100 * single / texts:.0f} % of the texts consist of a single token: check that they come from the "
-        "right column"
-    ]
+def _several_label_notes(labels: Sequence[str]) -> list[str]:
+    """Return a hint where labels seem to be several, with a separator between them."""
+    for separator in ";|":
+        joined = sum(separator in label for label in labels)
+        parts = {part.strip() for label in set(labels) for part in label.split(separator)} - {""}
+        if joined > _SEVERAL_SHARE * len(labels) and len(parts) < len(set(labels)):
+            share = f"{100 * joined / len(labels):.0f} % of the labels contain '{separator}'"
+            fix = f"if a text may have several labels, set multi-label to '{separator}' (--multi-label)"
+            return [f"{share}: {fix}"]
+    return []

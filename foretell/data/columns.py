@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from foretell.data.options import Arguments, ReadOptions
-from foretell.data.records import Record, as_list, is_nested, label_of, text_of
+from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, text_of
 from foretell.errors import DataError
 from foretell.label_types import common_type, type_of
 
@@ -32,6 +32,13 @@ LABEL_NAMES: tuple[frozenset[str], ...] = (
     }),
     frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
 )  # fmt: skip
+MIN_TO_JUDGE = 20
+"""Fewer values than this are not called nearly unique."""
+_UNIQUE_SHARE = 0.9
+_MOST_NUMBERS = 20
+_DATE = re.compile(r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d\d))([T ].*)?$")
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?$", re.I)
+_SWITCHES = frozenset({"true", "false", "yes", "no", "0", "1", "y", "n", "t", "f"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +67,12 @@ class Columns:
             return _with_labels(text_of(text), listed, fields)
         if is_nested(text) or is_nested(label):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
-            is_list = value is label and as_list(value) is not None
+            fix = "where texts may have several labels, set multi-label to a separator such as ;"
             raise DataError(
                 expected=f"one value in '{name}'",
                 found=f"a {type(value).__name__}",
                 where=where,
-                fix="where texts may have several labels, set multi-label to a separator such as ;"
-                if is_list
-                else "",
+                fix=fix if value is label and as_list(value) is not None else "",
             )
         label_type = "text" if type(label) is str else type_of(label)
         return Record(text_of(text), label_of(label), fields, label_type)
@@ -77,9 +82,8 @@ def _with_labels(text: str, listed: list[Any], fields: dict[str, object]) -> Rec
     """Return a record with the labels of a list, without repetitions and missing values."""
     given = {label_of(value): type_of(value) for value in listed}
     given.pop(None, None)
-    return Record(
-        text, None, fields, common_type(given.values()) if given else "text", tuple(map(str, given))
-    )
+    label_type = common_type(given.values()) if given else "text"
+    return Record(text, None, fields, label_type, tuple(map(str, given)))
 
 
 def is_known(name: str) -> bool:
@@ -94,32 +98,33 @@ def choose_columns(
 
     Args:
         names: the names of all columns.
-        rows: a few rows, to distinguish texts from labels where two columns have unusual names; may be empty.
+        rows: a few rows, by which texts, labels and other columns are distinguished; may be empty.
         options: the columns that the caller named, and whether a label column is needed.
         where: the source, for the error.
 
     Raises:
         DataError: a named column does not exist, or the choice is not clear; lists the columns.
     """
-    arguments = options.arguments
-    text = None if options.text is None else _named(names, options.text, "text", arguments, where)
-    label = None if options.label is None else _named(names, options.label, "label", arguments, where)
+    text = None if options.text is None else _named(names, options.text, "text", options, where)
+    label = None if options.label is None else _named(names, options.label, "label", options, where)
+    is_asked = label is not None
     if label is None:
-        label = _usual(names, "label", text, options.need_label, arguments, where)
+        label = _usual(names, "label", text, options, where)
     if text is None:
-        text = _usual(names, "text", label, True, arguments, where)
+        text = _usual(names, "text", label, options, where)
     others = [name for name in names if name not in (text, label)]
     if text is None and len(names) == 2 and len(others) == 2:
-        text, label = _by_content(names, rows)
+        place = by_length(rows)
+        text, label = (None, None) if place is None else (names[place], names[1 - place])
     elif text is None and len(others) == 1:
         text = others[0]
     elif label is None and options.need_label and len(others) == 1:
         label = others[0]
     if text is None:
-        raise _unclear(names, "text", arguments, where)
-    if label is None and options.need_label:
-        raise _unclear(names, "label", arguments, where)
-    return Columns(text, label, options.several_labels)
+        raise _unclear(names, "text", options, where)
+    if options.need_label and not is_asked:
+        _check_label(names, rows, text, label, options, where)
+    return Columns(text, label, bool(options.multi_label))
 
 
 def by_length(rows: Sequence[Sequence[str]]) -> int | None:
@@ -137,51 +142,97 @@ def by_length(rows: Sequence[Sequence[str]]) -> int | None:
     return longer if clear else None
 
 
-def _by_content(names: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str | None, str | None]:
-    place = by_length(rows)
-    return (None, None) if place is None else (names[place], names[1 - place])
+def are_dates(values: Iterable[str]) -> bool:
+    """Whether all values are dates, with or without a time."""
+    return all(_DATE.match(value.strip()) for value in values)
 
 
-def _named(names: Sequence[str], wanted: str, role: Role, arguments: Arguments, where: str) -> str:
+def _check_label(
+    names: Sequence[str], rows: Sequence[Sequence[str]], text: str, label: str | None, options: ReadOptions,
+    where: str,
+) -> None:  # fmt: skip
+    """Check a label column that nobody asked for.
+
+    A column that is called "label" or the like is taken. One with a name such as "stars" is not clear beside
+    a column of names that repeat. One with another name must not look like an identifier, dates or numbers.
+
+    Raises:
+        DataError: there is none, or it is not clear.
+    """
+    values = {name: _values(rows, place, len(names)) for place, name in enumerate(names) if name != text}
+    likely = [name for name in values if _may_be_label(values[name])]
+    if label is None:
+        raise _unclear(likely if len(likely) > 1 else names, "label", options, where, len(likely) > 1)
+    if any(_fold(label) in tier for tier in LABEL_NAMES[:2]) or options.multi_label:
+        return
+    if _fold(label) in LABEL_NAMES[2]:
+        if any(name != label and not _are_numbers(values[name]) for name in likely):
+            raise _unclear(likely, "label", options, where, True)
+    elif what := _why_no_label(values.get(label, [])):
+        fix, found = options.arguments.choose("label"), f"only '{label}', {what}"
+        raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
+
+
+def _values(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
+    cells = (row[place].strip() for row in rows if len(row) == width)
+    return [cell for cell in cells if cell]
+
+
+def _may_be_label(values: Sequence[str]) -> bool:
+    """Whether values repeat as labels do."""
+    kinds = len(set(values))
+    if not 2 <= kinds <= max(2, len(values) // 2) or are_dates(values):
+        return False
+    return kinds <= _MOST_NUMBERS or not _are_numbers(values)
+
+
+def _are_numbers(values: Sequence[str]) -> bool:
+    """Whether all values are numbers, or yes and no."""
+    return {value.casefold() for value in values} <= _SWITCHES or all(map(_NUMBER.match, values))
+
+
+def _why_no_label(values: Sequence[str]) -> str:
+    """Return why values are hardly labels; "": they may be."""
+    kinds = len(set(values))
+    if len(values) >= MIN_TO_JUDGE and kinds > _UNIQUE_SHARE * len(values):
+        return "which is nearly unique"
+    if kinds and are_dates(values):
+        return "which holds dates"
+    return "which holds numbers" if kinds > 2 and all(map(_NUMBER.match, values)) else ""
+
+
+def _named(names: Sequence[str], wanted: str, role: Role, options: ReadOptions, where: str) -> str:
     if wanted in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
     if len(folded) == 1:
         return folded[0]
     near = difflib.get_close_matches(wanted, names, n=1)
-    raise DataError(
-        expected=f"a column named '{wanted}'",
-        found=_listed(names),
-        where=where,
-        fix=f"did you mean {arguments.spell(role, near[0])}?" if near else _one_of(role, arguments),
-    )
-
-
-def _one_of(role: Role, arguments: Arguments) -> str:
-    return f"name one of them with {arguments.spell(role, 'COLUMN')}"
+    spelled = options.arguments.spell(role, near[0] if near else "COLUMN")
+    fix = f"did you mean {spelled}?" if near else f"name one of them with {spelled}"
+    raise DataError(expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix)
 
 
 def _usual(
-    names: Sequence[str], role: Role, taken: str | None, needed: bool, arguments: Arguments, where: str
+    names: Sequence[str], role: Role, taken: str | None, options: ReadOptions, where: str
 ) -> str | None:
     for tier in TEXT_NAMES if role == "text" else LABEL_NAMES:
         matches = [name for name in names if _fold(name) in tier and name != taken]
         if len(matches) == 1:
             return matches[0]
         if len(matches) > 1:
-            if not needed:
+            if role == "label" and not options.need_label:
                 return None
-            raise _unclear(names, role, arguments, where)
+            raise _unclear(matches, role, options, where, True)
     return None
 
 
-def _unclear(names: Sequence[str], role: Role, arguments: Arguments, where: str) -> DataError:
-    return DataError(
-        expected=f"one column that is clearly the {role}",
-        found=_listed(names),
-        where=where,
-        fix=arguments.choose(role),
-    )
+def _unclear(
+    names: Sequence[str], role: Role, options: ReadOptions, where: str, several: bool = False
+) -> DataError:
+    found = f"several that could be: {', '.join(names[:20])}" if several else _listed(names)
+    fix = options.arguments.choose(role)
+    return DataError(expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -13,10 +14,9 @@ from typing import Any, Literal, cast
 
 from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
+from foretell.data.examples import hub_files, hub_records
 from foretell.data.frames import frame_records, has_columns
-from foretell.data.hub_records import fetch, read_files
-from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
-from foretell.data.records import text_of
+from foretell.data.records import PYTHON, Arguments, Part, ReadOptions, text_of
 from foretell.errors import DataError
 from foretell.hf.address import is_address
 
@@ -74,15 +74,16 @@ class Corpus:
             options = ReadOptions(text=text, part=part, arguments=arguments)
             texts = (record.text for record in frame_records(texts, options, notes))
         if isinstance(texts, (list, tuple)):
-            kept = [_checked(text, number) for number, text in enumerate(texts, start=1)]
+            kept = list(_checked(texts))
             if not any(text.strip() for text in kept):
                 raise DataError(expected="texts", found="none that is not empty", where=name)
             return cls(name, lambda: _lines(kept), [])
-        spool = _Spool()
-        spool.write_texts(texts)
-        if spool.path.stat().st_size == 0:
+        copy = _TemporaryFile()
+        with copy.path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in _lines(_checked(texts)))
+        if copy.path.stat().st_size == 0:
             raise DataError(expected="texts", found="an iterable without any", where=name)
-        return spool.corpus(name, notes)
+        return copy.corpus(name, notes)
 
     def __iter__(self) -> Iterator[str]:
         return self._read()
@@ -151,49 +152,37 @@ def corpus_of(source: object, text: str | None = None, *, part: Part = "train") 
     return Corpus.from_texts(source, text=text, part=part)
 
 
-def _open_one(source: str | Path, notes: list[str], part: str) -> Corpus:
+def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test"]) -> Corpus:
     if str(source) in named.NAMED and isinstance(source, str):
-        return _named(source, notes, part)
+        return Corpus(source, lambda: _named_lines(source, notes, part), notes)
     if str(source) == STDIN:
-        spool = _Spool()
-        spool.write_bytes(source)
-        return spool.corpus("standard input", notes)
+        copy = _TemporaryFile()
+        with copy.path.open("wb") as file:
+            shutil.copyfileobj(open_bytes(source), file)
+        return copy.corpus("standard input", notes)
     if is_address(source):
-        return _of_hub(str(source), notes, part)
-    path = existing(source, named.NAMED)
-    files = _files_below(path) if path.is_dir() else [path]
-    for file in files if path.is_file() else files[:1]:
-        open_bytes(file).close()
-    if path.suffix.lower() in _TABLES:
-        note(notes, f"{path.name}: read as plain text, including the column names")
-    return Corpus(path.name or str(path), lambda: _read_files(files, notes, path.is_dir()), notes)
-
-
-def _named(name: str, notes: list[str], part: str) -> Corpus:
-    if name == "meditations":
+        files = hub_files(str(source), part, notes)
 
         def read() -> Iterator[str]:
-            with named.sample("meditations.txt") as path:
-                yield from _read_files([path], notes, False)
+            return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
 
-        return Corpus(name, read, notes)
+        return Corpus(str(files.address), read, notes)
+    path = existing(source, named.NAMED)
+    files_below = _files_below(path) if path.is_dir() else [path]
+    open_bytes(files_below[0]).close()
+    if path.suffix.lower() in _TABLES:
+        note(notes, f"{path.name}: read as plain text, including the column names")
+    return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, path), notes)
 
-    def read_reviews() -> Iterator[str]:
-        for folder in ("train", "unsup") if part == "train" else ("test",):
-            yield from _lines(named.imdb(folder, notes=notes).texts)
 
-    return Corpus(name, read_reviews, notes)
-
-
-def _of_hub(address: str, notes: list[str], part: str) -> Corpus:
-    """Return the texts of a data set on the Hub, which is downloaded once."""
-    files = fetch(address, "test" if part == "test" else "train", notes)
-    options = ReadOptions()
-    return Corpus(
-        str(files.address),
-        lambda: _lines(record.text for record in read_files(files, options, notes)),
-        notes,
-    )
+def _named_lines(name: str, notes: list[str], part: str) -> Iterator[str]:
+    if name == "meditations":
+        with named.sample("meditations.txt") as path:
+            yield from _file_lines([path], notes, path)
+        return
+    parts: tuple[named.ImdbPart, ...] = ("train", "unsup") if part == "train" else ("test",)
+    for each in parts:
+        yield from _lines(named.imdb(each, notes=notes).texts)
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -207,14 +196,12 @@ def _files_below(folder: Path) -> list[Path]:
         and file.stat().st_size
     )
     if not files:
-        raise DataError(
-            expected="files of text (.txt or .gz)", found="none below the folder", where=str(folder),
-            fix="name the files themselves",
-        )  # fmt: skip
+        expected, fix = "files of text (.txt or .gz)", "name the files themselves"
+        raise DataError(expected=expected, found="none below the folder", where=str(folder), fix=fix)
     return files
 
 
-def _read_files(files: list[Path], notes: list[str], several: bool) -> Iterator[str]:
+def _file_lines(files: list[Path], notes: list[str], path: Path) -> Iterator[str]:
     empty = True
     for file in files:
         with open_text(file, notes=notes) as source:
@@ -222,8 +209,7 @@ def _read_files(files: list[Path], notes: list[str], several: bool) -> Iterator[
                 empty = False
                 yield line
     if empty:
-        where = str(files[0].parent) if several else str(files[0])
-        raise DataError(expected="text", found="nothing but white space", where=where)
+        raise DataError(expected="text", found="nothing but white space", where=str(path))
 
 
 def read_lines(source: TextSource) -> Iterator[str]:
@@ -239,11 +225,8 @@ def read_lines(source: TextSource) -> Iterator[str]:
 
 
 def _cut(line: str) -> Iterator[str]:
-    if len(line) <= MAX_LINE:
-        if line and not line.isspace():
-            yield line
-        return
-    yield from (piece for piece in _pieces(line) if piece and not piece.isspace())
+    pieces = [line] if len(line) <= MAX_LINE else _pieces(line)
+    yield from (piece for piece in pieces if piece and not piece.isspace())
 
 
 def _pieces(line: str) -> list[str]:
@@ -269,36 +252,27 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
             yield from _cut(line)
 
 
-def _checked(text: object, number: int) -> str:
-    if not isinstance(text, str):
-        raise DataError(expected="texts (str)", found=f"a {type(text).__name__}", where=f"text {number}")
-    return text_of(text)
+def _checked(texts: Iterable[object]) -> Iterator[str]:
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str):
+            raise DataError(expected="texts (str)", found=f"a {type(text).__name__}", where=f"text {number}")
+        yield text_of(text)
 
 
-class _Spool:
-    """A temporary file with the text of a source that can be read only once; removed with its corpus."""
+class _TemporaryFile:
+    """The text of a source that can be read only once; removed with its corpus."""
 
     def __init__(self) -> None:
         handle, name = tempfile.mkstemp(prefix="foretell-", suffix=".txt")
         os.close(handle)
         self.path = Path(name)
-        self._remove = weakref.finalize(self, _remove, name)
-
-    def write_bytes(self, source: str | Path) -> None:
-        raw = open_bytes(source)
-        with self.path.open("wb") as file:
-            while chunk := raw.read(1 << 20):
-                file.write(chunk)
-
-    def write_texts(self, texts: Iterable[str]) -> None:
-        with self.path.open("w", encoding="utf-8", newline="\n") as file:
-            for line in _lines(_checked(text, number) for number, text in enumerate(texts, start=1)):
-                file.write(f"{line}\n")
+        weakref.finalize(self, _remove, name)
 
     def corpus(self, name: str, notes: list[str]) -> Corpus:
+        """Return the corpus of the file."""
+
         def read() -> Iterator[str]:
-            raw = open_bytes(self.path)
-            with TextSource(raw, name, notes) as source:
+            with TextSource(open_bytes(self.path), name, notes) as source:
                 yield from read_lines(source)
 
         return Corpus(name, read, notes)

@@ -1,4 +1,4 @@
-"""Bytes into text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard input.
+"""Files as bytes and as text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard input.
 
 Everything streams: a file of any size is read in constant memory. A guess is added to a list of notes for the
 user. What cannot be decoded is an error with its byte position.
@@ -11,11 +11,12 @@ import contextlib
 import difflib
 import gzip
 import io
+import itertools
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from foretell.data.signatures import kind_of
 from foretell.errors import DataError
@@ -25,7 +26,6 @@ _CHUNK = 1 << 16
 _SAMPLE = 1 << 18
 # Fewer bytes outside ASCII fit many encodings; the byte position is then worth more than a guess.
 _MIN_BYTES_TO_GUESS = 8
-
 # The longer marks first: UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -34,12 +34,18 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
 
 
 def note(notes: list[str], text: str) -> None:
     """Add `text` to `notes` unless it is there already (a corpus is read more than once)."""
     if text not in notes:
         notes.append(text)
+
+
+def place(path: str | Path) -> str:
+    """Return the name of a source for messages."""
+    return "standard input" if str(path) == STDIN else str(path)
 
 
 def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
@@ -73,27 +79,25 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     Raises:
         DataError: the file is missing, is a folder, may not be read, or is empty.
     """
-    if str(path) == STDIN:
-        raw = _standard_input()
-    else:
-        file = existing(path)
-        if file.is_dir():
-            raise DataError(expected="a file", found="a folder", where=str(path))
+    with contextlib.ExitStack() as closed_on_error:
         try:
-            raw = io.BufferedReader(file.open("rb", buffering=0), _CHUNK)
+            if str(path) == STDIN:
+                raw = _standard_input()
+            else:
+                file = existing(path)
+                if file.is_dir():
+                    raise DataError(expected="a file", found="a folder", where=str(path))
+                raw = closed_on_error.enter_context(io.BufferedReader(file.open("rb", buffering=0), _CHUNK))
+            start = raw.peek(2)
         except OSError as error:
             raise _unreadable(str(path), error) from error
-    try:
-        start = raw.peek(2)
-    except OSError as error:
-        raw.close()
-        raise _unreadable(str(path), error) from error
-    if not start:
-        if str(path) != STDIN:
-            raw.close()
-        raise DataError(expected="text", found="nothing: it is empty", where=place(path))
+        if not start:
+            raise DataError(expected="text", found="nothing: it is empty", where=place(path))
+        closed_on_error.pop_all()
     if start.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(_GzipRaw(raw, place(path)), _CHUNK)
+        return io.BufferedReader(
+            _Chunks(_gunzip(raw, place(path)), None if str(path) == STDIN else raw), _CHUNK
+        )
     return raw
 
 
@@ -112,7 +116,7 @@ def read_bytes(source: str | Path) -> bytes:
 
 
 class TextSource:
-    """One open source of text.
+    """One open source of text; a context manager, which closes it unless it is standard input.
 
     Attributes:
         name: for messages.
@@ -131,20 +135,15 @@ class TextSource:
     ) -> None:
         self.name = name
         self.notes = notes
-        self._keep_open = keep_open
-        self._raw = raw
-        reader = cast(IO[bytes], _Utf8Reader(raw, name, notes))
-        # Lone surrogates cannot come out of the reader, so every error is raised there, with its position.
-        self.stream = io.TextIOWrapper(reader, encoding="utf-8", newline=newline)
+        self._raw, self._keep_open = raw, keep_open
+        utf8 = io.BufferedReader(_Chunks(_utf8(raw, name, notes)), _CHUNK)
+        # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
+        self.stream = io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
 
     def __enter__(self) -> TextSource:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; standard input stays open."""
         self.stream.close()
         if not self._keep_open:
             self._raw.close()
@@ -167,140 +166,128 @@ def open_text(
     return TextSource(open_bytes(path), place(path), notes, newline, keep_open=str(path) == STDIN)
 
 
-class _GzipRaw(io.RawIOBase):
-    """The content of a gzip file; damage raises DataError."""
+class _Chunks(io.RawIOBase):
+    """The bytes of an iterator as a file."""
 
-    def __init__(self, packed: io.BufferedReader, name: str) -> None:
-        self._packed, self._name = packed, name
-        self._content = gzip.GzipFile(fileobj=packed)
+    def __init__(self, chunks: Iterator[bytes], below: io.BufferedReader | None = None) -> None:
+        self._chunks, self._below, self._rest = chunks, below, b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            data = self._content.read1(len(buffer))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(
-                expected="a whole gzip file",
-                found="one that ends too early" if isinstance(error, EOFError) else "damaged data",
-                where=self._name,
-                fix="copy or download it again",
-            ) from error
-        buffer[: len(data)] = data
-        return len(data)
+        data = self._rest or next(self._chunks, b"")
+        size = min(len(buffer), len(data))
+        buffer[:size], self._rest = data[:size], data[size:]
+        return size
 
     def close(self) -> None:
-        if not self.closed:
-            self._content.close()
-            if self._name != place(STDIN):
-                self._packed.close()
+        if self._below is not None and not self.closed:
+            self._below.close()
         super().close()
 
 
-class _Utf8Reader(io.BufferedIOBase):
-    """Bytes of any encoding in, checked UTF-8 out.
+def _gunzip(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
+    """Yield the content of a gzip file; damage raises DataError."""
+    try:
+        content = gzip.GzipFile(fileobj=packed)
+        while chunk := content.read1(_CHUNK):
+            yield chunk
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        found = "one that ends too early" if isinstance(error, EOFError) else "damaged data"
+        fix = "copy or download it again"
+        raise DataError(expected="a whole gzip file", found=found, where=name, fix=fix) from error
+
+
+def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes]:
+    """Yield bytes of any encoding as checked UTF-8.
 
     The first chunk that is not ASCII decides the encoding. So an old encoding is recognised even where its
     first accent comes after a gigabyte.
     """
-
-    def __init__(self, raw: io.BufferedReader, name: str, notes: list[str]) -> None:
-        self._raw, self._name, self._notes = raw, name, notes
-        self._decoder: codecs.IncrementalDecoder | None = None
-        self._encoding = "ascii"
-        self._read_bytes = 0
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def read1(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002 (the text layer takes any size)
-        while not self._ended:
-            chunk = self._raw.read1(_CHUNK)
-            self._ended = not chunk
-            first = self._read_bytes == 0
-            self._read_bytes += len(chunk)
-            if first:
-                chunk = self._begin(chunk)
-            if result := self._convert(chunk):
-                return result
-        return b""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size >= 0:
-            return self.read1(size)
-        return b"".join(iter(self.read1, b""))
-
-    def _begin(self, chunk: bytes) -> bytes:
-        for mark, encoding in _MARKS:
-            if chunk.startswith(mark):
-                if encoding != "utf-8":
-                    note(self._notes, f"{Path(self._name).name}: read as {encoding.upper()[:6]}")
-                self._use(encoding)
-                return chunk[len(mark) :]
-        self._refuse_binary(chunk)
-        if guess := _utf16_without_mark(chunk):
-            note(self._notes, f"{Path(self._name).name}: read as UTF-16 (it has no byte order mark)")
-            self._use(guess)
-        elif chunk.count(b"\0") > len(chunk) / 100:
-            at = chunk.find(b"\0")
-            raise DataError(expected="text", found=f"binary data (byte {at} is zero)", where=self._name)
-        return chunk
-
-    def _refuse_binary(self, chunk: bytes) -> None:
-        if kind := kind_of(chunk):
-            raise DataError(expected="text", found=kind.name, where=self._name, fix=kind.advice)
-
-    def _use(self, encoding: str) -> None:
-        self._encoding = encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
-
-    def _convert(self, chunk: bytes) -> bytes:
-        if self._decoder is None:
-            if chunk.isascii():
-                return chunk
-            chunk = self._decide(chunk)
-        assert self._decoder is not None
+    chunks = iter(lambda: raw.read1(_CHUNK), b"")
+    first = next(chunks, b"")
+    encoding, skip = _encoding_of_start(first, name, notes)
+    decoder = codecs.getincrementaldecoder(encoding or "utf-8")("strict")
+    position = skip
+    for chunk in itertools.chain([first[skip:]], chunks, [b""]):
+        piece = chunk
+        if encoding is None and piece.isascii():
+            position += len(piece)
+            yield from [piece] if piece else ()
+            continue
+        if encoding is None:
+            encoding, more = _encoding_of(piece, chunks, position, name)
+            piece += more
+            if encoding != "utf-8":
+                note(notes, f"{Path(name).name}: read as {encoding}")
+            decoder = codecs.getincrementaldecoder(encoding)("strict")
+        position += len(piece)
         try:
-            text = self._decoder.decode(chunk, final=self._ended)
+            text = decoder.decode(piece, final=not chunk and position > skip)
         except UnicodeDecodeError as error:
-            # The decoder's object is what it had kept from before, then this chunk.
-            position = self._read_bytes - len(error.object) + error.start
-            raise self._undecodable(error.object[error.start], position) from error
-        return chunk if self._encoding == "utf-8" else text.encode("utf-8")
+            # The decoder's object is what it had kept from before, then this piece.
+            at = position - len(error.object) + error.start
+            raise _undecodable(encoding or "utf-8", error.object[error.start], at, name) from error
+        if text:
+            yield text.encode("utf-8")
 
-    def _decide(self, chunk: bytes) -> bytes:
-        self._use("utf-8")
-        try:
-            codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
-        except UnicodeDecodeError as error:
-            position = self._read_bytes - len(chunk) + error.start
-            while len(chunk) < _SAMPLE and (more := self._raw.read1(_CHUNK)):
-                chunk += more
-                self._read_bytes += len(more)
-            encoding = guess_encoding(chunk)
-            if encoding is None:
-                raise self._undecodable(chunk[error.start], position) from error
-            note(self._notes, f"{Path(self._name).name}: read as {encoding}")
-            self._use(encoding)
-        return chunk
 
-    def _undecodable(self, byte: int, position: int) -> DataError:
-        encoding = self._encoding.upper() if self._encoding.startswith("utf") else self._encoding
-        return DataError(
-            expected=f"text in {encoding}",
-            found=f"the byte 0x{byte:02x}, which cannot be decoded",
-            where=f"{self._name}, byte {position}",
-            fix="save the file as UTF-8",
-        )
+def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:
+    """Return the encoding that the first chunk shows (None: not yet known), and the length of its mark.
+
+    Raises:
+        DataError: it is not text.
+    """
+    for mark, encoding in _MARKS:
+        if first.startswith(mark):
+            if encoding != "utf-8":
+                note(notes, f"{Path(name).name}: read as {encoding.upper()[:6]}")
+            return encoding, len(mark)
+    if kind := kind_of(first):
+        raise DataError(expected="text", found=kind.name, where=name, fix=kind.advice)
+    even, odd = first[0:2000:2], first[1:2000:2]
+    if len(first) >= 4 and even and odd:
+        zeros = even.count(0) / len(even), odd.count(0) / len(odd)
+        if max(zeros) > 0.4 and min(zeros) < 0.05:
+            note(notes, f"{Path(name).name}: read as UTF-16 (it has no byte order mark)")
+            return ("utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"), 0
+    if first.count(b"\0") > len(first) / 100:
+        found = f"binary data (byte {first.find(0)} is zero)"
+        raise DataError(expected="text", found=found, where=name)
+    return None, 0
+
+
+def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str) -> tuple[str, bytes]:
+    """Return the encoding by the first chunk that is not ASCII, and the bytes that were read on for it.
+
+    Raises:
+        DataError: no encoding fits.
+    """
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
+        return "utf-8", b""
+    except UnicodeDecodeError as error:
+        sample = chunk
+        while len(sample) < _SAMPLE and (more := next(chunks, b"")):
+            sample += more
+        if (encoding := guess_encoding(sample)) is None:
+            at = position + error.start
+            raise _undecodable("utf-8", chunk[error.start], at, name) from error
+        return encoding, sample[len(chunk) :]
+
+
+def _undecodable(encoding: str, byte: int, position: int, name: str) -> DataError:
+    return DataError(
+        expected=f"text in {encoding.upper() if encoding.startswith('utf') else encoding}",
+        found=f"the byte 0x{byte:02x}, which cannot be decoded",
+        where=f"{name}, byte {position}",
+        fix="save the file as UTF-8",
+    )
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """Guess the encoding of bytes that are not UTF-8.
-
-    Args:
-        sample: bytes from the text, some of them outside ASCII.
+    """Guess the encoding of bytes that are not UTF-8, some of them outside ASCII.
 
     Returns:
         The name of a Python codec ("cp1252" where Latin-1 fits, as browsers do), or None where the bytes look
@@ -314,7 +301,8 @@ def guess_encoding(sample: bytes) -> str | None:
     # Valid multi-byte sequences rarely arise by chance: with more of them than bad bytes it is UTF-8.
     if whole > damaged or b"\0" in sample:
         return None
-    if _decodes(sample, "cp1252") and _looks_western(sample.decode("cp1252")):
+    western = sample.decode("cp1252", "replace")
+    if _looks_western(western):
         return "cp1252"
     if sum(byte > 0x7F for byte in sample) < _MIN_BYTES_TO_GUESS:
         return None
@@ -322,15 +310,7 @@ def guess_encoding(sample: bytes) -> str | None:
     if best is None:
         return None
     is_latin = best.encoding == "latin_1" or "cp1252" in best.could_be_from_charset
-    return "cp1252" if is_latin and _decodes(sample, "cp1252") else best.encoding
-
-
-def _decodes(sample: bytes, encoding: str) -> bool:
-    try:
-        sample.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return "cp1252" if is_latin and "�" not in western else best.encoding
 
 
 def _looks_western(text: str) -> bool:
@@ -338,22 +318,7 @@ def _looks_western(text: str) -> bool:
     outside = [character for character in text if character > "\x7f"]
     ascii_letters = sum(1 for character in text if character.isascii() and character.isalpha())
     typical = sum(1 for character in outside if character in _WESTERN)
-    return ascii_letters >= 2 * len(outside) and typical >= 0.9 * len(outside)
-
-
-_WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
-
-
-def _utf16_without_mark(chunk: bytes) -> str | None:
-    even, odd = chunk[0:2000:2], chunk[1:2000:2]
-    if len(chunk) < 4 or not (even and odd):
-        return None
-    zeros_even, zeros_odd = even.count(0) / len(even), odd.count(0) / len(odd)
-    if zeros_odd > 0.4 and zeros_even < 0.05:
-        return "utf-16-le"
-    if zeros_even > 0.4 and zeros_odd < 0.05:
-        return "utf-16-be"
-    return None
+    return "�" not in outside and ascii_letters >= 2 * len(outside) and typical >= 0.9 * len(outside)
 
 
 def _standard_input() -> io.BufferedReader:
@@ -363,13 +328,6 @@ def _standard_input() -> io.BufferedReader:
     return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
-def place(path: str | Path) -> str:
-    """Return the name of a source for messages."""
-    return "standard input" if str(path) == STDIN else str(path)
-
-
 def _unreadable(where: str, error: OSError) -> DataError:
-    why = (error.strerror or str(error)).lower()
-    return DataError(
-        expected="a file that can be read", found=why, where=where, fix="check the path and its permissions"
-    )
+    found, fix = (error.strerror or str(error)).lower(), "check the path and its permissions"
+    return DataError(expected="a file that can be read", found=found, where=where, fix=fix)

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.data.examples import Examples, read_examples
+from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns, has_part
-from foretell.data.label_hints import read_label_hints
-from foretell.data.label_set_inputs import has_several_labels, sets_of
-from foretell.data.label_sets import examples_of
-from foretell.data.unlabelled import labelled_rows, unlabelled_texts
+from foretell.data.label_sets import has_several_labels, sets_of
+from foretell.data.records import values_of
+from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
 from foretell.errors import DataError, SettingsError
 from foretell.label_types import classes_of_names, dtype_type, plain_dates
 
@@ -189,6 +188,50 @@ def validation_data(
         texts, labels = texts_of(valid[0], where="valid"), labels_of(valid[1])
         return Examples(texts, labels, name="validation set")
     return read_examples(valid, text=text, label=label, part="valid", multi_label=multi_label)
+
+
+def evaluation_data(
+    source: Any,
+    y: Any,
+    text: str | None,
+    label: str | None,
+    by: Any,
+    *,
+    multi_label: str = "",
+    names: Sequence[str] = (),
+) -> tuple[Examples, Column | None]:
+    """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
+
+    Args:
+        source: texts, or without `y` a source of records.
+        y: the label of each text; None: the source has the labels.
+        text, label: the names of columns.
+        by: the name of a column of a source of records, or a value for each text; None: no column.
+        multi_label: what separates the labels of a text; "": each text has one label.
+        names: the labels of `y` where it is a matrix without names.
+
+    Raises:
+        DataError: as for `read_with_column`, or another number of values than of texts.
+    """
+    if y is None and isinstance(by, str):
+        return read_with_column(source, by, text=text, label=label, multi_label=multi_label)
+    if y is None:
+        examples = read_examples(source, text=text, label=label, part="test", multi_label=multi_label)
+    elif multi_label:
+        sets, label_type = sets_of(y, names)
+        examples = examples_of(texts_of(source), sets, multi_label, label_type=label_type)
+    else:
+        examples = Examples(texts_of(source), labels_of(y))
+    if by is None:
+        return examples, None
+    if isinstance(by, str):
+        fix, found = "give a list of values", f"the name '{by}'"
+        raise DataError(expected="a value for each text", found=found, where="by", fix=fix)
+    values = [value_of(value) for value in values_of(by)]
+    if len(values) != len(examples):
+        expected = f"{len(examples)} values, one for each text"
+        raise DataError(expected=expected, found=str(len(values)), where="by")
+    return examples, Column(str(getattr(by, "name", None) or "by"), values)
 
 
 def more_texts(unlabelled: Any, text: str | None) -> list[str]:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
-from foretell.data.delimited import csv_records
-from foretell.data.formats import Format, format_named, format_of
-from foretell.data.hub_records import hub_records
-from foretell.data.options import PYTHON, Arguments, Part, ReadOptions
-from foretell.data.records import Record
+from foretell.data.formats import format_named, read_source
+from foretell.data.label_sets import LabelSets, names_in
+from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hf.address import is_address
+from foretell.hf.datasets import DatasetFiles, fetch_dataset, parse_dataset
 from foretell.label_types import LabelType, common_type, ordered
 
-if TYPE_CHECKING:
-    from foretell.data.label_sets import LabelSets
-
-__all__ = ["Examples", "Part", "Record", "iter_records", "read_examples"]
+MAX_VALUES = 200
+EMPTY = "(empty)"
+"""What an empty cell of a column to compare by is called."""
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,8 @@ class Examples:
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
-            raise DataError(
-                expected=f"{len(self.texts)} labels, one for each text", found=str(len(self.labels))
-            )
+            expected = f"{len(self.texts)} labels, one for each text"
+            raise DataError(expected=expected, found=str(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -82,17 +80,33 @@ class Examples:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column beside texts and labels, to measure the texts of each of its values.
+
+    Attributes:
+        name: of the column.
+        values: the value of each text, as text; `EMPTY` where there is none.
+
+    Raises:
+        DataError: more than 200 different values.
+    """
+
+    name: str
+    values: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if (distinct := len(set(self.values))) > MAX_VALUES:
+            raise DataError(
+                expected=f"a column with at most {MAX_VALUES} different values",
+                found=f"{distinct:,}",
+                where=f"the column '{self.name}'",
+                fix="name a column that divides the texts into groups",
+            )
+
+
 def iter_records(
-    source: Any,
-    *,
-    text: str | None = None,
-    label: str | None = None,
-    format: str | None = None,
-    need_label: bool = False,
-    part: Part | None = None,
-    notes: list[str] | None = None,
-    arguments: Arguments = PYTHON,
-    several_labels: bool = False,
+    source: Any, *, need_label: bool = False, notes: list[str] | None = None, **how: Unpack[Reading]
 ) -> Iterator[Record]:
     """Read records one by one, in constant memory, in the order of the source.
 
@@ -100,15 +114,10 @@ def iter_records(
         source: a file, "-" for standard input, a folder with one folder for each label, a named set, a data
             set on the Hub (`hf://owner/name[@revision][#split]`); a table that `frame_records` reads; or what
             `sequence_records` reads.
-        text: the name of the text column; None: chosen where it is clear.
-        label: the name of the label column; None: chosen where it is clear.
-        format: the name of a format (`foretell.data.formats.FORMATS`); None: by the name's ending, or else by
-            the content.
         need_label: whether the records must have labels. If not, a plain file is one text a line.
-        part: which part of a named set, of a DatasetDict, or of a folder that holds `train` and `test`.
         notes: a list to which notes are added.
-        arguments: how the caller's interface spells its arguments, for errors.
-        several_labels: whether a text may have several labels, so that a list of them is no error.
+        how: see `ReadOptions`. `part` says which part of a named set, of a DatasetDict, or of a folder that
+            holds `train` and `test`.
 
     Raises:
         DataError: the source cannot be read, or its columns are not clear.
@@ -116,44 +125,72 @@ def iter_records(
         HubError: the Hub cannot be reached, or has no such data set for this user.
         MissingExtraError: the format needs a package that is not installed.
     """
-    notes = [] if notes is None else notes
-    options = ReadOptions(
-        text=text, label=label, need_label=need_label, part=part, arguments=arguments,
-        several_labels=several_labels,
-    )  # fmt: skip
+    notes, options = [] if notes is None else notes, ReadOptions(need_label=need_label, **how)
+    if options.format is not None:
+        format_named(options.format)
     if not isinstance(source, (str, Path)):
-        return _python_records(source, options, notes)
-    if str(source) in named.NAMED_EXAMPLES and format is None:
-        return _named_records(str(source), part or "train", notes)
-    if str(source) in named.NAMED and format is None:
-        raise DataError(
-            expected="examples with labels", found=f"the corpus '{source}'", where=str(source),
-            fix=f"name a file, or one of {', '.join(sorted(named.NAMED_EXAMPLES))}",
-        )  # fmt: skip
-    chosen = None if format is None else format_named(format)
+        # A prediction from a file starts faster without this import.
+        from foretell.data.frames import frame_records, has_columns, sequence_records
+
+        if has_columns(source):
+            return frame_records(source, options, notes)
+        return sequence_records(source, options)
+    if str(source) in named.NAMED_EXAMPLES and options.format is None:
+        return _named_records(str(source), options.part or "train", notes)
+    if str(source) in named.NAMED and options.format is None:
+        fix = f"name a file, or one of {', '.join(sorted(named.NAMED_EXAMPLES))}"
+        found = f"the corpus '{source}'"
+        raise DataError(expected="examples with labels", found=found, where=str(source), fix=fix)
     if is_address(source):
-        return hub_records(str(source), options, notes, chosen)
+        return hub_records(hub_files(str(source), options.part, notes), options, notes)
     path = source if str(source) == STDIN else existing(source, named.NAMED_EXAMPLES)
-    return _file_records(Source(path, options, notes), chosen)
+    return read_source(Source(path, options, notes))
 
 
-def read_examples(
-    source: Any,
-    *,
-    text: str | None = None,
-    label: str | None = None,
-    part: Part = "train",
-    format: str | None = None,
-    arguments: Arguments = PYTHON,
-    multi_label: str = "",
-) -> Examples:
+def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
+    if name == "reviews":
+        with named.sample("reviews.csv") as path:
+            yield from read_source(Source(path, ReadOptions(text="text", label="label"), notes))
+        return
+    if part == "valid":
+        raise DataError(expected="a part of imdb: train or test", found="valid", where=name)
+    reviews = named.imdb(part, notes=notes)
+    for text, label in zip(reviews.texts, reviews.labels, strict=True):
+        yield Record(text, label, {"text": text, "label": label})
+
+
+def hub_files(address: str, part: Part | None, notes: list[str]) -> DatasetFiles:
+    """Download the files of a split of a data set on the Hub; a note has the commit hash.
+
+    Args:
+        address: `hf://owner/name[@revision][#[configuration/]split]`.
+        part: says which split, where the address names none.
+        notes: the address with its commit hash is added.
+
+    Raises:
+        UsageError, MissingExtraError, HubError, DataError: see `fetch_dataset`.
+    """
+    files = fetch_dataset(parse_dataset(address), part)
+    size = sum(path.stat().st_size for path in files.paths)
+    note(notes, f"data set: {files.address} ({size / 1e6:,.1f} MB)")
+    return files
+
+
+def hub_records(files: DatasetFiles, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
+    """Yield the records of the files of a split, in their order."""
+    for path in files.paths:
+        source = Source(path, options, notes)
+        # The files of a split are one source for the user.
+        source.name = source.short = str(files.address)
+        yield from read_source(source)
+
+
+def read_examples(source: Any, **how: Unpack[Reading]) -> Examples:
     """Read all examples of a source; drop records without a text or a label, with a note.
 
     Args:
         source: as for `iter_records`, or `Examples`, which are returned unchanged.
-        text, label, format, arguments: as for `iter_records`.
-        part: of a source with several parts: "train", "valid" or "test".
-        multi_label: what separates the labels of a text; "": each text has one label.
+        how: see `ReadOptions`. Without `part` it is "train".
 
     Raises:
         DataError: as for `iter_records`, or no labels at all.
@@ -161,11 +198,39 @@ def read_examples(
     if isinstance(source, Examples):
         return source
     notes: list[str] = []
-    records = iter_records(
-        source, text=text, label=label, format=format, need_label=True, part=part, notes=notes,
-        arguments=arguments, several_labels=bool(multi_label),
-    )  # fmt: skip
-    return gather(records, name_of(source), notes, separator=multi_label)
+    how.setdefault("part", "train")
+    records = iter_records(source, need_label=True, notes=notes, **how)
+    return gather(records, name_of(source), notes, separator=how.get("multi_label", ""))
+
+
+def read_with_column(source: Any, column: str, **how: Unpack[Reading]) -> tuple[Examples, Column]:
+    """Read all examples of a source, with the value of `column` for each.
+
+    Args:
+        source, how: as for `read_examples`. Without `part` it is "test".
+        column: the name of a column.
+
+    Raises:
+        DataError: as for `read_examples`, no such column, or one with more than 200 different values.
+    """
+    notes: list[str] = []
+    values: list[str] = []
+    how.setdefault("part", "test")
+    records = iter_records(source, need_label=True, notes=notes, **how)
+
+    def keep(_: int, record: Record) -> None:
+        if column not in record.fields:
+            found = f"the columns {', '.join(list(record.fields)[:_NAMES_SHOWN])}"
+            raise DataError(expected=f"a column named '{column}'", found=found, where=name_of(source))
+        values.append(value_of(record.fields[column]))
+
+    examples = gather(records, name_of(source), notes, keep, how.get("multi_label", ""))
+    return examples, Column(column, values)
+
+
+def value_of(value: object) -> str:
+    """Return a cell as the name of a group: without white space around it; `EMPTY` where it is missing."""
+    return text_of(value).strip() or EMPTY
 
 
 def gather(
@@ -182,40 +247,43 @@ def gather(
         name: of the source.
         notes: those that the reader of the records adds to.
         kept: is called with the number (from 1) and the record of each example.
-        separator: of the labels of a text; "": each text has one label.
+        separator: of the labels of a text; "": each text has one label. Then records whose labels are unknown
+            are dropped, and those to which no label applies are kept.
     """
-    if separator:
-        from foretell.data.label_sets import gather_sets
-
-        return gather_sets(records, name, notes, separator, kept)
     texts: list[str] = []
-    labels: list[str] = []
+    lists: list[tuple[str, ...]] = []
     dropped: Counter[str] = Counter()
     types: set[LabelType] = set()
     for number, record in enumerate(records, start=1):
+        one = None if record.label is None else (record.label,)
+        labels = names_in(record, separator) if separator else one
         if not record.text.strip():
             dropped["an empty text"] += 1
-        elif record.label is None:
-            dropped["no label (empty or NaN)"] += 1
+        elif labels is None:
+            dropped["unknown labels (an empty cell)" if separator else "no label (empty or NaN)"] += 1
         else:
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
-            labels.append(sys.intern(record.label))
-            types.add(record.label_type)
+            lists.append(tuple(map(sys.intern, labels)))
+            types.update([record.label_type] if labels else [])
             if kept is not None:
                 kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
     label_type = common_type(types) if types else "text"
-    return Examples(texts, labels, notes, name, dict(dropped), label_type=label_type)
+    sets = None
+    if separator:
+        if without := sum(not labels for labels in lists):
+            note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
+        names = ordered((label for labels in lists for label in labels), label_type)
+        sets = LabelSets.of_lists(lists, names)
+    joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
+    return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
 
 
-def _python_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
-    # A prediction from a file starts faster without these imports.
-    from foretell.data.frames import frame_records, has_columns
-    from foretell.data.sequences import sequence_records
-
-    return frame_records(source, options, notes) if has_columns(source) else sequence_records(source, options)
+def examples_of(texts: list[str], sets: LabelSets, separator: str, **more: Any) -> Examples:
+    """Return examples with several labels; `more` are further fields of `Examples`."""
+    return Examples(texts, sets.joined(separator), sets=sets, **more)
 
 
 def name_of(source: Any) -> str:
@@ -227,23 +295,3 @@ def name_of(source: Any) -> str:
     from foretell.data.frames import has_columns
 
     return type(source).__name__ if has_columns(source) else "examples"
-
-
-def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
-    if name == "reviews":
-        with named.sample("reviews.csv") as path, Source(path, _REVIEWS, notes) as source:
-            yield from csv_records(source)
-        return
-    if part == "valid":
-        raise DataError(expected="a part of imdb: train or test", found="valid", where=name)
-    reviews = named.imdb(part, notes=notes)
-    for text, label in zip(reviews.texts, reviews.labels, strict=True):
-        yield Record(text, label, {"text": text, "label": label})
-
-
-_REVIEWS = ReadOptions(text="text", label="label", need_label=True)
-
-
-def _file_records(source: Source, chosen: Format | None) -> Iterator[Record]:
-    with source:
-        yield from (chosen or format_of(source)).read(source)

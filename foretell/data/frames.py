@@ -1,29 +1,39 @@
-"""Tables in Python: pandas, polars, Arrow, Hugging Face datasets, or a dictionary of columns.
+"""Tables with types: Parquet, pandas, polars, Arrow, Hugging Face datasets, columns and records in Python.
 
-None of these libraries is imported: an object is recognised by its attributes. Whatever else offers the Arrow
-PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others) is read through polars.
+An object in Python is recognised by its attributes; its library is not imported. Parquet, and whatever else
+offers the Arrow PyCapsule interface (`__arrow_c_stream__`: DuckDB, Ibis and others), is read through polars:
+PyArrow and TensorFlow in one process hang on Apple silicon.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any
 
-from foretell.data.columns import choose_columns
+from foretell.data.columns import Columns, choose_columns
 from foretell.data.decode import note
-from foretell.data.options import Part, ReadOptions
-from foretell.data.records import Record, text_of, values_of
+from foretell.data.records import (
+    Part,
+    ReadOptions,
+    Record,
+    is_missing,
+    is_nested,
+    label_of,
+    text_of,
+    values_of,
+)
+from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
-# What an Arrow table, batch or stream of batches has, besides a schema.
-_ARROW = ("to_batches", "to_pylist", "read_next_batch")
+_HUGGING_FACE = "huggingface"
 # How the splits of a DatasetDict are called.
 _SPLITS: dict[Part, tuple[str, ...]] = {
     "train": ("train",),
@@ -38,17 +48,18 @@ class _Frame:
 
     name: str
     columns: list[str]
-    rows: Iterator[tuple[object, ...]]
+    rows: Iterator[tuple[Any, ...]]
 
 
-def has_columns(source: Any) -> bool:
-    """Whether an object is a table, or several splits of one: it has columns with names."""
-    return _is_splits(source) or _opener(source) is not None
+def parquet_records(source: Source) -> Iterator[Record]:
+    """Read the records of a Parquet file; a class of a Hugging Face ClassLabel is its name.
 
-
-def has_part(source: Any, part: Part) -> bool:
-    """Whether an object is a DatasetDict with a split for this part."""
-    return _is_splits(source) and any(name in source for name in _SPLITS[part])
+    Raises:
+        MissingExtraError: polars is not installed.
+        DataError: not a Parquet file, a damaged one, or no clear columns.
+    """
+    require(("polars",), "Parquet", TO_TRAIN)
+    return _records(_parquet(source.file(), source.name), source.options, source.note_columns)
 
 
 def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
@@ -61,41 +72,91 @@ def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterat
         MissingExtraError: an Arrow stream, and polars is not installed.
     """
     table = _split(source, options.part, notes)
-    opener = _opener(table)
-    if opener is None:
+    frame = _frame(table)
+    if frame is None:
         raise DataError(expected="a table with columns", found=type(table).__name__)
-    frame = opener(table)
-    if len(set(frame.columns)) != len(frame.columns):
-        raise DataError(
-            expected="columns with different names", found=", ".join(frame.columns), where=frame.name
-        )
+
+    def add_note(columns: Columns) -> None:
+        if options.text is None:
+            note(notes, columns.note(frame.name))
+
+    return _records(frame, options, add_note)
+
+
+def _records(frame: _Frame, options: ReadOptions, note_columns: Any) -> Iterator[Record]:
+    names = frame.columns
+    if len(set(names)) != len(names):
+        raise DataError(expected="columns with different names", found=", ".join(names), where=frame.name)
     sample = list(itertools.islice(frame.rows, _SAMPLE_ROWS))
     cells = [[text_of(value) for value in row] for row in sample]
-    columns = choose_columns(frame.columns, cells, options, frame.name)
-    if options.text is None:
-        note(notes, columns.note(frame.name))
+    columns = choose_columns(names, cells, options, frame.name)
+    note_columns(columns)
     for number, row in enumerate(itertools.chain(sample, frame.rows), start=1):
-        values = dict(zip(frame.columns, row, strict=True))
-        yield columns.record(values, f"{frame.name}, record {number}")
+        yield columns.record(dict(zip(names, row, strict=True)), f"{frame.name}, record {number}")
 
 
-def _opener(source: Any) -> Callable[[Any], _Frame] | None:
-    """Return the function that opens a table of this kind, or None where it is none."""
+def has_columns(source: Any) -> bool:
+    """Whether an object is a table, or several splits of one: it has columns with names."""
+    return _is_splits(source) or _kind(source) is not None
+
+
+def has_part(source: Any, part: Part) -> bool:
+    """Whether an object is a DatasetDict with a split for this part."""
+    return _is_splits(source) and any(name in source for name in _SPLITS[part])
+
+
+def _kind(source: Any) -> str | None:
     # First the LazyFrame: to ask for its other attributes may be costly, with a warning.
     if hasattr(source, "collect") and hasattr(source, "collect_schema"):
-        return _lazy_frame
+        return "lazy"
     if isinstance(source, Mapping):
-        return _mapping
-    if hasattr(source, "schema") and any(map(partial(hasattr, source), _ARROW)):
-        return _arrow
+        return "mapping"
+    if hasattr(source, "schema") and any(hasattr(source, name) for name in ("to_batches", "to_pylist")):
+        return "arrow"
     if hasattr(source, "columns") and hasattr(source, "head"):
-        return _data_frame
+        return "frame"
     if _is_dataset(source):
-        return _dataset
+        return "dataset"
     # Series and Arrow arrays have this interface too, but no columns; they can be iterated over.
-    if hasattr(source, "__arrow_c_stream__") and not isinstance(source, Iterable):
-        return _arrow_stream
-    return None
+    is_stream = hasattr(source, "__arrow_c_stream__")
+    return "stream" if is_stream and (not isinstance(source, Iterable) or hasattr(source, "schema")) else None
+
+
+def _frame(source: Any) -> _Frame | None:
+    """Open a table; None: it is none."""
+    name, kind = type(source).__name__, _kind(source)
+    if kind == "dataset":
+        return _dataset(source)
+    if kind == "mapping":
+        lengths = {_length(column) for column in source.values()}
+        if len(lengths) != 1 or None in lengths:
+            expected = "a dictionary of columns of one length, each a list or an array"
+            raise DataError(expected=expected, found=f"{source!r:.80}")
+        return _Frame(name, list(map(str, source)), zip(*map(values_of, source.values()), strict=True))
+    if kind == "arrow":
+        batches = source.to_batches() if hasattr(source, "to_batches") else [source]
+        rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
+        return _Frame(name, list(source.schema.names), itertools.chain.from_iterable(rows))
+    if kind == "stream":
+        require(("polars",), "an Arrow stream", TO_TRAIN)
+        import polars as pl
+
+        source = pl.DataFrame(source)
+    elif kind == "lazy":
+        source, name = source.collect(), "DataFrame"
+    if kind is None:
+        return None
+    # A DataFrame of polars, of pandas, or of a library with the interface of pandas.
+    keys = list(source.columns)
+    if hasattr(source, "iter_rows"):
+        return _Frame(name, keys, source.iter_rows())
+    return _Frame(name, list(map(str, keys)), zip(*(source[key] for key in keys), strict=True))
+
+
+def _length(column: object) -> int | None:
+    if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Sized):
+        return None
+    return len(column)
 
 
 def _is_dataset(source: Any) -> bool:
@@ -110,75 +171,18 @@ def _split(source: Any, part: Part | None, notes: list[str]) -> Any:
     """Return the split of a DatasetDict that is meant; anything else as it is."""
     if not _is_splits(source):
         return source
-    kind, names = type(source).__name__, list(source)
-    if part is None:
-        if len(names) == 1:
-            return source[names[0]]
-        raise DataError(
-            expected="one Dataset",
-            found=f"a {kind} with the splits {', '.join(names)}",
-            fix=f"give one of them: data['{names[0]}']",
-        )
-    wanted = _SPLITS[part]
+    names = list(source)
+    wanted = names if part is None and len(names) == 1 else () if part is None else _SPLITS[part]
     chosen = next((name for name in wanted if name in source), None)
     if chosen is None:
         raise DataError(
-            expected=f"a split named {' or '.join(wanted)}",
-            found=f"the splits {', '.join(names)}",
-            where=kind,
+            expected=f"a split named {' or '.join(wanted)}" if wanted else "one Dataset",
+            found=f"a {type(source).__name__} with the splits {', '.join(names)}",
             fix=f"give one of them: data['{names[0]}']",
         )
-    note(notes, f"{kind}: read its split '{chosen}'")
+    if part is not None:
+        note(notes, f"{type(source).__name__}: read its split '{chosen}'")
     return source[chosen]
-
-
-def _lazy_frame(frame: Any) -> _Frame:
-    return _data_frame(frame.collect())
-
-
-def _mapping(columns: Mapping[object, object]) -> _Frame:
-    lengths = {_length(column) for column in columns.values()}
-    if len(lengths) != 1 or None in lengths:
-        raise DataError(
-            expected="a dictionary of columns of one length, each a list or an array",
-            found=f"{columns!r:.80}",
-        )
-    rows = zip(*map(values_of, columns.values()), strict=True)
-    return _Frame(type(columns).__name__, [str(key) for key in columns], rows)
-
-
-def _length(column: object) -> int | None:
-    if isinstance(column, (str, bytes, Mapping)) or not isinstance(column, Sized):
-        return None
-    return len(column)
-
-
-def _data_frame(frame: Any) -> _Frame:
-    """Open a DataFrame of polars, of pandas, or of a library with the interface of pandas."""
-    keys = list(frame.columns)
-    rows = frame.iter_rows() if hasattr(frame, "iter_rows") else _rows_of_columns(frame, keys)
-    return _Frame(type(frame).__name__, [str(key) for key in keys], rows)
-
-
-def _rows_of_columns(frame: Any, keys: Sequence[object]) -> Iterator[tuple[object, ...]]:
-    yield from zip(*(frame[key] for key in keys), strict=True)
-
-
-def _arrow(table: Any) -> _Frame:
-    """Open an Arrow table, batch or stream of batches."""
-    if hasattr(table, "to_batches"):
-        batches = table.to_batches(max_chunksize=_BATCH)
-    else:
-        batches = table if hasattr(table, "read_next_batch") else [table]
-    columns = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
-    return _Frame(type(table).__name__, list(table.schema.names), itertools.chain.from_iterable(columns))
-
-
-def _arrow_stream(source: Any) -> _Frame:
-    require(("polars",), "an Arrow stream", TO_TRAIN)
-    import polars as pl
-
-    return dataclasses.replace(_data_frame(pl.DataFrame(source)), name=type(source).__name__)
 
 
 def _dataset(dataset: Any) -> _Frame:
@@ -187,33 +191,127 @@ def _dataset(dataset: Any) -> _Frame:
     batches: Iterator[Mapping[str, list[Any]]] = plain.iter(batch_size=_BATCH)
     first = next(batches, {})
     columns = list(plain.column_names or first)
-    names = {
-        column: names
-        for column, feature in (dataset.features or {}).items()
-        if (names := _class_names(feature)) is not None
-    }
-
-    def rows() -> Iterator[tuple[object, ...]]:
-        for batch in itertools.chain([first] if first else [], batches):
-            yield from zip(*(_decoded(batch[column], names.get(column)) for column in columns), strict=True)
-
-    return _Frame(type(dataset).__name__, columns, rows())
+    features = dataset.features or {}
+    names = [_class_names(features.get(column)) for column in columns]
+    rows = (
+        tuple(map(_class_name, row, names))
+        for batch in itertools.chain([first] if first else [], batches)
+        for row in zip(*(batch[column] for column in columns), strict=True)
+    )
+    return _Frame(type(dataset).__name__, columns, rows)
 
 
-def _class_names(feature: Any) -> list[str] | None:
-    """Return the names of class labels, or of a list of them; None for other features."""
+def _class_names(feature: Any) -> Sequence[str]:
+    """Return the names of class labels, or of a list of them; none for other features."""
     inner = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", feature)
-    return list(inner.names) if hasattr(inner, "int2str") else None
+    return list(inner.names) if hasattr(inner, "int2str") else ()
 
 
-def _decoded(values: Sequence[Any], names: Sequence[str] | None) -> Sequence[Any]:
-    """Return the names of class labels, None for a label without a name; other values as they are."""
-    if names is None:
-        return values
-    return [_name(value, names) for value in values]
+def _class_name(value: Any, names: Sequence[str]) -> Any:
+    """Return the name of a class, None where it has none (as -1); other values as they are."""
+    if names and isinstance(value, list):
+        return [_class_name(each, names) for each in value]
+    if not names or type(value) is not int:
+        return value
+    return names[value] if 0 <= value < len(names) else None
 
 
-def _name(value: Any, names: Sequence[str]) -> Any:
-    if isinstance(value, list):
-        return [_name(each, names) for each in value]
-    return names[value] if value is not None and 0 <= value < len(names) else None
+def _parquet(path: Path, where: str) -> _Frame:
+    """Open a Parquet file, of which one batch is in memory at a time."""
+    import polars as pl
+
+    with _damage_is_typed(where):
+        lazy = pl.scan_parquet(path, glob=False)
+        names, classes = lazy.collect_schema().names(), _classes_in(pl.read_parquet_metadata(path))
+        batches = iter(lazy.collect_batches(chunk_size=_BATCH, lazy=True))
+    of_column = [classes.get(name, ()) for name in names]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        while True:
+            with _damage_is_typed(where):
+                batch = next(batches, None)
+                cells = [] if batch is None else batch.rows()
+            if batch is None:
+                return
+            yield from (tuple(map(_class_name, row, of_column)) for row in cells) if classes else cells
+
+    return _Frame(where, names, rows())
+
+
+def _classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets` writes them."""
+    try:
+        features = json.loads(metadata[_HUGGING_FACE])["info"]["features"].items()
+        labels = {c: each for c, each in features if isinstance(each, dict)}
+        of_classes = {c: each["names"] for c, each in labels.items() if each.get("_type") == "ClassLabel"}
+        return {str(column): list(map(str, names)) for column, names in of_classes.items()}
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}
+
+
+@contextmanager
+def _damage_is_typed(where: str) -> Iterator[None]:
+    """Raise DataError for what polars raises: its exceptions, Python's, and panics of its Rust code."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise damaged(where, reason) from error
+
+
+def damaged(where: str, reason: str) -> DataError:
+    """Return the error for a Parquet file that cannot be read."""
+    found, fix = f"a damaged one ({reason:.80})", "copy or write it again"
+    return DataError(expected="a whole Parquet file", found=found, where=where, fix=fix)
+
+
+def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
+    """Read the records of an iterable.
+
+    Args:
+        source: an iterable of `Record`s, mappings, pairs of text and label, or (where no label is needed)
+            texts; a Series or an Arrow array of texts, where a missing value is an empty text; or a tuple of
+            two of these, or of two lists: texts and labels.
+        options: what to read.
+
+    Raises:
+        DataError: something else, or columns of different lengths.
+    """
+    may_miss = hasattr(source, "dtype") or hasattr(source, "to_pylist")
+    items = values_of(source)
+    if isinstance(source, tuple) and len(source) == 2 and all(map(_is_column, source)):
+        if len(source[0]) != len(source[1]):
+            raise DataError(expected=f"{len(source[0])} labels, one for each text", found=f"{len(source[1])}")
+        items = zip(*map(values_of, source), strict=True)
+    if not isinstance(items, Iterable):
+        expected = "a path, a DataFrame, or records one can iterate over"
+        raise DataError(expected=expected, found=type(source).__name__)
+    columns: Columns | None = None
+    for number, item in enumerate(items, start=1):
+        where = f"record {number}"
+        if isinstance(item, Record):
+            yield item
+        elif isinstance(item, Mapping):
+            if columns is None:
+                sample = [[text_of(value) for value in item.values()]]
+                columns = choose_columns([str(key) for key in item], sample, options, "the records")
+            yield columns.record(item, where)
+        elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
+            yield _pair(item[0], item[1])
+        elif not options.need_label and (isinstance(item, str) or (may_miss and is_missing(item))):
+            yield _pair(item, None)
+        else:
+            expected = "a pair of text and label" if options.need_label else "a text"
+            raise DataError(expected=expected, found=f"{item!r:.40}", where=where)
+
+
+def _is_column(value: object) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, tuple, Mapping, Record))
+
+
+def _pair(text: object, label: object) -> Record:
+    record_label = label_of(label)
+    clean = text_of(text)
+    return Record(clean, record_label, {"text": clean, "label": record_label or ""})

@@ -19,9 +19,10 @@ from foretell.errors import DataError
 
 MAX_VALUE = 1 << 26
 """Characters of one value in an array; a larger one is almost always a string that is never closed."""
+_SAMPLE = 100
+_SPACE = re.compile(r"[ \t\r\n]*")
 # An error this close to the end of what was read may come from a value that is cut there.
 _CUT = 16
-_SPACE = re.compile(r"[ \t\r\n]*")
 
 Numbered = tuple[int, object]
 
@@ -39,13 +40,14 @@ def json_records(source: Source) -> Iterator[Record]:
         values, unit = _array(source), "item"
     else:
         values, unit = _lines(source), "line"
-    first = next(values, None)
-    if first is None:
+    # Labels are judged by several records; without them each record is given as soon as it is read.
+    first = list(itertools.islice(values, _SAMPLE if source.options.need_label else 1))
+    if not first:
         raise DataError(expected="records", found="none", where=source.name)
-    values = itertools.chain([first], values)
-    if isinstance(first[1], list):
+    values = itertools.chain(first, values)
+    if isinstance(first[0][1], list):
         return row_records(_rows(values, source.name, unit), source, unit)
-    return _object_records(values, source, unit)
+    return _object_records(values, [value for _, value in first], source, unit)
 
 
 def _is_array(source: Source) -> bool:
@@ -60,7 +62,9 @@ def _is_array(source: Source) -> bool:
     return not source.second_line.strip()
 
 
-def _object_records(values: Iterator[Numbered], source: Source, unit: str) -> Iterator[Record]:
+def _object_records(
+    values: Iterator[Numbered], sample: list[object], source: Source, unit: str
+) -> Iterator[Record]:
     columns: Columns | None = None
     for number, value in values:
         where = f"{source.name}, {unit} {number}"
@@ -68,9 +72,11 @@ def _object_records(values: Iterator[Numbered], source: Source, unit: str) -> It
         if not isinstance(row, dict):
             raise _wrong_value(value, "an object or a string", where)
         if columns is None:
-            sample = [[text_of(cell) for cell in row.values()]]
-            columns = choose_columns(list(row), sample, source.options, source.name)
-            if list(row) != ["text"]:
+            objects = [each for each in sample if isinstance(each, dict)] or [row]
+            names = list(dict.fromkeys(itertools.chain(row, *objects)))
+            cells = [[text_of(each.get(name)) for name in names] for each in objects]
+            columns = choose_columns(names, cells, source.options, source.name)
+            if names != ["text"]:
                 source.note_columns(columns)
         yield columns.record(row, where)
 
@@ -83,10 +89,9 @@ def _rows(values: Iterator[Numbered], name: str, unit: str) -> Iterator[tuple[in
 
 
 def _wrong_value(value: object, expected: str, where: str) -> DataError:
-    for kind, name in ((list, "a list"), (dict, "an object"), (str, "a string")):
-        if isinstance(value, kind):
-            return DataError(expected=expected, found=name, where=where)
-    return DataError(expected=expected, found=f"the value {value!r:.40}", where=where)
+    names: dict[type, str] = {list: "a list", dict: "an object", str: "a string"}
+    found = names.get(type(value)) or f"the value {value!r:.40}"
+    return DataError(expected=expected, found=found, where=where)
 
 
 def _lines(source: Source) -> Iterator[Numbered]:
@@ -95,19 +100,15 @@ def _lines(source: Source) -> Iterator[Numbered]:
         if not line.strip():
             continue
         try:
-            yield number, _parse(line)
+            yield number, _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
-            start = line.strip()[:40]
+            start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
             raise DataError(
                 expected="one JSON value on the line",
                 found=repr(start),
-                where=f"{source.name}, line {number}",
+                where=f"{source.name}, line {number}, column {column}",
                 fix="write one object a line (jq -c .)" if start.startswith("{") else "",
             ) from error
-
-
-def _parse(text: str) -> object:
-    return json.loads(text, parse_float=finite_number, parse_constant=_constant)
 
 
 def finite_number(text: str) -> float:
@@ -129,90 +130,71 @@ def _constant(text: str) -> float:
     return math.nan
 
 
+_DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
+
+
 def _array(source: Source) -> Iterator[Numbered]:
     """Return the number and the value of each item of an array."""
-    reader = _ArrayReader(source)
-    reader.expect("[")
-    if reader.peek() == "]":
-        reader.expect("]")
-    else:
+    text = _Text(source)
+    text.read("[")
+    if text.peek() != "]":
         for number in itertools.count(1):
-            yield number, reader.value(number)
-            if reader.peek() == "]":
+            yield number, text.value(number)
+            if text.peek() == "]":
                 break
-            reader.expect(",")
-        reader.expect("]")
-    if rest := reader.peek():
-        raise DataError(
-            expected="one JSON array",
-            found=f"{rest!r} after its end",
-            where=reader.where(),
-            fix="write one object a line, without brackets around them",
-        )
+            text.read(",")
+    text.read("]")
+    if rest := text.peek():
+        fix, found = "write one object a line, without brackets around them", f"{rest!r} after its end"
+        raise DataError(expected="one JSON array", found=found, where=text.where(), fix=fix)
 
 
-def _end_of_space(text: str, start: int) -> int:
-    match = _SPACE.match(text, start)
-    return start if match is None else match.end()
-
-
-class _ArrayReader:
-    """Reads the parts of an array from a text that comes in chunks."""
+class _Text:
+    """The text of an array, which comes in chunks."""
 
     def __init__(self, source: Source) -> None:
-        self._name = source.name
-        self._chunks = source.chunks()
-        self._decoder = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
-        self._buffer = ""
-        self._at = 0
-        self._lines = 1
+        self._name, self._chunks = source.name, source.chunks()
+        self._buffer, self._at, self._lines = "", 0, 1
 
     def where(self) -> str:
-        """Return the name of the source and the number of the line that is being read."""
+        """Return the name of the source with the line and the column that are being read."""
         line = self._lines + self._buffer.count("\n", 0, self._at)
-        return f"{self._name}, line {line}"
+        column = self._at - self._buffer.rfind("\n", 0, self._at)
+        return f"{self._name}, line {line}, column {column}"
 
     def peek(self) -> str:
         """Return the next character that is not white space, or "" at the end."""
         while True:
-            self._at = _end_of_space(self._buffer, self._at)
+            space = _SPACE.match(self._buffer, self._at)
+            self._at = space.end() if space else self._at
             if self._at < len(self._buffer):
                 return self._buffer[self._at]
             if not self._more():
                 return ""
 
-    def expect(self, character: str) -> None:
-        """Read one character.
-
-        Raises:
-            DataError: it is another one.
-        """
+    def read(self, character: str) -> None:
+        """Read one character; DataError: it is another one."""
         if (actual := self.peek()) != character:
-            raise DataError(
-                expected=f"'{character}' in the JSON array",
-                found=repr(actual) if actual else "the end of the file",
-                where=self.where(),
-            )
+            found = repr(actual) if actual else "the end of the file"
+            raise DataError(expected=f"'{character}' in the JSON array", found=found, where=self.where())
         self._at += 1
 
     def value(self, number: int) -> object:
-        """Read the value of an item.
-
-        Raises:
-            DataError: it is not valid JSON, or longer than `MAX_VALUE`.
-        """
+        """Read the value of an item; DataError: it is not valid JSON, or longer than `MAX_VALUE`."""
         self.peek()
         while True:
             try:
-                value, self._at = self._decoder.raw_decode(self._buffer, self._at)
+                value, end = _DECODER.raw_decode(self._buffer, self._at)
+                if end < len(self._buffer) or not self._more():
+                    self._at = end
+                    return value
             except (ValueError, RecursionError) as error:
-                if self._may_be_cut(error) and self._more():
-                    continue
-                raise self._invalid(error, number) from error
-            return value
+                is_short = len(self._buffer) - self._at <= MAX_VALUE
+                if not (is_short and self._may_be_cut(error) and self._more()):
+                    raise self._invalid(error, number) from error
 
     def _may_be_cut(self, error: Exception) -> bool:
-        if not isinstance(error, json.JSONDecodeError) or len(self._buffer) - self._at > MAX_VALUE:
+        if not isinstance(error, json.JSONDecodeError):
             return False
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._buffer) - _CUT
 
@@ -221,21 +203,16 @@ class _ArrayReader:
         self._lines += self._buffer.count("\n", 0, self._at)
         pieces = [self._buffer[self._at :]]
         wanted = max(1, len(pieces[0]))
-        self._at = 0
         while wanted > 0 and (chunk := next(self._chunks, "")):
             pieces.append(chunk)
             wanted -= len(chunk)
-        self._buffer = "".join(pieces)
+        self._buffer, self._at = "".join(pieces), 0
         return len(pieces) > 1
 
     def _invalid(self, error: Exception, number: int) -> DataError:
         problem = "too many levels" if isinstance(error, RecursionError) else str(error)
-        problem = f"{error.msg.lower()}" if isinstance(error, json.JSONDecodeError) else problem
         if isinstance(error, json.JSONDecodeError):
-            self._at = min(error.pos, len(self._buffer))
+            problem, self._at = error.msg.lower(), min(error.pos, len(self._buffer))
         near = self._buffer[self._at : self._at + 20]
-        return DataError(
-            expected=f"valid JSON in item {number}",
-            found=f"an error ({problem}) at {near!r}" if near else f"the end of the file ({problem})",
-            where=self.where(),
-        )
+        found = f"an error ({problem}) at {near!r}" if near else f"the end of the file ({problem})"
+        return DataError(expected=f"valid JSON in item {number}", found=found, where=self.where())

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from foretell.arrays import Float32s
-from foretell.data.decode import note
-from foretell.data.examples import Examples
-from foretell.data.records import Record, label_of
+from foretell.data.records import Record, as_list, is_missing, label_of
 from foretell.errors import DataError
-from foretell.label_types import LabelType, common_type, ordered
+from foretell.label_types import LabelType, common_type, ordered, type_of
 
 _NAMES_SHOWN = 20
 
@@ -33,12 +31,7 @@ class LabelSets:
 
     @classmethod
     def of_lists(cls, lists: Sequence[Sequence[str] | None], names: Sequence[str]) -> LabelSets:
-        """Return the sets of texts whose labels are listed.
-
-        Args:
-            lists: the labels of each text; None: all are unknown.
-            names: all labels.
-        """
+        """Return the sets of texts whose labels are listed, of all `names`; None: they are unknown."""
         place = {name: i for i, name in enumerate(names)}
         values = np.zeros((len(lists), len(names)), np.float32)
         for row, given in zip(values, lists, strict=True):
@@ -91,49 +84,6 @@ def names_in(record: Record, separator: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(part for part in parts if part is not None))
 
 
-def gather_sets(
-    records: Iterable[Record],
-    name: str,
-    notes: list[str],
-    separator: str,
-    kept: Callable[[int, Record], object] | None = None,
-) -> Examples:
-    """Return the examples of records that may have several labels; arguments as for `examples.gather`.
-
-    Records without a text, or whose labels are unknown, are dropped with a note.
-    """
-    texts: list[str] = []
-    lists: list[tuple[str, ...]] = []
-    dropped: Counter[str] = Counter()
-    types: set[LabelType] = set()
-    for number, record in enumerate(records, start=1):
-        labels = names_in(record, separator)
-        if not record.text.strip():
-            dropped["an empty text"] += 1
-        elif labels is None:
-            dropped["unknown labels (an empty cell)"] += 1
-        else:
-            texts.append(record.text)
-            lists.append(tuple(map(sys.intern, labels)))
-            types.update([record.label_type] if labels else [])
-            if kept is not None:
-                kept(number, record)
-    for reason, count in dropped.items():
-        note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
-    if without := sum(not labels for labels in lists):
-        note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
-    label_type = common_type(types) if types else "text"
-    sets = LabelSets.of_lists(lists, ordered((label for labels in lists for label in labels), label_type))
-    return examples_of(
-        texts, sets, separator, name=name, notes=notes, dropped=dict(dropped), label_type=label_type
-    )
-
-
-def examples_of(texts: list[str], sets: LabelSets, separator: str, **more: object) -> Examples:
-    """Return examples with several labels; `more` are further fields of `Examples`."""
-    return Examples(texts, sets.joined(separator), sets=sets, **more)  # type: ignore[arg-type]
-
-
 def check_known_labels(sets: LabelSets, names: Sequence[str], where: str) -> None:
     """Check that no label applies that is not among `names`.
 
@@ -142,8 +92,139 @@ def check_known_labels(sets: LabelSets, names: Sequence[str], where: str) -> Non
     """
     if unknown := sets.others(names):
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        expected = f"the labels {', '.join(names[:_NAMES_SHOWN])}{more}"
+        raise DataError(expected=expected, found=", ".join(unknown[:_NAMES_SHOWN]), where=where)
+
+
+def has_several_labels(y: object) -> bool:
+    """Return whether `y` has several labels for each text: a matrix, or lists, tuples or sets of labels."""
+    shape = getattr(y, "shape", None)
+    if shape is not None and len(shape) == 2:
+        return bool(shape[1] != 1)
+    if isinstance(y, str | bytes | Iterator) or not isinstance(y, Iterable):
+        return False
+    first = next((each for each in y if as_list(each) is not None or not is_missing(each)), None)
+    return as_list(first) is not None
+
+
+def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, LabelType]:
+    """Return `y` as label sets, with the type of the labels.
+
+    Args:
+        y: a matrix [text, label] of 0 and 1 (NaN: unknown), as scikit-learn's `MultiLabelBinarizer` makes it:
+            an array, a sparse matrix, a table whose columns are the labels, or lists of numbers. Or the
+            labels of each text, as a list, tuple or set (None: unknown).
+        names: the labels of a matrix without names; None: the numbers of its columns.
+
+    Raises:
+        DataError: other numbers than 0 and 1, or a matrix of another width than there are names.
+    """
+    matrix = _matrix(y)
+    if matrix is None:
+        return _of_lists(list(y))
+    if hasattr(y, "columns"):
+        listed = list(y.columns)
+        return LabelSets([str(each) for each in listed], matrix), common_type(map(type_of, listed))
+    width = matrix.shape[1]
+    if names is None:
+        return LabelSets([str(place) for place in range(width)], matrix), "integer"
+    if len(names) != width:
+        expected = f"a matrix with {len(names)} columns, one for each label"
+        raise DataError(expected=expected, found=f"{width}", where="y")
+    return LabelSets(list(names), matrix), "text"
+
+
+def _of_lists(given: list[Any]) -> tuple[LabelSets, LabelType]:
+    lists: list[list[Any] | None] = [as_list(each) for each in given]
+    for place, (each, listed) in enumerate(zip(given, lists, strict=True)):
+        if listed is None and not is_missing(each):
+            found = f"{each!r:.60}"
+            raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
+    values = [value for listed in lists for value in listed or ()]
+    label_type = common_type(map(type_of, values)) if values else "text"
+    named = [None if listed is None else [str(value) for value in listed] for listed in lists]
+    return LabelSets.of_lists(named, ordered(map(str, values), label_type)), label_type
+
+
+def _matrix(y: Any) -> Float32s | None:
+    """Return a matrix of 0, 1 and NaN; None: `y` has lists of labels."""
+    values: Any = y
+    if hasattr(y, "toarray"):
+        values = y.toarray()
+    elif hasattr(y, "columns") and hasattr(y, "to_numpy"):
+        values = y.to_numpy()
+    elif not hasattr(y, "shape"):
+        values = _rows_of_numbers(y)
+    elif np.ndim(y) != 2:
+        return None
+    if values is None:
+        return None
+    try:
+        numbers = np.asarray(values, np.float32)
+    except (TypeError, ValueError):
+        numbers = np.full((1, 1), 2, np.float32)
+    if not (np.isnan(numbers) | (numbers == 0) | (numbers == 1)).all():
         raise DataError(
-            expected=f"the labels {', '.join(names[:_NAMES_SHOWN])}{more}",
-            found=", ".join(unknown[:_NAMES_SHOWN]),
-            where=where,
+            expected="a matrix of 0 and 1 (NaN: unknown), a column for each label",
+            found=f"other values, in an array of shape {np.shape(values)}",
+            where="y",
+            fix="give a list of the labels of each text",
         )
+    return numbers
+
+
+def _rows_of_numbers(y: Iterable[Any]) -> npt.NDArray[np.float64] | None:
+    """Return lists of equally many 0 and 1 as a matrix; None: they are lists of labels."""
+    rows = [as_list(each) for each in y]
+    widths = {None if row is None else len(row) for row in rows}
+    if len(widths) != 1 or None in widths or widths <= {0, 1}:
+        return None
+    numbers = all(isinstance(v, int | float | np.number | np.bool_) for row in rows for v in row or ())
+    if not numbers or not {float(v) for row in rows for v in row or () if v == v} <= {0.0, 1.0}:
+        return None
+    return np.array(rows, np.float64)
+
+
+def parts_of_groups(
+    groups: Sequence[Sequence[int]], values: Float32s, shares: Sequence[float], seed: int
+) -> npt.NDArray[np.int32]:
+    """Divide texts with several labels into parts, so that each label keeps its share in every part.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, "On the Stratification of Multi-Label
+    Data"): the texts of the rarest label are divided first, and each goes where most texts of that label are
+    still wanted.
+
+    Args:
+        groups: the places of texts that stay together.
+        values: float32 [text, label], 1 where a label applies.
+        shares: of all texts, the share of each part; together 1.
+        seed: of the random order.
+
+    Returns:
+        The part of each text, [text], from 0; -1 for a text of no group.
+    """
+    of_group = np.stack([np.nansum(values[list(group)], axis=0) for group in groups])  # [group, label]
+    sizes = np.array([len(group) for group in groups], np.float64)
+    wanted = np.outer(shares, of_group.sum(axis=0))  # [part, label]
+    room = np.array(shares) * sizes.sum()  # [part]
+    order = np.random.default_rng(seed).permutation(len(groups))
+    part_of = np.full(len(groups), -1, np.int32)
+
+    def put(group: int, part: int) -> None:
+        part_of[group] = part
+        wanted[part] -= of_group[group]
+        room[part] -= sizes[group]
+
+    left = (of_group > 0).sum(axis=0)
+    while left.max(initial=0) > 0:
+        label = int(np.where(left > 0, left, np.iinfo(left.dtype).max).argmin())
+        for group in order[(part_of[order] < 0) & (of_group[order, label] > 0)]:
+            # Among equally wanted parts the one with more room, and then the first.
+            put(group, int(np.lexsort((-room, -np.round(wanted[:, label], 9)))[0]))
+            left -= of_group[group] > 0
+    for group in order[part_of[order] < 0]:
+        put(group, int(room.argmax()))
+    result = np.full(len(values), -1, np.int32)
+    for group, part in zip(groups, part_of, strict=True):
+        result[list(group)] = part
+    return result

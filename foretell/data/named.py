@@ -33,7 +33,6 @@ IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_ARCHIVE_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 # SHA-256 of "path NUL text NUL" over the reviews in order of their paths ("train/neg/0_3.txt").
-IMDB_SHA256 = "5ea39d9aded7edc7416860c6d123d6de0b0e7fe255cc40c3eae0ecdf04d3691b"
 IMDB_PART_SHA256: dict[str, str] = {
     "test": "84fd9a2e58155929af384fe10e45a17724b5a9568469cf290f39cfd6829bda37",
     "train": "e982db9598717d922ca579d6fa793316604d6a817e1281eec8ad8058f4f6d9a7",
@@ -44,7 +43,6 @@ MAX_DOWNLOAD_BYTES = 100 << 20
 """Maximum bytes of the archive; it has 84 million."""
 MAX_DOWNLOAD_SECONDS = 1800.0
 """Maximum seconds of the whole download."""
-_MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +93,16 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
     if content is None:
         notes = [] if notes is None else notes
         contents = _from_archive(notes)
-        _fill_cache(contents, notes)
+        try:
+            for each in _PARTS:
+                _write_whole(_cache_file(each), zlib.compress(contents[each], 1))
+        except OSError as error:
+            # Not an error: the reviews have been read; the next call will read the archive again.
+            note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
         content = contents[part]
-    return _parse(content)
-
-
-def _parse(content: bytes) -> Reviews:
     items = content.decode("utf-8").split("\0")
     paths, texts = items[0:-1:2], items[1::2]
-    names = {"neg": "neg", "pos": "pos", "unsup": "unsup"}
-    return Reviews(texts, [names[path.split("/", 2)[1]] for path in paths])
+    return Reviews(texts, [path.split("/", 2)[1] for path in paths])
 
 
 def _cache_file(part: ImdbPart) -> Path:
@@ -119,25 +117,12 @@ def _cached(part: ImdbPart) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == IMDB_PART_SHA256[part] else None
 
 
-def _fill_cache(contents: dict[ImdbPart, bytes], notes: list[str]) -> None:
-    try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        for part, content in contents.items():
-            _write_whole(_cache_file(part), zlib.compress(content, 1))
-    except OSError as error:
-        # Not an error: the reviews have been read; the next call will read the archive again.
-        note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
-
-
 def _write_whole(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".imdb-") as folder:
+        new = Path(folder) / path.name
+        new.write_bytes(data)
+        new.replace(path)
 
 
 def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
@@ -147,11 +132,8 @@ def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
         note(notes, f"imdb: read from {local}")
         return read_imdb_archive(local)
     note(notes, f"imdb: downloaded from {IMDB_URL}")
-    downloaded = _download()
-    try:
-        return read_imdb_archive(downloaded)
-    finally:
-        downloaded.unlink(missing_ok=True)
+    with _downloaded() as path:
+        return read_imdb_archive(path)
 
 
 def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
@@ -163,21 +145,20 @@ def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
     Raises:
         DataError: the archive is damaged, or its reviews are not the published 100,000.
     """
-    contents = collect_reviews(path)
-    digest = hashlib.sha256(b"".join(contents[part] for part in _PARTS)).hexdigest()
-    if digest != IMDB_SHA256:
-        count = sum(content.count(b"\0") // 2 for content in contents.values())
-        raise DataError(
-            expected="the 100,000 published reviews",
-            found=f"{count:,} reviews whose SHA-256 is {digest[:12]}…",
-            where=str(path),
-            fix="remove the file; it is then downloaded from its publisher",
-        )
+    fix = "remove the file; it is then downloaded from its publisher"
+    try:
+        contents = _collected(path)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        expected, found = "the archive of the movie reviews", f"damage ({error})"
+        raise DataError(expected=expected, found=found, where=str(path), fix=fix) from error
+    for part, content in contents.items():
+        if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
+            found = f"{content.count(0) // 2:,} reviews of {part} whose SHA-256 is {digest[:12]}…"
+            raise DataError(expected="the 100,000 published reviews", found=found, where=str(path), fix=fix)
     return contents
 
 
-def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
-    """Read the reviews of an archive without verifying them; otherwise as `read_imdb_archive`."""
+def _collected(path: Path) -> dict[ImdbPart, bytes]:
     import tarfile
 
     reviews: dict[str, bytes] = {}
@@ -186,18 +167,13 @@ def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
             for member in archive:
                 name = member.name.removeprefix("./").removeprefix("aclImdb/")
                 pieces = name.split("/")
-                is_review = (
-                    len(pieces) == 3 and pieces[1] in ("neg", "pos", "unsup") and name.endswith(".txt")
-                )
-                if is_review and (file := archive.extractfile(member)) is not None:
+                is_review = len(pieces) == 3 and pieces[1] in ("neg", "pos", "unsup")
+                if is_review and name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
                     reviews[name] = file.read()
                 # The archive keeps a list of all members, which one pass does not need.
                 archive.members = []  # type: ignore[attr-defined]
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            expected="the archive of the movie reviews", found=f"damage ({error})", where=str(path),
-            fix="remove the file; it is then downloaded from its publisher",
-        ) from error  # fmt: skip
+    except tarfile.TarError as error:
+        raise ValueError(str(error)) from error
     parts: dict[ImdbPart, list[bytes]] = {part: [] for part in _PARTS}
     for name in sorted(reviews):
         split, kind, _ = name.split("/")
@@ -206,39 +182,31 @@ def collect_reviews(path: Path) -> dict[ImdbPart, bytes]:
     return {part: b"".join(pieces) for part, pieces in parts.items()}
 
 
-def _download() -> Path:
-    """Download the archive to a temporary file in the cache, and verify its hash."""
+@contextlib.contextmanager
+def _downloaded() -> Iterator[Path]:
+    """Download the archive to a temporary file, and verify its hash."""
     import urllib.request
 
-    folder = cache_folder()
     hasher = hashlib.sha256()
-    temporary: str | None = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{IMDB_ARCHIVE}.")
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
-            deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
-            # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
-            while chunk := reply.read1(_MEGABYTE):
-                size += len(chunk)
-                if size > MAX_DOWNLOAD_BYTES:
-                    raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
-                hasher.update(chunk)
-                file.write(chunk)
-        if hasher.hexdigest() != IMDB_ARCHIVE_SHA256:
-            raise DataError(
-                expected=f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…", found=f"{hasher.hexdigest()[:12]}…",
-                where=IMDB_URL, fix="try again",
-            )  # fmt: skip
-    except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise DataError(
-                expected="the movie reviews from their publisher", found=f"{error}", where=IMDB_URL,
-                fix=f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}",
-            ) from error  # fmt: skip
-        raise
-    return Path(temporary)
+    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
+        path = Path(folder) / IMDB_ARCHIVE
+        try:
+            with path.open("wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
+                deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
+                # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
+                while chunk := reply.read1(1 << 20):
+                    size += len(chunk)
+                    if size > MAX_DOWNLOAD_BYTES:
+                        raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
+                    hasher.update(chunk)
+                    file.write(chunk)
+        except OSError as error:
+            fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}"
+            expected = "the movie reviews from their publisher"
+            raise DataError(expected=expected, found=f"{error}", where=IMDB_URL, fix=fix) from error
+        if (digest := hasher.hexdigest()) != IMDB_ARCHIVE_SHA256:
+            expected = f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…"
+            raise DataError(expected=expected, found=f"{digest[:12]}…", where=IMDB_URL, fix="try again")
+        yield path

@@ -1,13 +1,16 @@
-"""One record: a text, its label and the other columns, whatever types the source had for them."""
+"""One record of a source, how its values become texts and labels, and the options of reading."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from foretell.label_types import LabelType
+
+Part = Literal["train", "valid", "test"]
+Argument = Literal["text", "label", "format", "header_row", "sheet", "multi_label"]
 
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
@@ -30,6 +33,79 @@ class Record:
     fields: Mapping[str, object] = field(default_factory=dict)
     label_type: LabelType = "text"
     labels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """How the interface that was called spells its arguments, so that errors give advice in its terms.
+
+    Each attribute is a template with `{}` for the value, or None where the interface has no such argument.
+
+    >>> Arguments(text="--text {}").choose("text")
+    'name it with --text COLUMN'
+    >>> Arguments(label=None).choose("label")
+    "rename the column to 'label'"
+    """
+
+    text: str | None = "text='{}'"
+    label: str | None = "label='{}'"
+    format: str | None = "format='{}'"
+    header_row: str | None = "header_row={}"
+    sheet: str | None = "sheet='{}'"
+    multi_label: str | None = "multi_label='{}'"
+
+    def spell(self, argument: Argument, value: str) -> str | None:
+        """Return an argument with its value as the user would write it, or None where there is none."""
+        template: str | None = getattr(self, argument)
+        return None if template is None else template.format(value)
+
+    def choose(self, column: Literal["text", "label"]) -> str:
+        """Return the advice for a column that has to be named."""
+        spelled = self.spell(column, "COLUMN")
+        return f"rename the column to '{column}'" if spelled is None else f"name it with {spelled}"
+
+
+PYTHON = Arguments()
+"""The arguments of `read_examples` and of the other readers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What to read from a source.
+
+    Attributes:
+        text, label: the names of the columns; None: chosen where it is clear.
+        format: the name of a format of `foretell.data.formats`; None: by the name's ending or the content.
+        need_label: whether a source without labels is an error.
+        part: the part of a source that is divided into parts; None: the source's own choice.
+        arguments: how the caller's interface spells its arguments.
+        multi_label: what separates the labels of a text; "": a text has one, and a list of them is an error.
+        header_row: the row of a table that has the names of the columns, from 1; None: it is found.
+        sheet: the sheet of a workbook; None: the first with records.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    format: str | None = None
+    need_label: bool = False
+    part: Part | None = None
+    arguments: Arguments = PYTHON
+    multi_label: str = ""
+    header_row: int | None = None
+    sheet: str | None = None
+
+
+class Reading(TypedDict, total=False):
+    """The options of reading as keyword arguments; see `ReadOptions`."""
+
+    text: str | None
+    label: str | None
+    format: str | None
+    part: Part | None
+    arguments: Arguments
+    multi_label: str
+    header_row: int | None
+    sheet: str | None
 
 
 def is_missing(value: object) -> bool:

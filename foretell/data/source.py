@@ -13,7 +13,7 @@ from pathlib import Path
 
 from foretell.data.columns import Columns
 from foretell.data.decode import STDIN, TextSource, note, open_bytes, place
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
 _START = 1 << 12
@@ -126,6 +126,5 @@ class Source:
     def _text(self) -> TextSource:
         # CSV has line ends inside a field that must stay as they are.
         keep_open = str(self.path) == STDIN
-        return self._open.enter_context(
-            TextSource(self._raw, self.name, self.notes, newline="", keep_open=keep_open)
-        )
+        text = TextSource(self._raw, self.name, self.notes, newline="", keep_open=keep_open)
+        return self._open.enter_context(text)

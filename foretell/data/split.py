@@ -13,9 +13,7 @@ import numpy as np
 from foretell.config import MAX_WITHOUT_VALIDATION
 from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
-from foretell.data.label_hints import check_hinted_labels
-from foretell.data.label_set_split import parts_of_groups
-from foretell.data.label_sets import check_known_labels
+from foretell.data.label_sets import check_known_labels, parts_of_groups
 from foretell.errors import DataError
 
 _LABELS_SHOWN = 20
@@ -34,7 +32,7 @@ class Split:
         unlabelled: the texts without labels, none of them in `train` or `valid`.
         hints: words for each label; None: there are none. The same as `train`: no text has a label.
         notes: what was removed, and what else is worth knowing; one sentence each.
-        not_measured: the `text_key` of texts whose labels are a model's: no figure is measured on them.
+        not_measured: the `text_key` of texts whose labels are a model's: no metric is measured on them.
     """
 
     train: Examples
@@ -79,17 +77,17 @@ def make_split(
             `valid` has a label that the training texts lack, or leaves too little to train on.
     """
     if hints is not None:
-        check_hinted_labels(hints, examples)
+        if unknown := sorted(set(hints.labels).difference(examples.labels)):
+            expected = f"the labels of the training texts ({_listed(examples.label_names)})"
+            fix = "correct the name of the label, or label a text with it"
+            raise DataError(expected=expected, found=_listed(unknown), where=hints.name, fix=fix)
         fraction = 0.0 if hints is examples else fraction
-    if valid is None:
-        split, keys = _stratified(examples, fraction, seed)
-    else:
-        split, keys = _given(examples, valid)
+    split, keys = _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
     if examples.sets is None:
         split = replace(split, notes=(*split.notes, *majority_notes(examples.labels)))
-    texts = list(unlabelled)
     if hints is examples and valid is None:
         hints = split.train
+    texts = list(unlabelled)
     if not texts:
         return replace(split, hints=hints)
     kept, notes = _unlabelled(texts, labelled=keys, valid=split.valid)
@@ -121,7 +119,7 @@ def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:
     """Return the split of `examples` into two parts, and the keys of all texts."""
-    groups = _groups(examples)
+    groups = places_of_equal(map(text_key, examples.texts))
     notes = _notes_on_groups(examples, list(groups.values()))
     if len(groups) < MIN_TEXTS and len(examples) > MAX_WITHOUT_VALIDATION:
         # A few sentences, repeated.
@@ -189,18 +187,9 @@ def _unlabelled(
     keys = [text_key(text) for text in texts]
     kept = tuple(text for text, key in zip(texts, keys, strict=True) if key not in labelled)
     leaks = sum(key in valid_keys for key in keys)
-    others = len(texts) - len(kept) - leaks
-    notes = []
-    if leaks:
-        notes.append(f"removed {_texts(leaks, 'unlabelled')} also in the validation set")
-    if others:
-        notes.append(f"removed {_texts(others, 'unlabelled')} also in the training set")
-    return kept, notes
-
-
-def _groups(examples: Examples) -> dict[bytes, list[int]]:
-    """Return the places of equal texts by their key, in order of the first."""
-    return places_of_equal(map(text_key, examples.texts))
+    counts = {"validation": leaks, "training": len(texts) - len(kept) - leaks}
+    removed = ((part, count) for part, count in counts.items() if count)
+    return kept, [f"removed {_texts(count, 'unlabelled')} also in the {part} set" for part, count in removed]
 
 
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
@@ -224,7 +213,8 @@ def _choose_valid(examples: Examples, groups: Iterable[list[int]], fraction: flo
         return set(np.flatnonzero(parts == 1).tolist())
     by_label: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
-        by_label[_label_of_group(examples, group)].append(group)
+        counts = Counter(examples.labels[place] for place in group)
+        by_label[min(counts, key=lambda label: (-counts[label], label))].append(group)
     if not by_label:
         return set()
     generator = np.random.default_rng(seed)
@@ -233,11 +223,6 @@ def _choose_valid(examples: Examples, groups: Iterable[list[int]], fraction: flo
     for label in sorted(by_label):
         chosen.update(_choose(by_label[label], targets[label], generator))
     return chosen
-
-
-def _label_of_group(examples: Examples, group: Sequence[int]) -> str:
-    counts = Counter(examples.labels[place] for place in group)
-    return min(counts, key=lambda label: (-counts[label], label))
 
 
 def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:

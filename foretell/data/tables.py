@@ -1,92 +1,233 @@
-"""Rows of cells into records, with a header or without: what CSV, spreadsheets and JSON lists share."""
+"""Tables: CSV and TSV with any usual delimiter, spreadsheets, and rows of cells with a header or without."""
 
 from __future__ import annotations
 
+import csv
+import importlib
 import itertools
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
-from foretell.data.options import ReadOptions
-from foretell.data.records import Record, label_of, text_of
+from foretell.data.records import ReadOptions, Record, label_of, text_of
+from foretell.data.signatures import kind_of
 from foretell.data.source import Source
 from foretell.errors import DataError
+from foretell.machine import TO_READ_EXCEL, require
 
+DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_SAMPLE_CHARACTERS = 1 << 17
 _SAMPLE_ROWS = 100
+# A larger field is almost always the rest of the file after a quote that is never closed.
+_FIELD_LIMIT = 1 << 26
+_MAX_TITLE_ROWS = 10
+
+Row = tuple[int, list[str]]
+"""The number of a row, from 1, and its cells."""
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """The names of the columns, and how many rows they take (0: the columns are called 1, 2, …)."""
-
-    names: list[str]
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """How the rows of a table become records.
+class Dialect:
+    """How the fields of a file are delimited and quoted.
 
     Attributes:
-        header: the names of the columns.
-        text: the place of the text column.
-        label: the place of the label column, or None.
+        delimiter: between two fields.
+        quotes: "double" (a quote inside a field is doubled), "backslash" (doubled or escaped) or "none".
     """
 
-    header: Header
-    text: int
-    label: int | None
+    delimiter: str
+    quotes: str
 
-    def records(self, rows: Iterator[list[str]]) -> Iterator[Record]:
-        """Return the record of each row, which has a cell for each column.
-
-        Of columns with the same name all but the first have a number in `fields`: "n", "n (2)".
-        """
-        names, text, label = _unique(self.header.names), self.text, self.label
-        for row in rows:
-            yield Record(
-                text_of(row[text]),
-                None if label is None else label_of(row[label]),
-                dict(zip(names, row, strict=True)),
-            )
+    def reader(self, lines: Iterator[str]) -> Any:
+        """Return the rows of `lines`; bad quoting raises csv.Error."""
+        options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
+        if self.quotes == "backslash":
+            options["escapechar"] = "\\"
+        elif self.quotes == "none":
+            options["quoting"] = csv.QUOTE_NONE
+        return csv.reader(lines, **options)
 
 
-def find_table(sample: Sequence[list[str]], source: Source) -> Table:
-    """Find the header and the columns of a table, and add the notes on them to the source.
+def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[Dialect, list[list[str]]]:
+    """Find the dialect in which `lines` make the most regular table.
 
     Args:
-        sample: the first rows, at least one.
-        source: whose options to follow, and to whose notes to add.
+        lines: the first lines of the file, with their line ends.
+        whole: whether they are the whole file; if not, they may end inside a quoted field.
+        prefer: the delimiter to try first ("\\t" for .tsv).
+
+    Returns:
+        The dialect, and the rows of `lines` in it.
+    """
+    order = sorted(DELIMITERS, key=lambda delimiter: delimiter != prefer)
+    fallback = Dialect(prefer or ",", "double")
+    best, best_score = (fallback, _parse(fallback, lines, whole)[0]), 0.0
+    ways = [("double", order)]
+    if any('\\"' in line for line in lines):
+        ways.append(("backslash", order))
+    # Of these delimiters only the tab is commonly used without any quoting.
+    ways.append(("none", ["\t"]))
+    for quotes, delimiters in ways:
+        for delimiter in delimiters:
+            dialect = Dialect(delimiter, quotes)
+            rows, is_clean = _parse(dialect, lines, whole)
+            score = _regularity(rows) if is_clean else 0.0
+            if quotes == "none" and any(len(c) > 1 and c[0] == c[-1] == '"' for row in rows for c in row):
+                score = 0.0
+            if score > best_score:
+                best, best_score = (dialect, rows), score
+        # The next way of quoting is tried only where this one gives no regular table.
+        if best_score == 1.0:
+            break
+    return best
+
+
+def _parse(dialect: Dialect, lines: list[str], whole: bool) -> tuple[list[list[str]], bool]:
+    rows: list[list[str]] = []
+    try:
+        rows += (row for row in dialect.reader(iter(lines)) if row)
+    except csv.Error as error:
+        # Where the sample was cut, its last row may end inside quotes.
+        return rows, not whole and "unexpected end" in str(error)
+    return rows, True
+
+
+def _regularity(rows: list[list[str]]) -> float:
+    """Score a table: the part of its rows as wide as the first; 0 for fewer than two columns."""
+    if not rows or len(rows[0]) < 2:
+        return 0.0
+    return sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+
+
+def tsv_records(source: Source) -> Iterator[Record]:
+    """Read the records of a TSV file; as `csv_records`, with a preference for tabs."""
+    return csv_records(source, prefer="\t")
+
+
+def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
+    """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", ….
+
+    Args:
+        source: the opened file.
+        prefer: the delimiter to try first.
 
     Raises:
-        DataError: no clear columns.
+        DataError: no clear columns, a row of another width, or broken quoting (with the line).
     """
-    header = find_header(sample, source.options)
-    columns = choose_columns(header.names, sample[header.rows :], source.options, source.name)
-    if header.rows == 0:
+    first = source.options.header_row or 1
+    lines = itertools.islice(source.lines(), first - 1, None)
+    sample, size = [], 0
+    while size < _SAMPLE_CHARACTERS and (line := next(lines, None)) is not None:
+        sample.append(line)
+        size += len(line)
+    head = [] if (line := next(lines, None)) is None else [line]
+    dialect, rows = sniff(sample, whole=not head, prefer=prefer)
+    if dialect.delimiter not in ",\t":
+        source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
+    if dialect.quotes != "double":
+        how = "quotes are plain characters" if dialect.quotes == "none" else "quotes are escaped by \\"
+        source.add_note(how)
+    numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
+    fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
+    named = source.options.arguments.spell("header_row", "N")
+    if rows and len(rows[0]) == 1 and named is not None:
+        fix = f"if the first rows are a title, name the row of the header with {named}"
+    return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
+
+
+def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
+    """Return the rows that are not empty, each with the line that it begins on."""
+    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+    reader = dialect.reader(lines)
+    start = first
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            problem = str(error)
+            if "unexpected end" in problem or "field larger" in problem:
+                problem = "a quote that is never closed"
+            elif "expected after" in problem:
+                problem = "text after a closing quote"
+            at, fix = f"{where}, record beginning on line {start}", 'double each quote inside a field ("")'
+            raise DataError(expected="fields quoted as in CSV", found=problem, where=at, fix=fix) from error
+        if row is None:
+            return
+        if row:
+            yield start, row
+        start = first + int(reader.line_num)
+
+
+def row_records(
+    rows: Iterator[Row], source: Source, unit: str, fix: str = "", sample: Sequence[list[str]] = ()
+) -> Iterator[Record]:
+    """Read the records of rows that are divided into cells.
+
+    Of columns with the same name all but the first have a number in `fields`: "n", "n (2)".
+
+    Args:
+        rows: the rows, without empty ones.
+        source: whose options to follow, and to whose notes to add.
+        unit: what the numbers count ("row"), for errors.
+        fix: the advice for a row of another width.
+        sample: the first rows, if they are known.
+
+    Raises:
+        DataError: no rows, no clear columns, or rows of different widths.
+    """
+    if not sample:
+        numbered = list(itertools.islice(rows, _SAMPLE_ROWS))
+        rows, sample = itertools.chain(numbered, rows), [cells for _, cells in numbered]
+    if not sample:
+        raise DataError(expected="records", found="none", where=source.name)
+    names, skipped = find_header(sample, source.options)
+    columns = choose_columns(names, sample[skipped:], source.options, source.name)
+    if not skipped:
         source.add_note("no header; the columns are called 1, 2, …")
     source.note_columns(columns)
-    label = None if columns.label is None else header.names.index(columns.label)
-    return Table(header, header.names.index(columns.text), label)
+    text, label = names.index(columns.text), None if columns.label is None else names.index(columns.label)
+    names = _unique(names)
+    return _records(itertools.islice(rows, skipped, None), names, text, label, (source.name, unit, fix))
 
 
-def find_header(rows: Sequence[list[str]], options: ReadOptions) -> Header:
-    """Decide whether the first row is a header: by its names, or else by whether its label occurs again."""
+def _records(
+    rows: Iterator[Row], names: list[str], text: int, label: int | None, place: tuple[str, str, str]
+) -> Iterator[Record]:
+    where, unit, fix = place
+    width = len(names)
+    for number, row in rows:
+        if len(row) != width:
+            expected = f"{width} column{'' if width == 1 else 's'} as in the first row"
+            at = f"{where}, {unit} {number}"
+            raise DataError(expected=expected, found=str(len(row)), where=at, fix=fix)
+        fields = dict(zip(names, row, strict=True))
+        yield Record(text_of(row[text]), None if label is None else label_of(row[label]), fields)
+
+
+def find_header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str], int]:
+    """Return the names of the columns and how many rows they take (0: they are called 1, 2, …).
+
+    The first row is a header by its names, or else by whether its label does not occur again.
+    """
     asked = [name for name in (options.text, options.label) if name is not None]
     first = [cell.strip() for cell in rows[0]]
     numbered = [str(i + 1) for i in range(len(first))]
     folded = {cell.casefold() for cell in first}
+    if options.header_row is not None:
+        return first, 1
     if asked and all(name in numbered for name in asked) and not {n.casefold() for n in asked} <= folded:
-        return Header(numbered, 0)
+        return numbered, 0
     if any(name.casefold() in folded for name in asked) or any(is_known(cell) for cell in first):
-        return Header(first, 1)
+        return first, 1
     if len(first) == 1:
-        return Header(numbered, 0)
+        return numbered, 0
     if len(first) == 2 and len(rows) > 2 and (place := by_length(rows[1:])) is not None:
         labels = [row[1 - place] for row in rows[1:] if len(row) == 2]
         if first[1 - place] in labels:
-            return Header(numbered, 0)
-    return Header(first, 1)
+            return numbered, 0
+    return first, 1
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -97,33 +238,78 @@ def _unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def row_records(rows: Iterator[tuple[int, list[str]]], source: Source, unit: str) -> Iterator[Record]:
-    """Read the records of rows that are already divided into cells.
+def workbook_records(source: Source) -> Iterator[Record]:
+    """Read the records of a sheet of Excel (.xlsx, .xlsm, .xlsb, .xls) or OpenDocument (.ods).
 
-    Args:
-        rows: the number of each row and its cells.
-        source: whose options to follow, and to whose notes to add.
-        unit: what the numbers count ("row"), for errors.
+    Of several sheets the first that has records is read, and a note names the others. Hidden sheets, charts,
+    empty rows and a title above the header are left out. The sheet is held in memory: its text, and about 32
+    bytes for each cell of the smallest rectangle around the data.
 
     Raises:
-        DataError: no rows, no clear columns, or rows of different widths.
+        MissingExtraError: python-calamine is not installed.
+        DataError: not a spreadsheet, a damaged or encrypted one, or one without records; no clear columns.
     """
-    sample = list(itertools.islice(rows, _SAMPLE_ROWS))
-    if not sample:
-        raise DataError(expected="records", found="none", where=source.name)
-    table = find_table([cells for _, cells in sample], source)
-    width = len(table.header.names)
+    require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
+    calamine: Any = importlib.import_module("python_calamine")
+    start = source.start
+    try:
+        workbook = calamine.CalamineWorkbook.from_path(source.file())
+        visible = (calamine.SheetTypeEnum.WorkSheet, calamine.SheetVisibleEnum.Visible)
+        names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
+        if source.options.sheet is not None:
+            names = [_sheet_named(source.options.sheet, names, source.name)]
+        sheets = {name: workbook.get_sheet_by_name(name) for name in names}
+        chosen = next((name for name in names if sheets[name].end is not None), "")
+        rows = sheets[chosen].iter_rows() if chosen else ()
+    except BaseException as error:
+        # A panic of its Rust code, for some damaged .xls files, is no Exception.
+        if type(error).__module__ not in ("python_calamine", "pyo3_runtime"):
+            raise
+        raise _unreadable(error, start, source.name) from error
+    if len(names) > 1:
+        others = ", ".join(f"'{name}'" for name in names if name != chosen)
+        named = source.options.arguments.spell("sheet", "NAME")
+        how = f" (choose with {named})" if named else ""
+        source.add_note(f"read the sheet '{chosen}', not {others}{how}")
+    cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
+    return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
 
-    def cells() -> Iterator[list[str]]:
-        for number, row in itertools.islice(itertools.chain(sample, rows), table.header.rows, None):
-            if len(row) != width:
-                raise width_error(width, len(row), f"{source.name}, {unit} {number}")
-            yield row
 
-    return table.records(cells())
+def _sheet_named(wanted: str, names: list[str], where: str) -> str:
+    if chosen := next((name for name in names if name.casefold() == wanted.casefold()), None):
+        return chosen
+    raise DataError(expected=f"a sheet named '{wanted}'", found=", ".join(names) or "none", where=where)
 
 
-def width_error(expected: int, width: int, where: str, fix: str = "") -> DataError:
-    """Return the error of a row that has too many cells, or too few."""
-    columns = f"{expected} column{'' if expected == 1 else 's'} as in the first row"
-    return DataError(expected=columns, found=str(width), where=where, fix=fix)
+def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
+    """Return the rows from the header on, without the rows of a title above it, which have few cells."""
+    if source.options.header_row is not None:
+        return itertools.dropwhile(lambda row: row[0] < (source.options.header_row or 0), rows)
+    first = list(itertools.islice(rows, 2 * _MAX_TITLE_ROWS))
+    widths = [sum(map(bool, cells)) for _, cells in first]
+    enough = max(2, statistics.median(widths) / 2) if widths else 0
+    place = next((i for i, width in enumerate(widths[:_MAX_TITLE_ROWS]) if width >= enough), 0)
+    if place:
+        named = source.options.arguments.spell("header_row", "N")
+        how = f" (choose with {named})" if named else ""
+        source.add_note(f"the header is in row {first[place][0]}, below a title{how}")
+    return itertools.chain(first[place:], rows)
+
+
+def _cell(value: object) -> str:
+    """Return a cell as the spreadsheet shows it in its plainest format: a whole number without a fraction."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
+
+
+def _unreadable(error: BaseException, start: bytes, where: str) -> DataError:
+    if type(error).__name__ == "PasswordError":
+        found = "one that is protected by a password"
+        fix = "save it without the password"
+        return DataError(expected="a spreadsheet that can be read", found=found, where=where, fix=fix)
+    kind = kind_of(start)
+    return DataError(
+        expected="an Excel workbook or an OpenDocument spreadsheet",
+        found="text" if kind is None else f"{kind.name} that cannot be read as one ({error!s:.60})",
+        where=where,
+        fix="rename it to .csv or .tsv if it is a table" if kind is None else "save it again, or as CSV",
+    )

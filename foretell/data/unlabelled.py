@@ -1,18 +1,19 @@
-"""Texts without labels: read from files, or separated from texts that have some."""
+"""Texts without labels, rows of Python data without a label, and hints: a few words for each label."""
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from foretell.data import named
-from foretell.data.examples import Examples, iter_records
-from foretell.data.options import PYTHON, Arguments
-from foretell.data.records import is_missing
+from foretell.data.examples import Examples, iter_records, read_examples
+from foretell.data.records import PYTHON, Arguments, is_missing
 from foretell.errors import DataError
+
+HINTS = "label hints"
 
 
 def read_unlabelled(
@@ -27,7 +28,7 @@ def read_unlabelled(
     Args:
         sources: a file, a folder, a named set, or several of these, in any format of examples (plain text:
             one text a line). "imdb" means its unlabelled and its training reviews, never its test reviews.
-        text: the text column; None: chosen where it is clear.
+        text: the text column of tables; None: chosen where it is clear.
         notes: a list to which notes are added.
         arguments: how the caller's interface spells its arguments, for errors.
 
@@ -38,31 +39,26 @@ def read_unlabelled(
         DataError: no texts, or a source that cannot be read.
     """
     given = [sources] if isinstance(sources, str | Path) else list(sources)
-    texts = [each for source in given for each in _texts(source, text, notes, arguments)]
-    if not texts:
-        raise DataError(
-            expected="texts without labels",
-            found="none that is not empty",
-            where=", ".join(map(str, given)) or "unlabelled",
-        )
-    return texts
+    texts: list[str] = []
+    for source in given:
+        if source == "imdb":
+            parts = (named.imdb(part, notes=notes) for part in ("unsup", "train"))
+            texts += (each for part in parts for each in part.texts)
+        else:
+            records = iter_records(source, text=text, notes=notes, arguments=arguments)
+            texts += (record.text for record in records if record.text.strip())
+    return _checked(texts, ", ".join(map(str, given)) or "unlabelled")
 
 
 def unlabelled_texts(
-    source: Any,
-    *,
-    text: str | None = None,
-    notes: list[str] | None = None,
-    arguments: Arguments = PYTHON,
+    source: Any, *, text: str | None = None, notes: list[str] | None = None, arguments: Arguments = PYTHON
 ) -> list[str]:
     """Return texts without their labels from what Python code has: strings in a list are texts, not paths.
 
     Args:
         source: a `Path`, a string that names a file or a named set, as for `read_unlabelled`; or a table, a
             Series or an iterable of texts, as for `iter_records`.
-        text: the text column; None: chosen where it is clear.
-        notes: a list to which notes are added.
-        arguments: how the caller's interface spells its arguments, for errors.
+        text, notes, arguments: as for `read_unlabelled`.
 
     Raises:
         DataError: no texts, something that is no text, or a source that cannot be read.
@@ -70,18 +66,13 @@ def unlabelled_texts(
     if isinstance(source, str | Path):
         return read_unlabelled(source, text=text, notes=notes, arguments=arguments)
     records = iter_records(source, text=text, part="train", notes=notes, arguments=arguments)
-    texts = [record.text for record in records if record.text.strip()]
+    return _checked([record.text for record in records if record.text.strip()], "unlabelled")
+
+
+def _checked(texts: list[str], where: str) -> list[str]:
     if not texts:
-        raise DataError(expected="texts without labels", found="none that is not empty", where="unlabelled")
+        raise DataError(expected="texts without labels", found="none that is not empty", where=where)
     return texts
-
-
-def _texts(source: str | Path, text: str | None, notes: list[str] | None, arguments: Arguments) -> list[str]:
-    if source == "imdb":
-        parts = (named.imdb(part, notes=notes) for part in ("unsup", "train"))
-        return [each for part in parts for each in part.texts]
-    records = iter_records(source, text=text, need_label=False, notes=notes, arguments=arguments)
-    return [record.text for record in records if record.text.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,59 +100,56 @@ def labelled_rows(labels: Iterable[object]) -> LabelledRows:
         labels: labels from Python, [row]; not from a file, in which -1 is an ordinary label.
     """
     rows = list(labels)
-    missing = [_is_empty(label) for label in rows]
-    minus_one = [_is_minus_one(label) for label in rows]
-    others = {
-        str(label) for label, *skipped in zip(rows, missing, minus_one, strict=True) if not any(skipped)
-    }
+    missing = [is_missing(label) or (isinstance(label, str) and not label.strip()) for label in rows]
+    # NumPy's numbers are registered as numbers.Real.
+    minus_one = [isinstance(label, numbers.Real) and label == -1 for label in rows]
+    has_label = [not (empty or unknown) for empty, unknown in zip(missing, minus_one, strict=True)]
+    others = {str(label) for label, has in zip(rows, has_label, strict=True) if has}
     notes = []
     if any(minus_one) and len(others) == 1:
         notes.append("-1 counts as a label, because only one other label occurs")
-        minus_one = [False] * len(rows)
+        has_label = [not empty for empty in missing]
     elif count := sum(minus_one):
         texts = "1 text counts" if count == 1 else f"{count:,} texts count"
         notes.append(f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them")
     if "-1" in others:
         notes.append("the string '-1' counts as a label; give None or the number -1 to texts without one")
-    labelled = [not (empty or unknown) for empty, unknown in zip(missing, minus_one, strict=True)]
     return LabelledRows(
-        tuple(place for place, has_label in enumerate(labelled) if has_label),
-        tuple(place for place, has_label in enumerate(labelled) if not has_label),
+        tuple(place for place, has in enumerate(has_label) if has),
+        tuple(place for place, has in enumerate(has_label) if not has),
         tuple(notes),
     )
 
 
-def separate_unlabelled(texts: Sequence[str], labels: Iterable[object]) -> tuple[Examples, list[str]]:
-    """Separate the texts with a label from those without one, as `labelled_rows` does.
+def read_label_hints(source: str | Path | Mapping[Any, Any], arguments: Arguments = PYTHON) -> Examples:
+    """Return a few words for each label as examples.
+
+    >>> read_label_hints({"pos": ["good", "great"], "neg": "bad awful"}).texts
+    ['good great', 'bad awful']
 
     Args:
-        texts: the texts, [text].
-        labels: the label of each, [text], of any type; the names in the examples are `str(label)`.
+        source: a file with labels and words, in any format of texts with labels, a label in one record or
+            more; or a mapping from each label to its words, a string or several.
+        arguments: how the caller's interface spells its arguments, for errors.
 
     Raises:
-        DataError: more texts than labels, or fewer.
+        DataError: no file that can be read, something other than words, or one label only.
     """
-    rows = list(labels)
-    if len(rows) != len(texts):
-        raise DataError(expected=f"{len(texts):,} labels, one for each text", found=f"{len(rows):,}")
-    split = labelled_rows(rows)
-    examples = Examples(
-        [texts[place] for place in split.labelled],
-        [_name(rows[place]) for place in split.labelled],
-        list(split.notes),
-    )
-    return examples, [texts[place] for place in split.unlabelled]
+    if isinstance(source, Mapping):
+        texts = [_words(words, label) for label, words in source.items()]
+        hints = Examples(texts, [str(label) for label in source], name=HINTS)
+    else:
+        hints = replace(read_examples(source, arguments=arguments), name=HINTS)
+    if len(hints.label_names) < 2:
+        found = f"only '{hints.label_names[0]}'" if len(hints) else "none"
+        raise DataError(expected="words for two labels or more", found=found, where=HINTS)
+    return hints
 
 
-def _is_empty(label: object) -> bool:
-    return is_missing(label) or (isinstance(label, str) and not label.strip())
-
-
-def _is_minus_one(label: object) -> bool:
-    # NumPy's numbers are registered as numbers.Real.
-    return isinstance(label, numbers.Real) and label == -1
-
-
-def _name(label: object) -> str:
-    """Return a label as text; NumPy's numbers as Python writes them."""
-    return str(label.item() if hasattr(label, "item") else label)
+def _words(words: object, label: object) -> str:
+    if isinstance(words, str) and words.strip():
+        return words
+    if isinstance(words, list | tuple) and words and all(isinstance(word, str) for word in words):
+        return " ".join(words)
+    expected, where = "words: a string, or a list of strings", f"{HINTS}, '{label}'"
+    raise DataError(expected=expected, found=f"{words!r:.60}", where=where)

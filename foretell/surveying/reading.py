@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretell.data.options import PYTHON, Arguments
+from foretell.data.records import PYTHON, Arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

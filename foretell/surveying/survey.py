@@ -123,7 +123,7 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
     columns, notes, rows = ColumnCounter(), list[str](), list[int]()
     records = iter_records(
         source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        notes=notes, arguments=how.arguments, several_labels=bool(how.multi_label),
+        notes=notes, arguments=how.arguments, multi_label=how.multi_label,
     )  # fmt: skip
     watched = columns.watch(records)
     examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), how.multi_label)

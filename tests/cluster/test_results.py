@@ -13,7 +13,7 @@ from foretell.cluster.inputs import input_files
 from foretell.cluster.results import FOLDER, Output, locked, open_output, read_rows
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.tasks import Done, Task
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import RunError
 from foretell.hashes import sha256_of
 

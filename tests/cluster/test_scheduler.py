@@ -19,7 +19,7 @@ from foretell.cluster.session import Cluster
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.tasks import Failed, Task
 from foretell.cluster.work import Worker, versions
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import DataError, RunError, UsageError
 
 TASK = Task(command="classify", model="m")

@@ -22,7 +22,7 @@ from foretell.cluster.inputs import input_files
 from foretell.cluster.reading import open_shard
 from foretell.cluster.shards import Shard, plan
 from foretell.data.examples import iter_records
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
 

@@ -19,7 +19,7 @@ from foretell.cluster.inputs import input_files
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.tasks import Done, Failed, ModelFiles, Task
 from foretell.cluster.work import EMPTY, UNREADABLE, Worker, model_sha256
-from foretell.data.options import ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words.predictor import WordsRuntime
 

@@ -1,4 +1,4 @@
-"""The table of formats, and how the format of a source is recognised."""
+"""The formats, how they are recognised, and those that have no module of their own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from foretell.data import formats
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.formats import FORMATS, Format, format_named, format_of
-from foretell.data.options import ReadOptions
-from foretell.data.records import Record
+from foretell.data.records import Arguments, ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError, UsageError
 
@@ -95,3 +94,76 @@ def test_a_new_format_is_one_function_and_one_entry(tmp_path: Path, monkeypatch:
     assert read_examples("-", format="ini").labels == ["pos", "neg"]
     with pytest.raises(UsageError, match=r"expected a format: .*, ini, "):
         format_named("xml")
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    for part in ("train", "test"):
+        for label in ("neg", "pos", "unsup"):
+            folder = tmp_path / part / label
+            folder.mkdir(parents=True)
+            (folder / "1.txt").write_text(f"{part} {label}\n")
+    (tmp_path / "train" / "pos" / ".DS_Store").write_bytes(b"\0")
+    (tmp_path / "train" / "pos" / "2.txt").touch()
+    return tmp_path
+
+
+def test_a_folder_for_each_label_with_parts(reviews: Path) -> None:
+    train = read_examples(reviews)
+    assert list(zip(train.texts, train.labels, strict=True)) == [("train neg", "neg"), ("train pos", "pos")]
+    assert train.dropped == {"an empty text": 1}
+    assert train.notes[:2] == [
+        f"{reviews.name}: read its folder 'train'",
+        f"{reviews.name}: left out the folder 'unsup', which has no labels",
+    ]
+    assert read_examples(reviews, part="test").texts == ["test neg", "test pos"]
+
+
+def test_without_a_part_the_test_folder_is_read(reviews: Path) -> None:
+    assert [record.text for record in iter_records(reviews)] == ["test neg", "test pos", "test unsup"]
+
+
+def test_files_without_a_folder_have_no_label(reviews: Path) -> None:
+    folder = reviews / "train" / "neg"
+    assert [(record.text, record.label) for record in iter_records(folder)] == [("train neg", None)]
+    with pytest.raises(DataError, match=r"expected a folder for each label, found 1\.txt"):
+        read_examples(folder)
+
+
+def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected files of text, found nothing"):
+        list(iter_records(tmp_path))
+
+
+def test_a_document_in_a_folder_is_named(reviews: Path) -> None:
+    (reviews / "train" / "neg" / "letter.rtf").write_text(r"{\rtf1 dear all}")
+    with pytest.raises(DataError, match=r"letter\.rtf: expected text, found a document in Rich Text Format"):
+        read_examples(reviews)
+
+
+def test_fasttext_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("__label__pos , a film\n__label__neg\tdull one\n\nno label here\n")
+    found = [(record.text, record.label) for record in iter_records(tmp_path / "a.txt")]
+    assert found == [(", a film", "pos"), ("dull one", "neg"), ("no label here", None)]
+
+
+def test_two_labels_are_an_error_where_labels_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "b.ft").write_text("__label__a __label__b text\n")
+    with pytest.raises(DataError, match=r"b\.ft, line 1: expected one label, found 2: a, b"):
+        read_examples(tmp_path / "b.ft")
+    assert [record.text for record in iter_records(tmp_path / "b.ft")] == ["text"]
+
+
+def test_plain_lines_are_one_record_each_the_empty_ones_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one, two\r\n\r\n{three}\n")
+    assert [record.text for record in iter_records(tmp_path / "a.txt")] == ["one, two", "", "{three}"]
+
+
+def test_plain_lines_have_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    with pytest.raises(DataError, match=r"found plain lines of text; .*, or name it with format='FORMAT'$"):
+        read_examples(tmp_path / "a.txt")
+    with pytest.raises(
+        DataError, match=r"found plain lines of text; give the file the ending of its format$"
+    ):
+        read_examples(tmp_path / "a.txt", arguments=Arguments(format=None))

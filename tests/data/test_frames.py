@@ -1,21 +1,26 @@
-"""Tables of the real libraries: pandas, polars, Arrow, Hugging Face datasets, dictionaries of columns."""
+"""Parquet, tables and records in Python."""
 
 from __future__ import annotations
 
+import gzip
+import io
+import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from foretell.data.examples import Record, iter_records, read_examples
+from foretell.data.examples import iter_records, read_examples
 from foretell.data.frames import has_columns, has_part
-from foretell.data.options import Arguments
+from foretell.data.records import Arguments, Record
 from foretell.errors import DataError, MissingExtraError
 
 with warnings.catch_warnings():
@@ -142,7 +147,7 @@ def test_the_splits_of_a_dataset_dict_are_read_by_part() -> None:
     assert read_examples(splits, part="valid").texts == ["b"]
     assert [has_part(splits, part) for part in ("train", "valid", "test")] == [True, True, False]
     assert not has_part(dataset(), "train")
-    with pytest.raises(DataError, match=r"expected a split named test, found the splits train, validation"):
+    with pytest.raises(DataError, match=r"expected a split named test, found a DatasetDict"):
         read_examples(splits, part="test")
     with pytest.raises(
         DataError, match=r"expected one Dataset, found a DatasetDict with the splits train, va"
@@ -164,3 +169,159 @@ def test_a_stream_needs_polars_and_a_frame_does_not(monkeypatch: pytest.MonkeyPa
 )
 def test_what_has_no_columns_is_no_table(other: Any) -> None:
     assert not has_columns(other)
+
+
+SERIES: dict[str, Callable[[list[Any]], Any]] = {
+    "pandas": pd.Series,
+    "polars": pl.Series,
+    "Arrow array": pa.array,
+    "Arrow chunks": lambda values: pa.chunked_array([values]),
+    "NumPy": lambda values: np.array(values, dtype=object),
+}
+
+
+def pairs(source: Any) -> list[tuple[str, str | None]]:
+    return [(record.text, record.label) for record in iter_records(source)]
+
+
+def test_python_records_of_each_shape() -> None:
+    shapes = (
+        [("a", "x"), ("b", "y")],
+        (["a", "b"], np.array(["x", "y"])),
+        iter([{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]),
+        (Record(text, label) for text, label in (("a", "x"), ("b", "y"))),
+    )
+    for shape in shapes:
+        examples = read_examples(shape)
+        assert (examples.texts, examples.labels) == (["a", "b"], ["x", "y"])
+
+
+@pytest.mark.parametrize("made", SERIES.values(), ids=SERIES)
+def test_a_series_is_texts_of_which_some_may_be_missing(made: Callable[[list[Any]], Any]) -> None:
+    assert pairs(made(["a", None, "b"])) == [("a", None), ("", None), ("b", None)]
+
+
+@pytest.mark.parametrize("made", SERIES.values(), ids=SERIES)
+def test_two_series_are_texts_and_labels(made: Callable[[list[Any]], Any]) -> None:
+    examples = read_examples((made(["a", "b", "c"]), made([1, None, 2])))
+    assert (examples.texts, examples.labels) == (["a", "c"], ["1", "2"])
+
+
+def test_texts_alone_have_no_labels() -> None:
+    assert pairs(["a", "b"]) == [("a", None), ("b", None)]
+    assert pairs(np.array(["a", "b"])) == [("a", None), ("b", None)]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (["a"], "record 1: expected a pair of text and label, found 'a'"),
+        ((["a", "b"], ["x"]), "expected 2 labels, one for each text, found 1"),
+        ([("a", "x"), (["b"], "x")], "record 2: expected a pair of text and label"),
+        (pd.Series(["a"]), "record 1: expected a pair of text and label"),
+        ([{"title": "a", "summary": "b"}], "the records: expected one column that is clearly the text"),
+        (3, "expected a path, a DataFrame, or records one can iterate over, found int"),
+    ],
+)
+def test_what_is_no_record_is_an_error_with_its_place(source: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_examples(source)
+
+
+def test_none_in_a_list_of_texts_is_an_error() -> None:
+    with pytest.raises(DataError, match="record 2: expected a text, found None"):
+        pairs(["a", None])
+
+
+ROWS = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
+
+
+def parquet(columns: dict[str, object], **options: object) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out, **options)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def data() -> bytes:
+    return parquet({"id": [1, 2, 3], "text": [t for t, _ in ROWS], "label": [label for _, label in ROWS]})
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.pq", "a.parquet.gz", "unnamed"])
+def test_parquet(tmp_path: Path, data: bytes, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    found = list(iter_records(tmp_path / name, need_label=True))
+    assert [(record.text, record.label) for record in found] == ROWS
+    assert found[0].fields["id"] == 1
+
+
+def test_parquet_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert [record.text for record in iter_records("-")] == [text for text, _ in ROWS]
+
+
+def test_the_columns_that_were_chosen_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(parquet({"body": ["a", None], "stars": [1.0, 2.0]}))
+    examples = read_examples(tmp_path / "a.parquet")
+    assert (examples.texts, examples.labels) == (["a"], ["1"])
+    assert examples.notes[0] == "a.parquet: texts from the column 'body', labels from 'stars'"
+
+
+def test_a_column_of_lists_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(parquet({"text": [["a"]]}))
+    with pytest.raises(DataError, match="expected one value in 'text', found a list"):
+        list(iter_records(tmp_path / "a.parquet"))
+
+
+def test_a_broken_parquet_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(DataError, match="expected a whole Parquet file, found a damaged one"):
+        list(iter_records(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("compression", ["snappy", "none"])
+def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> None:
+    rows = range(200)
+    whole = parquet(
+        {
+            "text": [f"text é {i}" for i in rows],
+            "label": ["a", "b"] * 100,
+            "when": pa.array(rows, "timestamp[s]"),
+        },
+        compression=compression,
+    )
+    r = random.Random(1)
+    errors = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[r.randrange(4, len(whole))] ^= 1 << r.randrange(8)
+        (tmp_path / "a.parquet").write_bytes(damaged[: r.choice([len(whole), r.randrange(len(whole))])])
+        try:
+            list(iter_records(tmp_path / "a.parquet"))
+        except DataError:
+            errors += 1
+    assert errors > 100
+
+
+def test_without_the_package_the_command_that_installs_it_is_given(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.parquet").write_bytes(data)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):
+        list(iter_records(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError(""), MemoryError("malloc"), TypeError("x"), KeyError(), OSError()]
+)
+def test_whatever_polars_raises_is_a_damaged_file(
+    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "data.parquet").write_bytes(data)
+    monkeypatch.setattr("polars.LazyFrame.collect_batches", fail)
+    with pytest.raises(DataError, match="a damaged one"):
+        list(iter_records(tmp_path / "data.parquet"))

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from foretell.data.examples import read_examples
-from foretell.data.label_set_split import parts_of_groups
-from foretell.data.label_sets import LabelSets, check_known_labels, names_in
+from foretell.data.label_sets import LabelSets, check_known_labels, names_in, parts_of_groups
 from foretell.data.records import Record
 from foretell.data.split import make_split
 from foretell.data.survey import survey_examples

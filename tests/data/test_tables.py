@@ -1,14 +1,282 @@
-"""Rows of cells into records."""
+"""CSV, TSV and spreadsheets as people have them."""
 
 from __future__ import annotations
 
-import pytest
+import contextlib
+import csv
+import gzip
+import io
+import sys
+from pathlib import Path
 
-from foretell.data.options import ReadOptions
-from foretell.data.records import Record
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from foretell.data.examples import iter_records, read_examples
+from foretell.data.records import ReadOptions, Record
 from foretell.data.source import Source
-from foretell.data.tables import Header, find_header, row_records
-from foretell.errors import DataError
+from foretell.data.tables import find_header, row_records
+from foretell.errors import DataError, MissingExtraError
+from tests.data.spreadsheets import write_ods, write_xlsx
+
+NASTY = st.text(
+    st.one_of(
+        st.sampled_from("\",;\t|\n\r\\' é中😀"),
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    ),
+    max_size=30,
+)
+
+
+def records(path: Path, data: str | bytes, name: str = "a.csv", **options: object) -> list[Record]:
+    file = path / name
+    file.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return list(iter_records(file, **options))  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(NASTY, st.sampled_from(["pos", "neg, mixed", 'a "b"'])), min_size=1, max_size=20))
+def test_what_csv_wrote_comes_back_whole(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows([("text", "label"), *rows])
+    found = records(tmp_path_factory.getbasetemp(), out.getvalue())
+    assert [(record.text, record.label) for record in found] == rows
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_any_delimiter_in_any_encoding(tmp_path: Path, delimiter: str, encoding: str) -> None:
+    out = io.StringIO()
+    rows = [("très, bon; oui\nvraiment", "pos"), ("décevant | nul", "neg"), ("été", "pos")]
+    csv.writer(out, delimiter=delimiter).writerows([("review", "sentiment"), *rows])
+    found = records(tmp_path, out.getvalue().encode(encoding), need_label=True)
+    assert [(record.text, record.label) for record in found] == rows
+
+
+def test_quotes_in_tab_separated_text_may_be_plain(tmp_path: Path) -> None:
+    notes: list[str] = []
+    data = 'text\tlabel\n"Great" film\tpos\nHe said "no\tneg\n'
+    found = records(tmp_path, data, "a.tsv", notes=notes)
+    assert [record.text for record in found] == ['"Great" film', 'He said "no']
+    assert "a.tsv: quotes are plain characters" in notes
+
+
+def test_quotes_may_be_escaped_by_a_backslash(tmp_path: Path) -> None:
+    found = records(tmp_path, 'id\ttext\n1\t"a \\"fine\\" film"\n2\t"x"\n', "a.tsv")
+    assert [record.text for record in found] == ['a "fine" film', "x"]
+
+
+def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
+    data = "pos,a really lovely film\nneg,it was far too long\npos,again and again\n"
+    notes: list[str] = []
+    found = records(tmp_path, data, need_label=True, notes=notes)
+    assert [(record.label, record.text[:5]) for record in found] == [
+        ("pos", "a rea"),
+        ("neg", "it wa"),
+        ("pos", "again"),
+    ]
+    assert "a.csv: no header; the columns are called 1, 2, …" in notes
+
+
+def test_unusual_names_of_two_columns_are_told_apart_by_their_content(tmp_path: Path) -> None:
+    data = "clase,comentario\nbueno,una película preciosa\nmalo,demasiado larga\nbueno,la vería otra vez\n"
+    notes: list[str] = []
+    found = records(tmp_path, data, need_label=True, notes=notes)
+    assert [record.label for record in found] == ["bueno", "malo", "bueno"]
+    assert notes == ["a.csv: texts from the column 'comentario', labels from 'clase'"]
+
+
+def test_columns_can_be_named_in_any_case(tmp_path: Path) -> None:
+    found = records(tmp_path, "Id,Note,Kind\n1,hello,x\n", text="note", label="kind")
+    assert found == [Record("hello", "x", {"Id": "1", "Note": "hello", "Kind": "x"})]
+
+
+def test_columns_without_names_can_be_asked_for_by_number(tmp_path: Path) -> None:
+    found = records(tmp_path, "good film,pos,1\nbad film,neg,2\n", text="1", label="2")
+    assert [(record.text, record.label) for record in found] == [("good film", "pos"), ("bad film", "neg")]
+
+
+def test_white_space_around_names_and_labels_is_left_out(tmp_path: Path) -> None:
+    found = records(tmp_path, "text , label\na, x\n", need_label=True)
+    assert found == [Record("a", "x", {"text": "a", "label": " x"})]
+
+
+def test_one_column_is_the_text(tmp_path: Path) -> None:
+    assert [record.text for record in records(tmp_path, 'text\n"a, b"\n\nc\n')] == ["a, b", "c"]
+
+
+def test_large_fields_are_whole(tmp_path: Path) -> None:
+    text = "long " * 100_000
+    assert records(tmp_path, f'text,label\n"{text}",x\n')[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("id,body,stars\n1,a,5\n", {"text": "texts"}, "named 'texts', found the columns id, body, stars"),
+        ("id,title,summary\n1,a,b\n", {}, "clearly the text, found several that could be: title, summary"),
+        ("id,text,day\n1,a,b\n", {"need_label": True}, "clearly the label, found the columns id, text, day"),
+        ("text,label\na,b\nc,d,e\n", {}, r"a\.csv, line 3: expected 2 columns as in the first row, found 3"),
+        ('text,label\na,b\n"c,d\n\n', {}, "record beginning on line 3.*a quote that is never closed"),
+        ('text,label\n"a, b" c,d\n', {}, "text after a closing quote"),
+        ("\n\n", {}, "expected records, found none"),
+    ],
+)
+def test_bad_files_are_told(tmp_path: Path, data: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        records(tmp_path, data, **options)
+
+
+def test_records_without_text_or_label_are_dropped_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\na,x\n  ,x\nb,NaN\nc,\nd,y\n")
+    examples = read_examples(tmp_path / "a.csv")
+    assert (examples.texts, examples.labels) == (["a", "d"], ["x", "y"])
+    assert examples.notes[1:] == [
+        "a.csv: dropped 1 record with an empty text",
+        "a.csv: dropped 2 records with no label (empty or NaN)",
+    ]
+
+
+def test_a_quote_in_a_ragged_table_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="clearly the text, found the columns t, c"):
+        records(tmp_path, 't\tc\nn "\nn')
+    with pytest.raises(DataError, match=r"line 2: expected 2 columns as in the first row, found 1"):
+        records(tmp_path, 't\tc\nn "\nn', text="t")
+
+
+@given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
+def test_any_text_is_records_or_a_typed_error(
+    tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
+) -> None:
+    with contextlib.suppress(DataError):
+        for record in records(tmp_path_factory.getbasetemp(), data, need_label=need_label):
+            assert record.text in record.fields.values()
+
+
+def test_a_quote_that_is_never_closed_in_the_first_record_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"line 1: expected fields quoted as in CSV, found a quote that is never"
+    ):
+        records(tmp_path, '"text,label\na,b\n', text="text")
+
+
+ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
+EXPECTED = [
+    Record("très bon\n5 < 6", "pos", {"text": "très bon\n5 < 6", "label": "pos", "stars": "5"}),
+    Record("dull", "neg", {"text": "dull", "label": "neg", "stars": "1.5"}),
+]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLSM", "unnamed", "a.xlsx.gz"])
+def test_an_excel_workbook(tmp_path: Path, name: str) -> None:
+    write_xlsx(tmp_path / "made", {"Sheet1": ROWS})
+    data = (tmp_path / "made").read_bytes()
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert list(iter_records(tmp_path / name, need_label=True)) == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["a.ods", "unnamed"])
+def test_an_opendocument_spreadsheet(tmp_path: Path, name: str) -> None:
+    write_ods(tmp_path / name, {"Sheet1": ROWS})
+    assert list(iter_records(tmp_path / name, need_label=True)) == EXPECTED
+
+
+def test_an_excel_workbook_of_before_2007() -> None:
+    found = list(iter_records(Path(__file__).parents[1] / "fixtures" / "reviews.xls", need_label=True))
+    assert [(record.text, record.label, record.fields["stars"]) for record in found] == [
+        ("très bon", "pos", "5"),
+        ("dull", "neg", "1.5"),
+    ]
+
+
+def test_a_workbook_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": ROWS})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "a.xlsx").read_bytes())))
+    assert list(iter_records("-")) == EXPECTED
+
+
+def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    write_xlsx(path, {"Old": ROWS[:1], "Empty": [], "Reviews": ROWS, "More": ROWS}, hidden=["Old"])
+    examples = read_examples(path)
+    assert examples.texts == [record.text for record in EXPECTED]
+    assert (
+        examples.notes[0]
+        == "a.xlsx: read the sheet 'Reviews', not 'Empty', 'More' (choose with sheet='NAME')"
+    )
+
+
+def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) -> None:
+    empty = [None, None, None]
+    rows = [empty, *([None, *row] for row in ROWS[:2]), empty, [None, *ROWS[2]]]
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
+    assert list(iter_records(tmp_path / "a.xlsx", need_label=True)) == EXPECTED
+
+
+def test_a_table_without_a_header_loses_no_row(tmp_path: Path) -> None:
+    rows = [["a really lovely film", "pos"], ["it was far too long", "neg"], ["again and again", "pos"]]
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
+    examples = read_examples(tmp_path / "a.xlsx")
+    assert (examples.texts, examples.labels) == ([row[0] for row in rows], ["pos", "neg", "pos"])
+    assert examples.notes[0] == "a.xlsx: no header; the columns are called 1, 2, …"
+
+
+def test_missing_labels_are_dropped_and_whole_numbers_have_no_fraction(tmp_path: Path) -> None:
+    rows = [["text", "label"], ["a", 1], ["b", None], ["c", 2.0], [None, 1]]
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
+    examples = read_examples(tmp_path / "a.xlsx")
+    assert (examples.texts, examples.labels) == (["a", "c"], ["1", "2"])
+    assert examples.dropped == {"no label (empty or NaN)": 1, "an empty text": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"text\tlabel\na\tb\n", "found text; rename it to .csv or .tsv if it is a table"),
+        (b"%PDF-1.7 and more", "found a PDF document that cannot be read as one"),
+        (b"PK\x03\x04 and nothing else", "found a zip archive that cannot be read as one"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Office document of before 2007 that cannot"),
+    ],
+)
+def test_what_is_no_spreadsheet_is_named(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.xlsx").write_bytes(data)
+    with pytest.raises(DataError, match=rf"a\.xlsx: expected an Excel workbook or an .*{message}"):
+        list(iter_records(tmp_path / "a.xlsx"))
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
+def test_a_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: float) -> None:
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": ROWS})
+    data = (tmp_path / "a.xlsx").read_bytes()
+    (tmp_path / "a.xlsx").write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(DataError, match="that cannot be read as one"):
+        list(iter_records(tmp_path / "a.xlsx"))
+
+
+@pytest.mark.parametrize("kept", [600, 3000, 5000])
+def test_an_old_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: int) -> None:
+    data = (Path(__file__).parents[1] / "fixtures" / "reviews.xls").read_bytes()
+    (tmp_path / "a.xls").write_bytes(data[:kept])
+    with pytest.raises(DataError, match="that cannot be read as one"):
+        list(iter_records(tmp_path / "a.xls"))
+
+
+def test_a_workbook_without_records_is_an_error(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": [], "Sheet2": []})
+    with pytest.raises(DataError, match=r"a\.xlsx: expected records, found none"):
+        list(iter_records(tmp_path / "a.xlsx"))
+
+
+def test_without_the_package_the_command_that_installs_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": ROWS})
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[excel\]'$"):
+        list(iter_records(tmp_path / "a.xlsx"))
+
 
 LABELS_AGAIN = [["pos", "a really lovely film"], ["neg", "it was far too long"], ["pos", "again and again"]]
 
@@ -20,17 +288,17 @@ def source(options: ReadOptions | None = None) -> Source:
 @pytest.mark.parametrize(
     ("rows", "options", "expected"),
     [
-        ([["id", "text"], ["1", "a"]], ReadOptions(), Header(["id", "text"], 1)),
-        ([[" note ", "kind"], ["a", "b"]], ReadOptions(text="NOTE"), Header(["note", "kind"], 1)),
-        ([["good film", "pos"], ["bad", "neg"]], ReadOptions(text="1", label="2"), Header(["1", "2"], 0)),
-        ([["1", "2"], ["bad", "neg"]], ReadOptions(text="1"), Header(["1", "2"], 1)),
-        ([["one text"], ["another"]], ReadOptions(), Header(["1"], 0)),
-        (LABELS_AGAIN, ReadOptions(), Header(["1", "2"], 0)),
-        ([["clase", "comentario"], *LABELS_AGAIN], ReadOptions(), Header(["clase", "comentario"], 1)),
-        ([["a", "b"]], ReadOptions(), Header(["a", "b"], 1)),
+        ([["id", "text"], ["1", "a"]], ReadOptions(), (["id", "text"], 1)),
+        ([[" note ", "kind"], ["a", "b"]], ReadOptions(text="NOTE"), (["note", "kind"], 1)),
+        ([["good film", "pos"], ["bad", "neg"]], ReadOptions(text="1", label="2"), (["1", "2"], 0)),
+        ([["1", "2"], ["bad", "neg"]], ReadOptions(text="1"), (["1", "2"], 1)),
+        ([["one text"], ["another"]], ReadOptions(), (["1"], 0)),
+        (LABELS_AGAIN, ReadOptions(), (["1", "2"], 0)),
+        ([["clase", "comentario"], *LABELS_AGAIN], ReadOptions(), (["clase", "comentario"], 1)),
+        ([["a", "b"]], ReadOptions(), (["a", "b"], 1)),
     ],
 )
-def test_the_header(rows: list[list[str]], options: ReadOptions, expected: Header) -> None:
+def test_the_header(rows: list[list[str]], options: ReadOptions, expected: tuple[list[str], int]) -> None:
     assert find_header(rows, options) == expected
 
 

@@ -1,4 +1,4 @@
-"""Texts without labels: read from any format, never from a test set; or separated from labelled ones."""
+"""Texts without labels, and hints."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 from foretell.data import named
-from foretell.data.examples import read_examples
-from foretell.data.options import Arguments
+from foretell.data.examples import Examples, read_examples
+from foretell.data.records import Arguments
+from foretell.data.split import make_split
 from foretell.data.unlabelled import (
     labelled_rows,
+    read_label_hints,
     read_unlabelled,
-    separate_unlabelled,
     unlabelled_texts,
 )
 from foretell.errors import DataError, ForetellError
@@ -116,14 +117,6 @@ def test_minus_one_in_a_file_is_a_label(tmp_path: Path) -> None:
     assert read_examples(tmp_path / "a.csv").labels == ["-1", "0", "1"]
 
 
-def test_texts_with_a_label_are_separated_from_those_without() -> None:
-    examples, unlabelled = separate_unlabelled(["a", "b", "c", "d"], np.array([2, -1, 10, -1]))
-    assert (examples.texts, examples.labels, unlabelled) == (["a", "c"], ["2", "10"], ["b", "d"])
-    assert len(examples.notes) == 1
-    with pytest.raises(DataError, match="expected 2 labels, one for each text, found 1"):
-        separate_unlabelled(["a", "b"], [1])
-
-
 def test_strings_in_a_list_are_texts(folder: Path) -> None:
     assert unlabelled_texts(["a.csv", "", "b"]) == ["a.csv", "b"]
     assert unlabelled_texts(pd.Series(["a", None, "b"])) == ["a", "b"]
@@ -133,3 +126,41 @@ def test_strings_in_a_list_are_texts(folder: Path) -> None:
         unlabelled_texts([""])
     with pytest.raises(DataError, match="record 2: expected a text, found 3"):
         unlabelled_texts(["a", 3])
+
+
+def test_a_mapping_and_a_file_give_the_same_words(tmp_path: Path) -> None:
+    path = tmp_path / "hints.csv"
+    path.write_text("label,text\nneg,bad awful\npos,good\npos,a great film\n")
+    of_file = read_label_hints(path)
+    assert list(zip(of_file.labels, of_file.texts, strict=True)) == [
+        ("neg", "bad awful"),
+        ("pos", "good"),
+        ("pos", "a great film"),
+    ]
+    of_mapping = read_label_hints({"neg": ["bad", "awful"], 1: "good"})
+    assert (of_mapping.labels, of_mapping.texts) == (["neg", "1"], ["bad awful", "good"])
+    assert of_file.name == of_mapping.name == "label hints"
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        ({"pos": "good"}, "words for two labels or more, found only 'pos'"),
+        ({}, "words for two labels or more, found none"),
+        ({"pos": "good", "neg": " "}, "label hints, 'neg': expected words"),
+        ({"pos": "good", "neg": []}, "label hints, 'neg': expected words"),
+        ({"pos": "good", "neg": 3}, "label hints, 'neg': expected words"),
+        ({"pos": "good", "neg": ["bad", None]}, "label hints, 'neg': expected words"),
+    ],
+)
+def test_other_things_than_words_are_refused(hints: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_label_hints(hints)
+
+
+def test_a_label_that_no_text_has_is_refused() -> None:
+    hints = read_label_hints({"pos": "good", "postive": "great", "neg": "bad"})
+    examples = Examples(["fine", "dull"], ["pos", "neg"])
+    message = r"the labels of the training texts \(neg, pos\), found postive; correct the name"
+    with pytest.raises(DataError, match=message):
+        make_split(examples, fraction=0, seed=0, hints=hints)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Array, Floats, Integers
-from foretell.data.slices import Column
+from foretell.data.examples import Column
 from foretell.errors import DataError, UsageError
 from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
 from foretell.metrics.bootstrap import label_intervals, method, probability_intervals

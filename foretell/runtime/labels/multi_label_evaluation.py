@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Array
-from foretell.data.examples import Examples
-from foretell.data.slices import Column
+from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics.bootstrap import method
 from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_figures, multi_label_intervals

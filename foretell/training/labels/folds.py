@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.data.label_set_split import parts_of_groups
+from foretell.data.label_sets import parts_of_groups
 from foretell.data.split import MIN_TEXTS, places_of_equal, text_key
 from foretell.training.labels.tokens import Targets
 

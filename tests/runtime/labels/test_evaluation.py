@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.data.slices import Column
+from foretell.data.examples import Column
 from foretell.errors import DataError, UsageError
 from foretell.metrics.costs import Costs
 from foretell.runtime.labels.evaluation import classification_report, evaluation_report

@@ -190,7 +190,7 @@ def test_a_matrix_with_unknown_entries(tmp_path: Path) -> None:
 
 
 def test_matrices_of_every_kind() -> None:
-    from foretell.data.label_set_inputs import has_several_labels, sets_of
+    from foretell.data.label_sets import has_several_labels, sets_of
 
     matrix = np.array([[0, 1], [1, 1], [0, 0]])
     for y in (matrix, matrix.tolist(), sparse.csr_matrix(matrix), matrix.astype(bool), pd.DataFrame(matrix)):
