@@ -6,17 +6,16 @@ import json
 import math
 import shlex
 from numbers import Real
+from typing import TypeGuard
 
 from foretell.artifacts import manifest
-from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
-from foretell.ngrams.ensemble import NETWORK_ALONE
-from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.presets import preset
 
-_FIGURES = {
+_METRICS = {
     "accuracy": ("Accuracy", "{:.2%}"),
     "micro_f1": ("Micro F1", "{:.4f}"),
     "macro_f1": ("Macro F1", "{:.4f}"),
@@ -32,47 +31,41 @@ _FIGURES = {
     "linear_accuracy": ("Accuracy of the linear model alone", "{:.2%}"),
     "baseline_accuracy": ("Accuracy of a linear model of 1–3 grams, for comparison", "{:.2%}"),
     "calibration_error": ("Expected calibration error", "{:.4f}"),
-    "network_calibration_error": ("Expected calibration error of the network alone", "{:.4f}"),
-    "loss": ("Loss (nats)", "{:.4f}"),
     "texts": ("Texts", "{:,.0f}"),
     "unlabelled_texts": ("Texts without labels", "{:,.0f}"),
     "valid_texts": ("Validation texts", "{:,.0f}"),
-    "shortest_text": ("Words of the shortest text", "{:,.0f}"),
-    "longest_text": ("Words of the longest text", "{:,.0f}"),
     "words": ("Words read in training", "{:,.0f}"),
     "tokens": ("Tokens read in training", "{:,.0f}"),
-    "steps": ("Training steps", "{:,.0f}"),
     "epochs": ("Epochs", "{:,.0f}"),
     "seconds": ("Seconds of training", "{:,.1f}"),
-    "words_per_second": ("Words per second", "{:,.0f}"),
-    "tokens_per_second": ("Tokens per second", "{:,.0f}"),
-    "texts_per_second": ("Texts per second", "{:,.0f}"),
 }
 _MAX_LABELS_SHOWN = 20
 
-_LIMITS = {
-    "words": """\
+_LIMITS_OF_WORDS = """\
 - It continues text in the style of its training text. The content may be false.
 - It may repeat passages of its training text word for word, especially of a short text. If the training text
   is private, keep the model private.
-- {unknown}
-""",
-    "labels": """\
-- Every text gets one of the labels above, whatever it is about.
-- Its figures hold for texts similar to its training texts. Evaluate it on your own texts before you use it.
-- {unknown}
-- Its network reads only the last {length:,} {unit} of a text.
+"""
+_LIMITS_OF_LABELS = """\
+- {labels}
+- Its metrics hold for texts similar to its training texts. Evaluate it on your own texts before you use it.
+- Its network reads only the last {length:,} {unit}s of a text.
 - `foretell classify` flags texts that are empty, mostly unknown words, or far longer or shorter than the
   training texts; with `--abstain-below` it gives no label below a probability.
 - It reproduces the bias of its training labels. Do not make decisions about people by it alone.
-""",
+"""
+_FILES = {
+    manifest.LINEAR: "has the n-gram linear model: keys of n-grams and their weights",
+    manifest.TFIDF: "has the linear models of TF-IDF values",
+    manifest.TEACHER_GRAPH: "is the kept teacher, a sentence encoder from outside",
+    manifest.KNESER_NEY: "has the Kneser–Ney model: keys of n-grams and their probabilities",
 }
-
-
-_SEVERAL = (
-    "- Every text gets one of the labels above, whatever it is about.\n",
-    "- A text gets each label whose probability is at least the label's threshold, and may get none.\n",
-)
+_ALL_FILES = f"""\
+`{manifest.WEIGHTS}` has the weights of the network. `{manifest.ONNX}` is derived from them, was compared with
+a reference, and is used for prediction. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and `{manifest.METRICS}`
+are JSON. `{manifest.MANIFEST}` has the size and SHA-256 of each file, which are checked before the first
+prediction. No file in this directory can execute code.
+"""
 
 
 def model_card(model: Model, name: str, version: str) -> str:
@@ -83,30 +76,17 @@ def model_card(model: Model, name: str, version: str) -> str:
         name: the name of its directory.
         version: the version of foretell that writes it.
     """
+    task = "text-generation" if model.job == "words" else "text-classification"
     parts = [
-        _header(model),
+        f"---\nlibrary_name: foretell\npipeline_tag: {task}\ntags:\n- foretell\n- lstm\n- onnx\n---\n",
         f"# {_escaped(name)}\n\n{_what_it_is(model)}",
-        f"## Usage\n\n{_use(model, name)}",
-        f"## Figures\n\n{_figures(model)}",
-        f"## Training\n\n{_how(model, version)}",
+        f"## Usage\n\n{_usage(model, name)}",
+        f"## Metrics\n\n{_metrics(model)}",
+        f"## Training\n\n{_training(model, version)}",
         f"## Limits\n\n{_limits(model)}",
-        f"## Files\n\n{_parts_files(model)}{_FILES}",
+        f"## Files\n\n{_files(model)}{_ALL_FILES}",
     ]
     return "\n".join(parts)
-
-
-_FILES = f"""\
-`{manifest.WEIGHTS}` has the weights of the network. `{manifest.ONNX}` is derived from them, was compared with
-a reference, and is used for prediction. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and `{manifest.METRICS}`
-are JSON. `{manifest.MANIFEST}` has the size and SHA-256 of each file, which are checked before the first
-prediction. No file in this directory can execute code.
-"""
-_LINEAR_FILE = f"""\
-`{manifest.LINEAR}` has the n-gram linear model: keys of n-grams and their weights.
-"""
-_KNESER_NEY_FILE = f"""\
-`{manifest.KNESER_NEY}` has the Kneser–Ney model: keys of n-grams and their probabilities.
-"""
 
 
 def _unit(settings: Settings) -> str:
@@ -114,157 +94,22 @@ def _unit(settings: Settings) -> str:
     return "token" if settings.has_open_vocabulary else "word"
 
 
-def _limits(model: Model) -> str:
-    unknown = "All words outside its vocabulary are one unknown word."
-    if model.settings.has_open_vocabulary:
-        unknown = (
-            "No word is unknown to it. It has learned nothing of characters that its training text lacks."
-        )
-    unit = f"{_unit(model.settings)}s"
-    if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
-        return (
-            _LIMITS["labels"].replace(*_SEVERAL).format(unknown=unknown, unit=unit, **to_dict(model.settings))
-        )
-    return _LIMITS[model.job].format(unknown=unknown, unit=unit, **to_dict(model.settings))
-
-
-def _parts_files(model: Model) -> str:
-    linear = "" if model.linear is None else _LINEAR_FILE
-    return linear if model.kneser_ney is None else linear + _KNESER_NEY_FILE
-
-
-def _header(model: Model) -> str:
-    task = "text-generation" if model.job == "words" else "text-classification"
-    return f"---\nlibrary_name: foretell\npipeline_tag: {task}\ntags:\n- foretell\n- lstm\n- onnx\n---\n"
+def _is_multi_label(settings: Settings) -> bool:
+    return isinstance(settings, LabelsSettings) and settings.is_multi_label
 
 
 def _what_it_is(model: Model) -> str:
     n_weights = sum(weight.size for weight in model.require_weights().values())
     unit = _unit(model.settings)
-    facts = f"{n_weights:,} weights, {model.tokenizer.size:,} {unit} ids"
+    facts = f"{_network(model.settings)}; {n_weights:,} weights, {model.tokenizer.size:,} {unit} ids.\n"
     if model.job == "words":
-        text = (
-            f"A language model: it predicts the next {unit} of a text. {_network(model.settings)}; {facts}.\n"
-        )
-        return text + _kneser_ney(model)
+        return f"A language model: it predicts the next {unit} of a text. {facts}{_kneser_ney(model, unit)}"
     labels = model.labels or []
     shown = ", ".join(f"`{_code(label)}`" for label in labels[:_MAX_LABELS_SHOWN])
     more = f" and {len(labels) - _MAX_LABELS_SHOWN:,} more" if len(labels) > _MAX_LABELS_SHOWN else ""
-    return (
-        f"A text classifier: it gives a text {_how_many(model.settings)} {len(labels):,} labels, "
-        f"{shown}{more}. {_network(model.settings)}; {facts}.\n{_linear(model)}"
-    )
-
-
-def _how_many(settings: Settings) -> str:
-    several = isinstance(settings, LabelsSettings) and settings.is_multi_label
-    return "none, one or several of" if several else "one of"
-
-
-def _kneser_ney(model: Model) -> str:
-    """Return the paragraph on the Kneser–Ney model and its weights."""
-    kneser_ney, interpolation = model.kneser_ney, model.interpolation
-    if kneser_ney is None:
-        return ""
-    unit = _unit(model.settings)
-    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s"
-    text = f"\nA Kneser–Ney model ({n_grams}) is a part of it. "
-    if interpolation is not None:
-        of_lengths = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
-        text += (
-            f"A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
-            f"latter's weight is {of_lengths} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s. "
-        )
-    return f"{text}Training with `--no-kneser-ney` leaves it out.\n"
-
-
-def _linear(model: Model) -> str:
-    """Return the paragraph on the linear model, its weight and its accuracy."""
-    if model.linear is None:
-        return ""
-    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {_unit(model.settings)}s"
-    text = f"\nAn n-gram linear model ({n_grams}) is a part of it. "
-    if model.tfidf:
-        sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
-        text += f"The scores of TF-IDF linear models ({sizes}) are added to its scores. "
-    if isinstance(model.ensemble, LabelwiseEnsemble):
-        text += (
-            "For each label the log-odds of network and linear model are added, with weights of the label. "
-        )
-    elif model.ensemble.linear:
-        offsets = ", with an offset for each label" if model.ensemble.offsets else ""
-        text += (
-            f"The probabilities are the weighted geometric mean of the network's (weight "
-            f"{model.ensemble.network:.2f}) and the linear model's (weight {model.ensemble.linear:.2f})"
-            f"{offsets}. "
-        )
-    parts = (
-        ("of the ensemble", ("accuracy",)),
-        ("of the network alone", ("network_accuracy",)),
-        # Without unlabelled texts the baseline is the model of the ensemble.
-        ("of the linear model alone", ("linear_accuracy", "baseline_accuracy")),
-    )
-    accuracies = []
-    for title, keys in parts:
-        values = [model.metrics[key] for key in keys if _is_number(model.metrics.get(key))]
-        accuracies += [f"{values[0]:.2%} {title}"] if values else []
-    if len(accuracies) == len(parts):
-        where = (
-            "out of fold" if "fold" in str(model.metrics.get("measured_on")) else "on the validation texts"
-        )
-        text += f"Accuracy {where}: {', '.join(accuracies)}. "
-    if isinstance(rule := model.metrics.get("decided_by"), str):
-        text += f"Decided by: {rule}. "
-    return (
-        f"{text}Training with `--no-linear` leaves the linear model out.\n{_vectors(model)}{_teacher(model)}"
-    )
-
-
-def _vectors(model: Model) -> str:
-    """Return the paragraph on the word vectors that the linear models were trained with."""
-    vectors = model.metrics.get("vectors")
-    if not isinstance(vectors, dict):
-        return ""
-    known, words, more = (vectors.get(key) for key in ("known_words", "words", "more_words"))
-    licence = vectors.get("licence") or "not known"
-    return (
-        f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
-        f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
-        f"{known:,} of {words:,} words of the texts have one. {more:,} words that only the vectors have are "
-        "in the vocabulary too. The vectors are not stored: each word has one weight for each label.\n"
-    )
-
-
-def _teacher(model: Model) -> str:
-    """Return the paragraph on the sentence encoder that labelled unlabelled texts."""
-    teacher = model.metrics.get("teacher")
-    if not isinstance(teacher, dict):
-        return ""
-    if model.teacher is not None:
-        return _kept_teacher(model.teacher, str(teacher.get("name")), str(teacher.get("sha256")))
-    return (
-        f"\nIn training the sentence encoder {_escaped(str(teacher.get('name')))} "
-        f"(SHA-256 of its files `{_code(str(teacher.get('sha256')))}`) helped to label "
-        f"{teacher.get('texts'):,} texts without labels. The model does not contain it.\n"
-    )
-
-
-def _kept_teacher(kept: KeptTeacher, name: str, sha256: str) -> str:
-    """Return the paragraph on the sentence encoder that is a part of the model."""
-    files = kept.files
-    licence = (
-        f"Its licence is in `{manifest.TEACHER_LICENCE}`."
-        if files.licence is not None
-        else "No licence lay beside it: check what its publisher allows before you pass this model on."
-    )
-    return (
-        f"\nThe sentence encoder {_escaped(name)} (SHA-256 of its files `{_code(sha256)}`) is a part of the "
-        f"model: `{manifest.TEACHER_GRAPH}` and `{manifest.TEACHER_TOKENIZER}`, "
-        f"{len(files.graph) / 1e6:,.1f} MB. It reads each text, and the scores of logistic "
-        f"regression on its embeddings ({len(kept.weights):,} numbers) are added to those of the linear "
-        f"models. It reads {files.window:,} "
-        f"tokens at once; longer texts are split. {licence}\n"
-    )
+    how_many = "none, one or several of" if _is_multi_label(model.settings) else "one of"
+    what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}{more}. {facts}"
+    return what + ("" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model))
 
 
 def _network(settings: Settings) -> str:
@@ -277,13 +122,94 @@ def _network(settings: Settings) -> str:
     assert isinstance(settings, LabelsSettings)
     if settings.traits.is_bidirectional:
         return f"An LSTM of {units} in each direction, pooled over max, mean and last"
-    before = (
-        f"A convolution of {settings.filters:,} filters, then an" if settings.traits.has_convolution else "An"
-    )
+    filters = f"A convolution of {settings.filters:,} filters, then an"
+    before = filters if settings.traits.has_convolution else "An"
     return f"{before} LSTM of {units} over {settings.length:,} {_unit(settings)}s"
 
 
-def _use(model: Model, name: str) -> str:
+def _kneser_ney(model: Model, unit: str) -> str:
+    """Return the paragraph on the Kneser–Ney model and its weights."""
+    kneser_ney, interpolation = model.kneser_ney, model.interpolation
+    if kneser_ney is None:
+        return ""
+    n_grams = f"{len(kneser_ney):,} n-grams of 1 to {kneser_ney.order} {unit}s"
+    text = f"\nA Kneser–Ney model ({n_grams}) is a part of it."
+    if interpolation is not None:
+        weights = ", ".join(f"{weight:.0%}" for weight in interpolation.weights)
+        text += (
+            f" A {unit}'s probability is the weighted mean of the network's and the Kneser–Ney model's. The "
+            f"latter's weight is {weights} for contexts of 0 to {kneser_ney.order - 1} counted {unit}s."
+        )
+    return f"{text}\n"
+
+
+def _linear(model: Model, unit: str) -> str:
+    """Return the paragraph on the linear models and the weights of the ensemble."""
+    assert model.linear is not None
+    n_grams = f"{len(model.linear):,} n-grams of 1 to {model.linear.longest} {unit}s"
+    text = f"\nAn n-gram linear model ({n_grams}) is a part of it."
+    if model.tfidf:
+        sizes = " and ".join(f"{len(each):,} features" for each in model.tfidf)
+        text += f" The scores of TF-IDF linear models ({sizes}) are added to its scores."
+    ensemble = model.ensemble
+    if not isinstance(ensemble, Ensemble):
+        text += (
+            " For each label the log-odds of network and linear model are added, with weights of the label."
+        )
+    elif ensemble.linear:
+        offsets = ", with an offset for each label" if ensemble.offsets else ""
+        text += (
+            f" The probabilities are the weighted geometric mean of the network's (weight "
+            f"{ensemble.network:.2f}) and the linear model's (weight {ensemble.linear:.2f}){offsets}."
+        )
+    if isinstance(rule := model.metrics.get("decided_by"), str):
+        text += f" Decided by: {rule}."
+    return f"{text}\n"
+
+
+def _vectors(model: Model) -> str:
+    """Return the paragraph on the word vectors that the linear models were trained with."""
+    vectors = model.metrics.get("vectors")
+    if not isinstance(vectors, dict):
+        return ""
+    licence = vectors.get("licence") or "not known"
+    return (
+        f"\nIts linear models were trained with the word vectors {_escaped(str(vectors.get('name')))} "
+        f"(licence: {_escaped(str(licence))}; SHA-256 `{_code(str(vectors.get('sha256')))}`). "
+        f"{vectors.get('known_words'):,} of {vectors.get('words'):,} words of the texts have one. "
+        f"{vectors.get('more_words'):,} words that only the vectors have are in the vocabulary too. The "
+        "vectors are not stored: each word has one weight for each label.\n"
+    )
+
+
+def _teacher(model: Model) -> str:
+    """Return the paragraph on the teacher, which may be a part of the model."""
+    teacher, kept = model.metrics.get("teacher"), model.teacher
+    if not isinstance(teacher, dict):
+        return ""
+    encoder = (
+        f"entence encoder {_escaped(str(teacher.get('name')))} "
+        f"(SHA-256 of its files `{_code(str(teacher.get('sha256')))}`)"
+    )
+    if kept is None:
+        return (
+            f"\nIn training the s{encoder} helped to label {teacher.get('texts'):,} texts without labels. "
+            "The model does not contain it.\n"
+        )
+    licence = (
+        "No licence lay beside it: check what its publisher allows before you pass this model on."
+        if kept.files.licence is None
+        else f"Its licence is in `{manifest.TEACHER_LICENCE}`."
+    )
+    return (
+        f"\nThe s{encoder} is a part of the model: `{manifest.TEACHER_GRAPH}` and "
+        f"`{manifest.TEACHER_TOKENIZER}`, {len(kept.files.graph) / 1e6:,.1f} MB. It reads "
+        f"{kept.files.window:,} tokens at once. The scores of logistic regression on its embeddings "
+        f"({len(kept.weights):,} numbers) are added to those of the linear models. {licence}\n"
+    )
+
+
+def _usage(model: Model, name: str) -> str:
     if not name.isprintable() or "`" in name:
         name = "MODEL"
     path, python_path = shlex.quote(name), json.dumps(name, ensure_ascii=False)
@@ -293,36 +219,38 @@ def _use(model: Model, name: str) -> str:
     else:
         shell = f'foretell next {path} "some words"\nforetell complete {path} "some words" --words 20'
         python = 'model.next("some words", k=5)\nmodel.complete("some words", words=20)'
-    python = f"import foretell\n\nmodel = foretell.load({python_path})\n{python}"
     return (
         "From the directory that holds this one, after `pip install foretell` (TensorFlow is not needed):\n\n"
-        f"```sh\n{shell}\n```\n\n```python\n{python}\n```\n"
+        f"```sh\n{shell}\n```\n\n```python\nimport foretell\n\n"
+        f"model = foretell.load({python_path})\n{python}\n```\n"
     )
 
 
-def _figures(model: Model) -> str:
-    rows = []
-    for key, (title, form) in _FIGURES.items():
-        value = model.metrics.get(key)
-        # With a validation text, this is the same figure.
-        if key == "perplexity" and _is_number(model.metrics.get("valid_perplexity")):
+def _metrics(model: Model) -> str:
+    rows, found = [], model.metrics
+    for key, (title, form) in _METRICS.items():
+        value = found.get(key)
+        # With a validation text, the perplexity is that of the validation text.
+        if not _is_number(value) or (key == "perplexity" and _is_number(found.get("valid_perplexity"))):
             continue
         if model.tokenizer.is_open:
             title = title.replace("Perplexity", "Perplexity per token").replace("Words of", "Tokens of")
-        if _is_number(value):
-            rows.append(f"| {title} | {form.format(value)} |")
-    if isinstance(reason := model.metrics.get("not_measured"), str):
+        rows.append(f"| {title} | {form.format(value)} |")
+    if isinstance(reason := found.get("not_measured"), str):
         return f"No accuracy: {reason}.\n"
     if not rows:
         return f"None were recorded; see `{manifest.METRICS}`.\n"
-    table = "| | |\n|---|---:|\n" + "\n".join(rows)
-    return f"{table}\n\nAll of them are in `{manifest.METRICS}`, curves in `{manifest.RUN}/report.html`.\n"
+    where = "out of fold" if "fold" in str(found.get("measured_on")) else "on the validation texts"
+    measured = f"\nAccuracy is measured {where}." if _is_number(found.get("network_accuracy")) else ""
+    return (
+        "| | |\n|---|---:|\n" + "\n".join(rows) + f"\n{measured}\nAll of them are in `{manifest.METRICS}`, "
+        f"curves in `{manifest.RUN}/report.html`.\n"
+    )
 
 
-def _how(model: Model, version: str) -> str:
-    changed = _changes(model)
+def _training(model: Model, version: str) -> str:
+    changed, valid_texts = _changes(model), model.metrics.get("valid_texts")
     differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
-    valid_texts = model.metrics.get("valid_texts")
     calibrated = ""
     if (model.interpolation or model.ensemble != NETWORK_ALONE) and _is_number(valid_texts):
         calibrated = (
@@ -355,24 +283,49 @@ def _changes(model: Model) -> str:
         before = to_dict(preset(model.job, model.preset))
     except SettingsError:
         return ""
-    now = to_dict(model.settings)
-    rows = [
-        f"- `{key}`: {_escaped(str(value))} (preset: {_escaped(str(before.get(key)))})"
-        for key, value in now.items()
+    return "".join(
+        f"- `{key}`: {_escaped(str(value))} (preset: {_escaped(str(before.get(key)))})\n"
+        for key, value in to_dict(model.settings).items()
         if key != "seed" and value != before.get(key)
-    ]
-    return "".join(f"{row}\n" for row in rows)
+    )
 
 
-def _is_number(value: object) -> bool:
+def _limits(model: Model) -> str:
+    settings = model.settings
+    unknown = (
+        "No word is unknown to it. It has learned nothing of characters that its training text lacks."
+        if settings.has_open_vocabulary
+        else "All words outside its vocabulary are one unknown word."
+    )
+    limits = _LIMITS_OF_WORDS
+    if isinstance(settings, LabelsSettings):
+        labels = (
+            "A text gets each label whose probability is at least the label's threshold, and may get none."
+            if settings.is_multi_label
+            else "Every text gets one of the labels above, whatever it is about."
+        )
+        limits = _LIMITS_OF_LABELS.format(labels=labels, length=settings.length, unit=_unit(settings))
+    return f"{limits}- {unknown}\n"
+
+
+def _files(model: Model) -> str:
+    parts = {
+        manifest.LINEAR: model.linear,
+        manifest.TFIDF: model.tfidf,
+        manifest.TEACHER_GRAPH: model.teacher,
+        manifest.KNESER_NEY: model.kneser_ney,
+    }
+    return "".join(f"`{name}` {_FILES[name]}.\n" for name, part in parts.items() if part)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     # NumPy's numbers are registered with numbers.Real, its bool is not.
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def _escaped(text: str) -> str:
     """Return one line of text with Markdown's characters escaped."""
-    one_line = " ".join(text.split())
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in one_line)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in " ".join(text.split()))
 
 
 def _code(text: str) -> str:
