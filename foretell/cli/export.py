@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.data.examples import Examples
-    from foretell.export.check import WithoutTeacher
+    from foretell.export.check import Change
     from foretell.export.model_export import Exported
 
 Target = Literal["onnx", "web"]
@@ -93,7 +93,7 @@ def export(
         note("the export holds the network alone, without the Kneser-Ney model that foretell interpolates")
 
 
-def _without_teacher(without: WithoutTeacher) -> str:
+def _without_teacher(without: Change) -> str:
     text = (
         f"the export leaves the kept teacher out: {percent(without.changed)} of {without.count:,} texts get "
         "another label"

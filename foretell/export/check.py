@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError
-from foretell.export.copy_answers import Answer
+from foretell.export.formats import Answer
 from foretell.export.source import Rows, Source
 from foretell.metrics.multi_label import label_accuracy
 
@@ -21,42 +21,8 @@ _STRETCH = 40
 
 
 @dataclass(frozen=True)
-class WithoutTfidf:
-    """How the answers of a classifier change without the scores of its linear models of TF-IDF values.
-
-    Attributes:
-        largest: the largest difference of a probability.
-        mean: the mean difference, over texts and labels.
-        changed: the share of texts that get another label, 0 to 1.
-        count: number of texts.
-    """
-
-    largest: float
-    mean: float
-    changed: float
-    count: int
-
-
-@dataclass(frozen=True)
-class WithoutTeacher:
-    """What an export loses that leaves a kept teacher out.
-
-    Attributes:
-        largest: the largest difference of a probability.
-        changed: the share of texts that get another label, 0 to 1.
-        count: number of texts.
-        loss: the accuracy with and without the teacher on labelled texts; None: none were given.
-    """
-
-    largest: float
-    changed: float
-    count: int
-    loss: Loss | None
-
-
-@dataclass(frozen=True)
 class Loss:
-    """The accuracy before and after the conversion to 8 bits.
+    """The accuracy of a model and of its copy.
 
     Attributes:
         before: accuracy of foretell's own answers on the data, 0 to 1.
@@ -72,6 +38,25 @@ class Loss:
     def lost(self) -> float:
         """The lost accuracy; below 0 if the exported model is more accurate."""
         return self.before - self.after
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the answers of a classifier change without a part of it.
+
+    Attributes:
+        largest: the largest difference of a probability.
+        mean: the mean difference, over texts and labels.
+        changed: the share of texts that get another label, 0 to 1.
+        count: number of texts.
+        loss: the accuracy with and without the part on labelled texts; None: none were given.
+    """
+
+    largest: float
+    mean: float
+    changed: float
+    count: int
+    loss: Loss | None = None
 
 
 def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
@@ -91,34 +76,18 @@ def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
     return [" ".join(rng.choice(words, length)).rstrip(" ") for length in lengths]
 
 
-def without_tfidf(source: Source, texts: Sequence[str]) -> WithoutTfidf:
-    """Return how the answers to these texts change without the scores of the TF-IDF models."""
-    rows = source.answers(texts)
-    others = source.answers_without_tfidf(texts)
-    differences = np.abs(rows - others)
-    changed = float((source.decide(rows) != source.decide(others)).any(axis=1).mean())
-    return WithoutTfidf(float(differences.max()), float(differences.mean()), changed, len(texts))
-
-
-def without_teacher(
-    source: Source, texts: Sequence[str], labels: Sequence[str] | None = None
-) -> WithoutTeacher:
-    """Return how the answers to these texts change without the kept teacher.
+def change(source: Source, before: Rows, after: Rows, data: Examples | None = None) -> Change:
+    """Compare answers [text, label] with and without a part of a classifier.
 
     Args:
         source: the model.
-        texts: the texts.
-        labels: the true label of each; None: not known.
+        before, after: its answers with the part and without it.
+        data: the texts with their labels; None: the labels are not known.
     """
-    before, after = source.answers_with_teacher(texts), source.answers(texts)
-    loss = None
-    if labels is not None:
-        index = {label: i for i, label in enumerate(source.labels)}
-        true = np.array([index.get(label, -1) for label in labels])
-        accuracies = [float((rows.argmax(axis=1) == true).mean()) for rows in (before, after)]
-        loss = Loss(accuracies[0], accuracies[1], len(texts))
-    changed = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
-    return WithoutTeacher(float(np.abs(before - after).max()), changed, len(texts), loss)
+    differences = np.abs(before - after)
+    changed = float((source.decide(before) != source.decide(after)).any(axis=1).mean())
+    loss = None if data is None else _loss(source, before, after, data)
+    return Change(float(differences.max()), float(differences.mean()), changed, len(before), loss)
 
 
 def check_same(source: Source, answer: Answer, texts: Sequence[str]) -> float:
@@ -161,22 +130,24 @@ def _difference(row: Rows, other: Rows) -> float:
     return float(np.abs(row[is_predicted] - other[is_predicted]).max())
 
 
-def labels_loss(source: Source, answer: Answer, texts: Sequence[str], labels: Sequence[str]) -> Loss:
-    """Return the accuracy of a classifier on labelled texts, before and after."""
-    index = {label: i for i, label in enumerate(source.labels)}
-    true = np.array([index.get(label, -1) for label in labels])
-    before = source.answers(texts).argmax(axis=1) == true
-    after = np.array([int(_last_row(source, answer, text).argmax()) for text in texts]) == true
-    return Loss(float(before.mean()), float(after.mean()), len(texts))
+def labels_loss(source: Source, answer: Answer, data: Examples) -> Loss:
+    """Return the accuracy of a classifier on labelled texts, before and after.
+
+    Where texts may have several labels it is the share of right decisions.
+    """
+    after = np.stack([_last_row(source, answer, text) for text in data.texts])
+    return _loss(source, source.answers(data.texts), after, data)
 
 
-def multi_label_loss(source: Source, answer: Answer, examples: Examples) -> Loss:
-    """Return the share of right decisions on texts that may have several labels, before and after."""
-    assert examples.sets is not None
-    targets = examples.sets.aligned(source.labels)
-    before = source.decide(source.answers(examples.texts))
-    after = source.decide(np.stack([_last_row(source, answer, text) for text in examples.texts]))
-    return Loss(label_accuracy(targets, before), label_accuracy(targets, after), len(examples))
+def _loss(source: Source, before: Rows, after: Rows, data: Examples) -> Loss:
+    if data.sets is not None:
+        targets = data.sets.aligned(source.labels)
+        accuracies = [label_accuracy(targets, source.decide(rows)) for rows in (before, after)]
+    else:
+        index = {label: i for i, label in enumerate(source.labels)}
+        true = np.array([index.get(label, -1) for label in data.labels])
+        accuracies = [float((rows.argmax(axis=1) == true).mean()) for rows in (before, after)]
+    return Loss(accuracies[0], accuracies[1], len(data))
 
 
 def words_loss(source: Source, before: Answer, after: Answer, lines: Iterable[str]) -> Loss:

@@ -11,10 +11,9 @@ from foretell.artifacts.model import Model
 from foretell.config import Job
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, SettingsError, UsageError
-from foretell.export import browser_runtime, check, directory, onnx_format
-from foretell.export.check import Loss, WithoutTeacher, WithoutTfidf
-from foretell.export.copy_answers import Answer
-from foretell.export.formats import FORMATS, Files, Format
+from foretell.export import browser_runtime, check, directory
+from foretell.export.check import Change, Loss
+from foretell.export.formats import FORMATS, Answer, Files, Format, files_of, read_back, session_answer
 from foretell.export.readme import readme
 from foretell.export.source import Precision, Rows, Source
 from foretell.machine import TO_TRAIN, require
@@ -50,8 +49,8 @@ class Exported:
     difference: float | None
     loss: Loss | None
     whole: bool
-    without_tfidf: WithoutTfidf | None = None
-    without_teacher: WithoutTeacher | None = None
+    without_tfidf: Change | None = None
+    without_teacher: Change | None = None
 
 
 def export_model(
@@ -95,7 +94,7 @@ def export_model(
     require(("onnx",), f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
     _check_data(source, data, spell("data"))
-    without = check.without_tfidf(source, _texts(source, data)) if source.tfidf else None
+    without = _without_tfidf(source, _texts(source, data)) if source.tfidf else None
     taught = _without_teacher(source, data) if source.has_teacher else None
     content = _content(source, format, without, taught, int8=int8, runtime=runtime, argument=spell("runtime"))
 
@@ -109,10 +108,14 @@ def export_model(
     return replace(exported, without_tfidf=without, without_teacher=taught)
 
 
-def _without_teacher(source: Source, data: object) -> WithoutTeacher:
-    if isinstance(data, Examples) and len(data):
-        return check.without_teacher(source, data.texts, data.labels)
-    return check.without_teacher(source, check.sample_texts(source, _FEW_TEXTS))
+def _without_tfidf(source: Source, texts: Sequence[str]) -> Change:
+    return check.change(source, source.answers(texts), source.answers_without_tfidf(texts))
+
+
+def _without_teacher(source: Source, data: object) -> Change:
+    given = data if isinstance(data, Examples) and len(data) else None
+    texts = check.sample_texts(source, _FEW_TEXTS) if given is None else given.texts
+    return check.change(source, source.answers_with_teacher(texts), source.answers(texts), given)
 
 
 def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words: bool) -> Answer:
@@ -132,23 +135,21 @@ def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words:
 def _content(
     source: Source,
     format: Format,
-    without: WithoutTfidf | None,
-    taught: WithoutTeacher | None,
+    without: Change | None,
+    taught: Change | None,
     *,
     int8: bool,
     runtime: str | Path | None,
     argument: str,
 ) -> Files:
     """Return the files of an export, name to content, without model.json."""
-    chosen = FORMATS[format]
-    content = chosen.files(source, int8=int8)
-    if chosen.has_browser_runtime:
+    content = files_of(source, format, int8=int8)
+    if format == "web":
         archive = None if runtime is None else Path(runtime)
         content |= browser_runtime.runtime_files(archive, argument=argument)
     content[directory.TOKENIZER] = source.model.tokenizer.to_json().encode()
-    content[directory.README] = readme(
-        source, chosen, sorted(content), "int8" if int8 else "float32", without, taught
-    )
+    precision: Precision = "int8" if int8 else "float32"
+    content[directory.README] = readme(source, format, sorted(content), precision, without, taught)
     return content
 
 
@@ -164,7 +165,7 @@ def _write(
     measured: list[float | Loss] = []
 
     def check_copy(folder: Path) -> None:
-        measured.append(measure(onnx_format.read_back(folder, source)))
+        measured.append(measure(read_back(folder, source)))
 
     directory.write_export(content, source.description(format, precision), target, check_copy)
     (result,) = measured
@@ -218,13 +219,9 @@ def _checked_loss(
     spell: Callable[[str], str],
 ) -> Loss:
     if isinstance(data, Examples):
-        unit = "texts"
-        if data.sets is not None:
-            loss = check.multi_label_loss(source, answer, data)
-        else:
-            loss = check.labels_loss(source, answer, data.texts, data.labels)
+        loss, unit = check.labels_loss(source, answer, data), "texts"
     else:
-        before = onnx_format.session_answer(Session.of_model(source.model), source)
+        before = session_answer(Session.of_model(source.model), source)
         loss, unit = check.words_loss(source, before, answer, data), "words"
     if loss.lost > max_loss:
         raise ArtifactError(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from foretell.export.check import WithoutTeacher, WithoutTfidf
-from foretell.export.formats import ModelFormat
+from foretell.export.check import Change
+from foretell.export.formats import Format
 from foretell.export.source import Kind, Precision, Source
 
 _FILES = {
@@ -22,6 +22,7 @@ _FILES = {
     "runtime/": "ONNX Runtime for browsers, from its npm package onnxruntime-web",
 }
 
+_TITLES: dict[Format, str] = {"onnx": "an ONNX model", "web": "a folder for the browser"}
 _NEEDS = "numpy onnxruntime tokenizers"
 _STATE = "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}"
 _RUN: dict[Kind, tuple[str, ...]] = {
@@ -59,11 +60,11 @@ _PRINT_WORDS = (
 
 def readme(
     source: Source,
-    format: ModelFormat,
+    format: Format,
     files: list[str],
     precision: Precision,
-    without: WithoutTfidf | None = None,
-    taught: WithoutTeacher | None = None,
+    without: Change | None = None,
+    taught: Change | None = None,
 ) -> bytes:
     """Return README.md of an export.
 
@@ -76,7 +77,7 @@ def readme(
         taught: how the answers change without a kept teacher; None: the model keeps none.
     """
     parts = [
-        f"# A foretell model for {source.model.job}, as {format.title}",
+        f"# A foretell model for {source.model.job}, as {_TITLES[format]}",
         _about(source, precision) if taught is None else f"{_about(source, precision)}\n\n{_taught(taught)}",
         f"## In Python\n\nAfter `pip install {_needs(source)}`, in this folder:",
         _fenced("python", python_code(source)),
@@ -88,7 +89,7 @@ def readme(
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
 
 
-def _taught(without: WithoutTeacher) -> str:
+def _taught(without: Change) -> str:
     """Return the paragraph on a kept teacher, which the folder does not hold."""
     text = (
         "**This is the model without its kept teacher**, a sentence encoder that no exported format holds. "
@@ -105,7 +106,7 @@ def _needs(source: Source) -> str:
     return _NEEDS + (" foretell" if source.tfidf else "")
 
 
-def _tfidf_section(without: WithoutTfidf) -> str:
+def _tfidf_section(without: Change) -> str:
     return (
         "## The input `tfidf_scores`\n\n"
         "This classifier has linear models of TF-IDF values, of words and of characters within words. They "
@@ -164,16 +165,16 @@ def _python_ids(source: Source) -> str:
     return f"{ids} or [0]" if tokenizer.start is None else f"[{tokenizer.start}, *{ids}]"
 
 
-def _javascript(source: Source, format: ModelFormat) -> str:
+def _javascript(source: Source, format: Format) -> str:
     """Return the section about JavaScript, with a program."""
-    if format.has_browser_runtime:
+    if format == "web":
         how = "In a page beside these files (serve the folder by HTTP, as any static folder):"
     else:
         how = "After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:"
     return f"{how}\n\n{_fenced('js', javascript_code(source, format))}"
 
 
-def javascript_code(source: Source, format: ModelFormat) -> str:
+def javascript_code(source: Source, format: Format) -> str:
     """Return the JavaScript program. It prints, as JSON, the model's answer to `example`."""
     text = json.dumps(example(source), ensure_ascii=False)
     if source.kind == "classifier":
@@ -181,7 +182,7 @@ def javascript_code(source: Source, format: ModelFormat) -> str:
     else:
         answer = f"await model.next({text}, 5)"
     show = f"console.log(JSON.stringify({answer}));"
-    if format.has_browser_runtime:
+    if format == "web":
         return f'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n'
     return (
         'import * as ort from "onnxruntime-web";\n'

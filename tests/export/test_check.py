@@ -11,8 +11,9 @@ import pytest
 from export_workplace import Copies
 
 from foretell.artifacts.directory import open_verified
+from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, DataError
-from foretell.export import check, onnx_format
+from foretell.export import check, formats
 from foretell.export.source import Rows, Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -35,7 +36,7 @@ def test_the_difference_without_tfidf_is_that_of_the_answers(models: dict[str, P
     rows = LabelsRuntime.open(models["labels-tfidf"]).predict_proba(texts)
     model = dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=())
     others = LabelsRuntime(model).predict_proba(texts)
-    found = check.without_tfidf(source, texts)
+    found = check.change(source, rows, others)
     assert found.largest == np.abs(rows - others).max() > 0.05
     assert found.mean == pytest.approx(np.abs(rows - others).mean())
     assert found.changed == (rows.argmax(axis=1) != others.argmax(axis=1)).mean()
@@ -44,7 +45,7 @@ def test_the_difference_without_tfidf_is_that_of_the_answers(models: dict[str, P
 
 def test_a_copy_that_ignores_the_scores_is_refused(models: dict[str, Path], copies: Copies) -> None:
     source = Source(models["labels-tfidf"])
-    answer = onnx_format.read_back(copies["labels-tfidf"].path, source)
+    answer = formats.read_back(copies["labels-tfidf"].path, source)
     assert check.check_same(source, answer, ["the mind"]) < 1e-5
     with pytest.raises(ArtifactError, match="a difference of"):
         check.check_same(source, lambda ids, _=None: answer(ids), ["the mind"])
@@ -72,18 +73,19 @@ def test_the_loss_of_a_classifier_is_the_difference_of_accuracies(models: dict[s
     source = Source(models["labels"])
     texts = ["the mind", "adapts", "the way", "action"]
     right = [source.labels[i] for i in source.answers(texts).argmax(axis=1)]
-    always_second = check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), texts, right)
+    always_second = check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), Examples(texts, right))
     assert always_second.before == 1
     assert always_second.after == right.count(source.labels[1]) / 4
     assert always_second.lost == 1 - always_second.after
-    assert check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), texts, ["new"] * 4).before == 0
+    new = Examples(texts, ["new"] * 4)
+    assert check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), new).before == 0
 
 
 def test_the_loss_of_a_language_model_counts_the_next_words(models: dict[str, Path]) -> None:
     source = Source(models["words"])
     tokenizer = source.model.tokenizer
 
-    def always(word: str) -> check.Answer:
+    def always(word: str) -> formats.Answer:
         def answer(ids: Sequence[int]) -> Rows:
             rows = np.zeros((len(ids), tokenizer.size))
             rows[:, tokenizer.id(word)] = 1

@@ -14,8 +14,8 @@ import pytest
 from nasty import nasty_texts
 
 from foretell.data.examples import Examples
+from foretell.export.formats import read_back
 from foretell.export.model_export import export_model
-from foretell.export.onnx_format import read_back
 from foretell.export.source import Source
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word, write_html

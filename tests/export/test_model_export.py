@@ -18,7 +18,7 @@ from foretell import machine
 from foretell.artifacts.directory import open_verified, read_model, write_model
 from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
-from foretell.export import formats
+from foretell.export import model_export
 from foretell.export.formats import FORMATS
 from foretell.export.model_export import export_model
 from foretell.ngrams.ensemble import Ensemble
@@ -105,7 +105,7 @@ def test_too_large_a_loss_is_refused_and_nothing_is_written(
     def wrong(*_: Any) -> Any:
         return lambda _: np.array([[rare == label for label in TWO]], float)
 
-    monkeypatch.setattr(formats.onnx_format, "read_back", wrong)
+    monkeypatch.setattr(model_export, "read_back", wrong)
     with pytest.raises(
         ArtifactError,
         match=r"max_loss: .* within 0.01 .* in 8 bits, found 0\.\d+ on 10 texts; leave out int8",
