@@ -12,7 +12,6 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from foretell import aliases
 from foretell.errors import SettingsError, UsageError
 
 OPEN = ("subword", "char")
@@ -439,7 +438,7 @@ AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
-    """Return `settings` with some fields replaced and every rule checked again. Old names are accepted.
+    """Return `settings` with some fields replaced and every rule checked again.
 
     With the tokens "subword" and no vocabulary among the changes, the vocabulary is that of `SUBWORDS`.
 
@@ -447,7 +446,6 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
         SettingsError: a field that does not exist (the nearest name is offered), or a value out of range.
     """
     known = {f.name for f in dataclasses.fields(settings)}
-    changes = aliases.current_names(changes, aliases.SETTINGS[job_of(settings)])
     for name in changes:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)

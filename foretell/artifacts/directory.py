@@ -33,7 +33,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as save_safetensors
 
-from foretell.aliases import FILES
 from foretell.artifacts import manifest, replacement
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model
@@ -248,7 +247,7 @@ def _check_ours(target: Path) -> None:
     if not target.is_dir():
         raise ArtifactError(expected=expected, found="a file", where=str(target), fix=fix)
     names = {entry.name for entry in target.iterdir()} - _LITTER
-    foreign = sorted(names - {*manifest.FILES, *manifest.PARTS, *FILES, manifest.MANIFEST, manifest.RUN})
+    foreign = sorted(names - {*manifest.FILES, *manifest.PARTS, manifest.MANIFEST, manifest.RUN})
     if foreign or (names and not manifest.is_model(target)):
         found = f"another file in it: {foreign[0]}" if foreign else "a directory of another program"
         raise ArtifactError(expected=expected, found=found, where=str(target), fix=fix)

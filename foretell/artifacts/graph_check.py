@@ -47,7 +47,6 @@ _OPERATORS = frozenset(
         "Unsqueeze",
     ]
 )
-_OPTIONAL_INPUTS, _OPTIONAL_OUTPUTS = {"skip", "rows"}, {"hidden", "row_logits"}
 _MAX_NODES = 200
 _MAX_CONSTANT = 16
 """Elements of a constant that is no weight."""
@@ -92,10 +91,9 @@ def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
     """
     graph = read_graph(content)
     inputs, outputs = _interface(settings)
-    # Graphs of earlier versions lack the optional inputs and outputs.
-    if {name: kind for name, kind in graph.inputs.items() if name not in _OPTIONAL_INPUTS} != inputs:
+    if graph.inputs != inputs:
         raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
-    if {name: kind for name, kind in graph.outputs.items() if name not in _OPTIONAL_OUTPUTS} != outputs:
+    if graph.outputs != outputs:
         raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
     for name, width in _widths(settings).items():
         if name in graph.widths and graph.widths[name] != width:
@@ -207,8 +205,9 @@ def _interface(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
     if not settings.traits.carries_state:
         return {"ids": FLOAT}, {"logits": FLOAT}
     states = _states(settings)
-    outputs = {"logits": FLOAT, **{f"{state}_out": FLOAT for state in states}}
-    return {"ids": INT64, **dict.fromkeys(states, FLOAT)}, outputs
+    inputs = {"ids": INT64, "skip": INT64, "rows": FLOAT, **dict.fromkeys(states, FLOAT)}
+    outputs = dict.fromkeys(("logits", "hidden", "row_logits"), FLOAT)
+    return inputs, {**outputs, **{f"{state}_out": FLOAT for state in states}}
 
 
 def _graph_shapes(settings: Settings, shapes: Shapes) -> Shapes:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from foretell.errors import ChangedFileError, MissingFileError, NewerFormatError, NotAModelError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 1
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"

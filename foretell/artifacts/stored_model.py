@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 from safetensors.numpy import load as load_safetensors
 
-from foretell.aliases import CONFIG, FILES, METRICS, current_names
 from foretell.arrays import Array
 from foretell.artifacts import manifest
 from foretell.artifacts.graph_check import check_graph
@@ -112,7 +111,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
         tokenizer=tokenizer,
         weights=weights,
-        metrics=current_names(metrics, METRICS),
+        metrics=metrics,
         ancestors=tuple(config.get("ancestors", ())),
         path=path,
         sha256=hashlib.sha256(listed.content).hexdigest(),
@@ -190,7 +189,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 class _Files:
-    """The files of one manifest, by their current names; each is read or verified once.
+    """The files of one manifest; each is read or verified once.
 
     Raises:
         ChangedFileError: a file is listed with a size that none has.
@@ -198,12 +197,12 @@ class _Files:
 
     def __init__(self, path: Path, listed: manifest.Manifest) -> None:
         self._path = path
-        self._entries = {FILES.get(name, name): (name, entry) for name, entry in listed.entries.items()}
+        self._entries = listed.entries
         self._left = set(self._entries)
         if len(listed.entries) > _MAX_FILES:
             raise manifest.changed(path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries)))
-        for name, (stored, entry) in self._entries.items():
-            self._check_size(stored, entry, 0, _MAX_SIZES.get(name, _MAX_SIZE))
+        for name in self._entries:
+            self._check_size(name, 0, _MAX_SIZES.get(name, _MAX_SIZE))
         self._begun: dict[str, Future[Any]] = {}
 
     def begin(self, pool: Executor, name: str, work: Callable[[Path, str, manifest.Entry], object]) -> None:
@@ -211,8 +210,8 @@ class _Files:
 
         A large file waits until `check_sizes` has compared its size with the settings.
         """
-        if self._entries[name][1].size <= _MAX_UNCHECKED:
-            self._begun[name] = pool.submit(work, self._path, *self._entries[name])
+        if self._entries[name].size <= _MAX_UNCHECKED:
+            self._begun[name] = pool.submit(work, self._path, name, self._entries[name])
 
     def has(self, name: str) -> bool:
         """Return whether a file is listed."""
@@ -222,13 +221,14 @@ class _Files:
         """Check the sizes of the weights and the graph before they are read."""
         n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
         # Names and shapes; and the graph has each bias of an LSTM layer twice.
-        self._check_size(*self._entries[manifest.WEIGHTS], n_bytes, n_bytes + _MEGABYTE)
-        self._check_size(*self._entries[manifest.ONNX], n_bytes, 2 * n_bytes + _MEGABYTE)
+        self._check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
+        self._check_size(manifest.ONNX, n_bytes, 2 * n_bytes + _MEGABYTE)
 
-    def _check_size(self, name: str, entry: manifest.Entry, low: int, high: int) -> None:
-        if not low <= entry.size <= high:
+    def _check_size(self, name: str, low: int, high: int) -> None:
+        size = self._entries[name].size
+        if not low <= size <= high:
             expected = f"{low} to {high} bytes, as its settings give"
-            raise manifest.changed(self._path / name, expected, str(entry.size))
+            raise manifest.changed(self._path / name, expected, str(size))
 
     def read(self, name: str) -> bytes:
         """Return the verified content of a file."""
@@ -236,7 +236,7 @@ class _Files:
         if (begun := self._begun.pop(name, None)) is not None:
             content: bytes = begun.result()
             return content
-        return manifest.read_verified(self._path, *self._entries[name])
+        return manifest.read_verified(self._path, name, self._entries[name])
 
     def json(self, name: str) -> dict[str, Any]:
         """Return the JSON object in a file."""
@@ -261,7 +261,7 @@ class _Files:
         if (begun := self._begun.pop(name, None)) is not None:
             begun.result()
             return
-        manifest.verify(self._path, *self._entries[name])
+        manifest.verify(self._path, name, self._entries[name])
 
     def verify_others(self) -> None:
         """Verify the files that were not read."""
@@ -269,8 +269,8 @@ class _Files:
             self.verify(name)
 
 
-def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, list[str] | None]:
-    """Return config.json under its current names, the settings, and the labels.
+def _described(config: dict[str, Any]) -> tuple[dict[str, Any], Settings, list[str] | None]:
+    """Return config.json, the settings, and the labels.
 
     Raises:
         ValueError, KeyError, TypeError, SettingsError: it is not what foretell writes.
@@ -280,7 +280,6 @@ def _described(config: Mapping[str, Any]) -> tuple[dict[str, Any], Settings, lis
         raise ValueError(f"the job {str(job)[:40]!r}")
     if type(version) is not int or not 1 <= version <= manifest.FORMAT_VERSION:
         raise ValueError(f"the format version {str(version)[:40]}")
-    config = current_names(config, CONFIG[job])
     preset, labels, settings = config["preset"], config["labels"], config["settings"]
     if not isinstance(preset, str) or not isinstance(settings, dict):
         raise ValueError(f"the preset {str(preset)[:40]!r} or settings of another type")

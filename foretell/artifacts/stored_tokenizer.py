@@ -12,7 +12,7 @@ import json
 from tokenizers import models
 
 from foretell.config import LabelsSettings, Settings, WordsSettings
-from foretell.text.styles import BYTES, OPEN, SPECIALS, VERSIONS, Style, library_tokenizer, open_model
+from foretell.text.styles import BYTES, OPEN, SPECIALS, Style, library_tokenizer, open_model
 from foretell.text.tokenizer import Tokenizer
 
 _NO_PARTS = frozenset([*SPECIALS["subword"], *BYTES])
@@ -33,15 +33,11 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
     stored = json.loads(text)
     vocabulary = stored["model"].pop("vocab")
     merges = stored["model"].pop("merges") if style in OPEN else []
-    # The pattern shows the version of the rules; older models have an earlier one.
-    for version in range(VERSIONS[style], 0, -1):
-        library = library_tokenizer(style, settings.lowercase, [], version)
-        empty = json.loads(library.to_str())
-        del empty["model"]["vocab"]
-        empty["model"].pop("merges", None)
-        if stored == empty:
-            break
-    else:
+    library = library_tokenizer(style, settings.lowercase, [])
+    empty = json.loads(library.to_str())
+    del empty["model"]["vocab"]
+    empty["model"].pop("merges", None)
+    if stored != empty:
         names = [name for name in {**stored, **empty} if stored.get(name) != empty.get(name)]
         raise ValueError(f"a tokenizer with another {', '.join(names)[:100]} than its settings give")
     _check_vocabulary(vocabulary, style)
@@ -50,7 +46,7 @@ def stored_tokenizer(text: str, settings: Settings) -> Tokenizer:
         library.model = open_model(vocabulary, _checked_merges(merges, vocabulary, style))
     else:
         library.model = models.WordLevel(vocab=vocabulary, unk_token=stored["model"]["unk_token"])
-    return Tokenizer(library, style, version)
+    return Tokenizer(library, style)
 
 
 def _check_vocabulary(vocabulary: dict[str, int], style: Style) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from cyclopts import Argument, ArgumentCollection, Token
 
-from foretell.aliases import old_options
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,26 +24,21 @@ _FLAG_ONLY = frozenset({("evaluate", "folds")})
 
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units.
-
-    The variable of an old name counts where that of the current name is not set.
-    """
+    """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units."""
     del app
-    old_names = _old_names(commands)
     for argument in _options(arguments):
         name = argument.name.lstrip("-")
         if (" ".join(commands), name) in _FLAG_ONLY:
             continue
-        variables = [_variable(each) for each in (name, *old_names.get(name, ()))]
-        there = next((each for each in variables if each in os.environ and each not in _RESERVED), None)
-        if there is not None and not argument.tokens:
-            argument.append(Token(keyword=there, value=os.environ[there], source="environment"))
+        variable = PREFIX + name.upper().replace("-", "_")
+        if variable in os.environ and variable not in _RESERVED and not argument.tokens:
+            argument.append(Token(keyword=variable, value=os.environ[variable], source="environment"))
 
 
 def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give every option without a value that of the file which --config names.
 
-    Keys are the names of the flags, with - or _; old names are accepted.
+    Keys are the names of the flags, with - or _.
 
     Raises:
         UsageError: no such file, not TOML, or a key that is no option of this command.
@@ -56,30 +50,15 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
         return
     path = Path(config.tokens[-1].value)
     command = " ".join(commands)
-    renamed = old_options(command)
-    values = {key.replace("_", "-"): (key, value) for key, value in _read_toml(path).items()}
-    for name, (key, value) in values.items():
-        current = renamed.get(name, name)
-        if current not in known:
+    for key, value in _read_toml(path).items():
+        name = key.replace("_", "-")
+        if name not in known:
             raise _unknown_key(key, path, command, sorted(known))
         if isinstance(value, dict | list):
             raise UsageError(expected="one value", found=f"{value!r}", where=f"{path}, {key}")
-        is_overridden = current != name and current in values
-        if not known[current].tokens and not is_overridden:
+        if not known[name].tokens:
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            known[current].append(Token(keyword=f"{path}, {key}", value=text, source=str(path)))
-
-
-def _variable(option: str) -> str:
-    return PREFIX + option.upper().replace("-", "_")
-
-
-def _old_names(commands: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return the current names that have old ones: current name to its old names."""
-    names: dict[str, list[str]] = {}
-    for old, current in old_options(" ".join(commands)).items():
-        names.setdefault(current, []).append(old)
-    return names
+            known[name].append(Token(keyword=f"{path}, {key}", value=text, source=str(path)))
 
 
 def _options(arguments: ArgumentCollection) -> Iterator[Argument]:

@@ -1,11 +1,9 @@
-"""The arguments of the process before they are parsed: options of every command, old names, and "-"."""
+"""The arguments of the process before they are parsed: options of every command, and "-"."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from foretell.aliases import old_options
 
 
 class StandardInput(str):
@@ -23,7 +21,7 @@ class Request:
     """What the user asked for.
 
     Attributes:
-        tokens: the command and its arguments, under current names; without arguments "--help".
+        tokens: the command and its arguments; without arguments "--help".
         debug: whether --debug was given.
         all_options: whether --help-all was given; `tokens` then hold "--help".
     """
@@ -41,9 +39,8 @@ def read_tokens(argv: Iterable[str]) -> Request:
     all_options = "--help-all" in tokens[:end]
     if all_options:
         options.append("--help")
-    renamed = _renamed(options, old_options(command_of(options)))
     return Request(
-        tokens=tuple(StandardInput(token) if token == "-" else token for token in renamed + tokens[end:]),
+        tokens=tuple(StandardInput(token) if token == "-" else token for token in options + tokens[end:]),
         debug="--debug" in tokens[:end],
         all_options=all_options,
     )
@@ -53,17 +50,3 @@ def command_of(tokens: Sequence[str]) -> str:
     """Return the words that name the command: "train words" of `train words notes.txt`, or ""."""
     words = tokens[:2] if "train" in tokens[:1] else tokens[:1]
     return " ".join(word for word in words if not word.startswith("-"))
-
-
-def _renamed(options: Iterable[str], table: dict[str, str]) -> list[str]:
-    """Return the options with old flags under their current names, `--no-` and `=value` kept."""
-    return [_renamed_flag(option, table) if option.startswith("--") else option for option in options]
-
-
-def _renamed_flag(option: str, table: dict[str, str]) -> str:
-    flag, equals, value = option.partition("=")
-    negated = flag.startswith("--no-")
-    name = flag.removeprefix("--no-" if negated else "--").replace("_", "-")
-    if name not in table:
-        return option
-    return f"{'--no-' if negated else '--'}{table[name]}{equals}{value}"

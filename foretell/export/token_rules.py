@@ -59,7 +59,6 @@ class ScriptRules(TypedDict):
 
 def token_rules(tokenizer: Tokenizer) -> TokenRules:
     """Return the rules of a tokenizer."""
-    has_scripts = tokenizer.style == "words" and tokenizer.version >= 2
     return {
         "style": tokenizer.style,
         "lowercase": lowercases(tokenizer),
@@ -72,7 +71,7 @@ def token_rules(tokenizer: Tokenizer) -> TokenRules:
         "max_run": MAX_RUN,
         "letters": _class_of(r"\w+"),
         "spaces": _class_of(r"\s+"),
-        "scripts": _script_rules() if has_scripts else None,
+        "scripts": _script_rules() if tokenizer.style == "words" else None,
     }
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from foretell.aliases import FILES
 from foretell.artifacts import manifest
 
-PARTS = (*manifest.PARTS, *FILES)
-"""The parts that only some models have, by their current and old names."""
+PARTS = manifest.PARTS
+"""The parts that only some models have."""
 
 ON_HUB = (*manifest.FILES, *PARTS, manifest.MANIFEST)
 """Everything that is pushed or downloaded; run/, with report and log, never is."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.aliases import INTERPOLATION, current_names
 from foretell.arrays import Float32s, Integers, LogProbabilities
 
 
@@ -63,13 +62,12 @@ class Interpolation:
 
     @classmethod
     def from_dict(cls, values: object) -> Interpolation:
-        """Rebuild what `to_dict` returned; the key of earlier versions is read too.
+        """Rebuild what `to_dict` returned.
 
         Raises:
             ValueError: no list of weights from 0 to 1.
         """
-        current = current_names(values, INTERPOLATION) if isinstance(values, Mapping) else {}
-        numbers = current.get("kneser_ney_weights")
+        numbers = values.get("kneser_ney_weights") if isinstance(values, Mapping) else None
         if not isinstance(numbers, list) or not all(isinstance(each, int | float) for each in numbers):
             raise ValueError("no list of numbers 'kneser_ney_weights'")
         weights = tuple(float(each) for each in numbers)

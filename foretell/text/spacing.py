@@ -16,10 +16,9 @@ class Spacing:
     To continue a text, pass its words to `piece` first and ignore the results.
 
     Args:
-        style: the tokenizer's style. "words" has spaces as English punctuation has them, "white-space" and
-            "keras" a space between all words. "subword" and "char" have the white space in their tokens.
-        version: of the style's rules. From version 2 of "words" on, scripts without spaces between words have
-            none.
+        style: the tokenizer's style. "words" has spaces as English punctuation has them, and none in scripts
+            without spaces between words; "white-space" and "keras" a space between all words. "subword" and
+            "char" have the white space in their tokens.
     """
 
     _CLOSING = frozenset(".,!?;:)]}…%’”»")
@@ -27,9 +26,8 @@ class Spacing:
     _JOINING = frozenset("-–—/_@")
     _PAIRED = frozenset("\"'`")
 
-    def __init__(self, style: str, version: int = 2) -> None:
+    def __init__(self, style: str) -> None:
         self._style = style
-        self._has_scripts = style == "words" and version >= 2
         self._is_open = style in OPEN
         self._bytes = b""
         self._before = ""
@@ -46,7 +44,7 @@ class Spacing:
         if word == "\n":
             self._glued, self._open, self._before = True, set(), ""
             return word
-        before_glued = self._glued or (self._has_scripts and joined_without_space(self._before, word))
+        before_glued = self._glued or (self._style == "words" and joined_without_space(self._before, word))
         self._before = word
         self._glued = False
         if self._style != "words":

@@ -20,13 +20,6 @@ OPEN: tuple[Style, ...] = ("subword", "char")
 """The styles with an open vocabulary: their tokens are all of a text, white space included, and a character
 that is no token becomes the tokens of its UTF-8 bytes."""
 
-VERSIONS: dict[Style, int] = {"white-space": 1, "keras": 1, "words": 2, "subword": 1, "char": 1}
-"""The version of each style's rules that new tokenizers have. Tokenizers that were saved keep theirs.
-
-Version 1 of "words" does not split scripts without spaces into characters, and splits an emoji of several
-code points. tokenizer.json contains the pattern, which shows the version.
-"""
-
 UNKNOWN = "<unk>"
 
 # No text can contain these as words of their style: white-space words have no space, Keras's filters remove
@@ -46,22 +39,22 @@ _KERAS_FILTERS = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~\t\n ]+"""
 # \s alone would miss \x1c-\x1f, where str.split splits.
 _WHITE_SPACE = r"[\s\x1c-\x1f]+"
 # The first branch keeps the Penn Treebank's literal <unk> in one piece.
-_WORDS_1 = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
+_LATIN_WORDS = r"<unk>|\w+(?:['’]\w+)*|[^\w\s]"
 # In a character class the Rust library's \w lacks these six, which are letters outside of one.
 _MISSING = "\xb2\xb3\xb9\xbc-\xbe"
 
 
 def _words_by_scripts(letters: str, symbol: str) -> str:
-    """Return the pattern of version 2: characters, words, flags, and symbols with what extends them."""
+    """Return the pattern of "words": characters, words, flags, and symbols with what extends them."""
     return (
         f"<unk>|{CHARACTER}|{letters}+(?:['’]{letters}+)*|[{REGIONAL}]{{2}}"
         f"|{symbol}(?:[{EXTENDING}]|\u200d{symbol})*"
     )
 
 
-_WORDS = {1: _WORDS_1, 2: _words_by_scripts(f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]")}
+_WORDS = _words_by_scripts(f"[[^\\W{UNSPACED}]{_MISSING}]", f"[^\\w\\s{_MISSING}]")
 # Python's classes cannot be nested. Plain texts have none of the six.
-_PLAIN_WORDS_2 = _words_by_scripts(f"[^\\W{UNSPACED}]", r"[^\w\s]")
+_PLAIN_WORDS = _words_by_scripts(f"[^\\W{UNSPACED}]", r"[^\w\s]")
 
 # One subword is a part of: letters, or signs, with the space before them; or one white space character.
 # Bounded, so that a text without spaces takes linear time.
@@ -87,25 +80,24 @@ _ASCII_WORDS: dict[str, re.Pattern[str]] = {
 
 # Beyond ASCII: characters that both engines and every Unicode version split and lower-case alike (Latin
 # letters, curly quotes, dashes, the euro sign; Chinese and Japanese), and the pattern for texts of these
-# alone, by style and version. Keras splits at ASCII only.
-_PLAIN_WORDS: dict[tuple[str, int], list[tuple[str, str]]] = {
-    ("keras", 1): [("[\x00-\u024f\u2010-\u205e\u20ac]*", _ASCII_WORDS["keras"].pattern)],
-    ("words", 1): [(f"[{_LATIN}]*", _WORDS_1)],
-    # Version 1 splits Latin texts into the same words, and faster.
-    ("words", 2): [(f"[{_LATIN}]*", _WORDS_1), (f"[{_LATIN}{_CHINESE_AND_JAPANESE}]*", _PLAIN_WORDS_2)],
+# alone, by style. Keras splits at ASCII only.
+_PLAIN: dict[str, list[tuple[str, str]]] = {
+    "keras": [("[\x00-\u024f\u2010-\u205e\u20ac]*", _ASCII_WORDS["keras"].pattern)],
+    # The first pattern splits Latin texts into the same words as the second, and faster.
+    "words": [(f"[{_LATIN}]*", _LATIN_WORDS), (f"[{_LATIN}{_CHINESE_AND_JAPANESE}]*", _PLAIN_WORDS)],
 }
 
 # Compiled when first used: programs that read English alone start sooner.
 _compiled = functools.cache(re.compile)
 
 
-def plain_words(text: str, style: Style, version: int, *, lowercase: bool) -> list[str] | None:
+def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None:
     """Return the words of a text of plain characters; None where the Rust library must split it."""
     if style in OPEN:
         return None
     pattern = _ASCII_WORDS[style]
     if not text.isascii():
-        plain = _PLAIN_WORDS.get((style, version), ())
+        plain = _PLAIN.get(style, ())
         words = next((words for characters, words in plain if _compiled(characters).fullmatch(text)), None)
         if words is None:
             return None
@@ -123,11 +115,7 @@ def library_words(library: Tokenizer, text: str) -> list[str]:
 
 
 def library_tokenizer(
-    style: Style,
-    lowercase: bool,
-    words: list[str],
-    version: int | None = None,
-    merges: list[tuple[str, str]] | None = None,
+    style: Style, lowercase: bool, words: list[str], merges: list[tuple[str, str]] | None = None
 ) -> Tokenizer:
     """Return a Hugging Face tokenizer; its ids are the style's specials, `words`, and perhaps the bytes.
 
@@ -135,7 +123,6 @@ def library_tokenizer(
         style: the style.
         lowercase: convert letters to lower case first.
         words: the vocabulary.
-        version: of the style's rules; None: the newest.
         merges: of "subword": the pairs of tokens that are joined, the first to be joined first.
     """
     if style in OPEN:
@@ -147,7 +134,7 @@ def library_tokenizer(
     vocabulary = {token: i for i, token in enumerate(tokens)}
     library = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token=unknown))
     _set_normalizer(library, composes=style == "words", lowercase=lowercase)
-    library.pre_tokenizer = _splitter(style, VERSIONS[style] if version is None else version)
+    library.pre_tokenizer = _splitter(style)
     return library
 
 
@@ -158,7 +145,7 @@ def _open_tokenizer(
     library = Tokenizer(open_model({token: i for i, token in enumerate(tokens)}, merges))
     _set_normalizer(library, composes=True, lowercase=lowercase)
     if style == "subword":
-        library.pre_tokenizer = _splitter(style, VERSIONS[style])
+        library.pre_tokenizer = _splitter(style)
     library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     return library
 
@@ -176,28 +163,24 @@ def _set_normalizer(library: Tokenizer, *, composes: bool, lowercase: bool) -> N
         library.normalizer = normalizers.Sequence(steps)
 
 
-def _splitter(style: Style, version: int) -> pre_tokenizers.PreTokenizer:
+def _splitter(style: Style) -> pre_tokenizers.PreTokenizer:
     if style == "subword":
         return pre_tokenizers.Split(Regex(_SUBWORD_RUNS), "isolated")
     if style == "words":
-        return pre_tokenizers.Split(Regex(_WORDS[version]), "removed", invert=True)
+        return pre_tokenizers.Split(Regex(_WORDS), "removed", invert=True)
     return pre_tokenizers.Split(Regex(_KERAS_FILTERS if style == "keras" else _WHITE_SPACE), "removed")
 
 
-def style_of(library: Tokenizer) -> tuple[Style, int]:
-    """Return the style of a tokenizer, by the special ids that only it has, and the version of its rules.
+def style_of(library: Tokenizer) -> Style:
+    """Return the style of a tokenizer, by the special ids that only it has.
 
     Raises:
         ValueError: `library_tokenizer` did not make it.
     """
     style = _style_of(library)
-    if style == "char":
-        return style, VERSIONS[style]
-    splitter = _state(library.pre_tokenizer)
-    for version in range(1, VERSIONS[style] + 1):
-        if splitter == _state(_splitter(style, version)):
-            return style, version
-    raise ValueError(f"rules of the style {style} that this version of foretell does not have")
+    if style != "char" and _state(library.pre_tokenizer) != _state(_splitter(style)):
+        raise ValueError(f"rules of the style {style} that this version of foretell does not have")
+    return style
 
 
 def _style_of(library: Tokenizer) -> Style:

@@ -45,7 +45,6 @@ from foretell.text.styles import (
     OPEN,
     SPECIALS,
     UNKNOWN,
-    VERSIONS,
     Style,
     library_tokenizer,
     library_words,
@@ -79,7 +78,6 @@ class Tokenizer:
     Attributes:
         style: "white-space", "keras", "words", "subword" or "char".
         is_open: whether the vocabulary is open: every text has tokens, and they decode to it.
-        version: the version of the style's rules, `styles.VERSIONS`.
         size: number of ids, specials included; ids run from 0 to size - 1.
         specials: how many of the first ids are no tokens of a text.
         bytes: the ids of single bytes, the last ones; empty where the vocabulary is not open.
@@ -91,10 +89,9 @@ class Tokenizer:
             "keras". `encode` does not return it.
     """
 
-    def __init__(self, inner: HuggingFaceTokenizer, style: Style, version: int | None = None) -> None:
+    def __init__(self, inner: HuggingFaceTokenizer, style: Style) -> None:
         self._inner = inner
         self.style: Style = style
-        self.version: int = VERSIONS[style] if version is None else version
         specials = SPECIALS[style]
         self.specials: int = len(specials)
         self.size: int = inner.get_vocab_size() - (1 if style == "white-space" else 0)
@@ -225,12 +222,12 @@ class Tokenizer:
         """
         try:
             inner = HuggingFaceTokenizer.from_str(text)
-            style, version = style_of(inner)
+            style = style_of(inner)
         except Exception as error:  # tokenizers raises bare Exception
             raise ArtifactError(
                 expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
             ) from error
-        return cls(inner, style, version)
+        return cls(inner, style)
 
     def extended(self, words: Iterable[str]) -> Tokenizer:
         """Return a tokenizer with more words; the ids of those that it has already do not change.
@@ -244,8 +241,8 @@ class Tokenizer:
         new = dict.fromkeys(tokens[0] for tokens in split if len(tokens) == 1)
         for word in (*SPECIALS[self.style], *old):
             new.pop(word, None)
-        library = library_tokenizer(self.style, self._lowercase, [*old, *new], self.version)
-        return Tokenizer(library, self.style, self.version)
+        library = library_tokenizer(self.style, self._lowercase, [*old, *new])
+        return Tokenizer(library, self.style)
 
     def with_new_words(self, texts: Iterable[str], *, vocabulary: int, min_count: int = 1) -> Tokenizer:
         """Return a tokenizer that knows the words of `texts` too, the most frequent first; ids stay.
@@ -317,7 +314,7 @@ class Tokenizer:
         English. With an open vocabulary this is exactly the encoded text; bytes that are no character give
         U+FFFD.
         """
-        spacing = Spacing(self.style, self.version)
+        spacing = Spacing(self.style)
         return "".join(spacing.piece(word) for word in self._visible(ids)) + spacing.end()
 
     def words(self, text: str) -> list[str]:
@@ -406,7 +403,7 @@ class Tokenizer:
                 yield self.word(i) if 0 <= i < self.size else UNKNOWN
 
     def _plain_words(self, prepared: str) -> list[str] | None:
-        return plain_words(prepared, self.style, self.version, lowercase=self._lowercase)
+        return plain_words(prepared, self.style, lowercase=self._lowercase)
 
 
 class _Places(dict[str, int]):

@@ -32,7 +32,6 @@ from foretell.errors import RunError
 from foretell.hashes import sha256_of
 
 _ARRAYS, _STATE, _PREFIX, _DIGITS = "arrays.safetensors", "state.json", "checkpoint-", 8
-_EARLIER = {"step", "arrays_sha256", "state_sha256", "state"}
 
 
 @dataclass(frozen=True)
@@ -182,10 +181,7 @@ def _read(folder: Path, request: str) -> Checkpoint | None:
         record = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         text: str = record["state"]
         parts = {name: value for name, value in record.items() if name not in ("record_sha256", "state")}
-        # Checkpoints of an earlier version name no request, and do not hash their step.
-        if record.keys() != _EARLIER and (
-            record["record_sha256"] != _hash_record(parts) or record["request_sha256"] != request
-        ):
+        if record["record_sha256"] != _hash_record(parts) or record["request_sha256"] != request:
             return None
         is_whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest()
         if not is_whole or record["arrays_sha256"] != sha256_of(folder / _ARRAYS):

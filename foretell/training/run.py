@@ -27,7 +27,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from foretell.aliases import SETTINGS, current_names
 from foretell.artifacts.directory import check_writable, write_model
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
@@ -336,8 +335,6 @@ def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> N
     for part in _DECISIVE:
         old, new = then.get(part), now.get(part)
         if isinstance(old, dict) and isinstance(new, dict):
-            # A run of an earlier version has its settings under their former names.
-            old = current_names(old, SETTINGS[str(now["job"])])
             names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
             old = ", ".join(f"{name}={old.get(name)}" for name in names)
             new = ", ".join(f"{name}={new.get(name)}" for name in names)

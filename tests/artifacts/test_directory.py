@@ -51,7 +51,7 @@ def test_the_files_and_nothing_else(directory):
     assert {path.name for path in directory.iterdir()} == {*ALL}
     assert [path.name for path in directory.parent.iterdir()] == ["model"]
     config = json.loads((directory / "config.json").read_text())
-    assert config["format_version"] == 2
+    assert config["format_version"] == 1
     assert {"foretell", "job", "preset", "settings", "labels", "ensemble"} < config.keys()
     listed = json.loads((directory / "manifest.json").read_text())["files"]
     for name, entry in listed.items():

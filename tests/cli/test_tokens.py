@@ -1,41 +1,8 @@
-"""Arguments before they are parsed: old names, options of every command, texts after two dashes."""
+"""Arguments before they are parsed: options of every command, texts after two dashes."""
 
 from __future__ import annotations
 
-import pytest
-
-from foretell import aliases
 from foretell.cli.tokens import command_of, read_tokens
-
-
-@pytest.mark.parametrize(
-    ("job", "old", "current"),
-    [(job, old, current) for job, table in aliases.SETTINGS.items() for old, current in table.items()],
-)
-def test_every_old_setting_is_an_old_flag(job: str, old: str, current: str) -> None:
-    flag, name = old.replace("_", "-"), current.replace("_", "-")
-    given = ["train", job, "data", f"--{flag}", "1", f"--{flag}=2", f"--no-{flag}", f"--{old}", "3"]
-    assert read_tokens(given).tokens == (
-        "train", job, "data", f"--{name}", "1", f"--{name}=2", f"--no-{name}", f"--{name}", "3",
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("command", "old", "current"),
-    [(command, old, current) for command, table in aliases.FLAGS.items() for old, current in table.items()],
-)
-def test_every_other_old_flag_is_renamed_for_its_command_alone(command: str, old: str, current: str) -> None:
-    assert read_tokens([*command.split(), f"--{old}", "csv"]).tokens == (
-        *command.split(),
-        f"--{current}",
-        "csv",
-    )
-    assert read_tokens(["score", f"--{old}"]).tokens == ("score", f"--{old}")
-
-
-def test_an_old_name_of_one_job_means_nothing_to_the_other() -> None:
-    assert read_tokens(["train", "labels", "--ngrams"]).tokens == ("train", "labels", "--ngrams")
-    assert read_tokens(["train", "words", "--ngrams"]).tokens == ("train", "words", "--kneser-ney")
 
 
 def test_what_stands_after_two_dashes_is_text() -> None:

@@ -37,10 +37,6 @@ def test_json_gives_it_back():
     assert Interpolation.from_dict(interpolation.to_dict()) == interpolation
 
 
-def test_the_key_of_earlier_versions_is_read():
-    assert Interpolation.from_dict({"ngram_shares": [0.5, 1]}) == Interpolation((0.5, 1.0))
-
-
 @pytest.mark.parametrize(
     "values",
     [

@@ -20,7 +20,7 @@ from foretell.text.spacing import Spacing
 from foretell.text.styles import library_tokenizer
 from foretell.text.tokenizer import Tokenizer
 
-# Text, and its words in version 2 of the style.
+# Text, and its words.
 SPLIT = [
     ("我今天很高兴，用Python。", "我 今 天 很 高 兴 ， 用 Python 。"),
     ("日本語のメール", "日 本 語 の メ ー ル"),
@@ -37,10 +37,9 @@ SPLIT = [
 ]
 
 
-def trained(text: str, version: int = 2) -> Tokenizer:
-    words = Tokenizer(library_tokenizer("words", False, [], version), "words", version).words(text)
-    library = library_tokenizer("words", False, sorted(set(words) - {"<unk>"}), version)
-    return Tokenizer(library, "words", version)
+def trained(text: str) -> Tokenizer:
+    words = Tokenizer(library_tokenizer("words", False, []), "words").words(text)
+    return Tokenizer(library_tokenizer("words", False, sorted(set(words) - {"<unk>"})), "words")
 
 
 @pytest.mark.parametrize(("text", "words"), SPLIT)
@@ -50,18 +49,6 @@ def test_words(text: str, words: str) -> None:
     spans = tokenizer.encode_with_offsets(text)
     assert [text[start:end] for _, start, end in spans] == words.split(" ")
     assert [id for id, _, _ in spans] == tokenizer.encode(text)
-
-
-def test_a_saved_tokenizer_keeps_the_rules_of_its_version() -> None:
-    text = "我很高兴 👍🏽"
-    old, new = trained(text, 1), trained(text, 2)
-    assert old.words(text) == ["我很高兴", "👍", "🏽"]
-    for tokenizer in (old, new):
-        again = Tokenizer.from_json(tokenizer.to_json())
-        assert (again.version, again.words(text)) == (tokenizer.version, tokenizer.words(text))
-        assert again.decode(again.encode(text)) == tokenizer.decode(tokenizer.encode(text))
-    assert old.decode(old.encode("我很高兴 👍")) == "我很高兴 👍"
-    assert new.decode(new.encode("我很 👍🏽")) == "我很👍🏽"
 
 
 def test_every_mark_of_these_scripts_stays_with_the_character_before_it() -> None:

@@ -7,7 +7,6 @@ import pytest
 from foretell.text.styles import (
     OPEN,
     SPECIALS,
-    VERSIONS,
     Style,
     library_tokenizer,
     library_words,
@@ -30,7 +29,7 @@ def test_python_finds_the_words_of_the_library_around_every_plain_character(styl
         if style == "keras" and lowercase:
             # Keras lower-cases by Python, before the text is split.
             text = text.lower()
-        found = plain_words(text, style, VERSIONS[style], lowercase=lowercase)
+        found = plain_words(text, style, lowercase=lowercase)
         if found is not None:
             plain += 1
             assert found == library_words(library, text), hex(ord(letter))
@@ -42,13 +41,13 @@ def test_python_finds_the_words_of_the_library_around_every_plain_character(styl
 def test_ascii_words_are_those_of_the_library(style):
     text = "".join(map(chr, range(128))) + " don't 'tis <unk>x a_b 1.5 x''y <pad> \x1c \x0b"
     library = library_tokenizer(style, False, ["a"])
-    assert plain_words(text, style, VERSIONS[style], lowercase=False) == library_words(library, text)
+    assert plain_words(text, style, lowercase=False) == library_words(library, text)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_tokenizer_has_the_specials_of_its_style_first_and_is_recognised_by_them(style):
     library = library_tokenizer(style, True, ["b", "a"])
-    assert style_of(library) == (style, VERSIONS[style])
+    assert style_of(library) == style
     assert [library.id_to_token(i) for i in range(len(SPECIALS[style]) + 2)] == [*SPECIALS[style], "b", "a"]
 
 

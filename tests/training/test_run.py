@@ -197,16 +197,6 @@ def test_an_empty_folder_in_its_place_is_taken(tmp_path: Path) -> None:
     assert (folder_of(tmp_path / "m") / "request.json").is_file()
 
 
-def test_a_run_of_an_earlier_version_has_settings_under_their_former_names(tmp_path: Path) -> None:
-    start_with_checkpoint(tmp_path / "m")
-    path = folder_of(tmp_path / "m") / "request.json"
-    asked = json.loads(path.read_text())
-    asked["settings"]["held_out"] = asked["settings"].pop("valid_fraction")
-    asked["settings"]["ngrams"] = asked["settings"].pop("kneser_ney")
-    path.write_text(json.dumps(asked))
-    opened(tmp_path / "m", resume=True).close()
-
-
 def test_resume_needs_a_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="without resume"):
         opened(tmp_path / "m", resume=True)

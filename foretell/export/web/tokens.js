@@ -82,12 +82,7 @@ export class Tokens {
   }
 }
 
-// The pattern of the words of version 1 of the style.
-function pattern({ letters, spaces }) {
-  return `<unk>|[${letters}]+(?:['’][${letters}]+)*|[^${letters}${spaces}]`;
-}
-
-// The pattern of version 2: characters of scripts without spaces, words, flags, and symbols with what extends them.
+// The pattern of the words: characters of scripts without spaces, words, flags, and symbols with what extends them.
 function patternByScripts({ letters, spaces, scripts }) {
   const word = `(?:(?![${scripts.unspaced}])[${letters}])+`;
   const symbol = `[^${letters}${spaces}]`;

@@ -76,9 +76,7 @@ class Endings:
 
     def _is_character(self, letter: str) -> bool:
         """Return whether the tokenizer makes a word of this letter and its marks."""
-        return (
-            self._tokenizer.style == "words" and self._tokenizer.version >= 2 and in_unspaced_script(letter)
-        )
+        return self._tokenizer.style == "words" and in_unspaced_script(letter)
 
     def _at_character(self, text: str, start: int) -> tuple[str, str, TokenIds]:
         """Return `split` of a text whose last word is the character from `start` on."""

@@ -23,17 +23,10 @@ def cached_network_of(model: Model, settings: WordsSettings, session: Session, s
 
     Raises:
         SettingsError: `size` is negative or above 10,000.
-        UsageError: the article's network; or a graph of an earlier version that lacks what the cache needs.
+        UsageError: the article's network.
     """
     check_cache(settings, size)
     network = LstmNetwork(session, keeps_hidden=True)
-    if settings.units != settings.embedding_size and not network.gives_hidden:
-        raise UsageError(
-            expected="a graph with the output hidden, which the cache of a model with a projection needs",
-            found="one of an earlier version",
-            where=str(model.path),
-            fix="leave the cache out, or train the model again",
-        )
     return with_cache(model, with_kneser_ney(model, network), size)
 
 

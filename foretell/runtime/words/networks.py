@@ -69,14 +69,13 @@ class LstmNetwork(StreamNetwork):
     Args:
         session: a graph with inputs `ids` int64 [stream, step], `h_k`, `c_k` [stream, units_k] and outputs
             `logits` [stream, step, word], `h_k_out`, `c_k_out`; the optional input `skip`, int64 [1], is the
-            number of first steps whose logits are left out. Graphs of earlier versions lack the output
-            `hidden` [stream, step, embedding], and `row_logits` [row, word] of the optional input `rows`.
+            number of first steps whose logits are left out. Further outputs are `hidden` [stream, step,
+            embedding], and `row_logits` [row, word] of the optional input `rows`.
         keeps_hidden: begin the state with the hidden values of the words that were read last, [stream, step,
-            embedding]. Of a graph without the output they are the h of the last layer, read step by step.
+            embedding].
         output: logits [row, word] of hidden values [row, embedding] for `score_later`; None: the graph's.
 
     Attributes:
-        gives_hidden: whether the graph has the output `hidden`.
         states: the states after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
     """
 
@@ -89,12 +88,8 @@ class LstmNetwork(StreamNetwork):
         self._names = [entry.name for entry in states]
         self._widths = [int(entry.shape[-1]) for entry in states]
         outputs = {entry.name: entry.shape for entry in session.get_outputs()}
-        self._keeps_hidden, self.gives_hidden = keeps_hidden, "hidden" in outputs
-        # Without the output `hidden`, that of one step is the last layer's h.
-        self._hidden_width = int(outputs["hidden"][-1]) if self.gives_hidden else self._widths[-2]
-        self._outputs = [f"{name}_out" for name in self._names]
-        if keeps_hidden and self.gives_hidden:
-            self._outputs.insert(0, "hidden")
+        self._keeps_hidden, self._hidden_width = keeps_hidden, int(outputs["hidden"][-1])
+        self._outputs = [*(["hidden"] if keeps_hidden else []), *(f"{name}_out" for name in self._names)]
         self._output = output or self._row_logits
 
     def zero_state(self) -> State:
@@ -104,16 +99,11 @@ class LstmNetwork(StreamNetwork):
 
     def advance(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
         """See `StreamNetwork.advance`."""
-        if self._keeps_hidden and not self.gives_hidden:
-            return self._advance_by_steps(ids, state)
         logits, *after = self._session.run(["logits", *self._outputs], self._inputs(ids, state))
         return logits, tuple(after)
 
     def score_later(self, ids: TokenIds, state: State) -> tuple[Callable[[], LogProbabilities], State]:
         """See `StreamNetwork.score_later`."""
-        if not self.gives_hidden:
-            logits, after = self.advance(ids[None, :-1], state)
-            return lambda: log_probabilities_of(logits[0], ids[1:]), after
         outputs = self._outputs if self._keeps_hidden else ["hidden", *self._outputs]
         inputs = {**self._inputs(ids[None, :-1], state), "skip": np.array([len(ids) - 1])}
         hidden, *states = self._session.run(outputs, inputs)
@@ -128,17 +118,6 @@ class LstmNetwork(StreamNetwork):
         }
         inputs |= {"ids": np.zeros((1, 1), np.int64), "skip": np.array([1]), "rows": rows}
         return self._session.run(["row_logits"], inputs)[0]
-
-    def _advance_by_steps(self, ids: TokenIds, state: State) -> tuple[Logits, State]:
-        """Do what `advance` does, with a graph that does not give the hidden values."""
-        logits, hidden, after = [], [], state[1:]
-        for step in range(ids.shape[1]):
-            inputs = self._inputs(ids[:, step : step + 1], after)
-            of_step, *states = self._session.run(["logits", *self._outputs], inputs)
-            logits.append(of_step)
-            hidden.append(states[-2][:, None])
-            after = tuple(states)
-        return np.concatenate(logits, axis=1), (np.concatenate(hidden, axis=1), *after)
 
     def read(self, ids: list[int]) -> tuple[Logits, State]:
         """See `WordNetwork.read`; at least one id.

@@ -81,7 +81,7 @@ class Pieces:
 
     def __init__(self, tokenizer: Tokenizer, prompt: Iterable[int], text: str, begun: str = "") -> None:
         self._tokenizer = tokenizer
-        self._spacing = Spacing(tokenizer.style, tokenizer.version)
+        self._spacing = Spacing(tokenizer.style)
         for id in prompt:
             self._spacing.piece(self._visible(id))
         self._spaced = bool(begun) or not text or text[-1].isspace()

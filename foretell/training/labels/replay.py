@@ -141,7 +141,7 @@ def _joiner(tokenizer: Tokenizer) -> Callable[[Piece], str]:
     """Return a function that writes words as a text, with the spaces of the tokenizer's style."""
 
     def join(words: Piece) -> str:
-        spacing = Spacing(tokenizer.style, tokenizer.version)
+        spacing = Spacing(tokenizer.style)
         return "".join(map(spacing.piece, words)) + spacing.end()
 
     return join

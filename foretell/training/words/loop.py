@@ -427,9 +427,7 @@ class Loop:
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)
         self.state = State.from_checkpoint(saved)
-        # Checkpoints of an earlier version have all of the text measured.
-        if "measured" in saved.state:
-            self.corpus = self.corpus.measured_to(saved.state["measured"])
-        self.compared = self.corpus.measured.part(0, saved.state.get("compared", len(self.corpus.measured)))
+        self.corpus = self.corpus.measured_to(saved.state["measured"])
+        self.compared = self.corpus.measured.part(0, saved.state["compared"])
         self.run.rewind(saved.step)
         self.listener(Note(text=f"resumed after step {saved.step:,} of {self.total:,}"))

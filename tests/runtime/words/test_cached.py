@@ -6,17 +6,14 @@ import dataclasses
 import math
 
 import numpy as np
-import onnx
 import pytest
 
-from foretell.artifacts.directory import open_verified
 from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.cache import ContinuousCache
 from foretell.runtime.words.cached import CachedNetwork
 from foretell.runtime.words.networks import InterpolatedNetwork
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import score_words, total
-from tests.builders import rewrite
 
 SIZE = 7
 CACHE = ContinuousCache(0.8, 0.6)
@@ -107,37 +104,6 @@ def test_completions_use_the_cache_and_end_as_without(runtime: WordsRuntime) -> 
             ids.append(id)
     (begun,) = runtime.continuations("the mind ada", 1, words=1, unfinished=True, cache=SIZE, seed=1)
     assert begun.text == "pts"
-
-
-def test_a_graph_without_hidden_values_gives_the_same(words_model) -> None:
-    new = words_model(units=12, interpolated=(0.2, 0.4))
-    path = new.path
-    graph = onnx.load(str(new.model.onnx_path))
-    inputs = [each.name for each in graph.graph.input if each.name != "rows"]
-    outputs = [each.name for each in graph.graph.output if each.name not in ("hidden", "row_logits")]
-    expected = [new.score([TEXT], cache=cache).log_probability for cache in (0, SIZE)]
-    candidates = new.next(TEXT, cache=SIZE)
-    rewrite(
-        path, "model.onnx", onnx.utils.Extractor(graph).extract_model(inputs, outputs).SerializeToString()
-    )
-    old = WordsRuntime(open_verified(path))
-    assert old.score([TEXT]).log_probability == expected[0]
-    assert old.score([TEXT], cache=SIZE).log_probability == pytest.approx(expected[1], rel=1e-5)
-    for one, other in zip(old.next(TEXT, cache=SIZE), candidates, strict=True):
-        assert (one.word, one.probability) == (other.word, pytest.approx(other.probability, rel=1e-4))
-
-
-def test_a_projected_graph_without_hidden_values_is_an_error(words_model) -> None:
-    runtime = words_model()
-    graph = onnx.load(str(runtime.model.onnx_path))
-    inputs = [each.name for each in graph.graph.input if each.name != "rows"]
-    outputs = [each.name for each in graph.graph.output if each.name not in ("hidden", "row_logits")]
-    content = onnx.utils.Extractor(graph).extract_model(inputs, outputs).SerializeToString()
-    rewrite(runtime.path, "model.onnx", content)
-    old = WordsRuntime.open(runtime.path)
-    assert old.next("the mind")
-    with pytest.raises(UsageError, match="train the model again"):
-        old.next("the mind", cache=SIZE)
 
 
 def test_a_cache_out_of_range_is_an_error(lstm: WordsRuntime, article_words: WordsRuntime) -> None:
