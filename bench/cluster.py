@@ -33,8 +33,7 @@ _LOOK_SECONDS = 0.5
 _ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _ALONE = """
 import json, sys, time
-from foretell.cluster.rows import verdict_parts
-from foretell.cluster.writers import as_json
+from foretell.cluster.rows import as_json, verdict_parts
 from foretell.runtime.labels.classifier import LabelsRuntime
 runtime = LabelsRuntime.open(sys.argv[1], threads=1)
 started, rows = time.perf_counter(), []

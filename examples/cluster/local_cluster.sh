@@ -41,16 +41,20 @@ wait_until() { # WHAT COMMAND...
     sleep 1
   done
 }
-head_answers() { [[ $(python -m foretell.cluster.probe "$address" 2>/dev/null) == *'"ok"'* ]]; }
-has_nodes() { [[ $(foretell doctor --cluster "$address" 2>/dev/null) =~ nodes\ +$1 ]]; }
+has_nodes() {
+  python - "$address" "$1" <<'END' >/dev/null 2>&1
+import ray, sys
+ray.init(sys.argv[1], log_to_driver=False)
+sys.exit(sum(node["alive"] for node in ray.nodes()) != int(sys.argv[2]))
+END
+}
 
 node --head --port="${address##*:}" --include-dashboard=false --temp-dir="$folder/ray"
-wait_until "a head that answers at $address" head_answers
+wait_until "a head that answers at $address" has_nodes 1
 # In turn: where two nodes start at the same time on one machine, the start of one often times out.
 for count in 2 3; do
   node --address="$address"
   wait_until "$count nodes at $address" has_nodes "$count"
 done
 
-foretell doctor --cluster "$address" --model "$model"
 foretell classify "$model" "$file" --cluster "$address" --out "$out"

@@ -291,10 +291,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": Command(
         code="doctor:doctor",
         help="List what is installed, what is missing and how to install it.",
-        more=(
-            "The exit code is 1 where a package that predictions need is missing or too old; with --cluster, "
-            "where a node does not answer or has other versions.",
-        ),
+        more=("The exit code is 1 where a package that predictions need is missing or too old.",),
         examples=("foretell doctor",),
         group=LOOK,
     ),

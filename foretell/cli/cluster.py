@@ -15,8 +15,7 @@ from foretell.errors import UsageError
 from foretell.readable import duration
 
 if TYPE_CHECKING:
-    from foretell.cluster.report import ClusterReport
-    from foretell.cluster.scheduler import Listener
+    from foretell.cluster.files import ClusterReport, Listener
 
 CLUSTER = Group("Cluster (files of any size, on several processes or machines)", sort_key=6)
 _FAILED_SHOWN = 3
@@ -74,7 +73,7 @@ def run(
     job: Callable[[Listener], ClusterReport],
     output: Output,
     *,
-    figures: Callable[[dict[str, object], Format], None] | None = None,
+    metrics: Callable[[dict[str, object], Format], None] | None = None,
 ) -> int:
     """Run a job on a cluster with the progress view, write its report, and return the exit code.
 
@@ -82,7 +81,7 @@ def run(
         what: the work, such as "classifying".
         job: takes the listener.
         output: how the report is written.
-        figures: writes the figures of an evaluation to stdout; the report then goes to stderr.
+        metrics: writes the metrics of an evaluation to stdout; the report then goes to stderr.
     """
     from foretell.cli.cluster_progress import cluster_view
 
@@ -90,9 +89,9 @@ def run(
     with cluster_view(what) as listener:
         report = job(listener)
     show_notes(report.notes)
-    if figures is not None and report.figures is not None:
+    if metrics is not None and report.metrics is not None:
         note(report_text(report))
-        figures(report.figures, format)
+        metrics(report.metrics, format)
     elif format == "text":
         show(report_text(report))
     else:

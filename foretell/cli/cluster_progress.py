@@ -12,7 +12,8 @@ from foretell.cli.output import note
 from foretell.progress import MIN_SECONDS
 
 if TYPE_CHECKING:
-    from foretell.cluster.scheduler import Listener, ShardDone
+    from foretell.cluster.files import Listener
+    from foretell.cluster.output import Done
 
 _WORKERS_SHOWN = 4
 
@@ -41,9 +42,8 @@ def cluster_view(what: str) -> Iterator[Listener]:
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
         task = bars.add_task(what, total=None, detail="")
 
-        def advance(event: ShardDone) -> None:
-            done, total = event.shards
-            bars.update(task, completed=done, total=total, detail=rates_text(event.rates))
+        def advance(_: Done, shards: tuple[int, int], rates: dict[str, float]) -> None:
+            bars.update(task, completed=shards[0], total=shards[1], detail=rates_text(rates))
 
         yield advance
 
@@ -55,11 +55,10 @@ class _Lines:
         self._what = what
         self._shown = time.monotonic()
 
-    def __call__(self, event: ShardDone) -> None:
+    def __call__(self, _: Done, shards: tuple[int, int], rates: dict[str, float]) -> None:
         if time.monotonic() - self._shown >= MIN_SECONDS:
             self._shown = time.monotonic()
-            done, total = event.shards
-            note(f"{self._what}  shard {done:,}/{total:,}  {rates_text(event.rates)}")
+            note(f"{self._what}  shard {shards[0]:,}/{shards[1]:,}  {rates_text(rates)}")
 
 
 def rates_text(rates: dict[str, float]) -> str:

@@ -9,14 +9,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from foretell.cli.dependencies import REQUIRED, Dependency, dependencies, install_command, lacking
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Writer, aligned, listed, show, write_object
-from foretell.errors import UsageError
 from foretell.machine import usable_processors
 
 
@@ -70,24 +66,14 @@ class Machine:
 def doctor(
     *,
     train: Switch = False,
-    cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None,
-    model: str | None = None,
     output: Output = AS_TEXT,
 ) -> int:
     """List what is installed and what the machine has; return 1 where predictions cannot work.
 
     Args:
         train: Also import TensorFlow and list the devices that it trains on. Takes seconds.
-        cluster: Show a Ray cluster instead: nodes, processors, versions that differ, network speed.
-        model: With --cluster: show whether each node reaches this model directory.
     """
     format = output.chosen()
-    if cluster is not None:
-        from foretell.cli.cluster_doctor import cluster_doctor
-
-        return cluster_doctor(cluster, model, format)
-    if model is not None:
-        raise UsageError(expected="--cluster with --model", found="none", fix="add --cluster ADDRESS")
     needed = dependencies()
     if format == "text":
         show(listed(this_machine(train=train).rows()))

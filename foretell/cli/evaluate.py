@@ -140,19 +140,27 @@ def _on_cluster(
 ) -> int:
     from foretell.cluster.files import evaluate_files
 
+    if files.out is not None:
+        fix = "leave it out: foretell classify --cluster writes the rows"
+        raise UsageError(expected="no --out with evaluate", found=files.out, fix=fix)
     sources, model = on_cluster.check_sources([data], literal=False), local_model(model)
+    opened = open_model(model)
+
+    def write(metrics: dict[str, object], format: Format) -> None:
+        if opened.job == "words":
+            write_words_report(metrics, format, is_open=opened.tokenizer.is_open)
+        else:
+            write_labels_report(metrics, format)
+
     return on_cluster.run(
         "evaluating",
         lambda listener: evaluate_files(
-            model, sources, out=files.out, cluster=files.cluster or "", workers=files.workers,
-            out_format=files.out_format, cache=cache, text=reading.text, label=reading.label,
-            format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
-            arguments=reading.arguments(),
+            model, sources, cluster=files.cluster or "", workers=files.workers, cache=cache,
+            text=reading.text, label=reading.label, format=reading.input_format, shard_mb=files.shard_mb,
+            listener=listener, arguments=reading.arguments(),
         ),
         output,
-        figures=lambda figures, format: (
-            write_words_report if "perplexity" in figures else write_labels_report
-        )(figures, format),
+        metrics=write,
     )  # fmt: skip
 
 

@@ -15,31 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foretell.cluster.files import classify_files, evaluate_files, score_files
-    from foretell.cluster.inspection import inspect_cluster
-    from foretell.cluster.report import ClusterReport
-    from foretell.cluster.results import read_rows
+    from foretell.cluster.files import ClusterReport, classify_files, evaluate_files, score_files
+    from foretell.cluster.output import read_rows
 
-__all__ = [
-    "ClusterReport",
-    "classify_files",
-    "evaluate_files",
-    "inspect_cluster",
-    "read_rows",
-    "score_files",
-]
-
-_HOME = {
-    "ClusterReport": "foretell.cluster.report",
-    "classify_files": "foretell.cluster.files",
-    "evaluate_files": "foretell.cluster.files",
-    "inspect_cluster": "foretell.cluster.inspection",
-    "read_rows": "foretell.cluster.results",
-    "score_files": "foretell.cluster.files",
-}
+__all__ = ["ClusterReport", "classify_files", "evaluate_files", "read_rows", "score_files"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'foretell.cluster' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module 'foretell.cluster' has no attribute {name!r}")
+    return getattr(import_module(f"foretell.cluster.{'output' if name == 'read_rows' else 'files'}"), name)

@@ -3,34 +3,109 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypedDict, Unpack
 
 from foretell.artifacts.directory import open_verified
+from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
-from foretell.cluster import figures as sums
-from foretell.cluster.addresses import absolute
-from foretell.cluster.inputs import input_files
-from foretell.cluster.layouts import Layout
-from foretell.cluster.report import ClusterReport, report_of
-from foretell.cluster.results import FiguresOnly, Output, locked, open_output
-from foretell.cluster.rows import ANSWER, SCORE, free_names
-from foretell.cluster.scheduler import Listener, Scheduler, ignore
-from foretell.cluster.session import connected, require_cluster
+from foretell.artifacts.packed import pack
+from foretell.cluster.output import Done, Failed, Output, Task, locked, open_output
+from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
+from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
-from foretell.cluster.tasks import Task
-from foretell.cluster.work import model_sha256
-from foretell.cluster.writers import OutFormat, column_types
+from foretell.cluster.storage import absolute, input_files
+from foretell.cluster.worker import process
 from foretell.config import check_one_label
 from foretell.data.records import PYTHON, Arguments, ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
+from foretell.hashes import sha256_of
 from foretell.hub.download import local_path
 
+ATTEMPTS = 3
+"""Attempts of each shard."""
+_WAIT_SECONDS, _START_SECONDS = 1.0, 120.0
+
 Sources = str | Path | Sequence[str | Path]
-_MIB = 1 << 20
+
+
+Listener = Callable[[Done, tuple[int, int], dict[str, float]], object]
+"""Takes the line of a finished shard, how many are finished and of how many, and rows/s of each worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReport:
+    """What a run over files did.
+
+    Attributes:
+        out: the output folder; None: only metrics.
+        rows: rows read; in the output folder there is one row for each.
+        resumed_rows: those of them that an earlier run had finished.
+        skipped: rows without an answer, by reason.
+        shards: how many there are.
+        failed: the shards that failed three times, or can never succeed: name to reason.
+        seconds: of this run, from the first shard on.
+        start_seconds: before that: the cluster and the plan.
+        rows_per_second: of this run, from the first shard on.
+        worker_rates: rows/s of each worker over its own shards.
+        slowest: the shard that took longest in this run: name, seconds and worker; None: none was run.
+        whole_files: the files that are one shard, since they cannot be divided, and why.
+        notes: what was guessed or left out.
+        metrics: of an evaluation: what `foretell evaluate --json` prints; None: no evaluation.
+    """
+
+    out: str | None
+    rows: int
+    resumed_rows: int
+    skipped: dict[str, int]
+    shards: int
+    failed: dict[str, str]
+    seconds: float
+    start_seconds: float
+    rows_per_second: float
+    worker_rates: dict[str, float]
+    slowest: dict[str, Any] | None
+    whole_files: dict[str, str]
+    notes: tuple[str, ...] = ()
+    metrics: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as values that JSON can hold."""
+        return asdict(self)
+
+
+def _ignore(*_: object) -> None:
+    """Do nothing with a finished shard."""
+
+
+class Where(TypedDict, total=False):
+    """How files are read and where they are worked on.
+
+    Attributes:
+        cluster: "local", the default, starts a cluster on this machine, "auto" is the one that Ray finds,
+            anything else the HOST:PORT of a head.
+        workers: how many shards are worked on at a time; None: one for each processor of the cluster.
+        out_format: of the output files, "parquet" (the default) or "jsonl".
+        text: the name of the text column; None: chosen where it is clear.
+        format: the format of the files; None: by the name's ending, or else by the content.
+        shard_mb: MiB of the input in a shard; None: 8, less for small inputs, more for very large ones.
+        listener: is called with each finished shard.
+        arguments: how the caller's interface spells its arguments, for errors.
+    """
+
+    cluster: str
+    workers: int | None
+    out_format: OutFormat
+    text: str | None
+    format: str | None
+    shard_mb: float | None
+    listener: Listener
+    arguments: Arguments
 
 
 def classify_files(
@@ -38,16 +113,9 @@ def classify_files(
     sources: Sources,
     *,
     out: str | Path,
-    cluster: str = "local",
-    workers: int | None = None,
-    out_format: OutFormat = "parquet",
     keep_columns: bool = True,
     abstain_below: float | None = None,
-    text: str | None = None,
-    format: str | None = None,
-    shard_mb: float | None = None,
-    listener: Listener = ignore,
-    arguments: Arguments = PYTHON,
+    **where: Unpack[Where],
 ) -> ClusterReport:
     """Write the label of every row of files, with its probability: one output row for each input row.
 
@@ -59,18 +127,10 @@ def classify_files(
     Args:
         model: the model directory, for labels.
         sources: files, folders, globs and bucket paths (s3://bucket/folder).
-        out: the output folder, a path or a bucket path; see `foretell.cluster.results`.
-        cluster: "local" starts a cluster on this machine, "auto" is the one that Ray finds, anything else the
-            HOST:PORT of a head.
-        workers: how many; None: one for each processor of the cluster.
-        out_format: "parquet" or "jsonl".
+        out: the output folder, a path or a bucket path; see `foretell.cluster.output`.
         keep_columns: keep the other columns of each row.
         abstain_below: give no label where its probability is below this, 0 to 1.
-        text: the name of the text column; None: chosen where it is clear.
-        format: the format of the files; None: by the name's ending, or else by the content.
-        shard_mb: MiB of the input in a shard; None: 8, less for small inputs, more for very large ones.
-        listener: is called with each finished shard.
-        arguments: how the caller's interface spells its arguments, for errors.
+        **where: see `Where`.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -87,12 +147,10 @@ def classify_files(
         command="classify",
         model="",
         out=absolute(out),
-        out_format=out_format,
         keep_columns=keep_columns,
         abstain_below=abstain_below,
     )
-    options = ReadOptions(text=text, arguments=arguments)
-    return _Job(task, model, "labels", sources, options, format, shard_mb, workers, listener).run(cluster)
+    return _Job(task, model, "labels", sources, where).run()
 
 
 def score_files(
@@ -100,16 +158,9 @@ def score_files(
     sources: Sources,
     *,
     out: str | Path,
-    cluster: str = "local",
-    workers: int | None = None,
-    out_format: OutFormat = "parquet",
     keep_columns: bool = True,
     cache: int = 0,
-    text: str | None = None,
-    format: str | None = None,
-    shard_mb: float | None = None,
-    listener: Listener = ignore,
-    arguments: Arguments = PYTHON,
+    **where: Unpack[Where],
 ) -> ClusterReport:
     """Write how probable the text of every row of files is: one output row for each input row.
 
@@ -118,130 +169,97 @@ def score_files(
     Args:
         model: the model directory, for words.
         cache: words of a continuous cache; 0: none.
-        sources, out, cluster, workers, out_format, keep_columns, text, format, shard_mb, listener: as for
-            `classify_files`.
-        arguments: likewise.
+        sources, out, keep_columns, **where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
     """
-    task = Task(
-        command="score",
-        model="",
-        out=absolute(out),
-        out_format=out_format,
-        keep_columns=keep_columns,
-        cache=cache,
-    )
-    options = ReadOptions(text=text, arguments=arguments)
-    return _Job(task, model, "words", sources, options, format, shard_mb, workers, listener).run(cluster)
+    task = Task(command="score", model="", out=absolute(out), keep_columns=keep_columns, cache=cache)
+    return _Job(task, model, "words", sources, where).run()
 
 
 def evaluate_files(
     model: str | Path,
     sources: Sources,
     *,
-    out: str | Path | None = None,
-    cluster: str = "local",
-    workers: int | None = None,
-    out_format: OutFormat = "parquet",
     cache: int = 0,
-    text: str | None = None,
     label: str | None = None,
-    format: str | None = None,
-    shard_mb: float | None = None,
-    listener: Listener = ignore,
-    arguments: Arguments = PYTHON,
+    **where: Unpack[Where],
 ) -> ClusterReport:
-    """Measure a model on files: `figures` of the report has what `foretell evaluate --json` prints.
+    """Measure a model on files: `metrics` of the report has what `foretell evaluate --json` prints.
 
-    A model for words reads each shard as a text of its own, so that its first words have no context.
+    The probabilities of all texts are in memory at the end. A model for words reads each shard as a text of
+    its own, so that its first words have no context.
 
     Args:
         model: the model directory.
-        out: also write the answer of each row, as `classify_files` does; the same call then continues a run
-            that was interrupted. None: figures only. Only for a model for labels.
         label: the name of the label column; None: chosen where it is clear.
         cache: words of a continuous cache, for a model for words; 0: none.
-        sources, cluster, workers, out_format, text, format, shard_mb, listener, arguments: as for
-            `classify_files`.
+        sources, **where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
         DataError: as there, or no row has a label.
     """
-    model = local_path(model)
-    opened = open_verified(model)
-    if opened.job == "words" and (out is not None or label is not None):
-        raise UsageError(
-            expected="no --out and no --label with a model for words",
-            found="one of them",
-            fix="leave it out: evaluate gives figures of the whole text; foretell score writes rows",
-        )
+    opened = open_verified(local_path(model))
+    if opened.job == "words" and label is not None:
+        raise UsageError(expected="no --label with a model for words", found=label, fix="leave it out")
     check_one_label(opened.settings, "evaluate --cluster")
     if opened.job == "labels" and cache:
         raise UsageError(expected="no --cache with a model for labels", found=f"--cache {cache}")
-    task = Task(
-        command="evaluate",
-        model="",
-        out=None if out is None else absolute(out),
-        out_format=out_format,
-        cache=cache,
-    )
-    options = ReadOptions(text=text, label=label, need_label=opened.job == "labels", arguments=arguments)
-    return _Job(task, model, opened.job, sources, options, format, shard_mb, workers, listener).run(cluster)
+    task = Task(command="evaluate", model="", cache=cache)
+    return _Job(task, model, opened.job, sources, where, label).run()
 
 
 class _Job:
-    """One run: plan, workers, report."""
+    """One run: plan, shards, report."""
 
     def __init__(
         self,
         task: Task,
         model: str | Path,
-        job: Literal["labels", "words"],
+        job: str,
         sources: Sources,
-        options: ReadOptions,
-        format: str | None,
-        shard_mb: float | None,
-        workers: int | None,
-        listener: Listener,
+        where: Where,
+        label: str | None = None,
     ) -> None:
         require_cluster()
-        for name, value in (("workers", workers), ("shard-mb", shard_mb)):
-            if value is not None and value <= 0:
-                raise SettingsError(expected="more than 0", found=repr(value), where=name)
-        self._model = Path(local_path(model))
-        opened = _opened(self._model, job, task)
-        self._task = replace(task, model=model_sha256(self._model))
-        self._labels = opened.labels or []
+        for name in ("workers", "shard_mb"):
+            value = where.get(name)
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise SettingsError(expected="more than 0", found=repr(value), where=name.replace("_", "-"))
+        self._path = Path(local_path(model))
+        self._model = _opened(self._path, job, task)
+        out_format = where.get("out_format", "parquet")
+        self._task = replace(task, model=sha256_of(self._path / MANIFEST), out_format=out_format)
         self._files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
-        self._options, self._format, self._workers = options, format, workers
-        self._shard_bytes = None if shard_mb is None else max(1, int(shard_mb * _MIB))
-        self._listener = listener
-        self._layouts: dict[str, Layout] = {}
+        self._where, self._label = where, label
+        self._listener = where.get("listener", _ignore)
+        self._rows: Counter[str] = Counter()
+        self._seconds: Counter[str] = Counter()
+        self._failed: dict[str, str] = {}
+        self._new: list[Done] = []
 
-    def run(self, where: str) -> ClusterReport:
-        started = time.monotonic()
+    def run(self) -> ClusterReport:
+        """Do every shard that is not finished, and return the report."""
+        started = began = time.monotonic()
+        notes: tuple[str, ...] = ()
         with self._output() as output:
-            new = {shard.ordinal for shard in output.waiting}
-            if not new:
-                return self._report(output, None, set(), 0.0, time.monotonic() - started, ())
-            with connected(where) as cluster:
-                scheduler = Scheduler(
-                    cluster, output.task, self._model, output, listener=self._listener,
-                    workers=self._workers or max(1, int(cluster.processors)),
-                )  # fmt: skip
-                began = time.monotonic()
-                scheduler.run()
-                ready = scheduler.ready_seconds
-                seconds = time.monotonic() - began - ready
-            if not scheduler.failed:
+            if output.waiting:
+                with connected(self._where.get("cluster", "local")) as cluster:
+                    notes = cluster.notes
+                    workers = self._where.get("workers") or max(1, int(cluster.processors))
+                    # With more workers than processors each has a part, so that none waits for ever.
+                    share = min(1.0, int(10_000 * cluster.processors / workers) / 10_000) or 0.0001
+                    _wait_for_worker(cluster, share)
+                    began = time.monotonic()
+                    try:
+                        self._do(cluster, output, workers, share)
+                    finally:
+                        output.close()
+            if not self._failed:
                 output.finish()
-            output.close_log()
-            start_seconds = began - started + ready
-            done = new & output.done.keys()
-            return self._report(output, scheduler, done, seconds, start_seconds, cluster.notes)
+            return self._report(output, time.monotonic() - began, began - started, notes)
 
     @contextmanager
     def _output(self) -> Iterator[Output]:
@@ -249,7 +267,7 @@ class _Job:
         try:
             with nullcontext() if out is None else locked(out):
                 if out is None:
-                    yield FiguresOnly(*self._plan())
+                    yield Output(*self._plan(), {})
                 else:
                     yield open_output(out, self._task, self._files, self._plan)
         except OSError as error:
@@ -263,63 +281,164 @@ class _Job:
             ) from error
 
     def _plan(self) -> tuple[Task, list[Shard]]:
-        shards, layouts = plan(self._files, self._options, self._format, self._shard_bytes)
-        self._layouts = {file.address: layout for file, layout in zip(self._files, layouts, strict=True)}
-        return replace(self._task, **_columns(self._task, layouts)), shards
+        where, need_label = self._where, self._task.command == "evaluate" and self._model.job == "labels"
+        options = ReadOptions(
+            text=where.get("text"), label=self._label, need_label=need_label,
+            arguments=where.get("arguments", PYTHON),
+        )  # fmt: skip
+        shard_mb = where.get("shard_mb")
+        size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
+        made = plan(self._files, options, where.get("format"), size)
+        columns = list(made.columns) if self._task.keep_columns else ["text"]
+        schema = schema_of(made.sample, columns) if self._task.out_format == "parquet" else ""
+        names = free_names(columns, SCORE if self._task.command == "score" else ANSWER)
+        return replace(self._task, names=names, schema=schema), made.shards
+
+    def _do(self, cluster: Cluster, output: Output, workers: int, share: float) -> None:
+        """Hand out the shards, each at most `ATTEMPTS` times, and commit what comes back.
+
+        Ray itself tries nothing again: the manifest has one writer.
+
+        Raises:
+            RunError: the cluster lost its head, or no worker starts.
+            OSError: the manifest cannot be written.
+        """
+        import ray
+
+        task: Any = ray.remote(num_cpus=share, max_retries=0)(process)
+        model = [ray.put(pack(self._path))]
+        queue, busy = deque(output.waiting), dict[Any, Shard]()
+        attempts: Counter[int] = Counter()
+        while queue or busy:
+            while queue and len(busy) < workers:
+                shard = queue.popleft()
+                attempts[shard.ordinal] += 1
+                busy[task.remote(output.task, model, shard)] = shard
+            ready, _ = ray.wait(list(busy), num_returns=1, timeout=_WAIT_SECONDS)
+            for ref in ready:
+                shard = busy.pop(ref)
+                result = _result(ref, shard)
+                if isinstance(result, Done):
+                    self._commit(result, output)
+                elif not self._give_up(shard, result, attempts[shard.ordinal], output):
+                    queue.append(shard)
+            if not ready:
+                cluster.check_alive()
+
+    def _commit(self, line: Done, output: Output) -> None:
+        output.add(line)
+        self._new.append(line)
+        self._rows[line.worker] += line.rows
+        self._seconds[line.worker] += line.seconds  # type: ignore[assignment]
+        output.log({"event": "done", **asdict(line), "time": time.time()})
+        self._listener(line, (len(output.done), len(output.shards)), self._rates())
+
+    def _give_up(self, shard: Shard, failure: Failed, attempt: int, output: Output) -> bool:
+        """Return whether a shard is not tried again."""
+        gives_up = failure.is_final or attempt >= ATTEMPTS
+        event = {"event": "failed" if gives_up else "retried", "ordinal": shard.ordinal, "attempt": attempt}
+        output.log({**event, "reason": failure.reason, "trace": failure.trace, "time": time.time()})
+        if gives_up:
+            self._failed[shard.name] = failure.reason
+        return gives_up
+
+    def _rates(self) -> dict[str, float]:
+        return {name: self._rows[name] / max(seconds, 1e-9) for name, seconds in self._seconds.items()}
 
     def _report(
-        self,
-        output: Output,
-        scheduler: Scheduler | None,
-        new: set[int],
-        seconds: float,
-        start_seconds: float,
-        notes: tuple[str, ...],
+        self, output: Output, seconds: float, start_seconds: float, notes: tuple[str, ...]
     ) -> ClusterReport:
-        failed = {} if scheduler is None else scheduler.failed
-        return report_of(
-            output,
-            failed=failed,
-            new=new,
+        names = {shard.ordinal: shard.name for shard in output.shards}
+        lines = list(output.done.values())
+        skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
+        slow = max(self._new, key=lambda line: line.seconds, default=None)
+        slowest = None if slow is None else {
+            "shard": names[slow.ordinal], "seconds": slow.seconds, "worker": slow.worker,
+        }  # fmt: skip
+        return ClusterReport(
+            out=output.address,
+            rows=sum(line.rows for line in lines),
+            resumed_rows=output.resumed,
+            skipped=dict(sorted(skipped.items())),
+            shards=len(output.shards),
+            failed=self._failed,
             seconds=seconds,
             start_seconds=start_seconds,
-            rates={} if scheduler is None else scheduler.rates,
-            layouts=self._layouts,
-            notes=notes,
-            figures=None if failed else self._figures(output),
+            rows_per_second=sum(self._rows.values()) / max(seconds, 1e-9),
+            worker_rates=self._rates(),
+            slowest=slowest,
+            whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
+            notes=tuple(dict.fromkeys([*notes, *(note for line in lines for note in line.notes)])),
+            metrics=None if self._failed or self._task.command != "evaluate" else self._metrics(output),
         )
 
-    def _figures(self, output: Output) -> dict[str, Any] | None:
-        parts = [output.done[shard.ordinal].figures for shard in output.shards]
-        known = [part for part in parts if part is not None]
-        if not known:
-            return None
-        summed: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
-        summed = sums.labels_report if self._labels else sums.words_report
-        return summed(known)
+    def _metrics(self, output: Output) -> dict[str, Any]:
+        """Return what `foretell evaluate --json` prints."""
+        parts = [output.done[shard.ordinal].evaluated for shard in output.shards]
+        if self._model.job == "words":
+            from foretell.runtime.words.scoring import Score
+
+            return asdict(Score.together([part for part in parts if part is not None]))
+        import numpy as np
+
+        from foretell.runtime.labels.evaluation import evaluation_report
+
+        names = [str(label) for label in self._model.labels or ()]
+        labels = [label for each, _ in parts for label in each]
+        rows = [rows for _, rows in parts] or [np.zeros((0, len(names)), np.float32)]
+        return evaluation_report(labels, np.concatenate(rows), names)
 
 
-def _opened(model: str | Path, job: str, task: Task) -> Model:
-    opened = open_verified(model)
+def _result(ref: Any, shard: Shard) -> Done | Failed:
+    """Return what a worker has returned, or why it has died: killed, out of memory, or its node is gone."""
+    import ray
+    from ray.exceptions import RayError
+
+    try:
+        result: Done | Failed = ray.get(ref)
+    except RayError as error:
+        found = " ".join(str(error).split())
+        why = (
+            "out of memory" if "memory" in found.lower() else "the worker died (killed, or its node is gone)"
+        )
+        return Failed(reason=f"{shard.name}: expected a finished shard, found {why}", trace=found)
+    return result
+
+
+def _wait_for_worker(cluster: Cluster, share: float) -> None:
+    """Wait until processors of the cluster are free.
+
+    Raises:
+        RunError: none are for two minutes, or a worker does not start.
+    """
+    import ray
+    from ray.exceptions import RayError
+
+    task: Any = ray.remote
+    hello = task(num_cpus=share, max_retries=0)(version)
+    try:
+        found = ray.get(hello.remote("foretell"), timeout=_START_SECONDS)
+    except (RayError, PackageNotFoundError) as error:
+        found = f"no worker ({' '.join(str(error).split()) or 'its processors are taken':.200})"
+    if found != version("foretell"):
+        raise RunError(
+            expected=f"a worker with foretell {version('foretell')} within {_START_SECONDS:.0f} s",
+            found=found,
+            where=cluster.address,
+            fix="wait until processors are free, or install the same foretell[cluster] on every node",
+        )
+
+
+def _opened(path: Path, job: str, task: Task) -> Model:
+    opened = open_verified(path)
     if opened.job != job:
         fix = "use foretell score with it" if job == "labels" else "use foretell classify with it"
         raise UsageError(
-            expected=f"a model for {job}", found=f"one for {opened.job}", where=str(model), fix=fix
+            expected=f"a model for {job}", found=f"one for {opened.job}", where=str(path), fix=fix
         )
     if task.cache and opened.cache is None:
         raise UsageError(
-            expected="a model with a continuous cache", found="one without", where=str(model),
+            expected="a model with a continuous cache", found="one without", where=str(path),
             fix="leave --cache out",
         )  # fmt: skip
     return opened
-
-
-def _columns(task: Task, layouts: Sequence[Layout]) -> dict[str, Any]:
-    """Return the names of the answer's columns, and the types of the kept ones."""
-    columns = list(dict.fromkeys(name for layout in layouts for name in layout.columns))
-    if not task.keep_columns:
-        columns = ["text"]
-    parts = SCORE if task.command == "score" else ANSWER
-    sample = [record for layout in layouts for record in layout.sample]
-    types = column_types(sample, columns)
-    return {"names": free_names(columns, parts), "types": types if task.keep_columns else {"text": "string"}}

@@ -1,27 +1,32 @@
-"""The output row of an input row: its columns, and the parts of the answer under names that are free."""
+"""The output row of an input row: its columns, the parts of the answer under free names, and its file."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, SupportsFloat
 
-from foretell.data.records import is_missing
+from foretell.data.records import Record, is_missing, text_of
+from foretell.errors import DataError
 
 if TYPE_CHECKING:
-    from foretell.cluster.reading import Row
     from foretell.runtime.labels.verdict import Verdict
-    from foretell.runtime.words.scoring import Score
 
-Command = Literal["classify", "score", "evaluate"]
+OutFormat = Literal["parquet", "jsonl"]
 
 ANSWER = ("label", "probability", "probabilities", "reason", "flags")
 """The parts of the answer of a model for labels, in the order in which they are written."""
+LABELS = "labels"
+"""A further part of the answer, where texts may have several labels: a list of them."""
 SCORE = (
     "tokens", "words", "characters", "bytes", "unknown", "log_probability", "perplexity",
     "bits_per_character", "bits_per_byte", "reason",
 )  # fmt: skip
 """The parts of the answer of `score`: `foretell.runtime.words.scoring.Score`, and why there is none."""
+
+_BATCH = 1024
 
 
 def free_names(columns: Sequence[str] | Mapping[str, object], parts: Sequence[str]) -> dict[str, str]:
@@ -35,18 +40,12 @@ def free_names(columns: Sequence[str] | Mapping[str, object], parts: Sequence[st
     return names
 
 
-def kept(row: Row, *, keep_columns: bool) -> dict[str, object]:
+def kept(record: Record) -> dict[str, object]:
     """Return the columns of a record with None for every kind of missing value, as JSON has it."""
-    if not keep_columns:
-        return {"text": None if row.problem else row.record.text}
     return {
         name: value if type(value) is str or not is_missing(value) else None
-        for name, value in row.record.fields.items()
+        for name, value in record.fields.items()
     }
-
-
-LABELS = "labels"
-"""A further part of the answer, where texts may have several labels: a list of them."""
 
 
 def verdict_parts(verdict: Verdict) -> dict[str, object]:
@@ -61,14 +60,131 @@ def verdict_parts(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def score_parts(score: Score) -> dict[str, object]:
-    """Return the parts of the answer of `score`."""
-    return {**asdict(score), "reason": ""}
-
-
 def no_answer(parts: Sequence[str], reason: str) -> dict[str, object]:
     """Return the answer of a row that has none."""
-    empty: dict[str, object] = dict.fromkeys(parts)
-    if "flags" in empty:
-        empty |= {"label": "", "flags": []}
-    return {**empty, "reason": reason}
+    empty: dict[str, object] = {"label": "", "flags": []} if "flags" in parts else {}
+    return {**dict.fromkeys(parts), **empty, "reason": reason}
+
+
+def schema_of(sample: Sequence[Record], names: Sequence[str]) -> str:
+    """Return Arrow's schema of the kept columns in Parquet, by the first records, in base64.
+
+    A column whose values Arrow gives no common type is of strings; `ParquetWriter` writes them.
+    """
+    import pyarrow as pa
+
+    fields = []
+    for name in names:
+        values = [kept(record).get(name) for record in sample]
+        try:
+            kind = pa.array(values).type
+        except (pa.ArrowException, TypeError, OverflowError):
+            kind = pa.string()
+        fields.append(pa.field(name, pa.string() if pa.types.is_null(kind) else kind))
+    return base64.b64encode(pa.schema(fields).serialize()).decode()
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> float | str:
+    """Return a value that JSON has no type for: NumPy's and decimal numbers as numbers, dates as text."""
+    return float(value) if isinstance(value, SupportsFloat) else str(value)
+
+
+class JsonWriter:
+    """Writes one JSON object a line. A column that only some rows have is written where it is there."""
+
+    def __init__(self, path: Path, names: Mapping[str, str]) -> None:
+        self.left_out: set[str] = set()
+        self._names = names
+        self._file: IO[bytes] = path.open("xb")
+
+    def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
+        """Write one row."""
+        named = {self._names[part]: value for part, value in answer.items()}
+        self.left_out |= named.keys() & columns.keys()
+        # A lone surrogate, which UTF-8 cannot encode, is written as a JSON escape.
+        self._file.write(as_json({**columns, **named}).encode("utf-8", "backslashreplace") + b"\n")
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+class ParquetWriter:
+    """Writes Parquet with the same columns for every shard, batch by batch.
+
+    Args:
+        path: the new file.
+        names: the name of each part of the answer.
+        schema: of the kept columns; see `schema_of`.
+        labels: of the model; () for a model for words.
+        where: the shard, for errors.
+    """
+
+    def __init__(
+        self, path: Path, names: Mapping[str, str], schema: str, labels: Sequence[str], where: str
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.left_out: set[str] = set()
+        self._names, self._where = names, where
+        columns = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(schema)))
+        self._kept, self._strings = columns.names, {x.name for x in columns if x.type == pa.string()}
+        types: dict[str, Any] = dict.fromkeys(SCORE[:5], pa.int64())
+        types |= dict.fromkeys(("probability", *SCORE[5:9]), pa.float64())
+        types["probabilities"] = pa.struct([(label, pa.float64()) for label in labels])
+        types["flags"] = pa.list_(pa.string())
+        answer = [(name, types.get(part, pa.string())) for part, name in names.items()]
+        self._schema = pa.schema([*columns, *answer])
+        self._file: IO[bytes] = path.open("xb")
+        self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
+        self._rows: list[dict[str, object]] = []
+
+    def write(self, columns: Mapping[str, object], answer: Mapping[str, object]) -> None:
+        """Write one row.
+
+        Raises:
+            DataError: a value of another type than in the first records.
+        """
+        self.left_out |= columns.keys() - set(self._kept)
+        named = {self._names[part]: value for part, value in answer.items()}
+        if answer.get("label") is not None:
+            # The column is text for every model.
+            named[self._names["label"]] = str(answer["label"])
+        row = {name: columns.get(name) for name in self._kept}
+        row |= {name: _text(row[name]) for name in self._strings if row[name] is not None}
+        self._rows.append(row | named)
+        if len(self._rows) >= _BATCH:
+            self._flush()
+
+    def close(self) -> None:
+        """Finish the file."""
+        with self._file, self._writer:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        try:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+        except (pa.ArrowException, TypeError, OverflowError) as error:
+            raise DataError(
+                expected="values of the types that the columns have in the first records",
+                found=f"another one ({' '.join(str(error).split()):.100})",
+                where=self._where,
+                fix="write JSON Lines (--out-format jsonl)",
+            ) from error
+
+
+def _text(value: object) -> str:
+    text = as_json(value) if isinstance(value, list | dict) else text_of(value)
+    # A lone surrogate has no place in UTF-8.
+    return text.encode("utf-8", "replace").decode()

@@ -2,38 +2,73 @@
 
 A cluster that foretell starts listens on the loopback address only, needs a token that is in a file of mode
 0600, has no dashboard, and keeps its files in a folder of its own. It ends, and the folder is deleted, with
-the command. Every other cluster must check tokens: whoever may connect to Ray can run code.
+the command, also where that is killed. Every other cluster must check tokens: whoever may connect to Ray can
+run code.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretell.cluster.probe import answers, check_cluster, has_tls, host_and_port, token_environment
 from foretell.errors import RunError, UsageError
 from foretell.machine import require, usable_processors
 
-INSTALL = "pip install 'foretell[cluster]'"
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
 _LOOPBACK = "127.0.0.1"
-_START_AGAIN = "start it again, then repeat the command: finished shards are kept"
-_STOP_SECONDS = 20.0
-_STARTS = 2
+_ANSWER_SECONDS, _PROBE_SECONDS, _STOP_SECONDS = 5.0, 30.0, 20.0
 # A path of a Unix socket has at most 107 bytes, of which Ray's names need about 65.
 _MAX_FOLDER = 38
 # Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
 _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_GIVE_TOKEN = "set RAY_AUTH_TOKEN_PATH to the file with the token of the cluster"
+
+_WATCH = """
+import os, shutil, signal, sys
+folder, *processes = sys.argv[1:]
+sys.stdin.read()
+for process in processes:
+    try:
+        os.kill(int(process), signal.SIGKILL)
+    except OSError:
+        pass
+shutil.rmtree(folder, ignore_errors=True)
+"""
+"""Waits until the command has ended, then ends what a command that was killed left behind."""
+
+_PROBE = """
+import json, os, secrets, sys
+import ray
+from ray.exceptions import AuthenticationError
+def look():
+    ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+    try:
+        client = ray._raylet.GcsClient(address=sys.argv[1])
+        return "ok" if client.internal_kv_get(b"CLUSTER_METADATA", b"cluster", timeout=5) else "no metadata"
+    except AuthenticationError:
+        return "wrong token"
+    except Exception as error:
+        return " ".join(str(error).split())[:200]
+found = [look()]
+os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+print(json.dumps([*found, look()]), flush=True)
+os._exit(0)
+"""
+"""What answers with the user's token, and what with one that nobody can know. Another process looks, because
+Ray waits for minutes where nobody answers, and its threads go on trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +78,24 @@ class Cluster:
     Attributes:
         address: HOST:PORT of its head.
         processors: of all nodes.
-        nodes: how many there are.
-        is_own: whether foretell started it, on this machine.
-        start_seconds: seconds until it was ready.
         notes: what the user should know, one sentence each.
     """
 
     address: str
     processors: float
-    nodes: int
-    is_own: bool
-    start_seconds: float
     notes: tuple[str, ...] = ()
 
-    def check_alive(self, fix: str = _START_AGAIN) -> None:
+    def check_alive(self) -> None:
         """Check that the head is still there.
-
-        Args:
-            fix: what to do where it is not.
 
         Raises:
             RunError: nothing answers at its address.
         """
-        host, port = host_and_port(self.address)
-        if not answers(host, port):
+        if not _answers(*host_and_port(self.address)):
             raise RunError(
-                expected="the head of the cluster",
-                found="nothing that answers any more",
-                where=self.address,
-                fix=fix,
-            )
+                expected="the head of the cluster", found="nothing that answers any more", where=self.address,
+                fix="start it again, then repeat the command: what is finished is kept",
+            )  # fmt: skip
 
 
 def require_cluster() -> None:
@@ -81,7 +104,7 @@ def require_cluster() -> None:
     Raises:
         MissingExtraError: one of them is not; `fix` is the command that installs it.
     """
-    require(("ray", "pyarrow"), "--cluster", INSTALL)
+    require(("ray", "pyarrow"), "--cluster", "pip install 'foretell[cluster]'")
 
 
 @contextlib.contextmanager
@@ -95,82 +118,80 @@ def connected(where: str) -> Iterator[Cluster]:
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: not an address, no token, or this process is connected to another cluster.
-        RunError: the cluster does not start or answer, or may not be used; see `probe.check_cluster`.
+        RunError: the cluster does not start or answer, or may not be used.
     """
     require_cluster()
-    started = time.monotonic()
     import ray
 
     if ray.is_initialized():
         raise UsageError(
-            expected="a process without a connection to Ray",
-            found="one that ray.init has connected",
-            where="cluster",
-            fix="call ray.shutdown() first",
-        )
-    if where == "local":
-        with _own_cluster(started) as cluster:
-            yield cluster
-        return
-    address = _found_address() if where == "auto" else where
-    seen = check_cluster(address)
-    notes = () if has_tls() else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
+            expected="a process without a connection to Ray", found="one that ray.init has connected",
+            where="cluster", fix="call ray.shutdown() first",
+        )  # fmt: skip
     with contextlib.ExitStack() as stack:
-        stack.enter_context(environment(token_environment()))
-        if _stays_here(address):
-            stack.enter_context(environment({_ON_THIS_MACHINE: "0"}))
-            stack.enter_context(_loopback())
-        _init(address=seen.address)
-        stack.callback(_shutdown)
-        yield _cluster(seen.address, started, is_own=False, notes=notes)
+        notes: tuple[str, ...] = ()
+        if where == "local":
+            address = stack.enter_context(_own_cluster())
+        else:
+            address = _found_address() if where == "auto" else where
+            notes = _check_cluster(address)
+            stack.enter_context(environment({"RAY_AUTH_MODE": "token"}))
+            if _stays_here(address):
+                stack.enter_context(_loopback())
+            _init(address=address)
+            stack.callback(_shutdown)
+        alive = [node for node in ray.nodes() if node["alive"]]
+        yield Cluster(address, sum(node["Resources"].get("CPU", 0) for node in alive), notes)
 
 
 @contextlib.contextmanager
-def _own_cluster(started: float) -> Iterator[Cluster]:
-    folder = _own_folder()
-    try:
+def _own_cluster() -> Iterator[str]:
+    """Start a cluster, and yield the address of its head."""
+    folder = Path(tempfile.mkdtemp(prefix="foretell-ray-"))
+    if len(os.fsencode(folder)) > _MAX_FOLDER and Path("/tmp").is_dir():
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="foretell-ray-", dir="/tmp"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         token = folder / "token"
         descriptor = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
         # An empty value is none: the user's own token is for other clusters.
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": str(token)}
-        with environment({**own, _ON_THIS_MACHINE: "0", "RAY_USAGE_STATS_ENABLED": "0"}), _loopback():
-            info = _start(folder)
-            try:
-                if info["node_ip_address"] != _LOOPBACK:
-                    raise RunError(
-                        expected="a cluster on the loopback address",
-                        found=f"one on {info['node_ip_address']}",
-                        fix="report this with the version of Ray",
-                    )
-                yield _cluster(info["gcs_address"], started, is_own=True)
-            finally:
-                _shutdown()
+        stack.enter_context(environment({**own, "RAY_USAGE_STATS_ENABLED": "0"}))
+        stack.enter_context(_loopback())
+        options = {
+            "num_cpus": usable_processors(), "include_dashboard": False, "_node_ip_address": _LOOPBACK,
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }  # fmt: skip
+        try:
+            info = _init(**options, _temp_dir=str(folder / "ray"))
+        except RunError:
+            # Ray waits for 30 s, which is too short on a busy machine.
+            info = _init(**options, _temp_dir=str(folder / "again"))
+        stack.callback(_shutdown)
+        stack.enter_context(_watched(folder))
+        if info["node_ip_address"] != _LOOPBACK:
+            found, fix = f"one on {info['node_ip_address']}", "report this with the version of Ray"
+            raise RunError(expected="a cluster on the loopback address", found=found, fix=fix)
+        yield info["gcs_address"]
+
+
+@contextlib.contextmanager
+def _watched(folder: Path) -> Iterator[None]:
+    """Let another process end Ray's processes and delete the folder where this one is killed."""
+    import ray
+
+    internal: Any = ray._private.worker
+    processes = [str(process.pid) for _, process in internal._global_node.live_processes()]
+    command = [sys.executable, "-I", "-S", "-c", _WATCH, str(folder), *processes]
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start(folder: Path) -> dict[str, Any]:
-    """Start a cluster; once more where it was too slow for Ray, which waits for 30 s, on a busy machine."""
-    for attempt in range(_STARTS):
-        with contextlib.suppress(*((RunError,) if attempt + 1 < _STARTS else ())):
-            return _init(
-                num_cpus=usable_processors(),
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _node_ip_address=_LOOPBACK,
-                _temp_dir=str(folder / f"ray{attempt}"),
-            )
-    raise AssertionError("unreachable")
-
-
-def _own_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="foretell-ray-"))
-    if len(os.fsencode(folder)) > _MAX_FOLDER and Path("/tmp").is_dir():
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="foretell-ray-", dir="/tmp"))
-    return folder
+        watcher.kill()
+        watcher.communicate()
 
 
 @contextlib.contextmanager
@@ -181,7 +202,8 @@ def _loopback() -> Iterator[None]:
     before = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        yield
+        with environment({_ON_THIS_MACHINE: "0"}):
+            yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
@@ -189,47 +211,24 @@ def _loopback() -> Iterator[None]:
 def _init(**options: Any) -> dict[str, Any]:
     import ray
 
-    _read_token_again()
+    # Ray keeps the mode and the token of this process's cluster before: it has to read them anew.
+    raylet: Any = ray._raylet
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
     # Ray writes the death of a worker to stdout, which is for data; the log of the run has it.
     internal: Any = ray._private.worker
-    internal.print_to_stdstream = _ignore
+    internal.print_to_stdstream = lambda *_, **__: None
     try:
         context = ray.init(log_to_driver=False, logging_level="CRITICAL", configure_logging=True, **options)
     except Exception as error:
         ray.shutdown()
-        reason = " ".join(str(error).split())
         raise RunError(
-            expected="a Ray cluster", found=f"an error while connecting ({reason:.200})",
-            where=str(options.get("address", "local")), fix="foretell doctor --cluster shows its state",
-        ) from error  # fmt: skip
+            expected="a Ray cluster",
+            found=f"an error while connecting ({' '.join(str(error).split()):.200})",
+            where=str(options.get("address", "local")),
+            fix="ray status shows its state",
+        ) from error
     return dict(context.address_info)
-
-
-def _ignore(*_: object, **__: object) -> None:
-    """Take a message of Ray's and do nothing."""
-
-
-def _read_token_again() -> None:
-    """Let Ray read the mode and the token anew: it keeps those of this process's cluster before."""
-    import ray
-
-    raylet: Any = ray._raylet
-    raylet.Config.initialize("")
-    raylet.AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _cluster(address: str, started: float, *, is_own: bool, notes: tuple[str, ...] = ()) -> Cluster:
-    import ray
-
-    alive = [node for node in ray.nodes() if node["alive"]]
-    return Cluster(
-        address=address,
-        processors=sum(node["Resources"].get("CPU", 0) for node in alive),
-        nodes=len(alive),
-        is_own=is_own,
-        start_seconds=time.monotonic() - started,
-        notes=notes,
-    )
 
 
 def _shutdown() -> None:
@@ -241,6 +240,74 @@ def _shutdown() -> None:
     thread.join(_STOP_SECONDS)
 
 
+def _check_cluster(address: str) -> tuple[str, ...]:
+    """Check that this process may use a cluster, and return notes on it.
+
+    Raises:
+        UsageError: not an address, or no token.
+        RunError: nothing answers there, the token is wrong, or the cluster takes any token.
+    """
+    is_there = _answers(*host_and_port(address))
+    names, default = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"), Path.home() / ".ray" / "auth_token"
+    if not any(map(os.environ.get, names)) and not default.is_file():
+        fix = _GIVE_TOKEN
+        raise UsageError(
+            expected="a token, which every cluster but local needs", found="none", where="cluster", fix=fix
+        )
+    found, of_any = _look(address) if is_there else ("nothing that answers", "")
+    if found == "ok" != of_any:
+        is_encrypted = os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true")
+        return (
+            () if is_encrypted else ("the connection is not encrypted: Ray's TLS is off (docs/cluster.md)",)
+        )
+    expected, fix = "the head of a Ray cluster", "check the address, or start one (docs/cluster.md)"
+    if found == "wrong token":
+        expected, found, fix = "the token of the cluster", "a wrong one, or none", _GIVE_TOKEN
+    elif found == "ok":
+        expected, found = "a cluster that checks tokens", "one that anybody who reaches it can run code on"
+        fix = "start it again with RAY_AUTH_MODE=token (docs/cluster.md)"
+    raise RunError(expected=expected, found=found, where=address, fix=fix)
+
+
+def _look(address: str) -> tuple[str, str]:
+    """Return what `_PROBE` finds at an address."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE, address], env={**os.environ, "RAY_AUTH_MODE": "token"},
+            capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False,
+        )  # fmt: skip
+        found, of_any = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return "something else, or a head that does not answer", ""
+    except (ValueError, IndexError):
+        return f"an error: {' '.join(done.stderr.split())[-200:]}", ""
+    return found, of_any
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the parts of HOST:PORT.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        raise UsageError(
+            expected="local, auto, or the HOST:PORT of a head (port 6379 unless it was changed)",
+            found=repr(address),
+            where="cluster",
+        )
+    return host.strip("[]"), int(port)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=_ANSWER_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 def _stays_here(address: str) -> bool:
     """Return whether a head listens on the loopback address alone.
 
@@ -250,7 +317,7 @@ def _stays_here(address: str) -> bool:
 
     host, port = host_and_port(address)
     here = host in (_LOOPBACK, "localhost", "::1")
-    return here and not answers(services.get_node_ip_address(), port)
+    return here and not _answers(services.get_node_ip_address(), port)
 
 
 def _found_address() -> str:
@@ -262,32 +329,26 @@ def _found_address() -> str:
     from ray._private import services
 
     try:
-        found = services.canonicalize_bootstrap_address("auto")
+        found = services.canonicalize_bootstrap_address("auto") or "none"
     except Exception as error:
-        raise _no_cluster(" ".join(str(error).split())[:100]) from error
-    if not found:
-        raise _no_cluster("none")
+        found = " ".join(str(error).split())[:100]
+    if "/" in found or " " in found or found == "none":
+        raise RunError(
+            expected="a Ray cluster on this machine, or one that RAY_ADDRESS names", found=found,
+            where="cluster auto", fix="give --cluster local, or the HOST:PORT of a head",
+        )  # fmt: skip
     return str(found)
-
-
-def _no_cluster(found: str) -> RunError:
-    return RunError(
-        expected="a Ray cluster on this machine, or one that RAY_ADDRESS names",
-        found=found,
-        where="cluster auto",
-        fix="give --cluster local, or the HOST:PORT of a head",
-    )
 
 
 @contextlib.contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables of this process's environment while the context is open; "" removes one."""
-    before = {name: os.environ.get(name) for name in values}
+    before = {name: os.environ.get(name, "") for name in values}
     _set(values)
     try:
         yield
     finally:
-        _set({name: value or "" for name, value in before.items()})
+        _set(before)
 
 
 def _set(values: Mapping[str, str]) -> None:

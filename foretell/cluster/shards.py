@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import itertools
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
 
-from foretell.cluster import storage
-from foretell.cluster.addresses import name_of
-from foretell.cluster.csv_cuts import csv_cuts
-from foretell.cluster.layouts import Layout, layout_of
-from foretell.cluster.storage import StoredFile
-from foretell.data.records import ReadOptions
+from foretell.cluster.storage import StoredFile, local_copy, name_of, open_file, read_range
+from foretell.data.columns import choose_columns
+from foretell.data.formats import FORMATS, format_named, format_of
+from foretell.data.frames import damaged
+from foretell.data.records import ReadOptions, Record, text_of
+from foretell.data.source import Source
+from foretell.data.tables import sniff
 from foretell.errors import DataError
 
-MAX_BYTES = 8 << 20
-"""Bytes of a shard where the input is of ordinary size: a worker has them in memory."""
-MIN_BYTES = 1 << 18
-_SHARDS = 64
-"""Shards that a small input is divided into, at most, where they keep `MIN_BYTES`."""
-_MAX_SHARDS = 10_000
-"""A larger input gets larger shards instead of more of them."""
-_SEEN = 1 << 16
+MAX_BYTES, MIN_BYTES = 8 << 20, 1 << 18
+"""Bytes of a shard where the input is of ordinary size, which a worker has in memory, and of a small one."""
+_SHARDS, _MAX_SHARDS = 64, 10_000
+"""Shards of a small input, at most; a very large input gets larger shards instead of more than the second."""
+_BEGINNING, _READ, _SEEN = 1 << 20, 1 << 20, 1 << 16
+_SAMPLE = 100
+_FIELD_LIMIT = 1 << 26
+_GZIP = b"\x1f\x8b"
+# UTF-16 and UTF-32, in which the bytes of a newline are no place to cut.
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,7 @@ class Shard:
         head: bytes at the beginning of the file that hold the names of the columns and are read before the
             range; 0: none.
         row_groups: first row group, and the one after the last; None: not Parquet.
-        is_whole: whether the file is read as one, since its format cannot be divided.
+        why_whole: why the file is read as one, such as "compressed"; "": it is divided.
         text, label: the names of the columns; None: the format has none.
     """
 
@@ -48,8 +56,8 @@ class Shard:
     stop: int
     format: str
     head: int = 0
-    row_groups: tuple[int, int] | None = None
-    is_whole: bool = False
+    row_groups: list[int] | None = None
+    why_whole: str = ""
     text: str | None = None
     label: str | None = None
 
@@ -57,26 +65,24 @@ class Shard:
     def name(self) -> str:
         """The file and the bytes, for messages."""
         short = name_of(self.file)
-        return short if self.is_whole else f"{short}, bytes {self.start:,} to {self.stop:,}"
+        return short if self.why_whole else f"{short}, bytes {self.start:,} to {self.stop:,}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the shard as values that JSON can hold."""
-        return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Shard:
-        """Return the shard of `to_dict`."""
-        groups = values.get("row_groups")
-        return cls(**{**values, "row_groups": None if groups is None else tuple(groups)})
+@dataclass(slots=True)
+class Plan:
+    """The shards of an input in its order, the names of its columns, and the first records of each file."""
+
+    shards: list[Shard] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
+    sample: list[Record] = field(default_factory=list)
 
 
 def plan(
     files: Sequence[StoredFile], options: ReadOptions, format: str | None, shard_bytes: int | None
-) -> tuple[list[Shard], list[Layout]]:
-    """Divide files into shards.
+) -> Plan:
+    """Divide files into shards, which begin and end between two records.
 
-    The bytes of each range are exact: a shard begins and ends between two records. Of CSV every byte is read
-    for that, of other formats a few at each cut.
+    Of CSV every byte is read for that, of other formats a few at each cut.
 
     Args:
         files: the input, in order.
@@ -84,91 +90,227 @@ def plan(
         format: the format of every file; None: by its name or its content.
         shard_bytes: bytes of a shard; None: 8 MiB, less for small inputs and more for very large ones.
 
-    Returns:
-        The shards in the order of the input, and the layout of each file.
-
     Raises:
         DataError: a file that cannot be read, or whose columns are not clear.
+        UsageError: no such format.
     """
-    size = shard_bytes or _default_bytes(sum(each.size for each in files))
-    shards: list[Shard] = []
-    layouts = []
+    total = sum(each.size for each in files)
+    size = shard_bytes or max(MIN_BYTES, min(MAX_BYTES, total // _SHARDS), -(-total // _MAX_SHARDS))
+    made = Plan()
     for file in files:
         try:
-            layout = layout_of(file, options, format)
-            shards += _shards_of(file, layout, size, len(shards))
+            shards, names, sample = _FilePlan(file, options, format, size).divided()
         except OSError as error:
-            raise DataError(
-                expected="a file that can be read", found=error.strerror or str(error), where=file.address
-            ) from error
-        layouts.append(layout)
-    return shards, layouts
+            found = error.strerror or str(error)
+            raise DataError(expected="a file that can be read", found=found, where=file.file) from error
+        made.shards += [replace(each, ordinal=len(made.shards) + n) for n, each in enumerate(shards)]
+        made.columns |= dict.fromkeys(names)
+        made.sample += sample
+    return made
 
 
-def _default_bytes(total: int) -> int:
-    small = max(MIN_BYTES, min(MAX_BYTES, total // _SHARDS))
-    return max(small, -(-total // _MAX_SHARDS))
+class _FilePlan:
+    """The division of one file; see `plan`. Reads its first MiB, or of Parquet its end."""
+
+    def __init__(self, file: StoredFile, options: ReadOptions, format: str | None, size: int) -> None:
+        self._file, self._options, self._size, self._named = file, options, size, format
+        self._name = name_of(file.file)
+        self._beginning = b""
+
+    def divided(self) -> tuple[list[Shard], Sequence[str], list[Record]]:
+        """Return the shards, the names of the columns and the first records."""
+        self._beginning = read_range(self._file.file, 0, _BEGINNING)
+        if self._beginning.startswith(_GZIP):
+            return self._whole("compressed")
+        with beginning_of(self._beginning, self._name, self._options) as source:
+            format = (format_of(source) if self._named is None else format_named(self._named)).name
+        if format == "parquet":
+            return self._parquet()
+        if self._beginning.startswith(_WIDE) or b"\0" in self._beginning[:_SAMPLE]:
+            return self._whole("not in UTF-8")
+        if format in ("text", "fasttext"):
+            sample = self._first_records(format)
+            return self._ranges(format, _line_cuts(self._file, self._size)), ("text", "label"), sample
+        if format in ("csv", "tsv"):
+            return self._csv(format)
+        if format != "jsonl":
+            return self._whole(f"the format {format}")
+        if self._beginning.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b'"'):
+            return self._whole("lists or one JSON array")
+        sample = self._first_records(format)
+        columns = self._columns(sample)
+        return self._ranges(format, _line_cuts(self._file, self._size), **columns), _names(sample), sample
+
+    def _csv(self, format: str) -> tuple[list[Shard], Sequence[str], list[Record]]:
+        lines = self._beginning.decode("utf-8", "replace").removeprefix("\ufeff").splitlines(keepends=True)
+        is_all = len(self._beginning) == self._file.size
+        # The last line may be cut where the first MiB ends.
+        lines = lines if is_all or len(lines) < 2 else lines[:-1]
+        dialect, rows = sniff(lines, whole=is_all, prefer="\t" if format == "tsv" else ",")
+        if dialect.quotes != "double" or not rows:
+            return self._whole(f"quotes are not doubled ({dialect.quotes})", format)
+        sample = self._first_records(format)
+        if not sample:
+            # A header without rows.
+            return [], (), []
+        names = _names(sample)
+        head = 0
+        if names[: len(rows[0])] != [str(number + 1) for number in range(len(rows[0]))]:
+            head = next(_record_ends(self._file, dialect.delimiter))
+        cuts = _csv_cuts(self._file, dialect.delimiter, self._size, head)
+        return self._ranges(format, cuts, head, **self._columns(sample)), names, sample
+
+    def _parquet(self) -> tuple[list[Shard], Sequence[str], list[Record]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        with open_file(self._file.file) as stream:
+            try:
+                table = pq.ParquetFile(stream)
+                groups = [
+                    _bytes_of(table.metadata.row_group(i)) for i in range(table.metadata.num_row_groups)
+                ]
+                batch = next(table.iter_batches(batch_size=_SAMPLE), None)
+            except (pa.ArrowException, OSError) as error:
+                raise damaged(self._file.file, " ".join(str(error).split())) from error
+            names = list(table.schema_arrow.names)
+        rows = [] if batch is None else batch.to_pylist()
+        cells = [[text_of(value) for value in row.values()] for row in rows]
+        columns = choose_columns(names, cells, self._options, self._name)
+        shards, first = [], 0
+        while first < len(groups):
+            last = first + 1
+            while last < len(groups) and groups[last][1] - groups[first][0] <= self._size:
+                last += 1
+            place: dict[str, Any] = {"start": groups[first][0], "stop": groups[last - 1][1]}
+            shards.append(
+                self._shard(
+                    "parquet", **place, row_groups=[first, last], text=columns.text, label=columns.label
+                )
+            )
+            first = last
+        return shards, names, [columns.record(row, self._file.file) for row in rows]
+
+    def _whole(self, why: str, format: str | None = None) -> tuple[list[Shard], Sequence[str], list[Record]]:
+        """Return a file that cannot be divided as one shard."""
+        with local_copy(self._file.file) as path, Source(path, self._options, []) as source:
+            named = format or self._named
+            chosen = format_of(source) if named is None else format_named(named)
+            sample = list(itertools.islice(chosen.read(source), _SAMPLE))
+        columns = {} if chosen.name in ("text", "fasttext") or not sample else self._columns(sample)
+        return [self._shard(chosen.name, why_whole=why, **columns)], _names(sample), sample
+
+    def _shard(self, format: str, **values: Any) -> Shard:
+        place = {"ordinal": 0, "start": 0, "stop": self._file.size, "format": format}
+        return Shard(**{**asdict(self._file), **place, **values})
+
+    def _ranges(self, format: str, cuts: Iterator[int], head: int = 0, **columns: Any) -> list[Shard]:
+        ends = itertools.pairwise([head, *cuts, self._file.size])
+        whole = self._shard(format, head=head, **columns)
+        return [replace(whole, start=start, stop=stop) for start, stop in ends if stop > start]
+
+    def _columns(self, sample: list[Record]) -> dict[str, Any]:
+        names = _names(sample)
+        rows = [[text_of(record.fields.get(name)) for name in names] for record in sample]
+        columns = choose_columns(names, rows, self._options, self._name)
+        return {"text": columns.text, "label": columns.label}
+
+    def _first_records(self, format: str) -> list[Record]:
+        """Return the first records; a last one that the end of the first MiB cuts is left out."""
+        records: list[Record] = []
+        with beginning_of(self._beginning, self._name, self._options) as source:
+            try:
+                records.extend(itertools.islice(FORMATS[format].read(source), _SAMPLE))
+            except DataError:
+                if not records:
+                    raise
+        return records
 
 
-def _shards_of(file: StoredFile, layout: Layout, size: int, first: int) -> Iterator[Shard]:
-    whole = Shard(
-        ordinal=first,
-        file=file.address,
-        size=file.size,
-        stamp=file.stamp,
-        start=0,
-        stop=file.size,
-        format=layout.format,
-        is_whole=layout.cut == "whole",
-        text=layout.text,
-        label=layout.label,
-    )
-    if layout.cut == "whole":
-        yield whole
-    elif layout.cut == "row groups":
-        yield from _row_group_shards(whole, layout, size)
-    else:
-        cuts = _line_cuts(file, size) if layout.cut == "lines" else csv_cuts(file, layout.delimiter, size)
-        yield from _ranges(whole, [layout.head, *(cut for cut in cuts if cut > layout.head)], layout.head)
+@contextlib.contextmanager
+def beginning_of(
+    content: bytes, name: str, options: ReadOptions, notes: list[str] | None = None
+) -> Iterator[Source]:
+    """Yield bytes as the source of a file with this name."""
+    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
+        path = Path(folder) / f"part{''.join(Path(name).suffixes[-2:])}"
+        path.write_bytes(content)
+        with Source(path, options, [] if notes is None else notes) as source:
+            source.name = source.short = name
+            yield source
 
 
-def _ranges(whole: Shard, starts: list[int], head: int) -> Iterator[Shard]:
-    stops = [*starts[1:], whole.size]
-    ranges = [(start, stop) for start, stop in zip(starts, stops, strict=True) if stop > start]
-    for number, (start, stop) in enumerate(ranges):
-        yield replace(whole, ordinal=whole.ordinal + number, start=start, stop=stop, head=head)
+def _names(sample: list[Record]) -> list[str]:
+    return list(dict.fromkeys(key for record in sample for key in record.fields))
+
+
+def _bytes_of(group: Any) -> tuple[int, int]:
+    """Return the first byte of a row group of Parquet, and the one after the last."""
+    chunks = [group.column(i) for i in range(group.num_columns)]
+    starts = [min(c.data_page_offset, c.dictionary_page_offset or c.data_page_offset) for c in chunks]
+    return min(starts), max(s + c.total_compressed_size for s, c in zip(starts, chunks, strict=True))
 
 
 def _line_cuts(file: StoredFile, size: int) -> Iterator[int]:
     """Yield the places after the line end that follows each multiple of `size`."""
-    with storage.open_file(file.address) as stream:
+    with open_file(file.file) as stream:
         at = size
         while at < file.size:
             stream.seek(at - 1)
             passed = at - 1
             while chunk := stream.read(_SEEN):
                 place = chunk.find(b"\n")
+                passed += len(chunk) if place < 0 else place + 1
                 if place >= 0:
-                    passed += place + 1
                     break
-                passed += len(chunk)
             if passed < file.size:
                 yield passed
             at = passed + size
 
 
-def _row_group_shards(whole: Shard, layout: Layout, size: int) -> Iterator[Shard]:
-    first, n = 0, len(layout.row_groups)
-    ordinal = whole.ordinal
-    while first < n:
-        last = first + 1
-        while last < n and layout.row_groups[last].stop - layout.row_groups[first].start <= size:
-            last += 1
-        yield replace(
-            whole,
-            ordinal=ordinal,
-            start=layout.row_groups[first].start,
-            stop=layout.row_groups[last - 1].stop,
-            row_groups=(first, last),
-        )
-        ordinal, first = ordinal + 1, last
+def _csv_cuts(file: StoredFile, delimiter: str, size: int, head: int) -> Iterator[int]:
+    """Yield the end of the first record that ends `size` bytes or more after the cut before."""
+    cut = 0
+    for end in _record_ends(file, delimiter):
+        if end - cut >= size and head < end < file.size:
+            cut = end
+            yield cut
+
+
+def _record_ends(file: StoredFile, delimiter: str) -> Iterator[int]:
+    """Yield where each record of a CSV file ends that is not an empty line.
+
+    The rules are those of Python's csv module with doubled quotes, so that a quote in the middle of a field
+    without quotes opens nothing. Most lines have no quote: these are only counted.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+    at = 0
+    with open_file(file.file) as stream:
+        lines = _lines(stream)
+
+        def counted() -> Iterator[str]:
+            nonlocal at
+            for line in lines:
+                at += len(line)
+                # One character a byte: no multi-byte character has a byte below 128.
+                yield line.decode("latin-1")
+
+        for line in counted():
+            if '"' in line:
+                # Where the quoting is broken, the reader of the shard reports it.
+                with contextlib.suppress(csv.Error):
+                    reader = csv.reader(itertools.chain([line], counted()), delimiter=delimiter, strict=True)
+                    next(reader, None)
+            if line.strip():
+                yield at
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines with their line ends; Arrow's files have no iterator of whole lines."""
+    rest = b""
+    while chunk := stream.read(_READ):
+        # At newlines only: a lone carriage return is no place to cut.
+        *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
+        yield from (line + b"\n" for line in lines)
+    if rest:
+        yield rest

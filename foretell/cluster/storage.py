@@ -1,17 +1,39 @@
-"""Files and objects by their address: one set of functions for this machine's paths and for buckets."""
+"""Files by their address: a path of this machine, or a bucket path such as s3://bucket/folder, through Arrow.
+
+An address is a string. A bucket path may end with options: s3://bucket/folder?endpoint_override=HOST:PORT.
+Every failure is an OSError with one line.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import glob
+import os
+import re
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 from foretell.artifacts.replacement import make_directories, replace_file, sync_directory, sync_file
-from foretell.cluster import buckets
-from foretell.cluster.addresses import is_bucket, join, name_of
+from foretell.data.decode import existing
+from foretell.errors import DataError, UsageError
+
+ENDINGS = (
+    ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".ft", ".fasttext", ".txt",
+    ".text",
+)  # fmt: skip
+"""The endings (before .gz) of the files that are read of a folder."""
+
+_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.I | re.S)
+_CONNECT_SECONDS, _ATTEMPTS = 10.0, 3
+"""For a connection to S3, and of each request to it. A shard is tried again besides."""
+_COPIED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,88 +41,133 @@ class StoredFile:
     """A file that is there.
 
     Attributes:
-        address: where.
+        file: its address.
         size: bytes.
         stamp: changes when the file is written anew: the time of its last change, in nanoseconds.
     """
 
-    address: str
+    file: str
     size: int
     stamp: str
 
 
-def find(address: str) -> StoredFile | None:
-    """Return the file at an address; None: there is none, or a folder.
+def absolute(address: str | Path) -> str:
+    """Return an address that is the same in every process: an absolute path, or the bucket path as it is.
 
     Raises:
-        OSError: it cannot be looked up.
+        UsageError: a bucket path with a user name or a key in it, which logs and manifests would show.
     """
-    if is_bucket(address):
-        found = buckets.stat(address)
-        return None if found is None else StoredFile(address, *found)
+    match = _SCHEME.fullmatch(str(address))
+    if match is None:
+        return str(Path(address).expanduser().absolute())
+    if match["scheme"].lower() == "file":
+        return str(Path(match["rest"]).absolute())
+    if "@" in match["rest"].partition("/")[0]:
+        raise UsageError(
+            expected="a bucket path without a key",
+            found="a user name or a key before @",
+            where=f"{match['scheme']}://…@{match['rest'].rpartition('@')[2]}",
+            fix="give the key in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) or a profile",
+        )
+    return str(address)
+
+
+def is_bucket(address: str) -> bool:
+    """Return whether an address is a bucket path."""
+    return _SCHEME.fullmatch(address) is not None
+
+
+def join(folder: str, *names: str) -> str:
+    """Return the address of a file below a folder; the options of a bucket path stay at the end."""
+    if not is_bucket(folder):
+        return str(Path(folder).joinpath(*names))
+    path, mark, options = folder.partition("?")
+    return "/".join([path.rstrip("/"), *names]) + mark + options
+
+
+def name_of(address: str) -> str:
+    """Return the last part of an address, for messages and for the ending of a file."""
+    path = address.partition("?")[0] if is_bucket(address) else address
+    return path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+@lru_cache(maxsize=32)
+def _file_system(scheme: str, bucket: str, options: str) -> Any:
+    """Return Arrow's file system of a bucket. `bucket` counts, because its region does."""
+    from pyarrow import fs
+
+    if scheme != "s3":
+        return fs.FileSystem.from_uri(f"{scheme}://{bucket}/{f'?{options}' if options else ''}")[0]
+    known = {"endpoint_override", "scheme", "region"}
+    given = {key: value for key, value in parse_qsl(options) if key in known}
+    retries = fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS)
+    return fs.S3FileSystem(**given, connect_timeout=_CONNECT_SECONDS, retry_strategy=retries)
+
+
+@contextlib.contextmanager
+def _located(address: str) -> Iterator[tuple[Any, str]]:
+    """Yield the file system of an address and the path in it; Arrow's errors become one line."""
+    from pyarrow import ArrowException
+    from pyarrow.fs import LocalFileSystem
+
     try:
-        status = Path(address).stat()
-    except FileNotFoundError:
-        return None
-    if not Path(address).is_file():
-        return None
-    return StoredFile(address, status.st_size, str(status.st_mtime_ns))
+        if not is_bucket(address):
+            yield LocalFileSystem(), address
+            return
+        parts = urlsplit(address)
+        file_system = _file_system(parts.scheme.lower(), parts.netloc, parts.query)
+        yield file_system, f"{parts.netloc}{parts.path}".rstrip("/")
+    except (OSError, ArrowException) as error:
+        code: int = getattr(error, "errno", None) or 0
+        reason = f"the bucket refused or failed ({' '.join(str(error).split()):.300})"
+        # With its number, OSError is FileNotFoundError and the like.
+        raise OSError(code, os.strerror(code) if code else reason, address.partition("?")[0]) from error
+
+
+def find(address: str) -> StoredFile | None:
+    """Return the file at an address; None: there is none, or something else."""
+    with _located(address) as (file_system, path):
+        info = file_system.get_file_info(path)
+    return StoredFile(address, info.size, str(info.mtime_ns)) if info.is_file else None
 
 
 def files_below(folder: str, *, recursive: bool = True) -> list[StoredFile]:
-    """Return the files below a folder, sorted by their path; [] where there is no folder.
+    """Return the files below a folder, sorted by their path; [] where there is no folder."""
+    from pyarrow.fs import FileSelector
 
-    Raises:
-        OSError: the folder cannot be listed.
-    """
-    if is_bucket(folder):
-        found = buckets.listed(folder, recursive=recursive)
-        return [StoredFile(join(folder, path), size, stamp) for path, size, stamp in found]
-    root = Path(folder)
-    paths = sorted(root.rglob("*") if recursive else root.iterdir()) if root.is_dir() else []
-    stored = (find(str(path)) for path in paths)
-    return [each for each in stored if each is not None]
+    with _located(folder) as (file_system, path):
+        infos = file_system.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True))
+    files = [each for each in sorted(infos, key=lambda info: info.path) if each.is_file]
+    return [StoredFile(join(folder, x.path[len(path) + 1 :]), x.size, str(x.mtime_ns)) for x in files]
 
 
 def open_file(address: str) -> IO[bytes]:
     """Open a file for reading at any place."""
-    return buckets.open_object(address) if is_bucket(address) else Path(address).open("rb")
+    with _located(address) as (file_system, path):
+        return cast(IO[bytes], file_system.open_input_file(path))
 
 
-def read_range(address: str, start: int, stop: int) -> bytes:
-    """Return the bytes from `start` to `stop`; fewer where the file ends before."""
-    if is_bucket(address):
-        return buckets.read_range(address, start, stop)
-    with Path(address).open("rb") as stream:
+def read_range(address: str, start: int, stop: int | None = None) -> bytes:
+    """Return the bytes from `start` to `stop` or to the end; fewer where the file ends before."""
+    with _located(address), open_file(address) as stream:
         stream.seek(start)
-        return stream.read(stop - start)
-
-
-def read_whole(address: str) -> bytes | None:
-    """Return the content of a small file; None: there is none."""
-    try:
-        with open_file(address) as stream:
-            return bytes(stream.read())
-    except FileNotFoundError:
-        return None
+        return bytes(stream.read() if stop is None else stream.read(stop - start))
 
 
 def put(address: str, content: bytes) -> None:
     """Write a small file: a reader sees the old one, the new one, or none; never a part."""
-    if is_bucket(address):
-        buckets.put(address, content)
+    if not is_bucket(address):
+        make_directories(Path(address).parent)
+        replace_file(Path(address), content)
         return
-    path = Path(address)
-    make_directories(path.parent)
-    replace_file(path, content)
+    with _located(address) as (file_system, path), file_system.open_output_stream(path) as stream:
+        stream.write(content)
 
 
 def remove(address: str) -> None:
     """Delete a file; nothing happens where there is none."""
-    if is_bucket(address):
-        buckets.remove(address)
-    else:
-        Path(address).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError), _located(address) as (file_system, path):
+        file_system.delete_file(path)
 
 
 @contextlib.contextmanager
@@ -110,32 +177,101 @@ def local_copy(address: str) -> Iterator[Path]:
         yield Path(address)
         return
     with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-        yield buckets.download(address, Path(folder))
+        copy = Path(folder) / name_of(address)
+        with open_file(address) as source, _located(address), copy.open("wb") as file:
+            shutil.copyfileobj(source, file, _COPIED)
+        yield copy
 
 
 @contextlib.contextmanager
-def scratch(address: str) -> Iterator[Path]:
-    """Yield the path of a new file for what will become `address`; it is deleted at the end.
+def new_file(address: str) -> Iterator[Path]:
+    """Yield a path to write what becomes the file at `address`: by a rename, or as one object of a bucket.
 
-    Beside `address` where that is a path, so that `commit` only renames it.
+    After an error it is deleted, and `address` is as before.
     """
     if is_bucket(address):
         with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-            yield Path(folder) / name_of(address)
+            temporary = Path(folder) / name_of(address)
+            yield temporary
+            with (
+                temporary.open("rb") as file,
+                _located(address) as (file_system, path),
+                file_system.open_output_stream(path) as stream,
+            ):
+                shutil.copyfileobj(file, stream, _COPIED)
         return
-    path = Path(address)
-    temporary = path.with_name(f".{path.name}.tmp")
+    final = Path(address)
+    temporary = final.with_name(f".{final.name}.tmp")
     try:
         yield temporary
+        sync_file(temporary)
+        temporary.replace(final)
+        sync_directory(final.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def commit(temporary: Path, address: str) -> None:
-    """Give a finished file its address: synced, then renamed; or uploaded as one object."""
-    if is_bucket(address):
-        buckets.upload(temporary, address)
-        return
-    sync_file(temporary)
-    temporary.replace(address)
-    sync_directory(Path(address).parent)
+def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
+    """Return the files that the sources name; those of a folder or glob are sorted by path.
+
+    A file without content holds no record and is left out. Of a folder, files with an ending of `ENDINGS` are
+    read, at any depth; those whose name, or whose folder's name, begins with "." or "_" are not.
+
+    Raises:
+        DataError: a source that is not there, cannot be read or holds nothing; a file that is named twice.
+        UsageError: no source, or standard input, which a worker cannot read.
+    """
+    if not sources or "-" in map(str, sources):
+        raise UsageError(
+            expected="files, folders or bucket paths that every worker can read",
+            found="standard input (-)" if sources else "none",
+            fix="name a file" if not sources else "write it to a file first",
+        )
+    files: dict[str, StoredFile] = {}
+    for source in sources:
+        address = absolute(source)
+        try:
+            found = _files_of(address)
+        except OSError as error:
+            raise DataError(
+                expected="files that can be read", found=error.strerror or str(error), where=address,
+                fix="check the address, its permissions and the key",
+            ) from error  # fmt: skip
+        for each in found:
+            if each.file in files:
+                raise DataError(expected="each file once", found="one that is named twice", where=each.file)
+            files[each.file] = each
+    filled = [each for each in files.values() if each.size]
+    if not filled:
+        raise DataError(expected="files with records", found="only empty ones", where=str(sources[0]))
+    return filled
+
+
+def _files_of(address: str) -> list[StoredFile]:
+    path, mark, options = address.partition("?") if is_bucket(address) else (address, "", "")
+    # "?" begins the options of a bucket path, so that it is no wildcard in one.
+    wildcard = re.search(r"[*\[]" if is_bucket(address) else r"[*?\[]", path)
+    if (stored := find(address)) is not None:
+        return [stored]
+    if wildcard is None or Path(path).is_dir():
+        found = [each for each in files_below(address) if _is_read(each.file[len(path) :])]
+        if not found and not is_bucket(address):
+            existing(path)
+        expected = f"files with records ({', '.join(ENDINGS[:8])}, …)"
+    elif is_bucket(address):
+        below = files_below(path[: path.rindex("/", 0, wildcard.start())] + mark + options)
+        found = [each for each in below if fnmatchcase(each.file.partition("?")[0], path)]
+        expected = "an object that matches"
+    else:
+        matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - of any root
+        found = [each for match in matches if (each := find(match)) is not None]
+        expected = "a file that matches"
+    if not found:
+        raise DataError(expected=expected, found="none", where=address, fix="check the address")
+    return found
+
+
+def _is_read(path: str) -> bool:
+    path = path.partition("?")[0].replace("\\", "/").strip("/")
+    name = name_of(path).lower().removesuffix(".gz")
+    return name.endswith(ENDINGS) and not any(part.startswith((".", "_")) for part in path.split("/"))

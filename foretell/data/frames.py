@@ -194,7 +194,7 @@ def _dataset(dataset: Any) -> _Frame:
     features = dataset.features or {}
     names = [_class_names(features.get(column)) for column in columns]
     rows = (
-        tuple(map(_class_name, row, names))
+        tuple(map(class_name, row, names))
         for batch in itertools.chain([first] if first else [], batches)
         for row in zip(*(batch[column] for column in columns), strict=True)
     )
@@ -207,10 +207,10 @@ def _class_names(feature: Any) -> Sequence[str]:
     return list(inner.names) if hasattr(inner, "int2str") else ()
 
 
-def _class_name(value: Any, names: Sequence[str]) -> Any:
+def class_name(value: Any, names: Sequence[str]) -> Any:
     """Return the name of a class, None where it has none (as -1); other values as they are."""
     if names and isinstance(value, list):
-        return [_class_name(each, names) for each in value]
+        return [class_name(each, names) for each in value]
     if not names or type(value) is not int:
         return value
     return names[value] if 0 <= value < len(names) else None
@@ -222,7 +222,7 @@ def _parquet(path: Path, where: str) -> _Frame:
 
     with _damage_is_typed(where):
         lazy = pl.scan_parquet(path, glob=False)
-        names, classes = lazy.collect_schema().names(), _classes_in(pl.read_parquet_metadata(path))
+        names, classes = lazy.collect_schema().names(), classes_in(pl.read_parquet_metadata(path))
         batches = iter(lazy.collect_batches(chunk_size=_BATCH, lazy=True))
     of_column = [classes.get(name, ()) for name in names]
 
@@ -233,12 +233,12 @@ def _parquet(path: Path, where: str) -> _Frame:
                 cells = [] if batch is None else batch.rows()
             if batch is None:
                 return
-            yield from (tuple(map(_class_name, row, of_column)) for row in cells) if classes else cells
+            yield from (tuple(map(class_name, row, of_column)) for row in cells) if classes else cells
 
     return _Frame(where, names, rows())
 
 
-def _classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
+def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets` writes them."""
     try:
         features = json.loads(metadata[_HUGGING_FACE])["info"]["features"].items()

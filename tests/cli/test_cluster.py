@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -13,8 +14,7 @@ from foretell.cli import cluster as module
 from foretell.cli.cluster import report_text, run
 from foretell.cli.cluster_progress import rates_text
 from foretell.cli.options import Output
-from foretell.cluster.report import ClusterReport
-from foretell.cluster.scheduler import Listener
+from foretell.cluster.files import ClusterReport, Listener
 
 REPORT = ClusterReport(
     out="/data/answers",
@@ -52,9 +52,23 @@ def test_what_cannot_mean_anything_is_wrong_usage(run: Run, argv: tuple[str, ...
     assert len(answer.err.splitlines()) == 1
 
 
-def test_score_and_doctor_check_their_options(run: Run) -> None:
+def test_score_and_evaluate_check_their_options(run: Run) -> None:
     assert run("score", "notes-model", "notes.txt", "--text", "body").code == 2
-    assert run("doctor", "--model", "notes-model").code == 2
+    answer = run("evaluate", "reviews-model", "reviews.csv", "--cluster", "local", "--out", "x")
+    assert answer.code == 2
+    assert "foretell classify --cluster writes the rows" in answer.err
+
+
+@pytest.mark.parametrize("format", ["text", "csv", "jsonl"])
+def test_evaluate_on_a_cluster_writes_what_it_writes_without_one(run: Run, format: str) -> None:
+    command = ["evaluate", "reviews-model", "reviews.csv", "--format", format]
+    alone, together = run(*command), run(*command, "--cluster", "local", "--workers", "1")
+    assert together.code == 0, together.err
+    assert _shape(together.out) == _shape(alone.out)
+
+
+def _shape(text: str) -> str:
+    return re.sub(r"[\d.]+(e-\d+)?", "#", text)
 
 
 def test_the_report_has_every_figure_once() -> None:

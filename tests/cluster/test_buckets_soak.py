@@ -10,7 +10,7 @@ import pytest
 from cluster.made_files import write_jsonl
 
 from foretell.cluster import classify_files, read_rows, storage
-from foretell.cluster.inputs import input_files
+from foretell.cluster.storage import input_files
 from foretell.errors import DataError, RunError
 
 pytestmark = [
@@ -58,7 +58,7 @@ def test_from_a_bucket_to_a_bucket_and_again(tmp_path: Path, labels_model: Path,
     assert [row["id"] for row in read_rows(out)] == list(range(600))
     again = classify_files(labels_model, f"s3://data/in?{bucket}", out=out, shard_mb=0.005)
     assert again.resumed_rows == 600
-    names = [each.address for each in input_files([f"s3://data/in/[01].jsonl?{bucket}"])]
+    names = [each.file for each in input_files([f"s3://data/in/[01].jsonl?{bucket}"])]
     assert len(names) == 2
     storage.put(f"s3://data/in/0.jsonl?{bucket}", b'{"text":"changed"}\n')
     with pytest.raises(RunError, match="a file that has changed since"):

@@ -1,44 +1,51 @@
-"""A real Ray cluster that foretell starts and stops: one run, with a worker that is killed."""
+"""A real Ray cluster that foretell starts and stops: killed workers, a killed command, local figures."""
 
 from __future__ import annotations
 
 import os
 import signal
 import stat
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.heads import Head, running_head
 from cluster.made_files import text_of, write_jsonl
 
 from foretell.cluster import classify_files, evaluate_files, read_rows, score_files
 from foretell.cluster import files as module
-from foretell.cluster.probe import AUTHENTICATION
-from foretell.cluster.scheduler import ShardDone
+from foretell.cluster.output import Done
+from foretell.cluster.session import host_and_port
 from foretell.errors import MissingExtraError, RunError, SettingsError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 ROWS = 300
+OWN = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Head]:
+    with running_head() as head:
+        yield head
 
 
 def test_a_run_on_this_machine_survives_the_death_of_a_worker(tmp_path: Path, labels_model: Path) -> None:
     path = write_jsonl(tmp_path / "in.jsonl", ROWS)
     seen: dict[str, Any] = {}
-    names = (*AUTHENTICATION, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
-    before = [os.environ.get(name) for name in names]
+    before = [os.environ.get(name) for name in OWN]
 
-    def listener(event: ShardDone) -> None:
-        if "worker" not in seen:
-            import ray
+    def listener(line: Done, *_: object) -> None:
+        if seen:
+            return
+        import ray
 
-            token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
-            seen.update(
-                worker=event.line.worker,
-                mode=stat.S_IMODE(token.stat().st_mode),
-                folder=token.parent,
-                hosts={node["NodeManagerAddress"] for node in ray.nodes()},
-            )
-            os.kill(int(event.line.worker.rpartition(":")[2]), signal.SIGKILL)
+        token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+        seen.update(mode=stat.S_IMODE(token.stat().st_mode), folder=token.parent)
+        seen["hosts"] = {node["NodeManagerAddress"] for node in ray.nodes()}
+        os.kill(int(line.worker.rpartition(":")[2]), signal.SIGKILL)
 
     report = classify_files(
         labels_model, path, out=tmp_path / "out", out_format="jsonl", workers=2, shard_mb=0.001,
@@ -52,10 +59,9 @@ def test_a_run_on_this_machine_survives_the_death_of_a_worker(tmp_path: Path, la
     assert report.rows_per_second > 0
     assert report.slowest is not None
     # Loopback, a token that only its owner reads, and nothing left behind.
-    assert seen["mode"] == 0o600
-    assert seen["hosts"] == {"127.0.0.1"}
+    assert (seen["mode"], seen["hosts"]) == (0o600, {"127.0.0.1"})
     assert not seen["folder"].exists()
-    assert [os.environ.get(name) for name in names] == before
+    assert [os.environ.get(name) for name in OWN] == before
     # The same call has nothing left to do, and starts no cluster.
     again = classify_files(labels_model, path, out=tmp_path / "out", out_format="jsonl", shard_mb=0.001)
     assert (again.rows, again.resumed_rows, again.worker_rates) == (ROWS, ROWS, {})
@@ -73,8 +79,8 @@ def test_what_cannot_be_run_is_refused_before_a_cluster_starts(
         classify_files(words_model, path, out=out)
     with pytest.raises(UsageError, match="expected a model for words, found one for labels"):
         score_files(labels_model, path, out=out)
-    with pytest.raises(UsageError, match="no --out and no --label with a model for words"):
-        evaluate_files(words_model, path, out=out)
+    with pytest.raises(UsageError, match="no --label with a model for words"):
+        evaluate_files(words_model, path, label="label")
     with pytest.raises(SettingsError, match="workers: expected more than 0, found 0"):
         classify_files(labels_model, path, out=out, workers=0)
     with pytest.raises(SettingsError, match="abstain-below: expected a probability"):
@@ -90,3 +96,55 @@ def test_without_ray_the_install_command_is_named(
     monkeypatch.setattr("foretell.machine.find_spec", lambda name: None if name == "ray" else name)
     with pytest.raises(MissingExtraError, match=r"found no ray; pip install 'foretell\[cluster\]'"):
         classify_files(labels_model, tmp_path / "in.jsonl", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("address", ["", "head", "head:", ":1", "head:99999", "ray://head:1", "head:x"])
+def test_an_address_is_host_and_port(address: str) -> None:
+    with pytest.raises(UsageError, match="expected local, auto, or the HOST:PORT of a head"):
+        host_and_port(address)
+    assert host_and_port("head.example:6379") == ("head.example", 6379)
+    assert host_and_port("[::1]:6379") == ("::1", 6379)
+
+
+def test_a_killed_command_leaves_no_process_and_no_token() -> None:
+    with running_head() as head:
+        folder = head.token.parent
+        assert processes_of(folder)
+        head.process.send_signal(signal.SIGKILL)
+        head.process.wait()
+        deadline = time.monotonic() + 60
+        while (folder.exists() or processes_of(folder)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not folder.exists()
+        assert processes_of(folder) == []
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of the processes that use a folder of Ray's, without those that have ended."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("reads /proc")
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = each.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found
+
+
+def test_a_cluster_without_a_token_or_with_another_one_is_refused(
+    labels_model: Path, tmp_path: Path, head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_jsonl(tmp_path / "in.jsonl", 5)
+    for name in OWN[1:3]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(UsageError, match="a token, which every cluster but local needs"):
+        classify_files(labels_model, path, out=tmp_path / "out", cluster=head.address)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0" * 64)
+    with pytest.raises(RunError, match="the token of the cluster, found a wrong one"):
+        classify_files(labels_model, path, out=tmp_path / "out", cluster=head.address)
+    with pytest.raises(RunError, match="the head of a Ray cluster, found nothing that answers"):
+        classify_files(labels_model, path, out=tmp_path / "out", cluster="127.0.0.1:9")

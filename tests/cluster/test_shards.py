@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 import itertools
@@ -16,11 +17,9 @@ from cluster.made_files import write_jsonl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from foretell.cluster import storage
-from foretell.cluster.csv_cuts import csv_cuts
-from foretell.cluster.inputs import input_files
-from foretell.cluster.reading import open_shard
 from foretell.cluster.shards import Shard, plan
+from foretell.cluster.storage import input_files
+from foretell.cluster.worker import Row, open_shard
 from foretell.data.examples import iter_records
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
@@ -29,11 +28,15 @@ from foretell.errors import DataError
 def shards_of(
     path: Path, size: int, options: ReadOptions | None = None, format: str | None = None
 ) -> list[Shard]:
-    return plan(input_files([path]), options or ReadOptions(), format, size)[0]
+    return plan(input_files([path]), options or ReadOptions(), format, size).shards
 
 
 def texts_of(shards: list[Shard]) -> list[str]:
-    return [row.record.text for shard in shards for row in open_shard(shard).rows]
+    return [record.text for shard in shards for record, _ in rows_of(shard)]
+
+
+def rows_of(shard: Shard) -> list[Row]:
+    return list(open_shard(shard, [])[1])
 
 
 def whole(path: Path) -> list[str]:
@@ -61,9 +64,9 @@ def test_a_line_that_is_no_json_is_a_row_with_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text":"a"}\n{"text":\n[1]\n{"text":["x"]}\n{"text":Infinity}\n{"text":"b"}\n')
     (shard,) = shards_of(path, 1000)
-    rows = list(open_shard(shard).rows)
-    assert [row.record.text for row in rows] == ["a", "", "", "", "", "b"]
-    assert [bool(row.problem) for row in rows] == [False, True, True, True, True, False]
+    rows = rows_of(shard)
+    assert [record.text for record, _ in rows] == ["a", "", "", "", "", "b"]
+    assert [bool(problem) for _, problem in rows] == [False, True, True, True, True, False]
 
 
 def test_plain_text_keeps_empty_lines(tmp_path: Path) -> None:
@@ -87,15 +90,19 @@ FIELDS = st.text(st.sampled_from('ab"\n,é '), max_size=12)
 def test_csv_is_cut_between_records_only(tmp_path: Path, rows: list[tuple[str, str]], size: int) -> None:
     path = tmp_path / "a.csv"
     out = io.StringIO()
-    csv.writer(out).writerows([("text", "other"), *rows])
+    csv.writer(out).writerows([("text", "label"), *rows])
     path.write_text(out.getvalue(), newline="")
-    content = path.read_bytes()
-    stored = storage.find(str(path))
-    assert stored is not None
-    cuts = [0, *csv_cuts(stored, ",", size), len(content)]
-    parts = [content[a:b].decode() for a, b in itertools.pairwise(cuts)]
-    read = [row for part in parts for row in csv.reader(io.StringIO(part, newline=""))]
-    assert read == list(csv.reader(io.StringIO(content.decode(), newline="")))
+    expected = [dict(zip(("text", "label"), row, strict=True)) for row in rows]
+    assert [
+        dict(record.fields) for shard in shards_of(path, size) for record, _ in rows_of(shard)
+    ] == expected
+
+
+def test_a_header_without_rows_is_no_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text,label\n")
+    (tmp_path / "b.csv").write_text("id,text,label\n1,a,x\n")
+    assert texts_of(shards_of(tmp_path, 1)) == ["a"]
+    assert shards_of(tmp_path / "a.csv", 1) == []
 
 
 def test_csv_with_line_ends_in_quotes_with_a_header_and_without(tmp_path: Path) -> None:
@@ -108,7 +115,7 @@ def test_csv_with_line_ends_in_quotes_with_a_header_and_without(tmp_path: Path) 
         shards = shards_of(path, 200)
         assert len(shards) > 5
         assert texts_of(shards) == [text for text, _ in rows] == whole(path)
-        fields = next(iter(open_shard(shards[-1]).rows)).record.fields
+        fields = rows_of(shards[-1])[0][0].fields
         assert list(fields) == (["text", "label"] if header else ["1", "2"])
 
 
@@ -125,7 +132,7 @@ def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
     table = pa.table({"id": list(range(100)), "text": [f"text {i}" for i in range(100)]})
     pq.write_table(table, path, row_group_size=10)
     shards = shards_of(path, 1)
-    assert [shard.row_groups for shard in shards] == [(i, i + 1) for i in range(10)]
+    assert [shard.row_groups for shard in shards] == [[i, i + 1] for i in range(10)]
     assert texts_of(shards) == table["text"].to_pylist()
     assert len(shards_of(path, 1 << 20)) == 1
 
@@ -143,9 +150,8 @@ def test_parquet_is_cut_between_row_groups(tmp_path: Path) -> None:
 def test_what_cannot_be_divided_is_one_shard(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    (shard,), (layout,) = plan(input_files([path]), ReadOptions(), None, 1)
-    assert shard.is_whole
-    assert layout.why_whole
+    (shard,) = shards_of(path, 1)
+    assert shard.why_whole
     assert texts_of([shard]) == whole(path)
 
 
@@ -169,14 +175,14 @@ def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
     (shard,) = shards_of(path, 1 << 20)
     write_jsonl(path, 11)
     with pytest.raises(DataError, match="as it was when the run began, found another size"):
-        open_shard(shard)
+        open_shard(shard, [])
     path.unlink()
     with pytest.raises(DataError, match="every worker can read, found nothing on this node"):
-        open_shard(shard)
+        open_shard(shard, [])
 
 
 def test_a_shard_survives_json(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
     write_jsonl(tmp_path / "b.jsonl", 3)
     for shard in shards_of(tmp_path, 1):
-        assert Shard.from_dict(json.loads(json.dumps(shard.to_dict()))) == shard
+        assert Shard(**json.loads(json.dumps(dataclasses.asdict(shard)))) == shard

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from cluster.made_files import write_jsonl
 
-from foretell.cluster.inputs import input_files
-from foretell.cluster.results import FOLDER, Output, locked, open_output, read_rows
+from foretell.cluster.output import FOLDER, Done, Output, Task, locked, open_output, read_rows
 from foretell.cluster.shards import Shard, plan
-from foretell.cluster.tasks import Done, Task
+from foretell.cluster.storage import input_files
 from foretell.data.records import ReadOptions
 from foretell.errors import RunError
 from foretell.hashes import sha256_of
@@ -24,18 +23,21 @@ def begin(folder: Path, task: Task = TASK) -> Output:
     files = input_files([folder / "in.jsonl"])
 
     def make() -> tuple[Task, list[Shard]]:
-        return replace(task, names={"label": "label"}), plan(files, ReadOptions(), None, 300)[0]
+        whole = replace(task, out=out, names={"label": "label"})
+        return whole, plan(files, ReadOptions(), None, 300).shards
 
-    with locked(folder / "out"):
-        return open_output(folder / "out", task, files, make)
+    out = str(folder / "out")
+    with locked(out):
+        return open_output(out, replace(task, out=out), files, make)
 
 
 def done(output: Output, ordinal: int, name: str = "") -> Done:
+    assert output.address is not None
     part = Path(output.address) / (name or f"part-{ordinal:05d}-x.jsonl")
     part.write_text(json.dumps({"ordinal": ordinal}) + "\n")
     return Done(
-        ordinal=ordinal, part=part.name, rows=1, skipped={}, bytes=1, input_sha256="", seconds=1.0, node="n",
-        worker="w", size=part.stat().st_size, sha256=sha256_of(part),
+        ordinal=ordinal, part=part.name, rows=1, skipped={}, input_sha256="", seconds=1.0, worker="w",
+        size=part.stat().st_size, sha256=sha256_of(part),
     )  # fmt: skip
 
 
@@ -79,24 +81,24 @@ def test_an_output_that_exists_is_refused_and_left_alone(folder: Path) -> None:
 
 def test_a_file_in_the_place_of_the_folder_and_input_inside_it_are_refused(folder: Path) -> None:
     (folder / "file").write_text("")
-    with pytest.raises(RunError, match="expected a folder, found a file"), locked(folder / "file"):
+    with pytest.raises(RunError, match="expected a folder, found a file"), locked(str(folder / "file")):
         pass
     with pytest.raises(RunError, match="without input files"):
-        open_output(folder, TASK, input_files([folder / "in.jsonl"]), lambda: (TASK, []))
+        open_output(str(folder), TASK, input_files([folder / "in.jsonl"]), lambda: (TASK, []))
 
 
 def test_a_second_command_waits_for_nobody(folder: Path) -> None:
     begin(folder)
     with (
-        locked(folder / "out"),
+        locked(str(folder / "out")),
         pytest.raises(RunError, match="one command at a time"),
-        locked(folder / "out"),
+        locked(str(folder / "out")),
     ):
         pass
 
 
 def test_where_nothing_was_begun_nothing_is_left(folder: Path) -> None:
-    with locked(folder / "out"):
+    with locked(str(folder / "out")):
         pass
     assert not (folder / "out").exists()
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.cluster.addresses import absolute, is_bucket, join, name_of
-from foretell.cluster.inputs import input_files
+from foretell.cluster.storage import absolute, input_files, is_bucket, join, name_of
 from foretell.errors import DataError, UsageError
 
 
@@ -18,7 +17,7 @@ def fill(folder: Path, *names: str) -> None:
 
 
 def named(folder: Path, *sources: str | Path) -> list[str]:
-    return [str(Path(each.address).relative_to(folder)) for each in input_files(sources)]
+    return [str(Path(each.file).relative_to(folder)) for each in input_files(sources)]
 
 
 def test_a_folder_is_every_file_with_records_below_it_sorted(tmp_path: Path) -> None:

@@ -1,0 +1,320 @@
+"""What a worker does with a shard: it reads, answers and writes it. Ray runs `process` as a task."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import secrets
+import socket
+import tempfile
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foretell.cluster.output import Done, Failed, Task
+from foretell.cluster.rows import ANSWER, SCORE, JsonWriter, ParquetWriter, kept, no_answer, verdict_parts
+from foretell.cluster.shards import Shard, beginning_of
+from foretell.cluster.storage import find, join, local_copy, new_file, open_file, read_range
+from foretell.data.columns import Columns
+from foretell.data.formats import FORMATS
+from foretell.data.frames import class_name, classes_in, damaged
+from foretell.data.json_records import finite_number
+from foretell.data.records import Arguments, ReadOptions, Record
+from foretell.data.source import Source
+from foretell.errors import DataError, ForetellError
+from foretell.hashes import sha256_of
+
+if TYPE_CHECKING:
+    from foretell.runtime.words.scoring import Score
+
+UNREADABLE, EMPTY = "not read", "an empty text"
+NO_LABEL, NO_WORDS = "no label (empty or NaN)", "no word that the model can predict"
+_NO_WORD = "word that the model can predict"
+"""In what `foretell.runtime.words.scoring` expects of a text."""
+_CHUNK, _BATCH, _HASHED = 512, 256, 1 << 20
+_THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
+
+_models: dict[str, Any] = {}
+"""The model of this process by the SHA-256 of its manifest: it stays open for the next shard."""
+
+Row = tuple[Record, str]
+"""A record, and why it could not be read: "" where it was."""
+Answer = tuple[Row, dict[str, Any], str, Sequence[float]]
+"""A row, its answer, why it has none ("" where it has one), and the probability of each label."""
+
+
+def process(task: Task, model: Sequence[Any], shard: Shard) -> Done | Failed:
+    """Do one shard, and never raise: an exception of another process would lose its reason.
+
+    Args:
+        task: what to do.
+        model: the files of the model (see `foretell.artifacts.packed.pack`), or Ray's reference to them; in a
+            list, so that Ray does not fetch them for each shard.
+        shard: the part of a file.
+    """
+    # Each worker has one processor. The libraries read these when they are first imported.
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        return _process(task, _opened(task.model, model[0]), shard)
+    except ForetellError as error:
+        is_final = not isinstance(error.__cause__, OSError)
+        return Failed(reason=str(error), trace=traceback.format_exc(), is_final=is_final)
+    except Exception as error:
+        found = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no memory is left"
+        where = str(getattr(error, "filename", None) or shard.name)
+        reason = f"{where}: {type(error).__name__}: {' '.join(found.split())}"
+        return Failed(reason=reason, trace=traceback.format_exc())
+
+
+def _opened(sha256: str, files: Any) -> Any:
+    from foretell.artifacts.packed import unpack
+    from foretell.runtime.open import open_model
+
+    if sha256 not in _models:
+        import ray
+
+        _models.clear()
+        # Deleted at once: the model is in memory, and a worker that is killed deletes nothing.
+        with tempfile.TemporaryDirectory(prefix="foretell-model-") as folder:
+            unpack(files if isinstance(files, dict) else ray.get(files), Path(folder) / "model")
+            _models[sha256] = open_model(Path(folder) / "model", threads=1)
+    return _models[sha256]
+
+
+def _process(task: Task, model: Any, shard: Shard) -> Done:
+    started = time.monotonic()
+    notes: list[str] = []
+    input_sha256, rows = open_shard(shard, notes)
+    counts: Counter[str] = Counter(rows=0)
+    part: dict[str, Any] = {}
+    if task.out is None:
+        evaluated = _answered(task, model, rows, counts, None)
+    else:
+        # A new name for each attempt: one that was given up cannot change what another has committed.
+        name = f"part-{shard.ordinal:05d}-{secrets.token_hex(4)}.{task.out_format}"
+        with new_file(join(task.out, name)) as path:
+            with ExitStack() as stack:
+                labels = getattr(model, "labels", ())
+                writer = (
+                    JsonWriter(path, task.names)
+                    if task.out_format == "jsonl"
+                    else ParquetWriter(path, task.names, task.schema, labels, shard.name)
+                )
+                stack.callback(writer.close)
+                evaluated = _answered(task, model, rows, counts, writer)
+            part = {"part": name, "size": path.stat().st_size, "sha256": sha256_of(path)}
+        if writer.left_out:
+            names = ", ".join(f"'{name}'" for name in sorted(writer.left_out))
+            notes.append(f"left out columns that the first records do not have: {names}")
+    return Done(
+        ordinal=shard.ordinal,
+        rows=counts.pop("rows"),
+        skipped=dict(counts),
+        input_sha256=input_sha256,
+        seconds=round(time.monotonic() - started, 3),
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        evaluated=evaluated,
+        notes=notes,
+        **part,
+    )
+
+
+def _answered(task: Task, model: Any, rows: Iterator[Row], counts: Counter[str], writer: Any) -> Any:
+    """Answer and write every row, in order; return what an evaluation needs; see `Done.evaluated`."""
+    if task.command == "evaluate" and model.model.job == "words":
+        return _score_stream(task, model, rows, counts)
+    labels: list[str] = []
+    probabilities: list[Sequence[float]] = []
+    answers = _scored(task, model, rows) if task.command == "score" else _classified(task, model, rows)
+    for (record, problem), answer, skipped, raw in answers:
+        if task.command == "evaluate" and not skipped:
+            if record.label is None:
+                skipped = NO_LABEL
+            else:
+                labels.append(record.label)
+                probabilities.append(raw)
+        counts.update(["rows", *([skipped] if skipped else [])])
+        if writer is not None:
+            only_text = {"text": None if problem else record.text}
+            writer.write(kept(record) if task.keep_columns else only_text, answer)
+    if task.command != "evaluate":
+        return None
+    import numpy as np
+
+    return labels, np.array(probabilities, np.float32).reshape(len(labels), len(model.labels))
+
+
+def _classified(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]:
+    waiting: deque[Row] = deque()
+
+    def texts() -> Iterator[str]:
+        for row in rows:
+            waiting.append(row)
+            if not row[1]:
+                yield row[0].text
+
+    def unread() -> Iterator[Answer]:
+        while waiting and waiting[0][1]:
+            row = waiting.popleft()
+            yield row, no_answer(ANSWER, row[1]), UNREADABLE, ()
+
+    for verdict in model.classify(texts(), abstain_below=task.abstain_below, chunk=_CHUNK):
+        yield from unread()
+        row = waiting.popleft()
+        skipped = "" if row[0].text.strip() else EMPTY
+        yield row, verdict_parts(verdict), skipped, list(verdict.probabilities.values())
+    yield from unread()
+
+
+def _scored(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]:
+    for record, problem in rows:
+        if problem:
+            yield (record, problem), no_answer(SCORE, problem), UNREADABLE, ()
+            continue
+        try:
+            answer = {**asdict(model.score([record.text], cache=task.cache)), "reason": ""}
+        except DataError as error:
+            reason = f"expected {error.expected}, found {error.found}"
+            yield (record, ""), no_answer(SCORE, reason), NO_WORDS, ()
+        else:
+            yield (record, ""), answer, "", ()
+
+
+def _score_stream(task: Task, model: Any, rows: Iterator[Row], counts: Counter[str]) -> Score | None:
+    """Score a shard as one stream of lines, as `evaluate` does with a whole file; None: it has no words."""
+
+    def lines() -> Iterator[str]:
+        for record, problem in rows:
+            counts.update(["rows", *([UNREADABLE] if problem else [])])
+            if not problem:
+                yield record.text
+
+    try:
+        score: Score = model.score(lines(), cache=task.cache)
+    except DataError as error:
+        # Whether there is a word at all is known at the end.
+        if _NO_WORD not in error.expected:
+            raise
+        return None
+    return score
+
+
+def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
+    """Return the SHA-256 of the bytes of a shard, and its records, in order.
+
+    Args:
+        shard: the part of a file.
+        notes: gets what was guessed while reading.
+
+    Raises:
+        DataError: the file has changed since the run was planned, or cannot be read.
+    """
+    try:
+        stored = find(shard.file)
+        if stored is None:
+            raise DataError(
+                expected="a file that every worker can read", found="nothing on this node", where=shard.file,
+                fix="use a shared file system or a bucket",
+            )  # fmt: skip
+        if (stored.size, stored.stamp) != (shard.size, shard.stamp):
+            raise DataError(
+                expected="the file as it was when the run began",
+                found="another size" if stored.size != shard.size else "a later change",
+                where=shard.file,
+                fix="give another --out for the new data",
+            )
+        if shard.why_whole:
+            return _sha256_of(shard), _whole_rows(shard, notes)
+        if shard.format == "parquet":
+            return _sha256_of(shard), _parquet_rows(shard)
+        content = read_range(shard.file, shard.start, shard.stop)
+        digest = hashlib.sha256(content).hexdigest()
+        if shard.format == "jsonl":
+            return digest, _json_rows(shard, content)
+        head = read_range(shard.file, 0, shard.head) if shard.head else b""
+        return digest, _range_rows(shard, head + content, notes)
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise DataError(expected="a file that can be read", found=found, where=shard.file) from error
+
+
+def _options(shard: Shard) -> ReadOptions:
+    arguments = Arguments(text="--text {}", label="--label {}", format="--input-format {}")
+    return ReadOptions(text=shard.text, label=shard.label, arguments=arguments)
+
+
+def _whole_rows(shard: Shard, notes: list[str]) -> Iterator[Row]:
+    with local_copy(shard.file) as path, Source(path, _options(shard), notes) as source:
+        yield from ((record, "") for record in FORMATS[shard.format].read(source))
+
+
+def _range_rows(shard: Shard, content: bytes, notes: list[str]) -> Iterator[Row]:
+    """Read a range of CSV or of lines by the format's own reader, with the names of the columns in front."""
+    with beginning_of(content, shard.name, _options(shard), notes) as source:
+        yield from ((record, "") for record in FORMATS[shard.format].read(source))
+
+
+def _json_rows(shard: Shard, content: bytes) -> Iterator[Row]:
+    """Read a range of JSON Lines. A line that is no JSON is a row with a problem: the others still count."""
+    columns = Columns(shard.text or "", shard.label)
+    content = content if shard.start else content.removeprefix(b"\xef\xbb\xbf")
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, parse_float=finite_number, parse_constant=_constant)
+            row = {"text": value} if isinstance(value, str) else value
+            if not isinstance(row, dict):
+                raise ValueError("not an object or a string")
+            yield columns.record(row, f"{shard.name}, line {number}"), ""
+        except DataError as error:
+            yield Record(""), f"expected {error.expected}, found {error.found}"
+        except (ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            yield Record(""), f"no JSON: {reason:.80}"
+
+
+def _constant(text: str) -> float:
+    if text != "NaN":
+        raise ValueError(text)
+    return math.nan
+
+
+def _parquet_rows(shard: Shard) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = Columns(shard.text or "", shard.label)
+    with open_file(shard.file) as stream:
+        try:
+            table = pq.ParquetFile(stream)
+            found = table.schema_arrow.metadata or {}
+            classes = classes_in({key.decode(): value.decode() for key, value in found.items()})
+            groups = list(range(*(shard.row_groups or ())))
+            for batch in table.iter_batches(batch_size=_BATCH, row_groups=groups, use_threads=False):
+                for row in batch.to_pylist():
+                    row |= {
+                        name: class_name(row[name], classes[name]) for name in classes.keys() & row.keys()
+                    }
+                    yield columns.record(row, shard.name), ""
+        except pa.ArrowException as error:
+            raise damaged(shard.file, " ".join(str(error).split())) from error
+
+
+def _sha256_of(shard: Shard) -> str:
+    """Return the SHA-256 of the bytes of a shard."""
+    digest, left = hashlib.sha256(), shard.stop - shard.start
+    with open_file(shard.file) as stream:
+        stream.seek(shard.start)
+        while left > 0 and (chunk := stream.read(min(_HASHED, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+    return digest.hexdigest()
