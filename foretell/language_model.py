@@ -64,6 +64,7 @@ class LanguageModel:
         old_valid: object = None,
         resume: bool = False,
         restart: bool = False,
+        overwrite: bool = False,
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
@@ -88,6 +89,7 @@ class LanguageModel:
             old_valid: old text to measure on only; None: the end of `old`.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
+            overwrite: replace a finished model at `out`.
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
@@ -130,6 +132,7 @@ class LanguageModel:
                 preset=preset,
                 resume=resume,
                 restart=restart,
+                overwrite=overwrite,
                 checkpoint_seconds=checkpoint_seconds,
                 tensorboard=None if tensorboard is None else Path(tensorboard),
                 baseline=baseline,

@@ -168,6 +168,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         out: str | Path | None = None,
         resume: bool = False,
         restart: bool = False,
+        overwrite: bool = False,
         checkpoint_seconds: float = 60.0,
         tensorboard: str | Path | None = None,
         baseline: bool = True,
@@ -205,6 +206,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             out: the model directory to write; None: a temporary one, deleted with this object.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
+            overwrite: replace a finished model at `out`.
             checkpoint_seconds: seconds between two checkpoints.
             tensorboard: a directory for TensorBoard event files.
             baseline: fit a linear model to compare with, even where it is no part of the classifier.
@@ -254,6 +256,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 preset=name,
                 resume=resume,
                 restart=restart,
+                overwrite=overwrite,
                 checkpoint_seconds=checkpoint_seconds,
                 tensorboard=None if tensorboard is None else Path(tensorboard),
                 baseline=baseline,

@@ -36,6 +36,12 @@ NOT_HERE = re.compile(
 BIN = Path(sys.executable).parent
 
 
+@pytest.fixture(autouse=True)
+def overwrite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the lines of a page train the same model again, each in its own way."""
+    monkeypatch.setenv("FORETELL_OVERWRITE", "true")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file for each name that the pages use."""

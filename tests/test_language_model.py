@@ -220,7 +220,7 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel
     how = {"checkpoint_seconds": 1e-3, **TINY}
     with pytest.raises(Interrupted, match=f"resume=True and out='{out}'"):
         LanguageModel.train(LINES, out=out, listener=interrupting, **how)
-    with pytest.raises(RunError, match="continue it with resume, or delete it with restart"):
+    with pytest.raises(RunError, match=r"continue it with --resume .*, or delete it with --restart"):
         LanguageModel.train(LINES, out=out, **how)
     resumed = LanguageModel.train(LINES, out=out, resume=True, **how)
     assert resumed.next("the") == model.next("the")

@@ -24,7 +24,7 @@ def model(tmp_path: Path) -> Model:
 
 def test_a_summary_has_facts_and_figures(model: Model) -> None:
     html = summary_html("LanguageModel", model, [("vocabulary", "7 words")])
-    for shown in ("LanguageModel", "7 words", "Perplexity", "12.5", "1 min 5 s", str(model.path)):
+    for shown in ("LanguageModel", "7 words", "Perplexity", "12.5", "1 min 05 s", str(model.path)):
         assert shown in html
     assert "confusion" not in html
 
@@ -33,7 +33,7 @@ def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "report.html").write_text("<!doctype html>the run")
     report = report_for(model)
-    assert report == Report("<!doctype html>the run", tmp_path / "run" / "report.html")
+    assert report.path == tmp_path / "run" / "report.html"
     assert "the run" in report._repr_html_()
     assert "the run" not in repr(report)
     report.save(tmp_path / "copy.html")
@@ -44,6 +44,12 @@ def test_without_a_run_the_report_has_the_figures(model: Model, tmp_path: Path) 
     report = report_for(model)
     assert report.path is None
     assert "12.5" in report.html
+    assert str(report).splitlines() == [
+        "Perplexity 12.5 on validation texts, trained in 1 min 05 s.",
+        "  Perplexity  12.5",
+        "  Steps       7",
+        "  Time        1 min 05 s",
+    ]
     # Half of a surrogate pair, which UTF-8 cannot encode.
     Report("\ud800", None).save(tmp_path / "copy.html")
     assert (tmp_path / "copy.html").read_text() == "?"

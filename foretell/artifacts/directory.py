@@ -26,8 +26,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +66,16 @@ def check_writable(path: str | Path) -> None:
         raise ArtifactError(
             expected="a place to write in", found=error.strerror or str(error), where=str(target), fix=fix
         ) from error
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        found = "a directory without write permission" if parent.is_dir() else "a file"
-        raise ArtifactError(expected="a directory to write in", found=found, where=str(parent), fix=fix)
+    if not parent.is_dir():
+        raise ArtifactError(expected="a directory to write in", found="a file", where=str(parent), fix=fix)
+    try:
+        # Permissions alone do not say it: of root, of read-only and of virtual file systems.
+        tempfile.TemporaryDirectory(dir=parent, prefix=".foretell-").cleanup()
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ArtifactError(
+            expected="a directory to write in", found=found, where=str(parent), fix=fix
+        ) from error
 
 
 def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> None:

@@ -13,10 +13,8 @@ from cyclopts import Parameter
 from foretell.cli.output import aligned, drop_stdout, excerpt, show
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.progress import view
-from foretell.readable import percent
 
 if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
     from foretell.data.examples import Examples
 
 PROMPT = "What stands in the"
@@ -56,9 +54,8 @@ def _words(out: Path) -> None:
     _title("1  Words", "Train a language model on a page of Marcus Aurelius:")
     _say(f"   “{excerpt(' '.join(corpus), 200)}”\n")
     with view() as listener:
-        options = TrainOptions(out=out, restart=True, listener=listener)
-        model = train_words(corpus, WORDS_PRESETS["base"], options)
-    _trained(model)
+        options = TrainOptions(out=out, restart=True, overwrite=True, listener=listener)
+        train_words(corpus, WORDS_PRESETS["base"], options)
     runtime = WordsRuntime.open(out)
     _say(f"\nThe most probable words after “{PROMPT}”:\n")
     _bars([(c.word, c.probability) for c in runtime.next(PROMPT, k=5)])
@@ -77,11 +74,10 @@ def _labels(out: Path) -> None:
     _title("2  Labels", f"Train a text classifier on {len(examples)} short reviews with labels, such as:")
     _say(aligned(((label, excerpt(text, 80)) for text, label in _one_of_each(examples)), indent=3) + "\n")
     with view() as listener:
-        options = TrainOptions(out=out, restart=True, listener=listener)
+        options = TrainOptions(out=out, restart=True, overwrite=True, listener=listener)
         settings = LABELS_PRESETS["base"]
         split = make_split(examples, fraction=settings.fraction_for(len(examples)), seed=settings.seed)
-        model = train_labels(split, settings, options)
-    _trained(model)
+        train_labels(split, settings, options)
     _say("\nThe labels of three new reviews:\n")
     for text, verdict in zip(NEW_REVIEWS, LabelsRuntime.open(out).classify(NEW_REVIEWS), strict=True):
         _say(f"   “{text}”")
@@ -112,12 +108,6 @@ Then train on text of your own:
    foretell train words  notes.txt   --out my-words
    foretell train labels reviews.csv --out my-labels
 """)
-
-
-def _trained(model: Model) -> None:
-    accuracy, seconds = model.metrics.get("accuracy"), model.metrics.get("seconds")
-    if accuracy is not None and seconds is not None:
-        _say(f"\nTrained in {seconds:.1f} s; accuracy {percent(accuracy)} on {model.metrics['measured_on']}.")
 
 
 def _title(title: str, text: str) -> None:

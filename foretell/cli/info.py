@@ -11,11 +11,12 @@ from cyclopts import Parameter
 from foretell.artifacts import manifest
 from foretell.cli.models import open_model
 from foretell.cli.options import AS_TEXT, Output, Switch
-from foretell.cli.output import Format, Writer, aligned, figures, listed, megabytes, show
+from foretell.cli.output import Format, Writer, aligned, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.errors import UsageError
 from foretell.hf.address import address_of
+from foretell.metrics.shown import rows_of
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -113,7 +114,7 @@ def _write_model(opened: Model, format: Format) -> None:
 
 
 def model_record(opened: Model) -> dict[str, object]:
-    """Return what is in a model directory: its job, vocabulary, size, labels, figures and settings."""
+    """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
     return {
         "path": str(opened.directory),
         "hub": None if (address := address_of(opened.directory)) is None else str(address),
@@ -152,8 +153,8 @@ def model_text(opened: Model) -> str:
         head.append(("labels", ", ".join(opened.labels)))
     settings = [(name.replace("_", "-"), plain(value)) for name, value in to_dict(opened.settings).items()]
     blocks = [listed(head), f"settings\n{listed(settings, indent=2)}"]
-    if rows := figures(opened.metrics):
-        blocks.insert(1, f"figures\n{listed(rows, indent=2)}")
+    if rows := rows_of(opened.metrics):
+        blocks.insert(1, f"metrics\n{listed(rows, indent=2)}")
     return "\n\n".join(blocks)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, SupportsFloat
 
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, duration, visible
+from foretell.readable import UNSAFE, visible
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
 
@@ -147,17 +147,6 @@ def excerpt(text: str, width: int = 70) -> str:
 def megabytes(size: int) -> str:
     """Return a number of bytes as "3.4 MB", small ones as "43 kB"."""
     return f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.0f} kB"
-
-
-def figures(metrics: Mapping[str, object]) -> list[tuple[str, object]]:
-    """Return the metrics of a training that are single values, as rows to show."""
-    rows: list[tuple[str, object]] = []
-    for name, value in metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            continue
-        shown = duration(value) if name == "seconds" and not isinstance(value, str) else value
-        rows.append((name.replace("_", " "), shown))
-    return rows
 
 
 def _shown(value: object) -> str:

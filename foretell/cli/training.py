@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from foretell.cli.options import Output, Switch, rare
-from foretell.cli.output import Writer, figures, listed, note
+from foretell.cli.output import Writer, note
+from foretell.metrics.shown import number, remarks_on
 from foretell.readable import percent
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from foretell.training.options import TrainOptions
 
 RUN = Group("Run", sort_key=1)
+_TEXT, _BEGINNING = "a text of your own", "the beginning of a text"
 
 Started = Annotated[float, Parameter(parse=False)]
 """`time.monotonic()` when the command began: `--minutes` counts from then. `entry.main` gives it."""
@@ -36,6 +39,7 @@ class Training:
             with --minutes a preset that fits the time.
         resume: Resume the unfinished training of --out from its last checkpoint.
         restart: Delete the unfinished training of --out and start again.
+        overwrite: Replace the finished model in --out.
         config: Read options from this TOML file.
         checkpoint_seconds: Save a checkpoint every N seconds.
         tensorboard: Write TensorBoard event files to this folder.
@@ -45,6 +49,7 @@ class Training:
     preset: Annotated[str | None, Parameter(metavar="NAME")] = None
     resume: Switch = False
     restart: Switch = False
+    overwrite: Switch = False
     config: Annotated[Path | None, Parameter(metavar="FILE")] = None
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
@@ -77,6 +82,7 @@ class Training:
             preset=preset,
             resume=self.resume,
             restart=self.restart,
+            overwrite=self.overwrite,
             checkpoint_seconds=self.checkpoint_seconds,
             tensorboard=self.tensorboard,
             baseline=baseline,
@@ -92,15 +98,15 @@ def check_possible(training: Training) -> None:
     Raises:
         MissingExtraError: TensorFlow, Keras or onnx is not installed.
         ArtifactError: `training.out` cannot be written.
+        RunError: a finished model or an unfinished training is there, or none to resume.
         SettingsError: an option is out of range, or two exclude each other.
     """
-    from foretell.artifacts.directory import check_writable
     from foretell.machine import require_training
     from foretell.training.events import silent
+    from foretell.training.run import check_can_begin
 
     require_training()
-    check_writable(training.out)
-    training.options(preset="", baseline=False, listener=silent, started=0.0)
+    check_can_begin(training.options(preset="", baseline=False, listener=silent, started=0.0))
 
 
 def show_survey(survey: Survey) -> None:
@@ -127,36 +133,46 @@ def without_notes(listener: Listener, shown: Iterable[str]) -> Listener:
 
 
 def finish(model: Model, training: Training, output: Output) -> None:
-    """Write the figures of a training: for people to stderr, for programs to stdout."""
+    """Say where the model is and what to do with it; write the metrics for programs to stdout.
+
+    The training itself has shown the result.
+    """
+    for remark in filter(None, [*remarks_on(model.metrics), advice(model)]):
+        note(remark)
+    out = training.out
+    note(f"\nThe model is in {out}, its report in {out / 'run' / 'report.html'}. Try it:\n")
+    for command in next_commands(model, out):
+        note(f"   {command}")
     format = output.chosen()
     if format != "text":
-        record = {"job": model.job, "preset": model.preset, "out": str(training.out), **model.metrics}
+        record = {"job": model.job, "preset": model.preset, "out": str(out), **model.metrics}
         columns = [name for name, value in record.items() if isinstance(value, int | float | str)]
         Writer(format, columns).write(record, "")
-    note(listed(figures(model.metrics), indent=2))
-    note(f"model:  {training.out}\nreport: {training.out / 'run' / 'report.html'}")
-    if advice := comparison(model.metrics):
-        note(advice)
 
 
-def comparison(metrics: Mapping[str, object]) -> str:
+def next_commands(model: Model, out: Path) -> tuple[str, str]:
+    """Return two commands to try a new model with."""
+    name = shlex.quote(str(out))
+    if model.job == "words":
+        return f'foretell complete {name} "{_BEGINNING}" --words 20', f"foretell serve {name}"
+    return f'foretell classify {name} "{_TEXT}"', f"foretell evaluate {name} TEST.csv"
+
+
+def advice(model: Model) -> str:
     """Return what to try where the baseline is better on the validation data, else ""."""
-    ours, baseline = _number(metrics, "accuracy"), _number(metrics, "baseline_accuracy")
+    metrics, settings = model.metrics, model.settings
+    ours, baseline = number(metrics.get("accuracy")), number(metrics.get("baseline_accuracy"))
     if ours is not None and baseline is not None and ours < baseline:
+        add = "" if getattr(settings, "linear", False) else "add it to the ensemble with --linear, "
         return (
-            f"the n-gram linear model alone is more accurate here ({percent(baseline)} against "
-            f"{percent(ours)}): add it to the ensemble with --linear, add texts with --unlabelled, or "
-            "allow more --minutes"
+            f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
+            f"{percent(ours)}): {add}add texts with --unlabelled, or label more texts."
         )
-    ours, baseline = _number(metrics, "valid_perplexity"), _number(metrics, "baseline_perplexity")
+    ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
     if ours is not None and baseline is not None and ours > baseline:
+        add = "" if getattr(settings, "kneser_ney", False) else "interpolate it with --kneser-ney, "
         return (
-            f"the Kneser-Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
-            "interpolate it with --kneser-ney, allow more --epochs or --minutes, or add text"
+            f"The Kneser-Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
+            f"{add}allow more --epochs or --minutes, or add text."
         )
     return ""
-
-
-def _number(metrics: Mapping[str, object], name: str) -> float | None:
-    value = metrics.get(name)
-    return value if isinstance(value, int | float) else None

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from foretell.metrics.shown import number
+
 Point = tuple[float, float]
 Bin = dict[str, float]
 Record = dict[str, Any]
 """A line of metrics.jsonl: `step`, a number, and whatever else was logged."""
 
 _MAX_POINTS = 240
-_MAX_VALUE = 1e30
 
 # Chart geometry, in the units of the view box.
 _WIDTH, _HEIGHT = 560, 300
@@ -43,7 +44,7 @@ def draw_curves(records: list[Record]) -> str:
 
 def _curve(records: list[Record], key: str) -> list[Point]:
     """Return [step, value] for what can be drawn; many points are averaged in groups of neighbours."""
-    pairs = [(float(r["step"]), finite(r.get(key))) for r in records if r["step"] >= 0]
+    pairs = [(float(r["step"]), number(r.get(key))) for r in records if r["step"] >= 0]
     points = [(step, value) for step, value in pairs if value is not None]
     if len(points) <= _MAX_POINTS:
         return points
@@ -71,6 +72,10 @@ def _chart(title: str, train: list[Point], valid: list[Point], *, percent: bool)
     if not every:
         return ""
     rows = ticks(min(y for _, y in every), max(y for _, y in every), 4)
+    if percent:
+        # No accuracy lies outside 0 to 100 %.
+        rows = sorted({min(max(row, 0.0), 1.0) for row in rows})
+        rows = rows if len(rows) > 1 else [0.0, 1.0]
     last = max(x for x, _ in every)
     columns = [tick for tick in ticks(0.0, last, 5) if tick <= last]
 
@@ -164,7 +169,7 @@ def draw_reliability(bins: object) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {_TALL}" role="img" aria-label="Reliability diagram: {summary}">'
         f"{''.join(parts)}</svg>"
         "<figcaption>horizontal: confidence · vertical: accuracy, with its 95 % interval · dashed: perfect "
-        "calibration · bars: share of the validation texts</figcaption></figure>"
+        "calibration · bars: share of the texts</figcaption></figure>"
     )
 
 
@@ -174,7 +179,7 @@ def _usable_bins(bins: object) -> list[Bin]:
     keys = ("low", "high", "texts", "confidence", "accuracy")
     rows: list[Bin] = []
     for each in bins:
-        values = {key: finite(each.get(key)) for key in keys} if isinstance(each, dict) else {}
+        values = {key: number(each.get(key)) for key in keys} if isinstance(each, dict) else {}
         row = {key: value for key, value in values.items() if value is not None}
         shares = [row[key] for key in keys if key != "texts" and key in row]
         if len(row) == len(keys) and all(0 <= share <= 1 for share in shares) and row["texts"] > 0:
@@ -252,10 +257,3 @@ def _interval(part: float, n: float) -> Point:
     spread = _Z * math.sqrt(part * (1 - part) / n + _Z**2 / (4 * n**2))
     middle, divisor = part + _Z**2 / (2 * n), 1 + _Z**2 / n
     return (middle - spread) / divisor, (middle + spread) / divisor
-
-
-def finite(value: object) -> float | None:
-    """Return `value` where it is a number that can be shown and drawn: not NaN, not beyond ±1e30."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_VALUE:
-        return None
-    return float(value)

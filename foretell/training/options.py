@@ -22,6 +22,7 @@ class TrainOptions:
         preset: the name of the preset that the settings came from; the model directory records it.
         resume: continue the unfinished run of `out`, bit for bit as if it had never stopped.
         restart: delete an unfinished run of `out` and begin again.
+        overwrite: replace a finished model at `out`.
         checkpoint_seconds: seconds between two checkpoints, more than 0.
         tensorboard: a directory for TensorBoard event files, or None.
         baseline: also fit a simple model to compare with, where it is not a part of the model anyway.
@@ -40,6 +41,7 @@ class TrainOptions:
     preset: str = "base"
     resume: bool = False
     restart: bool = False
+    overwrite: bool = False
     checkpoint_seconds: float = 60.0
     tensorboard: Path | None = None
     baseline: bool = True

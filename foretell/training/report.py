@@ -18,7 +18,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from foretell.artifacts.manifest import RUN
-from foretell.training.curves import Record, draw_curves, draw_reliability, finite
+from foretell.metrics.shown import count, number, remarks_on, rows_of, shown_value, tiles_of
+from foretell.readable import percent
+from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"
 _REQUEST, _METRICS = "request.json", "metrics.jsonl"
@@ -26,45 +28,6 @@ _REQUEST, _METRICS = "request.json", "metrics.jsonl"
 _MAX_MISTAKES = 12
 _MAX_LABELS = 16
 _MAX_CHARACTERS = 700
-
-_NAMES = {
-    "accuracy": "Accuracy",
-    "perplexity": "Perplexity",
-    "micro_f1": "Micro F1",
-    "macro_f1": "Macro F1",
-    "valid_accuracy": "Validation accuracy",
-    "valid_perplexity": "Validation perplexity",
-    "bits_per_byte": "Bits per byte",
-    "network_perplexity": "Perplexity, network alone",
-    "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
-    "unigram_perplexity": "Perplexity, 1-grams",
-    "loss": "Loss (nats)",
-    "valid_loss": "Validation loss (nats)",
-    "log_loss": "Log loss (nats)",
-    "network_accuracy": "Accuracy, network alone",
-    "linear_accuracy": "Accuracy, linear model in the ensemble",
-    "baseline_accuracy": "Accuracy, linear model",
-    "baseline_log_loss": "Log loss, linear model (nats)",
-    "calibration_error": "Calibration error",
-    "network_calibration_error": "Calibration error, network alone",
-    "bits_per_character": "Bits per character",
-    "texts": "Texts",
-    "shortest_text": "Shortest text (tokens)",
-    "longest_text": "Longest text (tokens)",
-    "words": "Words",
-    "tokens": "Tokens",
-    "steps": "Steps",
-    "epochs": "Epochs",
-    "seconds": "Time",
-    "words_per_second": "Words per second",
-    "tokens_per_second": "Tokens per second",
-    "texts_per_second": "Texts per second",
-    "iterations_per_second": "Iterations per second",
-}
-_PERCENT = {
-    *("accuracy", "valid_accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"),
-    *("calibration_error", "network_calibration_error"),
-}
 
 _STYLE = files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
 
@@ -75,7 +38,7 @@ def write_report(run_dir: Path, metrics: Mapping[str, object]) -> Path:
     Args:
         run_dir: holds `metrics.jsonl` (lines with step, and of loss, accuracy, valid_loss and valid_accuracy
             what is known) and `request.json`; either may be missing or damaged.
-        metrics: the final figures. Some have a section of their own: `confusion` (`names`, `counts` [true,
+        metrics: the final metrics. Some have a section of their own: `confusion` (`names`, `counts` [true,
             predicted]), `labels` (label → precision, recall, f1, support), `mistakes` (text, label,
             predicted, probability), `reliability` and `coverage` (as `foretell.metrics` gives them). Every
             other number gets a row.
@@ -122,7 +85,7 @@ def _records(run_dir: Path) -> list[Record]:
             record = json.loads(line)
         except ValueError:
             continue
-        if not isinstance(record, dict) or finite(record.get("step")) is None:
+        if not isinstance(record, dict) or number(record.get("step")) is None:
             continue
         while records and records[-1]["step"] > record["step"]:
             records.pop()
@@ -158,7 +121,7 @@ def _page(
         draw_curves(records),
         _tables(metrics),
         _calibration(metrics),
-        _mistakes(metrics.get("mistakes")),
+        _mistakes(metrics),
         _settings(request),
     ]
     return (
@@ -175,75 +138,31 @@ def _page(
 
 def _heading(name: str, request: Mapping[str, object], records: list[Record]) -> str:
     facts = [str(request[key]) for key in ("job", "preset") if request.get(key)]
-    started = finite(request.get("started"))
+    started = number(request.get("started"))
     if started is not None and 0 <= started < 1e11:
         facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(started)))
     if records:
-        facts.append(f"{_count(records[-1]['step'])} steps")
+        facts.append(f"{count(records[-1]['step'])} steps")
     return f'<header><h1>{_isolated(name)}</h1><p class="soft">{_text(" · ".join(facts))}</p></header>'
 
 
-def _name(key: str, metrics: Mapping[str, object]) -> str:
-    """Return the name of a figure; perplexity is per token where tokens are not words."""
-    is_subset = key == "accuracy" and "micro_f1" in metrics
-    name = "Subset accuracy" if is_subset else _NAMES.get(key) or key.replace("_", " ").capitalize()
-    return name.replace("erplexity", "erplexity per token") if "tokens" in metrics else name
-
-
 def _tiles(metrics: Mapping[str, object]) -> str:
-    figures = {key: value for key in _NAMES if (value := finite(metrics.get(key))) is not None}
-    # _NAMES begins with the most important figures; the time always has a tile.
-    first = [key for key in figures if key != "seconds"][:3] + [key for key in figures if key == "seconds"]
     tiles = "".join(
-        f'<div class="tile"><b>{_figure(key, figures[key])}</b><span>{_name(key, metrics)}</span></div>'
-        for key in first
+        f'<div class="tile"><b>{_text(value)}</b><span>{_text(name)}</span></div>'
+        for name, value in tiles_of(metrics)
     )
-    unmeasured = metrics.get("not_measured")
-    reason = f'<p class="soft">Not measured: {_text(unmeasured)}.</p>' if unmeasured else ""
-    return f'<section class="tiles">{tiles}</section>{reason}' if tiles else reason
-
-
-def _figure(key: str, value: float) -> str:
-    if finite(value) is None:
-        return "not a number" if value != value else "too large to show"
-    if key in _PERCENT:
-        return f"{100 * value:.2f} %"
-    return _duration(value) if key == "seconds" else _count(value)
-
-
-def _count(value: float) -> str:
-    if float(value).is_integer() or abs(value) >= 1000:
-        return f"{value:,.0f}".replace(",", "\u202f")
-    return f"{value:.4g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    reason = metrics.get("not_measured")
+    sentences = [f"Not measured: {reason}."] if reason else []
+    remarks = "".join(f'<p class="soft">{_text(each)}</p>' for each in [*sentences, *remarks_on(metrics)])
+    return f'<section class="tiles">{tiles}</section>{remarks}' if tiles else remarks
 
 
 def _tables(metrics: Mapping[str, object]) -> str:
-    rows = figure_rows(metrics)
-    figures = _rows(rows, "All figures") if rows else ""
-    cards = [figures, _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
+    rows = rows_of(metrics)
+    every = _rows(rows, "All metrics") if rows else ""
+    cards = [every, _confusion(metrics.get("confusion")) + _per_label(metrics.get("labels"))]
     shown = "".join(f'<div class="card wide">{card}</div>' for card in cards if card)
-    return f'<h2>Figures</h2><div class="pair">{shown}</div>' if shown else ""
-
-
-def figure_rows(metrics: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the figures among the metrics of a training as name and value, the most important first."""
-    order = [key for key in _NAMES if key in metrics] + [key for key in metrics if key not in _NAMES]
-    return [(_name(key, metrics), shown) for key in order if (shown := _shown(key, metrics[key])) is not None]
-
-
-def _shown(key: str, value: object) -> str | None:
-    """Return a figure as text, or None where it is not one (a table, a list, a Boolean)."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _figure(key, value)
-    return value if isinstance(value, str) else None
+    return f'<h2>Metrics</h2><div class="pair">{shown}</div>' if shown else ""
 
 
 def _rows(rows: Iterable[tuple[str, str]], title: str = "", caption: str = "") -> str:
@@ -273,14 +192,14 @@ def _confusion(confusion: object) -> str:
 
 def _is_square(counts: list[object], size: int) -> bool:
     rows = (row for row in counts if isinstance(row, list) and len(row) == size)
-    numbers = [row for row in rows if all(finite(n) is not None for n in row)]
+    numbers = [row for row in rows if all(number(n) is not None for n in row)]
     return 0 < size == len(counts) == len(numbers)
 
 
 def _cells(i: int, row: Sequence[float]) -> str:
     total = sum(row) or 1
     return "".join(
-        f'<td class="{"good" if i == j else "bad"}{min(10, max(0, round(10 * n / total)))}">{_count(n)}'
+        f'<td class="{"good" if i == j else "bad"}{min(10, max(0, round(10 * n / total)))}">{count(n)}'
         f"<small>{100 * n / total:.1f} %</small></td>"
         for j, n in enumerate(row)
     )
@@ -289,7 +208,7 @@ def _cells(i: int, row: Sequence[float]) -> str:
 def _most_confused(names: list[object], counts: list[list[float]]) -> str:
     pairs = [(n, i, j) for i, row in enumerate(counts) for j, n in enumerate(row) if i != j and n]
     pairs.sort(reverse=True)
-    rows = [(f"{names[i]} → {names[j]}", _count(n)) for n, i, j in pairs[:_MAX_LABELS]]
+    rows = [(f"{names[i]} → {names[j]}", count(n)) for n, i, j in pairs[:_MAX_LABELS]]
     return _rows(rows, "Most frequent confusions: true label → predicted label") if rows else ""
 
 
@@ -313,10 +232,10 @@ def _per_label(labels: object) -> str:
 
 
 def _cell(value: object) -> str:
-    number = finite(value)
-    if number is None:
+    finite = number(value)
+    if finite is None:
         return "–"
-    return _count(number) if isinstance(value, int) else f"{number:.3f}"
+    return count(finite) if isinstance(value, int) else f"{finite:.3f}"
 
 
 def _calibration(metrics: Mapping[str, object]) -> str:
@@ -326,17 +245,17 @@ def _calibration(metrics: Mapping[str, object]) -> str:
     if not plot or not table:
         return ""
     return (
-        '<h2>Calibration</h2><p class="soft">Measured on the validation texts, on which the best epoch and '
-        "the ensemble weights were chosen, so these figures are optimistic. "
-        "<code>foretell evaluate</code> measures on other texts.</p>"
+        f'<h2>Calibration</h2><p class="soft">Measured on {_where(metrics)}, on which the ensemble weights '
+        "were chosen too, so these metrics are a little too good. <code>foretell evaluate</code> measures on "
+        "other texts.</p>"
         f'<div class="pair">{plot}<div class="card wide">{table}</div></div>'
     )
 
 
 def _calibration_error(metrics: Mapping[str, object]) -> str:
-    before, after = (finite(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
+    before, after = (number(metrics.get(f"{part}calibration_error")) for part in ("network_", ""))
     named = [("Network alone", None if before == after else before), ("Model", after)]
-    rows = [(name, _figure("calibration_error", each)) for name, each in named if each is not None]
+    rows = [(name, str(shown_value("calibration_error", each))) for name, each in named if each is not None]
     caption = "mean difference between confidence and accuracy, in 15 bins"
     return _rows(rows, "Expected calibration error", caption) if rows else ""
 
@@ -346,9 +265,9 @@ def _coverage(coverage: object) -> str:
     rows = [row for row in coverage if isinstance(row, dict)] if isinstance(coverage, list) else []
     body = "".join(
         f"<tr><th>{row['threshold']:.4f}</th><td>{100 * row['coverage']:.1f} %</td>"
-        f"<td>{_figure('accuracy', row['accuracy'])}</td></tr>"
+        f"<td>{percent(row['accuracy'])}</td></tr>"
         for row in rows
-        if all(finite(row.get(key)) is not None for key in keys)
+        if all(number(row.get(key)) is not None for key in keys)
     )
     return (
         "<h3>Abstaining</h3><table><caption>with <code>classify --abstain-below</code>, a text gets no label "
@@ -359,21 +278,26 @@ def _coverage(coverage: object) -> str:
     )
 
 
-def _mistakes(mistakes: object) -> str:
+def _where(metrics: Mapping[str, object]) -> str:
+    return _text(metrics.get("measured_on") or "validation texts")
+
+
+def _mistakes(metrics: Mapping[str, object]) -> str:
+    mistakes = metrics.get("mistakes")
     if not isinstance(mistakes, list):
         return ""
     cards = "".join(_mistake(mistake) for mistake in mistakes[:_MAX_MISTAKES] if isinstance(mistake, dict))
     if not cards:
         return ""
     return (
-        '<h2>Most confident mistakes</h2><p class="soft">Validation texts with a wrong prediction, the most '
+        f'<h2>Most confident mistakes</h2><p class="soft">Wrong predictions of {_where(metrics)}, the most '
         "probable first. Some of them may have a wrong label in the data.</p>"
         f'<div class="mistakes">{cards}</div>'
     )
 
 
 def _mistake(mistake: Mapping[str, object]) -> str:
-    probability = finite(mistake.get("probability"))
+    probability = number(mistake.get("probability"))
     share = min(1.0, max(0.0, probability or 0.0))
     shown = "" if probability is None else f" ({100 * share:.1f} %)"
     bar = (

@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from foretell.artifacts.directory import check_writable, write_model
-from foretell.artifacts.manifest import RUN
+from foretell.artifacts.manifest import MANIFEST, RUN
 from foretell.artifacts.model import Model
 from foretell.artifacts.replacement import (
     make_directories,
@@ -40,6 +40,7 @@ from foretell.artifacts.replacement import (
 )
 from foretell.config import Job, Settings, to_dict
 from foretell.errors import ForetellError, Interrupted, RunError
+from foretell.metrics.shown import result_of
 from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import Note, Stage
@@ -120,8 +121,7 @@ class Run:
             options: how; `restart` deletes an unfinished run first.
 
         Raises:
-            RunError: an unfinished run is there, and neither `resume` nor `restart` is set; or there is none
-                to resume, or it had another request; or another process trains there.
+            RunError: as `check_can_begin`; or the run had another request, or another process trains there.
             ArtifactError: `out` is something that must not be overwritten.
         """
         full = {
@@ -216,6 +216,7 @@ class Run:
             if self.folder.exists():
                 raise
             self._clean_up()
+        self.options.listener(Note(text=result_of(model.metrics)))
 
     def _note_time(self) -> None:
         self._spent.note()
@@ -286,27 +287,30 @@ def read_request(out: Path | str) -> dict[str, object]:
             expected="an unfinished run",
             found="none",
             where=str(path.parent),
-            fix="train without resume",
+            fix="train without --resume",
         ) from error
     return asked
 
 
-def _lock(options: TrainOptions) -> RunLock:
-    """Hold the lock of a run that begins or is resumed."""
-    folder = folder_of(options.out)
+def check_can_begin(options: TrainOptions) -> None:
+    """Check, before anything is read, that a training can begin or be resumed.
+
+    Raises:
+        RunError: there is a finished model and not `overwrite`; an unfinished run and neither `resume` nor
+            `restart`; or none to resume.
+        ArtifactError: `out` is something that must not be overwritten, or cannot be written.
+    """
     if options.resume:
         read_request(options.out)
-    else:
-        check_writable(options.out)
-        try:
-            make_directories(folder.parent)
-        except OSError as error:
-            raise _not_writable(folder, error) from error
-    return RunLock(folder)
-
-
-def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
-    """Make the folder of a new run, with its request or not at all."""
+        return
+    check_writable(options.out)
+    if (options.out / MANIFEST).exists() and not options.overwrite:
+        raise RunError(
+            expected="a new folder",
+            found="a finished model",
+            where=str(options.out),
+            fix="choose another --out, or replace the model with --overwrite (overwrite=True)",
+        )
     folder = folder_of(options.out)
     _refuse_foreign(folder)
     # Nothing is lost with a run that ended before its first checkpoint.
@@ -315,8 +319,24 @@ def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
             expected="no unfinished run",
             found="one with a checkpoint",
             where=str(folder),
-            fix="continue it with resume, or delete it with restart",
+            fix="continue it with --resume (resume=True), or delete it with --restart (restart=True)",
         )
+
+
+def _lock(options: TrainOptions) -> RunLock:
+    """Hold the lock of a run that begins or is resumed."""
+    check_can_begin(options)
+    folder = folder_of(options.out)
+    try:
+        make_directories(folder.parent)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    return RunLock(folder)
+
+
+def _make_folder(request: Mapping[str, object], options: TrainOptions) -> None:
+    """Make the folder of a new run, with its request or not at all."""
+    folder = folder_of(options.out)
     full = {**request, "command_line": sys.argv, "started": time.time()}
     try:
         with new_directory(folder) as new:
@@ -343,7 +363,7 @@ def _check_same(then: dict[str, object], now: dict[str, object], out: Path) -> N
                 expected=f"the {part.replace('_', ' ')} that the run was started with ({old})",
                 found=str(new),
                 where=str(folder_of(out)),
-                fix="resume with the same, or begin again with restart",
+                fix="resume with the same, or begin again with --restart (restart=True)",
             )
 
 

@@ -25,9 +25,15 @@ VERBS = {
 
 @pytest.fixture(scope="module")
 def workplace(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy: the examples train their models anew."""
+    """A copy: the examples write files."""
     copy = tmp_path_factory.mktemp("examples") / "workplace"
     return Path(shutil.copytree(workplace, copy))
+
+
+@pytest.fixture
+def fresh(workplace: Path, tmp_path: Path) -> Path:
+    """A copy without models, as one has it who trains the first one."""
+    return Path(shutil.copytree(workplace, tmp_path / "new", ignore=shutil.ignore_patterns("*-model")))
 
 
 def shown(text: str) -> str:
@@ -102,18 +108,21 @@ def test_version(run: Run) -> None:
     [e for e in EXAMPLES if "|" not in e and e.split()[1] not in ("serve", "push", "label")],
 )
 @pytest.mark.usefixtures("small_demo")
-def test_example(run: Run, example: str) -> None:
+def test_example(run: Run, example: str, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, *argv = shlex.split(example)
+    if argv[0] == "train":
+        monkeypatch.chdir(fresh)
     answer = run(*argv)
     assert answer.code == 0, answer.err
     assert answer.out or argv[0] == "train"
 
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if "|" in example])
-def test_example_with_a_pipe(workplace: Path, example: str) -> None:
+def test_example_with_a_pipe(workplace: Path, fresh: Path, example: str) -> None:
+    folder = fresh if "train" in example else workplace
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        example, shell=True, cwd=workplace, env={**os.environ, **TINY, "PATH": path}, capture_output=True,
+        example, shell=True, cwd=folder, env={**os.environ, **TINY, "PATH": path}, capture_output=True,
         text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,6 @@ from foretell.cli.output import (
     aligned,
     as_json,
     excerpt,
-    figures,
     listed,
     megabytes,
     note,
@@ -75,12 +74,6 @@ def test_a_text_on_one_line() -> None:
 
 def test_sizes_for_people() -> None:
     assert [megabytes(size) for size in (43_210, 12_345_678)] == ["43 kB", "12.3 MB"]
-
-
-def test_figures_are_the_metrics_that_are_single_values() -> None:
-    assert figures({"a_b": 1, "seconds": 70.0, "c": None, "d": [1], "e": True, "f": "x"}) == [
-        ("a b", 1), ("seconds", "1 min 10 s"), ("f", "x")
-    ]  # fmt: skip
 
 
 def test_text_for_people_holds_no_control_sequence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.metrics import reliability_bins
-from foretell.training.curves import _interval, draw_curves, draw_reliability, finite
+from foretell.metrics.shown import number
+from foretell.training.curves import _interval, draw_curves, draw_reliability
 
 
 def test_training_and_validation_are_two_named_curves() -> None:
@@ -45,7 +46,7 @@ def test_the_interval_is_that_of_wilson(share: float, n: int, interval: tuple[fl
     [(1, 1.0), (0.5, 0.5), (True, None), (float("nan"), None), (1e31, None), ("1", None), (None, None)],
 )
 def test_what_can_be_drawn_is_a_finite_number(value: object, shown: float | None) -> None:
-    assert finite(value) == shown
+    assert number(value) == shown
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,3 +59,10 @@ def test_the_reliability_of_any_answers_is_drawn_inside_the_chart(n_labels: int,
         assert 0 <= float(x) <= 560
     for y in re.findall(r' (?:y|y1|y2|cy)="([^"]+)"', html):
         assert 0 <= float(y) <= 390
+
+
+def test_no_axis_of_an_accuracy_goes_beyond_100_percent() -> None:
+    for values in ([0.5, 0.97], [1.0, 1.0], [0.0, 0.0], [0.91, 1.0]):
+        html = draw_curves([{"step": i, "accuracy": value} for i, value in enumerate(values)])
+        shown = [float(each) for each in re.findall(r'text-anchor="end">([-\d.]+) %', html)]
+        assert 0 <= min(shown) < max(shown) <= 100

@@ -95,6 +95,7 @@ def test_a_labels_run_shows_curves_figures_confusion_and_mistakes(tmp_path: Path
         "87.50 %",
         "0.8712",
         "2 min 34 s",
+        "validation texts",
         "14",
         "93.8 %",
         "0.933",
@@ -305,3 +306,22 @@ def test_a_model_without_its_run_has_a_report_of_its_figures(tmp_path: Path) -> 
     page = report_of(tmp_path / "model", LABELS_METRICS)
     assert "87.50 %" in Page(page).text
     assert not curve_points(page, "train")
+
+
+def test_each_tile_is_of_unseen_texts_or_says_that_it_is_not(tmp_path: Path) -> None:
+    metrics = {"accuracy": 1.0, "perplexity": 1.2, "loss": 0.012, "seconds": 3.0}
+    unseen = Page(report(tmp_path, {**metrics, "measured_on": "out-of-fold predictions of 5 folds (a.csv)"}))
+    assert "0.012" not in unseen.text.split("Curves")[0]
+    assert "on training text" not in unseen.text
+    seen = Page(report(tmp_path, {**metrics, "measured_on": "the last 1,000 iterations"})).text
+    assert "Accuracy on training text" in seen
+    assert "Perplexity on training text" in seen
+
+
+def test_texts_are_called_what_they_are(tmp_path: Path) -> None:
+    where = "out-of-fold predictions of 5 folds (a.csv)"
+    text = Page(report(tmp_path, {**LABELS_METRICS, "measured_on": where})).text
+    assert f"Wrong predictions of {where}" in text
+    assert "alidation texts" not in text
+    reason = "too few different texts to measure: 3"
+    assert reason in Page(report(tmp_path, {"not_measured": reason})).text

@@ -29,7 +29,7 @@ from foretell.training import run_lock
 from foretell.training.budget import Budget
 from foretell.training.events import Event, Note
 from foretell.training.options import TrainOptions
-from foretell.training.run import Request, Run, folder_of, is_unfinished, read_request
+from foretell.training.run import Request, Run, check_can_begin, folder_of, is_unfinished, read_request
 from foretell.training.run_lock import RunLock
 
 REQUEST = Request(job="words", settings=WordsSettings(units=8), data="abc")
@@ -85,7 +85,7 @@ def test_a_resumed_run_has_the_rest_of_its_time_limit(
     events: list[Event] = []
     with begun(resume=True, listener=events.append) as run:
         assert (run.budget.seconds(), run.budget.left()) == (40, 80)
-        assert events == [Note(text="80 of the 120 seconds of the time limit are left")]
+        assert events[-1:] == [Note(text="80 of the 120 seconds of the time limit are left")]
         now[0] += 20
         run.checkpoints.save(2, {}, {})
         # What a kill loses: the time since the checkpoint.
@@ -198,7 +198,7 @@ def test_an_empty_folder_in_its_place_is_taken(tmp_path: Path) -> None:
 
 
 def test_resume_needs_a_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="without resume"):
+    with pytest.raises(RunError, match="without --resume"):
         opened(tmp_path / "m", resume=True)
 
 
@@ -480,3 +480,21 @@ def test_without_flock_nothing_is_guarded(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "fcntl", None)
     with RunLock(tmp_path / "m.run"), RunLock(tmp_path / "m.run"):
         pass
+
+
+def test_a_finished_model_is_replaced_only_on_request(tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    with opened(out) as run:
+        run.finish(small_model({}))
+    with pytest.raises(RunError, match=r"found a finished model; .*overwrite"):
+        opened(out)
+    with pytest.raises(RunError, match="finished model"):
+        opened(out, restart=True)
+    opened(out, overwrite=True).close()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads Linux's /proc")
+def test_a_place_that_cannot_be_written_is_refused_whoever_asks() -> None:
+    # Its permissions allow it to root.
+    with pytest.raises(ArtifactError, match="a directory to write in"):
+        check_can_begin(TrainOptions(out=Path("/proc/model")))

@@ -154,6 +154,8 @@ def with_continued_figures(
     ancestor = continued.ancestor
     old = None if old_valid is None else _beside(model, ancestor, old_valid)
     sentence = "not measured, because no old text was given"
+    if continued.old is not None:
+        sentence = f"not measured, because {continued.old.name} is too short to set a part of it aside"
     if old is not None:
         sentence = (
             f"{old['bits_per_byte']:.3f} bits per byte (perplexity {old['perplexity']:,.1f}) on old text, "
@@ -162,7 +164,7 @@ def with_continued_figures(
     listener(Note(text=f"old text: {sentence}"))
     if old is not None and old["has_dropped"]:
         text = "warning: the model is worse on the old text than before by more than chance"
-        listener(Note(text=f"{text}; give more of the old text with old, or a lower learning rate"))
+        listener(Note(text=f"{text}; give more of the old text with --old, or a lower learning rate"))
     return {
         "sha256": list(ancestor.lineage),
         "new_words": model.tokenizer.size - ancestor.model.tokenizer.size,

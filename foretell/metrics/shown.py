@@ -1,0 +1,168 @@
+"""The metrics of a training for people: names, rows, and one sentence on the result.
+
+Pure functions of what `metrics.json` holds; the report, the command line and Python show the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import cast
+
+from foretell.readable import duration, percent
+
+Metrics = Mapping[str, object]
+
+MAX_VALUE = 1e30
+
+NAMES = {
+    "accuracy": "Accuracy",
+    "perplexity": "Perplexity",
+    "micro_f1": "Micro F1",
+    "macro_f1": "Macro F1",
+    "valid_accuracy": "Validation accuracy",
+    "valid_perplexity": "Validation perplexity",
+    "bits_per_byte": "Bits per byte",
+    "calibration_error": "Calibration error",
+    "valid_loss": "Log loss (nats)",
+    "log_loss": "Log loss (nats)",
+    "network_perplexity": "Perplexity, network alone",
+    "baseline_perplexity": "Perplexity, Kneser–Ney model of 5-grams",
+    "unigram_perplexity": "Perplexity, 1-grams",
+    "network_accuracy": "Accuracy, network alone",
+    "linear_accuracy": "Accuracy, linear models alone",
+    "baseline_accuracy": "Accuracy, n-gram linear model",
+    "baseline_log_loss": "Log loss, n-gram linear model (nats)",
+    "network_calibration_error": "Calibration error, network alone",
+    "bits_per_character": "Bits per character",
+    "measured_on": "Measured on",
+    "not_measured": "Not measured",
+    "texts": "Texts",
+    "shortest_text": "Shortest text (tokens)",
+    "longest_text": "Longest text (tokens)",
+    "loss": "Training loss (nats)",
+    "train_loss": "Training loss (nats)",
+    "train_accuracy": "Training accuracy",
+    "words": "Words",
+    "tokens": "Tokens",
+    "steps": "Steps",
+    "epochs": "Epochs",
+    "seconds": "Time",
+}
+"""The names of metrics, the most important first."""
+
+_TILES = (
+    *("accuracy", "perplexity", "micro_f1", "macro_f1", "valid_accuracy", "valid_perplexity"),
+    *("bits_per_byte", "calibration_error", "valid_loss"),
+)
+_ON_TRAINING_TEXT = ("training", "label hints", "the last")
+
+_FAR_BEHIND = 0.02
+"""The network is far behind the linear models from this difference of accuracy on."""
+
+_Z = 1.96
+"""95 % of a normal distribution lie within this many standard deviations."""
+
+
+def name_of(key: str, metrics: Metrics) -> str:
+    """Return the name of a metric; perplexity is per token where tokens are not words."""
+    is_subset = key == "accuracy" and "micro_f1" in metrics
+    name = "Subset accuracy" if is_subset else NAMES.get(key) or key.replace("_", " ").capitalize()
+    return name.replace("erplexity", "erplexity per token") if "tokens" in metrics else name
+
+
+def rows_of(metrics: Metrics) -> list[tuple[str, str]]:
+    """Return the metrics that are single values, as name and value, the most important first."""
+    order = [key for key in NAMES if key in metrics] + [key for key in metrics if key not in NAMES]
+    shown = ((key, shown_value(key, metrics[key])) for key in order if key != "caution")
+    return [(name_of(key, metrics), value) for key, value in shown if value is not None]
+
+
+def tiles_of(metrics: Metrics) -> list[tuple[str, str]]:
+    """Return the three most important metrics, and the time; those of training text say so in their names."""
+    where = "" if is_of_unseen_texts(metrics) else " on training text"
+    keys = [key for key in _TILES if number(metrics.get(key)) is not None][:3]
+    rows = [(name_of(key, metrics) + where, str(shown_value(key, metrics[key]))) for key in keys]
+    seconds = number(metrics.get("seconds"))
+    return rows if seconds is None else [*rows, (NAMES["seconds"], duration(seconds))]
+
+
+def is_of_unseen_texts(metrics: Metrics) -> bool:
+    """Whether accuracy and perplexity are measured on texts that were not trained on."""
+    return not str(metrics.get("measured_on", "")).startswith(_ON_TRAINING_TEXT)
+
+
+def shown_value(key: str, value: object) -> str | None:
+    """Return a metric as text, or None where it is not a single value (a table, a list, a Boolean)."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if number(value) is None:
+        return "not a number" if value != value else "too large to show"
+    if key == "seconds":
+        return duration(value)
+    return percent(value) if key.endswith(("accuracy", "calibration_error")) else count(value)
+
+
+def count(value: float) -> str:
+    """Return a number for people: 12 345, or four digits of a fraction."""
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.4g}"
+
+
+def number(value: object) -> float | None:
+    """Return `value` where it is a number that can be shown and drawn: not NaN, not beyond ±1e30."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_VALUE:
+        return None
+    return float(value)
+
+
+def result_of(metrics: Metrics) -> str:
+    """Return one sentence with the most important metric, what it was measured on, and the time."""
+    key = next((key for key in _TILES if number(metrics.get(key)) is not None), None)
+    seconds = number(metrics.get("seconds"))
+    took = "" if seconds is None else f", trained in {duration(seconds)}"
+    if reason := metrics.get("not_measured"):
+        return f"Not measured: {reason}{took}."
+    if key is None:
+        return f"No metrics{took}."
+    where = str(metrics.get("measured_on") or "validation texts")
+    if not is_of_unseen_texts(metrics) and not where.startswith("training"):
+        where = f"training text ({where})"
+    return f"{name_of(key, metrics)} {shown_value(key, metrics[key])} on {where}{took}."
+
+
+def remarks_on(metrics: Metrics) -> list[str]:
+    """Return what the metrics mean, as sentences: how far they can be trusted, and what each part adds."""
+    caution = metrics.get("caution")
+    return [str(each) for each in (caution, _parts_of_classifier(metrics)) if each]
+
+
+def _parts_of_classifier(metrics: Metrics) -> str:
+    """Return why the network is there where it is far behind the linear models, else ""."""
+    keys = ("network_accuracy", "linear_accuracy", "accuracy")
+    alone, linear, both = (number(metrics.get(key)) for key in keys)
+    if alone is None or linear is None or both is None or linear - alone < _FAR_BEHIND:
+        return ""
+    text = (
+        f"The network alone has {percent(alone)}, the linear models {percent(linear)}, both {percent(both)}: "
+        "here the linear models decide. The network has the weight that gives the smallest log loss; it "
+        "gains with more texts."
+    )
+    texts = _measured_texts(metrics)
+    if both < linear and texts:
+        chance = _Z * math.sqrt(linear * (1 - linear) / texts)
+        if linear - both <= chance:
+            text += f" What both lose against the linear models is within chance for {texts:,} texts."
+    return text
+
+
+def _measured_texts(metrics: Metrics) -> int:
+    confusion = metrics.get("confusion")
+    counts = confusion.get("counts") if isinstance(confusion, dict) else None
+    if not isinstance(counts, list):
+        return 0
+    rows = cast("list[list[float]]", counts)
+    return int(sum(sum(row) for row in rows))
