@@ -96,6 +96,8 @@ def data(
         format=reading.input_format,
         arguments=reading.arguments(),
         multi_label=multi_label,
+        header_row=reading.header_row,
+        sheet=reading.sheet,
     )
     parts: Any = {part: each for part, each in (("valid", valid), ("test", test)) if each is not None}
     survey = survey_source(data, how, parts, check=checked.check_labels, listener=note)

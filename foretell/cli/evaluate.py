@@ -261,11 +261,7 @@ def _examples(
     return read_with_column(
         data,
         by,
-        text=reading.text,
-        label=reading.label,
-        format=reading.input_format,
-        arguments=reading.arguments(),
-        multi_label=multi_label,
+        **reading.how(multi_label=multi_label),
     )
 
 

@@ -100,9 +100,7 @@ def read_records(
         if names_source(argument, literal=literal):
             from foretell.data.examples import iter_records
 
-            yield from iter_records(
-                argument, text=how.text, format=how.input_format, notes=notes, arguments=how.arguments()
-            )
+            yield from iter_records(argument, notes=notes, **how.how())
         else:
             yield Record(argument, None, {"text": argument})
 

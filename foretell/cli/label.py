@@ -99,13 +99,7 @@ def opened(
     from foretell.data.examples import iter_records
 
     notes: list[str] = []
-    records = iter_records(
-        texts,
-        text=reading.text,
-        format=reading.input_format,
-        notes=notes,
-        arguments=reading.arguments(),
-    )
+    records = iter_records(texts, notes=notes, **reading.how())
     read = [record.text for record in records if record.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)

@@ -73,8 +73,9 @@ def _read_toml(path: Path) -> dict[str, object]:
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(expected="a TOML file", found=str(error), where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = "too many levels" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(expected="a TOML file", found=found, where=str(path)) from error
     except OSError as error:
         raise UsageError(
             expected="a TOML file", found=error.strerror or str(error), where=str(path), fix="check --config"

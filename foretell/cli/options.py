@@ -13,7 +13,7 @@ from foretell.errors import UsageError
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
-    from foretell.data.records import Arguments, Part
+    from foretell.data.records import Arguments, Part, Reading
 
 DATA = Group("Data", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -85,6 +85,11 @@ class Output:
 AS_TEXT = Output()
 
 
+ColumnName = Annotated[str | None, Parameter(metavar="COLUMN")]
+HeaderRow = Annotated[Annotated[int, Parameter(converter=whole_number)] | None, Parameter(metavar="N")]
+SheetName = Annotated[str | None, Parameter(metavar="NAME")]
+
+
 @Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
 class TextInput:
@@ -93,16 +98,22 @@ class TextInput:
     Attributes:
         text: Name the column with the texts, where it is not clear.
         input_format: Name the format of the data, where its name does not show it.
+        header_row: Read the names of the columns from row N of a table, where a title stands above it.
+        sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
-    text: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+    text: ColumnName = None
     input_format: InputFormat | None = None
+    header_row: HeaderRow = None
+    sheet: SheetName = None
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""
-        from foretell.data.records import Arguments
+        return _arguments(None)
 
-        return Arguments(text="--text {}", label=None, format="--input-format {}")
+    def how(self) -> Reading:
+        """Return the options of reading."""
+        return _reading(self, _arguments(None))
 
 
 @Parameter(name="*", group=DATA)
@@ -114,17 +125,25 @@ class LabelledInput:
         text: Name the column with the texts, where it is not clear.
         label: Name the column with the labels, where it is not clear.
         input_format: Name the format of the data, where its name does not show it.
+        header_row: Read the names of the columns from row N of a table, where a title stands above it.
+        sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
-    text: Annotated[str | None, Parameter(metavar="COLUMN")] = None
-    label: Annotated[str | None, Parameter(metavar="COLUMN")] = None
+    text: ColumnName = None
+    label: ColumnName = None
     input_format: InputFormat | None = None
+    header_row: HeaderRow = None
+    sheet: SheetName = None
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""
-        from foretell.data.records import Arguments
+        return _arguments("--label {}")
 
-        return Arguments(text="--text {}", label="--label {}", format="--input-format {}")
+    def how(self, *, multi_label: str = "") -> Reading:
+        """Return the options of reading; `multi_label` is what separates the labels of a text."""
+        reading = _reading(self, self.arguments())
+        reading["label"], reading["multi_label"] = self.label, multi_label
+        return reading
 
     def read(self, source: str, *, part: Part, multi_label: str = "") -> Examples:
         """Read the texts and labels of a source.
@@ -139,15 +158,29 @@ class LabelledInput:
         """
         from foretell.data.examples import read_examples
 
-        return read_examples(
-            source,
-            text=self.text,
-            label=self.label,
-            format=self.input_format,
-            part=part,
-            arguments=self.arguments(),
-            multi_label=multi_label,
-        )
+        how = self.how(multi_label=multi_label)
+        how["part"] = part
+        return read_examples(source, **how)
+
+
+def _arguments(label: str | None) -> Arguments:
+    """Return how the command line spells arguments; `label` is that of the label column."""
+    from foretell.data.records import Arguments
+
+    return Arguments(
+        text="--text {}", label=label, format="--input-format {}", header_row="--header-row {}",
+        sheet="--sheet {}",
+    )  # fmt: skip
+
+
+def _reading(given: TextInput | LabelledInput, arguments: Arguments) -> Reading:
+    """Return the options of reading; UsageError: --header-row below 1."""
+    if given.header_row is not None and given.header_row < 1:
+        raise UsageError(expected="1 or more", found=str(given.header_row), where="--header-row")
+    return {
+        "text": given.text, "format": given.input_format, "header_row": given.header_row,
+        "sheet": given.sheet, "arguments": arguments,
+    }  # fmt: skip
 
 
 ANY_TEXTS = TextInput()

@@ -166,8 +166,10 @@ def _check_label(
     if any(_fold(label) in tier for tier in LABEL_NAMES[:2]) or options.multi_label:
         return
     if _fold(label) in LABEL_NAMES[2]:
-        if any(name != label and not _are_numbers(values[name]) for name in likely):
-            raise _unclear(likely, "label", options, where, True)
+        rivals = [name for name in values if name != label and _repeats(values[name])]
+        if any(not _are_numbers(values[name]) for name in rivals):
+            both = [name for name in values if name in (*likely, *rivals)]
+            raise _unclear(both, "label", options, where, True)
     elif what := _why_no_label(values.get(label, [])):
         fix, found = options.arguments.choose("label"), f"only '{label}', {what}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
@@ -179,11 +181,13 @@ def _values(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
 
 
 def _may_be_label(values: Sequence[str]) -> bool:
-    """Whether values repeat as labels do."""
+    """Whether values are several, and repeat as labels do."""
     kinds = len(set(values))
-    if not 2 <= kinds <= max(2, len(values) // 2) or are_dates(values):
-        return False
-    return kinds <= _MOST_NUMBERS or not _are_numbers(values)
+    return kinds >= 2 and _repeats(values) and (kinds <= _MOST_NUMBERS or not _are_numbers(values))
+
+
+def _repeats(values: Sequence[str]) -> bool:
+    return 1 <= len(set(values)) <= max(2, len(values) // 2) and not are_dates(values)
 
 
 def _are_numbers(values: Sequence[str]) -> bool:

@@ -145,14 +145,16 @@ def _is_visible(path: Path) -> bool:
 def _is_table(source: Source) -> bool:
     """Whether a source without the ending of a table is one: by its header, or by columns that are named.
 
-    A .txt file is one only where labels are needed: its lines may have commas.
+    A .txt file is one only by its header, and only where labels are needed: its lines may have commas.
     """
-    if not source.options.need_label and _ending(source.path) in (".txt", ".text"):
+    is_text = _ending(source.path) in (".txt", ".text")
+    if is_text and not source.options.need_label:
         return False
     line = source.first_line
     cells = {cell.strip().strip('"').casefold() for cell in re.split(r"[,;\t|]", line)}
     is_header = (len(cells) > 1 and "text" in cells) or bool(cells & {"label", "sentiment"})
-    return is_header or source.options.text is not None or source.options.label is not None
+    is_named = source.options.text is not None or source.options.label is not None
+    return is_header or (is_named and not is_text)
 
 
 def _is_json(source: Source) -> bool:

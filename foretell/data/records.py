@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 from foretell.label_types import LabelType
 
 Part = Literal["train", "valid", "test"]
-Argument = Literal["text", "label", "format", "header_row", "sheet", "multi_label"]
+Argument = Literal["text", "label", "format", "header_row", "sheet"]
 
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
@@ -52,7 +52,6 @@ class Arguments:
     format: str | None = "format='{}'"
     header_row: str | None = "header_row={}"
     sheet: str | None = "sheet='{}'"
-    multi_label: str | None = "multi_label='{}'"
 
     def spell(self, argument: Argument, value: str) -> str | None:
         """Return an argument with its value as the user would write it, or None where there is none."""

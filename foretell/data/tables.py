@@ -131,9 +131,15 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
         source.add_note(how)
     numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
-    named = source.options.arguments.spell("header_row", "N")
-    if rows and len(rows[0]) == 1 and named is not None:
-        fix = f"if the first rows are a title, name the row of the header with {named}"
+    if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
+        named = source.options.arguments.spell("header_row", "N")
+        title = f"only '{rows[0][0]:.60}'"
+        raise DataError(
+            expected="the names of the columns in the first row",
+            found=title,
+            where=source.name,
+            fix=f"if that is a title, name the row of the header with {named}",
+        )
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
 
 

@@ -16,3 +16,5 @@ class Reading:
     format: str | None = None
     arguments: Arguments = PYTHON
     multi_label: str = ""
+    header_row: int | None = None
+    sheet: str | None = None

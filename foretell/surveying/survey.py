@@ -123,7 +123,8 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
     columns, notes, rows = ColumnCounter(), list[str](), list[int]()
     records = iter_records(
         source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        notes=notes, arguments=how.arguments, multi_label=how.multi_label,
+        notes=notes, arguments=how.arguments, multi_label=how.multi_label, header_row=how.header_row,
+        sheet=how.sheet,
     )  # fmt: skip
     watched = columns.watch(records)
     examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), how.multi_label)
@@ -147,7 +148,7 @@ def _other(source: Any, how: Reading, part: Literal["valid", "test"]) -> Example
     """Return the examples of another part of a split."""
     return read_examples(
         source, text=how.text, label=how.label, format=how.format, part=part, arguments=how.arguments,
-        multi_label=how.multi_label,
+        multi_label=how.multi_label, header_row=how.header_row, sheet=how.sheet,
     )  # fmt: skip
 
 

@@ -1,0 +1,145 @@
+"""A newcomer's data: each file and command, and the line that answers it before anything is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from foretell.cli import main
+from foretell.data.examples import read_examples
+from foretell.data.unlabelled import read_unlabelled
+from foretell.errors import DataError
+from tests.data.spreadsheets import write_xlsx
+
+TEAMS = ["billing", "shipping", "login", "billing", "shipping"]
+DAYS = [f"2025-0{1 + i // 28}-{1 + i % 28:02}" for i in range(60)]
+TICKETS = [
+    [f"{i + 1}", DAYS[i], str(i % 3 > 0), f"Text number {i}, please", TEAMS[i % 5], f"{1 + i % 4}"]
+    for i in range(60)
+]
+HEADER = ["id", "date", "vip", "body", "team", "stars"]
+
+
+def csv_of(*columns: str, delimiter: str = ",") -> str:
+    places = [HEADER.index(name) for name in columns]
+    rows = [list(columns), *([row[place] for place in places] for row in TICKETS)]
+    return "".join(delimiter.join(f'"{cell}"' for cell in row) + "\n" for row in rows)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a newcomer."""
+    here = tmp_path_factory.mktemp("newcomer")
+    texts = {
+        "tickets.csv": csv_of(*HEADER),
+        "nolabel.csv": csv_of("id", "body"),
+        "dates.csv": csv_of("date", "body"),
+        "numbers.csv": csv_of("body", "stars").replace("stars", "minutes"),
+        "stars.csv": csv_of("body", "stars", "vip"),
+        "onelabel.csv": "".join(f"{line}\n" for line in ("body,team", *["a text,billing"] * 30)),
+        "semicolons.csv": csv_of("body", "team", delimiter=";"),
+        "issues.csv": "text,labels\n" + "a text,bug;slow\nmore,slow\nand,bug\nso,slow;bug\n" * 5,
+        "title.csv": "Tickets of the first quarter\nbody,team\na text,x\nanother,y\n",
+        "empty.csv": "",
+        "headeronly.csv": "text,label\n",
+        "notes.txt": "A first line, with a comma\nThe text, label and so on\n",
+        "a.rtf": "{\\rtf1\\ansi Hello}",
+        "deep.jsonl": '{"text": ' + "[" * 100_000 + "\n",
+        "deep.json": "[" * 100_000,
+        "deep.toml": "minutes = " + "[" * 100_000,
+    }
+    for name, text in texts.items():
+        (here / name).write_text(text, encoding="utf-8")
+    (here / "latin.csv").write_bytes("body;team\nschön;a\ngroß;b\nübel;a\n".encode("cp1252"))
+    (here / "x.pdf").write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj<<>>endobj\n")
+    (here / "a.pkl").write_bytes(pickle.dumps([1]))
+    with zipfile.ZipFile(here / "a.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", "<w/>")
+    (here / "flat").mkdir()
+    (here / "flat" / "0.txt").write_text("a text")
+    title = ["Tickets Q1", *[None] * 5]
+    rows = [title, [None] * 6, HEADER, *TICKETS[:30], [None] * 6, *TICKETS[30:]]
+    write_xlsx(here / "messy.xlsx", {"Tickets Q1": rows, "Summary": [["total", 60]]})
+    os.mkfifo(here / "pipe.txt")
+    return here
+
+
+REFUSED = {
+    "nolabel.csv": "found only 'id', which is nearly unique; name it with --label COLUMN",
+    "dates.csv": "found only 'date', which is nearly unique; name it with --label",
+    "numbers.csv": "found only 'minutes', which holds numbers; name it with --label",
+    "tickets.csv": "several that could be: vip, team, stars; name it with --label COLUMN",
+    "messy.xlsx": "several that could be: vip, team, stars; name it with --label COLUMN",
+    "tickets.csv --text body --label id": "found 60 different labels for 60 texts; name it with --label",
+    "tickets.csv --text body --label date": "found 60 different labels for 60 texts (dates); name it with",
+    "tickets.csv --text bdy": "did you mean --text body?",
+    "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
+    "messy.xlsx --header-row 0": "--header-row: expected 1 or more, found 0",
+    "title.csv": "name the row of the header with --header-row N",
+    "onelabel.csv": "expected two labels or more, found only 'billing', 30 times",
+    "empty.csv": "found nothing: it is empty",
+    "headeronly.csv": "expected texts with labels, found none",
+    "flat": "expected a folder for each label, found 0.txt",
+    "x.pdf": "found a PDF document; save its text as a .txt file",
+    "a.docx": "found a Word document; save it as plain text or CSV",
+    "a.rtf": "found a document in Rich Text Format; save it as plain text or CSV",
+    "a.pkl": "found a Python pickle; save the data as CSV",
+    "notes.txt": "found plain lines of text; give the file the ending of its format",
+    "notes.txt --text body": "found plain lines of text; give the file the ending of its format",
+    "deep.jsonl": "deep.jsonl, line 1, column 1: expected one JSON value on the line",
+    "deep.json": "expected valid JSON in item 1, found an error (too many levels)",
+    "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found too many levels",
+}
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_a_bad_start_is_one_line(
+    folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert main(["train", "labels", *command.split(), "--out", "model"]) in (1, 2)
+    error = capsys.readouterr().err
+    assert REFUSED[command] in error
+    assert error.count("\n") == 1
+    assert not (folder / "model").exists()
+
+
+TAKEN = {
+    "tickets.csv --label Team": "texts from the column 'body', labels from 'team'",
+    "messy.xlsx --label team": "the header is in row 3, below a title (choose with --header-row N)",
+    "title.csv --header-row 2": "texts from the column 'body', labels from 'team'",
+    "stars.csv": "texts from the column 'body', labels from 'stars'",
+    "semicolons.csv": "fields are separated by a semicolon",
+    "latin.csv": "latin.csv: read as cp1252",
+    "issues.csv": "50 % of the labels contain ';': if a text may have several labels, set multi-label to ';'",
+}
+
+
+@pytest.mark.parametrize("command", TAKEN)
+def test_what_was_chosen_is_said(
+    folder: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    code = main(["data", *command.split()])
+    out = capsys.readouterr()
+    assert code == 0, out.err
+    assert TAKEN[command] in " ".join((out.out + out.err).split())
+
+
+def test_python_names_its_own_arguments(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"vip, team, stars; name it with label='COLUMN'$"):
+        read_examples(folder / "tickets.csv")
+    assert len(read_examples(folder / "messy.xlsx", label="team", header_row=3, sheet="Tickets Q1")) == 60
+
+
+def test_lines_of_a_text_file_are_lines(folder: Path) -> None:
+    lines = ["A first line, with a comma", "The text, label and so on"]
+    assert read_unlabelled(folder / "notes.txt", text="text") == lines
+    (folder / "notes.jsonl").write_text(json.dumps({"text": "a"}) + "\n")
+    assert read_unlabelled([folder / "notes.jsonl", folder / "notes.txt"], text="text") == ["a", *lines]
