@@ -4,78 +4,63 @@ ONNX Runtime allocates what a graph asks for, opens files that it names and comp
 once. So only what `onnx_graph` writes is let through: its operators, its inputs and outputs, and weights of
 the shapes that settings, tokenizer and labels determine, in the file itself.
 
-The file is one protocol buffer (onnx.proto of ONNX 1.15); a few fields are read here, so that prediction
-needs no package for it.
+The file is one protocol buffer (onnx.proto of ONNX 1.15; https://protobuf.dev/programming-guides/encoding). A
+few fields are read here, so that prediction needs no package for it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from foretell.artifacts.graph_values import graph_value
-from foretell.artifacts.protocol_buffers import fields, message, number_of, packed, text
 from foretell.artifacts.weights import Shapes
 from foretell.config import LabelsSettings, Settings, WordsSettings
 
 FLOAT, INT32, INT64 = 1, 6, 7
+_WIDTHS = {FLOAT: 4, INT32: 4, INT64: 8}
 _OPERATORS = frozenset(
     [
-        "Add",
-        "Cast",
-        "Concat",
-        "Conv",
-        "Div",
-        "Gather",
-        "Gemm",
-        "Identity",
-        "LSTM",
-        "Less",
-        "Max",
-        "MaxPool",
-        "Range",
-        "ReduceMax",
-        "ReduceSum",
-        "Relu",
-        "Reshape",
-        "Shape",
-        "Slice",
-        "Softmax",
-        "Squeeze",
-        "Sub",
-        "Transpose",
-        "Unsqueeze",
+        *("Add", "Cast", "Concat", "Conv", "Div", "Gather", "Gemm", "Identity", "LSTM", "Less", "Max"),
+        *("MaxPool", "Range", "ReduceMax", "ReduceSum", "Relu", "Reshape", "Shape", "Slice", "Softmax"),
+        *("Squeeze", "Sub", "Transpose", "Unsqueeze"),
     ]
 )
 _MAX_NODES = 200
 _MAX_CONSTANT = 16
 """Elements of a constant that is no weight."""
 
-# Numbers of fields in onnx.proto; those that are ignored hold no data.
-_MODEL_GRAPH, _MODEL_IGNORED = 7, {1, 2, 3, 4, 5, 6, 8, 14}
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
-_GRAPH_IGNORED = {2, 10, 13}
-_NODE_INPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN, _NODE_IGNORED = 1, 4, 5, 7, {2, 3, 6}
-_ATTRIBUTE_PLAIN = {1, 2, 3, 4, 7, 8, 9, 13, 20, 21}
-_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 8, 9
+# Numbers of fields in onnx.proto. Those of each message that may be there; anything else, such as functions,
+# graphs and tensors in attributes, and external data, is refused.
+_MODEL, _MODEL_GRAPH = {1, 2, 3, 4, 5, 6, 7, 8, 14}, 7
+_GRAPH, _NODE, _INITIALIZER, _INPUT, _OUTPUT = {1, 2, 5, 10, 11, 12, 13}, 1, 5, 11, 12
+_OF_NODE, _ARGUMENT, _OPERATOR, _ATTRIBUTE, _DOMAIN = {1, 2, 3, 4, 5, 6, 7}, 1, 4, 5, 7
+_OF_ATTRIBUTE = {1, 2, 3, 4, 7, 8, 9, 13, 20, 21}
+_OF_TENSOR, _DIMS, _TYPE, _NAME, _RAW = {1, 2, 8, 9}, 1, 2, 8, 9
+
+Field = int | memoryview
 
 
-@dataclass
-class Graph:
+class Value(NamedTuple):
+    """An input or output: its element type (0: no tensor), and the size of its last axis (None: any)."""
+
+    kind: int
+    width: int | None
+
+
+class Graph(NamedTuple):
     """The parts of a graph that are checked.
 
     Attributes:
         nodes: operator and names of the arguments of each node.
         constants: name to (element type, shape) of each initializer.
-        inputs, outputs: their names and element types, in order.
-        widths: name to size of the last axis of each input and output; None: it differs, or there is no axis.
+        inputs, outputs: by name, in order.
     """
 
-    nodes: list[tuple[str, list[str]]] = field(default_factory=list)
-    constants: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    inputs: dict[str, int] = field(default_factory=dict)
-    outputs: dict[str, int] = field(default_factory=dict)
-    widths: dict[str, int | None] = field(default_factory=dict)
+    nodes: list[tuple[str, list[str]]]
+    constants: dict[str, tuple[int, tuple[int, ...]]]
+    inputs: dict[str, Value]
+    outputs: dict[str, Value]
 
 
 def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
@@ -90,14 +75,14 @@ def check_graph(content: bytes, settings: Settings, shapes: Shapes) -> None:
         ValueError: what is there instead.
     """
     graph = read_graph(content)
-    inputs, outputs = _interface(settings)
-    if graph.inputs != inputs:
-        raise ValueError(f"a graph with the inputs {', '.join(graph.inputs)[:100]}")
-    if graph.outputs != outputs:
-        raise ValueError(f"a graph with the outputs {', '.join(graph.outputs)[:100]}")
+    given = _kinds(graph.inputs), _kinds(graph.outputs)
+    for wanted, found, name in zip(_interface(settings), given, ("inputs", "outputs"), strict=True):
+        if found != wanted:
+            raise ValueError(f"a graph with the {name} {', '.join(found)[:100]}")
     for name, width in _widths(settings).items():
-        if name in graph.widths and graph.widths[name] != width:
-            raise ValueError(f"a graph in which {name} has a width of {graph.widths[name]}")
+        for values in (graph.inputs, graph.outputs):
+            if name in values and values[name].width != width:
+                raise ValueError(f"a graph in which {name} has a width of {values[name].width}")
     _check_constants(graph, _graph_shapes(settings, shapes))
     # The default of an optional input is no constant: another value may be given.
     fixed = graph.constants.keys() - graph.inputs.keys()
@@ -116,72 +101,131 @@ def read_graph(content: bytes) -> Graph:
     Raises:
         ValueError: it is damaged, or has parts that `onnx_graph` does not write.
     """
-    graph = Graph()
-    for number, value in fields(memoryview(content)):
-        if number == _MODEL_GRAPH:
-            _read_graph(message(value), graph)
-        elif number not in _MODEL_IGNORED:
-            raise ValueError(f"an ONNX model with the field {number}")
-    return graph
-
-
-def _read_graph(content: memoryview, graph: Graph) -> None:
-    for number, value in fields(content):
-        if number == _GRAPH_NODE:
-            _read_node(message(value), graph)
-        elif number == _GRAPH_INITIALIZER:
-            name, kind, shape = _tensor(message(value))
-            graph.constants[name] = kind, shape
-        elif number in (_GRAPH_INPUT, _GRAPH_OUTPUT):
-            given = graph_value(message(value))
-            (graph.inputs if number == _GRAPH_INPUT else graph.outputs)[given.name] = given.kind
-            graph.widths[given.name] = given.axes[-1] if given.axes else None
-        elif number not in _GRAPH_IGNORED:
-            raise ValueError(f"an ONNX graph with the field {number}")
-
-
-def _read_node(content: memoryview, graph: Graph) -> None:
-    operator, arguments = "", []
-    for number, value in fields(content):
-        if number == _NODE_INPUT:
-            arguments.append(text(value))
-        elif number == _NODE_OPERATOR:
-            operator = text(value)
-        elif number == _NODE_DOMAIN:
-            if text(value):
-                raise ValueError(f"an operator of {text(value)[:40]}")
-        elif number == _NODE_ATTRIBUTE:
-            # Graphs and tensors in attributes: nothing of foretell has them.
-            if not {part for part, _ in fields(message(value))} <= _ATTRIBUTE_PLAIN:
-                raise ValueError(f"an attribute with a graph or tensor in {operator[:40]}")
-        elif number not in _NODE_IGNORED:
-            raise ValueError(f"an ONNX node with the field {number}")
-    graph.nodes.append((operator, arguments))
-    if len(graph.nodes) > _MAX_NODES:
+    graphs = _fields(memoryview(content), _MODEL, "model").get(_MODEL_GRAPH, [])
+    parts = _fields(graphs[-1] if graphs else memoryview(b""), _GRAPH, "graph")
+    nodes = parts.get(_NODE, [])
+    if len(nodes) > _MAX_NODES:
         raise ValueError(f"a graph with more than {_MAX_NODES} operators")
+    return Graph(
+        [_node(each) for each in nodes],
+        dict(map(_tensor, parts.get(_INITIALIZER, []))),
+        dict(map(_value, parts.get(_INPUT, []))),
+        dict(map(_value, parts.get(_OUTPUT, []))),
+    )
 
 
-def _tensor(content: memoryview) -> tuple[str, int, tuple[int, ...]]:
+def _node(content: Field) -> tuple[str, list[str]]:
+    parts = _fields(content, _OF_NODE, "node")
+    if domain := "".join(map(_text, parts.get(_DOMAIN, []))):
+        raise ValueError(f"an operator of {domain[:40]}")
+    for attribute in parts.get(_ATTRIBUTE, []):
+        _fields(attribute, _OF_ATTRIBUTE, "attribute")
+    return "".join(map(_text, parts.get(_OPERATOR, []))), list(map(_text, parts.get(_ARGUMENT, [])))
+
+
+def _tensor(content: Field) -> tuple[str, tuple[int, tuple[int, ...]]]:
     """Return name, element type and shape of an initializer whose data is in the file."""
-    name, kind, n_bytes = "", 0, 0
-    shape: list[int] = []
-    for number, value in fields(content):
-        if number == _TENSOR_DIMS:
-            # One number, or several packed into one field.
-            shape += [value] if isinstance(value, int) else packed(value)
-        elif number == _TENSOR_TYPE:
-            kind = number_of(value)
-        elif number == _TENSOR_NAME:
-            name = text(value)
-        elif number == _TENSOR_RAW:
-            n_bytes = len(message(value))
-        else:
-            # External data (13, 14) among them: it would be read from any file.
-            raise ValueError(f"a weight with the field {number}: {name[:40]}")
-    width = {FLOAT: 4, INT32: 4, INT64: 8}.get(kind, 0)
-    if not width or any(size < 0 for size in shape) or n_bytes != width * math.prod(shape):
-        raise ValueError(f"{n_bytes} bytes for the weight {name[:40]} of shape {shape[:8]}")
-    return name, kind, tuple(shape)
+    parts = _fields(content, _OF_TENSOR, "weight")
+    name, raw = "".join(map(_text, parts.get(_NAME, []))), parts.get(_RAW, [memoryview(b"")])[-1]
+    # One number, or several packed into one field.
+    shape = tuple(
+        size for each in parts.get(_DIMS, []) for size in ([each] if isinstance(each, int) else _packed(each))
+    )
+    kind = parts.get(_TYPE, [0])[-1]
+    width = _WIDTHS.get(kind, 0) if isinstance(kind, int) else 0
+    n_bytes = len(_message(raw))
+    if not width or n_bytes != width * math.prod(shape):
+        raise ValueError(f"{n_bytes} bytes for the weight {name[:40]} of shape {list(shape)[:8]}")
+    return name, (int(kind), shape)
+
+
+def _value(content: Field) -> tuple[str, Value]:
+    """Return the name of an input or output (`ValueInfoProto`), and what is known of it."""
+    parts = _fields(content, {1, 2, 3}, "value")
+    name = "".join(map(_text, parts.get(1, [])))
+    tensors = [tensor for kind in parts.get(2, []) for tensor in _fields(kind).get(1, [])]
+    tensor = _fields(tensors[0]) if len(tensors) == 1 else {}
+    kinds = tensor.get(1, [])
+    axes = [_axis(axis) for shape in tensor.get(2, []) for axis in _fields(shape).get(1, [])]
+    kind = kinds[0] if len(kinds) == 1 and isinstance(kinds[0], int) else 0
+    return name, Value(kind, axes[-1] if axes else None)
+
+
+def _axis(content: Field) -> int | None:
+    """Return the size of an axis; None where it has a name, which must be text: ONNX Runtime reads it."""
+    parts = _fields(content)
+    for number, values in parts.items():
+        if number != 1:
+            list(map(_text, values))
+    sizes = parts.get(1, [])
+    return sizes[-1] if sizes and isinstance(sizes[-1], int) else None
+
+
+def _fields(content: Field, known: set[int] | None = None, what: str = "") -> dict[int, list[Field]]:
+    """Return the fields of a message by their number; None: any may be there.
+
+    Raises:
+        ValueError: it is damaged, or has a field that is not known.
+    """
+    found: dict[int, list[Field]] = {}
+    for number, value in _read(_message(content)):
+        if known is not None and number not in known:
+            raise ValueError(f"an ONNX {what} with the field {number}")
+        found.setdefault(number, []).append(value)
+    return found
+
+
+def _read(content: memoryview) -> Iterator[tuple[int, Field]]:
+    """Yield (number, value) of each field: an integer, or the bytes of a text, message or number."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        wire = key & 7
+        if wire == 0:
+            value, at = _varint(content, at)
+            yield key >> 3, value
+            continue
+        if wire not in (1, 2, 5):
+            raise ValueError("bytes that are no ONNX model")
+        size, at = _varint(content, at) if wire == 2 else (8 if wire == 1 else 4, at)
+        if size > len(content) - at:
+            raise ValueError("an ONNX model that is cut off")
+        yield key >> 3, content[at : at + size]
+        at += size
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(content):
+            raise ValueError("an ONNX model that is cut off")
+        byte = content[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise ValueError("bytes that are no ONNX model")
+
+
+def _packed(content: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(content):
+        value, at = _varint(content, at)
+        yield value
+
+
+def _message(value: Field) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("bytes that are no ONNX model")
+    return value
+
+
+def _text(value: Field) -> str:
+    return bytes(_message(value)).decode()
+
+
+def _kinds(values: dict[str, Value]) -> dict[str, int]:
+    return {name: value.kind for name, value in values.items()}
 
 
 def _widths(settings: Settings) -> dict[str, int]:

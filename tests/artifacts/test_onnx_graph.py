@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
 
 from foretell.artifacts import onnx_graph, reference
 from foretell.artifacts.graph_check import check_graph
@@ -62,6 +63,27 @@ def test_a_graph_tells_the_widths_of_the_network(make_model, name):
         change()
         with pytest.raises(ValueError, match=f"{name} has a width of"):
             check_graph(graph.SerializeToString(), model.settings, shapes)
+
+
+def test_a_range_up_to_a_constant_is_refused(make_model):
+    model = make_model("words-1")
+    graph = onnx_graph.build_onnx(model.settings, model.weights)
+    shapes = {key: value.shape for key, value in model.weights.items()}
+    limit = numpy_helper.from_array(np.array(1 << 40, np.int64), "limit")
+    graph.graph.initializer.append(limit)
+    check_graph(graph.SerializeToString(), model.settings, shapes)
+    graph.graph.node.append(helper.make_node("Range", ["skip", "limit", "skip"], ["more"]))
+    with pytest.raises(ValueError, match="the operator Range of constants alone"):
+        check_graph(graph.SerializeToString(), model.settings, shapes)
+
+
+def test_every_cut_of_a_graph_is_refused(make_model):
+    model = make_model("labels-bilstm")
+    content = onnx_graph.build_onnx(model.settings, model.weights).SerializeToString()
+    shapes = {key: value.shape for key, value in model.weights.items()}
+    for length in range(0, len(content), 7):
+        with pytest.raises(ValueError):
+            check_graph(content[:length], model.settings, shapes)
 
 
 def test_words_leave_out_the_logits_of_skipped_steps(make_model):
