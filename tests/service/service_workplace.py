@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -70,10 +71,15 @@ class Running:
 
 @contextmanager
 def running(
-    *places: Path, limits: Limits | None = None, annotation: Annotation | None = None, **who: Any
+    *places: Path,
+    named: Mapping[str, Path] = MappingProxyType({}),
+    limits: Limits | None = None,
+    annotation: Annotation | None = None,
+    **who: Any,
 ) -> Iterator[Running]:
-    """Serve models, each named as its directory is, and texts to label, until the block ends."""
-    service = create_service([(path.name, path) for path in places], limits or Limits(), annotation)
+    """Serve models, each named as its directory is or as `named` says, and texts to label, until the end."""
+    models = {path.name: path for path in places} | dict(named)
+    service = create_service(models.items(), limits or Limits(), annotation)
     listening = bind("127.0.0.1", 0)
     ready = threading.Event()
     server = Server(create_app(service, access("127.0.0.1", **who)), service, on_ready=ready.set)

@@ -14,6 +14,7 @@ import pytest
 from page_workplace import opened, until
 from playwright.sync_api import Browser, Page, Route, expect
 from service_workplace import Running
+from service_workplace import until as service_until
 
 ROWS = [
     ["1", "the mind adapts", "=1+1"],
@@ -86,6 +87,13 @@ def test_tables_are_read_as_python_reads_them(reader: Page, delimiter: str) -> N
         (b'{"n": 1, "body": "a"}\n\n{"body": "b", "__proto__": "c"}\n', "a.jsonl",
          ["n", "body", "__proto__"], [[1, "a", None], [None, "b", "c"]], "body"),
         (b'"a"\n"b"\n', "a.jsonl", ["text"], [["a"], ["b"]], "text"),
+        (b'[{"text": "a", "n": 1},\n {"text": "b"}]', "a.json", ["text", "n"],
+         [["a", 1], ["b", None]], "text"),
+        (b'\xef\xbb\xbf ["a", "b"]', "texts", ["text"], [["a"], ["b"]], "text"),
+        (b'{\n "text": "a"\n}', "a.json", ["text"], [["a"]], "text"),
+        (b"1,fine film,pos\n2,dull film,neg\n3,a film,pos\n", "a.csv", ["column 1", "column 2", "column 3"],
+         [["1", "fine film", "pos"], ["2", "dull film", "neg"], ["3", "a film", "pos"]], "column 2"),
+        (b"who,what,when\nme,good,today\nyou,bad,now\n", "a.csv", ["who", "what", "when"], None, "when"),
     ],
 )  # fmt: skip
 def test_files_of_every_format_are_read(
@@ -119,9 +127,22 @@ def test_the_delimiter_of_a_long_file_is_guessed(reader: Page) -> None:
             "a closing quote, found none after the opening quote in line 2",
         ),
         (b"text,label\na,b,c\n", "a.csv", "expected 2 columns in each record, found 3 in record 1"),
-        (b"PK\x03\x04\x00\x00", "a.csv", "binary data"),
+        (b"a\x00b", "a.csv", "binary data"),
+        (
+            b"PK\x03\x04 workbook",
+            "a.xlsx",
+            "an Excel workbook, another office document or a ZIP archive",
+        ),
+        (b"%PDF-1.7\n1 0 obj\nstream\nendstream\n", "a.pdf", "found a PDF; copy its text"),
+        (b"%PDF-1.7\n", "reviews.csv", "found a PDF"),
+        (b"{\\rtf1 good}", "a.rtf", "an RTF document; save it as plain text"),
+        (b"\x1f\x8b\x08", "a.csv.gz", "a gzip archive; unpack it"),
+        (b"PAR1\x15", "a.parquet", "a Parquet file; use: foretell classify"),
+        (b"[1, 2]", "a.json", "found another value in place 1"),
+        (b'[{"text": "a"}', "a.json", "found invalid JSON"),
+        (b"[]", "a.json", "found none"),
         (b'{"text": "a"}\n{"text": \n', "a.jsonl", "found another value in line 2"),
-        (b"[1]\n", "a.jsonl", "found another value in line 1"),
+        (b"1\n2\n", "a.jsonl", "found another value in line 1"),
     ],
 )
 def test_a_file_that_cannot_be_read_gets_a_one_line_error(
@@ -231,11 +252,11 @@ def test_a_file_can_be_stopped_and_continued(page: Page, served: Running) -> Non
 
 
 def test_a_text_that_the_service_refuses_does_not_stop_the_others(page: Page, tmp_path: Path) -> None:
-    _write(tmp_path / "a.csv", [["text"], ["good way"], ["mind " * 20_001], ["bad way"]])
+    _write(tmp_path / "a.csv", [["text"], ["good way"], ["mind " * 20_100], ["bad way"]])
     _classify(page, tmp_path / "a.csv", "Classify 3 texts")
     rows = page.locator(".texts tbody tr")
     expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("expected at most 20000 words")
+    expect(rows.nth(1)).to_contain_text("expected at most 20000 tokens")
     expect(rows.nth(1).locator("th")).to_have_text("no label")
     expect(rows.nth(2).locator("th")).not_to_have_text("no label")
 
@@ -257,6 +278,40 @@ def test_a_request_to_a_busy_service_is_repeated(page: Page, tmp_path: Path) -> 
     expect(page.locator(".texts tbody tr")).to_have_count(1)
     assert refused == [429]
     expect(page.locator(".file .problem")).to_be_hidden()
+
+
+def test_a_file_of_100_mb_that_is_dropped_is_refused_at_once(page: Page) -> None:
+    page.evaluate("() => { window.large = new Uint8Array(100 << 20); }")
+    page.evaluate(DROP.replace("[content]", "[window.large]"), ["", "large.csv"])
+    problem = page.locator(".file .problem")
+    expect(problem).to_have_text(
+        "large.csv: expected at most 64 MiB, found 100 MiB; use: foretell classify MODEL FILE"
+    )
+    # The next file works.
+    page.evaluate(DROP, ["text\ngood way", "small.csv"])
+    expect(problem).to_be_hidden()
+    page.get_by_role("button", name="Classify 1 text").click()
+    expect(page.locator(".texts tbody tr")).to_have_count(1)
+
+
+def test_a_json_array_is_as_many_records_as_it_has(page: Page) -> None:
+    records = [{"id": n, "text": f"good {n}"} for n in range(400)]
+    page.evaluate(DROP, [json.dumps(records), "records.json"])
+    expect(page.locator(".filename")).to_have_text("records.json 400 records, 2 columns")
+    expect(page.get_by_label("Text column")).to_have_value("text")
+
+
+def test_a_reload_in_the_middle_leaves_nothing_behind(page: Page, served: Running) -> None:
+    page.evaluate(DROP, ["text\n" + "good mind\n" * 5000, "a.csv"])
+    page.get_by_role("button", name="Classify 5,000 texts").click()
+    until(page, "() => document.querySelector('progress').value > 0")
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator(".chosen")).to_be_hidden()
+    expect(page.locator(".file .problem")).to_be_hidden()
+    page.locator("#labels-text").fill("good way")
+    expect(page.locator(".answer")).to_be_visible()
+    service_until(lambda: served.service.models.n_waiting == 0)
 
 
 def _write(path: Path, rows: list[list[str]]) -> None:

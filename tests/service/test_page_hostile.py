@@ -40,7 +40,7 @@ def page(browser: Browser, hostile: Running) -> Iterator[Page]:
 
 @pytest.mark.parametrize(
     "text",
-    [TEXT, ODD, "\u202e" * 50 + "way", "\ud800 mind", IMAGE * 50, "a" * 100_000 + "!"],
+    [TEXT, ODD, "\u202e" * 50 + "way", "\ud800 mind", IMAGE * 50, "a" * 9_000 + "!"],
     ids=["markup", "controls", "overrides", "surrogate", "many tags", "long word"],
 )
 def test_a_hostile_text_is_shown_in_every_view(page: Page, text: str) -> None:

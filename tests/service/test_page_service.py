@@ -63,8 +63,8 @@ def test_a_connection_that_closes_during_a_continuation_gives_an_error(
 ) -> None:
     field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
     # So many words that the continuation does not end before the connection, however late the page is.
-    monkeypatch.setattr(served.service, "limits", replace(served.service.limits, words=200_000))
-    page.locator("#words-count").evaluate("(field) => { field.max = field.value = 200000; }")
+    monkeypatch.setattr(served.service, "limits", replace(served.service.limits, tokens=200_000))
+    page.locator("#words-count").evaluate("(field) => { field.max = field.value = 199000; }")
     field.fill("the mind ")
     field.press("Control+Enter")
     until(page, "() => document.querySelector('#words-text').value.length > 100")
@@ -95,6 +95,36 @@ def test_every_view_shows_an_error_while_the_service_is_down_and_works_after_it(
         page.locator(field).fill("the mind adapts ")
         expect(page.locator(f"#view-{name} .mirror mark")).to_have_count(3)
         expect(page.locator(f"#view-{name} .editor .problem")).to_be_hidden()
+
+
+def test_a_service_that_is_stopped_in_the_middle_of_a_file_is_one_line(
+    browser: Browser, models: tuple[Path, Path]
+) -> None:
+    with running(models[0]) as stopped, opened(browser, f"{stopped.url}/#labels") as page:
+        page.locator("[type=file]").set_input_files(
+            {"name": "a.txt", "mimeType": "text/plain", "buffer": b"good mind\n" * 30_000}
+        )
+        page.get_by_role("button", name="Classify 30,000 texts").click()
+        stopped.server.stop()
+        until(page, "() => document.querySelector('.file .problem').textContent !== ''")
+        assert page.locator(".file .problem").inner_text() in (NO_ANSWER, INCOMPLETE)
+        # What was answered stays, and the rest can be asked again.
+        expect(page.get_by_role("button", name="Continue with")).to_be_visible()
+
+
+def test_two_models_of_one_name_are_told_apart(browser: Browser, tmp_path: Path) -> None:
+    """`foretell serve a/model b/model` is refused with a line that names NAME=DIRECTORY."""
+    first = write_labels(tmp_path / "a" / "model")
+    second = write_labels(tmp_path / "b" / "model", labels=("cold", "warm"), seed=8)
+    with running(named={"a": first, "b": second}) as both, opened(browser, f"{both.url}/#labels") as page:
+        page.locator("#labels-text").fill("good way")
+        for name, labels in (("a", {"neg", "pos"}), ("b", {"cold", "warm"})):
+            page.locator("#view-labels-model").select_option(name)
+            until(
+                page,
+                "(labels) => labels.includes(document.querySelector('.answer bdi').textContent)",
+                [*labels],
+            )
 
 
 def test_a_page_that_opens_while_the_service_fails_shows_the_error(browser: Browser, served: Running) -> None:

@@ -3,9 +3,10 @@
 
 import { post, ServiceError, withTextLabel } from "./service.js";
 
-const MAX_TEXTS = 64;
-// UTF-16 code units of one request. JSON takes at most 6 bytes for each, well below the limit of the service.
-const MAX_LENGTH = 100_000;
+// Both keep a request among the short or little longer ones of the service, far below its limits.
+const MAX_TEXTS = 50;
+// UTF-16 code units of one request.
+const MAX_LENGTH = 10_000;
 const CONCURRENCY = 2;
 // HTTP statuses that mean: try again later.
 const BUSY = [429, 503];

@@ -1,4 +1,4 @@
-// Reads CSV, TSV, JSON Lines and plain text in the browser: rows of cells under named columns.
+// Reads CSV, TSV, JSON, JSON Lines and plain text in the browser: rows of cells under named columns.
 
 const MAX_BYTES = 64 << 20;
 
@@ -21,6 +21,18 @@ const LABEL_NAMES = [
   "rating", "stars", "score", "type", "spam", "stance",
 ];
 
+// Files of other kinds, by how they begin, and what to do with them.
+const OTHER_KINDS = [
+  ["%PDF-", "a PDF", "copy its text into a .txt file, one text a line"],
+  ["PK\x03\x04", "an Excel workbook, another office document or a ZIP archive", "save it as CSV, or unpack it"],
+  ["\xd0\xcf\x11\xe0", "an old Excel workbook or another office document", "save it as CSV"],
+  ["\x1f\x8b", "a gzip archive", "unpack it"],
+  ["PAR1", "a Parquet file", "use: foretell classify MODEL FILE"],
+  ["{\\rtf", "an RTF document", "save it as plain text"],
+  ["\x89PNG", "a picture", "choose a file of texts"],
+  ["\xff\xd8\xff", "a picture", "choose a file of texts"],
+];
+
 // The text of a file: UTF-8, UTF-16 with a byte order mark, or else Windows-1252, the encoding of old spreadsheets.
 export async function decode(file) {
   if (file.size > MAX_BYTES) {
@@ -28,11 +40,14 @@ export async function decode(file) {
     throw new Error(`expected at most ${MAX_BYTES >> 20} MiB, found ${size} MiB; use: foretell classify MODEL FILE`);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
+  const head = String.fromCharCode(...bytes.subarray(0, 8));
+  const other = OTHER_KINDS.find(([begin]) => head.startsWith(begin));
+  if (other) throw new Error(`expected CSV, TSV, JSON or plain text, found ${other[1]}; ${other[2]}`);
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
   if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(bytes);
   if (bytes.subarray(0, SAMPLE).includes(0)) {
-    throw new Error("expected CSV, TSV, JSON Lines or plain text, found binary data; export the file as CSV");
+    throw new Error("expected CSV, TSV, JSON or plain text, found binary data; export the file as CSV");
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -44,10 +59,10 @@ export async function decode(file) {
 // {names, rows}: each row has one cell per name, a string or a value of JSON. The extension of the file name decides
 // the format.
 export function parseRecords(text, fileName) {
-  const isJson = /\.(jsonl|ndjson)$/iu.test(fileName) ||
-    (!/\.[ct]sv$/iu.test(fileName) && text.trimStart().startsWith("{"));
   const isPlain = /\.txt$/iu.test(fileName);
-  const records = isJson ? parseJsonLines(text) : parseTable(text, isPlain ? null : guessDelimiter(text));
+  const isJson = /\.(json|jsonl|ndjson)$/iu.test(fileName) ||
+    (!isPlain && !/\.[ct]sv$/iu.test(fileName) && /^\ufeff?\s*[[{]/u.test(text));
+  const records = isJson ? parseJson(text) : parseTable(text, isPlain ? null : guessDelimiter(text));
   if (!records.rows.length) {
     throw new Error("expected at least one record, found none; write each text in a line of its own");
   }
@@ -151,14 +166,16 @@ function parseTable(text, delimiter) {
   return { names, rows };
 }
 
-// Whether the first row contains the names of the columns: one of them is a usual name, or is not a value of a record.
+// Whether the first row contains the names of the columns: one of them is a usual name, or none is like a value: a
+// number, empty, or a value of a later row.
 function hasHeader(rows, delimiter) {
   if (delimiter === null || !rows.length) return false;
   const [first, ...others] = rows;
   const usual = [...TEXT_NAMES.flat(), ...LABEL_NAMES];
   if (first.some((name) => usual.includes(normalizedName(name)))) return true;
-  if (!others.length || first.length > 2) return others.length > 0;
-  return first.length === 2 && ![0, 1].some((index) => others.some((row) => row[index] === first[index]));
+  if (!others.length || first.length < 2) return false;
+  const isValue = (cell, index) => !Number.isNaN(Number(cell)) || others.some((row) => row[index] === cell);
+  return !first.some(isValue);
 }
 
 function defaultNames(width) {
@@ -174,27 +191,44 @@ function normalizedName(name) {
   return name.trim().toLowerCase().replace(/[ -]/gu, "_");
 }
 
-function parseJsonLines(text) {
-  const records = [];
-  for (const [index, line] of text.replace(/^\ufeff/u, "").split(/\r?\n/u).entries()) {
-    if (line.trim()) records.push(parseJsonLine(line, index + 1));
-  }
+// An array of records, or a record in each line.
+function parseJson(text) {
+  const content = text.replace(/^\ufeff/u, "").trim();
+  const records = content.startsWith("[") ? parseArray(content) : parseLines(content);
   const names = [...new Set(records.flatMap((record) => Object.keys(record)))];
   const rows = records.map((record) => names.map((name) => (Object.hasOwn(record, name) ? record[name] : null)));
   return { names, rows };
 }
 
-// One record: an object, or a string as the only column "text".
-function parseJsonLine(line, number) {
-  let value = null;
+function parseArray(content) {
+  const values = valueOf(content);
+  if (values === null) throw new Error("expected a JSON array, found invalid JSON; correct it");
+  return values.map((value, index) => recordOf(value, `in each place of the array, found another value in place ${
+    index + 1}`));
+}
+
+function parseLines(content) {
+  const whole = content.includes("\n") ? valueOf(content) : null;
+  // One object on several lines is one record.
+  if (whole !== null) return [recordOf(whole, "")];
+  return content.split(/\r?\n/u).flatMap((line, index) => (line.trim()
+    ? [recordOf(valueOf(line), `in each line, found another value in line ${index + 1}`)] : []));
+}
+
+// The value of JSON; null if it is invalid.
+function valueOf(json) {
   try {
-    value = JSON.parse(line);
+    return JSON.parse(json);
   } catch {
-    // Not JSON: `value` stays null, which the error below covers.
+    return null;
   }
+}
+
+// One record: an object, or a string as the only column "text".
+function recordOf(value, where) {
   if (typeof value === "string") return { text: value };
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    throw new Error(`expected a JSON object in each line, found another value in line ${number}; correct this line`);
+    throw new Error(`expected a JSON object ${where}; correct it`);
   }
   return value;
 }
