@@ -33,6 +33,10 @@ class ForetellError(Exception):
         return _rebuild, (type(self), self.expected, self.found, self.where, self.fix)
 
 
+class SeenTextsWarning(UserWarning):
+    """A classifier is measured on texts that it was trained on: the metrics are too good."""
+
+
 class TooFewTextsWarning(UserWarning):
     """A classifier was trained on too few different texts: no accuracy can be measured."""
 

@@ -26,7 +26,8 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
-from foretell.errors import SettingsError, TooFewTextsWarning
+from foretell.data.split import seen_notes
+from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
 from foretell.hub.download import local_path
 from foretell.label_types import classes_of_names
 from foretell.machine import require_training
@@ -34,7 +35,7 @@ from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
-from foretell.runtime.labels.evaluation import evaluation_report
+from foretell.runtime.labels.evaluation import check_any_known, evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
 from foretell.summary import Report, report_for, summary_html
@@ -430,6 +431,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             check_no_costs(costs, folds)
         names = list(map(str, self.classes_.tolist())) if separator else []
         examples, column = evaluation_data(X, y, text, label, by, multi_label=separator, names=names)
+        if folds is None:
+            for reason in seen_notes(examples.texts, self._runtime.model.path):
+                warnings.warn(reason, SeenTextsWarning, stacklevel=2)
         if separator:
             rows = self._runtime.predict_proba(examples.texts)
             return multi_label_report(self._runtime, examples, rows, by=column)
@@ -438,6 +442,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
             answers = cross_validate(examples, self._settings(), folds, preset=self.preset, by=column)
             return folds_report(answers, costs=costs, positive=None if positive is None else str(positive))
+        check_any_known(examples.labels, self._runtime.labels, examples.name)
         return evaluation_report(
             examples.labels,
             self._runtime.predict_proba(examples.texts),

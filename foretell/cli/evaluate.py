@@ -210,12 +210,15 @@ def labels_report(
     opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown = WHOLE, costs: Costs | None = None
 ) -> Report:
     """Return the evaluation report of a classifier; see `foretell.runtime.labels.evaluation`."""
+    from foretell.data.split import seen_notes
     from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.labels.evaluation import evaluation_report
+    from foretell.runtime.labels.evaluation import check_any_known, evaluation_report
 
     separator = getattr(opened.settings, "multi_label", "")
     examples, by = _examples(data, reading, breakdown.by, separator)
-    show_notes(examples.notes)
+    show_notes(
+        examples.notes if breakdown.folds else [*examples.notes, *seen_notes(examples.texts, opened.path)]
+    )
     if separator:
         from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
 
@@ -225,6 +228,7 @@ def labels_report(
     if breakdown.folds is not None:
         return _folds_report(opened, examples, by, breakdown, costs)
     runtime = LabelsRuntime(opened)
+    check_any_known(examples.labels, runtime.labels, examples.name)
     probabilities = predict(runtime, examples.texts)
     return evaluation_report(
         examples.labels, probabilities, runtime.labels, by=by, costs=costs, positive=breakdown.positive

@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from foretell.data.examples import Examples
 from foretell.data.label_sets import check_known_labels, parts_of_groups
 from foretell.errors import DataError
 
+SEEN = "training_texts.bin"
+"""The file of `write_seen`, in the folder of a run, which no export and no push takes along."""
+MAX_SEEN = 1 << 17
+_HASH_BYTES = 8
 _LABELS_SHOWN = 20
 
 MIN_TEXTS = 30
@@ -115,6 +120,35 @@ def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:
     for place, key in enumerate(keys):
         groups.setdefault(key, []).append(place)
     return groups
+
+
+def write_seen(split: Split, folder: Path) -> None:
+    """Keep 8 bytes of the `text_key` of each training and validation text, at most 131,072, the smallest."""
+    texts = [*split.train.texts, *(split.valid.texts if split.valid is not None else ())]
+    hashes = sorted({text_key(text)[:_HASH_BYTES] for text in texts})
+    (folder / SEEN).write_bytes(b"".join(hashes[:MAX_SEEN]))
+
+
+def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
+    """Return a warning where texts to measure a model on are among its training texts.
+
+    Args:
+        texts: the texts.
+        model: its directory, whose run has the file of `write_seen`; None: a model in memory.
+    """
+    try:
+        with (Path() if model is None else model / "run" / SEEN).open("rb") as file:
+            content = file.read(_HASH_BYTES * MAX_SEEN)
+    except OSError:
+        return []
+    hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
+    if not (seen := sum(text_key(text)[:_HASH_BYTES] in hashes for text in texts)):
+        return []
+    least = "at least " if len(hashes) == MAX_SEEN else ""
+    what = (
+        f"{least}{seen:,} of the {len(texts):,} texts {'was' if seen == 1 else 'were'} in the training data"
+    )
+    return [f"{what}: the metrics are too good; measure on texts that the model has not seen"]
 
 
 def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, set[bytes]]:

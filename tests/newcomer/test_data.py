@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from foretell import TextClassifier
 from foretell.cli import main
 from foretell.data.examples import read_examples
 from foretell.data.unlabelled import read_unlabelled
-from foretell.errors import DataError
+from foretell.errors import DataError, SeenTextsWarning
 from tests.data.spreadsheets import write_xlsx
 
 TEAMS = ["billing", "shipping", "login", "billing", "shipping"]
@@ -143,3 +144,33 @@ def test_lines_of_a_text_file_are_lines(folder: Path) -> None:
     assert read_unlabelled(folder / "notes.txt", text="text") == lines
     (folder / "notes.jsonl").write_text(json.dumps({"text": "a"}) + "\n")
     assert read_unlabelled([folder / "notes.jsonl", folder / "notes.txt"], text="text") == ["a", *lines]
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Path:
+    """A classifier of the teams, trained on the first 40 tickets."""
+    (folder / "train.csv").write_text("".join(csv_of("body", "team").splitlines(keepends=True)[:41]))
+    options = ["--preset", "quick", "--max-steps", "2", "--folds", "0", "--text", "body", "--label", "team"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["train", "labels", "train.csv", "--out", "team-model", *options]) == 0
+    return folder / "team-model"
+
+
+def test_evaluate_tells_training_texts_and_other_labels(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(model.parent)
+    command = ["evaluate", "team-model", "tickets.csv", "--text", "body", "--label"]
+    assert main([*command, "team"]) == 0
+    assert "40 of the 60 texts were in the training data: the metrics are too good" in capsys.readouterr().err
+    assert main([*command, "stars"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        "tickets.csv: expected the labels of the model (billing, login, shipping), found 1, 2, 3, 4" in error
+    )
+    classifier = TextClassifier.load(model)
+    with pytest.warns(SeenTextsWarning, match="1 of the 2 texts was in the training data"):
+        classifier.evaluate(["text  number 1, PLEASE", "another"], ["billing", "login"])
+    # The texts themselves are not kept.
+    assert b"number" not in (model / "run" / "training_texts.bin").read_bytes()

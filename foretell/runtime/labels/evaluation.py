@@ -162,6 +162,25 @@ def _threshold(
     }
 
 
+def check_any_known(labels: Sequence[str], names: Sequence[str], where: str) -> None:
+    """Check that a model has a label of the texts that it is measured on.
+
+    Args:
+        labels: the true label of each text.
+        names: the labels of the model.
+        where: the texts, for the error.
+
+    Raises:
+        DataError: it has none.
+    """
+    if labels and not set(labels) & set(names):
+        shown = (", ".join(sorted(set(each))[:_NAMES_SHOWN]) for each in (names, labels))
+        expected, found = (f"the labels of the model ({next(shown)})", next(shown))
+        raise DataError(
+            expected=expected, found=found, where=where, fix="name their column, or another model"
+        )
+
+
 def _check(labels: Sequence[str], predicted: Sequence[str], probabilities: Floats | None) -> None:
     if not len(labels):
         raise DataError(expected="at least one text with a label", found="none")

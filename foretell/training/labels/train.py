@@ -15,7 +15,7 @@ from pathlib import Path
 from foretell.artifacts.model import Model
 from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
-from foretell.data.split import Split
+from foretell.data.split import Split, write_seen
 from foretell.errors import SettingsError
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
@@ -114,6 +114,7 @@ def train_labels(
     # better than it is and get too large a weight (docs/experiments.md).
     beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
+        write_seen(split, run.folder)
         options.listener(Stage(name="counting words", done=0.05))
         tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
         if continued is not None and continued.has_old:
