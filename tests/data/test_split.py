@@ -91,6 +91,12 @@ def test_the_seed_decides_and_order_is_kept() -> None:
     assert first.train.texts == sorted(first.train.texts)
 
 
+def test_texts_that_differ_only_in_case_and_white_space_are_equal() -> None:
+    # Lower case alone leaves "ß" and the final sigma as they are.
+    assert text_key("Die  STRASSE") == text_key("die straße") != text_key("die strase")
+    assert text_key("ΟΔΟΣ") == text_key("οδος")
+
+
 def test_labels_seen_once_and_repeated_texts_are_told() -> None:
     examples = Examples(["one", "two", "Two ", "three", "four"], ["rare", "a", "b", "a", "b"])
     split = make_split(examples, fraction=0.4, seed=1)

@@ -189,6 +189,14 @@ def test_below_the_threshold_there_is_a_reason_instead_of_a_label(
             assert (verdict.label, verdict.reason) == (other.label, "")
 
 
+def test_a_probability_that_is_the_threshold_is_enough(any_labels: LabelsRuntime) -> None:
+    (always,) = any_labels.classify(["the mind"])
+    (equal,) = any_labels.classify(["the mind"], abstain_below=always.probability)
+    assert equal == always
+    (above,) = any_labels.classify(["the mind"], abstain_below=float(np.nextafter(always.probability, 1)))
+    assert above.label == ""
+
+
 @pytest.mark.parametrize("least", [-0.1, 1.1, 80, float("nan")])
 def test_a_threshold_that_is_no_probability_is_refused(any_labels: LabelsRuntime, least: float) -> None:
     with pytest.raises(SettingsError, match="abstain-below: expected a probability from 0 to 1"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -60,9 +61,19 @@ def test_score_takes_linear_time_in_constant_memory(lstm: WordsRuntime) -> None:
         lstm.score(itertools.repeat(LINES[0], n))
         return time.process_time() - start
 
+    def peak(n: int) -> int:
+        tracemalloc.start()
+        try:
+            lstm.score(itertools.repeat(LINES[0], n))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
     seconds(100)
     # Quadratic time would take 100 times as long.
     assert min(seconds(8000) for _ in range(2)) < 40 * max(min(seconds(800) for _ in range(3)), 0.01)
+    # Lines are read 4,096 at a time. The ids of 10,000 more would take megabytes.
+    assert peak(20_000) < peak(10_000) + 100_000
 
 
 def test_score_of_nothing_is_an_error(lstm: WordsRuntime) -> None:
