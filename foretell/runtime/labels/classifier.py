@@ -174,14 +174,20 @@ class LabelsRuntime:
             label: the label, as in `classes` or as text; None: the most probable one.
 
         Raises:
-            UsageError: the model has no such label.
+            UsageError: the model has no such label, or the text has more than 100,000 characters.
 
         Computes one answer for each word, at most 400, and one for each point of the running verdict, at most
         100.
         """
         # Imported here: predictions need neither this nor the page of an explanation.
-        from foretell.runtime.labels.leave_one_out import explain
+        from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, explain
 
+        if len(text) > MAX_CHARACTERS:
+            raise UsageError(
+                expected=f"a text of at most {MAX_CHARACTERS:,} characters to explain",
+                found=f"{len(text):,}",
+                fix="explain a part of it",
+            )
         return explain(
             text,
             self.tokenizer.encode_with_offsets(text),

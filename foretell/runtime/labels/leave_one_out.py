@@ -22,6 +22,8 @@ from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.stopping import check_stopped
 from foretell.text.tokenizer import Span
 
+MAX_CHARACTERS = 100_000
+"""Of a longer text, what is done in one piece, such as its tokenization, would keep other threads waiting."""
 MAX_LEFT_OUT, MAX_POINTS = 400, 100
 """Variants without words, and points of the running verdict, at most."""
 MAX_READ = 1_000_000

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretell.errors import UsageError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.runtime.labels.leave_one_out import MAX_LEFT_OUT, MAX_POINTS
+from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, MAX_LEFT_OUT, MAX_POINTS
 from foretell.runtime.stopping import StoppedError, stops_when
 
 Labels = Callable[..., LabelsRuntime]
@@ -130,25 +131,28 @@ def test_of_a_long_text_words_are_left_out_together_and_there_are_fewer_points(b
     assert last.without == pytest.approx(without[label], abs=1e-5)
 
 
-@pytest.mark.parametrize("text", ["word " * 100_000, "a" * 1_000_000, "\u597d" * 100_000])
-def test_of_any_text_little_is_computed_before_it_can_be_stopped(both: LabelsRuntime, text: str) -> None:
-    asked: list[int] = []
+@pytest.mark.parametrize("text", ["word " * 20_000, "a" * 100_000, "\u597d" * 100_000])
+def test_of_any_text_little_is_computed_before_it_can_be_stopped(
+    both: LabelsRuntime, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
 
     def answer(ids: list[list[int]], texts: list[str]) -> Any:
-        asked.append(sum(map(len, texts)))
+        pieces.append(sum(map(len, texts)))
         return np.full((len(ids), len(both.labels)), 1 / len(both.labels), np.float32)
 
-    both_answers = pytest.MonkeyPatch()
-    both_answers.setattr(both, "_probabilities", answer)
-    try:
-        found = both.explain(text)
-        # Each piece is one variant of a long text, and all together are not many more words than the bound.
-        assert max(asked) <= max(len(text), 1 << 16)
-        assert len(asked) * len(found.words) <= 3_000_000
-        with pytest.raises(StoppedError), stops_when(lambda: len(asked) % 2 == 1):
-            both.explain(text)
-    finally:
-        both_answers.undo()
+    monkeypatch.setattr(both, "_probabilities", answer)
+    found = both.explain(text)
+    assert max(pieces) <= MAX_CHARACTERS
+    # All variants together are bounded too.
+    assert len(pieces) * len(found.words) <= 3_000_000
+    with pytest.raises(StoppedError), stops_when(lambda: len(pieces) % 2 == 1):
+        both.explain(text)
+
+
+def test_a_text_that_is_far_too_long_is_refused(both: LabelsRuntime) -> None:
+    with pytest.raises(UsageError, match=r"at most 100,000 characters to explain, found 1,000,000"):
+        both.explain("a" * 1_000_000)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\x00", "zebra", "\ud800"])
