@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from foretell.artifacts.packed import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown

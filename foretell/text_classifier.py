@@ -28,7 +28,7 @@ from foretell.data.estimator_inputs import (
 from foretell.data.examples import read_examples
 from foretell.data.split import seen_notes
 from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
-from foretell.hub.download import local_path
+from foretell.hub.models import local_encoder, local_path
 from foretell.label_types import classes_of_names
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
@@ -190,7 +190,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
                 fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
             teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
-                with model.onnx and tokenizer.json.
+                with model.onnx and tokenizer.json, or hf://owner/name.
             keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
                 out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
@@ -273,7 +273,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     start=_language_model(start),
                     continued=continued,
                     vectors=vectors,
-                    teacher=None if teacher is None else SentenceEncoder.open(teacher),
+                    teacher=None if teacher is None else SentenceEncoder.open(local_encoder(teacher)),
                     keep_teacher=keep_teacher,
                 )
         self._open(home, classes)

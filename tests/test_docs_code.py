@@ -203,7 +203,7 @@ def test_a_model_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_vectors_and_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    tiny_encoder(tmp_path / "all-MiniLM-L6-v2")
+    tiny_encoder(tmp_path / "encoder")
     names = run_page("outside-knowledge.md", {})
     assert names["rows"].shape == (2, 50)
     assert names["is_known"].tolist() == [True, True]

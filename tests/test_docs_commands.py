@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cells = ["bug", "billing", "bug;billing", ";"]
     issues = [f"{cells[n % 4].replace(';', ' ')} thing {n},{cells[n % 4]}\n" for n in range(40)]
     (made / "issues.csv").write_text("text,labels\n" + "".join(issues))
-    tiny_encoder(made / "all-MiniLM-L6-v2")
+    tiny_encoder(made / "encoder")
     return made
 
 

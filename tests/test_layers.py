@@ -34,7 +34,7 @@ LIGHT = (
     "foretell.cluster",
     "foretell.cluster.files",
     "foretell.service.app",
-    "foretell.hub.download",
+    "foretell.hub.models",
     "foretell.hub.push",
     "foretell.metrics",
     "foretell.ngrams.ensemble",

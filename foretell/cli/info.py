@@ -15,7 +15,7 @@ from foretell.cli.output import Format, Writer, aligned, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos
 from foretell.config import Job, to_dict
 from foretell.errors import UsageError
-from foretell.hf.address import address_of
+from foretell.hub.client import address_of
 from foretell.metrics.shown import rows_of
 
 if TYPE_CHECKING:

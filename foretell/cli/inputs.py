@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from foretell.cli.options import TextInput
 from foretell.cli.output import note
 from foretell.errors import DataError
-from foretell.hf.address import is_address
+from foretell.hub.client import is_address
 
 if TYPE_CHECKING:
     from foretell.data.records import Record

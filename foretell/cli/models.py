@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.output import note
-from foretell.hf.address import is_address, parse
+from foretell.hub.client import is_address, parse
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
@@ -23,9 +23,21 @@ def local_model(model: str) -> str:
     """
     if not is_address(model):
         return model
-    from foretell.hub.download import local_path
+    from foretell.hub.models import local_path
 
     return str(local_path(model, listener=lambda address: note(f"model: {address}")))
+
+
+def local_teacher(teacher: str) -> str | Path:
+    """Return the folder of a sentence encoder: of hf://owner/name that in the cache, whose commit is shown.
+
+    Raises:
+        HubError: the Hub has no such encoder, or cannot be reached.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    from foretell.hub.models import local_encoder
+
+    return local_encoder(teacher, listener=lambda address: note(f"teacher: {address}"))
 
 
 def name_of(model: str) -> str:

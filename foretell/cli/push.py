@@ -33,7 +33,7 @@ def push(
         yes: Agree to what the model discloses, without a question.
         language: Language of the texts for the model card, an ISO 639 code such as en.
     """
-    from foretell.hf.client import require_hub
+    from foretell.hub.client import require_hub
     from foretell.hub.push import DISCLOSES
     from foretell.hub.push import push as push_model
 

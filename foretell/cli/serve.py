@@ -16,7 +16,7 @@ from foretell.cli.models import local_model, name_of
 from foretell.cli.options import ANY_TEXTS, Switch, TextInput, Whole
 from foretell.cli.output import note
 from foretell.errors import UsageError
-from foretell.hf.address import is_address
+from foretell.hub.client import is_address
 from foretell.machine import TO_SERVE, require
 
 if TYPE_CHECKING:

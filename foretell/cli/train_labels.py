@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
-from foretell.cli.models import local_model
+from foretell.cli.models import local_model, local_teacher
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
 from foretell.cli.setting_flags import LabelsOptions, given
 from foretell.cli.training import (
@@ -44,7 +43,8 @@ class Sources:
             glove for the public English vectors of the extra glove. They help with few labels. See
             docs/outside-knowledge.md.
         teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
-            model.onnx and tokenizer.json. The model then answers alone. See docs/outside-knowledge.md.
+            model.onnx and tokenizer.json, or hf://owner/name. The model then answers alone. See
+            docs/outside-knowledge.md.
         keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is better out
             of fold. The model is larger and takes milliseconds for a text. Needs no --unlabelled texts.
         label_hints: Words that say what each label means: a file with labels and words, in any format of
@@ -61,7 +61,7 @@ class Sources:
     valid: Annotated[str | None, Parameter(metavar="DATA")] = None
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
-    teacher: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    teacher: Annotated[str | None, Parameter(metavar="DIR")] = None
     keep_teacher: Switch = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
@@ -94,9 +94,8 @@ def train_labels(
     """
     from foretell.artifacts.kept_teacher import check_encoder_folder
 
-    if more.teacher is not None:
-        # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
-        check_encoder_folder(more.teacher)
+    # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
+    encoder = None if more.teacher is None else check_encoder_folder(local_teacher(more.teacher))
     changes = given(options)
     minutes = changes.get("minutes")
     name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
@@ -113,7 +112,7 @@ def train_labels(
         split, continued, settings, name = _read_continued(data, more, reading, training.preset, changes)
     from foretell.runtime.encoder import SentenceEncoder
 
-    teacher = None if more.teacher is None else SentenceEncoder.open(more.teacher)
+    teacher = None if encoder is None else SentenceEncoder.open(encoder)
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 

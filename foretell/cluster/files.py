@@ -25,7 +25,7 @@ from foretell.config import check_one_label
 from foretell.data.records import PYTHON, Arguments, ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
 from foretell.hashes import sha256_of
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 
 ATTEMPTS = 3
 """Attempts of each shard."""

@@ -18,7 +18,7 @@ from foretell.data.examples import hub_files, hub_records
 from foretell.data.frames import frame_records, has_columns
 from foretell.data.records import PYTHON, Arguments, Part, ReadOptions, text_of
 from foretell.errors import DataError
-from foretell.hf.address import is_address
+from foretell.hub.client import is_address
 
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""

@@ -16,8 +16,8 @@ from foretell.data.label_sets import LabelSets, names_in
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
-from foretell.hf.address import is_address
-from foretell.hf.datasets import DatasetFiles, fetch_dataset, parse_dataset
+from foretell.hub.client import is_address
+from foretell.hub.datasets import DatasetFiles, fetch_dataset, parse_dataset
 from foretell.label_types import LabelType, common_type, ordered
 
 MAX_VALUES = 200

@@ -16,7 +16,7 @@ from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.export.token_rules import TokenRules, token_rules
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 from foretell.label_types import json_value, values_of_names
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel

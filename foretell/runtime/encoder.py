@@ -89,7 +89,7 @@ class SentenceEncoder:
         window: the largest number of tokens that the encoder reads at once, special ones included.
 
     Example:
-        >>> encoder = SentenceEncoder.open("all-MiniLM-L6-v2")  # doctest: +SKIP
+        >>> encoder = SentenceEncoder.open("encoder")  # doctest: +SKIP
         >>> encoder.encode(["A lovely film.", "Dull."]).shape  # doctest: +SKIP
         (2, 384)
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime

@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
@@ -50,6 +50,8 @@ class Hub:
         repositories: by name; that of a data set begins with "datasets/".
         requests: method and path of each request.
         failure: status and message of every answer; None: it works.
+        hostile: gets the command and path of a request and the open connection, and answers itself; False: it
+            leaves the answer to the hub.
     """
 
     url: str = ""
@@ -57,6 +59,7 @@ class Hub:
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     failure: tuple[int, str] | None = None
+    hostile: Callable[[str, BinaryIO], bool] | None = None
 
 
 @contextmanager
@@ -92,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         path = unquote(urlsplit(self.path).path)
         self.hub.requests.append(f"{self.command} {path}")
+        if self.hub.hostile is not None and self.hub.hostile(f"{self.command} {path}", self.wfile):
+            self.close_connection = True
+            return
         if self.hub.failure is not None:
             status, message = self.hub.failure
             self._send(status, {"error": message}, {"X-Error-Message": message})

@@ -13,7 +13,7 @@ import pytest
 from foretell.artifacts.manifest import is_model
 from foretell.cli import main
 from foretell.cli.serve import _local
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 from foretell.hub.push import push
 from foretell.training.labels.transfer import read_language_model
 from tests.hub.stand_in import TOKEN, Hub

@@ -8,9 +8,12 @@ import pytest
 from huggingface_hub import constants
 
 import foretell
+from foretell.cli import main
 from foretell.errors import ChangedFileError, HubError, MissingExtraError, NoAnswerError, NotAModelError
-from foretell.hf.address import Address, parse
-from foretell.hub.download import fetch, local_path
+from foretell.hub.client import Address, parse
+from foretell.hub.models import fetch, local_encoder, local_path
+from foretell.runtime.encoder import SentenceEncoder
+from tests.encoders import tiny_encoder
 from tests.hub.stand_in import Hub, Repository
 
 ADDRESS = "hf://ada/reviews"
@@ -145,3 +148,42 @@ def test_without_huggingface_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[hub\]'"):
         foretell.load(ADDRESS)
+
+
+@pytest.fixture
+def encoder(hub: Hub, tmp_path: Path) -> Repository:
+    """A sentence encoder, as repositories of sentence-transformers have it."""
+    folder = tiny_encoder(tmp_path / "made")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    repository = hub.repositories["ada/tiny-encoder"] = Repository(private=False)
+    repository.commit({**files, "onnx/model.onnx": files["model.onnx"], "LICENSE": b"MIT", "model.bin": b"1"})
+    del repository.files["model.onnx"]
+    return repository
+
+
+def test_a_teacher_from_the_hub_is_pinned(hub: Hub, encoder: Repository, tmp_path: Path) -> None:
+    seen: list[Address] = []
+    folder = local_encoder("hf://ada/tiny-encoder", listener=seen.append)
+    commit = encoder.refs["main"]
+    assert seen == [Address("ada/tiny-encoder", commit)]
+    opened = SentenceEncoder.open(folder)
+    assert opened.name == f"tiny-encoder@{commit}"
+    here = SentenceEncoder.open(tmp_path / "made")
+    assert (opened.sha256, opened.window) == (here.sha256, here.window)
+    assert (Path(folder) / "LICENSE").read_bytes() == b"MIT"
+    assert not [each for each in hub.requests if "model.bin" in each]
+    # Without a connection, and for the commit without a request.
+    hub.failure = (503, "down")
+    assert local_encoder("hf://ada/tiny-encoder") == folder
+    hub.requests.clear()
+    assert local_encoder(f"hf://ada/tiny-encoder@{commit}") == folder
+    assert hub.requests == []
+    assert local_encoder(folder) == folder
+
+
+def test_a_repository_without_an_encoder_is_one_line(hub: Hub, pushed: Repository) -> None:
+    pushed.commit({"pytorch_model.bin": b"1", "tokenizer.json": b"{}"})
+    with pytest.raises(HubError, match=r"expected an encoder with onnx/model\.onnx and tokenizer\.json"):
+        local_encoder(ADDRESS)
+    assert main(["train", "labels", "none.csv", "--teacher", ADDRESS, "--out", "model"]) == 1
+    assert not [each for each in hub.requests if each.endswith(".bin")]

@@ -154,7 +154,7 @@ def test_without_a_token(hub: Hub, words_model: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("hub")
 def test_a_token_that_may_not_write(words_model: Path) -> None:
-    with pytest.raises(HubError, match="expected a token that may do this, found one that may not"):
+    with pytest.raises(HubError, match="expected a token, found one that lacks permission"):
         push(words_model, "someone/notes", yes=True)
 
 

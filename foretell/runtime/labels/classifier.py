@@ -22,7 +22,7 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 from foretell.label_types import values_of_names
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble

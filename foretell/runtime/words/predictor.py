@@ -20,7 +20,7 @@ from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import WordsSettings
 from foretell.errors import DataError, SettingsError, UsageError
-from foretell.hub.download import local_path
+from foretell.hub.models import local_path
 from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample

@@ -19,7 +19,7 @@ from foretell.data.examples import Examples
 from foretell.errors import ArtifactError, ChangedFileError
 from foretell.export.check import change
 from foretell.export.source import Source
-from foretell.hub.prepare import prepare
+from foretell.hub.push import prepare
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.runtime import session
 from foretell.runtime.encoder import SentenceEncoder

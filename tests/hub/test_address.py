@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foretell.errors import UsageError
-from foretell.hf.address import Address, address_of, is_address, parse
+from foretell.hub.client import Address, address_of, is_address, parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

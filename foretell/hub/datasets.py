@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from foretell.errors import DataError, HubError, NoAnswerError, UsageError
-from foretell.hf.address import MAIN, SCHEME, Address, parse
-from foretell.hf.client import LIBRARY, asking, hub_api, require_hub
+from foretell.errors import DataError, HubError, UsageError
+from foretell.hub.client import MAIN, SCHEME, Address, download, parse, require_hub, snapshot
 
 CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a set as Parquet."""
@@ -53,23 +52,6 @@ class DatasetAddress:
     def __str__(self) -> str:
         parts = [part for part in (self.configuration, self.split) if part is not None]
         return f"{self.repository}{'#' if parts else ''}{'/'.join(parts)}"
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """The files of a commit.
-
-    Attributes:
-        pinned: the address with the commit hash.
-        revision: as it was asked for: under this name the cache finds the commit again.
-        names: of the files.
-        is_cached: whether the Hub did not answer, and these are the files in the cache.
-    """
-
-    pinned: Address
-    revision: str
-    names: list[str]
-    is_cached: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,11 +105,22 @@ def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test
         DataError: no files that foretell reads, or no such configuration or split.
     """
     require_hub()
-    listed = _listed(address.repository)
-    splits = splits_of(listed.names)
-    chosen = choose_split(splits, replace(address, repository=listed.pinned), part)
-    paths = tuple(_download(listed, name) for name in splits[chosen])
-    return DatasetFiles(DatasetAddress(listed.pinned, *chosen), paths)
+    # A set that is not pinned is read as the Hub has converted it, if it has.
+    repository = address.repository
+    revisions = (CONVERTED, MAIN) if repository.revision == MAIN else (repository.revision,)
+    for revision in revisions:
+        try:
+            source = snapshot("dataset", repository.at(revision))
+        except HubError:
+            if revision == revisions[-1]:
+                raise
+            continue
+        splits = splits_of(source.sizes)
+        if splits or revision == revisions[-1]:
+            break
+    chosen = choose_split(splits, replace(address, repository=source.address), part)
+    paths = tuple(download(source, name) for name in splits[chosen])
+    return DatasetFiles(DatasetAddress(source.address, *chosen), paths)
 
 
 def splits_of(names: Iterable[str]) -> dict[Split, list[str]]:
@@ -200,66 +193,6 @@ def _split_of(name: str) -> Split:
             break
     named = [folder for folder in folders if folder != "data"]
     return named[0] if named else _DEFAULT, split
-
-
-def _listed(address: Address) -> _Listed:
-    """Return the files of a revision; without an answer of the Hub those in the cache."""
-    from huggingface_hub.errors import RevisionNotFoundError
-
-    # A set that is not pinned is read as the Hub has converted it, if it has.
-    revisions = (CONVERTED, MAIN) if address.revision == MAIN else (address.revision,)
-    for revision in revisions:
-        is_last = revision == revisions[-1]
-        try:
-            with asking(str(address)):
-                try:
-                    info = hub_api().dataset_info(address.repository, revision=revision)
-                except RevisionNotFoundError:
-                    if is_last:
-                        raise
-                    continue
-        except NoAnswerError as error:
-            return _in_cache(address, revisions, error)
-        names = [each.rfilename for each in info.siblings or ()]
-        if splits_of(names) or is_last:
-            return _Listed(address.at(info.sha or revision), revision, names)
-    raise AssertionError("the last revision returns or raises")
-
-
-def _in_cache(address: Address, revisions: Iterable[str], error: NoAnswerError) -> _Listed:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    for revision in revisions:
-        try:
-            found = snapshot_download(
-                address.repository, repo_type="dataset", revision=revision, local_files_only=True
-            )
-        except LocalEntryNotFoundError:
-            continue
-        folder = Path(found)
-        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-        return _Listed(address.at(folder.name), revision, files, is_cached=True)
-    raise error
-
-
-def _download(listed: _Listed, name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    where = f"{listed.pinned}, {name}"
-    with asking(where):
-        path = hf_hub_download(
-            listed.pinned.repository,
-            name,
-            repo_type="dataset",
-            revision=listed.revision,
-            library_name=LIBRARY,
-            local_files_only=listed.is_cached,
-        )
-    # models--owner--name/snapshots/COMMIT/a/file
-    if listed.pinned.revision not in Path(path).parts:
-        raise HubError(expected="one commit", found="a new one meanwhile", where=where, fix="try again")
-    return Path(path)
 
 
 def _shown(names: list[str]) -> str:

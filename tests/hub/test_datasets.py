@@ -17,8 +17,8 @@ from foretell.data.corpus import open_corpus
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.unlabelled import read_unlabelled
 from foretell.errors import DataError, HubError, MissingExtraError, UsageError
-from foretell.hf.address import Address
-from foretell.hf.datasets import CONVERTED, DatasetAddress, choose_split, parse_dataset, splits_of
+from foretell.hub.client import Address
+from foretell.hub.datasets import CONVERTED, DatasetAddress, choose_split, parse_dataset, splits_of
 from tests.hub.stand_in import Hub, Repository
 
 NAME = "hf://ada/reviews"
