@@ -166,7 +166,8 @@ def _check_label(
     if any(_fold(label) in tier for tier in LABEL_NAMES[:2]) or options.multi_label:
         return
     if _fold(label) in LABEL_NAMES[2]:
-        rivals = [name for name in values if name != label and _repeats(values[name])]
+        many = [name for name in values if name != label and len(values[name]) >= MIN_TO_JUDGE]
+        rivals = [name for name in many if _repeats(values[name])]
         if any(not _are_numbers(values[name]) for name in rivals):
             both = [name for name in values if name in (*likely, *rivals)]
             raise _unclear(both, "label", options, where, True)

@@ -187,18 +187,14 @@ def _split(source: Any, part: Part | None, notes: list[str]) -> Any:
 
 def _dataset(dataset: Any) -> _Frame:
     """Open a Hugging Face Dataset or IterableDataset, whatever the format that it was set to return."""
-    plain = dataset.with_format(None)
-    batches: Iterator[Mapping[str, list[Any]]] = plain.iter(batch_size=_BATCH)
-    first = next(batches, {})
-    columns = list(plain.column_names or first)
+    rows: Iterator[Mapping[str, Any]] = iter(dataset.with_format(None))
+    first: list[Mapping[str, Any]] = list(itertools.islice(rows, 1))
+    columns = list(dataset.column_names or (first[0] if first else ()))
     features = dataset.features or {}
     names = [_class_names(features.get(column)) for column in columns]
-    rows = (
-        tuple(map(class_name, row, names))
-        for batch in itertools.chain([first] if first else [], batches)
-        for row in zip(*(batch[column] for column in columns), strict=True)
-    )
-    return _Frame(type(dataset).__name__, columns, rows)
+    all_rows = itertools.chain(first, rows)
+    cells = (tuple(map(_class_name, map(row.get, columns), names)) for row in all_rows)
+    return _Frame(type(dataset).__name__, columns, cells)
 
 
 def _class_names(feature: Any) -> Sequence[str]:
@@ -211,6 +207,15 @@ def class_name(value: Any, names: Sequence[str]) -> Any:
     """Return the name of a class, None where it has none (as -1); other values as they are."""
     if names and isinstance(value, list):
         return [class_name(each, names) for each in value]
+    if not names or type(value) is not int:
+        return value
+    return names[value] if 0 <= value < len(names) else None
+
+
+def _class_name(value: Any, names: Sequence[str]) -> Any:
+    """Return the name of a class, None where it has none (as -1); other values as they are."""
+    if names and isinstance(value, list):
+        return [_class_name(each, names) for each in value]
     if not names or type(value) is not int:
         return value
     return names[value] if 0 <= value < len(names) else None

@@ -1,6 +1,6 @@
-"""JSON: one value a line (JSON Lines), or one array of values; a value is an object, a string or a list.
+"""JSON: one value a line (JSON Lines), read lazily, or one array of values, read whole.
 
-An array is parsed value by value as it is read, so it needs little memory however long it is.
+A value is an object, a string or a list.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterator
 
 from foretell.data.columns import Columns, choose_columns
@@ -17,12 +16,10 @@ from foretell.data.source import Source
 from foretell.data.tables import row_records
 from foretell.errors import DataError
 
-MAX_VALUE = 1 << 26
-"""Characters of one value in an array; a larger one is almost always a string that is never closed."""
+MAX_ARRAY = 1 << 28
+"""Maximum characters of an array, which is held in memory. Larger data belongs in JSON Lines."""
+_FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
-_SPACE = re.compile(r"[ \t\r\n]*")
-# An error this close to the end of what was read may come from a value that is cut there.
-_CUT = 16
 
 Numbered = tuple[int, object]
 
@@ -134,85 +131,24 @@ _DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
 
 
 def _array(source: Source) -> Iterator[Numbered]:
-    """Return the number and the value of each item of an array."""
-    text = _Text(source)
-    text.read("[")
-    if text.peek() != "]":
-        for number in itertools.count(1):
-            yield number, text.value(number)
-            if text.peek() == "]":
-                break
-            text.read(",")
-    text.read("]")
-    if rest := text.peek():
-        fix, found = "write one object a line, without brackets around them", f"{rest!r} after its end"
-        raise DataError(expected="one JSON array", found=found, where=text.where(), fix=fix)
+    """Return the number and the value of each item of an array, which is read whole.
 
-
-class _Text:
-    """The text of an array, which comes in chunks."""
-
-    def __init__(self, source: Source) -> None:
-        self._name, self._chunks = source.name, source.chunks()
-        self._buffer, self._at, self._lines = "", 0, 1
-
-    def where(self) -> str:
-        """Return the name of the source with the line and the column that are being read."""
-        line = self._lines + self._buffer.count("\n", 0, self._at)
-        column = self._at - self._buffer.rfind("\n", 0, self._at)
-        return f"{self._name}, line {line}, column {column}"
-
-    def peek(self) -> str:
-        """Return the next character that is not white space, or "" at the end."""
-        while True:
-            space = _SPACE.match(self._buffer, self._at)
-            self._at = space.end() if space else self._at
-            if self._at < len(self._buffer):
-                return self._buffer[self._at]
-            if not self._more():
-                return ""
-
-    def read(self, character: str) -> None:
-        """Read one character; DataError: it is another one."""
-        if (actual := self.peek()) != character:
-            found = repr(actual) if actual else "the end of the file"
-            raise DataError(expected=f"'{character}' in the JSON array", found=found, where=self.where())
-        self._at += 1
-
-    def value(self, number: int) -> object:
-        """Read the value of an item; DataError: it is not valid JSON, or longer than `MAX_VALUE`."""
-        self.peek()
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._buffer, self._at)
-                if end < len(self._buffer) or not self._more():
-                    self._at = end
-                    return value
-            except (ValueError, RecursionError) as error:
-                is_short = len(self._buffer) - self._at <= MAX_VALUE
-                if not (is_short and self._may_be_cut(error) and self._more()):
-                    raise self._invalid(error, number) from error
-
-    def _may_be_cut(self, error: Exception) -> bool:
-        if not isinstance(error, json.JSONDecodeError):
-            return False
-        return error.msg.startswith("Unterminated string") or error.pos >= len(self._buffer) - _CUT
-
-    def _more(self) -> bool:
-        """Read on; each time as much as is there already, so that a long value is not parsed too often."""
-        self._lines += self._buffer.count("\n", 0, self._at)
-        pieces = [self._buffer[self._at :]]
-        wanted = max(1, len(pieces[0]))
-        while wanted > 0 and (chunk := next(self._chunks, "")):
-            pieces.append(chunk)
-            wanted -= len(chunk)
-        self._buffer, self._at = "".join(pieces), 0
-        return len(pieces) > 1
-
-    def _invalid(self, error: Exception, number: int) -> DataError:
-        problem = "too many levels" if isinstance(error, RecursionError) else str(error)
-        if isinstance(error, json.JSONDecodeError):
-            problem, self._at = error.msg.lower(), min(error.pos, len(self._buffer))
-        near = self._buffer[self._at : self._at + 20]
-        found = f"an error ({problem}) at {near!r}" if near else f"the end of the file ({problem})"
-        return DataError(expected=f"valid JSON in item {number}", found=found, where=self.where())
+    Raises:
+        DataError: it is not valid JSON, with the line and the column, or longer than `MAX_ARRAY`.
+    """
+    pieces, size = list[str](), 0
+    for chunk in source.chunks():
+        pieces.append(chunk)
+        if (size := size + len(chunk)) > MAX_ARRAY:
+            expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
+            raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
+    text = "".join(pieces)
+    try:
+        return enumerate(_DECODER.decode(text), start=1)
+    except json.JSONDecodeError as error:
+        where = f"{source.name}, line {error.lineno}, column {error.colno}"
+        near = text[error.pos : error.pos + 20]
+        found = f"{error.msg.lower()} at {near!r}" if near else f"the end of the file ({error.msg.lower()})"
+    except (ValueError, RecursionError) as error:
+        where, found = source.name, "too many levels" if isinstance(error, RecursionError) else str(error)
+    raise DataError(expected="one JSON array", found=found, where=where, fix=_FIX)

@@ -94,7 +94,7 @@ REFUSED = {
     "notes.txt": "found plain lines of text; give the file the ending of its format",
     "notes.txt --text body": "found plain lines of text; give the file the ending of its format",
     "deep.jsonl": "deep.jsonl, line 1, column 1: expected one JSON value on the line",
-    "deep.json": "expected valid JSON in item 1, found an error (too many levels)",
+    "deep.json": "deep.json: expected one JSON array, found too many levels",
     "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found too many levels",
 }
 
