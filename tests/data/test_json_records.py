@@ -137,7 +137,7 @@ def test_an_array_is_the_same_however_it_is_cut_into_chunks(
 def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_records, "MAX_ARRAY", 1 << 16)
     (tmp_path / "a.json").write_text('["' + "x" * (1 << 17))
-    with pytest.raises(DataError, match="expected a JSON array of at most .*, found a longer one"):
+    with pytest.raises(DataError, match=r"expected a JSON array of at most .*, found a longer one"):
         list(iter_records(tmp_path / "a.json"))
 
 
