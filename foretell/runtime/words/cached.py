@@ -1,4 +1,4 @@
-"""A language model with a continuous cache: the words that followed similar places of the text.
+"""The network of a model, with its Kneser–Ney model, and with a continuous cache where one is asked for.
 
 The state holds the cache, so streams and chunks of a text each have their own.
 """
@@ -10,9 +10,21 @@ from collections.abc import Callable
 import numpy as np
 
 from foretell.arrays import Array, Floats, Integers, Logits, LogProbabilities, TokenIds
-from foretell.ngrams.cache import NONE, PENDING, ContinuousCache, probabilities
-from foretell.runtime.words.networks import PROMPT_CHUNK, State, StreamNetwork
-from foretell.runtime.words.read_states import ReadStates, keys_of
+from foretell.artifacts.model import Model
+from foretell.config import WordsSettings
+from foretell.errors import SettingsError, UsageError
+from foretell.ngrams.cache import MAX_SIZE, NONE, PENDING, ContinuousCache, probabilities
+from foretell.runtime.session import Session
+from foretell.runtime.words.networks import (
+    PROMPT_CHUNK,
+    ArticleNetwork,
+    InterpolatedNetwork,
+    LstmNetwork,
+    ReadStates,
+    State,
+    StreamNetwork,
+    keys_of,
+)
 from foretell.runtime.words.sampling import log_softmax
 
 # The state of a cache of 500 pairs is half a megabyte.
@@ -34,7 +46,7 @@ class CachedNetwork(StreamNetwork):
 
     def __init__(self, network: StreamNetwork, cache: ContinuousCache, size: int) -> None:
         self._network, self._cache, self._size = network, cache, size
-        self._states: ReadStates[State] = ReadStates(_MAX_STATES)
+        self._states: ReadStates = ReadStates(_MAX_STATES)
 
     def zero_state(self) -> State:
         """See `StreamNetwork.zero_state`."""
@@ -98,3 +110,37 @@ class CachedNetwork(StreamNetwork):
 
     def _kept(self, hidden: Floats, words: Integers) -> tuple[Floats, Integers]:
         return hidden[:, -self._size - 1 :], words[:, -self._size - 1 :]
+
+
+def network_of(
+    model: Model, settings: WordsSettings, session: Session, cache: int = 0
+) -> StreamNetwork | ArticleNetwork:
+    """Return the network of a model's graph, with its Kneser–Ney model where it has one.
+
+    Args:
+        model: the model.
+        settings: its settings.
+        session: of its graph.
+        cache: words in a continuous cache; 0: none.
+
+    Raises:
+        SettingsError: `cache` is negative or above 10,000.
+        UsageError: a cache for the article's network.
+    """
+    if not 0 <= cache <= MAX_SIZE:
+        raise SettingsError(
+            expected=f"a number of words from 0 to {MAX_SIZE:,}", found=f"{cache}", where="cache"
+        )
+    if cache and not settings.traits.carries_state:
+        raise UsageError(
+            expected="no cache, since the article's network reads a window of words only",
+            found=f"{cache}",
+            where="cache",
+            fix="leave it out, or train with --preset base",
+        )
+    if not settings.traits.carries_state:
+        return ArticleNetwork(session, settings.window)
+    network: StreamNetwork = LstmNetwork(session, keeps_hidden=bool(cache))
+    if model.kneser_ney is not None and model.interpolation is not None:
+        network = InterpolatedNetwork(network, model.kneser_ney, model.interpolation)
+    return CachedNetwork(network, model.cache or ContinuousCache(), cache) if cache else network

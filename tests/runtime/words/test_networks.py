@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foretell.artifacts import manifest
 from foretell.errors import ArtifactError
-from foretell.runtime.words.networks import InterpolatedNetwork, LstmNetwork
+from foretell.runtime.session import Session
+from foretell.runtime.words import networks as word_networks
+from foretell.runtime.words.networks import MAX_STATES, InterpolatedNetwork, LstmNetwork, ReadStates, keys_of
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_softmax
 from foretell.runtime.words.surprise import score_words, total
@@ -117,3 +123,157 @@ def test_a_changed_n_gram_file_is_seen(interpolated: WordsRuntime, tmp_path: Pat
     (path / manifest.KNESER_NEY).write_bytes(content)
     with pytest.raises(ArtifactError, match=r"kneser_ney\.safetensors"):
         WordsRuntime.open(path)
+
+
+CHUNK = 4
+SLOW = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+Edits = list[tuple[int, list[int]]]
+
+
+class Counting:
+    """A session that counts the steps it reads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.steps = 0
+
+    def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
+        self.steps += inputs["ids"].shape[1]
+        return self._session.run(outputs, inputs)
+
+    def get_inputs(self) -> list[Any]:
+        return self._session.get_inputs()
+
+    def get_outputs(self) -> list[Any]:
+        return self._session.get_outputs()
+
+
+@pytest.fixture
+def counting(lstm: WordsRuntime) -> Counting:
+    return Counting(lstm.network._session)
+
+
+@pytest.fixture
+def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_networks, "PROMPT_CHUNK", CHUNK)
+
+
+def _same(one: LstmNetwork, ids: list[int]) -> bool:
+    """Whether a network reads as one does that has read nothing before."""
+    (logits, state), (fresh, after) = one.read(ids), LstmNetwork(one._session).read(ids)
+    return all(np.array_equal(*each) for each in zip((logits, *state), (fresh, *after), strict=True))
+
+
+@pytest.mark.usefixtures("short_chunks")
+@SLOW
+@given(st.lists(st.tuples(st.integers(0, 60), st.lists(st.integers(3, 15), max_size=14)), max_size=12))
+def test_what_was_read_before_changes_no_number(lstm: WordsRuntime, edits: Edits) -> None:
+    """Each text is the one before, cut somewhere and gone on with."""
+    network, ids = LstmNetwork(lstm.network._session), [2]
+    for cut, more in edits:
+        ids = [*ids[: max(1, cut)], *more]
+        assert _same(network, ids)
+        assert len(network.states) <= MAX_STATES
+
+
+@pytest.mark.usefixtures("short_chunks")
+@SLOW
+@given(st.lists(st.text("the mind.\n", max_size=12), min_size=1, max_size=8))
+def test_next_is_that_of_a_model_that_is_asked_first(lstm: WordsRuntime, texts: list[str]) -> None:
+    begun = "the mind adapts and converts to its own purposes "
+    found = [lstm.next(begun := begun + more, unfinished=True) for more in texts]
+    assert found[-1] == WordsRuntime.open(lstm.path).next(begun, unfinished=True)
+
+
+def test_a_text_that_goes_on_is_read_from_there(counting: Counting) -> None:
+    network, draw = LstmNetwork(counting), random.Random(7)
+    ids = draw.choices(range(3, 15), k=2000)
+    network.read(ids)
+    assert counting.steps == 2000
+    for more in range(1, 300):
+        counting.steps = 0
+        ids.append(draw.randrange(3, 15))
+        network.read(ids)
+        # What a chunk may hold, and the word that has just filled it.
+        assert counting.steps <= word_networks.PROMPT_CHUNK + 1, more
+    # One word less, as for an unfinished one, is no other text.
+    counting.steps = 0
+    network.read(ids[:-1])
+    assert counting.steps <= word_networks.PROMPT_CHUNK
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_a_word_taken_away_at_the_edge_of_a_chunk(counting: Counting, over: int) -> None:
+    network, ids = LstmNetwork(counting), [3, 4, 5, 6] * word_networks.PROMPT_CHUNK
+    network.read([*ids, *[7] * over])
+    counting.steps = 0
+    network.read(ids[:-1])
+    assert counting.steps < word_networks.PROMPT_CHUNK
+
+
+def test_another_text_is_read_from_its_start(counting: Counting) -> None:
+    network, ids = LstmNetwork(counting), [3, 4, 5, 6] * 100
+    network.read(ids)
+    counting.steps = 0
+    network.read([7, *ids[1:]])
+    assert counting.steps == len(ids)
+
+
+def test_few_states_are_kept_however_much_is_read(counting: Counting) -> None:
+    network, draw = LstmNetwork(counting), random.Random(7)
+    for _ in range(2 * MAX_STATES):
+        network.read(draw.choices(range(3, 15), k=300))
+    assert len(network.states) == MAX_STATES
+    held = [part.nbytes for state in network.states._states.values() for part in state]
+    # h and c of two layers of 8 units, and nothing behind them.
+    assert sum(held) == MAX_STATES * 4 * 8 * 4
+    assert all(part.base is None for state in network.states._states.values() for part in state)
+    assert {len(key) for key in network.states._states} == {16}
+
+
+def test_the_one_that_nobody_has_asked_for_longest_makes_room() -> None:
+    states = ReadStates(2)
+    states.keep(b"a", 1)
+    states.keep(b"b", 2)
+    assert states.find([b"a", b"x"]) == (1, 1)
+    states.keep(b"c", 3)
+    assert states.find([b"b"]) == (0, None)
+    assert states.find([b"a", b"c", b"x"]) == (2, 3)
+
+
+def test_keys_are_those_of_beginnings() -> None:
+    ids = np.arange(3, 15)
+    keys = keys_of(ids, CHUNK)
+    # The whole is no beginning: its last word is always read, for what comes after it.
+    assert len(keys) == 2
+    assert keys_of(np.append(ids, 3), CHUNK)[:2] == keys
+    assert keys_of(np.append(ids[1:], 3), CHUNK)[0] != keys[0]
+    assert len(keys_of(np.append(ids, 3), CHUNK)) == 3
+    assert keys_of(ids[:CHUNK], CHUNK) == []
+
+
+@pytest.mark.usefixtures("short_chunks")
+def test_several_threads_may_read_at_once(lstm: WordsRuntime) -> None:
+    """More texts than states, so that each thread keeps throwing out what others are about to find."""
+    network, draw = LstmNetwork(lstm.network._session), random.Random(7)
+    network.states = ReadStates(3)
+    texts = [draw.choices(range(3, 15), k=40) for _ in range(6)]
+    wanted = {
+        (at, end): LstmNetwork(network._session).read(text[:end])[0]
+        for at, text in enumerate(texts)
+        for end in range(1, 41)
+    }
+    begin = threading.Barrier(6)
+
+    def read(at: int) -> bool:
+        begin.wait(10)
+        return all(
+            np.array_equal(network.read(texts[at][:end])[0], wanted[at, end])
+            for _ in range(3)
+            for end in range(1, 41)
+        )
+
+    with ThreadPoolExecutor(6) as pool:
+        assert all(pool.map(read, range(6)))
+    assert len(network.states) <= 3

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.words import sampling
-from foretell.runtime.words.predictor import WordsRuntime
+from foretell.runtime.words.predictor import Endings, WordsRuntime
+from foretell.text.styles import Style
+from foretell.text.tokenizer import Tokenizer
 from tests.runtime.words.definitions import PROMPT, slow_logits
 
 Words = Callable[..., WordsRuntime]
@@ -164,3 +166,140 @@ def test_prediction_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+Words = Callable[..., WordsRuntime]
+TEXT = "the obstacle then there theory don't can't caf\u00e9 mind may mail my <unk> , ."
+VOCABULARY = TEXT.split()
+
+
+def endings(style: Style = "words", *, lowercase: bool = False) -> tuple[Endings, Tokenizer]:
+    tokenizer = Tokenizer.train([TEXT], style, lowercase=lowercase, vocabulary=100)
+    return Endings(tokenizer), tokenizer
+
+
+def words(found: np.ndarray, tokenizer: Tokenizer) -> set[str]:
+    return {tokenizer.word(id) for id in found.tolist()}
+
+
+@given(st.one_of(st.text(max_size=4), st.sampled_from([word[:n] for word in VOCABULARY for n in range(9)])))
+def test_the_words_that_begin_so(beginning: str) -> None:
+    known, tokenizer = endings()
+    ids = known.ids(beginning)
+    every = {tokenizer.word(id) for id in range(tokenizer.specials, tokenizer.size)}
+    assert words(ids, tokenizer) == {word for word in every if word.startswith(beginning)}
+    assert ids.tolist() == sorted(ids.tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "begun", "expected"),
+    [
+        ("the obsta", "the ", "obsta", {"obstacle"}),
+        ("the", "", "the", {"the", "then", "there", "theory"}),
+        ("(the-obsta", "(the-", "obsta", {"obstacle"}),
+        ("I don'", "I ", "don'", {"don't"}),
+        ("ca", "", "ca", {"can't", "caf\u00e9"}),
+        ("cafe\u0301", "", "caf\u00e9", {"caf\u00e9"}),
+        ("the xyz", "the ", "xyz", set()),
+        # Nothing is unfinished.
+        ("", "", "", set()),
+        ("the ", "the ", "", set()),
+        ("the obstacle.", "the obstacle.", "", set()),
+        ("\U0001f642", "\U0001f642", "", set()),
+        ("a" * 2000 + "-" * 2000 + "m", "a" * 2000 + "-" * 2000, "m", {"mind", "may", "mail", "my"}),
+    ],
+)
+def test_a_text_is_parted_from_its_unfinished_word(
+    text: str, before: str, begun: str, expected: set[str]
+) -> None:
+    known, tokenizer = endings()
+    found = known.split(text)
+    assert found[:2] == (before, begun)
+    assert words(found[2], tokenizer) == expected
+
+
+def test_letters_are_folded_as_the_model_folds_them() -> None:
+    known, tokenizer = endings(lowercase=True)
+    before, begun, found = known.split("The OBSTA")
+    assert (before, begun, words(found, tokenizer)) == ("The ", "obsta", {"obstacle"})
+
+
+def test_split_at_white_space_a_word_may_begin_with_anything() -> None:
+    known, tokenizer = endings("white-space")
+    before, begun, found = known.split("the <un")
+    assert (before, begun, words(found, tokenizer)) == ("the ", "<un", {"<unk>"})
+
+
+def test_next_weighs_the_endings_by_the_model(lstm: WordsRuntime) -> None:
+    found = lstm.next("the mind a", k=10, unfinished=True)
+    begun = {lstm.tokenizer.word(id) for id in range(3, lstm.tokenizer.size)}
+    begun = {word for word in begun if word.startswith("a")}
+    assert {candidate.word for candidate in found} == begun
+    assert len(begun) > 2
+    assert sum(candidate.probability for candidate in found) == pytest.approx(1)
+    all_next = {each.word: each.probability for each in lstm.next("the mind ", k=1000)}
+    total = sum(all_next[word] for word in begun)
+    for candidate in found:
+        assert candidate.probability == pytest.approx(all_next[candidate.word] / total, rel=1e-6)
+    assert found == sorted(found, key=lambda candidate: -candidate.probability)
+    assert len(lstm.next("the mind a", k=1, unfinished=True)) == 1
+
+
+def test_next_without_an_unfinished_word(lstm: WordsRuntime) -> None:
+    assert lstm.next("the mind xyz", unfinished=True) == []
+    for text in ("the mind ", "the mind.", ""):
+        assert lstm.next(text, unfinished=True) == lstm.next(text)
+
+
+def test_complete_goes_on_within_the_word(lstm: WordsRuntime) -> None:
+    for seed in range(5):
+        pieces = list(lstm.complete("the obsta", unfinished=True, seed=seed, words=4))
+        assert pieces[0] == "cle"
+        assert len(pieces) == 4
+    (found,) = lstm.continuations("the mind ob", unfinished=True, words=1)
+    assert (found.text, found.words[0].word) == ("stacle", "obstacle")
+    logits, _ = lstm.network.read([2, *lstm.tokenizer.encode("the mind")])
+    logp = sampling.log_softmax(logits[0])
+    assert found.log_probability == pytest.approx(logp[lstm.tokenizer.id("obstacle")], abs=1e-4)
+
+
+def test_complete_takes_a_word_that_nothing_begins_with_as_finished(lstm: WordsRuntime) -> None:
+    for text in ("the xyz", "the mind ", "the mind.", ""):
+        whole = list(lstm.complete(text, unfinished=True, seed=1, words=3))
+        assert whole == list(lstm.complete(text, seed=1, words=3))
+
+
+def test_the_article_network_ends_words_too(article_words: WordsRuntime) -> None:
+    (found,) = article_words.next("the mind adapts an", unfinished=True)
+    assert (found.word, found.probability) == ("and", pytest.approx(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "begun", "expected"),
+    [
+        # A character of these scripts is a word: finished, unless the vocabulary has it with marks.
+        ("我很高", "我很高", "", set()),
+        ("我很\u9f98", "我很\u9f98", "", set()),
+        ("กา ภาก", "กา ภา", "ก", {"ก", "กำ", "กั"}),
+        ("ภากั", "ภากั", "", set()),
+        ("用Py", "用", "Py", {"Python"}),
+        ("用Py。", "用Py。", "", set()),
+    ],
+)
+def test_an_unfinished_word_of_a_script_without_spaces(
+    text: str, before: str, begun: str, expected: set[str]
+) -> None:
+    tokenizer = Tokenizer.train(["我很高兴用Python。กากำลังกัน ก"], "words", lowercase=False, vocabulary=100)
+    assert "ก" in tokenizer.words("ก ")
+    split = Endings(tokenizer).split(text)
+    assert split[:2] == (before, begun)
+    assert words(split[2], tokenizer) == expected
+
+
+def test_a_continuation_of_chinese_has_no_spaces(words_model: Words) -> None:
+    runtime = words_model(text="我今天很高兴，因为天气很好。我用Python写字。\n" * 3)
+    for seed in range(3):
+        text = "".join(runtime.complete("我今天", words=12, seed=seed, stop="\n"))
+        assert text
+        assert " " not in text
+    assert runtime.next("我今天很", unfinished=True) == runtime.next("我今天很")
