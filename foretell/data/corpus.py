@@ -55,14 +55,9 @@ class Corpus:
         part: Part = "train",
         arguments: Arguments = PYTHON,
     ) -> Corpus:
-        """Make a corpus of texts. A list is kept; anything else is written to a temporary file.
+        """Make a corpus of one text, of several, or of a table that `frame_records` reads.
 
-        Args:
-            texts: one text, an iterable of texts, or a table that `frame_records` reads.
-            name: for messages.
-            text: the text column of a table; None: chosen where it is clear.
-            part: the split of a DatasetDict.
-            arguments: how the caller's interface spells its arguments, for errors.
+        A list is kept; anything else is written to a temporary file.
 
         Raises:
             DataError: something that is not a string, no text at all, or no clear column.

@@ -49,14 +49,10 @@ def place(path: str | Path) -> str:
 
 
 def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
-    """Return `path` as a `Path` that exists.
-
-    Args:
-        path: the path, which may begin with ~.
-        known: names to suggest, besides those of the files nearby, where nothing is there.
+    """Return a path, which may begin with ~, as a `Path` that exists.
 
     Raises:
-        DataError: nothing is there; suggests the most similar name.
+        DataError: nothing is there; suggests the most similar name of `known` and of the files nearby.
     """
     resolved = Path(path).expanduser()
     try:

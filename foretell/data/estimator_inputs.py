@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +92,7 @@ def _with_several_labels(x: object, y: Any, sample_weight: object, separator: st
         )
     known = ~np.isnan(sets.values).all(axis=1)
     places = np.flatnonzero(known).tolist()
+    unlabelled = tuple(texts[place] for place in np.flatnonzero(~known))
     weights = weights_of(sample_weight, len(texts))
     examples = examples_of(
         [texts[place] for place in places],
@@ -101,16 +101,9 @@ def _with_several_labels(x: object, y: Any, sample_weight: object, separator: st
         weights=None if weights is None else [weights[place] for place in places],
         label_type=label_type,
     )
-    unlabelled = tuple(texts[place] for place in np.flatnonzero(~known))
-    notes = (
-        (f"{len(unlabelled):,} texts whose labels are all unknown count as unlabelled",) if unlabelled else ()
-    )
-    return EstimatorData(
-        examples=examples,
-        classes=classes_of_names(sets.names, label_type),
-        unlabelled=unlabelled,
-        notes=notes,
-    )
+    note = f"{len(unlabelled):,} texts whose labels are all unknown count as unlabelled"
+    classes, notes = classes_of_names(sets.names, label_type), (note,) if unlabelled else ()
+    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
 
 
 def training_data(
@@ -133,12 +126,12 @@ def training_data(
         )  # fmt: skip
     words = read_label_hints(hints)
     if len(data.examples):
-        return dataclasses.replace(data, hints=words)
+        return replace(data, hints=words)
     if not isinstance(hints, Mapping):
-        return dataclasses.replace(data, examples=words, classes=np.unique(_typed(words.labels)), hints=words)
+        return replace(data, examples=words, classes=np.unique(_typed(words.labels)), hints=words)
     names = _typed(list(hints))
-    words = dataclasses.replace(words, label_type=dtype_type(names))
-    return dataclasses.replace(data, examples=words, classes=np.unique(names), hints=words)
+    words = replace(words, label_type=dtype_type(names))
+    return replace(data, examples=words, classes=np.unique(names), hints=words)
 
 
 def _training_data(
@@ -153,15 +146,12 @@ def _training_data(
         )  # fmt: skip
     examples = read_examples(x, text=text, label=label, multi_label=multi_label)
     if sample_weight is not None and examples.dropped:
-        raise DataError(
-            expected="one weight for each text",
-            found=f"{sum(examples.dropped.values())} records without a text or a label",
-            where="sample_weight",
-            fix="remove these records, or give X and y",
-        )
+        found = f"{sum(examples.dropped.values())} records without a text or a label"
+        fix = "remove these records, or give X and y"
+        raise DataError(expected="one weight for each text", found=found, where="sample_weight", fix=fix)
     weights = weights_of(sample_weight, len(examples))
     if weights is not None:
-        examples = dataclasses.replace(examples, weights=weights)
+        examples = replace(examples, weights=weights)
     classes = classes_of_names(examples.label_names, examples.label_type)
     return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
 
@@ -181,13 +171,16 @@ def validation_data(
             return read_examples(x, text=text, label=label, part="valid", multi_label=multi_label)
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
-        if multi_label:
-            sets, label_type = sets_of(valid[1], names)
-            texts = texts_of(valid[0], where="valid")
-            return examples_of(texts, sets, multi_label, name="validation set", label_type=label_type)
-        texts, labels = texts_of(valid[0], where="valid"), labels_of(valid[1])
-        return Examples(texts, labels, name="validation set")
+        return replace(_given(*valid, multi_label, names, where="valid"), name="validation set")
     return read_examples(valid, text=text, label=label, part="valid", multi_label=multi_label)
+
+
+def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
+    """Return texts to measure on, with the labels `y`."""
+    if not multi_label:
+        return Examples(texts_of(x, where=where), labels_of(y))
+    sets, label_type = sets_of(y, names)
+    return examples_of(texts_of(x, where=where), sets, multi_label, label_type=label_type)
 
 
 def evaluation_data(
@@ -202,13 +195,8 @@ def evaluation_data(
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
-    Args:
-        source: texts, or without `y` a source of records.
-        y: the label of each text; None: the source has the labels.
-        text, label: the names of columns.
-        by: the name of a column of a source of records, or a value for each text; None: no column.
-        multi_label: what separates the labels of a text; "": each text has one label.
-        names: the labels of `y` where it is a matrix without names.
+    `source` are texts, or without `y` a source of records; `by` is the name of a column, or a value for each
+    text; `names` are the labels of `y` where it is a matrix without names.
 
     Raises:
         DataError: as for `read_with_column`, or another number of values than of texts.
@@ -217,11 +205,8 @@ def evaluation_data(
         return read_with_column(source, by, text=text, label=label, multi_label=multi_label)
     if y is None:
         examples = read_examples(source, text=text, label=label, part="test", multi_label=multi_label)
-    elif multi_label:
-        sets, label_type = sets_of(y, names)
-        examples = examples_of(texts_of(source), sets, multi_label, label_type=label_type)
     else:
-        examples = Examples(texts_of(source), labels_of(y))
+        examples = _given(source, y, multi_label, names, where="X")
     if by is None:
         return examples, None
     if isinstance(by, str):
@@ -247,12 +232,8 @@ def texts_of(source: Any, *, where: str = "X") -> list[str]:
         DataError: a single string, or something that is not a text.
     """
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
-        raise DataError(
-            expected="several texts",
-            found=f"one {type(source).__name__}",
-            where=where,
-            fix="give a list: [text]",
-        )
+        found, fix = f"one {type(source).__name__}", "give a list: [text]"
+        raise DataError(expected="several texts", found=found, where=where, fix=fix)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         source = source.to_numpy()
     if isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] == 1:
@@ -285,17 +266,11 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
     if weights.ndim == 0:
         weights = np.full(n_texts, float(weights))
     if weights.shape != (n_texts,):
-        raise DataError(
-            expected=f"{n_texts} weights, one for each text",
-            found=f"an array of shape {weights.shape}",
-            where="sample_weight",
-        )
+        expected, found = f"{n_texts} weights, one for each text", f"an array of shape {weights.shape}"
+        raise DataError(expected=expected, found=found, where="sample_weight")
     if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise DataError(
-            expected="finite weights of at least 0, not all of them 0",
-            found="others",
-            where="sample_weight",
-        )
+        expected = "finite weights of at least 0, not all of them 0"
+        raise DataError(expected=expected, found="others", where="sample_weight")
     listed: list[float] = weights.tolist()
     return listed
 
@@ -325,9 +300,8 @@ def _typed(values: list[Any]) -> npt.NDArray[Any]:
 
     labels = np.asarray(values)
     if labels.ndim != 1:
-        raise DataError(
-            expected="one label for each text", found=f"an array of shape {labels.shape}", where="y"
-        )
+        found = f"an array of shape {labels.shape}"
+        raise DataError(expected="one label for each text", found=found, where="y")
     labels = plain_dates(labels)
     if len(labels):
         check_classification_targets(labels)

@@ -162,10 +162,7 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
 def hub_files(address: str, part: Part | None, notes: list[str]) -> DatasetFiles:
     """Download the files of a split of a data set on the Hub; a note has the commit hash.
 
-    Args:
-        address: `hf://owner/name[@revision][#[configuration/]split]`.
-        part: says which split, where the address names none.
-        notes: the address with its commit hash is added.
+    `address` is `hf://owner/name[@revision][#[configuration/]split]`; `part` is used where it names no split.
 
     Raises:
         UsageError, MissingExtraError, HubError, DataError: see `fetch_dataset`.
@@ -242,13 +239,8 @@ def gather(
 ) -> Examples:
     """Return the examples of records; drop records without a text or a label, with a note.
 
-    Args:
-        records: in the order of the source.
-        name: of the source.
-        notes: those that the reader of the records adds to.
-        kept: is called with the number (from 1) and the record of each example.
-        separator: of the labels of a text; "": each text has one label. Then records whose labels are unknown
-            are dropped, and those to which no label applies are kept.
+    `kept` is called with the number (from 1) and the record of each example. With the `separator` of the
+    labels of a text, records whose labels are unknown are dropped; those to which none applies are kept.
     """
     texts: list[str] = []
     lists: list[tuple[str, ...]] = []

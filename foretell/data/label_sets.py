@@ -192,13 +192,7 @@ def parts_of_groups(
 
     Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, "On the Stratification of Multi-Label
     Data"): the texts of the rarest label are divided first, and each goes where most texts of that label are
-    still wanted.
-
-    Args:
-        groups: the places of texts that stay together.
-        values: float32 [text, label], 1 where a label applies.
-        shares: of all texts, the share of each part; together 1.
-        seed: of the random order.
+    still wanted. The places in a group stay together; `values` are [text, label], `shares` of each part.
 
     Returns:
         The part of each text, [text], from 0; -1 for a text of no group.

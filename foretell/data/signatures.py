@@ -17,12 +17,7 @@ _NOT_TEXT = "give a file of text"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of file that is not text.
-
-    Attributes:
-        name: the kind with its article ("a Word document").
-        advice: what to do with such a file, an imperative.
-    """
+    """A kind of file that is not text, with its article ("a Word document"), and what to do with it."""
 
     name: str
     advice: str

@@ -130,12 +130,7 @@ def write_seen(split: Split, folder: Path) -> None:
 
 
 def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
-    """Return a warning where texts to measure a model on are among its training texts.
-
-    Args:
-        texts: the texts.
-        model: its directory, whose run has the file of `write_seen`; None: a model in memory.
-    """
+    """Return a warning where texts are among the training texts of a model directory; None: it has none."""
     try:
         with (Path() if model is None else model / "run" / SEEN).open("rb") as file:
             content = file.read(_HASH_BYTES * MAX_SEEN)

@@ -109,10 +109,6 @@ def tsv_records(source: Source) -> Iterator[Record]:
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", ….
 
-    Args:
-        source: the opened file.
-        prefer: the delimiter to try first.
-
     Raises:
         DataError: no clear columns, a row of another width, or broken quoting (with the line).
     """
@@ -169,16 +165,10 @@ def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) ->
 def row_records(
     rows: Iterator[Row], source: Source, unit: str, fix: str = "", sample: Sequence[list[str]] = ()
 ) -> Iterator[Record]:
-    """Read the records of rows that are divided into cells.
+    """Read the records of rows without empty ones; columns of the same name are "n" and "n (2)" in `fields`.
 
-    Of columns with the same name all but the first have a number in `fields`: "n", "n (2)".
-
-    Args:
-        rows: the rows, without empty ones.
-        source: whose options to follow, and to whose notes to add.
-        unit: what the numbers count ("row"), for errors.
-        fix: the advice for a row of another width.
-        sample: the first rows, if they are known.
+    The numbers of the rows count `unit`, and `fix` is the advice for a row of another width. `sample` has the
+    first rows, if they are known.
 
     Raises:
         DataError: no rows, no clear columns, or rows of different widths.

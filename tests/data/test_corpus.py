@@ -92,13 +92,6 @@ def test_one_endless_line_is_cut_at_white_space_and_needs_little_memory(tmp_path
     assert peak < 12 * MAX_LINE
 
 
-def test_an_endless_word_is_cut_alike_from_file_and_from_memory(tmp_path: Path) -> None:
-    text = "x" * (2 * MAX_LINE + 5) + " end"
-    path = tmp_path / "word.txt"
-    path.write_text(text + "\nnext\n")
-    assert list(open_corpus(path)) == list(Corpus.from_texts([text, "next"]))
-
-
 def test_bad_corpora_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "blank.txt").write_text(" \n\n")
     (tmp_path / "folder").mkdir()
@@ -117,11 +110,6 @@ def test_bad_corpora_are_each_told(tmp_path: Path) -> None:
         open_corpus([])
 
 
-def test_a_table_read_as_text_is_said_aloud(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("text,label\nx,y\n")
-    assert "plain text" in open_corpus(tmp_path / "a.csv").notes[0]
-
-
 def test_a_column_of_a_table_is_a_corpus() -> None:
     frame = pd.DataFrame({"id": [1, 2, 3], "body": ["one\ntwo", None, "three"]})
     corpus = Corpus.from_texts(frame, "notes")
@@ -130,7 +118,3 @@ def test_a_column_of_a_table_is_a_corpus() -> None:
     assert list(Corpus.from_texts(frame, text="id")) == ["1", "2", "3"]
     with pytest.raises(DataError, match=r"name one of them with text='COLUMN'$"):
         Corpus.from_texts(frame, text="x")
-
-
-def test_a_series_is_a_corpus() -> None:
-    assert list(Corpus.from_texts(pd.Series(["one", "two"]))) == ["one", "two"]

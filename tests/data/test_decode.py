@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.data import source as module
-from foretell.data.columns import Columns
 from foretell.data.decode import guess_encoding, open_text, read_bytes
 from foretell.data.records import ReadOptions
 from foretell.data.source import Source
@@ -67,13 +66,6 @@ def test_a_broken_byte_is_told_by_its_position(tmp_path: Path, before: int) -> N
     start = "naïve café ".encode() + b"x" * before
     path.write_bytes(start + b"\xff and more")
     with pytest.raises(DataError, match=rf"broken\.txt, byte {len(start)}: expected text in UTF-8.*0xff"):
-        read(path)
-
-
-def test_a_file_cut_inside_a_letter_is_told_by_its_position(tmp_path: Path) -> None:
-    path = tmp_path / "cut.txt"
-    path.write_bytes("naïve caf".encode() + b"\xc3")
-    with pytest.raises(DataError, match="byte 10"):
         read(path)
 
 
@@ -164,12 +156,6 @@ def test_the_text_is_whole_whatever_was_looked_at_before(
         assert pieces == text.splitlines(keepends=True)
 
 
-def test_line_ends_are_left_out_of_plain_lines(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"one\r\n\ntwo")
-    with opened(tmp_path / "a.txt") as source:
-        assert list(source.plain_lines()) == ["one", "", "two"]
-
-
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_is_compressed_is_copied_to_a_file(tmp_path: Path, packed: bool) -> None:
     (tmp_path / "a").write_bytes(gzip.compress(b"content") if packed else b"content")
@@ -181,40 +167,8 @@ def test_what_is_compressed_is_copied_to_a_file(tmp_path: Path, packed: bool) ->
     assert file.exists() is not packed
 
 
-def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin = io.TextIOWrapper(io.BytesIO(b"one\ntwo\n"))
-    monkeypatch.setattr("sys.stdin", stdin)
-    with opened("-") as source:
-        assert (source.name, source.first_line, source.second_line) == ("standard input", "one\n", "two\n")
-        assert list(source.lines()) == ["one\n", "two\n"]
-    assert not stdin.closed
-
-
 def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
     with opened(tmp_path / "missing") as source:
         assert source.short == "missing"
         with pytest.raises(DataError, match="a file or folder that exists"):
             _ = source.start
-
-
-def test_a_file_without_text_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"\xef\xbb\xbf"))
-    with (
-        opened(tmp_path / "a.gz") as source,
-        pytest.raises(DataError, match="expected records, found nothing"),
-    ):
-        _ = source.first_line
-
-
-def test_a_folder_has_no_bytes(tmp_path: Path) -> None:
-    with opened(tmp_path) as source:
-        assert (source.is_folder, source.start) == (True, b"")
-
-
-def test_notes_begin_with_the_short_name() -> None:
-    notes: list[str] = []
-    source = Source("folder/a.csv", ReadOptions(), notes)
-    source.add_note("no header")
-    source.note_columns(Columns("body", None))
-    Source("folder/a.csv", ReadOptions(text="body"), notes).note_columns(Columns("body", None))
-    assert notes == ["a.csv: no header", "a.csv: texts from the column 'body'"]

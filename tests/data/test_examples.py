@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from foretell.data.estimator_inputs import evaluation_data
-from foretell.data.examples import EMPTY, Column, Examples, iter_records, read_examples, read_with_column
-from foretell.data.records import Arguments, Record
+from foretell.data.examples import EMPTY, Column, iter_records, read_examples, read_with_column
+from foretell.data.records import Record
 from foretell.errors import DataError, UsageError
 
 
@@ -37,11 +37,6 @@ def test_standard_input_is_recognised(
     assert pairs(iter_records("-")) == expected
 
 
-def test_a_name_nearly_right_is_offered() -> None:
-    with pytest.raises(DataError, match=r"did you mean imdb\?"):
-        read_examples("imbd")
-
-
 def test_the_sample_reviews_have_labels() -> None:
     examples = read_examples("reviews")
     counts = Counter(examples.labels)
@@ -58,28 +53,6 @@ def test_a_corpus_and_an_unknown_format_are_refused() -> None:
         iter_records("-", format="xml")
     with pytest.raises(DataError, match="expected a part of imdb: train or test, found valid"):
         read_examples("imdb", part="valid")
-
-
-def test_examples_come_back_as_they_are() -> None:
-    examples = Examples(["a", "b"], ["x", "y"], ["a note"])
-    assert read_examples(examples) is examples
-    chosen = examples.select([1], "part")
-    assert (chosen.texts, chosen.labels, chosen.notes, chosen.name) == (["b"], ["y"], [], "part")
-
-
-def test_errors_name_the_arguments_of_the_interface(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("one,two,three\n1,2,3\n")
-    for read in (read_examples, lambda *args, **kwargs: list(iter_records(*args, **kwargs))):
-        with pytest.raises(DataError, match=r"name it with text='COLUMN'$"):
-            read(path)
-        with pytest.raises(DataError, match=r"name it with --text COLUMN$"):
-            read(path, arguments=Arguments(text="--text {}"))
-
-
-def test_every_text_has_a_label() -> None:
-    with pytest.raises(DataError, match="2 labels"):
-        Examples(["a", "b"], ["x"])
 
 
 def test_records_stream_in_constant_memory(tmp_path: Path) -> None:
@@ -106,12 +79,6 @@ def test_each_text_that_is_kept_has_its_value(tmp_path: Path) -> None:
     assert column == Column("source", ["web", EMPTY, "mail"])
     assert examples.dropped == {"an empty text": 1}
     assert any("dropped 1 record with an empty text" in note for note in examples.notes)
-
-
-def test_a_column_that_is_not_there_is_an_error_that_lists_those_that_are(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(CSV)
-    with pytest.raises(DataError, match="named 'team', found the columns text, label, source"):
-        read_with_column(tmp_path / "a.csv", "team")
 
 
 def test_a_column_of_identifiers_is_an_error() -> None:

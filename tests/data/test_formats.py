@@ -11,7 +11,7 @@ import pytest
 from foretell.data import formats
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.formats import FORMATS, Format, format_named, format_of
-from foretell.data.records import Arguments, ReadOptions, Record
+from foretell.data.records import ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError, UsageError
 
@@ -46,12 +46,6 @@ def test_a_named_column_means_a_table(tmp_path: Path) -> None:
         assert format_of(source).name == "csv"
 
 
-def test_every_ending_has_one_format() -> None:
-    endings = [ending for each in FORMATS.values() for ending in each.endings]
-    assert len(endings) == len(set(endings))
-    assert all(ending == ending.lower() and ending.startswith(".") for ending in endings)
-
-
 def test_an_ending_decides_before_the_content(tmp_path: Path) -> None:
     (tmp_path / "a.CSV").write_text('{"text"\nx\n')
     with Source(tmp_path / "a.CSV", ReadOptions(), []) as source:
@@ -67,11 +61,6 @@ def test_the_format_can_be_named(tmp_path: Path) -> None:
     assert next(iter_records(tmp_path / "a.txt", format="text")).text == "note,kind"
     with pytest.raises(DataError, match="one JSON value on the line"):
         list(iter_records(tmp_path / "a.txt", format="jsonl"))
-
-
-def test_an_unknown_format_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match=r"expected a format: csv, excel, .*, tsv, found 'xml'"):
-        format_named("xml")
 
 
 def ini_records(source: Source) -> Iterator[Record]:
@@ -135,12 +124,6 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
         list(iter_records(tmp_path))
 
 
-def test_a_document_in_a_folder_is_named(reviews: Path) -> None:
-    (reviews / "train" / "neg" / "letter.rtf").write_text(r"{\rtf1 dear all}")
-    with pytest.raises(DataError, match=r"letter\.rtf: expected text, found a document in Rich Text Format"):
-        read_examples(reviews)
-
-
 def test_fasttext_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("__label__pos , a film\n__label__neg\tdull one\n\nno label here\n")
     found = [(record.text, record.label) for record in iter_records(tmp_path / "a.txt")]
@@ -157,13 +140,3 @@ def test_two_labels_are_an_error_where_labels_are_needed(tmp_path: Path) -> None
 def test_plain_lines_are_one_record_each_the_empty_ones_too(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one, two\r\n\r\n{three}\n")
     assert [record.text for record in iter_records(tmp_path / "a.txt")] == ["one, two", "", "{three}"]
-
-
-def test_plain_lines_have_no_labels(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("one\n")
-    with pytest.raises(DataError, match=r"found plain lines of text; .*, or name it with format='FORMAT'$"):
-        read_examples(tmp_path / "a.txt")
-    with pytest.raises(
-        DataError, match=r"found plain lines of text; give the file the ending of its format$"
-    ):
-        read_examples(tmp_path / "a.txt", arguments=Arguments(format=None))

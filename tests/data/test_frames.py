@@ -7,7 +7,7 @@ import io
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pytest
 
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.frames import has_columns, has_part
-from foretell.data.records import Arguments, Record
+from foretell.data.records import Record
 from foretell.errors import DataError, MissingExtraError
 
 with warnings.catch_warnings():
@@ -91,26 +91,10 @@ def test_the_other_columns_are_kept(made: Callable[[], Any]) -> None:
     assert (first.fields["when"], list(first.fields)) == ("Monday", list(COLUMNS))
 
 
-@pytest.mark.parametrize("made", TABLES.values(), ids=TABLES)
-def test_a_column_that_is_not_there_is_an_error_in_the_terms_of_the_interface(
-    made: Callable[[], Any],
-) -> None:
-    with pytest.raises(DataError, match=r"named 'revew', found the columns review, stars, when; did you mean "
-                                        r"text='review'\?$"):  # fmt: skip
-        read_examples(made(), text="revew")
-    with pytest.raises(DataError, match=r"name one of them with --text COLUMN$"):
-        read_examples(made(), text="x", arguments=Arguments(text="--text {}"))
-
-
 def test_columns_of_the_same_name_are_an_error() -> None:
     frame = pd.DataFrame([["a", "b", "x"]], columns=["text", "text", "label"])
     with pytest.raises(DataError, match="expected columns with different names, found text, text, label"):
         read_examples(frame)
-
-
-def test_a_column_of_lists_is_an_error_with_its_record() -> None:
-    with pytest.raises(DataError, match=r"DataFrame, record 2: expected one value in 'text', found a list"):
-        list(iter_records(pd.DataFrame({"text": ["a", ["b"]]})))
 
 
 @pytest.mark.parametrize("columns", [{"text": "ab"}, {"text": ["a"], "label": []}, {"text": 1}, {}])
@@ -123,20 +107,6 @@ def test_a_dictionary_of_something_else_is_an_error(columns: dict[str, Any]) -> 
 def test_class_labels_have_their_names_and_minus_one_none(made: Callable[[], Any]) -> None:
     found = list(iter_records(made()))
     assert [(record.text, record.label) for record in found] == [("a", "pos"), ("b", "neg"), ("c", None)]
-
-
-def test_a_dataset_is_read_in_its_own_order() -> None:
-    shuffled = dataset().select([2, 0])
-    assert [record.text for record in iter_records(shuffled)] == ["c", "a"]
-
-
-def test_an_iterable_dataset_without_known_columns() -> None:
-    def rows() -> Iterator[dict[str, str]]:
-        yield from ({"text": text, "label": "x"} for text in "ab")
-
-    made = datasets.IterableDataset.from_generator(rows)
-    assert made.column_names is None
-    assert read_examples(made).texts == ["a", "b"]
 
 
 def test_the_splits_of_a_dataset_dict_are_read_by_part() -> None:
@@ -201,17 +171,6 @@ def test_a_series_is_texts_of_which_some_may_be_missing(made: Callable[[list[Any
     assert pairs(made(["a", None, "b"])) == [("a", None), ("", None), ("b", None)]
 
 
-@pytest.mark.parametrize("made", SERIES.values(), ids=SERIES)
-def test_two_series_are_texts_and_labels(made: Callable[[list[Any]], Any]) -> None:
-    examples = read_examples((made(["a", "b", "c"]), made([1, None, 2])))
-    assert (examples.texts, examples.labels) == (["a", "c"], ["1", "2"])
-
-
-def test_texts_alone_have_no_labels() -> None:
-    assert pairs(["a", "b"]) == [("a", None), ("b", None)]
-    assert pairs(np.array(["a", "b"])) == [("a", None), ("b", None)]
-
-
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -226,11 +185,6 @@ def test_texts_alone_have_no_labels() -> None:
 def test_what_is_no_record_is_an_error_with_its_place(source: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_examples(source)
-
-
-def test_none_in_a_list_of_texts_is_an_error() -> None:
-    with pytest.raises(DataError, match="record 2: expected a text, found None"):
-        pairs(["a", None])
 
 
 ROWS = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
@@ -258,25 +212,6 @@ def test_parquet(tmp_path: Path, data: bytes, name: str) -> None:
 def test_parquet_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
     assert [record.text for record in iter_records("-")] == [text for text, _ in ROWS]
-
-
-def test_the_columns_that_were_chosen_are_noted(tmp_path: Path) -> None:
-    (tmp_path / "a.parquet").write_bytes(parquet({"body": ["a", None], "stars": [1.0, 2.0]}))
-    examples = read_examples(tmp_path / "a.parquet")
-    assert (examples.texts, examples.labels) == (["a"], ["1"])
-    assert examples.notes[0] == "a.parquet: texts from the column 'body', labels from 'stars'"
-
-
-def test_a_column_of_lists_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "a.parquet").write_bytes(parquet({"text": [["a"]]}))
-    with pytest.raises(DataError, match="expected one value in 'text', found a list"):
-        list(iter_records(tmp_path / "a.parquet"))
-
-
-def test_a_broken_parquet_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(DataError, match="expected a whole Parquet file, found a damaged one"):
-        list(iter_records(tmp_path / "a.parquet"))
 
 
 @pytest.mark.parametrize("compression", ["snappy", "none"])

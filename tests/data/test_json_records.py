@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from foretell.data import json_records, source
+from foretell.data import json_records
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import Record
 from foretell.errors import DataError
@@ -110,30 +108,6 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path)
     assert records(tmp_path, '["a \\ud83d b"]\n')[0].text == "a � b"
 
 
-@given(
-    st.lists(st.dictionaries(st.sampled_from(["n", "m"]), st.integers() | st.floats(allow_nan=False))),
-    st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
-    st.integers(1, 40),
-    st.sampled_from([None, 1]),
-    st.booleans(),
-)
-def test_an_array_is_the_same_however_it_is_cut_into_chunks(
-    tmp_path_factory: pytest.TempPathFactory,
-    more: list[dict[str, Any]],
-    texts: list[str],
-    size: int,
-    indent: int | None,
-    ascii_only: bool,
-) -> None:
-    rows = [{"text": text, "more": str(more)} for text in texts]
-    data = json.dumps(rows, indent=indent, ensure_ascii=ascii_only)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "_PEEKED", size)
-        patch.setattr(source, "_CHUNK", size)
-        found = records(tmp_path_factory.getbasetemp(), data, "chunks.json")
-    assert [record.text for record in found] == texts
-
-
 def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_records, "MAX_ARRAY", 1 << 16)
     (tmp_path / "a.json").write_text('["' + "x" * (1 << 17))
@@ -155,8 +129,3 @@ def test_a_number_that_float64_does_not_have_is_no_label(tmp_path: Path, number:
     (tmp_path / "data.jsonl").write_text(form.format(number))
     with pytest.raises(DataError, match=r"JSON"):
         list(iter_records(tmp_path / "data.jsonl", need_label=True))
-
-
-def test_not_a_number_is_no_label(tmp_path: Path) -> None:
-    (tmp_path / "data.jsonl").write_text('{"text": "a", "label": 1.5}\n{"text": "b", "label": NaN}\n')
-    assert [record.label for record in iter_records(tmp_path / "data.jsonl")] == ["1.5", None]

@@ -6,19 +6,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
-from foretell.data.columns import Columns, by_length, choose_columns, is_known
+from foretell.data.columns import Columns, by_length, choose_columns
 from foretell.data.records import (
-    PYTHON,
     Arguments,
     ReadOptions,
     is_missing,
-    is_nested,
     label_of,
     text_of,
-    values_of,
 )
 from foretell.errors import DataError
 
@@ -27,11 +23,6 @@ from foretell.errors import DataError
 def test_missing_values(value: Any) -> None:
     assert is_missing(value)
     assert (text_of(value), label_of(value)) == ("", None)
-
-
-@pytest.mark.parametrize("value", ["", "nan", 0, 0.0, False, [], 10**400])
-def test_values_that_are_not_missing(value: Any) -> None:
-    assert not is_missing(value)
 
 
 @pytest.mark.parametrize(
@@ -53,30 +44,6 @@ def test_labels(value: Any, label: str | None) -> None:
 def test_texts(value: Any, text: str) -> None:
     assert text_of(value) == text
     assert type(text_of(value)) is str
-
-
-def test_collections_and_bytes_are_nested() -> None:
-    assert all(map(is_nested, ([], (), {}, {1}, b"", bytearray())))
-    assert not any(map(is_nested, ("", 1, None, np.str_("a"))))
-
-
-def test_the_values_of_an_arrow_array_are_python_objects() -> None:
-    assert values_of(pa.array(["a", None])) == ["a", None]
-    column = ["a"]
-    assert values_of(column) is column
-
-
-def test_arguments_are_spelled_as_the_interface_spells_them() -> None:
-    command_line = Arguments(text="--text {}", format="--input {}", label=None)
-    assert PYTHON.spell("text", "body") == "text='body'"
-    assert command_line.spell("text", "body") == "--text body"
-    assert command_line.spell("format", "csv") == "--input csv"
-    assert command_line.spell("label", "team") is None
-
-
-def test_without_an_argument_the_column_is_to_be_renamed() -> None:
-    assert PYTHON.choose("label") == "name it with label='COLUMN'"
-    assert Arguments(label=None).choose("label") == "rename the column to 'label'"
 
 
 @pytest.mark.parametrize(
@@ -137,16 +104,6 @@ def test_two_columns_are_told_apart_by_their_content() -> None:
     assert choose_columns(["a", "b"], rows, ReadOptions(), "a.csv") == Columns("b", "a")
     assert by_length([["x", "y"], ["y", "x"]]) is None
     assert by_length([]) is None
-
-
-def test_rows_of_another_width_do_not_count() -> None:
-    assert by_length([["good", "a rather long text"], [], ["only one cell, and a long one"]]) == 1
-
-
-def test_usual_names_are_known_in_any_case() -> None:
-    assert is_known("Review-Text")
-    assert is_known(" LABEL ")
-    assert not is_known("clase")
 
 
 def test_a_record_of_a_mapping() -> None:

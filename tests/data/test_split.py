@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretell.data.checks import check_learnable, data_notes, is_single, rare_label_notes
+from foretell.data.checks import check_learnable, data_notes, is_single
 from foretell.data.examples import Examples
-from foretell.data.records import Arguments
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
 
@@ -97,31 +96,6 @@ def test_texts_that_differ_only_in_case_and_white_space_are_equal() -> None:
     assert text_key("ΟΔΟΣ") == text_key("οδος")
 
 
-def test_labels_seen_once_and_repeated_texts_are_told() -> None:
-    examples = Examples(["one", "two", "Two ", "three", "four"], ["rare", "a", "b", "a", "b"])
-    split = make_split(examples, fraction=0.4, seed=1)
-    assert "rare" in split.train.labels
-    assert split.notes == (
-        "1 text is a duplicate: equal texts stay in the same part, training or validation",
-        "1 text has more than one label",
-        "1 label has no validation text (training texts in brackets): 'rare' (1)",
-    )
-
-
-@pytest.mark.parametrize("fraction", [0.0, -1.0])
-def test_there_is_no_validation_set_at_zero(fraction: float) -> None:
-    examples = Examples(["a", "b"], ["x", "y"])
-    split = make_split(examples, fraction=fraction, seed=1)
-    assert (split.train, split.valid, split.notes) == (examples, None, ())
-
-
-def test_too_few_texts_for_a_validation_set_are_all_trained_on() -> None:
-    examples = Examples(["a", "b"], ["x", "y"])
-    split = make_split(examples, fraction=0.1, seed=1)
-    assert (split.train, split.valid) == (examples, None)
-    assert split.notes == ("too few texts for a validation set",)
-
-
 def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
     train = Examples(["a", "B", "c", "d"], ["x", "y", "x", "y"], name="train.csv")
     valid = Examples(["b", "e"], ["y", "x"], name="valid.csv")
@@ -129,17 +103,6 @@ def test_a_leak_between_given_sides_is_kept_out_of_training() -> None:
     assert (split.train.texts, split.train.name) == (["a", "c", "d"], "train.csv")
     assert split.valid is valid
     assert split.notes == ("removed 1 training text that is also in the validation set (valid.csv)",)
-
-
-def test_a_given_validation_set_without_texts_is_none() -> None:
-    examples = Examples(["a", "b"], ["x", "y"])
-    assert make_split(examples, valid=Examples([], []), fraction=0.1, seed=1).valid is None
-
-
-def test_labels_that_a_given_validation_set_lacks_are_named() -> None:
-    train = Examples(["a", "b", "c"], ["x", "y", "z"])
-    split = make_split(train, valid=Examples(["d"], ["x"]), fraction=0.1, seed=1)
-    assert split.notes == ("2 labels have no validation text (training texts in brackets): 'y' (1), 'z' (1)",)
 
 
 def test_a_validation_set_with_another_label_is_refused() -> None:
@@ -189,20 +152,6 @@ def test_what_cannot_be_learned_is_told(examples: Examples, message: str) -> Non
         check_learnable(examples)
 
 
-def test_two_labels_can_be_learned() -> None:
-    check_learnable(Examples(["a", "b"], ["x", "y"]))
-
-
-def test_the_error_names_the_argument_of_the_interface() -> None:
-    examples = Examples(["a", "b"], ["x", "x"])
-    with pytest.raises(DataError, match=r"name it with label='COLUMN'$"):
-        check_learnable(examples)
-    with pytest.raises(DataError, match=r"name it with --label COLUMN$"):
-        check_learnable(examples, Arguments(label="--label {}"))
-    with pytest.raises(DataError, match=r"; add texts with another label$"):
-        check_learnable(examples, Arguments(label=None))
-
-
 def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_counts() -> None:
     labels = ["good"] * 3 + ["Good", " good", "bad", "very  bad", "Very bad"]
     examples = Examples(["two words"] * len(labels), labels)
@@ -211,12 +160,6 @@ def test_labels_that_differ_only_in_case_or_white_space_are_named_with_their_cou
         "'Very bad' (1) and 'very  bad' (1)"
     ]
     assert data_notes(Examples(["two words"] * 2, ["good", "goods"]), single=0) == []
-
-
-def test_many_similar_labels_are_shortened() -> None:
-    labels = [name for i in range(8) for name in (f"l{i}", f"L{i}")]
-    [note] = data_notes(Examples(["two words"] * 16, labels), single=0)
-    assert note.endswith("'L4' (1) and 'l4' (1); 3 more")
 
 
 @pytest.mark.parametrize(("single", "warns"), [(51, True), (50, False), (0, False)])
@@ -233,20 +176,3 @@ def test_words_without_spaces_between_them_are_no_identifier() -> None:
     assert is_single(" 好 ", ["好"])
     assert not is_single("很好吃", ["很", "好", "吃"])
     assert not is_single("two words", ["two", "words"])
-
-
-def test_labels_without_validation_texts_are_named_the_rarest_first() -> None:
-    train = ["a"] * 9 + ["c"] * 2 + ["b"] * 2 + ["d"]
-    assert rare_label_notes(train, ["a"]) == [
-        "3 labels have no validation text (training texts in brackets): 'd' (1), 'b' (2), 'c' (2)"
-    ]
-    assert rare_label_notes(train, ["a", "b", "c"]) == [
-        "1 label has no validation text (training texts in brackets): 'd' (1)"
-    ]
-    assert rare_label_notes(train, ["a", "b", "c", "d"]) == []
-    [many] = rare_label_notes([f"l{i}" for i in range(9)], [])
-    assert many.endswith("'l4' (1) and 4 more")
-
-
-def test_no_examples_give_no_notes() -> None:
-    assert data_notes(Examples([], []), single=0) == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from foretell.data.examples import iter_records, read_examples
 from foretell.data.records import ReadOptions, Record
 from foretell.data.source import Source
-from foretell.data.tables import find_header, row_records
+from foretell.data.tables import row_records
 from foretell.errors import DataError, MissingExtraError
 from tests.data.spreadsheets import write_ods, write_xlsx
 
@@ -80,36 +80,9 @@ def test_a_file_without_a_header_loses_no_record(tmp_path: Path) -> None:
     assert "a.csv: no header; the columns are called 1, 2, …" in notes
 
 
-def test_unusual_names_of_two_columns_are_told_apart_by_their_content(tmp_path: Path) -> None:
-    data = "clase,comentario\nbueno,una película preciosa\nmalo,demasiado larga\nbueno,la vería otra vez\n"
-    notes: list[str] = []
-    found = records(tmp_path, data, need_label=True, notes=notes)
-    assert [record.label for record in found] == ["bueno", "malo", "bueno"]
-    assert notes == ["a.csv: texts from the column 'comentario', labels from 'clase'"]
-
-
-def test_columns_can_be_named_in_any_case(tmp_path: Path) -> None:
-    found = records(tmp_path, "Id,Note,Kind\n1,hello,x\n", text="note", label="kind")
-    assert found == [Record("hello", "x", {"Id": "1", "Note": "hello", "Kind": "x"})]
-
-
 def test_columns_without_names_can_be_asked_for_by_number(tmp_path: Path) -> None:
     found = records(tmp_path, "good film,pos,1\nbad film,neg,2\n", text="1", label="2")
     assert [(record.text, record.label) for record in found] == [("good film", "pos"), ("bad film", "neg")]
-
-
-def test_white_space_around_names_and_labels_is_left_out(tmp_path: Path) -> None:
-    found = records(tmp_path, "text , label\na, x\n", need_label=True)
-    assert found == [Record("a", "x", {"text": "a", "label": " x"})]
-
-
-def test_one_column_is_the_text(tmp_path: Path) -> None:
-    assert [record.text for record in records(tmp_path, 'text\n"a, b"\n\nc\n')] == ["a, b", "c"]
-
-
-def test_large_fields_are_whole(tmp_path: Path) -> None:
-    text = "long " * 100_000
-    assert records(tmp_path, f'text,label\n"{text}",x\n')[0].text == text
 
 
 @pytest.mark.parametrize(
@@ -139,13 +112,6 @@ def test_records_without_text_or_label_are_dropped_and_counted(tmp_path: Path) -
     ]
 
 
-def test_a_quote_in_a_ragged_table_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="clearly the text, found the columns t, c"):
-        records(tmp_path, 't\tc\nn "\nn')
-    with pytest.raises(DataError, match=r"line 2: expected 2 columns as in the first row, found 1"):
-        records(tmp_path, 't\tc\nn "\nn', text="t")
-
-
 @given(st.text(st.sampled_from("a,;\t|\"\\'\n\r é"), max_size=40), st.booleans())
 def test_any_text_is_records_or_a_typed_error(
     tmp_path_factory: pytest.TempPathFactory, data: str, need_label: bool
@@ -153,13 +119,6 @@ def test_any_text_is_records_or_a_typed_error(
     with contextlib.suppress(DataError):
         for record in records(tmp_path_factory.getbasetemp(), data, need_label=need_label):
             assert record.text in record.fields.values()
-
-
-def test_a_quote_that_is_never_closed_in_the_first_record_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"line 1: expected fields quoted as in CSV, found a quote that is never"
-    ):
-        records(tmp_path, '"text,label\na,b\n', text="text")
 
 
 ROWS = [["text", "label", "stars"], ["très bon\n5 < 6", "pos", 5], ["dull", "neg", 1.5]]
@@ -191,12 +150,6 @@ def test_an_excel_workbook_of_before_2007() -> None:
     ]
 
 
-def test_a_workbook_on_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": ROWS})
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "a.xlsx").read_bytes())))
-    assert list(iter_records("-")) == EXPECTED
-
-
 def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     write_xlsx(path, {"Old": ROWS[:1], "Empty": [], "Reviews": ROWS, "More": ROWS}, hidden=["Old"])
@@ -213,14 +166,6 @@ def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) ->
     rows = [empty, *([None, *row] for row in ROWS[:2]), empty, [None, *ROWS[2]]]
     write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
     assert list(iter_records(tmp_path / "a.xlsx", need_label=True)) == EXPECTED
-
-
-def test_a_table_without_a_header_loses_no_row(tmp_path: Path) -> None:
-    rows = [["a really lovely film", "pos"], ["it was far too long", "neg"], ["again and again", "pos"]]
-    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": rows})
-    examples = read_examples(tmp_path / "a.xlsx")
-    assert (examples.texts, examples.labels) == ([row[0] for row in rows], ["pos", "neg", "pos"])
-    assert examples.notes[0] == "a.xlsx: no header; the columns are called 1, 2, …"
 
 
 def test_missing_labels_are_dropped_and_whole_numbers_have_no_fraction(tmp_path: Path) -> None:
@@ -255,20 +200,6 @@ def test_a_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: float) -> None
         list(iter_records(tmp_path / "a.xlsx"))
 
 
-@pytest.mark.parametrize("kept", [600, 3000, 5000])
-def test_an_old_workbook_that_is_cut_is_an_error(tmp_path: Path, kept: int) -> None:
-    data = (Path(__file__).parents[1] / "fixtures" / "reviews.xls").read_bytes()
-    (tmp_path / "a.xls").write_bytes(data[:kept])
-    with pytest.raises(DataError, match="that cannot be read as one"):
-        list(iter_records(tmp_path / "a.xls"))
-
-
-def test_a_workbook_without_records_is_an_error(tmp_path: Path) -> None:
-    write_xlsx(tmp_path / "a.xlsx", {"Sheet1": [], "Sheet2": []})
-    with pytest.raises(DataError, match=r"a\.xlsx: expected records, found none"):
-        list(iter_records(tmp_path / "a.xlsx"))
-
-
 def test_without_the_package_the_command_that_installs_it_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,54 +209,11 @@ def test_without_the_package_the_command_that_installs_it_is_given(
         list(iter_records(tmp_path / "a.xlsx"))
 
 
-LABELS_AGAIN = [["pos", "a really lovely film"], ["neg", "it was far too long"], ["pos", "again and again"]]
-
-
 def source(options: ReadOptions | None = None) -> Source:
     return Source("folder/a.xlsx", options or ReadOptions(), [])
-
-
-@pytest.mark.parametrize(
-    ("rows", "options", "expected"),
-    [
-        ([["id", "text"], ["1", "a"]], ReadOptions(), (["id", "text"], 1)),
-        ([[" note ", "kind"], ["a", "b"]], ReadOptions(text="NOTE"), (["note", "kind"], 1)),
-        ([["good film", "pos"], ["bad", "neg"]], ReadOptions(text="1", label="2"), (["1", "2"], 0)),
-        ([["1", "2"], ["bad", "neg"]], ReadOptions(text="1"), (["1", "2"], 1)),
-        ([["one text"], ["another"]], ReadOptions(), (["1"], 0)),
-        (LABELS_AGAIN, ReadOptions(), (["1", "2"], 0)),
-        ([["clase", "comentario"], *LABELS_AGAIN], ReadOptions(), (["clase", "comentario"], 1)),
-        ([["a", "b"]], ReadOptions(), (["a", "b"], 1)),
-    ],
-)
-def test_the_header(rows: list[list[str]], options: ReadOptions, expected: tuple[list[str], int]) -> None:
-    assert find_header(rows, options) == expected
-
-
-def test_rows_become_records_with_all_their_cells() -> None:
-    rows = [["stars", "text"], ["5", "good"], ["", "bad"]]
-    here = source(ReadOptions(label="stars"))
-    assert list(row_records(iter(enumerate(rows, start=1)), here, "row")) == [
-        Record("good", "5", {"stars": "5", "text": "good"}),
-        Record("bad", None, {"stars": "", "text": "bad"}),
-    ]
-    assert here.notes == ["a.xlsx: texts from the column 'text', labels from 'stars'"]
 
 
 def test_no_column_is_lost_where_several_have_the_same_name() -> None:
     rows = [["text", "n", "n", "", "n (2)", ""], list("abcdef")]
     [record] = row_records(iter(enumerate(rows, start=1)), source(), "row")
     assert record.fields == {"text": "a", "n": "b", "n (2)": "c", "": "d", "n (2) (2)": "e", " (2)": "f"}
-
-
-def test_a_row_of_another_width_is_an_error_with_its_number() -> None:
-    rows = [(1, ["id", "text"]), (4, ["1", "a"]), (7, ["2"])]
-    found = row_records(iter(rows), source(), "row")
-    assert next(found).text == "a"
-    with pytest.raises(DataError, match=r"a\.xlsx, row 7: expected 2 columns as in the first row, found 1$"):
-        next(found)
-
-
-def test_no_rows_are_an_error() -> None:
-    with pytest.raises(DataError, match="expected records, found none"):
-        row_records(iter([]), source(), "row")

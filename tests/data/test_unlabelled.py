@@ -41,11 +41,6 @@ def test_labels_are_not_looked_at(folder: Path) -> None:
     assert read_unlabelled(folder / "table.csv") == ["two\nlines", "last"]
 
 
-def test_several_sources_in_their_order(folder: Path) -> None:
-    found = read_unlabelled([folder / "table.csv", str(folder / "plain.txt")])
-    assert found == ["two\nlines", "last", "one line", "another line"]
-
-
 def test_the_column_is_chosen(folder: Path) -> None:
     assert read_unlabelled(folder / "rows.jsonl", text="body") == ["from json"]
     with pytest.raises(DataError, match=r"body, note; name one of them with text='COLUMN'$"):
@@ -92,24 +87,11 @@ def test_rows_without_a_label(labels: Any, labelled: tuple[int, ...]) -> None:
     assert sorted([*rows.labelled, *rows.unlabelled]) == list(range(len(labels)))
 
 
-def test_minus_one_is_noted_as_unlabelled() -> None:
-    assert labelled_rows([0, -1, 1, -1]).notes == (
-        "2 texts count as unlabelled (label -1); give the labels as strings if -1 is one of them",
-    )
-    assert labelled_rows([0, 1, None]).notes == ()
-
-
 @pytest.mark.parametrize("labels", [[-1, 1, 1, -1], np.array([-1.0, 1.0]), [-1, "spam", None]])
 def test_minus_one_with_one_other_label_is_a_label(labels: Any) -> None:
     rows = labelled_rows(labels)
     assert [list(labels)[place] for place in rows.labelled] == [each for each in labels if each is not None]
     assert rows.notes == ("-1 counts as a label, because only one other label occurs",)
-
-
-def test_the_string_minus_one_is_a_label() -> None:
-    rows = labelled_rows(np.array(["0", "-1", "1"]))
-    assert rows.labelled == (0, 1, 2)
-    assert rows.notes[0].startswith("the string '-1' counts as a label")
 
 
 def test_minus_one_in_a_file_is_a_label(tmp_path: Path) -> None:

@@ -92,13 +92,7 @@ def _tokenizer_words(path: Path) -> list[str]:
 
 
 def read_array_rows(path: Path, words: Iterable[str], vocabulary: Path, selection: Selection) -> int:
-    """Read the rows of an array block by block and return their dimension.
-
-    Args:
-        path: a .npy file with one matrix, or a .safetensors file with one or with one named "embeddings".
-        words: the word of each row.
-        vocabulary: where the words are from, for errors.
-        selection: takes the rows.
+    """Read the rows of an array, whose words are from `vocabulary`, and return their dimension.
 
     Raises:
         DataError: no matrix of floating-point numbers, a damaged file, or another number of words.
