@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from foretell.artifacts.packed import Home
+from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
 from foretell.hub.models import local_path

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
@@ -142,68 +144,45 @@ def check_model(model: Model) -> None:
 
 
 def _check_labels(model: Model) -> None:
-    labels, ensemble = model.labels, model.ensemble
-    if isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label:
-        _check_multi_label(model)
-        return
-    if not isinstance(ensemble, Ensemble):
-        raise wrong_weights(
-            "ensemble", "weights for each label of a model with one label per text", model.path
-        )
-    if labels is None or len(labels) < 2 or not _are_ordered(labels, model.label_type):
-        raise ArtifactError(expected="two or more labels, sorted", found=repr(labels)[:100])
+    several = isinstance(model.settings, LabelsSettings) and model.settings.is_multi_label
+    labels = model.labels or []
+    n_labels = len(labels)
+    if n_labels < 2 or not _are_valid(labels, model.label_type, several=several):
+        expected = "two or more different labels" if several else "two or more labels, sorted"
+        raise ArtifactError(expected=f"{expected}, of the type {model.label_type}", found=repr(labels)[:100])
+    n_columns = 1 if n_labels == 2 and not several else n_labels
+    members = [each for each in (model.linear, *model.tfidf, model.teacher) if each is not None]
+    for each in members:
+        if model.linear is None or len(each.bias) != n_columns:
+            found = f"a linear model of {len(each.bias)} columns for {n_labels} labels"
+            raise wrong_weights("ensemble", found, model.path)
+    ensemble = model.ensemble
     if ensemble.linear and model.linear is None:
         raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
-    if model.linear is not None and len(model.linear.bias) != (1 if len(labels) == 2 else len(labels)):
-        found = f"a linear model of {len(model.linear.bias)} columns for {len(labels)} labels"
-        raise wrong_weights("ensemble", found, model.path)
-    for each in model.tfidf:
-        if model.linear is None or len(each.bias) != len(model.linear.bias):
-            raise wrong_weights(
-                "ensemble", "a TF-IDF model of other columns than the linear model", model.path
-            )
-    kept = model.teacher
-    if kept is not None and (model.linear is None or len(kept.bias) != len(model.linear.bias)):
-        found = "a kept teacher of other columns than the linear model"
+    if isinstance(ensemble, LabelwiseEnsemble) != several:
+        found = "weights for each label of a model with one label per text"
+        raise wrong_weights("ensemble", "no weights for each label" if several else found, model.path)
+    if isinstance(ensemble, LabelwiseEnsemble):
+        sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
+        sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
+        fits = sizes == {n_labels} and bool(ensemble.network or ensemble.linear)
+    else:
+        sizes = {len(ensemble.offsets)}
+        fits = sizes <= {0, n_labels}
+    if not fits:
+        found = f"weights or offsets of {sorted(sizes)} labels for {n_labels}"
         raise wrong_weights("ensemble", found, model.path)
     # Larger ones overflow, and infinity less infinity is no number.
-    if max(ensemble.network, ensemble.linear, *map(abs, ensemble.offsets)) > _MAX_ENSEMBLE_WEIGHT:
-        raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)
-    if len(ensemble.offsets) not in (0, len(labels)):
-        found = f"{len(ensemble.offsets)} offsets for {len(labels)} labels"
-        raise wrong_weights("ensemble", found, model.path)
-
-
-def _check_multi_label(model: Model) -> None:
-    """Check the parts of a classifier whose texts may have several labels."""
-    labels, ensemble = model.labels or [], model.ensemble
-    if len(labels) < 2 or len(set(labels)) != len(labels):
-        raise ArtifactError(expected="two or more different labels", found=repr(labels)[:100])
-    try:
-        values_of_names(labels, model.label_type)
-    except ValueError as error:
-        raise ArtifactError(expected=f"labels of the type {model.label_type}", found=str(error)) from error
-    if not isinstance(ensemble, LabelwiseEnsemble):
-        raise wrong_weights("ensemble", "no weights for each label", model.path)
-    if ensemble.linear and model.linear is None:
-        raise wrong_weights("ensemble", "a weight for a linear model that is not there", model.path)
-    for each in (model.linear, *model.tfidf):
-        if each is not None and len(each.bias) != len(labels):
-            found = f"a linear model of {len(each.bias)} columns for {len(labels)} labels"
-            raise wrong_weights("ensemble", found, model.path)
-    if model.tfidf and model.linear is None:
-        raise wrong_weights("ensemble", "TF-IDF models without a linear model", model.path)
-    sizes = {len(ensemble.offsets), len(ensemble.thresholds)}
-    sizes |= {len(each) for each in (ensemble.network, ensemble.linear) if each}
-    if sizes != {len(labels)} or not (ensemble.network or ensemble.linear):
-        raise wrong_weights("ensemble", f"weights of {sorted(sizes)} labels for {len(labels)}", model.path)
-    if max(map(abs, (*ensemble.network, *ensemble.linear, *ensemble.offsets))) > _MAX_ENSEMBLE_WEIGHT:
+    numbers = np.hstack([ensemble.network, ensemble.linear, ensemble.offsets, 0.0])
+    if not np.abs(numbers).max() <= _MAX_ENSEMBLE_WEIGHT:
         raise wrong_weights("ensemble", f"weights above {_MAX_ENSEMBLE_WEIGHT:g}", model.path)
 
 
-def _are_ordered(labels: list[str], label_type: LabelType) -> bool:
+def _are_valid(labels: list[str], label_type: LabelType, *, several: bool) -> bool:
+    """Return whether labels are distinct, of their type, and, where a text has one of them, sorted."""
     try:
-        return labels == ordered(labels, label_type)
+        values_of_names(labels, label_type)
+        return len(set(labels)) == len(labels) and (several or labels == ordered(labels, label_type))
     except ValueError:
         return False
 

@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from foretell.artifacts.directory import open_verified
+from foretell.artifacts.directory import open_verified, pack
 from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
-from foretell.artifacts.packed import pack
 from foretell.cluster.output import Done, Failed, Output, Task, locked, open_output
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
 from foretell.cluster.session import Cluster, connected, require_cluster

@@ -56,7 +56,7 @@ def process(task: Task, model: Sequence[Any], shard: Shard) -> Done | Failed:
 
     Args:
         task: what to do.
-        model: the files of the model (see `foretell.artifacts.packed.pack`), or Ray's reference to them; in a
+        model: the files of the model (see `artifacts.directory.pack`), or Ray's reference to them; in a
             list, so that Ray does not fetch them for each shard.
         shard: the part of a file.
     """
@@ -75,7 +75,7 @@ def process(task: Task, model: Sequence[Any], shard: Shard) -> Done | Failed:
 
 
 def _opened(sha256: str, files: Any) -> Any:
-    from foretell.artifacts.packed import unpack
+    from foretell.artifacts.directory import unpack
     from foretell.runtime.open import open_model
 
     if sha256 not in _models:

@@ -1,10 +1,16 @@
 """The model directory: what is written comes back, and nothing damaged, foreign or newer is believed."""
 
+from __future__ import annotations
+
 import dataclasses
 import errno
+import gc
 import hashlib
 import json
 import math
+import os
+import pickle
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -16,7 +22,15 @@ from export_workplace import random_tfidf_models
 from safetensors.numpy import save
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import check_writable, open_verified, read_model, write_model
+from foretell.artifacts.directory import (
+    Home,
+    check_writable,
+    open_verified,
+    pack,
+    read_model,
+    unpack,
+    write_model,
+)
 from foretell.errors import (
     ArtifactError,
     ChangedFileError,
@@ -152,7 +166,7 @@ def test_a_classifier_with_a_kept_teacher(make_model, tmp_path, licence):
     write_model(plain, tmp_path / "model")
     assert not list((tmp_path / "model").glob("teacher*"))
     other = dataclasses.replace(model, teacher=kept_teacher(2))
-    with pytest.raises(ArtifactError, match="a kept teacher of other columns"):
+    with pytest.raises(ArtifactError, match="a linear model of 2 columns for 2 labels"):
         write_model(other, tmp_path / "model")
 
 
@@ -396,3 +410,69 @@ def test_a_link_to_a_model_stays_a_link(directory, model, tmp_path):
     write_model(model, tmp_path / "latest")
     assert (tmp_path / "latest").is_symlink()
     open_verified(directory)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    return {each.name: each.read_bytes() for each in path.iterdir() if each.is_file()}
+
+
+def test_packed_and_unpacked_it_is_the_same(directory: Path, tmp_path: Path) -> None:
+    (directory / manifest.RUN).mkdir()
+    packed = pack(directory)
+    assert packed == files(directory)
+    unpack(packed, tmp_path / "copy")
+    assert files(tmp_path / "copy") == packed
+    assert open_verified(tmp_path / "copy").job == "labels"
+
+
+def test_a_changed_file_is_not_packed(directory: Path) -> None:
+    (directory / manifest.CARD).write_text("changed")
+    with pytest.raises(ChangedFileError, match="README"):
+        pack(directory)
+
+
+def test_another_directory_is_not_replaced(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("x")
+    with pytest.raises(ArtifactError, match=r"another file in it: notes\.txt"):
+        unpack(pack(directory), tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "x"
+
+
+def test_a_temporary_directory_goes_with_its_object(directory: Path, tmp_path: Path) -> None:
+    home, named = Home(), Home(directory)
+    shutil.copytree(directory, home.path)
+    folder = home.path.parent
+    again = pickle.loads(pickle.dumps(home))
+    assert files(again.path) == files(directory)
+    assert again.path != home.path
+    home.save(tmp_path / "saved")
+    del home, named
+    gc.collect()
+    assert not folder.exists()
+    assert files(again.path) == files(tmp_path / "saved") == files(directory)
+
+
+_FORK = """
+import os, sys
+from foretell.artifacts.directory import Home
+
+home = Home()
+home.path.mkdir()
+kept = home.path
+for leave in (lambda: sys.exit(0), lambda: os._exit(0), lambda: globals().pop("home") and sys.exit(0)):
+    pid = os.fork()
+    if pid == 0:
+        leave()
+    assert os.waitpid(pid, 0)[1] == 0
+    assert kept.is_dir(), "a child has deleted the model of its parent"
+print(kept)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_that_ends_leaves_the_directory_to_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-c", _FORK], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    # The parent deletes it at its own end.
+    assert not Path(done.stdout.strip()).parent.exists()

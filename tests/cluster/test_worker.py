@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from cluster.made_files import text_of, write_jsonl
 
-from foretell.artifacts.packed import pack
+from foretell.artifacts.directory import pack
 from foretell.cluster import worker as module
 from foretell.cluster.output import Done, Failed, Task
 from foretell.cluster.rows import ANSWER, SCORE, free_names, schema_of

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from foretell.artifacts import manifest
-from foretell.artifacts.directory import open_verified, write_files
-from foretell.artifacts.packed import pack
+from foretell.artifacts.directory import open_verified, pack, write_files
 from foretell.config import LabelsSettings
 from foretell.errors import ChangedFileError, NotAModelError, SettingsError
 from foretell.ngrams.ensemble import Ensemble
