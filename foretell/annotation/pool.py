@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Integers
-from foretell.data.near_duplicates import near_duplicates
 from foretell.data.split import places_of_equal, plain_text, text_key
 from foretell.errors import DataError
+from foretell.surveying.repeats import near_duplicates
 
 RESERVED = 0.25
 """Share of the texts that is reserved. One in five answers is needed; some texts are skipped."""

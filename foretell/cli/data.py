@@ -14,7 +14,7 @@ from foretell.cli.output import Format, Writer, aligned, excerpt, listed, note
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
-    from foretell.surveying.data_survey import DataSurvey
+    from foretell.surveying.result import DataSurvey
 
 _COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "suggested_probability", "accept")
 
@@ -87,7 +87,7 @@ def data(
     format = output.chosen()
     if show < 0:
         raise UsageError(expected="0 or more", found=str(show), where="--show")
-    from foretell.surveying.reading import Reading
+    from foretell.surveying.result import Reading
     from foretell.surveying.survey import survey_source
 
     how = Reading(
@@ -134,7 +134,7 @@ def _write(survey: DataSurvey, format: Format, show: int) -> None:
 
 def survey_text(survey: DataSurvey, show: int) -> str:
     """Return a survey for people, with up to `show` likely label errors."""
-    from foretell.surveying.shown import summary_rows
+    from foretell.surveying.result import summary_rows
 
     blocks = [f"{survey.name}\n{listed(summary_rows(survey), indent=2)}"]
     check = survey.label_check

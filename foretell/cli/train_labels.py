@@ -181,7 +181,7 @@ def _read_continued(
 
 def _show_survey_of(examples: Examples, settings: LabelsSettings) -> None:
     from foretell.data.split import make_split
-    from foretell.data.survey import survey_examples
+    from foretell.surveying.counts import survey_examples
     from foretell.text.splitting import splitter
 
     alone = make_split(examples, fraction=0.0, seed=settings.seed)
@@ -197,8 +197,8 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
     """
     from foretell.data.checks import check_learnable
     from foretell.data.split import make_split
-    from foretell.data.survey import survey_examples
     from foretell.data.unlabelled import read_label_hints
+    from foretell.surveying.counts import survey_examples
     from foretell.text.splitting import splitter
 
     arguments = reading.arguments()

@@ -25,7 +25,7 @@ from foretell.progress import view
 
 if TYPE_CHECKING:
     from foretell.data.corpus import Corpus
-    from foretell.data.survey import Survey
+    from foretell.surveying.counts import Survey
     from foretell.training.words.continued import ContinuedWords
 
 _SURVEY_SHARE = 1 / 16
@@ -110,7 +110,7 @@ def _continued(model: str | None, old: tuple[str, ...], old_valid: tuple[str, ..
 
 def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> Survey:
     """Count a text; with a time limit, the lines that can be counted in a sixteenth of the time left."""
-    from foretell.data.survey import survey_corpus
+    from foretell.surveying.counts import survey_corpus
     from foretell.text.splitting import splitter
     from foretell.training.budget import Budget, InTime
 

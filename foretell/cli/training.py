@@ -17,7 +17,7 @@ from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
-    from foretell.data.survey import Survey
+    from foretell.surveying.counts import Survey
     from foretell.training.events import Listener
     from foretell.training.options import TrainOptions
 

@@ -12,9 +12,8 @@ from foretell.data.decode import STDIN
 from foretell.data.examples import iter_records
 from foretell.data.records import Record, text_of
 from foretell.errors import DataError, SettingsError, UsageError
-from foretell.surveying.data_survey import DataSurvey
 from foretell.surveying.label_check import LabelError
-from foretell.surveying.reading import Reading
+from foretell.surveying.result import DataSurvey, Reading
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 # What the command line puts before a text that a spreadsheet would run as a formula.

@@ -16,8 +16,7 @@ from pathlib import Path
 from foretell.artifacts.replacement import replace_file
 from foretell.errors import ForetellError
 from foretell.readable import percent, visible
-from foretell.surveying.data_survey import RARE, DataSurvey
-from foretell.surveying.shown import summary_rows
+from foretell.surveying.result import RARE, DataSurvey, summary_rows
 
 _STYLE = (
     files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -11,18 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from foretell.data.checks import data_notes, similar_labels
-from foretell.data.column_counts import ColumnCounter
 from foretell.data.decode import STDIN, open_bytes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
-from foretell.data.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
-from foretell.data.scripts import script_shares
 from foretell.data.signatures import OLE, PARQUET, ZIP
-from foretell.data.survey import TokenCounter
 from foretell.errors import DataError, UsageError
-from foretell.surveying.data_survey import RARE, DataSurvey, TokenLengths
-from foretell.surveying.label_check import check_labels
-from foretell.surveying.out_of_fold import Listener
-from foretell.surveying.reading import Reading
+from foretell.surveying.counts import ColumnCounter, TokenCounter, label_counts, script_shares
+from foretell.surveying.label_check import Listener, check_labels
+from foretell.surveying.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
+from foretell.surveying.result import RARE, DataSurvey, Reading, TokenLengths
 from foretell.text.splitting import splitter
 
 MAX_COUNTED = 2_000_000
@@ -91,7 +86,7 @@ def survey_source(
     examples, rows, columns = _read(source, how)
     others = {part: _other(other, how, part) for part, other in parts.items()}
     repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
-    labels = dict(sorted(_label_counts(examples).items(), key=lambda item: (-item[1], item[0])))
+    labels = label_counts(examples)
     counter, lengths = _lengths(examples.texts)
     own = _within(repeats, len(examples))
     single = round(counter.single * len(examples) / counter.records)
@@ -133,13 +128,6 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
     return examples, rows, columns
 
 
-def _label_counts(examples: Examples) -> dict[str, int]:
-    """Return to how many texts each label applies."""
-    if examples.sets is None:
-        return dict(Counter(examples.labels))
-    return dict(zip(examples.sets.names, examples.sets.positives().astype(int).tolist(), strict=True))
-
-
 def _nothing(_: str) -> None:
     """Take a sentence that nobody asked for."""
 
@@ -162,7 +150,7 @@ def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
         enough = int(np.searchsorted(np.cumsum(sizes[order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
     counter.add(counted)
-    total = sum(length * count for length, count in counter.lengths.items())
+    total = counter.total
     longest = TokenCounter(splitter("words", lowercase=True))
     longest.add(texts[place] for place in np.argsort(-sizes, kind="stable")[:_LONGEST].tolist())
     return counter, TokenLengths(
@@ -189,9 +177,9 @@ def _within(repeats: Repeats, n_texts: int) -> Repeats:
 def _overlaps(repeats: Repeats, train: Examples, others: dict[Any, Examples]) -> list[Overlap]:
     found = []
     first = len(train)
-    known = set(_label_counts(train))
+    known = set(label_counts(train))
     for part, examples in others.items():
-        new = sorted(set(_label_counts(examples)) - known)
+        new = sorted(set(label_counts(examples)) - known)
         last = first + len(examples)
         found.append(overlap(repeats, first, last, len(train), part=part, name=examples.name, new_labels=new))
         first = last

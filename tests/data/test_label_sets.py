@@ -13,8 +13,8 @@ from foretell.data.examples import read_examples
 from foretell.data.label_sets import LabelSets, check_known_labels, names_in, parts_of_groups
 from foretell.data.records import Record
 from foretell.data.split import make_split
-from foretell.data.survey import survey_examples
 from foretell.errors import DataError
+from foretell.surveying.counts import survey_examples
 
 
 @pytest.mark.parametrize(
@@ -112,4 +112,4 @@ def test_a_split_and_a_survey_of_them() -> None:
     assert split.valid.sets.values.sum(axis=0).tolist() == [10, 5]
     # All texts have the label a, which is no reason for the warning about accuracy.
     assert not any("macro" in note for note in split.notes)
-    assert survey_examples(examples, split).labels == {"a": 50, "b": 25}
+    assert ("2 labels", "a 50, b 25") in survey_examples(examples, split).rows

@@ -10,9 +10,8 @@ import pytest
 import foretell
 from foretell.errors import DataError, ForetellError, SettingsError, UsageError
 from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
-from foretell.surveying.data_survey import DataSurvey
 from foretell.surveying.label_check import LabelError
-from foretell.surveying.reading import Reading
+from foretell.surveying.result import DataSurvey, Reading
 from foretell.surveying.survey import survey_source
 
 CSV = 'id,text,kind\n1,"=good, thing",pos\n2,,pos\n3,"bad\nthing",pos\n4,fine,neg\n'

@@ -1,4 +1,4 @@
-"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people and JSON."""
+"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -7,12 +7,28 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foretell.data.column_counts import ColumnCounts
 from foretell.data.examples import Examples
-from foretell.data.repeats import Conflict, Overlap, Repeats
+from foretell.data.records import PYTHON, Arguments
+from foretell.display import card
 from foretell.errors import UsageError
-from foretell.surveying.label_check import LabelCheck, LabelError
-from foretell.surveying.reading import Reading
+from foretell.readable import percent
+from foretell.surveying.counts import ColumnCounts, aligned_rows, counted, listed
+from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
+from foretell.surveying.repeats import Conflict, Overlap, Repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read a source: as `foretell.data.examples.read_examples` takes it."""
+
+    text: str | None = None
+    label: str | None = None
+    format: str | None = None
+    arguments: Arguments = PYTHON
+    multi_label: str = ""
+    header_row: int | None = None
+    sheet: str | None = None
+
 
 RARE = 10
 """Texts of a label below which it is too rare to learn."""
@@ -118,6 +134,12 @@ class DataSurvey:
             "notes": self.notes,
         }
 
+    def __str__(self) -> str:
+        return "\n".join([self.name, *aligned_rows(summary_rows(self))])
+
+    def _repr_html_(self) -> str:
+        return card(self.name, summary_rows(self))
+
     def save_html(self, path: str | Path) -> None:
         """Write the survey as one HTML page with plots; it has no script and loads nothing. It quotes texts.
 
@@ -161,3 +183,74 @@ class DataSurvey:
 
     def _groups(self, texts: int, groups: tuple[tuple[int, ...], ...]) -> dict[str, Any]:
         return {"texts": texts, "groups": [self.rows_of(group) for group in groups[:_SHOWN]]}
+
+
+def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
+    """Return what a survey found, as pairs of a name and a value, in display order."""
+    rows = [("texts", f"{survey.texts:,}")]
+    rows += [("dropped", f"{count:,} with {reason}") for reason, count in survey.examples.dropped.items()]
+    if survey.columns:
+        rows.append(("columns", listed(_columns(survey))))
+    if survey.encoding:
+        rows.append(("encoding", survey.encoding))
+    rows.append((f"{len(survey.labels)} labels", counted(survey.labels)))
+    if survey.rare_labels:
+        rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(survey.rare_labels)}"))
+    rows += [("differ only in case", " and ".join(names)) for names in survey.similar_labels]
+    rows.append(("scripts", listed(f"{name} {percent(share)}" for name, share in survey.scripts.items())))
+    rows += _length_rows(survey)
+    rows.append(("duplicates", _number(survey.repeats.duplicates)))
+    rows.append(("near-duplicates", _number(survey.repeats.near_duplicates)))
+    rows.append(("same text, two labels", _number(len(survey.conflicts))))
+    rows += [(f"{each.part} data", _overlap(each)) for each in survey.overlaps]
+    return [*rows, *_check_rows(survey)]
+
+
+def _columns(survey: DataSurvey) -> list[str]:
+    shown = []
+    for column in survey.columns:
+        more = "" if column.distinct_is_whole else "more than "
+        facts = [f"{more}{column.distinct:,} different"]
+        facts += [f"{column.empty:,} empty"] if column.empty else []
+        facts += [f"read as {column.role}"] if column.role else []
+        shown.append(f"{column.name} ({', '.join(facts)})")
+    return shown
+
+
+def _length_rows(survey: DataSurvey) -> list[tuple[str, str]]:
+    lengths = survey.lengths
+    is_part = lengths.texts < survey.texts
+    total = f"about {lengths.total:,}" if is_part else f"{lengths.total:,}"
+    drawn = f" (of {lengths.texts:,} texts drawn at random)" if is_part else ""
+    return [
+        ("tokens", total),
+        (
+            "tokens in a text",
+            f"median {lengths.median:,}, 95th percentile {lengths.p95:,}, maximum {lengths.max:,}{drawn}",
+        ),
+        ("distinct tokens", f"{lengths.distinct:,}{drawn}"),
+    ]
+
+
+def _overlap(each: Overlap) -> str:
+    facts = [f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly so"]
+    if each.new_labels:
+        facts.append(f"labels that no training text has: {listed(each.new_labels)}")
+    return "; ".join(facts)
+
+
+def _check_rows(survey: DataSurvey) -> list[tuple[str, str]]:
+    check = survey.label_check
+    if check is None:
+        return []
+    found = (
+        f"{len(check.errors):,} of {check.judged:,} texts (accuracy out of fold {percent(check.accuracy)})"
+    )
+    rows = [("likely label errors", found)]
+    if check.not_judged:
+        rows.append(("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}"))
+    return rows
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "none"

@@ -1,4 +1,4 @@
-"""Near-duplicates: never a false pair, and as many true ones as brute force finds."""
+"""Equal and nearly equal texts, conflicts and overlaps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from foretell.data.near_duplicates import SHINGLE, near_duplicates
+from foretell.surveying.repeats import SHINGLE, conflicts, find_repeats, near_duplicates, overlap
 
 WORDS = [f"{a}{b}{c}" for a in "bdfglmprst" for b in "aeiou" for c in "bdgklmnrst"]
 
@@ -68,3 +68,30 @@ def test_the_similarity_is_a_bound(similarity: float) -> None:
     text = " ".join(random.Random(4).choices(WORDS, k=100))
     texts = [text.encode(), text.replace(text[200:240], "y" * 40, 1).encode()]
     assert bool(near_duplicates(texts, similarity)) == (jaccard(*texts) >= similarity)
+
+
+LONG = "it was a long and rather winding story about a river, a mill and two old friends who met again"
+TEXTS = ["Good thing", "bad thing", "good  THING", LONG, LONG.replace("old", "odd"), "good thing"]
+
+
+def test_equal_and_nearly_equal_texts_are_grouped() -> None:
+    found = find_repeats(TEXTS)
+    assert (found.equal, found.near) == (((0, 2, 5),), ((3, 4),))
+    assert (found.duplicates, found.near_duplicates) == (2, 1)
+    assert find_repeats(TEXTS, near=False).near == ()
+    assert found.whole((0, 3)) == [0, 2, 3, 5]
+
+
+def test_equal_texts_with_different_labels_are_conflicts() -> None:
+    found = conflicts(find_repeats(TEXTS), ["pos", "neg", "neg", "pos", "neg", "pos"])
+    assert [(each.places, each.labels) for each in found] == [((0, 2, 5), {"pos": 2, "neg": 1})]
+    assert conflicts(find_repeats(TEXTS), ["pos"] * 6) == ()
+
+
+def test_texts_of_another_part_are_counted_once() -> None:
+    other = ["GOOD thing", "new", LONG.replace("mill", "hill"), "new"]
+    repeats = find_repeats([*TEXTS, *other])
+    found = overlap(repeats, 6, 10, 6, part="test", name="test.csv", new_labels=["odd"])
+    assert (found.texts, found.equal, found.near) == (4, 1, 1)
+    assert found.examples == ((0, 0), (3, 2))
+    assert found.new_labels == ("odd",)

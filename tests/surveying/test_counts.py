@@ -1,0 +1,140 @@
+"""What texts are made of: tokens, scripts, columns; and the survey before a training."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from foretell.data.corpus import Corpus
+from foretell.data.examples import Examples, read_examples
+from foretell.data.records import Record
+from foretell.data.split import make_split
+from foretell.surveying import counts
+from foretell.surveying.counts import (
+    OTHER,
+    ColumnCounter,
+    ColumnCounts,
+    script_shares,
+    survey_corpus,
+    survey_examples,
+)
+from foretell.text.splitting import splitter
+
+
+def test_examples_are_counted() -> None:
+    texts = ["a b c", "A  b c", "d e", "f", ""]
+    examples = read_examples(list(zip(texts, ["x", "x", "y", "x", "y"], strict=True)))
+    survey = survey_examples(examples, make_split(examples, fraction=0.5, seed=1))
+    assert survey.rows == [
+        ("texts", "4"), ("validation", "2"), ("2 labels", "x 3, y 1"), ("tokens", "9"),
+        ("tokens in a text", "median 2, 95th percentile 3, maximum 3"), ("distinct tokens", "6"),
+        ("duplicates", "1"), ("dropped", "1 with an empty text"),
+    ]  # fmt: skip
+    assert survey.lines()[1].split() == ["texts", "4"]
+
+
+def test_a_corpus_is_counted_in_one_pass() -> None:
+    survey = survey_corpus(Corpus.from_texts(["the mind adapts\nthe way", "way"]))
+    assert survey.rows[:2] == [("lines", "3"), ("tokens", "6")]
+    assert not any("duplicates" in line for line in survey.lines())
+    few = survey_corpus(Corpus.from_texts(["a", "b c"], name="n"), lines=["b c"])
+    assert (few.name, few.rows[:2]) == ("n", [("lines", "1"), ("tokens", "2")])
+
+
+def test_counting_words_stops_at_a_million(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.surveying.counts._MAX_VOCABULARY", 3)
+    survey = survey_corpus(Corpus.from_texts(["a b", "c d", "e"]))
+    assert ("distinct tokens", "more than 3") in survey.rows
+
+
+def test_many_labels_are_shortened() -> None:
+    examples = Examples([f"t{i}" for i in range(40)], [f"l{i % 20:02}" for i in range(40)])
+    assert any("and 8 more" in value for _, value in survey_examples(examples).rows)
+
+
+def test_warnings_about_the_data_are_among_the_notes() -> None:
+    examples = Examples(["one", "two", "three words here"], ["x", "X", "x"])
+    notes = survey_examples(examples).notes
+    assert [note.split(":")[0] for note in notes] == [
+        "labels that differ only in case or white space",
+        "67 % of the texts consist of a single token",
+    ]
+
+
+def test_tokens_are_counted_as_the_model_reads_them() -> None:
+    examples = Examples(["很好吃，下次再来", "很难吃！", "don't go"], ["good", "bad", "bad"])
+    survey = survey_examples(examples, tokens=splitter("words", lowercase=True))
+    assert {("tokens", "14"), ("distinct tokens", "12")} <= set(survey.rows)
+    assert not survey.notes
+    assert ("tokens in a text", "median 4, 95th percentile 8, maximum 8") in survey.rows
+
+
+def test_shares_are_of_letters_alone() -> None:
+    assert script_shares(["abc 123 !!", "Привет"]) == {"Cyrillic": 6 / 9, "Latin": 3 / 9}
+    assert script_shares(["123 … 4"]) == {}
+    assert list(script_shares(["很好吃", "カレー", "éèÿ"])) == ["Han", "Katakana", "Latin"]
+
+
+def test_letters_of_no_block_are_counted() -> None:
+    assert script_shares(["\u16a0\u16a1 ab"]) == {OTHER: 0.5, "Latin": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("word", "script"),
+    [("LATIN", "Latin"), ("GREEK", "Greek"), ("CYRILLIC", "Cyrillic"), ("HEBREW", "Hebrew"),
+     ("ARABIC", "Arabic"), ("DEVANAGARI", "Devanagari"), ("TAMIL", "Tamil"), ("THAI", "Thai"),
+     ("HANGUL", "Hangul"), ("HIRAGANA", "Hiragana"), ("KATAKANA", "Katakana"), ("CJK", "Han"),
+     ("GEORGIAN", "Georgian"), ("KHMER", "Khmer"), ("ETHIOPIC", "Ethiopic")],
+)  # fmt: skip
+def test_the_letters_of_a_script_are_in_its_blocks(word: str, script: str) -> None:
+    named = ((chr(code), unicodedata.name(chr(code), "")) for code in range(0xD7A4))
+    letters = [each for each, name in named if name.startswith(word + " ") and each.isalpha()]
+    assert len(letters) > 20
+    assert script_shares(letters)[script] > 0.9
+
+
+def test_counting_in_pieces_is_counting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["abc я", "很好", "def"] * 5
+    whole = script_shares(texts)
+    monkeypatch.setattr(counts, "_AT_ONCE", 4)
+    assert script_shares(texts) == whole
+    assert script_shares(["\ud800 a"]) == {"Latin": 1}
+
+
+def counted(records: list[Record]) -> ColumnCounter:
+    counter = ColumnCounter()
+    assert list(counter.watch(records)) == records
+    return counter
+
+
+def test_empty_and_different_cells() -> None:
+    counter = counted([
+        Record("a", "1", {"copy": "1", "body": "a", "stars": 1.0, "extra": None}),
+        Record("b", None, {"copy": " ", "body": "b", "stars": None}),
+        Record("c", "1", {"copy": "1", "body": "c", "stars": 1.0, "late": "x"}),
+    ])  # fmt: skip
+    assert counter.columns() == (
+        ColumnCounts("copy", 1, 1, True, "label"),
+        ColumnCounts("body", 0, 3, True, "text"),
+        ColumnCounts("stars", 1, 1, True, ""),
+        ColumnCounts("extra", 3, 0, True, ""),
+        ColumnCounts("late", 2, 1, True, ""),
+    )
+    assert counter.label == "copy"
+
+
+def test_counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "MAX_DISTINCT", 3)
+    records = [
+        Record(str(i), "x", {"text": str(i), "label": "x", "more": "" if i % 2 else "y"}) for i in range(9)
+    ]
+    found = {column.name: column for column in counted(records).columns()}
+    assert found["text"] == ColumnCounts("text", 0, 3, False, "text")
+    assert found["more"] == ColumnCounts("more", 4, 1, True, "")
+
+
+def test_no_column_has_the_labels() -> None:
+    counter = counted([Record("a", "x", {"text": "a"}), Record("b", "y", {"text": "b"})])
+    assert counter.label is None
+    assert counted([]).columns() == ()
