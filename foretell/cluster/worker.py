@@ -24,9 +24,8 @@ from foretell.cluster.rows import ANSWER, SCORE, JsonWriter, ParquetWriter, kept
 from foretell.cluster.shards import Shard, beginning_of
 from foretell.cluster.storage import find, join, local_copy, new_file, open_file, read_range
 from foretell.data.columns import Columns
-from foretell.data.formats import FORMATS
+from foretell.data.formats import FORMATS, finite_number
 from foretell.data.frames import class_name, classes_in, damaged
-from foretell.data.json_records import finite_number
 from foretell.data.records import Arguments, ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError, ForetellError

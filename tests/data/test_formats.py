@@ -1,10 +1,13 @@
-"""The formats, how they are recognised, and those that have no module of their own."""
+"""The formats, how they are recognised, and JSON, fastText lines, plain lines and folders."""
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,3 +143,120 @@ def test_two_labels_are_an_error_where_labels_are_needed(tmp_path: Path) -> None
 def test_plain_lines_are_one_record_each_the_empty_ones_too(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"one, two\r\n\r\n{three}\n")
     assert [record.text for record in iter_records(tmp_path / "a.txt")] == ["one, two", "", "{three}"]
+
+
+ROWS = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
+OBJECTS = [{"id": i, "body": text, "label": label} for i, (text, label) in enumerate(ROWS)]
+
+
+def records(folder: Path, data: str | bytes, name: str = "a.json", **options: Any) -> list[Record]:
+    (folder / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    return list(iter_records(folder / name, **options))
+
+
+def pairs(found: list[Record]) -> list[tuple[str, str | None]]:
+    return [(record.text, record.label) for record in found]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    lines = "\r\n".join(json.dumps(row) for row in OBJECTS)
+    found = records(tmp_path, gzip.compress(lines.encode()), "a.jsonl.gz", need_label=True)
+    assert pairs(found) == ROWS
+    assert found[0].fields["id"] == 0
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "unnamed", "a.json.gz"])
+def test_an_array_of_objects(tmp_path: Path, name: str, indent: int | None) -> None:
+    data = json.dumps(OBJECTS, indent=indent).encode("utf-16" if name == "unnamed" else "utf-8")
+    found = records(tmp_path, gzip.compress(data) if name.endswith(".gz") else data, name, need_label=True)
+    assert pairs(found) == ROWS
+
+
+def test_an_array_of_strings_is_texts_without_labels(tmp_path: Path) -> None:
+    assert pairs(records(tmp_path, '["a", "b\\n", ""]')) == [("a", None), ("b\n", None), ("", None)]
+    with pytest.raises(DataError, match="clearly the label, found the column text"):
+        records(tmp_path, '["a", "b"]', need_label=True)
+
+
+@pytest.mark.parametrize("header", [[], [["stars", "body"]]])
+@pytest.mark.parametrize("separator", [", ", "\n"])
+def test_lists_are_the_rows_of_a_table(tmp_path: Path, header: list[Any], separator: str) -> None:
+    rows = [*header, [5, "a rather long text"], [1, "another long text"], [5, "and one more text"]]
+    data = separator.join(json.dumps(row) for row in rows)
+    found = records(tmp_path, data if separator == "\n" else f"[{data}]", need_label=True)
+    assert pairs(found) == [
+        ("a rather long text", "5"),
+        ("another long text", "1"),
+        ("and one more text", "5"),
+    ]
+
+
+def test_a_line_of_text_in_brackets_is_no_array(tmp_path: Path) -> None:
+    for line in ("[laughs] no", "[1] a footnote", '["quoted"] text', "[[wiki]] link"):
+        assert pairs(records(tmp_path, f"{line}\nnext\n", "a.txt")) == [(line, None), ("next", None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ('{"text": "a"}\n{"text": ', r"a\.json, line 2, column \d+: expected one JSON value on the line"),
+        (
+            '{\n"text": "a"}',
+            r"line 1, column \d+: expected one JSON .*; write one object a line",
+        ),
+        ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list"),
+        ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
+        ('{"text": "a"}\n[1]', r"line 2: expected an object or a string, found a list"),
+        ("[1, 2]", "item 1: expected an object or a string, found the value 1"),
+        ('["a", null]', "item 2: expected an object or a string, found the value None"),
+        ('[["a", "x"], "b"]', "item 2: expected a list of single values, as the first one, found a string"),
+        ('[["text", "label"], ["b"]]', "item 2: expected 2 columns as in the first row, found 1"),
+        ("[\n{}\n]", "clearly the text, found no columns"),
+        ("[]", "expected records, found none"),
+        ("[", r"line 1, column 2: expected one JSON array, found the end of the file"),
+        ('[{"text": "a"}\n\n{"text": "b"}]', r"line 3, column 1: .* found expecting ',' delimiter"),
+        ('[{"text": "a"},\n{"text": b}]', r"line 2, column 10: expected one JSON array.*at 'b}]'"),
+        ('[{"text": "a"}] {"text": "b"}', r"line 1, column 17: .* found extra data at"),
+        ('[{"text": "a', "unterminated string"),
+        ("[" * 100_000, "too many levels"),
+    ],
+)
+def test_what_is_not_json_is_an_error_with_its_place(tmp_path: Path, data: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        records(tmp_path, data)
+
+
+def test_labels_may_be_numbers_truths_or_nothing(tmp_path: Path) -> None:
+    values = ["1", "2.0", "true", "null", "NaN", '" a "']
+    for data in ("".join, lambda lines: f"[{','.join(lines)}]"):
+        found = records(tmp_path, data([f'{{"text": "t", "label": {value}}}\n' for value in values]))
+        assert [record.label for record in found] == ["1", "2", "True", None, None, "a"]
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path) -> None:
+    assert records(tmp_path, '{"text": "a \\ud83d b"}\n')[0].text == "a � b"
+    assert records(tmp_path, '["a \\ud83d b"]\n')[0].text == "a � b"
+
+
+def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "MAX_ARRAY", 1 << 16)
+    (tmp_path / "a.json").write_text('["' + "x" * (1 << 17))
+    with pytest.raises(DataError, match=r"expected a JSON array of at most .*, found a longer one"):
+        list(iter_records(tmp_path / "a.json"))
+
+
+def test_examples_of_an_array(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(OBJECTS))
+    examples = read_examples(tmp_path / "a.json")
+    assert (examples.texts, examples.labels) == ([text for text, _ in ROWS], [label for _, label in ROWS])
+    assert examples.notes == ["a.json: texts from the column 'body', labels from 'label'"]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"])
+@pytest.mark.parametrize("form", ['{{"text": "a", "label": {}}}\n', '[\n{{"text": "a", "label": {}}}]'])
+def test_a_number_that_float64_does_not_have_is_no_label(tmp_path: Path, number: str, form: str) -> None:
+    """It was read as the label "inf"."""
+    (tmp_path / "data.jsonl").write_text(form.format(number))
+    with pytest.raises(DataError, match=r"JSON"):
+        list(iter_records(tmp_path / "data.jsonl", need_label=True))

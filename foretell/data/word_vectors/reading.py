@@ -11,13 +11,16 @@ from pathlib import Path
 
 from foretell.data.decode import existing, open_bytes
 from foretell.data.signatures import kind_of
-from foretell.data.word_vectors.arrays import find_vocabulary, is_array, read_array_rows, vocabulary_words
 from foretell.data.word_vectors.rows import (
+    find_vocabulary,
+    is_array,
     is_binary,
     not_vectors,
+    read_array_rows,
     read_binary_rows,
     read_text_rows,
     text_dimension,
+    vocabulary_words,
 )
 from foretell.data.word_vectors.vectors import Selection, WordVectors
 from foretell.errors import DataError, SettingsError
@@ -82,7 +85,7 @@ def read_word_vectors(
 
     The file is never in memory as a whole: a row that is kept takes one byte for each number, any other none.
     The format is recognised by the content: GloVe's text, word2vec's text and binary formats and fastText's
-    .vec, each also compressed with gzip; .npy and .safetensors with a vocabulary beside them (see `arrays`).
+    .vec, each also compressed with gzip; .npy and .safetensors with a vocabulary beside them (see `rows`).
 
     Args:
         path_or_name: a file, or "glove" for the vectors of the extra `glove` ("./glove" is a file).
