@@ -6,6 +6,7 @@ from typing import Any
 
 from foretell.config import Job, LabelsSettings, WordsSettings, to_dict
 from foretell.errors import SettingsError
+from foretell.readable import did_you_mean
 
 WORDS_PRESETS: dict[str, WordsSettings] = {
     "article": WordsSettings(
@@ -96,7 +97,10 @@ def preset(job: Job, name: str) -> WordsSettings | LabelsSettings:
     presets: dict[str, Any] = WORDS_PRESETS if job == "words" else LABELS_PRESETS
     if name not in presets:
         raise SettingsError(
-            expected=f"a preset for {job}: {', '.join(presets)}", found=f"'{name}'", where="preset"
+            expected=f"a preset for {job}: {', '.join(presets)}",
+            found=f"'{name}'",
+            where="preset",
+            fix=did_you_mean(name, reversed(presets)),
         )
     chosen: WordsSettings | LabelsSettings = presets[name]
     return chosen

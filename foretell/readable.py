@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
 # lone surrogates, which no terminal can show.
@@ -22,6 +23,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Return "did you mean best?" where a name is like `word`, else ""."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(names), n=1)
+    return f"did you mean {near[0]}?" if near else ""
 
 
 def visible(text: str) -> str:

@@ -21,7 +21,7 @@ from encoders import tiny_encoder
 
 from foretell import presets
 from foretell.cli.app import make_app
-from foretell.cli.tokens import read_tokens
+from foretell.cli.entry import read_tokens
 
 # What runs the Python of each page; article.md compares fragments of programs, some for TensorFlow 1.
 PYTHON_RUNS = {

@@ -5,26 +5,58 @@ The module of a command is imported only when the command runs: `foretell --help
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cyclopts import App, Group
 
-from foretell.cli.command import LABELS, LOOK, TRAIN, USE, WORDS, Command
 from foretell.cli.help import HelpFormatter, examples_text, paragraphs
-from foretell.cli.option_sources import from_environment, from_toml
+from foretell.cli.options import from_environment, from_toml
+
+TRAIN = Group("Train", sort_key=1)
+LABELS = Group("Predict with a model for labels", sort_key=2)
+WORDS = Group("Predict with a model for words", sort_key=3)
+USE = Group("Use any model", sort_key=4)
+LOOK = Group("Look up", sort_key=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command.
+
+    Attributes:
+        code: "module:function" under foretell.cli.
+        arguments: what follows the command, as the usage line shows it.
+        help: one sentence, verb first, for the list of commands and for the command's own help.
+        more: paragraphs for the command's own help.
+        examples: shell commands that work as they are; a test runs each.
+        group: of the list of commands.
+    """
+
+    code: str
+    help: str
+    examples: tuple[str, ...]
+    arguments: str = ""
+    more: tuple[str, ...] = ()
+    group: Group = TRAIN
+
 
 _ORDER = (
     "An option has its value from its flag (--units 64), else from an environment variable "
     "(FORETELL_UNITS=64), else from the file of --config (units = 64), else from the preset."
 )
+
 _CTRL_C = "Ctrl-C saves a checkpoint and prints the command that resumes the training."
 _FIGURES = (
     "The figures and the path of the report go to stderr. With --format jsonl or csv, the figures also go to "
     "stdout."
 )
+
 _TEXTS = (
     "TEXT is a text, a file or a folder: an argument that names an existing file or folder is read, one "
     "text for each record (a row of a table, a line of plain text). - is standard input. --literal takes "
     "every argument as a text."
 )
+
 _ONE_TEXT = (
     "TEXT is a text or a file: an argument that names an existing file is read, whole. - is standard input. "
     "--literal takes the argument as a text."
@@ -151,7 +183,7 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "next": Command(
-        code="next_words:next_words",
+        code="words:next_words",
         arguments="MODEL TEXT",
         help="List the most probable next words of a text.",
         more=(_ONE_TEXT,),
@@ -163,7 +195,7 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "complete": Command(
-        code="complete:complete",
+        code="words:complete",
         arguments="MODEL TEXT",
         help="Continue a text, word by word.",
         more=(
@@ -181,7 +213,7 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "score": Command(
-        code="score:score",
+        code="words:score",
         arguments="MODEL TEXT",
         help="Measure how probable a text is: perplexity, bits per character, unknown words.",
         more=(

@@ -11,12 +11,9 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.counter import counter
-from foretell.cli.data_size import size_of_records
-from foretell.cli.inputs import STDIN, Notes, read_records
-from foretell.cli.models import local_model, open_labels
+from foretell.cli.inputs import STDIN, Notes, local_model, open_labels, read_records, size_of_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
-from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
+from foretell.cli.output import Format, Writer, counter, excerpt, note, on_one_line
 from foretell.cluster.rows import ANSWER, LABELS, free_names, verdict_parts
 from foretell.errors import UsageError
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from foretell.cli.evaluate import predict
-from foretell.cli.inputs import show_notes
-from foretell.cli.labels_report import interval_text
-from foretell.cli.models import open_labels
+from foretell.cli.inputs import local_model, open_labels, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output, Whole
-from foretell.cli.output import Format, Writer, aligned, excerpt
+from foretell.cli.output import Format, Writer, aligned, excerpt, note
+from foretell.cli.reports import interval_text
 from foretell.errors import UsageError
 from foretell.readable import percent
 
@@ -49,6 +50,8 @@ def compare(
     format = output.chosen()
     first, second = (answering(open_labels(path), path) for path in (a, b))
     names = same_labels(first, second)
+    if (local := [Path(local_model(each)).resolve() for each in (a, b)])[0] == local[1]:
+        note("A and B are the same model")
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
     rows = [predict(each.classifier, examples.texts)[:, each.order(names)] for each in (first, second)]
@@ -72,10 +75,10 @@ def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> st
     rows = [
         (
             name,
-            _figure(key, found.a[key]),
-            _figure(key, found.b[key]),
-            _figure(key, found.differences[key]["difference"]),
-            interval_text(found.differences[key]["interval"], lambda value, key=key: _figure(key, value)),
+            _metric(key, found.a[key]),
+            _metric(key, found.b[key]),
+            _metric(key, found.differences[key]["difference"]),
+            interval_text(found.differences[key]["interval"], partial(_metric, key)),
         )
         for key, name in names.items()
     ]
@@ -91,7 +94,7 @@ def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> st
     return "\n\n".join(blocks)
 
 
-def _figure(key: str, value: float) -> str:
+def _metric(key: str, value: float) -> str:
     return percent(value) if key == "accuracy" else f"{value:.4f}"
 
 

@@ -12,15 +12,11 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.counter import counted, counter
-from foretell.cli.data_size import bytes_of
-from foretell.cli.inputs import show_notes
-from foretell.cli.labels_report import Report, write_labels_report
-from foretell.cli.models import local_model, open_model
-from foretell.cli.multi_label_report import write_multi_label_report
+from foretell.cli.inputs import bytes_of, local_model, open_model, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
-from foretell.cli.output import Format, Writer, listed, note
-from foretell.cli.score import score_rows
+from foretell.cli.output import Format, Writer, counted, counter, listed, note
+from foretell.cli.reports import Report, write_labels_report
+from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
 from foretell.errors import UsageError
 from foretell.text.utf8 import utf8_bytes
@@ -131,7 +127,7 @@ def evaluate(
             fix="leave it out, or give a model for words",
         )
     report = labels_report(opened, data, reading, breakdown, costs)
-    (write_multi_label_report if "micro_f1" in report else write_labels_report)(report, format)
+    write_labels_report(report, format)
     return 0
 
 

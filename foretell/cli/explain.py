@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.counter import counted, counter
-from foretell.cli.data_size import size_of_records
-from foretell.cli.inputs import STDIN, Notes, names_source, read_records
-from foretell.cli.models import open_labels
+from foretell.cli.inputs import STDIN, Notes, names_source, open_labels, read_records, size_of_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
-from foretell.cli.output import Format, Writer, aligned, excerpt, on_one_line, show
+from foretell.cli.output import Format, Writer, aligned, counted, counter, excerpt, on_one_line, show
 from foretell.errors import UsageError
 from foretell.label_types import json_value
 from foretell.readable import percent, visible

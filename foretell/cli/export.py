@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.counter import counter
-from foretell.cli.inputs import show_notes
-from foretell.cli.models import name_of, open_model
+from foretell.cli.inputs import name_of, open_model, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
-from foretell.cli.output import Writer, megabytes, note
+from foretell.cli.output import Writer, counter, megabytes, note
 from foretell.readable import percent
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from foretell.artifacts import manifest
-from foretell.cli.models import open_model
+from foretell.cli.inputs import open_model
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Format, Writer, aligned, listed, megabytes, show
 from foretell.cli.setting_flags import SettingInfo, plain, setting_infos

@@ -1,21 +1,27 @@
-"""What the arguments of a command are: texts themselves, or names of files, folders or standard input."""
+"""What the arguments of a command are: texts, files, folders, standard input, models; and their sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.options import TextInput
 from foretell.cli.output import note
 from foretell.errors import DataError
-from foretell.hub.client import is_address
+from foretell.hub.client import is_address, parse
+from foretell.text.utf8 import utf8_bytes
 
 if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
     from foretell.data.records import Record
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
 
 STDIN = "-"
+_MAX_UNKNOWN = 10
 
 # Longer arguments cannot be paths.
 _MAX_PATH = 4096
@@ -165,3 +171,147 @@ def show_notes(notes: Iterable[str]) -> None:
     """Write what was chosen or guessed while data was read to stderr."""
     for each in notes:
         note(each)
+
+
+def local_model(model: str) -> str:
+    """Return the directory of a model: of hf://owner/name the one in the cache, whose commit is shown.
+
+    Raises:
+        HubError: the Hub has no such model, or cannot be reached.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    if not is_address(model):
+        return model
+    from foretell.hub.models import local_path
+
+    return str(local_path(model, listener=lambda address: note(f"model: {address}")))
+
+
+def local_teacher(teacher: str) -> str | Path:
+    """Return the folder of a sentence encoder: of hf://owner/name that in the cache, whose commit is shown.
+
+    Raises:
+        HubError: the Hub has no such encoder, or cannot be reached.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    from foretell.hub.models import local_encoder
+
+    return local_encoder(teacher, listener=lambda address: note(f"teacher: {address}"))
+
+
+def name_of(model: str) -> str:
+    """Return the name of a model: that of its directory, or of its repository on the Hub."""
+    if is_address(model):
+        return parse(model).repository.partition("/")[2]
+    return Path(model).resolve().name
+
+
+def open_model(model: str) -> Model:
+    """Open and verify a model directory for either job."""
+    from foretell.artifacts.directory import open_verified
+
+    return open_verified(local_model(model))
+
+
+def open_words(model: str) -> WordsRuntime:
+    """Open a model directory that must be for words.
+
+    Raises:
+        UsageError: it is for labels.
+    """
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    return WordsRuntime.open(local_model(model))
+
+
+def open_labels(model: str) -> LabelsRuntime:
+    """Open a model directory that must be for labels.
+
+    Raises:
+        UsageError: it is for words.
+    """
+    from foretell.runtime.labels.classifier import LabelsRuntime
+
+    return LabelsRuntime.open(local_model(model))
+
+
+_JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+
+# What a field of a JSON object takes beside its key and its value: ` "":"",`.
+_JSON_FIELD = 7
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """The size of data and of a record in the same unit.
+
+    Attributes:
+        total: of all data; None: unknown (standard input, a compressed file).
+        of: of one record. In bytes it is an estimate, a few per cent off: how the file writes a record is not
+            known.
+    """
+
+    total: int | None
+    of: Callable[[Record], int]
+
+
+def size_of_records(arguments: Sequence[str], *, literal: bool = False) -> DataSize:
+    """Return how large the data is that the arguments of `foretell.cli.inputs.read_records` give."""
+    sources = [argument for argument in arguments if names_source(argument, literal=literal)]
+    if not sources:
+        return DataSize(len(arguments), lambda _: 1)
+    rows = _parquet_rows(arguments[0]) if len(arguments) == 1 else None
+    if rows is not None:
+        return DataSize(rows, lambda _: 1)
+    is_json = any(Path(source).suffix.lower() in _JSON_ENDINGS for source in sources)
+    return DataSize(bytes_of(sources), _json_bytes if is_json else _table_bytes)
+
+
+def bytes_of(sources: Iterable[str]) -> int | None:
+    """Return the bytes that the files and folders hold; None where one is not a plain file of known size."""
+    total = 0
+    for source in sources:
+        path = Path(source)
+        files = [path] if source != STDIN and path.is_file() else []
+        if path.is_dir():
+            files = [file for file in path.rglob("*") if file.is_file()]
+        # The bytes of compressed and binary files are no measure of the texts in them.
+        if not files or any(file.suffix.lower() in (".gz", ".parquet", ".pq", ".xlsx") for file in files):
+            return None
+        total += sum(file.stat().st_size for file in files)
+    return total
+
+
+def _table_bytes(record: Record) -> int:
+    return sum(utf8_bytes(str(value)) + 1 for value in record.fields.values())
+
+
+def _json_bytes(record: Record) -> int:
+    return sum(utf8_bytes(str(value)) + utf8_bytes(key) + _JSON_FIELD for key, value in record.fields.items())
+
+
+def _parquet_rows(source: str) -> int | None:
+    if Path(source).suffix.lower() not in (".parquet", ".pq"):
+        return None
+    try:
+        import polars as pl
+
+        return int(pl.scan_parquet(source, glob=False).select(pl.len()).collect().item())
+    except Exception:
+        # What is wrong with the file is reported when it is read.
+        return None
+
+
+def note_unknown(runtime: WordsRuntime, text: str) -> None:
+    """Note which words of a text a language model does not know, or that there are none."""
+    tokenizer = runtime.tokenizer
+    if not text.strip():
+        note("the text is empty: these words begin a text")
+    if tokenizer.is_open:
+        return
+    unknown = -1 if tokenizer.unknown is None else tokenizer.unknown
+    spans = tokenizer.encode_with_offsets(text)
+    words = list(dict.fromkeys(text[start:end] for i, start, end in spans if i == unknown))
+    if words:
+        shown = ", ".join(words[:_MAX_UNKNOWN]) + (" …" if len(words) > _MAX_UNKNOWN else "")
+        note(f"unknown to the model: {shown}")

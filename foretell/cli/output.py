@@ -1,4 +1,4 @@
-"""Everything that the command line writes: text for people, JSON Lines and CSV for programs.
+"""Everything that the command line writes: text, JSON Lines, CSV, and how far a command is.
 
 Texts, labels and file names may hold terminal control sequences. Nothing here sends one to a terminal: text
 for people is always sanitised, JSON escapes them, and CSV is sanitised where stdout is a terminal.
@@ -10,8 +10,10 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, SupportsFloat
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, SupportsFloat, TypeVar
 
 from foretell.progress import write_stderr
 from foretell.readable import UNSAFE, visible
@@ -21,7 +23,6 @@ Format = Literal["text", "jsonl", "csv", "csv-raw"]
 # The beginnings that a spreadsheet takes for a formula (OWASP, "CSV Injection").
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _AS_TEXT = "'"
-
 _ROW_END = "\r\n"
 
 
@@ -160,3 +161,64 @@ def _shown(value: object) -> str:
 
 def _is_number(cell: str) -> bool:
     return cell[:1].isdigit() or cell[:2].lstrip("-")[:1].isdigit()
+
+
+_SECONDS = 0.1
+"""Between two changes of the line."""
+
+Item = TypeVar("Item")
+Advance = Callable[[int], None]
+
+
+@contextmanager
+def counter(what: str, total: int | None, *, streams: bool = False) -> Iterator[Advance | None]:
+    """Show how far a command is on stderr while the context is open, where stderr is a terminal.
+
+    Args:
+        what: the work, such as "classifying".
+        total: how much there is to do; None: unknown, so that no time remaining is shown.
+        streams: whether stdout is written meanwhile; on a terminal it shows by itself how far the command is.
+
+    Yields:
+        A function that takes how much was done since it was last called; None where nothing is shown, so that
+        callers need not even count.
+    """
+    if not sys.stderr.isatty() or (streams and sys.stdout.isatty()):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    known = (
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    unknown = (BarColumn(bar_width=24), TimeElapsedColumn())
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("{task.description}", markup=False), *(unknown if total is None else known))
+    # The answers are on their way to stdout meanwhile: they are no part of what is shown.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bars:
+        task = bars.add_task(what, total=total)
+        waiting, shown = 0, time.monotonic()
+
+        def advance(done: int) -> None:
+            nonlocal waiting, shown
+            waiting += done
+            if time.monotonic() - shown >= _SECONDS:
+                bars.advance(task, waiting)
+                waiting, shown = 0, time.monotonic()
+
+        yield advance
+
+
+def counted(items: Iterable[Item], advance: Advance | None, size: Callable[[Item], int]) -> Iterable[Item]:
+    """Return the items, each counted with its size when the next one is asked for."""
+    return items if advance is None else _counted(items, advance, size)
+
+
+def _counted(items: Iterable[Item], advance: Advance, size: Callable[[Item], int]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        advance(size(item))

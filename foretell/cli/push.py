@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.models import local_model, open_model
+from foretell.cli.inputs import local_model, open_model
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Writer, megabytes, note
 from foretell.errors import UsageError
@@ -33,11 +33,13 @@ def push(
         yes: Agree to what the model discloses, without a question.
         language: Language of the texts for the model card, an ISO 639 code such as en.
     """
-    from foretell.hub.client import require_hub
+    from foretell.hub.client import is_repository, require_hub
     from foretell.hub.push import DISCLOSES
     from foretell.hub.push import push as push_model
 
     format = output.chosen()
+    if not is_repository(repository):
+        raise UsageError(expected="a repository like owner/name", found=f"'{repository}'", where="OWNER/NAME")
     require_hub()
     directory = local_model(model)
     open_model(directory)

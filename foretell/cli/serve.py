@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.models import local_model, name_of
+from foretell.cli.inputs import local_model, name_of
 from foretell.cli.options import ANY_TEXTS, Switch, TextInput, Whole
 from foretell.cli.output import note
 from foretell.errors import UsageError

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Parameter
 
-from foretell.cli.models import local_model, local_teacher
+from foretell.cli.inputs import local_model, local_teacher
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.training import (
+from foretell.cli.train_words import (
     RUN,
     Started,
     Training,

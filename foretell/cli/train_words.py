@@ -1,32 +1,191 @@
-"""The command `train words`: a language model from plain text."""
+"""The command `train words`, and what it shares with `train labels`: options, the survey, the end."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
-from foretell.cli.models import local_model
-from foretell.cli.options import AS_TEXT, DATA, Output
+from foretell.cli.inputs import local_model
+from foretell.cli.options import AS_TEXT, DATA, Output, Switch, rare
+from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
-from foretell.cli.training import (
-    RUN,
-    Started,
-    Training,
-    check_possible,
-    finish,
-    show_preset,
-    show_survey,
-    without_notes,
-)
 from foretell.config import WordsSettings, with_changes
+from foretell.metrics.shown import number, remarks_on
 from foretell.presets import DEFAULT_PRESET, preset, words_preset_for
 from foretell.progress import view
+from foretell.readable import percent
 
 if TYPE_CHECKING:
+    from foretell.artifacts.model import Model
     from foretell.data.corpus import Corpus
     from foretell.surveying.counts import Survey
+    from foretell.training.events import Listener
+    from foretell.training.options import TrainOptions
     from foretell.training.words.continued import ContinuedWords
+
+RUN = Group("Run", sort_key=1)
+
+_TEXT, _BEGINNING = "a text of your own", "the beginning of a text"
+
+Started = Annotated[float, Parameter(parse=False)]
+
+"""`time.monotonic()` when the command began: `--minutes` counts from then. `entry.main` gives it."""
+
+
+@Parameter(name="*", group=RUN)
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a training is run.
+
+    Attributes:
+        out: Write the model directory DIR.
+        preset: Start from the values of this preset; foretell info --presets lists them. Without it: base, or
+            with --minutes a preset that fits the time.
+        resume: Resume the unfinished training of --out from its last checkpoint.
+        restart: Delete the unfinished training of --out and start again.
+        overwrite: Replace the finished model in --out.
+        config: Read options from this TOML file.
+        checkpoint_seconds: Save a checkpoint every N seconds.
+        tensorboard: Write TensorBoard event files to this folder.
+    """
+
+    out: Annotated[Path, Parameter(metavar="DIR")]
+    preset: Annotated[str | None, Parameter(metavar="NAME")] = None
+    resume: Switch = False
+    restart: Switch = False
+    overwrite: Switch = False
+    config: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
+    tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
+
+    def options(
+        self,
+        *,
+        preset: str,
+        baseline: bool,
+        listener: Listener,
+        started: float,
+        given: Iterable[str] = (),
+    ) -> TrainOptions:
+        """Return the options for the trainer.
+
+        Args:
+            preset: the name of the preset that was chosen.
+            baseline: whether a model to compare with is fitted too.
+            listener: is called with each event of the training.
+            started: when the command began, by `time.monotonic`.
+            given: the names of the settings that were given by flag, environment or file.
+
+        Raises:
+            SettingsError: an option is out of range, or two exclude each other.
+        """
+        from foretell.training.options import TrainOptions
+
+        return TrainOptions(
+            out=self.out,
+            preset=preset,
+            resume=self.resume,
+            restart=self.restart,
+            overwrite=self.overwrite,
+            checkpoint_seconds=self.checkpoint_seconds,
+            tensorboard=self.tensorboard,
+            baseline=baseline,
+            listener=listener,
+            started=started,
+            given=frozenset(given),
+        )
+
+
+def check_possible(training: Training) -> None:
+    """Raise now what would otherwise only fail after the training.
+
+    Raises:
+        MissingExtraError: TensorFlow, Keras or onnx is not installed.
+        ArtifactError: `training.out` cannot be written.
+        RunError: a finished model or an unfinished training is there, or none to resume.
+        SettingsError: an option is out of range, or two exclude each other.
+    """
+    from foretell.machine import require_training
+    from foretell.training.events import silent
+    from foretell.training.run import check_can_begin
+
+    require_training()
+    check_can_begin(training.options(preset="", baseline=False, listener=silent, started=0.0))
+
+
+def show_survey(survey: Survey) -> None:
+    """Write a survey of the data to stderr."""
+    note("\n".join(survey.lines()) + "\n")
+
+
+def show_preset(name: str, reason: str) -> None:
+    """Write to stderr which preset was chosen, and for which time and data."""
+    note(f"--preset {name}, for {reason}\n")
+
+
+def without_notes(listener: Listener, shown: Iterable[str]) -> Listener:
+    """Return a listener that leaves out the notes which were already shown."""
+    from foretell.training.events import Event, Note
+
+    known = set(shown)
+
+    def listen(event: Event) -> None:
+        if not (isinstance(event, Note) and event.text in known):
+            listener(event)
+
+    return listen
+
+
+def finish(model: Model, training: Training, output: Output) -> None:
+    """Say where the model is and what to do with it; write the metrics for programs to stdout.
+
+    The training itself has shown the result.
+    """
+    for remark in filter(None, [*remarks_on(model.metrics), advice(model)]):
+        note(remark)
+    out = training.out
+    note(f"\nThe model is in {out}, its report in {out / 'run' / 'report.html'}. Try it:\n")
+    for command in next_commands(model, out):
+        note(f"   {command}")
+    format = output.chosen()
+    if format != "text":
+        record = {"job": model.job, "preset": model.preset, "out": str(out), **model.metrics}
+        columns = [name for name, value in record.items() if isinstance(value, int | float | str)]
+        Writer(format, columns).write(record, "")
+
+
+def next_commands(model: Model, out: Path) -> tuple[str, str]:
+    """Return two commands to try a new model with."""
+    name = shlex.quote(str(out))
+    if model.job == "words":
+        return f'foretell complete {name} "{_BEGINNING}" --words 20', f"foretell serve {name}"
+    return f'foretell classify {name} "{_TEXT}"', f"foretell evaluate {name} TEST.csv"
+
+
+def advice(model: Model) -> str:
+    """Return what to try where the baseline is better on the validation data, else ""."""
+    metrics, settings = model.metrics, model.settings
+    ours, baseline = number(metrics.get("accuracy")), number(metrics.get("baseline_accuracy"))
+    if ours is not None and baseline is not None and ours < baseline:
+        add = "" if getattr(settings, "linear", False) else "add it to the ensemble with --linear, "
+        return (
+            f"The n-gram linear model alone is more accurate here ({percent(baseline)} against "
+            f"{percent(ours)}): {add}add texts with --unlabelled, or label more texts."
+        )
+    ours, baseline = number(metrics.get("valid_perplexity")), number(metrics.get("baseline_perplexity"))
+    if ours is not None and baseline is not None and ours > baseline:
+        add = "" if getattr(settings, "kneser_ney", False) else "interpolate it with --kneser-ney, "
+        return (
+            f"The Kneser-Ney model alone has a lower perplexity here ({baseline:,.1f} against {ours:,.1f}): "
+            f"{add}allow more --epochs or --minutes, or add text."
+        )
+    return ""
+
 
 _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting the text may take, which only the reader needs."""

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from foretell.cli.counter import counted, counter
+from foretell.cli.output import counted, counter
 
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from foretell.cli.data_size import bytes_of, size_of_records, utf8_bytes
-from foretell.cli.inputs import Notes, read_records
+from foretell.cli.inputs import Notes, bytes_of, read_records, size_of_records, utf8_bytes
 from foretell.cli.options import TextInput
 
 

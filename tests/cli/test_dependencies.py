@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from foretell.cli import dependencies as module
-from foretell.cli.dependencies import Dependency, dependencies, install_command, lacking
+from foretell.cli.doctor import Dependency, dependencies, install_command, lacking
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from cli_workplace import Run
 
 from foretell.cli import dependencies as dependencies_module
 from foretell.cli import doctor
-from foretell.cli.dependencies import dependencies
+from foretell.cli.doctor import dependencies
 
 
 def test_doctor_shows_the_machine_and_every_dependency(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cli_workplace import Answer, Run
 
 from foretell.cli import main, train_labels
-from foretell.cli.training import Training
+from foretell.cli.train_words import Training
 from foretell.training.options import TrainOptions
 
 

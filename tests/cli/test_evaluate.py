@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run
 
-from foretell.cli.labels_report import labels_text
+from foretell.cli.reports import labels_text
 
 
 def test_evaluate_labels(run: Run) -> None:

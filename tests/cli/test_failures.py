@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import Run
 
-from foretell.cli.failures import describe, help_command, resume_command
+from foretell.cli.entry import describe, help_command, resume_command
 from foretell.errors import Interrupted
 
 WRONG_USAGE = [
@@ -125,7 +125,7 @@ def test_a_wrong_value_names_the_help_of_its_command(run: Run) -> None:
 
 def test_a_wrong_option_names_the_help_that_there_is() -> None:
     assert help_command(["train", "labels", "--no"]) == "foretell train labels --help"
-    assert help_command(["train", "lables"]) == "foretell --help"
+    assert help_command(["train", "lables"]) == "foretell train --help"
     assert help_command(["nxt"]) == "foretell --help"
     assert help_command(["next", "m"]) == "foretell next --help"
 

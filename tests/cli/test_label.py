@@ -19,7 +19,7 @@ from annotation.tickets import label_of, opened, tickets
 from cli_workplace import Answer, Run
 
 from foretell.annotation.annotation import Annotation
-from foretell.cli.label_session import LabelSession
+from foretell.cli.label import LabelSession
 
 COMMAND = ("label", "texts.csv", "--labels", "hardware,billing", "--out", "answers.jsonl", "--by", "ada")
 

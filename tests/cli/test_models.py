@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.cli.models import open_labels, open_model, open_words
+from foretell.cli.inputs import open_labels, open_model, open_words
 from foretell.errors import NotAModelError, UsageError
 
 

@@ -53,7 +53,7 @@ def test_a_whole_number_is_not_rounded(run: Run, value: str) -> None:
 
 
 def test_rare_options_have_a_group_of_their_own() -> None:
-    from foretell.cli.training import RUN
+    from foretell.cli.train_words import RUN
 
     assert rare(RUN).name == "Run (more)"
     assert rare(RUN).sort_key == RUN.sort_key

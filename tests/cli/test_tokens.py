@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foretell.cli.tokens import command_of, read_tokens
+from foretell.cli.entry import read_tokens
 
 
 def test_what_stands_after_two_dashes_is_text() -> None:
@@ -27,10 +27,3 @@ def test_standard_input_does_not_look_like_an_option() -> None:
     (token,) = read_tokens(["-"]).tokens
     assert token == "-"
     assert not token.startswith("-")
-
-
-def test_the_command_is_its_first_words() -> None:
-    assert command_of(["train", "words", "notes.txt"]) == "train words"
-    assert command_of(["train", "--help"]) == "train"
-    assert command_of(["classify", "m"]) == "classify"
-    assert command_of(["--version"]) == command_of([]) == ""

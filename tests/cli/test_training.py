@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from foretell.artifacts.model import Model
-from foretell.cli.training import Training, advice, check_possible, without_notes
+from foretell.cli.train_words import Training, advice, check_possible, without_notes
 from foretell.config import Settings
 from foretell.errors import SettingsError
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS

@@ -26,6 +26,7 @@ from foretell.hub.models import local_path
 from foretell.label_types import values_of_names
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble
+from foretell.readable import did_you_mean
 from foretell.runtime.labels.network import BATCH, LabelsNetwork
 from foretell.runtime.labels.verdict import NONE_APPLIES, UNEVALUATED, Lengths, Verdict, flags_of
 from foretell.runtime.session import Threads, check_threads
@@ -205,6 +206,7 @@ class LabelsRuntime:
                 expected=f"a label of the model: {', '.join(self.labels[:_NAMES_SHOWN])}",
                 found=str(label)[:60],
                 where="label",
+                fix=did_you_mean(str(label), self.labels),
             )
         return self.labels.index(str(label))
 

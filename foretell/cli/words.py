@@ -1,0 +1,241 @@
+"""The commands of a language model: `next`, `complete` and `score`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from foretell.cli import cluster as on_cluster
+from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
+from foretell.cli.inputs import (
+    bytes_of,
+    local_model,
+    names_source,
+    note_unknown,
+    open_lines,
+    open_words,
+    read_text,
+)
+from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, Switch, TextInput, Whole
+from foretell.cli.output import Format, Writer, counted, counter, listed, on_one_line, show
+from foretell.errors import UsageError
+from foretell.text.utf8 import utf8_bytes
+
+if TYPE_CHECKING:
+    from foretell.runtime.words.predictor import Continuation
+
+
+def next_words(
+    model: str,
+    text: str,
+    /,
+    *,
+    k: Annotated[Whole, Parameter(name=["-k", "--count"])] = 5,
+    unfinished: Switch = False,
+    cache: Cache = 0,
+    literal: Literally = False,
+    output: Output = AS_TEXT,
+) -> None:
+    """Write the most probable next words, or tokens of a model whose tokens are parts of words.
+
+    Args:
+        model: Model directory for words.
+        text: The text so far: a text, a file, or - for standard input.
+        k: List N words.
+        unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
+            Their probabilities are relative to one another.
+        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
+            most texts): a continuous cache. Models of the preset article have none.
+        literal: Take the argument as a text, also where a file has this name.
+    """
+    runtime, prompt = open_words(model), read_text(text, literal=literal)
+    note_unknown(runtime, prompt)
+    candidates = runtime.next(prompt, k=k, unfinished=unfinished, cache=cache)
+    writer = Writer(output.chosen(), ["word", "probability"])
+    # The white space that belongs to a token.
+    spaces = (" ", "␣") if runtime.tokenizer.is_open else ("", "")
+    shown = [on_one_line(candidate.word.replace(*spaces)) for candidate in candidates]
+    width = max(map(len, shown), default=0)
+    for word, candidate in zip(shown, candidates, strict=True):
+        record = {"word": candidate.word, "probability": round(float(candidate.probability), 6)}
+        writer.write(record, f"{word:<{width}}  {candidate.probability:.4f}")
+
+
+CHOICE = Group("Choice of words", sort_key=1)
+EXTENT = Group("Extent", sort_key=0)
+
+
+@Parameter(name="*", group=EXTENT)
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much is written.
+
+    Attributes:
+        words: Add at most N words.
+        max_tokens: Add at most N tokens, of a model whose words may have several (0: 32 for each word).
+        n: Write N continuations: samples with the seeds SEED, SEED + 1 and so on.
+        stop: Stop before this text. May be given several times.
+        unfinished: Take the last word for the beginning of a word, and complete it first.
+    """
+
+    words: Whole = 20
+    max_tokens: Whole = 0
+    n: Annotated[Whole, Parameter(name=["-n", "--samples"])] = 1
+    stop: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    unfinished: Switch = False
+
+
+@Parameter(name="*", group=CHOICE)
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How each next word is chosen.
+
+    Attributes:
+        temperature: Sample at this temperature: below 1 prefers probable words, above 1 improbable ones. 0
+            always takes the most probable word.
+        top_k: Sample from the K most probable words (0: all).
+        top_p: Sample from the most probable words that together have this probability, 0 to 1.
+        min_p: Leave out words whose probability is below this fraction of the highest, 0 to 1.
+        repetition_penalty: Make words that already occur less probable (above 1).
+        seed: Set the seed of the samples; the same seed gives the same continuation.
+        avoid_unknown: Never write <unk>, the token for unknown words, or single bytes.
+        alternatives: List the N most probable words at each place, too (jsonl).
+        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
+            most texts): a continuous cache. Models of the preset article have none.
+    """
+
+    temperature: float = 1.0
+    top_k: Annotated[Whole, Parameter(metavar="K")] = 0
+    top_p: Annotated[float, Parameter(metavar="P")] = 1.0
+    min_p: Annotated[float, Parameter(metavar="P")] = 0.0
+    repetition_penalty: float = 1.0
+    seed: Whole | None = None
+    avoid_unknown: bool = True
+    alternatives: Whole = 0
+    cache: Cache = 0
+
+
+_SHORT = Extent()
+_SAMPLED = Choice()
+
+
+def complete(
+    model: str,
+    text: str,
+    /,
+    *,
+    extent: Extent = _SHORT,
+    choice: Choice = _SAMPLED,
+    literal: Literally = False,
+    output: Output = AS_TEXT,
+) -> None:
+    """Write the text and its continuation, each word as soon as it is chosen.
+
+    Args:
+        model: Model directory for words.
+        text: The text to continue: a text, a file, or - for standard input.
+        literal: Take the argument as a text, also where a file has this name.
+    """
+    runtime = open_words(model)
+    prompt = read_text(text, literal=literal)
+    note_unknown(runtime, prompt)
+    plan: dict[str, Any] = {
+        **dataclasses.asdict(choice),
+        "words": extent.words,
+        "max_tokens": extent.max_tokens,
+        "stop": extent.stop,
+        "unfinished": extent.unfinished,
+    }
+    format = output.chosen()
+    if format == "text" and extent.n == 1:
+        pieces = runtime.complete(prompt, **plan)
+        # The first piece is chosen before anything is shown: a bad option must not leave half a line.
+        _stream(prompt + next(pieces, ""), pieces)
+        return
+    continuations = runtime.continuations(prompt, extent.n, **plan)
+    if format == "text":
+        show("\n\n".join(prompt + each.text for each in continuations))
+    else:
+        _write(continuations, format)
+
+
+def _stream(beginning: str, pieces: Iterator[str]) -> None:
+    show(beginning, end="", flush=True)
+    for piece in pieces:
+        show(piece, end="", flush=True)
+    show("")
+
+
+def _write(continuations: list[Continuation], format: Format) -> None:
+    columns = ["continuation", "word", "text", "log_probability"]
+    writer = Writer(format, columns)
+    for number, continuation in enumerate(continuations, start=1):
+        if format == "jsonl":
+            writer.write(dataclasses.asdict(continuation), "")
+            continue
+        for written in continuation.words:
+            values = (number, written.word, written.text, round(written.log_probability, 6))
+            writer.write(dict(zip(columns, values, strict=True)), "")
+
+
+def score(
+    model: str,
+    text: str,
+    /,
+    *,
+    cache: Cache = 0,
+    literal: Literally = False,
+    reading: TextInput = ANY_TEXTS,
+    output: Output = AS_TEXT,
+    files: ClusterOptions = NO_CLUSTER,
+) -> int:
+    """Write how probable a text is.
+
+    Args:
+        model: Model directory for words.
+        text: A text, a file (also .gz), or - for standard input.
+        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
+            most texts): a continuous cache. Models of the preset article have none.
+        literal: Take the argument as a text, also where a file has this name.
+    """
+    if files.check(needs_out=True):
+        from foretell.cluster.files import score_files
+
+        sources, model = on_cluster.check_sources([text], literal=literal), local_model(model)
+        return on_cluster.run(
+            "scoring",
+            lambda listener: score_files(
+                model, sources, out=files.out or "", cluster=files.cluster or "", workers=files.workers,
+                out_format=files.out_format, cache=cache, text=reading.text, format=reading.input_format,
+                shard_mb=files.shard_mb, listener=listener, arguments=reading.arguments(),
+            ),
+            output,
+        )  # fmt: skip
+    if reading != ANY_TEXTS:
+        raise UsageError(
+            expected="--text and --input-format with --cluster, which scores each row",
+            found="one of them",
+            fix="leave it out: without --cluster the text is one stream",
+        )
+    runtime = open_words(model)
+    is_file = names_source(text, literal=literal, folders=False)
+    with (
+        open_lines(text, literal=literal) as lines,
+        counter("scoring", bytes_of([text]) if is_file else None) as advance,
+    ):
+        counts = counted(lines, advance, lambda line: utf8_bytes(line) + 1)
+        result = runtime.score(counts, cache=cache)
+    record = dataclasses.asdict(result)
+    shown = listed(score_rows(record, is_open=runtime.tokenizer.is_open))
+    Writer(output.chosen(), list(record)).write(record, shown)
+    return 0
+
+
+def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
+    """Yield the figures of a score for people; perplexity is per token where tokens are not words."""
+    for name, value in record.items():
+        yield "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "), value
