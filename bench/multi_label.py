@@ -80,7 +80,7 @@ def measure(train: Joined, test: Joined, preset: str, seed: int) -> dict[str, di
     began = time.monotonic()
     beside = one_vs_rest(train.texts, y, test.texts)
     return {
-        "foretell": figures(truth, model.predict(test.texts), rows, seconds),
+        "foretell": figures(truth, np.asarray(model.predict(test.texts)), rows, seconds),
         "foretell, thresholds of 0.5": figures(truth, (rows >= 0.5).astype(int), rows, seconds),
         "TF-IDF, one-vs-rest": figures(truth, (beside >= 0.5).astype(int), beside, time.monotonic() - began),
     }

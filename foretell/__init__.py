@@ -14,7 +14,7 @@ Names are imported on first use, so `import foretell` costs a few milliseconds a
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from foretell.errors import TooFewTextsWarning
     from foretell.hub.push import push
     from foretell.language_model import LanguageModel
-    from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.words.predictor import WordsRuntime
     from foretell.surveying.survey import survey
     from foretell.text_classifier import TextClassifier
 
@@ -54,30 +52,39 @@ _HOME = {
     "push": "foretell.hub.push",
     "survey": "foretell.surveying.survey",
 }
+_CLASSES = {"words": "LanguageModel", "labels": "TextClassifier"}
 
 
-def load(path: str | Path) -> LanguageModel | TextClassifier:
-    """Open a model directory, whichever job it is for.
+@overload
+def load(path: str | Path, *, job: Literal["words"]) -> LanguageModel: ...
+@overload
+def load(path: str | Path, *, job: Literal["labels"]) -> TextClassifier: ...
+@overload
+def load(path: str | Path, *, job: None = None) -> LanguageModel | TextClassifier: ...
+def load(
+    path: str | Path, *, job: Literal["words", "labels"] | None = None
+) -> LanguageModel | TextClassifier:
+    """Open a model directory.
 
     Args:
         path: a directory that `save`, `LanguageModel.train` or `foretell train` wrote, or an address
             `hf://owner/name[@revision]` on the Hugging Face Hub.
+        job: the job that it must be for, which type checkers then know; None: either.
 
     Raises:
+        UsageError: the model is for the other job.
         NotAModelError, NewerFormatError, MissingFileError, ChangedFileError: it cannot be trusted.
         HubError: the Hub has no such model, or cannot be reached.
         MissingExtraError: an address without huggingface_hub.
     """
     from foretell.runtime.open import open_model
 
+    if job is not None:
+        return cast("LanguageModel | TextClassifier", __getattr__(_CLASSES[job]).load(path))
     runtime = open_model(path)
-    if runtime.model.job == "words":
-        from foretell.language_model import LanguageModel
-
-        return LanguageModel.from_runtime(cast("WordsRuntime", runtime))
-    from foretell.text_classifier import TextClassifier
-
-    return TextClassifier.from_runtime(cast("LabelsRuntime", runtime))
+    return cast(
+        "LanguageModel | TextClassifier", __getattr__(_CLASSES[runtime.model.job]).from_runtime(runtime)
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -8,11 +8,11 @@ rules are checked whenever settings are made.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from foretell.errors import SettingsError, UsageError
+from foretell.readable import did_you_mean
 
 OPEN = ("subword", "char")
 """Tokens with an open vocabulary."""
@@ -421,7 +421,10 @@ def _check(f: dataclasses.Field[Any], hint: Any, value: Any) -> None:
         return
     is_number = hint is float and type(value) is int
     if type(value) is not hint and not is_number:
-        raise SettingsError(expected=f"a value of type {hint.__name__}", found=repr(value), where=where)
+        fix = "leave out the quotes" if isinstance(value, str) else ""
+        raise SettingsError(
+            expected=f"a value of type {hint.__name__}", found=repr(value), where=where, fix=fix
+        )
     if hint is not bool:
         _check_range(f, where, value)
 
@@ -445,15 +448,16 @@ def with_changes(settings: AnySettings, changes: dict[str, Any]) -> AnySettings:
     Raises:
         SettingsError: a field that does not exist (the nearest name is offered), or a value out of range.
     """
-    known = {f.name for f in dataclasses.fields(settings)}
+    known = [f.name for f in dataclasses.fields(settings)]
     for name in changes:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
             raise SettingsError(
                 expected=f"a setting of {type(settings).__name__}",
                 found=f"'{name}'",
-                fix=f"did you mean {near[0]}?" if near else "see foretell info --presets",
+                fix=did_you_mean(name, known) or "see foretell info --presets",
             )
+    # NumPy's numbers, which a parameter grid may hold, as Python's.
+    changes = {name: value.item() if hasattr(value, "item") else value for name, value in changes.items()}
     if changes.get("tokens") == "subword" and "vocabulary" not in changes:
         changes = {**changes, "vocabulary": SUBWORDS}
     return dataclasses.replace(settings, **changes)

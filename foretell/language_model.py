@@ -17,11 +17,9 @@ from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
-from foretell.summary import Report, report_for, summary_html
+from foretell.summary import Report, Trained, summary_html
 
 if TYPE_CHECKING:
-    from foretell.export.formats import Format
-    from foretell.export.model_export import Exported
     from foretell.runtime.words.scoring import Score
     from foretell.text.tokenizer import Tokenizer
     from foretell.training.events import Listener
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Completion", "Continuation", "LanguageModel", "Report", "Writing", "Written"]
 
 
-class LanguageModel:
+class LanguageModel(Trained[WordsRuntime]):
     """A language model. `LanguageModel.train` and `LanguageModel.load` make one.
 
     A string gets one answer, a list gets a list, and any other iterable gets an iterator that reads it
@@ -161,14 +159,6 @@ class LanguageModel:
     def from_runtime(cls, runtime: WordsRuntime) -> LanguageModel:
         """Return the language model of an open runtime."""
         return cls(Home(runtime.path), runtime)
-
-    def save(self, path: str | Path) -> None:
-        """Write the model directory to `path`, whole or not at all; an older model there is replaced.
-
-        Raises:
-            ArtifactError: something that is not foretell's is there, or it cannot be written.
-        """
-        self._home.save(path)
 
     @overload
     def next(self, text: str, k: int = 5, *, unfinished: bool = False, cache: int = 0) -> list[Candidate]: ...  # type: ignore[overload-overlap]
@@ -323,65 +313,8 @@ class LanguageModel:
         """
         return asdict(self._runtime.score(corpus_of(data, text, part="test"), cache=cache))
 
-    def report(self) -> Report:
-        """Return the report of the training: curves, figures and settings as an HTML page.
-
-        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
-        a copy.
-        """
-        return report_for(self._runtime.model)
-
-    def export(
-        self,
-        format: Format = "onnx",
-        path: str | Path | None = None,
-        *,
-        int8: bool = False,
-        data: object = None,
-        max_loss: float = 0.01,
-        runtime: str | Path | None = None,
-    ) -> Exported:
-        """Write the model as a folder for another program, and compare its answers with this model's.
-
-        Exports of a language model hold the network without the Kneser–Ney model.
-
-        Args:
-            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
-            path: the folder to write; None: the name of the model directory and of the format.
-            int8: store the weights in 8 bits, a quarter of the size.
-            data: text on which the loss of `int8` is measured, of the kinds that `train` takes.
-            max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
-            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
-
-        Raises:
-            UsageError: no such format, or 8 bits without data.
-            SettingsError: `max_loss` out of range.
-            MissingExtraError: what the format needs is not installed.
-            ArtifactError: the copy answers differently or loses too much; nothing is written.
-        """
-        from foretell.export.model_export import export_model
-
-        return export_model(
-            self._home.path,
-            f"{self._home.path.name}-{format}" if path is None else path,
-            format,
-            int8=int8,
-            data=None if data is None else corpus_of(data, None, part="test"),
-            max_loss=max_loss,
-            runtime=None if runtime is None else Path(runtime),
-        )
-
-    def to_keras(self) -> Any:
-        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
-
-        Raises:
-            MissingExtraError: TensorFlow is not installed.
-            ArtifactError: the weights are gone, or no longer those of this model.
-        """
-        require_training()
-        from foretell.networks.keras_model import keras_model
-
-        return keras_model(self._runtime.model)
+    def _test_data(self, data: Any) -> Any:
+        return corpus_of(data, None, part="test")
 
     def __reduce__(self) -> tuple[Callable[[Home], LanguageModel], tuple[Home]]:
         return _reopened, (self._home,)

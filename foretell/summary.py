@@ -1,19 +1,30 @@
-"""What notebooks show of a model, for both public classes: a summary, and the report of its training."""
+"""What both public classes do with their model directory: report, save, export; and what notebooks show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
 from foretell.display import card, frame
+from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
 from foretell.readable import visible
 from foretell.training.report import REPORT, report_of
 
+if TYPE_CHECKING:
+    from foretell.export.formats import Format
+    from foretell.export.model_export import Exported
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
+
 _MAX_METRICS = 6
+
+Runtime = TypeVar("Runtime", bound="LabelsRuntime | WordsRuntime")
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,101 @@ class Report:
 
     def _repr_html_(self) -> str:
         return frame(self.html, height=720)
+
+
+class Trained(Generic[Runtime]):
+    """A trained model: what `TextClassifier` and `LanguageModel` have in common."""
+
+    _home: Home
+    _runtime: Runtime
+
+    def report(self) -> Report:
+        """Return the report of the training: metrics, curves, calibration and the worst mistakes, as HTML.
+
+        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
+        a copy. That of a classifier quotes validation texts.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+        """
+        return report_for(self._opened().model)
+
+    def export(
+        self,
+        format: Format = "onnx",
+        path: str | Path | None = None,
+        *,
+        int8: bool = False,
+        data: Any = None,
+        max_loss: float = 0.01,
+        runtime: str | Path | None = None,
+    ) -> Exported:
+        """Write the model as a folder for another program, and compare its answers with this model's.
+
+        Exports of a language model hold the network without the Kneser–Ney model.
+
+        Args:
+            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
+            path: the folder to write; None: the name of the model directory and of the format.
+            int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
+            data: what to compare the answers on: labelled texts, as `fit` takes them without `y`, or text, as
+                `LanguageModel.train` takes it.
+            max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
+            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            UsageError: no such format, or 8 bits without data.
+            SettingsError: `max_loss` out of range.
+            MissingExtraError: what the format needs is not installed.
+            ArtifactError: the copy answers differently or loses too much; nothing is written.
+        """
+        self._opened()
+        from foretell.export.model_export import export_model
+
+        return export_model(
+            self._home.path,
+            f"{self._home.path.name}-{format}" if path is None else path,
+            format,
+            int8=int8,
+            data=None if data is None else self._test_data(data),
+            max_loss=max_loss,
+            runtime=None if runtime is None else Path(runtime),
+        )
+
+    def to_keras(self) -> Any:
+        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            MissingExtraError: TensorFlow is not installed.
+            ArtifactError: the weights are gone, or no longer those of this model.
+        """
+        model = self._opened().model
+        require_training()
+        from foretell.networks.keras_model import keras_model
+
+        return keras_model(model)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model directory to `path`, whole or not at all; an older model there is replaced.
+
+        Labels keep their type: numbers, booleans, dates (as datetime64) and text.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ArtifactError: something that is not foretell's is there, or it cannot be written.
+        """
+        self._opened()
+        self._home.save(path)
+
+    def _opened(self) -> Runtime:
+        """Return the runtime; raise where there is none yet."""
+        return self._runtime
+
+    def _test_data(self, data: Any) -> Any:
+        """Return data for an export as examples or a corpus."""
+        raise NotImplementedError
 
 
 def report_for(model: Model) -> Report:

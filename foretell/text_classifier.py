@@ -34,15 +34,14 @@ from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
+from foretell.readable import did_you_mean
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import check_any_known, evaluation_report
 from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
-from foretell.summary import Report, report_for, summary_html
+from foretell.summary import Trained, summary_html
 
 if TYPE_CHECKING:
-    from foretell.export.formats import Format
-    from foretell.export.model_export import Exported
     from foretell.language_model import LanguageModel
     from foretell.training.events import Listener
     from foretell.training.labels.ancestor import Ancestor
@@ -54,7 +53,7 @@ SETTINGS = tuple(f.name for f in dataclasses.fields(LabelsSettings))
 _LABELS_SHOWN = 12
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns to label texts: a scikit-learn classifier whose X is texts.
 
     Every parameter but `preset` and `verbose` is a field of `LabelsSettings`; None means the preset's value.
@@ -70,6 +69,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         metrics_: the metrics of the training, on texts that it has not seen; `not_measured` says why there
             are none.
     """
+
+    preset: str
+    multi_label: str | None
+    verbose: int | None
 
     def __init__(
         self,
@@ -111,42 +114,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         multi_label: str | None = None,
         verbose: int | None = None,
     ) -> None:
-        self.preset = preset
-        self.seed = seed
-        self.lowercase = lowercase
-        self.min_count = min_count
-        self.vocabulary = vocabulary
-        self.embedding_size = embedding_size
-        self.units = units
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.minutes = minutes
-        self.valid_fraction = valid_fraction
-        self.patience = patience
-        self.network = network
-        self.tokens = tokens
-        self.length = length
-        self.batch_size = batch_size
-        self.momentum = momentum
-        self.dense_units = dense_units
-        self.recurrent_dropout = recurrent_dropout
-        self.filters = filters
-        self.kernel_size = kernel_size
-        self.pool_size = pool_size
-        self.keep = keep
-        self.linear = linear
-        self.linear_vocabulary = linear_vocabulary
-        self.refit = refit
-        self.folds = folds
-        self.cooccurrence_embeddings = cooccurrence_embeddings
-        self.text_vectors = text_vectors
-        self.min_steps = min_steps
-        self.max_steps = max_steps
-        self.balance = balance
-        self.multi_label = multi_label
-        self.verbose = verbose
+        given = dict(locals())
+        # scikit-learn reads and sets each parameter as an attribute of its name.
+        self.__dict__.update((name, given[name]) for name in ("preset", *SETTINGS, "verbose"))
 
     def fit(
         self,
@@ -281,6 +251,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
         return self
 
+    @overload
+    def predict(self, X: list[str] | tuple[str, ...]) -> list[Any]: ...  # noqa: N803
+    @overload
+    def predict(self, X: Iterator[str]) -> Iterator[Any]: ...  # noqa: N803
+    @overload
+    def predict(self, X: Any) -> npt.NDArray[Any]: ...  # noqa: N803
     def predict(self, X: Any) -> Any:  # noqa: N803
         """Return the likeliest label of each text, [text]: a list for a list, an iterator for an iterator.
 
@@ -310,8 +286,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "classes_")
         if isinstance(X, Iterator):
-            return (row for rows in text_chunks(X) for row in self._probabilities(rows))
-        return self._probabilities(texts_of(X))
+            return (row for rows in text_chunks(X) for row in self._runtime.predict_proba(rows))
+        return self._runtime.predict_proba(texts_of(X))
 
     def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
@@ -371,18 +347,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(X, Iterator):
             return (self._explanation(text, label) for rows in text_chunks(X) for text in rows)
         return [self._explanation(text, label) for text in texts_of(X)]
-
-    def report(self) -> Report:
-        """Return the report of the training: figures, curves, calibration and the worst mistakes, as HTML.
-
-        A notebook shows it. `report().path` is the file that the training wrote, `report().save(path)` writes
-        a copy. It quotes validation texts.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-        """
-        check_is_fitted(self, "classes_")
-        return report_for(self._runtime.model)
 
     def evaluate(
         self,
@@ -452,74 +416,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             positive=None if positive is None else str(positive),
         )
 
-    def export(
-        self,
-        format: Format = "onnx",
-        path: str | Path | None = None,
-        *,
-        int8: bool = False,
-        data: Any = None,
-        max_loss: float = 0.01,
-        runtime: str | Path | None = None,
-    ) -> Exported:
-        """Write the model as a folder for another program, and compare its answers with this model's.
-
-        Args:
-            format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
-            path: the folder to write; None: the name of the model directory and of the format.
-            int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
-            data: labelled texts, as `fit` takes them without `y`, to compare the answers on.
-            max_loss: the maximum loss of accuracy by `int8`, 0 to 1.
-            runtime: for "web", the npm package onnxruntime-web as a file; None: it is downloaded once.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            UsageError: no such format, or 8 bits without data.
-            SettingsError: `max_loss` out of range.
-            MissingExtraError: what the format needs is not installed.
-            ArtifactError: the copy answers differently or loses too much; nothing is written.
-        """
-        check_is_fitted(self, "classes_")
-        from foretell.export.model_export import export_model
-
-        return export_model(
-            self._home.path,
-            f"{self._home.path.name}-{format}" if path is None else path,
-            format,
-            int8=int8,
-            data=None
-            if data is None
-            else read_examples(data, part="test", multi_label=self._runtime.separator),
-            max_loss=max_loss,
-            runtime=None if runtime is None else Path(runtime),
-        )
-
-    def to_keras(self) -> Any:
-        """Return the network alone as a Keras model, with its weights; see `foretell.networks.keras_model`.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            MissingExtraError: TensorFlow is not installed.
-            ArtifactError: the weights are gone, or no longer those of this model.
-        """
-        check_is_fitted(self, "classes_")
-        require_training()
-        from foretell.networks.keras_model import keras_model
-
-        return keras_model(self._runtime.model)
-
-    def save(self, path: str | Path) -> None:
-        """Write the model directory to `path`, whole or not at all; an older model there is replaced.
-
-        Labels keep their type: numbers, booleans, dates (as datetime64) and text.
-
-        Raises:
-            NotFittedError: `fit` was not called.
-            ArtifactError: something that is not foretell's is there, or it cannot be written.
-        """
-        check_is_fitted(self, "classes_")
-        self._home.save(path)
-
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
         """Open a model directory for labels, verified. Needs no TensorFlow.
@@ -545,6 +441,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         made._open(Home(runtime.path), classes, runtime)
         return made
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by their names.
+
+        Raises:
+            SettingsError: there is no such parameter; the nearest name is offered.
+        """
+        for name in params:
+            if name not in self.get_params():
+                fix = did_you_mean(name, self.get_params()) or "see get_params()"
+                raise SettingsError(expected="a parameter of TextClassifier", found=f"'{name}'", fix=fix)
+        set_by_name: Self = super().set_params(**params)
+        return set_by_name
+
+    def _opened(self) -> LabelsRuntime:
+        check_is_fitted(self, "classes_")
+        return self._runtime
+
+    def _test_data(self, data: Any) -> Any:
+        return read_examples(data, part="test", multi_label=self._runtime.separator)
+
     def _separator(self) -> str:
         """Return what separates labels, of the fitted model or else the parameters; "": one label a text."""
         return self._runtime.separator if hasattr(self, "classes_") else self.multi_label or ""
@@ -566,23 +482,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return settings, name or ancestor.model.preset
 
     def _changes(self) -> dict[str, Any]:
-        changes = {name: getattr(self, name) for name in SETTINGS}
-        return {name: _python(value) for name, value in changes.items() if value is not None}
+        return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}
 
     def _open(self, home: Home, classes: npt.NDArray[Any], runtime: LabelsRuntime | None = None) -> None:
         self._home = home
         self._runtime = LabelsRuntime.open(home.path) if runtime is None else runtime
         self.classes_ = classes
         self.metrics_ = self._runtime.metrics
-        # The same, unless the model was trained by an earlier version, which sorted numbers as text.
-        place = {name: i for i, name in enumerate(self._runtime.labels)}
-        self._columns = [place[str(label)] for label in classes.tolist()]
-
-    def _probabilities(self, texts: list[str]) -> npt.NDArray[np.float32]:
-        return self._runtime.predict_proba(texts)[:, self._columns]
 
     def _labels_of(self, texts: list[str]) -> npt.NDArray[Any]:
-        labels: npt.NDArray[Any] = self.classes_[self._probabilities(texts).argmax(axis=1)]
+        labels: npt.NDArray[Any] = self.classes_[self._runtime.predict_proba(texts).argmax(axis=1)]
         return labels
 
     def _with_classes(self, verdict: Verdict) -> Verdict:
@@ -597,7 +506,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return dataclasses.replace(verdict, label=label, probabilities=found)
 
     def _indicators(self, texts: list[str]) -> npt.NDArray[np.int64]:
-        decided = self._runtime.decide(self._runtime.predict_proba(texts))[:, self._columns]
+        decided = self._runtime.decide(self._runtime.predict_proba(texts))
         return decided.astype(np.int64)
 
     def _explanation(self, text: str, label: Any = None) -> Explanation:
@@ -661,8 +570,3 @@ def _language_model(start: str | Path | LanguageModel | None) -> LanguageModelWe
     if start is None:
         return None
     return read_language_model(local_path(start) if isinstance(start, str | Path) else start._home.path)
-
-
-def _python(value: Any) -> Any:
-    """Return NumPy's numbers, which a parameter grid may hold, as Python's."""
-    return value.item() if isinstance(value, np.generic) else value

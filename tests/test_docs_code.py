@@ -41,7 +41,7 @@ PYTHON_RUNS = {
     "hub.md": "tests/hub",
     "tracking.md": "test_tracking.py",
 }
-LANGUAGES = {"", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
+LANGUAGES = {"", "nginx", "sh", "python", "json", "js", "text", "{toctree}", "{eval-rst}"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

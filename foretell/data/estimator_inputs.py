@@ -13,7 +13,7 @@ import numpy.typing as npt
 from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns, has_part
 from foretell.data.label_sets import has_several_labels, sets_of
-from foretell.data.records import values_of
+from foretell.data.records import is_missing, values_of
 from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
 from foretell.errors import DataError, SettingsError
 from foretell.label_types import classes_of_names, dtype_type, plain_dates
@@ -59,11 +59,13 @@ def estimator_data(
     Raises:
         DataError: something that is not a text or a label, or lengths that differ.
     """
+    y = values_of(y)
     if multi_label or has_several_labels(y):
         return _with_several_labels(x, y, sample_weight, multi_label or SEPARATOR)
     texts, values = texts_of(x), _label_values(y)
     if len(texts) != len(values):
         raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(values)}")
+    _check_not_swapped(texts, values)
     rows = labelled_rows(values)
     labels = _typed([values[place] for place in rows.labelled])
     label_type = dtype_type(labels)
@@ -80,6 +82,14 @@ def estimator_data(
     )
     unlabelled = tuple(texts[place] for place in rows.unlabelled)
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
+
+
+def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
+    n_texts, n_labels = len(set(texts)), len({str(value) for value in values})
+    if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
+        raise DataError(
+            expected="texts in X and labels in y", found="the other way round", fix="fit(texts, labels)"
+        )
 
 
 def _with_several_labels(x: object, y: Any, sample_weight: object, separator: str) -> EstimatorData:
@@ -229,20 +239,40 @@ def texts_of(source: Any, *, where: str = "X") -> list[str]:
     """Return texts as a list of strings, whatever contains them.
 
     Raises:
-        DataError: a single string, or something that is not a text.
+        DataError: a single string, several columns, or something that is not a text.
     """
-    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+    is_many = isinstance(source, Iterable) or hasattr(source, "column_names")
+    if isinstance(source, str | bytes) or not is_many:
         found, fix = f"one {type(source).__name__}", "give a list: [text]"
         raise DataError(expected="several texts", found=found, where=where, fix=fix)
-    if hasattr(source, "columns") and hasattr(source, "to_numpy"):
-        source = source.to_numpy()
-    if isinstance(source, np.ndarray) and source.ndim == 2 and source.shape[1] == 1:
-        source = source[:, 0]
-    texts: list[str] = list(source)
+    texts: list[Any] = list(_one_column(source, where))
     for place, text in enumerate(texts):
         if not isinstance(text, str):
-            raise DataError(expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]")
+            fix = "decode it: text.decode()" if isinstance(text, bytes) else ""
+            fix = "leave out rows without a text" if is_missing(text) else fix
+            raise DataError(expected="a text", found=f"{text!r:.60}", where=f"{where}[{place}]", fix=fix)
     return texts
+
+
+def _one_column(source: Any, where: str) -> Iterable[Any]:
+    """Return the values of a column, or of the only column of a table or matrix."""
+    names = getattr(source, "column_names", None)
+    if names is None and hasattr(source, "to_numpy"):
+        names = getattr(source, "columns", None)
+    if names is None and isinstance(source, np.ndarray) and source.ndim == 2:
+        names = list(range(source.shape[1]))
+    if names is None:
+        values: Iterable[Any] = values_of(source)
+        return values
+    if len(names) != 1:
+        raise DataError(
+            expected="one column of texts",
+            found=f"{len(names)} columns",
+            where=where,
+            fix="give one column, such as X['text']",
+        )
+    column = source[:, 0] if isinstance(source, np.ndarray) else source[names[0]]
+    return _one_column(column, where)
 
 
 def labels_of(y: object) -> list[str]:
@@ -277,8 +307,7 @@ def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
 
 def _label_values(y: object) -> list[Any]:
     """Return the labels as a list, [text], each with its own type."""
-    if isinstance(y, Iterator):
-        y = list(y)
+    y = list(y) if isinstance(y, Iterator) else values_of(y)
     shape = np.shape(y) if hasattr(y, "shape") else None
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         y = np.asarray(y)[:, 0]

@@ -1,0 +1,213 @@
+"""A newcomer's mistakes and habits in Python: each works, or is one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+import foretell
+from foretell import LanguageModel, TextClassifier
+from foretell.errors import ForetellError
+
+pytest.importorskip("tensorflow")
+
+FIRST, SECOND = (
+    ("lovely", "fine", "awful", "poor"),
+    ("soup", "wine", "room", "film", "staff", "music", "bread"),
+)
+TEXTS = [f"{a} {b}" for a in FIRST for b in SECOND]
+LABELS = ["good" if text.startswith(("lovely", "fine")) else "bad" for text in TEXTS]
+TINY: dict[str, Any] = {
+    "units": 4, "embedding_size": 8, "epochs": 1, "min_steps": 1, "batch_size": 8, "learning_rate": 0.1,
+}  # fmt: skip
+WORDS: dict[str, Any] = {"units": 4, "embedding_size": 4, "epochs": 1, "min_steps": 1}
+
+
+def tiny(**settings: Any) -> TextClassifier:
+    return TextClassifier("quick", **{**TINY, "folds": 0, **settings})
+
+
+@pytest.fixture(scope="module")
+def clf() -> TextClassifier:
+    return tiny().fit(TEXTS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def saved(clf: TextClassifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("saved") / "model"
+    clf.save(path)
+    return path
+
+
+TWO = TEXTS[:2]
+ONE_COLUMN = {
+    "a list": TWO,
+    "a Series": pd.Series(TWO),
+    "a DataFrame of one column": pd.DataFrame({"body": TWO}),
+    "an array": np.array(TWO),
+    "an array of objects": np.array(TWO, object),
+    "a matrix of one column": np.array(TWO)[:, None],
+    "polars": pl.Series(TWO),
+    "a polars table": pl.DataFrame({"body": TWO}),
+    "Arrow": pa.array(TWO),
+    "chunked Arrow": pa.chunked_array([TWO[:1], TWO[1:]]),
+    "an Arrow table": pa.table({"body": TWO}),
+}
+
+
+@pytest.mark.parametrize("name", ONE_COLUMN)
+def test_a_column_of_texts_is_taken(clf: TextClassifier, name: str) -> None:
+    assert list(clf.predict(ONE_COLUMN[name])) == clf.predict(TWO)
+
+
+def test_few_and_many(clf: TextClassifier) -> None:
+    assert clf.predict([]) == []
+    assert clf.predict_proba([]).shape == (0, 2)
+    assert list(clf.predict(text for text in TWO)) == clf.predict(TWO)
+
+
+TWO_COLUMNS = {"body": TEXTS, "team": LABELS}
+GIVE_ONE = "found 2 columns; give one column"
+WRONG_TEXTS = [
+    ("lovely", "X: expected several texts, found one str; give a list"),
+    (Path("reviews.csv"), "X: expected several texts, found one "),
+    (None, "X: expected several texts, found one NoneType"),
+    (float("nan"), "X: expected several texts, found one float"),
+    (b"lovely", "X: expected several texts, found one bytes"),
+    ([1, 2], r"X\[0\]: expected a text, found 1"),
+    ([None], r"X\[0\]: expected a text, found None; leave out rows without a text"),
+    (["a", float("nan")], r"X\[1\]: expected a text, found nan; leave out rows without a text"),
+    ([b"lovely"], r"found b'lovely'; decode it"),
+    (np.array([TWO, TWO]), GIVE_ONE),
+    (pd.DataFrame(TWO_COLUMNS), GIVE_ONE),
+    (pl.DataFrame(TWO_COLUMNS), GIVE_ONE),
+    (pa.table(TWO_COLUMNS), GIVE_ONE),
+]
+
+
+@pytest.mark.parametrize(("texts", "message"), WRONG_TEXTS, ids=lambda value: type(value).__name__)
+def test_what_is_no_column_of_texts_is_one_line(clf: TextClassifier, texts: Any, message: str) -> None:
+    with pytest.raises(ForetellError, match=message) as caught:
+        clf.predict(texts)
+    assert "\n" not in str(caught.value)
+
+
+LAST = [*LABELS[:-7], *[None] * 7]
+GIVEN_LABELS: dict[str, tuple[Any, list[Any]]] = {
+    "categories": (pd.Categorical(LABELS), ["bad", "good"]),
+    "integers": ([int(label == "good") for label in LABELS], [0, 1]),
+    "booleans": ([label == "good" for label in LABELS], [False, True]),
+    "floats": ([float(label == "good") for label in LABELS], [0.0, 1.0]),
+    "Arrow": (pa.chunked_array([LABELS]), ["bad", "good"]),
+    "NaN": ([label or float("nan") for label in LAST], ["bad", "good"]),
+    "None": (pd.Series(LAST), ["bad", "good"]),
+    "NA": (pd.Series([label or pd.NA for label in LAST]), ["bad", "good"]),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN_LABELS)
+def test_labels_of_any_type_are_learned_and_missing_ones_are_no_label(name: str) -> None:
+    labels, classes = GIVEN_LABELS[name]
+    assert tiny().fit(TEXTS, labels).classes_.tolist() == classes
+
+
+def in_order(texts: Any, labels: Any = None, **settings: Any) -> Callable[[], Any]:
+    return lambda: tiny(**settings).fit(texts, labels)
+
+
+WRONG_FITS = {
+    "X and y swapped": (in_order(LABELS, TEXTS), r"the other way round; fit\(texts, labels\)"),
+    "one label too few": (in_order(TEXTS, LABELS[1:]), "expected 28 labels, one for each text, found 27"),
+    "no y": (in_order(TEXTS), "found none: y is None"),
+    "no label known": (in_order(TEXTS, [float("nan")] * 28), "expected texts with labels"),
+    "one label": (in_order(TEXTS, ["a"] * 28), "expected two labels or more"),
+    "nothing": (in_order([], []), "expected texts with labels"),
+    "two columns": (in_order(pd.DataFrame(TWO_COLUMNS), LABELS), GIVE_ONE),
+    "a missing file": (in_order("nope.csv"), "nope.csv: expected a file or folder that exists"),
+    "a number as text": (
+        lambda: tiny(units="64").fit(TEXTS, LABELS),
+        "units: .* found '64'; leave out the quotes",
+    ),
+    "a preset misspelled": (lambda: TextClassifier("bset").fit(TEXTS, LABELS), "did you mean best?"),
+    "a parameter misspelled": (
+        lambda: TextClassifier().set_params(unit=3),
+        "found 'unit'; did you mean units?",
+    ),
+    "a setting misspelled": (lambda: LanguageModel.train(TEXTS, unit=3), "found 'unit'; did you mean units?"),
+    "no model": (lambda: foretell.load("nope"), "found nothing there; check the path"),
+    "a file as model": (lambda: foretell.load(__file__), "found a file; check the path"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FITS)
+def test_a_mistake_is_one_line(name: str) -> None:
+    call, message = WRONG_FITS[name]
+    with pytest.raises(ForetellError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_parameter_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="'unit'"):
+        TextClassifier(unit=3)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("use", ["predict", "predict_proba", "explain", "report", "save", "export"])
+def test_before_fit(use: str) -> None:
+    arguments = () if use == "report" else ("onnx",) if use == "export" else (["a"],)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(TextClassifier(), use)(*arguments)
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    assert tiny(units=np.int64(8)).fit(TEXTS, LABELS)._runtime.model.settings.units == 8
+    assert LanguageModel.train(TEXTS * 4, **{**WORDS, "units": np.int64(8)}).settings["units"] == 8
+
+
+def test_a_model_is_opened_by_its_job(saved: Path) -> None:
+    assert isinstance(foretell.load(saved), TextClassifier)
+    assert isinstance(foretell.load(saved, job="labels"), TextClassifier)
+    for load in (LanguageModel.load, lambda path: foretell.load(path, job="words")):
+        with pytest.raises(ForetellError, match="expected a model for words, found one for labels"):
+            load(saved)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a path of POSIX systems")
+def test_a_model_cannot_be_saved_everywhere(clf: TextClassifier, saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ForetellError):
+            clf.save(place)
+    with pytest.raises(ForetellError, match=r"a finished model; .*overwrite=True"):
+        tiny().fit(TEXTS, LABELS, out=saved)
+    assert foretell.load(saved, job="labels").predict(TWO) == clf.predict(TWO)
+
+
+def test_scikit_learn_takes_it(clf: TextClassifier) -> None:
+    assert clone(clf).get_params() == clf.get_params()
+    assert cross_val_score(tiny(), TEXTS, LABELS, cv=2, n_jobs=2).shape == (2,)
+    assert GridSearchCV(tiny(), {"units": [4, 5]}, cv=2, refit=False).fit(TEXTS, LABELS).best_params_[
+        "units"
+    ] in (4, 5)
+    calibrated = CalibratedClassifierCV(tiny(), cv=2).fit(TEXTS, LABELS)
+    assert calibrated.predict_proba(TWO).shape == (2, 2)
+    voters = VotingClassifier([("a", tiny()), ("b", tiny(seed=2))], voting="soft").fit(TEXTS, LABELS)
+    assert len(voters.predict(TWO)) == 2
+
+
+def test_a_notebook_shows_a_table(clf: TextClassifier) -> None:
+    for shown in (clf, foretell.survey(TEXTS, LABELS), clf.report()):
+        assert shown._repr_html_().startswith(("<div>", "<iframe"))
