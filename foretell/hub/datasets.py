@@ -80,11 +80,9 @@ def parse_dataset(text: str) -> DatasetAddress:
     repository, parts = parse(body), fragment.split("/")
     if hash_sign and (len(parts) > 2 or not all(_PLAIN.fullmatch(part) for part in parts)):
         raise UsageError(
-            expected="a split like #train or #configuration/train",
-            found=repr(f"#{fragment[:100]}"),
-            where=text[:200],
-            fix="check what follows the #",
-        )
+            expected="a split like #train or #configuration/train", found=repr(f"#{fragment[:100]}"),
+            where=text[:200], fix="check what follows the #",
+        )  # fmt: skip
     if not hash_sign:
         return DatasetAddress(repository)
     return DatasetAddress(repository, parts[0] if len(parts) == 2 else None, parts[-1])

@@ -162,7 +162,7 @@ def test_info_and_the_card_show_it(kept: LabelsRuntime) -> None:
 def test_it_is_pushed_with_the_model(kept: LabelsRuntime, tmp_path: Path) -> None:
     prepared = prepare(kept.path, tmp_path, "ada/model")
     assert {"teacher.onnx", "teacher_tokenizer.json", "teacher.safetensors", "teacher_LICENSE"} <= set(
-        prepared.names
+        prepared.files
     )
     assert "sentence encoder tiny" in (tmp_path / "README.md").read_text()
 
