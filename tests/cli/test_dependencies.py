@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from foretell.cli import dependencies as module
+from foretell.cli import doctor as module
 from foretell.cli.doctor import Dependency, dependencies, install_command, lacking
 
 ROOT = Path(__file__).parents[2]

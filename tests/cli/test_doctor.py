@@ -12,7 +12,6 @@ import sys
 import pytest
 from cli_workplace import Run
 
-from foretell.cli import dependencies as dependencies_module
 from foretell.cli import doctor
 from foretell.cli.doctor import dependencies
 
@@ -43,8 +42,8 @@ def test_doctor_for_programs(run: Run) -> None:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    real = dependencies_module._version
-    monkeypatch.setattr(dependencies_module, "_version", lambda name: None if package in name else real(name))
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if package in name else real(name))
 
 
 def test_what_an_extra_lacks_is_named_with_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
