@@ -21,7 +21,7 @@ from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
 from foretell.training import run
-from foretell.training.labels import on_validation, pseudo_labels
+from foretell.training.labels import decide
 from foretell.training.labels import train as labels
 from foretell.training.options import TrainOptions
 from foretell.training.words import data
@@ -31,11 +31,11 @@ from foretell.training.words import train as words
 STAGES: dict[str, dict[str, tuple[Any, str]]] = {
     "labels": {
         "tokens": (labels, "tokenize_split"),
-        "linear": (on_validation, "fit_linear"),
-        "pseudo-labels": (on_validation, "make_pseudo_labels"),
-        "network": (on_validation, "train_network"),
-        "ensemble": (on_validation, "choose_ensemble"),
-        "refit": (on_validation, "final_linear"),
+        "members": (decide, "choose_all"),
+        "last fit": (decide, "fit_members"),
+        "folds": (decide, "fold_probabilities"),
+        "network": (decide, "train_network"),
+        "metrics": (decide, "metrics_of"),
         "writing": (run, "write_model"),
     },
     "words": {
@@ -125,8 +125,6 @@ def _words(options: TrainOptions, minutes: float, epochs: int) -> None:
 
 
 def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
-    # So few texts have vectors, too.
-    pseudo_labels.MIN_TOKENS = 1
     chance = random.Random(0)
 
     def text(label: str) -> str:
@@ -138,10 +136,10 @@ def _labels(options: TrainOptions, minutes: float, epochs: int) -> None:
     names = ["bad", "good"] * 150
     examples = Examples([text(name) for name in names], names, name="made up")
     changes = {
-        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 4, "min_steps": 1,
-        "folds": 0, "max_steps": 0, "patience": 0, "minutes": minutes, "refit": True,
+        "units": 8, "embedding_size": 8, "length": 20, "batch_size": 8, "epochs": epochs or 4,
+        "minutes": minutes, "folds": 0 if epochs else 5,
     }  # fmt: skip
     settings = with_changes(LABELS_PRESETS["base"], changes)
     unlabelled = [text(chance.choice(["bad", "good"])) for _ in range(200)]
-    split = make_split(examples, fraction=0.2, seed=1, unlabelled=unlabelled)
+    split = make_split(examples, fraction=settings.fraction_for(300), seed=1, unlabelled=unlabelled)
     labels.train_labels(split, settings, options)

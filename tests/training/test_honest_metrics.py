@@ -5,7 +5,7 @@ A metric that is better than the truth by more than two standard errors fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,17 @@ import foretell
 from foretell.config import LabelsSettings, with_changes
 from foretell.cross_validation import cross_validate, folds_report
 from foretell.data.examples import Examples, read_examples
-from foretell.data.split import make_split
+from foretell.data.split import make_split, text_key
 from foretell.metrics.costs import Costs, cost_report
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import multi_label, on_folds
 from foretell.training.labels.ancestor import read_ancestor
-from foretell.training.labels.candidates import Candidate, LabelledTexts
 from foretell.training.labels.continued import continued_split
+from foretell.training.labels.decide import Evidence
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.members import Chosen, fit_members
+from foretell.training.labels.members import Candidate, Chosen, fit_members
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.tokens import one_hot, tokenize
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
@@ -177,62 +177,74 @@ def test_the_label_check_is_at_chance() -> None:
     assert_at_chance([found.accuracy], found.judged)
 
 
-Ensembles = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
-
-
-def right_of_one(targets: Any, network: Any, linear: Any, fold_of: Any) -> float:
-    evidence = on_folds.Evidence(targets=targets, network=network, linear=linear, fold_of=fold_of)
-    return float((evidence.answers().argmax(axis=1) == targets).mean())
-
-
-def right_of_several(targets: Any, network: Any, linear: Any, fold_of: Any) -> float:
-    several = multi_label.Evidence(
-        targets=one_hot(targets, 2)[:, 1:], network=network[:, 1:], linear=linear[:, 1:], fold_of=fold_of
-    )
-    return float((several.answers()[1][:, 0] == (targets == 1)).mean())
-
-
-@pytest.mark.parametrize(("right", "n_folds"), [(right_of_one, 40), (right_of_several, 8)])
-def test_weights_of_an_ensemble_are_of_other_folds(right: Ensembles, n_folds: int) -> None:
+@pytest.mark.parametrize(("outputs", "n_folds"), [(OneLabel(2), 40), (SeveralLabels(1), 8)])
+def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -> None:
     """Members that are noise: in-fold weights and thresholds would choose the luckier one in each fold."""
     shares, n = [], 400
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        targets = rng.integers(2, size=n)
+        hard = rng.integers(2, size=n).astype(np.int32)
         network, linear = (3 * rng.standard_normal((n, 2)) for _ in range(2))
         network, linear = (each - np.logaddexp.reduce(each, axis=1)[:, None] for each in (network, linear))
-        shares.append(right(targets.astype(np.int32), network, linear, rng.permutation(n) % n_folds))
+        several = isinstance(outputs, SeveralLabels)
+        evidence = Evidence(
+            targets=one_hot(hard, 2)[:, 1:] if several else hard,
+            network=np.exp(network[:, 1:] if several else network).astype(np.float32),
+            linear=linear[:, 1:] if several else linear,
+            fold_of=rng.permutation(n) % n_folds,
+            outputs=outputs,
+        )
+        decided = evidence.answers()[1][:, -1]
+        shares.append(float((decided == (hard == 1)).mean()))
     assert_at_chance(shares, n)
 
 
-@pytest.mark.parametrize("outputs", [OneLabel(), SeveralLabels()], ids=["one", "several"])
+@pytest.mark.parametrize("outputs", [OneLabel(2), SeveralLabels(2)], ids=["one", "several"])
 def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
     shares, n, n_members = [], 100, 30
     for seed in range(40):
         rng = np.random.default_rng(seed)
         hard = rng.integers(2, size=n).astype(np.int32)
-        several = isinstance(outputs, SeveralLabels)
-        targets = one_hot(hard, 2) if several else hard
         noise = rng.standard_normal((n_members, n))
-        logs = (
-            np.stack([-noise, noise], axis=2)
-            if several
-            else np.log(1 / (1 + np.exp(np.stack([noise, -noise], axis=2))))
-        )
-        weights = np.ones((n, 2)) if several else np.ones(n)
+        logs = np.stack([-noise, noise], axis=2)
+        if isinstance(outputs, OneLabel):
+            logs -= np.logaddexp.reduce(logs, axis=2, keepdims=True)
         tokenized = tokenize(["a"] * n, SETTINGS)[1]
-        labelled = LabelledTexts(
-            texts=["a"] * n, tokenized=tokenized, targets=targets, soft=one_hot(hard, 2), weights=weights,
-            unlabelled=tokenized.part(0, 0), outputs=outputs,
-        )  # fmt: skip
+        rows = Rows(
+            texts=["a"] * n,
+            tokenized=tokenized,
+            targets=hard if isinstance(outputs, OneLabel) else one_hot(hard, 2),
+            counts=np.ones(n),
+            unlabelled=tokenized.part(0, 0),
+            outputs=outputs,
+        )
         nothing = Candidate(
             name="x", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
         )
         chosen = [Chosen(candidate=nothing, strength=1.0, logs=each) for each in logs]
-        folds = Folds(fold_of=(np.arange(n) % 2).astype(np.int32))
-        found = fit_members(labelled, chosen, folds).logs
+        found = fit_members(rows, chosen, Folds(fold_of=(np.arange(n) % 2).astype(np.int32))).logs
         shares.append(float((found.argmax(axis=1) == hard).mean()))
     assert_at_chance(shares, n)
+
+
+def test_texts_with_labels_of_a_model_are_not_measured() -> None:
+    """Right answers to texts that a model labelled would raise every metric."""
+    hard, n = np.array([0, 1] * 20, np.int32), 40
+    texts = [f"text {place}" for place in range(n)]
+    logs = np.log(np.where(np.eye(2)[hard] == 1, 0.9, 0.1))
+    logs[20:] = logs[20:, ::-1]
+    tokenized = tokenize(texts, SETTINGS)[1]
+    rows = Rows(
+        texts=texts, tokenized=tokenized, targets=hard, counts=np.ones(n), unlabelled=tokenized.part(0, 0),
+        outputs=OneLabel(2),
+    )  # fmt: skip
+    nothing = Candidate(
+        name="ngrams", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
+    )
+    chosen = [Chosen(candidate=nothing, strength=1.0, logs=logs)]
+    folds, keys = Folds(fold_of=(np.arange(n) % 4).astype(np.int32)), frozenset(map(text_key, texts[:20]))
+    metrics = fit_members(rows, chosen, folds, not_measured=keys).metrics
+    assert metrics["linear_accuracy"] == metrics["members"]["ngrams"]["accuracy"] == 0.0
 
 
 class Nothing:

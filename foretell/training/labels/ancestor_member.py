@@ -18,12 +18,9 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.labels.ancestor import Ancestor, columns_for
-from foretell.training.labels.candidates import Candidate, LabelledTexts, Rows
 from foretell.training.labels.continued import Continued
-from foretell.training.labels.ensemble_fit import fit_ensemble
-from foretell.training.labels.linear import VectorModel, log_probabilities, measure
-from foretell.training.labels.members import Chosen
-from foretell.training.labels.pseudo_labels import PseudoLabels
+from foretell.training.labels.members import Candidate, Chosen
+from foretell.training.labels.rows import Mask, Rows
 from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import Tokens
 
@@ -81,7 +78,7 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
     return result
 
 
-def ancestor_members(start: Start | None, labelled: LabelledTexts, tokens: Tokens) -> list[Chosen]:
+def ancestor_members(start: Start | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
     """Return the member in a list, which is empty where there is none.
 
     Where the old examples are trained on again there is none: the old models have learned from these, so
@@ -89,44 +86,23 @@ def ancestor_members(start: Start | None, labelled: LabelledTexts, tokens: Token
 
     Args:
         start: what the training starts from.
-        labelled: the texts whose held-out predictions weigh the members.
+        rows: the texts whose held-out predictions weigh the members.
         tokens: the tokenized split.
     """
     if not isinstance(start, Continued) or start.has_old:
         return []
     parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
-    return [_member(parts, labelled)] if parts else []
+    return [_member(parts, rows)] if parts else []
 
 
-def with_ancestor(pseudo: PseudoLabels, start: Start | None, tokens: Tokens) -> PseudoLabels:
-    """Return the linear model of a training that decides on validation texts, with the old one added to it.
-
-    The weights of the two are fitted on the validation texts. An old classifier with several kinds of linear
-    models, and text vectors, leave it as it is.
-    """
-    if not isinstance(start, Continued) or start.has_old or pseudo.vectors is not None:
-        return pseudo
-    parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
-    old, fitted = parts[0] if len(parts) == 1 else None, pseudo.linear
-    if not isinstance(old, LinearModel) or tokens.valid is None:
-        return pseudo
-    if fitted.model is None or fitted.valid is None:
-        return pseudo
-    logs = log_probabilities(old, tokens.valid.texts)
-    shares = fit_ensemble(tokens.valid.targets, [logs, fitted.valid])
-    both = VectorModel(model=old, shares=shares)
-    step = measure(tokens, both.plus(fitted.model), "linear_", seconds=fitted.seconds)
-    return dataclasses.replace(pseudo, linear=step, vectors=both)
-
-
-def _member(parts: tuple[Part, ...], labelled: LabelledTexts) -> Chosen:
-    tokens, scores = labelled.tokenized, np.zeros(1, np.float32)
+def _member(parts: tuple[Part, ...], rows: Rows) -> Chosen:
+    tokens, scores = rows.tokenized, np.zeros(1, np.float32)
     for part in parts:
         if isinstance(part, LinearModel):
             scores = scores + part.scores_of_flat(tokens.ids, tokens.starts)
         else:
-            counts = part.features.counts(tokens.ids, tokens.starts, labelled.texts)
-            scores = scores + part.scores_of_counts(counts, len(labelled.texts))
+            counts = part.features.counts(tokens.ids, tokens.starts, rows.texts)
+            scores = scores + part.scores_of_counts(counts, len(rows.texts))
     candidate = Candidate(name=NAME, on=_Fitted, finished=lambda _, __: parts, strengths=(1.0,), first=0)
     return Chosen(candidate=candidate, strength=1.0, logs=linear_log_probabilities(scores))
 
@@ -134,7 +110,7 @@ def _member(parts: tuple[Part, ...], labelled: LabelledTexts) -> Chosen:
 class _Fitted:
     """A `Fit` that has nothing to fit."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Mask) -> None:
         del rows
 
     def fit(self, *_: Any) -> None:

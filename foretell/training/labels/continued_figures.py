@@ -18,7 +18,7 @@ from foretell.metrics.paired import differences, mcnemar
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.continued import Continued
-from foretell.training.labels.figures import Measured
+from foretell.training.labels.metrics import Measured
 from foretell.training.labels.tokens import targets_of
 
 _Z = 1.96

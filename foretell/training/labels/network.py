@@ -18,8 +18,7 @@ from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read
 from foretell.training.labels.compact import CompactNetwork
 from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
-from foretell.training.labels.plan import Plan, Standing, enough_labels, make_plan
-from foretell.training.labels.pseudo_labels import MIN_TOKENS, PseudoLabels
+from foretell.training.labels.plan import Plan, Standing, make_plan
 from foretell.training.labels.start import Start, initialise_from
 from foretell.training.labels.tokens import Tokens
 from foretell.training.run import Run
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from foretell.training.labels.network_fit import Fitting
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+MIN_TOKENS = 20_000
+"""Below 20,000 tokens co-occurrence counts are noise."""
 
 # With less than this part of the time limit left for the network, a longer limit is recommended.
 _MIN_TIME_SHARE = 0.15
@@ -107,25 +109,6 @@ def network_checkpoint(run: Run) -> Checkpoint | None:
     """Return the run's latest checkpoint where it was taken during the network's training."""
     checkpoint = run.checkpoints.latest()
     return checkpoint if checkpoint is not None and "epoch" in checkpoint.state else None
-
-
-def pseudo_labelled_texts(
-    tokens: Tokens, pseudo: PseudoLabels, settings: LabelsSettings, listener: Listener
-) -> EncodedTexts:
-    """Return the texts that the network is trained on.
-
-    Where few texts have labels, these include the unlabelled ones with their pseudo-labels. Many labels alone
-    train it better: pseudo-labels carry only what the linear model knows, which the ensemble has anyway.
-    """
-    n, n_labels = len(tokens.train.texts), len(tokens.labels)
-    if len(tokens.unlabelled) and not enough_labels(settings, n):
-        targets = pseudo.soft.argmax(axis=1).astype(np.int32)
-        soft, weights = tokens.learned(pseudo.soft)
-        return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, soft, weights)
-    if len(tokens.unlabelled):
-        text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
-        listener(Note(text=text))
-    return labelled_texts(tokens, settings)
 
 
 def labelled_texts(tokens: Tokens, settings: LabelsSettings) -> EncodedTexts:

@@ -1,94 +1,356 @@
-"""What a linear model's scores mean, and what is good: one label for each text, or several."""
+"""What the scores of members mean, and how members are combined: one label for each text, or several.
+
+The weights of an ensemble are fitted to texts that no member has learned from. A Gaussian prior, worth some
+texts, keeps few texts from moving them far. Of one label a text, members are combined in a logarithmic
+opinion pool, whose weights and offsets are its calibration. Of several labels, log-odds are added, and each
+label with enough predictions gets a temperature and an offset (Platt scaling) and a threshold of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Float64s, Floats, Logits
+from foretell.arrays import Float64s, Floats, Logits, LogProbabilities, Probabilities
 from foretell.metrics import log_loss, mean_accuracy
-from foretell.metrics.multi_label import DEFAULT_THRESHOLD, label_accuracy, mean_log_loss
-from foretell.ngrams.ensemble import linear_log_probabilities
-from foretell.ngrams.labelwise import sigmoid
-from foretell.training.labels.ensemble_fit import MIN_LOG_PROBABILITY, fit_pool
-from foretell.training.labels.labelwise_fit import MAX_LOG_ODDS, fit_labelwise_pool
+from foretell.metrics.multi_label import (
+    DEFAULT_THRESHOLD,
+    MIN_POSITIVES,
+    MIN_PREDICTIONS,
+    best_thresholds,
+    label_accuracy,
+    mean_log_loss,
+)
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities, log_of, softmax
+from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.tokens import Soft, one_hot
 
 Targets = npt.NDArray[Any]
+Decided = npt.NDArray[np.bool_]
+AnyEnsemble = Ensemble | LabelwiseEnsemble
+
+
+class Prior(NamedTuple):
+    """A Gaussian prior on the weights of two members.
+
+    Attributes:
+        weights: the means.
+        strength: how many texts each mean is worth.
+    """
+
+    weights: tuple[float, float]
+    strength: tuple[float, float]
+
+
+EQUAL = Prior(weights=(0.5, 0.5), strength=(1.0, 1.0))
+"""The prior where nothing is known of the two."""
+
+LINEAR = Prior(weights=(0.0, 1.0), strength=(20.0, 1.0))
+"""The prior favours the linear model: with few texts the network learns far less than it, and the validation
+texts, which have chosen the network's best epoch, overestimate the network. The linear model's own weight,
+its temperature, is soon clear, so its prior is weak."""
+
+UNFITTED = Ensemble(network=0.5, linear=0.5)
+"""The weights of network and linear model without texts to fit them on."""
+
+POOL_STRENGTH = 5.0
+"""How many texts the prior of equal weights is worth for each member of a pool."""
+
+MAX_LOGIT = 7.0
+"""What log-probabilities and log-odds are clipped to before weights are fitted: one in a thousand. One text
+that a member is sure about and wrong would decide its weight alone."""
+
+_MIN_TEXTS_PER_OFFSET, _OFFSET_STRENGTH = 50, 1.0
+"""Texts that each label must have before labels get offsets, and how many texts their mean of 0 is worth."""
+
+_SCALING_STRENGTH = 5.0
+"""How many texts the prior of no temperature and no offset is worth for each of several labels."""
 
 
 class Outputs(Protocol):
-    """How linear models answer; `logs` are what `of_scores` returns, [text, label]."""
+    """How members answer; `logits` are what `of_scores` returns, [text, label]."""
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+
+    def soft(self, targets: Targets) -> Soft:
+        """Return the labels as probabilities, float32 [text, label]."""
+
+    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
+        """Return how much each text counts: [text], or [text, label] where labels may be unknown."""
 
     def of_scores(self, scores: Floats) -> Logits:
-        """Return what the scores [text, column] of a model say of each label."""
+        """Return what the scores [text, column] of a linear model say of each label."""
 
-    def loss(self, targets: Targets, logs: Logits) -> float:
-        """Return the loss by which a penalty is chosen."""
-
-    def fit_pool(self, targets: Targets, members: Sequence[Logits]) -> Float64s:
-        """Return the weight of each member."""
-
-    def pooled(self, logs: Logits) -> Logits:
+    def pooled(self, logits: Logits) -> Logits:
         """Return the answers of a weighted sum of members."""
 
-    def figures(self, targets: Targets, logs: Logits) -> dict[str, float]:
-        """Return accuracy and log loss."""
+    def loss(self, targets: Targets, logits: Logits) -> float:
+        """Return the loss by which a penalty is chosen."""
+
+    def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
+        """Return the weights [member], none below 0, with the smallest loss; the prior is equal weights.
+
+        Args:
+            targets: of texts that no member has learned from.
+            members: logits [member, text, label].
+        """
+
+    def fit_ensemble(
+        self, targets: Targets, network: Probabilities | None, linear: Logits | None
+    ) -> AnyEnsemble:
+        """Return the weights of the network and the linear model; None: there is no such member."""
+
+    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
+        """Return which labels each text gets, bool [text, label]."""
+
+    def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
+        """Return accuracy and log loss of one member."""
 
 
 @dataclass(frozen=True)
 class OneLabel:
-    """Each text has one label: `logs` are log-probabilities, targets int32 [text]."""
+    """Each text has one label: `logits` are log-probabilities, targets int32 [text].
 
-    def of_scores(self, scores: Floats) -> Logits:
+    Attributes:
+        n_labels: number of labels.
+        balance: the class weights that the members were fitted with, and corrected for. Labels then have
+            offsets along the correction, as much as it was too large or too small; None: there are none.
+        is_calibrated: False: a network alone stays as it is.
+    """
+
+    n_labels: int
+    balance: Balance | None = None
+    is_calibrated: bool = True
+
+    def soft(self, targets: Targets) -> Soft:
+        """Return rows with a 1."""
+        return one_hot(targets, self.n_labels)
+
+    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
+        """Return the weights as they are."""
+        del targets
+        return weights
+
+    def of_scores(self, scores: Floats) -> LogProbabilities:
         """Return log-probabilities."""
         return linear_log_probabilities(scores)
 
-    def loss(self, targets: Targets, logs: Logits) -> float:
-        """Return the cross-entropy of clipped probabilities."""
-        losses = -np.maximum(logs, MIN_LOG_PROBABILITY)[np.arange(len(targets)), targets]
-        return float(losses.mean())
-
-    def fit_pool(self, targets: Targets, members: Sequence[Logits]) -> Float64s:
-        """Return the weights of a logarithmic opinion pool."""
-        return fit_pool(targets, members)
-
-    def pooled(self, logs: Logits) -> Logits:
+    def pooled(self, logits: Logits) -> LogProbabilities:
         """Return log-probabilities again."""
-        return linear_log_probabilities(logs)
+        return linear_log_probabilities(logits)
 
-    def figures(self, targets: Targets, logs: Logits) -> dict[str, float]:
+    def loss(self, targets: Targets, logits: Logits) -> float:
+        """Return the cross-entropy of clipped probabilities."""
+        return float(-np.maximum(logits, -MAX_LOGIT)[np.arange(len(targets)), targets].mean())
+
+    def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
+        """Return the weights of a logarithmic opinion pool."""
+        return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
+
+    def fit_ensemble(
+        self, targets: Targets, network: Probabilities | None, linear: Logits | None
+    ) -> Ensemble:
+        """Return the pool of the two, with offsets of the labels where each has enough texts."""
+        if not len(targets) or not self.is_calibrated:
+            alone = Ensemble(network=float(linear is None), linear=float(linear is not None))
+            return alone if network is None or linear is None else UNFITTED
+        logs = None if network is None else np.maximum(log_of(network), -MAX_LOGIT)
+        return fit_ensemble(targets, [logs, linear], LINEAR, balance=self.balance)
+
+    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
+        """Return the most probable label."""
+        del ensemble
+        return self.soft(probabilities.argmax(axis=1)) > 0
+
+    def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
         """Return accuracy and log loss."""
-        return {"accuracy": mean_accuracy(targets, logs), "log_loss": log_loss(targets, np.exp(logs))}
+        return {"accuracy": mean_accuracy(targets, logits), "log_loss": log_loss(targets, np.exp(logits))}
 
 
 @dataclass(frozen=True)
 class SeveralLabels:
-    """Each label is a decision of its own: `logs` are log-odds, targets [text, label], NaN unknown."""
+    """Each label is a decision of its own: `logits` are log-odds, targets [text, label], NaN unknown.
+
+    Attributes:
+        n_labels: number of labels.
+    """
+
+    n_labels: int
+
+    def soft(self, targets: Targets) -> Soft:
+        """Return the targets, with 0 where they are unknown."""
+        return np.nan_to_num(targets, nan=0.0)
+
+    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
+        """Return the weight of each text for each label, 0 where it is unknown."""
+        known: Float64s = weights[:, None] * ~np.isnan(targets)
+        return known
 
     def of_scores(self, scores: Floats) -> Logits:
         """Return log-odds."""
         return scores.astype(np.float64)
 
-    def loss(self, targets: Targets, logs: Logits) -> float:
-        """Return the mean binary cross-entropy of clipped probabilities."""
-        return mean_log_loss(targets, sigmoid(np.clip(logs, -MAX_LOG_ODDS, MAX_LOG_ODDS)))
-
-    def fit_pool(self, targets: Targets, members: Sequence[Logits]) -> Float64s:
-        """Return the weights of members, the same for every label."""
-        return fit_labelwise_pool(targets, members)
-
-    def pooled(self, logs: Logits) -> Logits:
+    def pooled(self, logits: Logits) -> Logits:
         """Return the same: sums of log-odds are log-odds."""
-        return logs
+        return logits
 
-    def figures(self, targets: Targets, logs: Logits) -> dict[str, float]:
+    def loss(self, targets: Targets, logits: Logits) -> float:
+        """Return the mean binary cross-entropy of clipped probabilities."""
+        return mean_log_loss(targets, sigmoid(_clipped(logits)))
+
+    def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
+        """Return the weights of members, the same for every label."""
+        return _pool_weights(*_cells(targets, members))
+
+    def fit_ensemble(
+        self, targets: Targets, network: Probabilities | None, linear: Logits | None
+    ) -> LabelwiseEnsemble:
+        """Return weights that all labels share, and then the calibration and threshold of each label."""
+        members = [None if network is None else logit(network), linear]
+        present = [each for each in members if each is not None]
+        both, n_labels = len(present) > 1, self.n_labels
+        weights, thresholds = np.full(len(present), 1 / len(present)), (DEFAULT_THRESHOLD,) * n_labels
+        scales, offsets = np.ones(n_labels), np.zeros(n_labels)
+        if len(targets) and not np.isnan(targets).all():
+            means, strength = (np.array(each if both else [1.0]) for each in LINEAR)
+            weights = _minimum(*_cells(targets, present), means, strength)
+            weights = weights if weights.sum() > 0 else means
+            logits = np.tensordot(weights, present, 1)
+            scales, offsets = _scaling(targets, _clipped(logits))
+            thresholds = best_thresholds(targets, sigmoid(scales * logits + offsets))
+        shares = iter(weights.tolist())
+        parts = [0.0 if each is None else next(shares) for each in members]
+        by_label = [tuple((scales * share).tolist()) if share else () for share in parts]
+        return LabelwiseEnsemble(
+            network=by_label[0], linear=by_label[1], offsets=tuple(offsets.tolist()), thresholds=thresholds
+        )
+
+    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
+        """Return the labels whose probability is at least their threshold."""
+        assert isinstance(ensemble, LabelwiseEnsemble)
+        return ensemble.decide(probabilities)
+
+    def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
         """Return the share of right decisions at 0.5, and the log loss of a decision."""
-        probabilities = sigmoid(logs)
+        probabilities = sigmoid(logits)
         return {
             "label_accuracy": label_accuracy(targets, probabilities >= DEFAULT_THRESHOLD),
             "log_loss": mean_log_loss(targets, probabilities),
         }
+
+
+def fit_ensemble(
+    targets: Targets,
+    members: Sequence[LogProbabilities | None],
+    prior: Prior = EQUAL,
+    *,
+    balance: Balance | None = None,
+) -> Ensemble:
+    """Return the ensemble of two members with the smallest cross-entropy.
+
+    Args:
+        targets: int32 [text].
+        members: log-probabilities [text, label] of the network and of the linear model, of texts that neither
+            has learned from. None for a missing member; the other one then has the prior mean 1.
+        prior: of the two weights.
+        balance: as in `OneLabel`.
+    """
+    present = [member for member in members if member is not None]
+    n_labels = present[0].shape[1]
+    smallest = np.bincount(targets, minlength=n_labels).min()
+    basis = np.eye(n_labels, n_labels if smallest >= _MIN_TEXTS_PER_OFFSET else 0)
+    if balance is not None:
+        # The correction is exact only for models that fit perfectly.
+        basis = np.column_stack([basis, balance.direction])
+    strength = [texts for texts, member in zip(prior.strength, members, strict=True) if member is not None]
+    means = np.array(prior.weights if len(present) == 2 else [1.0])
+    found = _minimum(
+        np.stack(present), one_hot(targets, n_labels), means, np.array(strength), basis, _OFFSET_STRENGTH
+    )
+    # Where no member helps, the probabilities are nearly equal.
+    shares = found[: len(present)] if found[: len(present)].sum() > 0 else np.full(len(present), 1e-6)
+    weights = iter(shares.tolist())
+    network, linear = (0.0 if member is None else next(weights) for member in members)
+    offsets = tuple((basis @ found[len(present) :]).tolist()) if basis.shape[1] else ()
+    return Ensemble(network=network, linear=linear, offsets=offsets)
+
+
+def _pool_weights(members: Logits, true: npt.NDArray[np.floating]) -> Float64s:
+    means = np.full(len(members), 1 / len(members))
+    if not len(true):
+        return means
+    weights = _minimum(members, true, means, np.full(len(members), POOL_STRENGTH))
+    return weights if weights.sum() > 0 else means
+
+
+def _scaling(targets: Targets, logits: Logits) -> tuple[Float64s, Float64s]:
+    """Return the temperature and the offset of each label, [label] each; 1 and 0 where texts are too few."""
+    n_labels, offset = targets.shape[1], np.array([[0.0], [1.0]])
+    scales, offsets = np.ones(n_labels), np.zeros(n_labels)
+    for label in range(n_labels):
+        column = targets[:, label : label + 1]
+        true = column[~np.isnan(column)] == 1
+        if len(true) < MIN_PREDICTIONS or min(true.sum(), (~true).sum()) < MIN_POSITIVES:
+            continue
+        members = _cells(column, [logits[:, label : label + 1]])
+        strength = np.array([_SCALING_STRENGTH])
+        scales[label], offsets[label] = _minimum(*members, np.ones(1), strength, offset, _SCALING_STRENGTH)
+    return scales, offsets
+
+
+def _cells(targets: Targets, members: Sequence[Logits] | Logits) -> tuple[Float64s, Float64s]:
+    """Return each known label as two exclusive ones: logits [member, cell, 2], and one-hot [cell, 2]."""
+    known = ~np.isnan(targets)
+    logits = np.stack([_clipped(member)[known] for member in members])
+    true = targets[known] == 1
+    return np.stack([np.zeros_like(logits), logits], axis=2), np.stack([~true, true], axis=1).astype(float)
+
+
+def _clipped(logits: Logits) -> Logits:
+    clipped: Logits = np.clip(logits, -MAX_LOGIT, MAX_LOGIT)
+    return clipped
+
+
+def _minimum(
+    members: Logits,
+    true: npt.NDArray[np.floating],
+    means: Float64s,
+    strength: Float64s,
+    basis: Float64s | None = None,
+    offset_strength: float = 0.0,
+) -> Float64s:
+    """Return the weights [member], none below 0, and offsets [offset] with the smallest cross-entropy.
+
+    Args:
+        members: logits [member, text, label].
+        true: [text, label], one-hot.
+        means, strength: [member], the prior; its strength in texts.
+        basis: [label, offset], what each offset adds to the logits; None: there are none.
+        offset_strength: how many texts the mean of 0 is worth for each offset.
+    """
+    from scipy.optimize import minimize
+
+    basis = np.zeros((true.shape[1], 0)) if basis is None else basis
+    n_offsets, n_members, n_texts = basis.shape[1], len(members), len(true)
+    centre = np.concatenate([means, np.zeros(n_offsets)])
+    weight = np.concatenate([strength, np.full(n_offsets, offset_strength)])
+
+    def objective(values: Float64s) -> tuple[float, Float64s]:
+        logits = np.tensordot(values[:n_members], members, 1) + basis @ values[n_members:]
+        off, log_z = values - centre, np.logaddexp.reduce(logits, axis=1)
+        error = softmax(logits).astype(np.float64) - true
+        slopes = [(error * member).sum() for member in members]
+        value = (log_z - (logits * true).sum(axis=1)).sum() + weight * off @ off
+        gradient = np.concatenate([slopes, basis.T @ error.sum(axis=0)]) + 2 * weight * off
+        return float(value) / n_texts, gradient / n_texts
+
+    bounds = [(0.0, None)] * n_members + [(None, None)] * n_offsets
+    found: Float64s = minimize(objective, centre, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return found

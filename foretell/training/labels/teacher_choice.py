@@ -12,11 +12,10 @@ import numpy.typing as npt
 from foretell.arrays import Float32s
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.training.events import Note
-from foretell.training.labels.candidates import Candidate, LabelledTexts
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.member_search import choose
-from foretell.training.labels.members import Chosen
+from foretell.training.labels.members import Candidate, Chosen, choose
+from foretell.training.labels.rows import Rows
 from foretell.training.labels.teacher import MAX_TAUGHT, Answers, Embedded, Encoder, Teacher, embed
 from foretell.training.run import Run
 
@@ -28,7 +27,7 @@ _OTHER_KIND = 0.1
 
 
 def choose_teacher(
-    encoder: Encoder, labelled: LabelledTexts, unlabelled: Sequence[str], folds: Folds, run: Run
+    encoder: Encoder, labelled: Rows, unlabelled: Sequence[str], folds: Folds, run: Run
 ) -> Teacher | None:
     """Return the teacher that an encoder becomes; None where the time limit leaves no time for it.
 
@@ -75,7 +74,7 @@ def choose_teacher(
     )
 
 
-def kept_member(teacher: Teacher, labelled: LabelledTexts) -> Chosen:
+def kept_member(teacher: Teacher, labelled: Rows) -> Chosen:
     """Return the teacher as a member of the ensemble, with the penalty that it has as a teacher."""
     candidate = _candidate(teacher.labelled, labelled)
     return Chosen(candidate=candidate, strength=teacher.figures["strength"], logs=teacher.logs)
@@ -95,9 +94,7 @@ def saved(teacher: Teacher) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _restored(
-    arrays: Mapping[str, npt.NDArray[Any]], labelled: LabelledTexts, unlabelled: Sequence[str]
-) -> Teacher:
+def _restored(arrays: Mapping[str, npt.NDArray[Any]], labelled: Rows, unlabelled: Sequence[str]) -> Teacher:
     answers = arrays[_ANSWERS].astype(np.float32, copy=False)
     return Teacher(
         texts=unlabelled[: len(answers)],
@@ -110,12 +107,12 @@ def _restored(
     )
 
 
-def _loss(chosen: Chosen, labelled: LabelledTexts, folds: Folds) -> float:
+def _loss(chosen: Chosen, labelled: Rows, folds: Folds) -> float:
     held = folds.held
     return labelled.outputs.loss(labelled.targets[held], chosen.logs[held]) if held.any() else 0.0
 
 
-def _candidate(embeddings: Float32s, labelled: LabelledTexts) -> Candidate:
+def _candidate(embeddings: Float32s, labelled: Rows) -> Candidate:
     return Candidate(
         name="teacher",
         on=lambda rows: DenseFit(embeddings, rows, labelled.soft, labelled.weights),
@@ -126,7 +123,7 @@ def _candidate(embeddings: Float32s, labelled: LabelledTexts) -> Candidate:
 def _figures(
     encoder: Encoder,
     embedded: Embedded,
-    labelled: LabelledTexts,
+    labelled: Rows,
     folds: Folds,
     chosen: Chosen,
     answers: Answers,

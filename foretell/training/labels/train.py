@@ -1,7 +1,6 @@
 """Train a text classifier: a split in, a model directory out.
 
-Where labels are few or texts short, `on_folds` combines several linear members with the network. With many
-long texts, and for networks alone, `on_validation` decides. Each step of both is a file beside this one.
+The steps are those of `decide`; each is a file beside this one.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from foretell.artifacts.model import Model
-from foretell.config import MAX_CHARACTERS, MAX_FOLDED_TEXTS, LabelsSettings
+from foretell.config import MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
 from foretell.data.split import Split, write_seen
 from foretell.errors import SettingsError
@@ -21,10 +20,8 @@ from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
+from foretell.training.labels.decide import decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
-from foretell.training.labels.multi_label import decide_multi_label
-from foretell.training.labels.on_folds import decide_on_folds
-from foretell.training.labels.on_validation import decide_on_validation
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
 from foretell.training.labels.start import new_words
 from foretell.training.labels.teacher import Encoder
@@ -89,7 +86,7 @@ def train_labels(
     _check_unlabelled(split, settings)
     _check_continued(continued, start, split, settings, options.listener)
     split, settings = _fitting(split, settings, options.listener)
-    has_members = _has_members(split, settings)
+    has_members = has_many_members(split, settings)
     if settings.is_multi_label:
         _check_multi_label({"vectors": vectors, "teacher": teacher, "label_hints": split.hints})
     _check_linear("vectors", vectors, settings)
@@ -125,12 +122,7 @@ def train_labels(
             words = tokens.tokenizer.size - tokens.tokenizer.specials
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
-        if settings.is_multi_label:
-            outcome = decide_multi_label(tokens, split, settings, run, start)
-        elif has_members:
-            outcome = decide_on_folds(tokens, split, settings, run, beginning, teacher, kept)
-        else:
-            outcome = decide_on_validation(tokens, split, settings, run, beginning)
+        outcome = decide(tokens, split, settings, run, beginning, teacher, kept)
         model = Model(
             job="labels",
             preset=options.preset,
@@ -192,13 +184,6 @@ def _check_continued(
                 where="continue",
                 fix=f"leave {name} out",
             )
-
-
-def _has_members(split: Split, settings: LabelsSettings) -> bool:
-    """Return whether the classifier has several linear members."""
-    few = len(split.train) <= MAX_FOLDED_TEXTS
-    short = split.valid is not None and sum(map(len, split.train.texts)) <= MAX_CHARACTERS
-    return settings.has_members and (few or short)
 
 
 def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:

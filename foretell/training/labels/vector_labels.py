@@ -20,12 +20,11 @@ import numpy.typing as npt
 from foretell.arrays import LogProbabilities
 from foretell.metrics import mean_accuracy
 from foretell.ngrams.counting import CountedTexts, count_ngrams
-from foretell.ngrams.ensemble import Ensemble
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.checkpoints import Checkpoint
-from foretell.training.labels.ensemble_fit import fit_ensemble
-from foretell.training.labels.linear import log_probabilities
 from foretell.training.labels.linear_fit import default_max_ngrams, select_texts
+from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.tokens import Soft, Tokens
 from foretell.training.run import Run
 
@@ -84,7 +83,8 @@ def label_by_vectors(
     assert tokens.valid is not None
     deadline, targets, n_labels = time.monotonic() + seconds, tokens.train.targets, len(tokens.labels)
     texts, hard = tokens.all_texts.followed_by(tokens.valid.texts), tokens.hard
-    by_linear = log_probabilities(linear, texts.part(len(hard), len(texts)))
+    others = texts.part(len(hard), len(texts))
+    by_linear = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
     counted = _count(tokens, texts.ids, texts.starts)
     unfinished = unfinished_round(run)
     first = None if unfinished is None else _first_round_of(unfinished)
@@ -97,18 +97,18 @@ def label_by_vectors(
         first = _first_round(tokens, label(vectors, targets, n_labels), by_linear)
         unfinished = None
 
-    others = slice(len(hard), len(tokens.all_texts))
-    counted = select_texts(counted, np.arange(len(texts)) < others.stop)
+    pseudo_rows = slice(len(hard), len(tokens.all_texts))
+    counted = select_texts(counted, np.arange(len(texts)) < pseudo_rows.stop)
     left = deadline - time.monotonic()
     vectors = make_vectors(
         counted,
-        first.soft[: others.stop],
+        first.soft[: pseudo_rows.stop],
         seed=seed + 1,
         seconds=left,
         resumed=_pass_of(unfinished),
         after_pass=_saver(run, first),
     )
-    again = np.exp(label(vectors, targets, n_labels)[others]).astype(np.float32)
+    again = np.exp(label(vectors, targets, n_labels)[pseudo_rows]).astype(np.float32)
     pseudo = first.ensemble(again, by_linear[: len(again)])
     model = to_linear_model(counted, vectors, targets, n_labels)
     return VectorLabels(np.concatenate([hard, pseudo]), model, first.accuracy)

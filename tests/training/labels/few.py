@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.candidates import LabelledTexts
-from foretell.training.labels.tokens import one_hot, tokenize
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.rows import Rows
+from foretell.training.labels.tokens import tokenize
 
 
-def few_texts(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[LabelledTexts, Tokenizer]:
+def few_rows(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[Rows, Tokenizer]:
     """Return texts in which some words show the label, and others without labels."""
     rng = random.Random(n_labels)
 
@@ -24,13 +27,17 @@ def few_texts(n: int = 60, n_labels: int = 2, n_unlabelled: int = 40) -> tuple[L
     texts = [text(label) for label in labels]
     others = [text(rng.randrange(n_labels)) for _ in range(n_unlabelled)]
     tokenizer, everything = tokenize([*texts, *others], LABELS_PRESETS["base"])
-    targets = np.array(labels, np.int32)
-    labelled = LabelledTexts(
+    rows = Rows(
         texts=texts,
         tokenized=everything.part(0, n),
-        targets=targets,
-        soft=one_hot(targets, n_labels),
-        weights=np.ones(n),
+        targets=np.array(labels, np.int32),
+        counts=np.ones(n),
         unlabelled=everything.part(n, n + n_unlabelled),
+        outputs=OneLabel(n_labels),
     )
-    return labelled, tokenizer
+    return rows, tokenizer
+
+
+def few_tokens(tokenizer: Tokenizer) -> Any:
+    """Return what `candidates` reads of `Tokens`."""
+    return SimpleNamespace(tokenizer=tokenizer, vectors=None, balance=None)

@@ -17,20 +17,20 @@ from foretell.data.examples import Examples
 from foretell.data.split import make_split
 from foretell.errors import Interrupted
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels import network, on_folds, on_validation, pseudo_labels, train
+from foretell.training.labels import decide, network, one_member, train
 from foretell.training.labels.network_fit import Fitting
 from foretell.training.options import TrainOptions
 
 # The step, where its function stands, and the seconds after which the signal is sent.
 STEPS: dict[str, tuple[Any, str, float]] = {
     "tokens": (train, "tokenize_split", 0.2),
-    "linear": (on_validation, "fit_linear", 0.1),
-    "vectors": (pseudo_labels, "label_by_vectors", 0.3),
+    "linear": (one_member, "fit_ngrams", 0.1),
+    "vectors": (one_member, "label_by_vectors", 0.3),
     "embeddings": (network, "cooccurrence_embeddings", 0.1),
     "network": (Fitting, "fit", 2.0),
-    "refit": (on_validation, "final_linear", 0.05),
-    "members": (on_folds, "choose_members", 0.5),
-    "folds": (on_folds, "fold_probabilities", 1.0),
+    "refit": (one_member, "_refitted", 0.05),
+    "members": (decide, "choose_all", 0.5),
+    "folds": (decide, "fold_probabilities", 1.0),
 }
 
 

@@ -16,7 +16,7 @@ from foretell.training.events import Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
-from foretell.training.labels.figures import Measured
+from foretell.training.labels.metrics import Measured
 
 LABELS = ["a", "b", "c"]
 

@@ -14,11 +14,11 @@ from foretell.training.labels.dense_fit import (
     unit_rows,
 )
 from foretell.training.labels.tokens import TokenizedTexts
-from tests.training.labels.few import few_texts
+from tests.training.labels.few import few_rows
 
 
 def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
-    labelled, tokenizer = few_texts(n_labels=3)
+    labelled, tokenizer = few_rows(n_labels=3)
     everything = labelled.tokenized.followed_by(labelled.unlabelled)
     counted = count_ngrams(everything.ids, everything.starts, tokenizer.size, longest=2)
     rows = np.arange(60) < 45
@@ -50,7 +50,7 @@ def test_unit_rows_have_length_1_or_stay_zero() -> None:
     np.testing.assert_allclose(unit_rows(matrix, 1).toarray(), [[3 / 7, 4 / 7], [0, 0]], rtol=1e-6)
 
 
-def test_too_few_texts_have_no_basis() -> None:
+def test_too_few_rows_have_no_basis() -> None:
     nothing = TokenizedTexts(ids=np.array([3, 4], np.int32), starts=np.array([0, 1, 2]))
     counted = count_ngrams(nothing.ids, nothing.starts, 10, longest=2)
     assert svd_basis(counted, 2, seed=1) is None

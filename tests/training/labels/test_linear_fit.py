@@ -231,3 +231,16 @@ def test_wrong_targets_and_weights_are_refused(targets, weights):
 def test_no_texts_are_refused():
     with pytest.raises(DataError, match="at least 1"):
         fit_ngrams(*flat([]), np.zeros((0, 2)), SIZE)
+
+
+def test_two_labels_of_ngrams_are_two_models() -> None:
+    ids = np.array([2, 3, 2, 4, 3, 4, 2, 3], np.int32)
+    starts = np.array([0, 2, 4, 6, 8])
+    targets = np.array([[1, 0], [1, 1], [0, 1], [1, 0]], np.float32)
+    both = fit_ngrams(ids, starts, targets, 5, np.ones((4, 2)))
+    assert both.bias.shape == (2,)
+    for label in range(2):
+        soft = np.stack([1 - targets[:, label], targets[:, label]], axis=1)
+        alone = fit_ngrams(ids, starts, soft, 5)
+        scores = both.scores_of_flat(ids, starts)[:, label]
+        np.testing.assert_allclose(scores, alone.scores_of_flat(ids, starts)[:, 0], atol=0.05)

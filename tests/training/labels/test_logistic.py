@@ -9,7 +9,9 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from foretell.training.labels import logistic
-from foretell.training.labels.logistic import MatrixDesign, fit_logistic
+from foretell.training.labels.logistic import IndependentProblem, MatrixDesign, fit_logistic
+
+RNG = np.random.default_rng(1)
 
 
 def made(n_labels: int, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -96,3 +98,36 @@ def test_many_labels_and_a_weak_penalty_take_few_products() -> None:
     assert np.linalg.norm(gradient) <= 0.011 * np.linalg.norm(at_zero)
     # It takes 33. With the curvature where each step begins it takes 85.
     assert design.products <= 50
+
+
+def test_each_column_is_the_logistic_regression_of_scikit_learn() -> None:
+    features = RNG.normal(0, 1, (200, 5)).astype(np.float32)
+    scores = features @ RNG.normal(0, 1, (5, 3))
+    targets = (RNG.random((200, 3)) < 1 / (1 + np.exp(-scores))).astype(np.float32)
+    weights = np.ones((200, 3))
+    weights[:50, 1] = 0
+    found = fit_logistic(MatrixDesign(features), 5, targets, weights, 1.0)
+    for column in range(3):
+        known = weights[:, column] > 0
+        expected = LogisticRegression(C=1.0, tol=1e-8).fit(features[known], targets[known, column])
+        np.testing.assert_allclose(found.weights[:, column], expected.coef_[0], atol=0.03)
+    # What is unknown has no effect.
+    targets[:50, 1] = 1 - targets[:50, 1]
+    again = fit_logistic(MatrixDesign(features), 5, targets, weights, 1.0)
+    np.testing.assert_array_equal(found.weights, again.weights)
+
+
+def test_the_second_derivative_is_the_slope_of_the_first() -> None:
+    features = RNG.normal(0, 1, (20, 3)).astype(np.float32)
+    targets, weights = (RNG.random((20, 2)) < 0.5).astype(np.float64), RNG.random((20, 2))
+    problem = IndependentProblem(
+        MatrixDesign(features), np.ones((4, 2), np.float32), np.zeros((1, 2)), targets, weights
+    )
+    scores, move = RNG.normal(0, 1, (20, 2)), RNG.normal(0, 1, (20, 2))
+    before, after = (problem._probabilities(scores + step * move) for step in (-1e-5, 1e-5))
+    np.testing.assert_allclose(
+        problem._curved(problem._probabilities(scores), move), (after - before) / 2e-5, atol=1e-6
+    )
+    slope = (problem._loss(scores + 1e-6 * move) - problem._loss(scores - 1e-6 * move)) / 2e-6
+    expected = (weights * (problem._probabilities(scores) - targets) * move).sum()
+    assert slope == pytest.approx(expected, abs=1e-5)

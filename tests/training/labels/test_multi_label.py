@@ -236,10 +236,10 @@ def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:
 
 
 def test_many_texts_are_decided_on_validation_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    from foretell.training.labels import multi_label
+    from foretell.training.labels import decide
 
     for name in ("MAX_FOLDED_TEXTS", "MAX_WITHOUT_VALIDATION"):
-        monkeypatch.setattr(multi_label, name, 40)
+        monkeypatch.setattr(decide, name, 40)
     monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
     texts, labels = tickets(200)
     model = foretell.TextClassifier(**TINY, folds=2, valid_fraction=0.3).fit(texts, labels)

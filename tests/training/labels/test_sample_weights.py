@@ -17,9 +17,8 @@ from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.ngrams.linear import LinearModel
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels.linear import fit_linear
+from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import tokenize_split
-from foretell.training.options import TrainOptions
 
 SETTINGS = with_changes(
     LABELS_PRESETS["base"],
@@ -32,10 +31,9 @@ LABELS = ["pos" if i % 2 else "neg" for i in range(40)]
 
 
 def linear_of(examples: Examples) -> LinearModel:
-    split = Split(train=examples, valid=None)
-    step = fit_linear(tokenize_split(split, SETTINGS), split, SETTINGS, TrainOptions(out=Path("unused")))
-    assert step.model is not None
-    return step.model
+    tokens = tokenize_split(Split(train=examples, valid=None), SETTINGS)
+    texts, size = tokens.train.texts, tokens.tokenizer.size
+    return fit_ngrams(texts.ids, texts.starts, tokens.hard, size, tokens.train.weights)
 
 
 def test_weights_of_one_change_nothing_and_others_do(tmp_path: Path) -> None:

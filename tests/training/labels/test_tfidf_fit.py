@@ -8,11 +8,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from foretell.training.labels import tfidf_fit
 from foretell.training.labels.tfidf_fit import TfidfFit, count_features
-from tests.training.labels.few import few_texts
+from tests.training.labels.few import few_rows
 
 
 def test_values_vocabulary_and_idf_are_those_of_the_chosen_texts() -> None:
-    labelled, tokenizer = few_texts()
+    labelled, tokenizer = few_rows()
     rows = np.arange(60) % 3 > 0
     counted = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=1)
     fit = TfidfFit(counted, rows, labelled.soft, labelled.weights)
@@ -25,7 +25,7 @@ def test_values_vocabulary_and_idf_are_those_of_the_chosen_texts() -> None:
 
 
 def test_scores_in_training_are_those_of_predictions() -> None:
-    labelled, tokenizer = few_texts(n_labels=3)
+    labelled, tokenizer = few_rows(n_labels=3)
     rows = np.arange(60) < 40
     counted = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=3)
     fit = TfidfFit(counted, rows, labelled.soft, labelled.weights)
@@ -36,7 +36,7 @@ def test_scores_in_training_are_those_of_predictions() -> None:
 
 
 def test_the_features_in_most_texts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    labelled, tokenizer = few_texts()
+    labelled, tokenizer = few_rows()
     everything = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=1)
     monkeypatch.setattr(tfidf_fit, "MAX_WEIGHTS", 100)
     bounded = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=2)

@@ -12,7 +12,7 @@ pytest.importorskip("numba")
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels.linear import fit_linear
+from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import Tokens, tokenize_split
 from foretell.training.labels.vector_labels import VectorLabels, label_by_vectors
 from foretell.training.options import TrainOptions
@@ -41,10 +41,9 @@ def tokens() -> tuple[Tokens, Split]:
 
 def label(out: Path, *, resume: bool = False, stop_after: int = 0) -> VectorLabels:
     """Label by vectors with a checkpoint after each pass; stop after the checkpoint of this number."""
-    made, split = tokens()
+    made, _ = tokens()
     options = TrainOptions(out=out, resume=resume, checkpoint_seconds=1e-9)
-    linear = fit_linear(made, split, SETTINGS, options)
-    assert linear.model is not None
+    linear = fit_ngrams(made.train.texts.ids, made.train.texts.starts, made.hard, made.tokenizer.size)
     with Run.open(Request(job="labels", settings=SETTINGS, data="made up"), options) as run:
         save, saved = run.checkpoints.save, 0
 
@@ -57,7 +56,7 @@ def label(out: Path, *, resume: bool = False, stop_after: int = 0) -> VectorLabe
             return path
 
         run.checkpoints.save = counted  # type: ignore[method-assign]
-        return label_by_vectors(made, linear.model, run, seed=1, seconds=float("inf"))
+        return label_by_vectors(made, linear, run, seed=1, seconds=float("inf"))
 
 
 @pytest.mark.parametrize("stop_after", [1, 7, 12, 13, 24])

@@ -16,7 +16,7 @@ from foretell.errors import Interrupted, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
-from foretell.training.labels import pseudo_labels
+from foretell.training.labels import one_member
 
 SMALL = {
     "units": 6,
@@ -122,7 +122,7 @@ def test_without_valid_texts_or_time_there_are_no_vectors(tmp_path, change, expe
 
 @pytest.mark.usefixtures("enough_words")
 def test_vectors_need_numba(tmp_path, monkeypatch):
-    monkeypatch.setattr(pseudo_labels, "can_make_vectors", lambda: False)
+    monkeypatch.setattr(one_member, "can_make_vectors", lambda: False)
     more, _ = some_texts(50, ("neg", "pos"), seed=1)
     said, listener = listening()
     train(examples(), SETTINGS, out=tmp_path / "m", unlabelled=more, listener=listener)
@@ -138,7 +138,7 @@ def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
 @pytest.fixture
 def enough_words(monkeypatch):
     """Let the few texts of a test have vectors."""
-    monkeypatch.setattr(pseudo_labels, "MIN_TOKENS", 1)
+    monkeypatch.setattr(one_member, "MIN_TOKENS", 1)
 
 
 @pytest.mark.soak

@@ -20,11 +20,10 @@ from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.budget import Budget
 from foretell.training.events import Note
-from foretell.training.labels import fold_networks, on_folds
-from foretell.training.labels import train as train_module
+from foretell.training.labels import decide, fold_networks
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
-from tests.training.labels.few import few_texts
+from tests.training.labels.few import few_rows
 
 SETTINGS = with_changes(
     LABELS_PRESETS["base"], {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0}
@@ -38,11 +37,11 @@ def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(out: Path, *, n: int = 60, settings: LabelsSettings = SETTINGS, **given: Any) -> Any:
-    labelled, _ = few_texts(n=n)
-    labels = [("bad", "good")[target] for target in labelled.targets]
+    rows, _ = few_rows(n=n)
+    labels = [("bad", "good")[target] for target in rows.targets]
     valid = given.pop("valid", None)
-    unlabelled = few_texts(n=n + 50)[0].texts[n:] if given.pop("unlabelled", False) else ()
-    examples = Examples(list(labelled.texts), labels, name="made up")
+    unlabelled = few_rows(n=n + 50)[0].texts[n:] if given.pop("unlabelled", False) else ()
+    examples = Examples(list(rows.texts), labels, name="made up")
     fraction = settings.fraction_for(n)
     split = make_split(examples, valid=valid, fraction=fraction, seed=1, unlabelled=unlabelled)
     return train_labels(split, settings, TrainOptions(out=out, **given))
@@ -62,7 +61,7 @@ def test_a_few_labels_are_all_learned_from_and_figures_are_out_of_fold(tmp_path:
     assert any("out-of-fold accuracy" in note and note.startswith("network") for note in notes)
     card = (tmp_path / "m" / "README.md").read_text()
     assert "out-of-fold predictions of 5 folds" in card
-    runtime, texts = LabelsRuntime.open(tmp_path / "m"), few_texts(n=20)[0]
+    runtime, texts = LabelsRuntime.open(tmp_path / "m"), few_rows(n=20)[0]
     answers = runtime.predict_proba(texts.texts)
     assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
     one = runtime.explain(texts.texts[0])
@@ -84,10 +83,8 @@ def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path, monkeypatch: 
 
 
 def test_a_validation_set_is_for_the_figures(tmp_path: Path) -> None:
-    labelled, _ = few_texts(n=90)
-    valid = Examples(
-        list(labelled.texts[60:]), [("bad", "good")[t] for t in labelled.targets[60:]], name="new"
-    )
+    rows, _ = few_rows(n=90)
+    valid = Examples(list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new")
     model = train(tmp_path / "m", valid=valid)
     assert model.metrics["measured_on"] == "validation texts (new)"
     assert sum(each["support"] for each in model.metrics["labels"].values()) == len(valid)
@@ -98,18 +95,17 @@ def test_with_more_labels_validation_texts_stop_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("foretell.config.MAX_WITHOUT_VALIDATION", 40)
-    monkeypatch.setattr(on_folds, "MAX_WITHOUT_VALIDATION", 40)
+    monkeypatch.setattr(decide, "MAX_WITHOUT_VALIDATION", 40)
     settings = with_changes(SETTINGS, {"epochs": 2, "min_steps": 1})
     model = train(tmp_path / "m", settings=settings)
     assert model.metrics["valid_texts"] == 6
     assert model.metrics["measured_on"].startswith("validation texts")
     assert "6 predictions" in model.metrics["decided_by"]
     assert "5 folds" in model.metrics["decided_by"]
-    for module in (on_folds, train_module):
-        monkeypatch.setattr(module, "MAX_FOLDED_TEXTS", 40)
+    monkeypatch.setattr(decide, "MAX_FOLDED_TEXTS", 40)
     model = train(tmp_path / "m2", settings=settings)
     assert model.metrics["decided_by"].startswith("linear models and their weights: validation texts")
-    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"}
+    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "svd", "pooled"}
 
 
 def test_without_time_for_the_folds_the_network_has_no_weight(

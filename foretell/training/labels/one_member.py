@@ -1,0 +1,339 @@
+"""The n-gram linear model of many long texts, and what it learns from texts without labels.
+
+Its pseudo-labels are soft (Lee 2013): it labels the unlabelled texts, and is fitted again to all of them.
+Where time and data allow, text vectors and the linear model label them again, together: the linear model has
+weights for the n-grams that occur with labels, and the vectors show which n-grams are used alike. For new
+texts, which have no vector, the n-grams' vectors make a second linear model, which is added to the first.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretell.arrays import LogProbabilities
+from foretell.config import LabelsSettings
+from foretell.data.split import Split
+from foretell.metrics import log_loss, mean_accuracy
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
+from foretell.ngrams.linear import LinearModel, weighted_sum
+from foretell.training.checkpoints import Checkpoint
+from foretell.training.events import Listener, Note, Stage
+from foretell.training.labels.ancestor_member import linear_parts
+from foretell.training.labels.batches import EncodedTexts, as_read
+from foretell.training.labels.continued import Continued
+from foretell.training.labels.linear_fit import fit_ngrams
+from foretell.training.labels.many_labels import MAX_CELLS
+from foretell.training.labels.members import Members
+from foretell.training.labels.network import MIN_TOKENS
+from foretell.training.labels.outputs import fit_ensemble
+from foretell.training.labels.plan import enough_labels
+from foretell.training.labels.start import Start
+from foretell.training.labels.tokens import (
+    LabelledTokens,
+    Soft,
+    TokenizedTexts,
+    Tokens,
+    Weights,
+    encode_examples,
+    one_hot,
+    tokenize,
+)
+from foretell.training.labels.vector_labels import label_by_vectors, texts_of_round, unfinished_round
+from foretell.training.options import TrainOptions
+from foretell.training.run import Run
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_SOFT, _SHARES = "pseudo_labels/soft", "pseudo_labels/shares"
+
+_MAX_FITS_SHARE = 0.4
+"""The part of the remaining time for all fits of the linear model to labelled and unlabelled texts."""
+
+_MAX_VECTORS_SHARE, _MIN_FITS = 1 / 3, 3.0
+"""The part of the remaining time for text vectors. They need at least the time of three linear fits."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearPart:
+    """The linear members of a classifier, fitted to all labelled texts.
+
+    Attributes:
+        members: the members; None: the classifier is a network alone.
+        metrics: ready for JSON.
+        saved: arrays for a checkpoint, with which nothing is computed again.
+        pseudo: texts with pseudo-labels for the network; None: it is trained on the labelled texts.
+        tokens: the tokenized split with as many unlabelled texts as there is time for; None: with all.
+    """
+
+    members: Members | None
+    metrics: dict[str, Any]
+    saved: Arrays = field(default_factory=dict)
+    pseudo: EncodedTexts | None = None
+    tokens: Tokens | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fitted:
+    """The linear model so far.
+
+    Attributes:
+        model: what is measured: the model fitted to the training texts, with `added`.
+        valid: its log-probabilities of the validation texts [text, label], or None.
+        soft: what it was fitted to, [text, label]: training texts first, then unlabelled ones.
+        seconds: what the fit took.
+        added: a model that is added to the fitted one, and the weights of the two; None: there is none.
+    """
+
+    model: LinearModel
+    valid: LogProbabilities | None
+    soft: Soft
+    seconds: float
+    added: tuple[LinearModel, Ensemble] | None = None
+
+    def plus(self, model: LinearModel) -> LinearModel:
+        """Return a fitted model with the other one added."""
+        if self.added is None:
+            return model
+        other, shares = self.added
+        return weighted_sum([other, model], [shares.network, shares.linear])
+
+
+def fit_one_member(tokens: Tokens, settings: LabelsSettings, run: Run, start: Start | None) -> LinearPart:
+    """Fit the linear model to the labels, to pseudo-labels, and with `refit` to the validation texts too.
+
+    Args:
+        tokens: the tokenized split.
+        settings: `refit`, `text_vectors` and `seed` are read.
+        run: its latest checkpoint has the pseudo-labels, or they are saved in a new one.
+        start: a classifier that is continued has a linear model, which is added.
+    """
+    run.options.listener(Stage(name="linear model", done=0.08))
+    first = _fit(tokens, tokens.hard)
+    metrics = _metrics(first, tokens, "baseline_")
+    _report_baseline(metrics, run.options)
+    tokens = _in_time(tokens, first, settings, run)
+    fitted = first
+    if len(tokens.unlabelled):
+        fitted = _with_pseudo_labels(tokens, first, settings, run)
+        metrics |= _metrics(fitted, tokens, "linear_")
+    if (together := _with_ancestor(tokens, fitted, start)) is not None:
+        fitted = together
+        metrics |= _metrics(fitted, tokens, "linear_")
+    model = fitted.model
+    if settings.refit and tokens.valid is not None:
+        model = fitted.plus(_refitted(tokens, fitted.soft))
+    none = np.zeros((0, len(tokens.labels)))
+    return LinearPart(
+        members=Members(linear=model, tfidf=(), logs=none if fitted.valid is None else fitted.valid),
+        metrics=metrics,
+        saved=_arrays(fitted) if len(tokens.unlabelled) else {},
+        pseudo=_for_network(tokens, fitted.soft, settings, run.options.listener),
+        tokens=tokens,
+    )
+
+
+def baseline(split: Split, tokens: Tokens, options: TrainOptions) -> dict[str, Any]:
+    """Return the metrics of a linear model to compare a network with; it has a vocabulary of its own.
+
+    They are empty without validation texts, without `options.baseline`, and with too many labels for it.
+    """
+    one_label = tokens.train.targets.ndim == 1
+    has_room = len(tokens.train.targets) * len(tokens.labels) <= MAX_CELLS
+    if not options.baseline or split.valid is None or not has_room or not one_label:
+        return {}
+    tokenizer, texts = tokenize(split.train.texts, LabelsSettings(linear=True))
+    own = replace(
+        tokens,
+        tokenizer=tokenizer,
+        all_texts=texts,
+        valid=encode_examples(split.valid, tokenizer, tokens.labels),
+    )
+    metrics = _metrics(_fit(own, tokens.hard), own, "baseline_")
+    _report_baseline(metrics, options)
+    return metrics
+
+
+def can_make_vectors() -> bool:
+    """Return whether text vectors can be made here: Numba has no wheel for every machine."""
+    return find_spec("numba") is not None
+
+
+def _fit(tokens: Tokens, soft: Soft) -> _Fitted:
+    """Return the linear model of the first texts, which have these probabilities [text, label]."""
+    began = time.monotonic()
+    model = _model(tokens, tokens.all_texts.part(0, len(soft)), *tokens.learned(soft))
+    return _measured(tokens, _Fitted(model=model, valid=None, soft=soft, seconds=time.monotonic() - began))
+
+
+def _measured(tokens: Tokens, fitted: _Fitted) -> _Fitted:
+    valid = None if tokens.valid is None else _log_probabilities(fitted.model, tokens.valid.texts)
+    return replace(fitted, valid=valid)
+
+
+def _model(tokens: Tokens, texts: TokenizedTexts, soft: Soft, weights: Weights | None) -> LinearModel:
+    """Return the linear model of texts; with class weights, corrected to the true shares of the labels."""
+    model = fit_ngrams(texts.ids, texts.starts, soft, tokens.tokenizer.size, weights)
+    return model if tokens.balance is None else tokens.balance.corrected_model(model)
+
+
+def _refitted(tokens: Tokens, soft: Soft) -> LinearModel:
+    """Return the linear model of the training texts, the unlabelled ones and the validation texts."""
+    assert tokens.valid is not None
+    texts = tokens.all_texts.part(0, len(soft)).followed_by(tokens.valid.texts)
+    soft, weights = tokens.learned(soft)
+    targets = np.concatenate([soft, one_hot(tokens.valid.targets, len(tokens.labels))])
+    if weights is not None:
+        own = tokens.valid.weights
+        weights = np.concatenate([weights, np.ones(len(tokens.valid.targets)) if own is None else own])
+    return _model(tokens, texts, targets, weights)
+
+
+def _log_probabilities(model: LinearModel, texts: TokenizedTexts) -> LogProbabilities:
+    return linear_log_probabilities(model.scores_of_flat(texts.ids, texts.starts))
+
+
+def _with_pseudo_labels(tokens: Tokens, first: _Fitted, settings: LabelsSettings, run: Run) -> _Fitted:
+    """Label the unlabelled texts, and fit the linear model to all texts."""
+    checkpoint = run.checkpoints.latest()
+    if checkpoint is not None and _SOFT in checkpoint.arrays:
+        return _restored(tokens, checkpoint.arrays)
+    logs = _log_probabilities(first.model, tokens.unlabelled)
+    fitted = _fit(tokens, np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)]))
+    text = "pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"
+    run.options.listener(Note(text=text))
+    seconds = _MAX_VECTORS_SHARE * run.budget.left()
+    is_resumed = unfinished_round(run) is not None
+    if is_resumed or _vectors_pay(tokens, fitted, settings, seconds, run.options.listener):
+        soft, by_vectors, accuracy = label_by_vectors(
+            tokens, fitted.model, run, seed=settings.seed, seconds=seconds
+        )
+        text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
+        run.options.listener(Note(text=text))
+        fitted = _plus(tokens, _fit(tokens, soft), by_vectors)
+    run.checkpoints.save(0, _arrays(fitted), {})
+    return fitted
+
+
+def _plus(tokens: Tokens, fitted: _Fitted, other: LinearModel, shares: Ensemble | None = None) -> _Fitted:
+    """Return the model with another one added; the weights are fitted on the validation texts, or given."""
+    assert tokens.valid is not None
+    if shares is None:
+        logs = [_log_probabilities(other, tokens.valid.texts), fitted.valid]
+        shares = fit_ensemble(tokens.valid.targets, logs)
+    both = replace(fitted, added=(other, shares))
+    return _measured(tokens, replace(both, model=both.plus(fitted.model)))
+
+
+def _with_ancestor(tokens: Tokens, fitted: _Fitted, start: Start | None) -> _Fitted | None:
+    """Return the linear model with that of the classifier that is continued; None: nothing is added.
+
+    A classifier with several kinds of linear models, and text vectors, leave it as it is. So do old examples
+    that are trained on again, of which the old model knows too much.
+    """
+    if not isinstance(start, Continued) or start.has_old or fitted.added is not None or tokens.valid is None:
+        return None
+    parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
+    if len(parts) != 1 or not isinstance(parts[0], LinearModel):
+        return None
+    return _plus(tokens, fitted, parts[0])
+
+
+def _vectors_pay(
+    tokens: Tokens, fitted: _Fitted, settings: LabelsSettings, seconds: float, listener: Listener
+) -> bool:
+    """Return whether text vectors can be made: enough texts, enough time, and the library for it."""
+    if not settings.text_vectors or tokens.valid is None:
+        return False
+    if len(tokens.all_texts.ids) < MIN_TOKENS or seconds < _MIN_FITS * fitted.seconds:
+        return False
+    if not can_make_vectors():
+        listener(Note(text="text vectors, which improve pseudo-labels, need Numba: pip install numba"))
+        return False
+    return True
+
+
+def _in_time(tokens: Tokens, first: _Fitted, settings: LabelsSettings, run: Run) -> Tokens:
+    """Return the tokens with as many unlabelled texts as there is time for, the first ones.
+
+    A checkpoint says how many were used before an interruption.
+    """
+    if not len(tokens.unlabelled) or run.budget.deadline is None:
+        return tokens
+    checkpoint = run.checkpoints.latest()
+    n = None if checkpoint is None else _texts_in(checkpoint, tokens)
+    if n is None:
+        n_train, starts = len(tokens.train.texts), tokens.all_texts.starts
+        fits = 2 if settings.refit else 1
+        seconds_per_token = first.seconds / max(1, starts[n_train])
+        affordable = _MAX_FITS_SHARE * run.budget.left() / max(1e-12, fits * seconds_per_token)
+        n = max(n_train, int(np.searchsorted(starts, affordable, side="right")) - 1)
+        if n < len(tokens.all_texts):
+            some = f"{n - n_train:,} of {len(tokens.unlabelled):,}"
+            run.options.listener(Note(text=f"the time limit leaves time for {some} unlabelled texts"))
+    return replace(tokens, all_texts=tokens.all_texts.part(0, n))
+
+
+def _texts_in(checkpoint: Checkpoint, tokens: Tokens) -> int | None:
+    """Return how many training and unlabelled texts the pseudo-labels of a checkpoint are of."""
+    if _SOFT in checkpoint.arrays:
+        return len(checkpoint.arrays[_SOFT])
+    return texts_of_round(checkpoint, 0 if tokens.valid is None else len(tokens.valid.texts))
+
+
+def _arrays(fitted: _Fitted) -> Arrays:
+    """Return what took long to compute, for a checkpoint; `_restored` reads it."""
+    arrays: Arrays = {_SOFT: fitted.soft}
+    if fitted.added is not None:
+        model, shares = fitted.added
+        arrays |= {**model.to_arrays(), _SHARES: np.array([shares.network, shares.linear])}
+    return arrays
+
+
+def _restored(tokens: Tokens, saved: Arrays) -> _Fitted:
+    fitted = _fit(tokens, saved[_SOFT])
+    if _SHARES not in saved:
+        return fitted
+    network, linear = saved[_SHARES].tolist()
+    shares = Ensemble(network=network, linear=linear)
+    return _plus(tokens, fitted, LinearModel.from_arrays(saved), shares)
+
+
+def _for_network(
+    tokens: Tokens, soft: Soft, settings: LabelsSettings, listener: Listener
+) -> EncodedTexts | None:
+    """Return all texts with their pseudo-labels where few texts have labels, else None.
+
+    Many labels alone train the network better: pseudo-labels carry only what the linear model knows, which
+    the ensemble has anyway.
+    """
+    n, n_labels = len(tokens.train.texts), len(tokens.labels)
+    if not len(tokens.unlabelled):
+        return None
+    if enough_labels(settings, n):
+        text = f"the network is trained on the {n:,} labelled texts alone; pseudo-labels only help with fewer"
+        listener(Note(text=text))
+        return None
+    targets, (learned, weights) = soft.argmax(axis=1).astype(np.int32), tokens.learned(soft)
+    return as_read(tokens.all_texts, targets, n_labels, tokens.tokenizer, settings, learned, weights)
+
+
+def _metrics(fitted: _Fitted, tokens: Tokens, prefix: str) -> dict[str, Any]:
+    valid: LabelledTokens | None = tokens.valid
+    if valid is None or fitted.valid is None:
+        return {}
+    return {
+        f"{prefix}accuracy": mean_accuracy(valid.targets, fitted.valid),
+        f"{prefix}log_loss": log_loss(valid.targets, np.exp(fitted.valid)),
+    }
+
+
+def _report_baseline(metrics: dict[str, Any], options: TrainOptions) -> None:
+    if metrics:
+        accuracy = metrics["baseline_accuracy"]
+        options.listener(Note(text=f"linear model of 1-3 grams: validation accuracy {accuracy:.2%}"))
