@@ -40,9 +40,7 @@ from foretell.training.labels.one_member import LinearPart, baseline, fit_one_me
 from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.start import Start
-from foretell.training.labels.teacher import Encoder
-from foretell.training.labels.teacher_choice import choose_teacher, kept_member
-from foretell.training.labels.teacher_choice import saved as saved_teacher
+from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens
 from foretell.training.run import Run
 
@@ -152,8 +150,9 @@ def decide(
     compact = few_labels_network(tokens, schedule, run, start) if few else None
     of_folds = None
     if compact is not None:
-        of_folds = fold_probabilities(compact, tokens, folds, schedule, run)
-        _report_network(of_folds, tokens, folds, run)
+        of_texts = replace(folds, fold_of=folds.fold_of[: len(split.train)])
+        of_folds = fold_probabilities(compact, tokens, of_texts, schedule, run)
+        _report_network(of_folds, tokens, of_texts, run)
     network = train_network(
         tokens,
         labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo,
@@ -234,15 +233,15 @@ def _linear(
     if not has_many_members(split, settings):
         return fit_one_member(tokens, settings, run, start)
     teacher = None if encoder is None else choose_teacher(encoder, rows, split.unlabelled, folds, run)
-    of_teacher = {} if teacher is None else saved_teacher(teacher)
+    of_teacher = {} if teacher is None else teacher.saved
     found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
     chosen = choose_all(found, rows, folds, run, of_teacher)
     pool = [*chosen, *ancestor_members(start, rows, tokens)] if settings.folds else chosen[:1]
     if teacher is not None and kept is not None:
-        pool.append(kept_member(teacher, rows))
+        pool.append(teacher.chosen)
     members = fit_members(rows, pool, folds, run.interrupt.check, split.not_measured)
     _report_members(members, folds, run)
-    metrics = {**members.metrics, **({} if teacher is None else {"teacher": teacher.figures})}
+    metrics = {**members.metrics, **({} if teacher is None else {"teacher": teacher.metrics})}
     return LinearPart(members=members, metrics=metrics, saved={**saved(chosen), **of_teacher})
 
 
@@ -341,6 +340,8 @@ def _rule(folds: Folds, evidence: Evidence, ensemble: AnyEnsemble) -> str:
     if isinstance(evidence.outputs, SeveralLabels):
         return f"weights, calibration and thresholds of each label: {where}, {n:,} predictions"
     members = f"linear models and their weights: {where}"
+    if evidence.linear is None:
+        return f"calibration of the network: {where}, {n:,} predictions"
     if evidence.network is None:
         return f"{members}; the network has no weight"
     offsets = "with an offset for each label" if ensemble.offsets else "with one temperature and no offsets"
@@ -350,8 +351,7 @@ def _rule(folds: Folds, evidence: Evidence, ensemble: AnyEnsemble) -> str:
 def _report_network(of_folds: Probabilities | None, tokens: Tokens, folds: Folds, run: Run) -> None:
     targets = tokens.train.targets
     if of_folds is not None and targets.ndim == 1:
-        held = folds.held[: len(targets)]
-        right = of_folds.argmax(axis=1)[held] == targets[held]
+        right = of_folds.argmax(axis=1)[folds.held] == targets[folds.held]
         run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
 
 

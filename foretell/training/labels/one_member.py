@@ -22,7 +22,6 @@ from foretell.data.split import Split
 from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
-from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.ancestor_member import linear_parts
 from foretell.training.labels.batches import EncodedTexts, as_read
@@ -44,7 +43,7 @@ from foretell.training.labels.tokens import (
     one_hot,
     tokenize,
 )
-from foretell.training.labels.vector_labels import label_by_vectors, texts_of_round, unfinished_round
+from foretell.training.labels.vector_labels import label_by_vectors
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
 
@@ -208,10 +207,9 @@ def _with_pseudo_labels(tokens: Tokens, first: _Fitted, settings: LabelsSettings
     text = "pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"
     run.options.listener(Note(text=text))
     seconds = _MAX_VECTORS_SHARE * run.budget.left()
-    is_resumed = unfinished_round(run) is not None
-    if is_resumed or _vectors_pay(tokens, fitted, settings, seconds, run.options.listener):
+    if _vectors_pay(tokens, fitted, settings, seconds, run.options.listener):
         soft, by_vectors, accuracy = label_by_vectors(
-            tokens, fitted.model, run, seed=settings.seed, seconds=seconds
+            tokens, fitted.model, seed=settings.seed, seconds=seconds, check=run.interrupt.check
         )
         text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
         run.options.listener(Note(text=text))
@@ -266,8 +264,9 @@ def _in_time(tokens: Tokens, first: _Fitted, settings: LabelsSettings, run: Run)
     if not len(tokens.unlabelled) or run.budget.deadline is None:
         return tokens
     checkpoint = run.checkpoints.latest()
-    n = None if checkpoint is None else _texts_in(checkpoint, tokens)
-    if n is None:
+    if checkpoint is not None and _SOFT in checkpoint.arrays:
+        n = len(checkpoint.arrays[_SOFT])
+    else:
         n_train, starts = len(tokens.train.texts), tokens.all_texts.starts
         fits = 2 if settings.refit else 1
         seconds_per_token = first.seconds / max(1, starts[n_train])
@@ -277,13 +276,6 @@ def _in_time(tokens: Tokens, first: _Fitted, settings: LabelsSettings, run: Run)
             some = f"{n - n_train:,} of {len(tokens.unlabelled):,}"
             run.options.listener(Note(text=f"the time limit leaves time for {some} unlabelled texts"))
     return replace(tokens, all_texts=tokens.all_texts.part(0, n))
-
-
-def _texts_in(checkpoint: Checkpoint, tokens: Tokens) -> int | None:
-    """Return how many training and unlabelled texts the pseudo-labels of a checkpoint are of."""
-    if _SOFT in checkpoint.arrays:
-        return len(checkpoint.arrays[_SOFT])
-    return texts_of_round(checkpoint, 0 if tokens.valid is None else len(tokens.valid.texts))
 
 
 def _arrays(fitted: _Fitted) -> Arrays:

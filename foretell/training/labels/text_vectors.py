@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +36,7 @@ from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import influential
+from foretell.training.labels.logistic import Check, ignore
 
 Array = npt.NDArray[np.float32]
 F = np.float32
@@ -89,19 +89,6 @@ class Vectors:
     drawn: Array
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pass:
-    """The vectors after a pass over all texts: what a checkpoint needs to continue.
-
-    Attributes:
-        arrays: "texts" [text, width], and "part0", "part1" …: the vectors of each part's n-grams.
-        state: passes done and planned, and the state of the random generator; ready for JSON.
-    """
-
-    arrays: dict[str, Array]
-    state: dict[str, Any]
-
-
 def make_vectors(
     counted: CountedTexts,
     soft: Array,
@@ -109,8 +96,7 @@ def make_vectors(
     seed: int,
     width: int = WIDTH,
     seconds: float = math.inf,
-    resumed: Pass | None = None,
-    after_pass: Callable[[Callable[[], Pass]], None] = lambda _: None,
+    check: Check = ignore,
 ) -> Vectors:
     """Make the vectors of the counted texts and of their n-grams.
 
@@ -120,8 +106,7 @@ def make_vectors(
         seed: of every random choice.
         width: dimensions of a vector.
         seconds: time for it; the duration of the first pass decides how many fit, `PASSES` at most.
-        resumed: the last pass of an interrupted call with the same arguments; the result is the same.
-        after_pass: is called after each pass with a function that returns it.
+        check: is called after each pass, and may raise to stop.
     """
     began = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -132,72 +117,23 @@ def make_vectors(
     order = np.argsort(-use, kind="stable")[: np.count_nonzero(often)]
     if len(order) < _PARTS:
         return Vectors(texts=texts, ngrams=ngrams, drawn=often)
-    training = _Training(
-        texts=texts,
-        parts=_cut(counted, often, use, order, rng, width),
-        orders=_orders(rng, counted.n_texts),
-        rng=rng,
-    )
-    if resumed is not None:
-        training.restore(resumed)
-    training.run(seconds, began, after_pass)
-    for first, part in enumerate(training.parts):
+    parts, orders = _cut(counted, often, use, order, rng, width), _orders(rng, counted.n_texts)
+    done, passes = 0, PASSES
+    with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
+        while done < passes:
+            pass_began, rate = time.monotonic(), F(LEARNING_RATE * (1 - done / passes))
+            for shift in range(_PARTS):
+                seeds = rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
+                turned = parts[shift:] + parts[:shift]
+                list(threads.map(partial(_learn_part, texts, rate), turned, orders, seeds))
+            done += 1
+            if done == 1 and seconds < math.inf:
+                took = time.monotonic() - pass_began
+                passes = max(1, min(PASSES, int((seconds - (pass_began - began)) / took)))
+            check()
+    for first, part in enumerate(parts):
         ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True)
-    return Vectors(texts=training.texts, ngrams=ngrams, drawn=often)
-
-
-@dataclass(kw_only=True)
-class _Training:
-    """The training of vectors: the state that passes change.
-
-    Attributes:
-        texts: float32 [text, width].
-        parts: the n-grams, in parts.
-        orders: the order of the texts in each part of them.
-        rng: the source of each pass's seeds.
-        done, passes: passes done and planned.
-    """
-
-    texts: Array
-    parts: list[_Part]
-    orders: list[npt.NDArray[np.int64]]
-    rng: np.random.Generator
-    done: int = 0
-    passes: int = PASSES
-
-    def run(self, seconds: float, began: float, after_pass: Callable[[Callable[[], Pass]], None]) -> None:
-        """Do all passes that fit in `seconds` since `began`, by `time.monotonic`."""
-        with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
-            while self.done < self.passes:
-                pass_began = time.monotonic()
-                self._pass(threads)
-                if self.done == 1 and seconds < math.inf:
-                    now = time.monotonic()
-                    fitting = int((seconds - (pass_began - began)) / (now - pass_began))
-                    self.passes = max(1, min(PASSES, fitting))
-                after_pass(self.saved)
-
-    def _pass(self, threads: ThreadPoolExecutor) -> None:
-        rate = F(LEARNING_RATE * (1 - self.done / self.passes))
-        for shift in range(_PARTS):
-            seeds = self.rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
-            turned = self.parts[shift:] + self.parts[:shift]
-            list(threads.map(partial(_learn_part, self.texts, rate), turned, self.orders, seeds))
-        self.done += 1
-
-    def saved(self) -> Pass:
-        """Return copies of what the next pass needs."""
-        vectors = {f"part{i}": part.vectors.copy() for i, part in enumerate(self.parts)}
-        state = {"done": self.done, "passes": self.passes, "random": self.rng.bit_generator.state}
-        return Pass(arrays={"texts": self.texts.copy(), **vectors}, state=state)
-
-    def restore(self, after: Pass) -> None:
-        """Continue after this pass."""
-        self.texts[:] = after.arrays["texts"]
-        for i, part in enumerate(self.parts):
-            part.vectors[:] = after.arrays[f"part{i}"]
-        self.done, self.passes = after.state["done"], after.state["passes"]
-        self.rng.bit_generator.state = after.state["random"]
+    return Vectors(texts=texts, ngrams=ngrams, drawn=often)
 
 
 def _orders(rng: np.random.Generator, n_texts: int) -> list[npt.NDArray[np.int64]]:

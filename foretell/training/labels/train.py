@@ -6,7 +6,7 @@ The steps are those of `decide`; each is a file beside this one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -83,17 +83,10 @@ def train_labels(
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
     if not split.has_only_hints:
         check_learnable(split.train)
-    _check_unlabelled(split, settings)
-    _check_continued(continued, start, split, settings, options.listener)
+    outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
+    _check(split, settings, start, continued, outside, keep_teacher=keep_teacher)
     split, settings = _fitting(split, settings, options.listener)
-    has_members = has_many_members(split, settings)
-    if settings.is_multi_label:
-        _check_multi_label({"vectors": vectors, "teacher": teacher, "label_hints": split.hints})
-    _check_linear("vectors", vectors, settings)
-    _check_linear("teacher", teacher, settings)
-    _check_linear("label_hints", split.hints, settings)
-    _check_teacher(teacher, split, settings, keep=keep_teacher)
-    if not has_members and not settings.is_multi_label:
+    if not has_many_members(split, settings) and not settings.is_multi_label:
         # Hints alone are what such a classifier learns from, too.
         hints = None if split.has_only_hints else split.hints
         unused = {"word vectors": vectors, "a teacher": teacher, "label hints": hints}
@@ -102,10 +95,10 @@ def train_labels(
                 options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
         vectors, teacher = None, None
     kept = teacher.files() if teacher is not None and keep_teacher else None
-    _report(split, settings, options.listener)
-    outside = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
+    _report(split, settings, continued, options.listener)
+    digests = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
     more = ["keep_teacher" if kept is not None else "", *([] if continued is None else continued.digests())]
-    digest = _digest(split, start, *outside, *more)
+    digest = _digest(split, start, *digests, *more)
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
     # With the old examples the network starts anew: the old one has seen those that are held out, would seem
     # better than it is and get too large a weight (docs/experiments.md).
@@ -157,88 +150,66 @@ def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tupl
     return split, settings
 
 
-def _check_continued(
-    continued: Continued | None,
-    start: LanguageModelWeights | None,
+def _check(
     split: Split,
     settings: LabelsSettings,
-    listener: Listener,
+    start: LanguageModelWeights | None,
+    continued: Continued | None,
+    outside: Mapping[str, object],
+    *,
+    keep_teacher: bool,
 ) -> None:
-    if continued is None:
-        return
-    if settings.is_multi_label:
-        raise SettingsError(
-            expected="a classifier with one label for each text, which can be continued",
-            found="several labels for each text",
-            where="continue",
-            fix="train a new model on all data",
-        )
-    if settings.linear and continued.ancestor.model.linear is None:
+    """Raise SettingsError for what does not go together; `outside` has vectors, teacher and label_hints."""
+    several, alone = settings.is_multi_label, f"the network '{settings.network}' alone"
+    given = [name for name, value in outside.items() if value is not None]
+    base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
+    other = "from" if start is not None else "label-hints alone" if split.has_only_hints else ""
+    linear = "a preset with linear models, which learn from it: quick, base or best"
+    # Whether it applies; expected, found, where and fix.
+    rules: list[tuple[bool, str, str, str, str]] = [
+        (
+            bool(split.unlabelled) and not settings.linear,
+            "a preset that learns from unlabelled texts: quick, base or best", alone, "unlabelled", base,
+        ),
+        (
+            continued is not None and several,
+            "a classifier with one label for each text, which can be continued",
+            "several labels for each text", "continue", "train a new model on all data",
+        ),
+        (
+            continued is not None and bool(other),
+            "a classifier to continue, which has its own weights", f"{other} too", "continue",
+            f"leave {other} out",
+        ),
+        *(
+            (several, f"no {name} where texts may have several labels", name, "multi-label", f"drop {name}")
+            for name in given
+        ),
+        *((not settings.linear, linear, alone, name, base) for name in given),
+        (
+            keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher",
+            "give --teacher DIR too",
+        ),
+        (
+            has_teacher and settings.balance,
+            "a teacher without class weights: what it answers has the true shares of the labels", "balance",
+            "teacher", "leave out one of the two",
+        ),
+        (
+            has_teacher and not keep_teacher and not split.unlabelled,
+            "unlabelled texts, which the teacher labels", "none", "teacher",
+            "give more texts of the same kind, without labels, or keep the teacher (--keep-teacher)",
+        ),
+    ]  # fmt: skip
+    for applies, expected, found, where, fix in rules:
+        if applies:
+            raise SettingsError(expected=expected, found=found, where=where, fix=fix)
+
+
+def _report(split: Split, settings: LabelsSettings, continued: Continued | None, listener: Listener) -> None:
+    if continued is not None and settings.linear and continued.ancestor.model.linear is None:
         text = "has no linear model: those that are fitted now know only the texts of this training"
         listener(Note(text=f"{continued.ancestor.name} {text}"))
-    for name, given in (("from", start), ("label-hints alone", split.has_only_hints or None)):
-        if given is not None:
-            raise SettingsError(
-                expected="a classifier to continue, which has its own weights",
-                found=f"{name} too",
-                where="continue",
-                fix=f"leave {name} out",
-            )
-
-
-def _check_unlabelled(split: Split, settings: LabelsSettings) -> None:
-    if split.unlabelled and not settings.linear:
-        raise SettingsError(
-            expected="a preset that learns from unlabelled texts: quick, base or best",
-            found=f"the network '{settings.network}' without the linear model that makes pseudo-labels",
-            where="unlabelled",
-            fix="choose --preset base, or set --linear",
-        )
-
-
-def _check_multi_label(given: dict[str, object]) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise SettingsError(
-                expected=f"no {name} where texts may have several labels",
-                found=name,
-                where="multi-label",
-                fix=f"leave out {name}",
-            )
-
-
-def _check_linear(name: str, given: object, settings: LabelsSettings) -> None:
-    if given is not None and not settings.linear:
-        raise SettingsError(
-            expected="a preset with linear models, which learn from it: quick, base or best",
-            found=f"the network '{settings.network}' alone",
-            where=name,
-            fix="choose --preset base, or set --linear",
-        )
-
-
-def _check_teacher(teacher: Encoder | None, split: Split, settings: LabelsSettings, *, keep: bool) -> None:
-    if keep and teacher is None:
-        raise SettingsError(
-            expected="a teacher to keep", found="none", where="keep_teacher", fix="give --teacher DIR too"
-        )
-    if teacher is not None and settings.balance:
-        raise SettingsError(
-            expected="a teacher without class weights: what it answers has the true shares of the labels",
-            found="balance",
-            where="teacher",
-            fix="leave out one of the two",
-        )
-    if teacher is not None and not keep and not split.unlabelled:
-        raise SettingsError(
-            expected="unlabelled texts, which the teacher labels",
-            found="none",
-            where="teacher",
-            fix="give more texts of the same kind, without labels, or keep the teacher (--keep-teacher)",
-        )
-
-
-def _report(split: Split, settings: LabelsSettings, listener: Listener) -> None:
     if settings.fraction_for(len(split.train)) and split.valid is None:
         listener(Note(text="without validation texts, the weights of the last epoch are kept"))
     if split.unlabelled:

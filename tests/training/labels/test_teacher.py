@@ -24,11 +24,14 @@ from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
-from foretell.training.labels import fold_networks, outputs
+from foretell.training.labels import fold_networks
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
-from foretell.training.labels.teacher import Answers, Embedded
-from foretell.training.labels.tokens import one_hot, targets_of
+from foretell.training.labels.members import Chosen
+from foretell.training.labels.outputs import OneLabel
+from foretell.training.labels.rows import Rows
+from foretell.training.labels.teacher import Embedded, Teacher, _candidate
+from foretell.training.labels.tokens import one_hot, targets_of, tokenize
 from tests.encoders import tiny_encoder
 
 SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
@@ -113,16 +116,28 @@ def test_students_know_words_that_only_unlabelled_texts_have(
 
 def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEncoder) -> None:
     texts, labels = texts_of(KNOWN, 40, 1)
-    soft = one_hot(targets_of(labels, ["bad", "good"]), 2)
-    taught = encoder.encode(texts_of(NEW, 12, 2)[0])
-    embedded = Embedded(labelled=encoder.encode(texts), taught=taught, split_texts=0)
-    rows = np.arange(40) < 30
-    first = Answers(embedded, soft, np.ones(40), (1.0, 10.0))(rows)
-    changed = soft.copy()
-    changed[30:] = changed[30:, ::-1]
-    np.testing.assert_array_equal(Answers(embedded, changed, np.ones(40), (1.0, 10.0))(rows), first)
+    targets, (new, _) = targets_of(labels, ["bad", "good"]), texts_of(NEW, 12, 2)
+    embedded = Embedded(labelled=encoder.encode(texts), taught=encoder.encode(new), split_texts=0)
+    inside, none = np.arange(40) < 30, tokenize([], LABELS_PRESETS["base"])[1]
+
+    def answers(targets: Any) -> Any:
+        rows = Rows(
+            texts=texts,
+            tokenized=none,
+            targets=targets,
+            counts=np.ones(40),
+            unlabelled=none,
+            outputs=OneLabel(2),
+        )
+        chosen = Chosen(candidate=_candidate(embedded.labelled, rows), strength=30.0, logs=np.zeros((40, 2)))
+        teacher = Teacher(texts=new, tokenized=none, embedded=embedded, rows=rows, chosen=chosen, saved={})
+        return teacher.answers(inside)
+
+    first = answers(targets)
+    np.testing.assert_array_equal(answers(np.where(inside, targets, 1 - targets)), first)
+    taught, soft = embedded.taught, one_hot(targets, 2)
     fit = DenseFit(embedded.labelled[:30], np.ones(30, bool), soft[:30], np.ones(30))
-    model = fit.fit(10.0, fit.fit(1.0))
+    model = fit.fit(30.0, fit.fit(10.0))
     expected = 1 / (1 + np.exp(-(taught @ model.weights + model.bias)))
     np.testing.assert_allclose(first[:, 1:], expected, atol=1e-6)
 
@@ -278,9 +293,9 @@ def test_a_teacher_without_weight_is_not_kept(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes: list[str] = []
-    fit = outputs.fit_pool
+    fit = OneLabel.fit_pool
     monkeypatch.setattr(
-        outputs, "fit_pool", lambda targets, logs: np.append(fit(targets, logs[:-1]), 0.0), raising=True
+        OneLabel, "fit_pool", lambda one, targets, logs: np.append(fit(one, targets, logs[:-1]), 0.0)
     )
     model = train_taught(
         tmp_path / "m",
@@ -300,7 +315,7 @@ def test_a_teacher_without_weight_is_not_kept(
 def test_a_teacher_alone_can_be_all_that_has_weight(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "fit_pool", lambda _, logs: np.eye(len(logs))[-1])
+    monkeypatch.setattr(OneLabel, "fit_pool", lambda *given: np.eye(len(given[-1]))[-1])
     settings = with_changes(SETTINGS, {"folds": 2})
     model = train_taught(tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True)
     assert model.tfidf == ()

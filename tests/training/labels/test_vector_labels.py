@@ -1,8 +1,6 @@
-"""Labels by text vectors: interrupted after any pass of either round and resumed, they are the same bits."""
+"""Labels by text vectors: better than those of the linear model, and without the validation labels."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,61 +9,57 @@ pytest.importorskip("numba")
 
 from foretell.data.examples import Examples
 from foretell.data.split import Split
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.presets import LABELS_PRESETS
+from foretell.training.labels import vector_labels
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokens import Tokens, tokenize_split
 from foretell.training.labels.vector_labels import VectorLabels, label_by_vectors
-from foretell.training.options import TrainOptions
-from foretell.training.run import Request, Run
 
-SETTINGS = LABELS_PRESETS["base"]
-
-
-class StopError(Exception):
-    """Stands for a process that is killed."""
+N_LABELLED, N_VALID = 60, 60
+IS_SECOND = np.arange(400) % 2 == 1
 
 
-def tokens() -> tuple[Tokens, Split]:
+def two_topics(*, swap_valid: bool = False) -> Tokens:
+    """Return texts of two topics, of which those with labels use half of the words."""
     rng = np.random.default_rng(0)
-    labels = [("a", "b")[i % 2] for i in range(200)]
+    topics = ["ab"[second] for second in IS_SECOND.tolist()]
     texts = [
-        " ".join(f"{label}{w}" for w in rng.integers(0, 12, 6)) + f" n{i}" for i, label in enumerate(labels)
+        " ".join(f"{topic}{word}" for word in rng.integers(0, 8 if i < N_LABELLED else 20, 4)) + f" n{i}"
+        for i, topic in enumerate(topics)
     ]
+    of_valid = topics[-N_VALID:]
     split = Split(
-        train=Examples(texts[:60], labels[:60]),
-        valid=Examples(texts[-40:], labels[-40:]),
-        unlabelled=tuple(texts[60:-40]),
+        train=Examples(texts[:N_LABELLED], topics[:N_LABELLED]),
+        valid=Examples(texts[-N_VALID:], of_valid[::-1] if swap_valid else of_valid),
+        unlabelled=tuple(texts[N_LABELLED:-N_VALID]),
     )
-    return tokenize_split(split, SETTINGS), split
+    return tokenize_split(split, LABELS_PRESETS["base"])
 
 
-def label(out: Path, *, resume: bool = False, stop_after: int = 0) -> VectorLabels:
-    """Label by vectors with a checkpoint after each pass; stop after the checkpoint of this number."""
-    made, _ = tokens()
-    options = TrainOptions(out=out, resume=resume, checkpoint_seconds=1e-9)
-    linear = fit_ngrams(made.train.texts.ids, made.train.texts.starts, made.hard, made.tokenizer.size)
-    with Run.open(Request(job="labels", settings=SETTINGS, data="made up"), options) as run:
-        save, saved = run.checkpoints.save, 0
-
-        def counted(*arguments: object, **named: object) -> Path:
-            nonlocal saved
-            path = save(*arguments, **named)  # type: ignore[arg-type]
-            saved += 1
-            if saved == stop_after:
-                raise StopError
-            return path
-
-        run.checkpoints.save = counted  # type: ignore[method-assign]
-        return label_by_vectors(made, linear, run, seed=1, seconds=float("inf"))
+def labelled(tokens: Tokens) -> tuple[VectorLabels, np.ndarray]:
+    """Return the labels by vectors, and those of the linear model alone."""
+    texts, others = tokens.train.texts, tokens.unlabelled
+    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
+    return label_by_vectors(tokens, linear, seed=1, seconds=float("inf")), alone.argmax(axis=1)
 
 
-@pytest.mark.parametrize("stop_after", [1, 7, 12, 13, 24])
-def test_interrupted_after_a_pass_and_resumed_they_are_the_same(tmp_path: Path, stop_after: int) -> None:
-    whole = label(tmp_path / "whole")
-    with pytest.raises(StopError):
-        label(tmp_path / "stopped", stop_after=stop_after)
-    resumed = label(tmp_path / "stopped", resume=True)
-    np.testing.assert_array_equal(whole.soft, resumed.soft)
-    np.testing.assert_array_equal(whole.model.keys, resumed.model.keys)
-    np.testing.assert_array_equal(whole.model.weights, resumed.model.weights)
-    assert whole.accuracy == resumed.accuracy > 0.7
+def test_they_are_better_than_those_of_the_linear_model_and_the_same_again() -> None:
+    tokens = two_topics()
+    found, alone = labelled(tokens)
+    right = IS_SECOND[N_LABELLED:-N_VALID]
+    np.testing.assert_array_equal(found.soft[:N_LABELLED], tokens.hard)
+    np.testing.assert_allclose(found.soft.sum(axis=1), 1, atol=1e-5)
+    assert (found.soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
+    assert found.accuracy > 0.7
+    again, _ = labelled(tokens)
+    np.testing.assert_array_equal(found.soft, again.soft)
+    np.testing.assert_array_equal(found.model.weights, again.model.weights)
+
+
+def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_labels, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
+    one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
+    np.testing.assert_array_equal(one.soft, two.soft)
+    np.testing.assert_array_equal(one.model.weights, two.model.weights)
