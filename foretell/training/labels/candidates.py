@@ -3,7 +3,8 @@
 The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
 On TF-IDF values there are two models: logistic regression and naive Bayes. Word vectors from outside, where
 there are any, extend the embeddings. With a teacher there are two students besides: models of n-grams and of
-TF-IDF values, which learn from the labels and from the teacher's answers to unlabelled texts.
+TF-IDF values, which learn from the labels and from the teacher's answers to unlabelled texts. With hints on
+labels there are two, of TF-IDF values and mean embeddings, that learn from the hints alone.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ _MAX_TOKENS, _TOKENS_PER_MINUTE = 3_000_000, 300_000
 """Unlabelled tokens that the dense features are made of, at most and for each minute of a time limit: half a
 minute, and three seconds, on two processors."""
 
+HINTED = "hinted_"
+"""How the names of members begin that learn from hints alone."""
+
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
 _ON_TFIDF = (("tfidf", TfidfFit, STRENGTHS, 4), ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2))
 """The models of TF-IDF values: name, fit, strengths, and the place of the first one that is tried."""
@@ -62,22 +66,31 @@ class _Kind:
     taught_strength: float = 10.0
 
     def candidate(self, rows: Rows) -> Candidate:
-        """Return the member that learns from the rows alone."""
+        """Return the member that learns from the labelled texts alone."""
         return Candidate(
             name=self.name,
-            on=lambda inside: self.on(inside, rows.soft, rows.weights),
+            on=lambda inside: self.on(inside & rows.is_labelled, rows.soft, rows.weights),
             finished=self.finished,
             strengths=self.strengths,
             first=self.first,
         )
 
+    def hinted(self, rows: Rows) -> Candidate:
+        """Return the member that learns from the hints alone, so that it is the same for every fold."""
+        hints, ones = ~rows.is_labelled, np.ones(len(rows.texts))
+        return Candidate(
+            name=HINTED + self.name,
+            on=lambda _: self.on(hints, rows.soft, ones),
+            finished=self.finished,
+        )
+
     def student(self, rows: Rows, teacher: Teacher) -> Candidate:
-        """Return the member that learns from the rows and from the teacher."""
+        """Return the member that learns from labelled texts and from the teacher."""
         everyone = np.concatenate([rows.weights, np.ones(teacher.n_taught)])
 
         def on(inside: Mask) -> _LongerFit:
             learned = np.concatenate([rows.soft, teacher.answers(inside)])
-            longer = np.concatenate([inside, np.ones(teacher.n_taught, bool)])
+            longer = np.concatenate([inside & rows.is_labelled, np.ones(teacher.n_taught, bool)])
             return _LongerFit(self.on(longer, learned, everyone), teacher.n_taught)
 
         return Candidate(
@@ -117,7 +130,10 @@ def candidates(
         teacher: what students learn from, or None.
     """
     found = _all(rows, tokens, seed=seed, minutes=minutes, teacher=teacher)
-    return found if tokens.balance is None else (each.balanced(tokens.balance) for each in found)
+    if tokens.balance is None:
+        return found
+    # Hints have no class weights.
+    return (each if each.name.startswith(HINTED) else each.balanced(tokens.balance) for each in found)
 
 
 def _all(
@@ -128,6 +144,8 @@ def _all(
     generative = rows.weights.ndim == 1
     for kind in _sparse_kinds(rows.texts, rows.tokenized, size, n_labels, generative=generative):
         yield kind.candidate(rows)
+        if rows.hints and kind.name == "tfidf":
+            yield kind.hinted(rows)
     if teacher is not None and teacher.n_taught:
         both = rows.tokenized.followed_by(teacher.tokenized)
         for kind in _sparse_kinds([*rows.texts, *teacher.texts], both, size, n_labels):
@@ -135,7 +153,10 @@ def _all(
     most = min(_MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else _MAX_TOKENS
     everything = rows.tokenized.followed_by(_bounded(rows.unlabelled, most))
     for name, basis in _bases(everything, len(rows.texts), tokens, n_labels, seed):
-        yield _of_basis(name, basis, size).candidate(rows)
+        kind = _of_basis(name, basis, size)
+        yield kind.candidate(rows)
+        if rows.hints and basis.is_mean:
+            yield kind.hinted(rows)
 
 
 def _sparse_kinds(

@@ -29,7 +29,8 @@ class Rows:
         counts: float64 [text], how much each text counts.
         unlabelled: other texts, without labels.
         outputs: what scores mean.
-        hints: how many of the texts, the last ones, are words for labels; they are never held out.
+        hints: how many of the texts, the last ones, are words for labels. They are never held out, and only
+            members of their own learn from them.
     """
 
     texts: Sequence[str]
@@ -39,6 +40,11 @@ class Rows:
     unlabelled: TokenizedTexts
     outputs: Outputs
     hints: int = 0
+
+    @cached_property
+    def is_labelled(self) -> Mask:
+        """Which texts are not hints, bool [text]."""
+        return np.arange(len(self.texts)) < len(self.texts) - self.hints
 
     @cached_property
     def soft(self) -> Soft:

@@ -213,7 +213,7 @@ def _embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str],
 def _candidate(embeddings: Float32s, rows: Rows) -> Candidate:
     return Candidate(
         name="teacher",
-        on=lambda inside: DenseFit(embeddings, inside, rows.soft, rows.weights),
+        on=lambda inside: DenseFit(embeddings, inside & rows.is_labelled, rows.soft, rows.weights),
         finished=lambda _, model: model,
     )
 

@@ -1,4 +1,4 @@
-"""Hints on labels: words that no labelled text has, wrong ones, and no labels at all."""
+"""Hints on labels: words that no labelled text has, a weight decided on folds, and no labels at all."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def test_words_of_the_hints_alone_count() -> None:
         listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
     )
     assert accuracy(trained) == 1.0
+    assert {"hinted_tfidf", "hinted_pooled"} <= set(trained.metrics_["members"])
     assert trained.predict(texts) == labels
     assert trained.classify(texts[:1])[0].flags == ()
 
@@ -62,6 +63,10 @@ def test_words_of_the_hints_alone_count() -> None:
 def test_wrong_hints_do_no_harm() -> None:
     texts, labels = texts_of(range(20), n=120)
     trained = classifier().fit(texts, labels, label_hints={1: BAD, 0: GOOD})
+    members = trained.metrics_["members"]
+    assert members["hinted_tfidf"]["accuracy"] < 0.05
+    of_same_values = sum(members[name]["weight"] for name in ("tfidf", "bayes"))
+    assert members["hinted_tfidf"]["weight"] < 0.5 * of_same_values
     assert accuracy(trained) > 0.95
 
 
