@@ -58,7 +58,7 @@ class Candidate:
     """A linear member before it is fitted.
 
     Attributes:
-        name: of the member; of a student it begins with "taught_", of one that learns from hints with "hinted_".
+        name: of the member; of a student it begins with "taught_", of hints alone with "hinted_".
         on: makes its `Fit` to some of the rows.
         finished: makes the model for predictions of a fit and its fitted model.
         strengths: the penalties to choose among, as their inverse, ascending.

@@ -103,6 +103,16 @@ def test_a_network_alone_that_is_not_calibrated_stays_as_it_is() -> None:
     assert OneLabel(2).fit_ensemble(targets, network, None).network < 0.6
 
 
+def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_weight() -> None:
+    logits, targets = drawn(300, 2, seed=7)
+    network, linear = softmax(logits), np.zeros((300, 2)) - np.log(2)
+    before = OneLabel(2).fit_ensemble(targets, network, linear)
+    network[0] = [1.0, 0.0] if targets[0] else [0.0, 1.0]
+    after = OneLabel(2).fit_ensemble(targets, network, linear)
+    assert before.network > 0.7
+    assert after.network > 0.8 * before.network
+
+
 def evidence(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return targets, and log-odds of a network and a linear model that are too sure."""
     rng = np.random.default_rng(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,21 @@ def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.
     one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
     np.testing.assert_array_equal(one.soft, two.soft)
     np.testing.assert_array_equal(one.model.weights, two.model.weights)
+
+
+def test_each_round_has_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from foretell.training.labels import text_vectors
+
+    given: list[float] = []
+    make = text_vectors.make_vectors
+
+    def noted(*arguments: Any, seconds: float, **named: Any) -> Any:
+        given.append(seconds)
+        return make(*arguments, seconds=1.0, **named)
+
+    monkeypatch.setattr(text_vectors, "make_vectors", noted)
+    tokens, texts = two_topics(), two_topics().train.texts
+    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    label_by_vectors(tokens, linear, seed=1, seconds=10_000.0)
+    assert given[0] == pytest.approx(5_000, abs=100)
+    assert given[1] > 9_000
