@@ -1,10 +1,11 @@
 """The linear members that texts can have, before one of them is fitted: each is one entry here.
 
 The features are n-grams weighted by naive Bayes, TF-IDF values, an SVD of TF-IDF values, and mean embeddings.
-On TF-IDF values there are two models: logistic regression and naive Bayes. Word vectors from outside, where
-there are any, extend the embeddings. With a teacher there are two students besides: models of n-grams and of
-TF-IDF values, which learn from the labels and from the teacher's answers to unlabelled texts. With hints on
-labels there are two, of TF-IDF values and mean embeddings, that learn from the hints alone.
+On TF-IDF values there are three models: logistic regression, naive Bayes, and the centroids of the labels.
+Word vectors from outside, where there are any, extend the embeddings. With a teacher there are two students
+besides: models of n-grams and of TF-IDF values, which learn from the labels and from the teacher's answers to
+unlabelled texts. With hints on labels there are two, of TF-IDF values and mean embeddings, that learn from
+the hints alone.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.members import STRENGTHS, Candidate
 from foretell.training.labels.rows import Mask, Rows
 from foretell.training.labels.teacher import Teacher
-from foretell.training.labels.tfidf_fit import ComplementFit, TfidfFit, count_features
+from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, TfidfFit, count_features
 from foretell.training.labels.tokens import Soft, TokenizedTexts, Tokens
 
 _MAX_TOKENS, _TOKENS_PER_MINUTE = 3_000_000, 300_000
@@ -46,7 +47,11 @@ HINTED = "hinted_"
 """How the names of members begin that learn from hints alone."""
 
 _NGRAM_STRENGTHS = (1 / 27, 1 / 9, 1 / 3, 1.0)
-_ON_TFIDF = (("tfidf", TfidfFit, STRENGTHS, 4), ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2))
+_ON_TFIDF = (
+    ("tfidf", TfidfFit, STRENGTHS, 4),
+    ("bayes", ComplementFit, (1.0, 3.0, 10.0, 30.0, 100.0), 2),
+    ("centroids", CentroidFit, (1.0, 2.0, 4.0, 8.0, 16.0, 32.0), 3),
+)
 """The models of TF-IDF values: name, fit, strengths, and the place of the first one that is tried."""
 
 
@@ -140,7 +145,7 @@ def _all(
     rows: Rows, tokens: Tokens, *, seed: int, minutes: float, teacher: Teacher | None
 ) -> Iterator[Candidate]:
     size, n_labels = tokens.tokenizer.size, rows.outputs.n_labels
-    # The generative model is for texts that have one label each; others have weights [text, label].
+    # The generative models are for texts that have one label each; others have weights [text, label].
     generative = rows.weights.ndim == 1
     for kind in _sparse_kinds(rows.texts, rows.tokenized, size, n_labels, generative=generative):
         yield kind.candidate(rows)

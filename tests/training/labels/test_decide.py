@@ -105,7 +105,7 @@ def test_with_more_labels_validation_texts_stop_the_network(
     monkeypatch.setattr(decide, "MAX_FOLDED_TEXTS", 40)
     model = train(tmp_path / "m2", settings=settings)
     assert model.metrics["decided_by"].startswith("linear models and their weights: validation texts")
-    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "svd", "pooled"}
+    assert set(model.metrics["members"]) == {"ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"}
 
 
 def test_without_time_for_the_folds_the_network_has_no_weight(

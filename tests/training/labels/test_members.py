@@ -16,10 +16,10 @@ from foretell.training.labels import members as module
 from foretell.training.labels.candidates import candidates
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.members import Candidate, choose, choose_all, fit_members, saved
-from foretell.training.labels.tfidf_fit import ComplementFit, count_features
+from foretell.training.labels.tfidf_fit import CentroidFit, ComplementFit, count_features
 from tests.training.labels.few import few_rows, few_tokens
 
-NAMES = ["ngrams", "tfidf", "bayes", "svd", "pooled"]
+NAMES = ["ngrams", "tfidf", "bayes", "centroids", "svd", "pooled"]
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
 
@@ -31,7 +31,7 @@ def test_the_models_answer_as_the_weighted_members(n_labels: int) -> None:
     assert [each.name for each in found] == NAMES
     chosen = [choose(each, rows, folds) for each in found]
     members = fit_members(rows, chosen, folds)
-    # The two models of TF-IDF values are one, the mean embeddings another.
+    # The three models of TF-IDF values are one, the mean embeddings another.
     assert len(members.tfidf) == 2
     new, _ = few_rows(n=20, n_labels=n_labels)
     ids = tokenizer.encode_batch(new.texts)
@@ -130,3 +130,16 @@ def test_naive_bayes_is_that_of_scikit_learn(n_labels: int) -> None:
     found = linear_log_probabilities(scores)
     wanted = expected._joint_log_likelihood(fit.values)
     np.testing.assert_allclose(found, wanted - np.logaddexp.reduce(wanted, axis=1)[:, None], atol=1e-3)
+
+
+def test_the_nearest_centroid_wins() -> None:
+    rows, tokenizer = few_rows(n_labels=3)
+    counted = count_features(rows.tokenized, rows.texts, tokenizer.size, n_columns=3)
+    every = np.ones(60, bool)
+    fit = CentroidFit(counted, every, rows.soft, rows.weights)
+    centroids = np.stack([fit.values[rows.targets == label].mean(axis=0) for label in range(3)])
+    centroids -= centroids.mean(axis=0)
+    cosines = fit.values @ (centroids / np.linalg.norm(centroids, axis=1, keepdims=True)).T
+    scores = fit.scores(fit.fit(8.0), every)
+    np.testing.assert_allclose(scores - scores.mean(axis=1, keepdims=True),
+                               8 * (cosines - cosines.mean(axis=1, keepdims=True)), atol=1e-3)  # fmt: skip

@@ -118,7 +118,7 @@ def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEnco
     texts, labels = texts_of(KNOWN, 40, 1)
     targets, (new, _) = targets_of(labels, ["bad", "good"]), texts_of(NEW, 12, 2)
     embedded = Embedded(labelled=encoder.encode(texts), taught=encoder.encode(new), split_texts=0)
-    inside, none = np.arange(40) < 30, tokenize([], LABELS_PRESETS["base"])[1]
+    inside, none = np.arange(40) < 30, tokenize(["a"], LABELS_PRESETS["base"])[1]
 
     def answers(targets: Any) -> Any:
         rows = Rows(
