@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from foretell.data.examples import read_examples
 from foretell.data.label_sets import LabelSets, check_known_labels, names_in, parts_of_groups
@@ -113,3 +114,22 @@ def test_a_split_and_a_survey_of_them() -> None:
     # All texts have the label a, which is no reason for the warning about accuracy.
     assert not any("macro" in note for note in split.notes)
     assert ("2 labels", "a 50, b 25") in survey_examples(examples, split).rows
+
+
+def test_matrices_of_every_kind() -> None:
+    from foretell.data.label_sets import has_several_labels, sets_of
+
+    matrix = np.array([[0, 1], [1, 1], [0, 0]])
+    for y in (matrix, matrix.tolist(), sparse.csr_matrix(matrix), matrix.astype(bool), pd.DataFrame(matrix)):
+        assert has_several_labels(y)
+        sets, label_type = sets_of(y)
+        assert (sets.names, label_type) == (["0", "1"], "integer")
+        np.testing.assert_array_equal(sets.values, matrix)
+    sets, label_type = sets_of([(10, 9), [9], set(), None])
+    assert (sets.names, label_type) == (["9", "10"], "integer")
+    np.testing.assert_array_equal(sets.values, [[1, 1], [1, 0], [0, 0], [np.nan, np.nan]])
+    for single in (["a", "b"], np.array([[1], [0]]), [None, "a"], iter([[1]])):
+        assert not has_several_labels(single)
+    for bad in (np.array([[0, 2], [1, 0]]), [["a"], "b"]):
+        with pytest.raises(DataError):
+            sets_of(bad)

@@ -20,18 +20,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from foretell.arrays import Float32s, NgramKeys, TokenIds
-from foretell.errors import DataError
 from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.linear import LinearModel
-from foretell.training.labels.logistic import (
-    Check,
-    IndependentProblem,
-    Problem,
-    bias_scale,
-    ignore,
-    independent_shares,
-    log_shares,
-)
+from foretell.training.labels.logistic import Check, bias_scale, goal_of, ignore
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,7 +67,6 @@ def fit_ngrams(
         count_penalty: strength of the penalty in proportion to the number of texts.
 
     Raises:
-        DataError: targets that are no probabilities, or not one row a text.
         SettingsError: more words than keys have room for.
     """
     counted = count_ngrams(
@@ -103,15 +93,14 @@ def fit_counted(
 
     Texts of weight 0 have no part in it, so one count serves several fits.
     """
-    if weights is not None and weights.ndim > 1:
-        rows = weights.max(axis=1) > 0
-        counted, chosen = select_texts(counted, rows), np.asarray(weights, np.float64)[rows]
-        fitted = _fit_independent(counted, targets[rows], chosen, penalty, count_penalty, check)
-    else:
-        checked = _checked(counted, targets, weights)
-        rows = checked > 0
-        counted = select_texts(counted, rows)
-        fitted = _fit(counted, targets[rows], checked[rows, None], penalty, count_penalty, check)
+    weights = np.ones(counted.n_texts) if weights is None else np.asarray(weights, np.float64)
+    rows = (weights if weights.ndim == 1 else weights.max(axis=1)) > 0
+    counted, goal = select_texts(counted, rows), goal_of(targets[rows], weights[rows])
+    design = _Design(counted)
+    mass, counts = design.sums(goal.weights * goal.targets), design.sums(goal.weights)
+    scale = _scale(mass, counts, goal.share, penalty, count_penalty)
+    fitted: Float32s = scale * goal.problem(design, scale, check).minimum()
+    fitted[-1:] += goal.offset
     kept = influential(fitted[:-1], np.diff(counted.starts))
     return LinearModel(counted.keys[kept], fitted[kept], fitted[-1], counted.size, counted.longest)
 
@@ -137,22 +126,6 @@ def influential(weights: Float32s, counts: NgramKeys) -> NgramKeys:
     order = np.argsort(variance, kind="stable")
     so_far = np.cumsum(variance[order])
     return np.sort(order[so_far > _NEGLIGIBLE * variance.sum()])
-
-
-def _checked(
-    counted: CountedTexts, targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating] | None
-) -> Floats:
-    n_texts = counted.n_texts
-    if targets.ndim != 2 or targets.shape[0] != n_texts or targets.shape[1] < 2 or not n_texts:
-        raise DataError(
-            expected=f"targets [{n_texts or 'at least 1'}, at least 2]", found=str(list(targets.shape))
-        )
-    if not (targets >= 0).all() or not np.allclose(targets.sum(axis=1), 1, atol=1e-3):
-        raise DataError(expected="rows of probabilities", found="others", where="targets")
-    checked = np.ones(n_texts) if weights is None else np.asarray(weights, np.float64)
-    if checked.shape != (n_texts,) or not np.isfinite(checked).all() or (checked < 0).any():
-        raise DataError(expected=f"{n_texts} finite numbers, none below 0", found="others", where="weights")
-    return checked
 
 
 class _Design:
@@ -188,49 +161,6 @@ class _Design:
     def squares(self, values: npt.NDArray[np.floating]) -> Float32s:
         """Return `sums`: zeros and ones are their own squares."""
         return self.sums(values)
-
-
-def _fit(
-    counted: CountedTexts,
-    targets: npt.NDArray[np.floating],
-    weights: Floats,
-    penalty: float,
-    count_penalty: float,
-    check: Check,
-) -> Float32s:
-    """Return [feature + 1, column], the weights and last the bias, for targets [text, label]."""
-    design = _Design(counted)
-    sums = design.sums(weights * np.append(targets, np.ones((len(targets), 1)), axis=1))
-    mass, counts = sums[:, :-1], sums[:, -1:]
-    share = (mass[-1:] + 0.5) / (mass[-1:].sum() + 0.5 * mass.shape[1])
-    if mass.shape[1] == 2:
-        mass, share, targets = mass[:, 1:], share[:, 1:], targets[:, 1:]
-    scale = _scale(mass, counts, share, penalty, count_penalty)
-    offset = log_shares(share)
-    result: Float32s = (
-        scale * Problem(design, scale, offset.astype(np.float64), targets, weights, check).minimum()
-    )
-    result[-1:] += offset
-    return result
-
-
-def _fit_independent(
-    counted: CountedTexts,
-    targets: npt.NDArray[np.floating],
-    weights: Floats,
-    penalty: float,
-    count_penalty: float,
-    check: Check,
-) -> Float32s:
-    """Return `_fit` of labels that are fitted each for itself, with weights [text, label]."""
-    design = _Design(counted)
-    mass, counts = design.sums(weights * targets), design.sums(weights)
-    share = independent_shares(targets, weights)
-    scale, offset = _scale(mass, counts, share, penalty, count_penalty), np.log(share / (1 - share))
-    problem = IndependentProblem(design, scale, offset, targets, weights, check)
-    result: Float32s = scale * problem.minimum()
-    result[-1:] += offset
-    return result
 
 
 def _scale(mass: Float32s, counts: Float32s, share: Floats, penalty: float, count_penalty: float) -> Float32s:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -266,43 +266,52 @@ def fit_logistic(
         start: the result of a similar problem, from which fewer steps are needed.
         check: is called often, and may raise to stop the fit.
     """
-    if weights.ndim > 1:
-        problem: type[Problem] = IndependentProblem
-        share = independent_shares(targets, weights)
-        offset, by_column = np.log(share / (1 - share)), weights.astype(np.float64)
-    else:
-        problem, by_column = Problem, weights[:, None].astype(np.float64)
-        share, targets = label_shares(targets, weights)
-        offset = log_shares(share)
-    scale = np.full((n_features + 1, targets.shape[1]), strength**0.5, np.float32)
+    goal = goal_of(targets, weights)
+    scale = np.full((n_features + 1, goal.targets.shape[1]), strength**0.5, np.float32)
     scale[-1] = _FREE
     begun = None
     if start is not None:
-        begun = np.vstack([start.weights, start.bias[None] - offset]).astype(np.float32) / scale
-    fitted = scale * problem(design, scale, offset, targets, by_column, check).minimum(begun)
-    return Fitted(fitted[:-1], (fitted[-1] + offset[0]).astype(np.float32))
+        begun = np.vstack([start.weights, start.bias[None] - goal.offset]).astype(np.float32) / scale
+    fitted = scale * goal.problem(design, scale, check).minimum(begun)
+    return Fitted(fitted[:-1], (fitted[-1] + goal.offset[0]).astype(np.float32))
 
 
-def label_shares(
-    targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]
-) -> tuple[Float64s, npt.NDArray[np.floating]]:
-    """Return the smoothed share of each label [1, column], and the targets [text, column]."""
-    mass = (weights[:, None] * targets).sum(axis=0, keepdims=True, dtype=np.float64)
+class Goal(NamedTuple):
+    """What is learned, column by column: the log-odds of the second of two labels, else one for each label.
+
+    Attributes:
+        kind: the objective.
+        targets: [text, column].
+        weights: [text, 1], or [text, column] where each label is fitted for itself.
+        share: the smoothed share of the texts of each label, [1, column].
+        offset: the scores of a model that knows these shares only, [1, column].
+    """
+
+    kind: type[Problem]
+    targets: npt.NDArray[np.floating]
+    weights: Float64s
+    share: Float64s
+    offset: Float64s
+
+    def problem(self, design: Design, scale: Float32s, check: Check = ignore) -> Problem:
+        """Return the objective with these features, scaled [feature, column]."""
+        return self.kind(design, scale, self.offset, self.targets, self.weights, check)
+
+
+def goal_of(targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]) -> Goal:
+    """Return what is learned of targets [text, label] and weights [text] or [text, label]."""
+    if weights.ndim > 1:
+        by_column = weights.astype(np.float64)
+        mass = (weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
+        share = (mass + 0.5) / (by_column.sum(axis=0, keepdims=True) + 1)
+        return Goal(IndependentProblem, targets, by_column, share, np.log(share / (1 - share)))
+    by_text = weights[:, None].astype(np.float64)
+    mass = (by_text * targets).sum(axis=0, keepdims=True, dtype=np.float64)
     share = (mass + 0.5) / (mass.sum() + 0.5 * mass.shape[1])
-    return (share[:, 1:], targets[:, 1:]) if targets.shape[1] == 2 else (share, targets)
-
-
-def independent_shares(targets: npt.NDArray[np.floating], weights: npt.NDArray[np.floating]) -> Float64s:
-    """Return the smoothed share of the texts of each label [1, label], for weights [text, label]."""
-    mass = (weights * targets).sum(axis=0, keepdims=True, dtype=np.float64)
-    share: Float64s = (mass + 0.5) / (weights.sum(axis=0, keepdims=True, dtype=np.float64) + 1)
-    return share
-
-
-def log_shares(share: Float64s) -> Float64s:
-    """Return the scores [1, column] of a model that knows the labels' shares only."""
-    result: Float64s = np.log(share / (1 - share)) if share.shape[1] == 1 else np.log(share)
-    return result
+    if targets.shape[1] == 2:
+        share, targets = share[:, 1:], targets[:, 1:]
+        return Goal(Problem, targets, by_text, share, np.log(share / (1 - share)))
+    return Goal(Problem, targets, by_text, share, np.log(share))
 
 
 def bias_scale(n_columns: int) -> Float32s:

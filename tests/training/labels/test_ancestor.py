@@ -59,13 +59,3 @@ def test_settings_that_the_weights_depend_on_stay() -> None:
             continued_settings(model, None, changes)
     with pytest.raises(SettingsError, match=r"expected embedding-size 64.*preset base"):
         continued_settings(model, "base", {})
-
-
-def test_new_words_follow_the_old_ones() -> None:
-    old = Tokenizer.train(["b b a"], "words", lowercase=True, vocabulary=9)
-    more = old.with_new_words(["a zebra yak zebra", "xyz"], vocabulary=4, min_count=1)
-    assert [more.word(i) for i in range(old.specials, more.size)] == ["b", "a", "zebra", "xyz"]
-    assert old.with_new_words(["a zebra"], vocabulary=2) is old
-    assert old.with_new_words(["a zebra"], vocabulary=9, min_count=2) is old
-    characters = Tokenizer.train(["ab"], "char", lowercase=True, vocabulary=9)
-    assert characters.with_new_words(["xyz"], vocabulary=99) is characters

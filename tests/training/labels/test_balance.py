@@ -57,12 +57,6 @@ def test_the_weights_are_those_of_scikit_learn_and_respect_sample_weights() -> N
     np.testing.assert_allclose(Balance.of(targets, None, 4).weights, [*expected, 1.0])
 
 
-def test_soft_labels_have_the_weights_too() -> None:
-    balance = Balance(np.array([0.5, 4.0]))
-    soft, weights = balance.of_soft(np.array([[1.0, 0.0], [0.25, 0.75]], np.float32), np.array([1.0, 2.0]))
-    np.testing.assert_allclose(weights[:, None] * soft, [[0.5, 0.0], [0.25, 6.0]])
-
-
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_a_corrected_linear_model_knows_the_true_shares(n_labels: int) -> None:
     rng = np.random.default_rng(0)
@@ -118,9 +112,3 @@ def test_with_validation_texts_the_saved_network_is_the_measured_one(tmp_path: P
 def test_a_teacher_and_class_weights_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="leave out one of the two"):
         train(uneven(), SETTINGS, out=tmp_path / "m", teacher=object(), unlabelled=["a text"])  # type: ignore[arg-type]
-
-
-def test_most_texts_with_one_label_are_warned_of() -> None:
-    split = make_split(uneven(), fraction=0.1, seed=1)
-    assert any("90 % of the texts have the label 'common'" in note for note in split.notes)
-    assert not any("macro" in note for note in make_split(uneven(share=0.3), fraction=0.1, seed=1).notes)

@@ -42,23 +42,6 @@ def test_each_text_once_an_epoch(lengths, batch_size, epoch, fixed):
     np.testing.assert_array_equal(order, epoch_order(texts, batch_size, seed=1, epoch=epoch))
 
 
-@pytest.mark.parametrize("length", [None, 30])
-def test_epochs_and_seeds_differ(length):
-    texts = made([3] * 50, length=length)
-    first = epoch_order(texts, 4, seed=1, epoch=0)
-    assert not np.array_equal(first, epoch_order(texts, 4, seed=1, epoch=1))
-    assert not np.array_equal(first, epoch_order(texts, 4, seed=2, epoch=0))
-
-
-def test_like_lengths_come_together():
-    lengths = np.random.default_rng(1).integers(1, 400, 640)
-    order = epoch_order(made(lengths), 64, seed=1, epoch=0)
-    longest = lengths[order].reshape(10, 64).max(axis=1)
-    assert (longest * 64).sum() < 1.15 * lengths.sum()
-    # Shuffled: neither the shortest first nor the longest.
-    assert list(longest) not in (sorted(longest), sorted(longest, reverse=True))
-
-
 @pytest.mark.parametrize("length", [None, 12, 30])
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_batches_hold_what_the_tokenizer_pads(length, n_labels):

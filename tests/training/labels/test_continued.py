@@ -23,7 +23,7 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels.ancestor import Ancestor, read_ancestor
 from foretell.training.labels.continued import continued_split
-from foretell.training.labels.replay import made_up_texts, soft_examples
+from foretell.training.labels.replay import made_up_texts
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
 
@@ -97,13 +97,6 @@ def test_without_old_examples_old_labels_are_remembered(without_old) -> None:
     assert any("not measured, because no old examples were given" in note for note in notes)
 
 
-def test_old_words_keep_their_ids_and_new_ones_follow(old: Ancestor, without_old) -> None:
-    before, after = old.model.tokenizer, read_model(without_old[0]).tokenizer
-    assert [after.word(i) for i in range(before.size)] == [before.word(i) for i in range(before.size)]
-    assert before.id("c1") is None
-    assert (after.id("c1") or 0) >= before.size
-
-
 def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path) -> None:
     february = read_ancestor(without_old[0], LabelsRuntime.open)
     manifest = (old.model.directory / "manifest.json").read_bytes()
@@ -161,12 +154,6 @@ def test_old_examples_are_measured_beside_the_new(old: Ancestor) -> None:
     assert len(split.train) == 65
     with pytest.raises(DataError, match="found z"):
         continued_split(new, old, old_valid=Examples(["x"], ["z"], name="test"), settings=TINY)
-
-
-def test_a_soft_label_is_several_weighted_examples() -> None:
-    soft = soft_examples(["x", "y"], np.array([[0.6, 0.35, 0.05], [0.02, 0.96, 0.02]]), ["a", "b", "c"], "n")
-    assert (soft.texts, soft.labels) == (["x", "x", "y"], ["a", "b", "b"])
-    np.testing.assert_allclose(soft.weights or [], [0.6 / 0.95, 0.35 / 0.95, 1.0])
 
 
 def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:

@@ -58,17 +58,6 @@ def test_associations_are_positive_pointwise_mutual_information(texts: list[list
     np.testing.assert_allclose(found, np.where(near > 0, np.maximum(expected, 0), 0), rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None)
-@given(TEXTS, st.integers(1, 12))
-def test_every_word_near_another_has_a_vector_and_no_other(texts: list[list[int]], width: int) -> None:
-    vectors, known = cooccurrence_embeddings(*flat(texts), first=FIRST, size=SIZE, width=width, seed=1)
-    assert vectors.shape == (SIZE, width)
-    assert np.isfinite(vectors).all()
-    assert not vectors[~known].any()
-    associated = module._associations(counted_near(texts)).toarray().any(axis=1)
-    np.testing.assert_array_equal(known, associated)
-
-
 def test_words_used_alike_have_vectors_alike() -> None:
     rng = np.random.default_rng(0)
     # Words 2 and 3 stand among 10 to 19, words 4 and 5 among 20 to 29.

@@ -11,7 +11,6 @@ from foretell.training.labels.dense_fit import (
     svd_basis,
     to_linear,
     to_pooled,
-    unit_rows,
 )
 from foretell.training.labels.tokens import TokenizedTexts
 from tests.training.labels.few import few_rows
@@ -40,14 +39,6 @@ def test_the_folded_models_have_the_scores_of_the_dense_ones() -> None:
             folded = to_linear(basis, fitted, tokenizer.size, 2).scores(ids)
         np.testing.assert_allclose(folded, dense, atol=1e-3)
         assert (dense.argmax(axis=1) == labelled.targets[45:]).mean() > 0.8
-
-
-def test_unit_rows_have_length_1_or_stay_zero() -> None:
-    from scipy import sparse
-
-    matrix = sparse.csr_array(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32))
-    np.testing.assert_allclose(unit_rows(matrix, 2).toarray(), [[0.6, 0.8], [0, 0]], rtol=1e-6)
-    np.testing.assert_allclose(unit_rows(matrix, 1).toarray(), [[3 / 7, 4 / 7], [0, 0]], rtol=1e-6)
 
 
 def test_too_few_rows_have_no_basis() -> None:

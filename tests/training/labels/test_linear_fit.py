@@ -14,11 +14,9 @@ from scipy.special import log_softmax
 import foretell.training.labels.linear_fit as linear_fit
 import foretell.training.labels.logistic as logistic
 from foretell.data.named import sample
-from foretell.errors import DataError
 from foretell.ngrams.counting import count_ngrams
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.linear_fit import (
-    default_max_ngrams,
     fit_counted,
     fit_ngrams,
 )
@@ -96,15 +94,6 @@ def test_the_optimum_is_that_of_a_slow_reference(monkeypatch, n_labels):
     np.testing.assert_allclose(model.bias - free * model.bias.mean(), bias - free * bias.mean(), atol=2e-3)
 
 
-@pytest.mark.parametrize("n_labels", [2, 4])
-def test_the_default_accuracy_of_the_optimum_suffices(monkeypatch, n_labels):
-    texts, targets, _ = made(200, n_labels, soft=False)
-    quick = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
-    monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
-    exact = fit_ngrams(*flat(texts), targets, SIZE).scores(texts)
-    assert np.abs(quick - exact).max() < 0.1 * np.abs(exact).max()
-
-
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_a_soft_label_is_a_text_divided_among_labels(monkeypatch, n_labels):
     monkeypatch.setattr(logistic, "_TOLERANCE", 1e-6)
@@ -126,15 +115,6 @@ def test_a_text_of_weight_zero_has_no_part():
     np.testing.assert_array_equal(with_them.scores(texts), without.scores(texts))
 
 
-def test_two_labels_have_the_log_odds_of_the_second():
-    texts = [[3, 4], [3, 5], [6, 4], [6, 5]] * 5
-    targets = np.array([[1, 0], [1, 0], [0, 1], [0, 1]] * 5)
-    model = fit_ngrams(*flat(texts), targets, SIZE)
-    assert model.bias.shape == (1,)
-    first, second = model.scores([[3], [6]])[:, 0]
-    assert first < 0 < second
-
-
 def test_the_same_again_is_identical(monkeypatch):
     texts, targets, _ = made(300, 3)
     first = fit_ngrams(*flat(texts), targets, SIZE)
@@ -142,17 +122,6 @@ def test_the_same_again_is_identical(monkeypatch):
     # Nor do threads change anything.
     monkeypatch.setattr(linear_fit, "_FEW_ENTRIES", 0)
     np.testing.assert_array_equal(fit_ngrams(*flat(texts), targets, SIZE).weights, first.weights)
-
-
-def test_uneven_labels_keep_their_share():
-    rng = np.random.default_rng(0)
-    texts = rng.integers(2, SIZE, (400, 6)).tolist()
-    labels = (rng.random(400) < 0.08).astype(int)
-    model = fit_ngrams(*flat(texts), np.eye(2)[labels], SIZE)
-    # Nothing can be learned from these, so the probabilities stay near the share of the label.
-    fresh = rng.integers(2, SIZE, (200, 6)).tolist()
-    probabilities = 1 / (1 + np.exp(-model.scores(fresh)))
-    assert 0.04 < probabilities.mean() < 0.14
 
 
 @pytest.mark.parametrize("n_labels", [2, 5])
@@ -167,22 +136,6 @@ def test_a_label_without_texts_is_unlikely_and_finite(n_labels):
         assert (scores < -2).all()
     else:
         assert (scores.argmax(axis=1) < n_labels - 1).all()
-
-
-def test_what_is_left_out_does_not_matter(monkeypatch):
-    texts, targets, _ = made(300, 3)
-    model = fit_ngrams(*flat(texts), targets, SIZE)
-    monkeypatch.setattr(linear_fit, "_NEGLIGIBLE", 0)
-    whole = fit_ngrams(*flat(texts), targets, SIZE)
-    assert 0 < len(model) < len(whole)
-    assert np.std(model.scores(texts) - whole.scores(texts)) < 0.1 * np.std(whole.scores(texts))
-
-
-def test_no_more_ngrams_than_asked_for():
-    texts, targets, _ = made(60)
-    assert len(fit_ngrams(*flat(texts), targets, SIZE, max_ngrams=17)) <= 17
-    assert default_max_ngrams(2) == 2_000_000
-    assert default_max_ngrams(8) == 250_000
 
 
 def test_texts_without_words_are_learned_from_as_their_share():
@@ -207,30 +160,6 @@ def test_it_learns_the_reviews_that_ship():
         right += ((model.scores([ids[i] for i in outside])[:, 0] > 0) == labels[outside]).tolist()
     assert max(Counter(labels.tolist()).values()) / len(labels) < 0.6
     assert np.mean(right) > 0.8
-
-
-@pytest.mark.parametrize(
-    ("targets", "weights"),
-    [
-        (np.ones((4, 2)), None),
-        (np.array([[1.5, -0.5]] * 4), None),
-        (np.full((4, 2), np.nan), None),
-        (np.ones((4, 1)), None),
-        (np.full((3, 2), 0.5), None),
-        (np.full(4, 0.5), None),
-        (np.full((4, 2), 0.5), np.ones(3)),
-        (np.full((4, 2), 0.5), -np.ones(4)),
-        (np.full((4, 2), 0.5), np.full(4, np.inf)),
-    ],
-)
-def test_wrong_targets_and_weights_are_refused(targets, weights):
-    with pytest.raises(DataError):
-        fit_ngrams(*flat([[3], [4], [5], [6]]), targets, SIZE, weights)
-
-
-def test_no_texts_are_refused():
-    with pytest.raises(DataError, match="at least 1"):
-        fit_ngrams(*flat([]), np.zeros((0, 2)), SIZE)
 
 
 def test_two_labels_of_ngrams_are_two_models() -> None:

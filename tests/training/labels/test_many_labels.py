@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
@@ -18,8 +17,6 @@ from trainers import train
 from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
-from foretell.metrics import label_figures
-from foretell.metrics.figures import MAX_CONFUSION
 from foretell.presets import LABELS_PRESETS
 from foretell.training.events import Note
 from foretell.training.labels import many_labels
@@ -62,16 +59,6 @@ def test_few_labels_change_nothing_and_need_less_memory() -> None:
     assert without_linear(few, SETTINGS) == (few, SETTINGS, "")
     assert memory_needed(few, SETTINGS) < memory_needed(many, SETTINGS)
     assert many_labels.memory_note(few, SETTINGS) == ""
-
-
-def test_figures_of_many_labels_have_no_confusion_matrix() -> None:
-    names = [str(i) for i in range(MAX_CONFUSION + 1)]
-    found = label_figures(np.array([0, 1, 2]), np.array([0, 1, 1]), names)
-    assert found["confusion"] == {"names": names, "counts": []}
-    assert found["accuracy"] == pytest.approx(2 / 3)
-    fewer = label_figures(np.array([0, 1, 2]), np.array([0, 1, 1]), names[:3])
-    assert fewer["labels"] == {name: found["labels"][name] for name in names[:3]}
-    assert fewer["confusion"]["counts"] == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
 
 
 @pytest.mark.soak

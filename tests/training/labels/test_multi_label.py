@@ -14,7 +14,6 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from scipy import sparse
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import foretell
@@ -185,25 +184,6 @@ def test_a_matrix_with_unknown_entries(tmp_path: Path) -> None:
     assert model.metrics_["labels"]["always"]["threshold"] == pytest.approx(0.5, abs=0.5)
     right = model.predict(texts)[:40, 1] == ["bug" in each for each in labels[:40]]
     assert right.mean() > 0.8
-
-
-def test_matrices_of_every_kind() -> None:
-    from foretell.data.label_sets import has_several_labels, sets_of
-
-    matrix = np.array([[0, 1], [1, 1], [0, 0]])
-    for y in (matrix, matrix.tolist(), sparse.csr_matrix(matrix), matrix.astype(bool), pd.DataFrame(matrix)):
-        assert has_several_labels(y)
-        sets, label_type = sets_of(y)
-        assert (sets.names, label_type) == (["0", "1"], "integer")
-        np.testing.assert_array_equal(sets.values, matrix)
-    sets, label_type = sets_of([(10, 9), [9], set(), None])
-    assert (sets.names, label_type) == (["9", "10"], "integer")
-    np.testing.assert_array_equal(sets.values, [[1, 1], [1, 0], [0, 0], [np.nan, np.nan]])
-    for single in (["a", "b"], np.array([[1], [0]]), [None, "a"], iter([[1]])):
-        assert not has_several_labels(single)
-    for bad in (np.array([[0, 2], [1, 0]]), [["a"], "b"]):
-        with pytest.raises(DataError):
-            sets_of(bad)
 
 
 def test_a_messy_file_trains_and_is_evaluated(tmp_path: Path) -> None:

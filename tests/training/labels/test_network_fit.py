@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-import keras
 from trainers import train
 
 from foretell.config import with_changes
@@ -44,24 +43,6 @@ def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
     done = [event for event in events if isinstance(event, EpochDone)]
     assert [event.is_best for event in done] == [False, True, False, False]
     assert model.metrics["best_epoch"] == 2
-
-
-@pytest.mark.parametrize("n_labels", [2, 3])
-def test_a_training_step_is_traced_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_labels: int
-) -> None:
-    traced = []
-    step = keras.Model.train_step
-
-    def counted(model: keras.Model, data: object) -> object:
-        traced.append(1)
-        return step(model, data)
-
-    monkeypatch.setattr(keras.Model, "train_step", counted)
-    labels = ["abc"[k % n_labels] for k in range(32)]
-    data = Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
-    train(data, SMALL, out=tmp_path / "m")
-    assert len(traced) == 1
 
 
 def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(

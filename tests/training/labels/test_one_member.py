@@ -129,12 +129,6 @@ def test_vectors_need_numba(tmp_path, monkeypatch):
     assert any("need Numba" in text for text in said)
 
 
-def test_held_out_and_labelled_texts_are_left_out_of_the_unlabelled(tmp_path):
-    data, (more, _) = examples(), some_texts(5, ("neg", "pos"), seed=1)
-    model = train(data, SETTINGS, out=tmp_path / "m", unlabelled=[*data.texts, *more])
-    assert model.metrics["unlabelled_texts"] == 5
-
-
 @pytest.fixture
 def enough_words(monkeypatch):
     """Let the few texts of a test have vectors."""

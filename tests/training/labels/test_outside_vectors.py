@@ -13,7 +13,7 @@ from foretell.artifacts.directory import read_model
 from foretell.config import LabelsSettings, with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
-from foretell.errors import DataError, Interrupted, RunError, SettingsError
+from foretell.errors import DataError, Interrupted, RunError
 from foretell.hashes import sha256_of
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -122,12 +122,6 @@ def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -
     assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
 
 
-def test_validation_texts_have_the_ids_of_the_vectors_words(vectors: Path) -> None:
-    tokens = tokens_with(vectors)
-    assert tokens.valid is not None
-    assert tokens.tokenizer.id("good15") in tokens.valid.texts.ids
-
-
 def test_words_are_weighted_by_their_place_where_frequent_words_come_first(
     vectors: Path, tmp_path: Path
 ) -> None:
@@ -156,12 +150,6 @@ def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_
     )
     assert any(note.startswith("word vectors: not used, because") for note in notes)
     assert "vectors" not in model.metrics
-
-
-def test_a_network_without_linear_models_is_refused(vectors: Path, tmp_path: Path) -> None:
-    settings = with_changes(LABELS_PRESETS["article"], {})
-    with pytest.raises(SettingsError, match="vectors: expected a preset with linear models"):
-        train(examples(), settings, out=tmp_path / "m", vectors=vectors)
 
 
 def test_vectors_of_another_language_and_missing_ones_are_refused(tmp_path: Path) -> None:

@@ -198,11 +198,6 @@ def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_pat
     assert any("less certain of the unlabelled texts" in note for note in notes)
 
 
-def test_a_teacher_without_unlabelled_texts_is_refused(encoder: SentenceEncoder, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="teacher: expected unlabelled texts"):
-        train_taught(tmp_path / "m", encoder, unlabelled=())
-
-
 def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncoder, tmp_path: Path) -> None:
     notes: list[str] = []
     model = train_taught(
@@ -254,26 +249,6 @@ def test_a_teacher_sees_which_word_comes_first(encoder: SentenceEncoder, tmp_pat
     answers = runtime.predict_proba(texts[60:]).argmax(axis=1)
     right = [runtime.labels[i] == label for i, label in zip(answers, labels[60:], strict=True)]
     assert np.mean(right) > 0.95
-
-
-def test_a_teacher_reads_the_mean_alone_where_ends_say_nothing(
-    encoder: SentenceEncoder, tmp_path: Path
-) -> None:
-    rng = random.Random(9)
-    filler = lambda: " ".join(rng.choices(OTHERS, k=5))  # noqa: E731
-    texts = [f"{filler()} {('good', 'bad')[i % 2]}{rng.choice(range(20))} {filler()} n{i}" for i in range(80)]
-    labels = [("good", "bad")[i % 2] for i in range(80)]
-    model = train(
-        Examples(texts, labels, name="made up"),
-        with_changes(SETTINGS, {"folds": 2}),
-        teacher=encoder,
-        keep_teacher=True,
-        out=tmp_path / "m",
-    )
-    assert not model.metrics["teacher"]["reads_ends"]
-    stored = read_model(tmp_path / "m").teacher
-    assert stored is not None
-    assert len(stored.weights) == encoder.dimension
 
 
 def test_a_kept_teacher_is_weighed_with_validation_texts_too(
@@ -335,15 +310,3 @@ def test_to_keep_needs_a_teacher_of_usual_parts(tmp_path: Path) -> None:
     tiny_encoder(tmp_path / "changed", words=[*WORDS[:5], "more"])
     with pytest.raises(ArtifactError, match="the encoder's files as they were opened"):
         opened.files()
-
-
-def test_the_licence_that_lies_beside_an_encoder(tmp_path: Path) -> None:
-    folder = tiny_encoder(tmp_path / "tiny")
-    assert SentenceEncoder.open(folder).files().licence is None
-    (folder / "LICENSE.md").write_text("Apache")
-    assert SentenceEncoder.open(folder).files().licence == b"Apache"
-
-
-def test_a_network_without_linear_models_has_no_teacher(encoder: SentenceEncoder, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="teacher: expected a preset with linear models"):
-        train_taught(tmp_path / "m", encoder, settings=LABELS_PRESETS["article"], unlabelled=())

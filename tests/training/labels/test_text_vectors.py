@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 pytest.importorskip("numba")
 
@@ -14,7 +13,7 @@ from foretell.ngrams.counting import CountedTexts, count_ngrams
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.training.labels import text_vectors as module
 from foretell.training.labels.linear_fit import select_texts
-from foretell.training.labels.text_vectors import Vectors, drawn, label, make_vectors, to_linear_model
+from foretell.training.labels.text_vectors import drawn, label, make_vectors, to_linear_model
 
 FIRST, TOPIC, SIZE = 2, 20, 42
 
@@ -64,14 +63,6 @@ def test_the_number_of_processors_has_no_say(processors: int, monkeypatch: pytes
     assert (make_vectors(counted, known, seed=4, width=8).texts != found.texts).any()
 
 
-def test_ngrams_have_vectors_where_they_are_drawn() -> None:
-    counted, known, _ = two_topics()
-    vectors = make_vectors(counted, known, seed=1, width=8)
-    np.testing.assert_array_equal(vectors.drawn, drawn(counted, known))
-    lengths = np.linalg.norm(vectors.ngrams, axis=1)
-    np.testing.assert_allclose(lengths, vectors.drawn > 0, atol=1e-5)
-
-
 @pytest.mark.parametrize("n_labels", [2, 3])
 def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) -> None:
     counted, known, topics = two_topics()
@@ -88,29 +79,6 @@ def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) 
     logs = linear_log_probabilities(model.scores(new))
     assert logs.shape == (40, n_labels)
     assert (logs.argmax(axis=1) == np.arange(40) % 2).mean() > 0.8
-
-
-def test_its_weights_are_those_of_a_logistic_regression_on_sums_of_ngram_vectors() -> None:
-    counted, known, topics = two_topics()
-    vectors = make_vectors(counted, known, seed=1, width=4)
-    targets = topics[:40].astype(np.int32)
-    model = to_linear_model(counted, vectors, targets, 2)
-    weighted = vectors.ngrams * vectors.drawn[:, None]
-    sums = np.zeros((40, 4))
-    for feature in range(len(counted.keys)):
-        for text in counted.texts[counted.starts[feature] : counted.starts[feature + 1]]:
-            if text < 40:
-                sums[text] += weighted[feature]
-    scale = 1 / sums.std()
-    fitted = LogisticRegression(C=0.03, max_iter=1000).fit(scale * sums, targets)
-    expected = weighted @ (scale * fitted.coef_[0])
-    place = np.searchsorted(counted.keys, model.keys)
-    np.testing.assert_array_equal(counted.keys[place], model.keys)
-    np.testing.assert_allclose(model.weights[:, 0], expected[place], rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(model.bias, fitted.intercept_, rtol=1e-3, atol=1e-4)
-    # What is left out adds a thousandth of the scores' variance at most.
-    variance = expected**2 * np.diff(counted.starts)
-    assert np.delete(variance, place).sum() <= 0.001 * variance.sum()
 
 
 def test_ngrams_are_drawn_by_how_much_they_tell() -> None:
@@ -177,20 +145,3 @@ def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch
     rates.clear()
     make_vectors(counted, known, seed=1, seconds=0.0)
     assert len(set(rates)) == 1
-
-
-def test_of_hardly_any_ngrams_nothing_is_learned() -> None:
-    counted = count_ngrams(*flat([[2], [3], [2]]), SIZE, min_texts=1)
-    vectors = make_vectors(counted, np.eye(2, dtype=np.float32)[[0, 1, 0]], seed=1)
-    np.testing.assert_allclose(np.linalg.norm(vectors.texts, axis=1), 1, atol=1e-5)
-    assert not vectors.ngrams.any()
-
-
-def test_a_label_that_no_text_has_is_unlikely() -> None:
-    texts = module._random_units(np.random.default_rng(0), 10, 4)
-    vectors = Vectors(texts=texts, ngrams=np.zeros((0, 4), np.float32), drawn=np.zeros(0, np.float32))
-    targets = np.array([0, 2, 0, 2], np.int32)
-    logs = label(vectors, targets, 3)
-    assert logs.shape == (10, 3)
-    assert (logs[:, 1] < math.log(1e-5)).all()
-    np.testing.assert_allclose(logs[:, ::2], label(vectors, targets // 2, 2), atol=1e-4)

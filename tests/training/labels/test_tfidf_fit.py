@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from foretell.training.labels import tfidf_fit
 from foretell.training.labels.tfidf_fit import TfidfFit, count_features
 from tests.training.labels.few import few_rows
 
@@ -33,13 +31,3 @@ def test_scores_in_training_are_those_of_predictions() -> None:
     predicted = fit.to_tfidf(fitted).scores(tokenizer.encode_batch(labelled.texts[40:]), labelled.texts[40:])
     np.testing.assert_allclose(fit.scores(fitted, ~rows), predicted, atol=1e-4)
     assert (predicted.argmax(axis=1) == labelled.targets[40:]).mean() > 0.9
-
-
-def test_the_features_in_most_texts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    labelled, tokenizer = few_rows()
-    everything = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=1)
-    monkeypatch.setattr(tfidf_fit, "MAX_WEIGHTS", 100)
-    bounded = count_features(labelled.tokenized, labelled.texts, tokenizer.size, n_columns=2)
-    assert len(bounded.features) == 50
-    counts = np.sort(np.bincount(everything.matrix.indices))[::-1]
-    assert np.bincount(bounded.matrix.indices).min() >= counts[50]

@@ -12,7 +12,7 @@ from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.data.split import Split
 from foretell.presets import LABELS_PRESETS
-from foretell.training.labels.tokens import Tokens, encode_examples, one_hot, tokenize_split
+from foretell.training.labels.tokens import Tokens, tokenize_split
 from tests.text.texts import ALL
 
 TRAIN = Examples(["good good thing", "bad", "good thing , really"], ["good", "bad", "good"], name="made up")
@@ -22,15 +22,6 @@ VALID = Examples(["good", "bad thing " * 40, "bad"], ["good", "bad", "good"], na
 def tokens(preset: str = "base", unlabelled: tuple[str, ...] = ()) -> Tokens:
     split = Split(train=TRAIN, valid=VALID, unlabelled=unlabelled)
     return tokenize_split(split, LABELS_PRESETS[preset])
-
-
-@pytest.mark.parametrize("preset", ["base", "article"])
-def test_the_lengths_are_those_of_the_training_and_unlabelled_texts(preset: str) -> None:
-    # The comma is a token in "base", but not in Keras's conventions.
-    longest = 4 if preset == "base" else 3
-    assert tokens(preset).lengths() == {"shortest_text": 1, "longest_text": longest}
-    more = tokens(preset, ("a thing " * 30, "thing"))
-    assert more.lengths() == {"shortest_text": 1, "longest_text": 60}
 
 
 def test_each_part_is_encoded_with_the_vocabulary_of_training_and_unlabelled_texts() -> None:
@@ -48,18 +39,6 @@ def test_each_part_is_encoded_with_the_vocabulary_of_training_and_unlabelled_tex
     np.testing.assert_array_equal(made.hard, [[0, 1], [1, 0], [0, 1]])
 
 
-def test_encoding_in_chunks_does_not_show() -> None:
-    made = tokens()
-    texts = [("good thing " * (i % 3)).strip() or "bad" for i in range(2_500)]
-    encoded = encode_examples(Examples(texts, ["bad"] * len(texts)), made.tokenizer, made.labels)
-    assert len(encoded.texts) == 2_500
-    last = encoded.texts.part(2_499, 2_500)
-    assert last.ids.tolist() == made.tokenizer.encode(texts[-1])
-    joined = encoded.texts.part(0, 1_000).followed_by(encoded.texts.part(1_000, 2_500))
-    np.testing.assert_array_equal(joined.ids, encoded.texts.ids)
-    np.testing.assert_array_equal(joined.starts, encoded.texts.starts)
-
-
 @pytest.mark.parametrize("style", ["subword", "char"])
 def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
     settings = with_changes(LABELS_PRESETS["base"], {"tokens": style, "vocabulary": 12})
@@ -73,7 +52,3 @@ def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
     for text, ids in zip(ALL, rows, strict=True):
         low = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
         assert made.tokenizer.decode(ids) == low
-
-
-def test_one_hot() -> None:
-    np.testing.assert_array_equal(one_hot(np.array([2, 0], np.int32), 3), [[0, 0, 1], [1, 0, 0]])

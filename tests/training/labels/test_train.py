@@ -11,7 +11,7 @@ from trainers import train
 from foretell.artifacts.directory import read_model
 from foretell.config import with_changes
 from foretell.data.examples import Examples
-from foretell.errors import DataError, Interrupted, RunError
+from foretell.errors import Interrupted, RunError
 from foretell.presets import LABELS_PRESETS
 from foretell.training.events import Checkpointed, EpochDone, Progress
 
@@ -158,17 +158,6 @@ def test_patience_stops_early(tmp_path):
     assert model.metrics["epochs"] == model.metrics["best_epoch"] + 2 < 40
 
 
-def test_a_given_valid_set_is_watched(tmp_path):
-    valid = made_up(10, seed=9)
-    model = train(made_up(), small("base"), out=tmp_path / "model", valid=valid)
-    assert (model.metrics["texts"], model.metrics["valid_texts"]) == (N_TEXTS, 10)
-
-
-def test_a_valid_set_with_another_label_is_refused(tmp_path):
-    with pytest.raises(DataError, match="expected the labels bad, good, found fair"):
-        train(made_up(), small("base"), out=tmp_path / "model", valid=made_up(9, ("bad", "fair")))
-
-
 def test_only_the_same_training_is_resumed(tmp_path):
     settings, out = small("base"), tmp_path / "model"
     with pytest.raises(RunError, match="an unfinished run"):
@@ -183,27 +172,3 @@ def test_only_the_same_training_is_resumed(tmp_path):
         train(made_up(seed=5), settings, out=out, resume=True)
     train(made_up(), settings, out=out, restart=True)
     assert read_model(out).job == "labels"
-
-
-def test_the_graph_is_traced_once(monkeypatch):
-    from foretell.networks.labels import Pool, labels_network
-    from foretell.text.tokenizer import Tokenizer
-    from foretell.training.labels.batches import as_read, batches, epoch_order
-    from foretell.training.labels.network_fit import compile_network
-    from foretell.training.labels.tokens import encode_examples
-
-    settings, examples = small("base"), made_up()
-    tokenizer = Tokenizer.train(examples.texts, "words", lowercase=True, vocabulary=99)
-    targets = np.array([label == "good" for label in examples.labels], np.int32)
-    encoded = encode_examples(examples, tokenizer, ["bad", "good"])
-    texts = as_read(encoded.texts, targets, 2, tokenizer, settings)
-    traces, call = [], Pool.call
-    monkeypatch.setattr(Pool, "call", lambda self, inputs: traces.append(1) or call(self, inputs))
-    model = labels_network(settings, tokenizer.size, 2)
-    compile_network(model, settings, 2)
-    after = []
-    for epoch in range(3):
-        order = epoch_order(texts, 8, seed=1, epoch=epoch)
-        model.fit(batches(texts, order, 8), verbose=0, shuffle=False)
-        after.append(len(traces))
-    assert after[0] == after[1] == after[2]

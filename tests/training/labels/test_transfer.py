@@ -12,7 +12,7 @@ from foretell.artifacts.directory import read_model
 from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
-from foretell.errors import Interrupted, RunError, SettingsError, UsageError
+from foretell.errors import Interrupted, RunError, UsageError
 from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
@@ -102,25 +102,9 @@ def test_it_resumes_bit_for_bit_and_only_from_the_same_model(language_model, tmp
         np.testing.assert_array_equal(weight, resumed.weights[name])
 
 
-def test_a_classifier_is_refused(tmp_path):
-    train(examples(), LABELS, out=tmp_path / "labels")
-    with pytest.raises(UsageError, match="a language model"):
-        read_language_model(tmp_path / "labels")
-
-
 def test_the_articles_language_model_is_refused(tmp_path):
     settings = with_changes(WORDS_PRESETS["article"], {"units": 4, "iterations": 3})
     options = TrainOptions(out=tmp_path / "words", preset="article")
     train_words(Corpus.from_texts(["a b c d e f g h i j"]), settings, options)
     with pytest.raises(UsageError, match="word vectors"):
         read_language_model(tmp_path / "words")
-
-
-def test_another_network_is_refused(language_model, tmp_path):
-    with pytest.raises(SettingsError, match="bilstm"):
-        train(
-            examples(),
-            LABELS_PRESETS["article"],
-            out=tmp_path / "x",
-            start=read_language_model(language_model),
-        )
