@@ -83,7 +83,7 @@ def plain_keras_article(settings, size):
 
 
 def test_article_first_step_is_plain_keras():
-    from foretell.training.labels.network_fit import compile_network
+    from foretell.training.labels.compiled import compile_network
 
     settings = small("article", seed=7)
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_article_first_step_is_plain_keras():
 
 
 def test_article_optimiser_is_adam_as_keras_has_it():
-    from foretell.training.labels.network_fit import compile_network
+    from foretell.training.labels.compiled import compile_network
 
     model = labels_network(small("article"), 30, 2)
     compile_network(model, ARTICLE, 2)

@@ -21,8 +21,8 @@ from foretell.training.labels.ancestor import Ancestor, columns_for
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.members import Candidate, Chosen
 from foretell.training.labels.rows import Mask, Rows
-from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.transfer import Start
 
 Part = LinearModel | TfidfModel
 

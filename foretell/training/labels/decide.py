@@ -39,9 +39,9 @@ from foretell.training.labels.network import TrainedNetwork, labelled_texts, tra
 from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
 from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of
-from foretell.training.labels.start import Start
 from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.transfer import Start
 from foretell.training.run import Run
 
 

@@ -18,12 +18,12 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.events import Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
-from foretell.training.labels.compact import CompactNetwork, compact_network
+from foretell.training.labels.compiled import CompactNetwork, compact_network
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import initialised_network
 from foretell.training.labels.plan import make_plan
-from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import LabelledTokens, Tokens
+from foretell.training.labels.transfer import Start
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 

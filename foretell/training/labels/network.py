@@ -16,11 +16,11 @@ from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read
-from foretell.training.labels.compact import CompactNetwork
+from foretell.training.labels.compiled import CompactNetwork, compile_network
 from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
 from foretell.training.labels.plan import Plan, Standing, make_plan
-from foretell.training.labels.start import Start, initialise_from
 from foretell.training.labels.tokens import Tokens
+from foretell.training.labels.transfer import Start, initialise_from
 from foretell.training.run import Run
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _prepare(
     is_resumed: bool,
 ) -> Fitting:
     """Build and compile the network, with the weights that it starts from; a checkpoint replaces them."""
-    from foretell.training.labels.network_fit import Fitting, compile_network
+    from foretell.training.labels.network_fit import Fitting
 
     n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
     plan = make_plan(settings, len(train), run.options.given)

@@ -32,9 +32,7 @@ from foretell.training.labels.batches import (
     epoch_order,
     make_predictor,
 )
-from foretell.training.labels.known_labels import known_accuracy, known_loss
 from foretell.training.labels.plan import Plan, Standing
-from foretell.training.labels.window_means import Window
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 
@@ -44,51 +42,23 @@ Arrays = dict[str, npt.NDArray[Any]]
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
 
 
-def compile_network(
-    model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool = False
-) -> None:
-    """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
-    The other networks add clipping, and `fit` sets their learning rate before each step.
-    """
-    # Clipping guards the LSTM's rare large gradients.
-    clip_norm = None if settings.traits.follows_article else 1.0
-    several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
-    loss: Any = "binary_crossentropy" if n_labels == 2 else several
-    accuracy: Any = "accuracy"
-    if settings.is_multi_label:
-        loss = known_loss
-        accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
-    elif soft and n_labels == 2:
-        accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
-    rate = settings.learning_rate
-    if settings.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
-    else:
-        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        metrics=[accuracy],
-    )
-    model.optimizer.build(model.trainable_variables)
-    _build_metrics(model, settings, n_labels, soft=soft)
+class Window:
+    """Keras's metrics are means since an epoch began; this makes them means since the last `move`."""
 
+    def __init__(self) -> None:
+        self._texts, self._loss, self._accuracy = 0, 0.0, 0.0
 
-def _build_metrics(model: keras.Model, settings: LabelsSettings, n_labels: int, *, soft: bool) -> None:
-    """Make the variables of the metrics, which Keras otherwise makes in the first step.
+    def start(self, texts: int, means: dict[str, Any]) -> None:
+        """Begin after `texts` texts of the epoch, over which `means` were taken."""
+        self._texts = texts
+        self._loss = texts * float(means.get("loss", 0.0))
+        self._accuracy = texts * float(means.get("accuracy", 0.0))
 
-    TensorFlow traces a function again where it made variables: a third of the time of a small training.
-    """
-    columns = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
-    is_float = soft or columns == 1 or settings.is_multi_label
-    targets = keras.ops.zeros((1, columns) if is_float else (1,), "float32" if is_float else "int32")
-    model.compute_metrics(None, targets, keras.ops.ones((1, columns)))
-    model.reset_metrics()
-
-
-def _same_side(targets: Any, probabilities: Any) -> Any:
-    """Tell where a soft target and its prediction, both [batch, 1], mean the same label."""
-    return keras.ops.cast((targets > 0.5) == (probabilities > 0.5), "float32")
+    def move(self, texts: int, means: dict[str, Any]) -> tuple[float, float]:
+        """Return mean loss and accuracy since the last call, and begin again here."""
+        loss, accuracy, since = self._loss, self._accuracy, texts - self._texts
+        self.start(texts, means)
+        return (self._loss - loss) / since, (self._accuracy - accuracy) / since
 
 
 @dataclass

@@ -32,7 +32,6 @@ from foretell.training.labels.members import Members
 from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.plan import enough_labels
-from foretell.training.labels.start import Start
 from foretell.training.labels.tokens import (
     LabelledTokens,
     Soft,
@@ -43,6 +42,7 @@ from foretell.training.labels.tokens import (
     one_hot,
     tokenize,
 )
+from foretell.training.labels.transfer import Start
 from foretell.training.labels.vector_labels import label_by_vectors
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run

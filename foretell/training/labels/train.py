@@ -23,10 +23,9 @@ from foretell.training.labels.continued_figures import with_continued_figures
 from foretell.training.labels.decide import decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
-from foretell.training.labels.start import new_words
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.tokens import tokenize_split
-from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings
+from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, new_words
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 

@@ -1,4 +1,4 @@
-"""A network with the embeddings of some words only, for few texts.
+"""Compiled networks: optimiser, loss and metrics; and a network with the embeddings of some words only.
 
 The embeddings of words that no labelled text has do not change in training. Updating them all the same takes
 most of a step's time where there are many unlabelled texts.
@@ -17,7 +17,7 @@ from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings
 from foretell.training.labels.batches import EncodedTexts
 
-_EMBEDDING = "embedding"
+_EMBEDDING, _SMALLEST = "embedding", 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +69,6 @@ def new_network(settings: LabelsSettings, n_words: int, n_labels: int) -> Any:
         n_labels: number of labels.
     """
     from foretell.networks.labels import labels_network
-    from foretell.training.labels.network_fit import compile_network
 
     network = labels_network(settings, n_words, n_labels)
     compile_network(network, settings, n_labels)
@@ -99,3 +98,77 @@ def compact_network(
 
 def _variables(model: Any) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
+
+
+def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft: bool = False) -> None:
+    """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
+    The other networks add clipping, and `fit` sets their learning rate before each step.
+    """
+    import keras
+
+    # Clipping guards the LSTM's rare large gradients.
+    clip_norm = None if settings.traits.follows_article else 1.0
+    several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
+    loss: Any = "binary_crossentropy" if n_labels == 2 else several
+    accuracy: Any = "accuracy"
+    if settings.is_multi_label:
+        loss = known_loss
+        accuracy = keras.metrics.MeanMetricWrapper(known_accuracy, name="accuracy")
+    elif soft and n_labels == 2:
+        accuracy = keras.metrics.MeanMetricWrapper(_same_side, name="accuracy")
+    rate = settings.learning_rate
+    if settings.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(rate, global_clipnorm=clip_norm)
+    else:
+        optimizer = keras.optimizers.SGD(rate, settings.momentum, nesterov=True, global_clipnorm=clip_norm)
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=[accuracy],
+    )
+    model.optimizer.build(model.trainable_variables)
+    _build_metrics(model, settings, n_labels, soft=soft)
+
+
+def _build_metrics(model: Any, settings: LabelsSettings, n_labels: int, *, soft: bool) -> None:
+    """Make the variables of the metrics, which Keras otherwise makes in the first step.
+
+    TensorFlow traces a function again where it made variables: a third of the time of a small training.
+    """
+    import keras
+
+    columns = 1 if n_labels == 2 and not settings.is_multi_label else n_labels
+    is_float = soft or columns == 1 or settings.is_multi_label
+    targets = keras.ops.zeros((1, columns) if is_float else (1,), "float32" if is_float else "int32")
+    model.compute_metrics(None, targets, keras.ops.ones((1, columns)))
+    model.reset_metrics()
+
+
+def _same_side(targets: Any, probabilities: Any) -> Any:
+    """Tell where a soft target and its prediction, both [batch, 1], mean the same label."""
+    from keras import ops
+
+    return ops.cast((targets > 0.5) == (probabilities > 0.5), "float32")
+
+
+def known_loss(targets: Any, probabilities: Any) -> Any:
+    """Return the binary cross-entropy of each text, summed over its known labels, [batch].
+
+    A sum, not a mean: with many labels the gradient of each stays as large as with few.
+    """
+    from keras import ops
+
+    known = ops.logical_not(ops.isnan(targets))
+    true = ops.where(known, targets, 0.0)
+    given = ops.clip(probabilities, _SMALLEST, 1 - _SMALLEST)
+    losses = -(true * ops.log(given) + (1 - true) * ops.log(1 - given))
+    return ops.sum(ops.where(known, losses, 0.0), axis=-1)
+
+
+def known_accuracy(targets: Any, probabilities: Any) -> Any:
+    """Return the share of right decisions at 0.5 among the known labels of each text, [batch]."""
+    from keras import ops
+
+    known = ops.cast(ops.logical_not(ops.isnan(targets)), "float32")
+    right = ops.cast(ops.equal(targets > 0.5, probabilities > 0.5), "float32")
+    return ops.sum(known * right, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1.0)
