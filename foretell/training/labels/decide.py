@@ -141,30 +141,10 @@ def decide(
         kept: its files, where it may be a member too; None: it is used in training only.
     """
     few = settings.has_members and len(split.train) <= MAX_WITHOUT_VALIDATION
-    outputs = _outputs(tokens, settings)
-    rows = rows_of(tokens, split, outputs, with_valid=not few)
+    rows = rows_of(tokens, split, _outputs(tokens, settings), with_valid=not few)
     folds = _folds(rows, split, settings, run)
     linear = _linear(rows, folds, tokens, split, settings, run, start, encoder, kept)
-    tokens = linear.tokens or tokens
-    schedule = fixed_schedule(settings, run.options.given) if few else settings
-    compact = few_labels_network(tokens, schedule, run, start) if few else None
-    of_folds = None
-    if compact is not None:
-        of_texts = replace(folds, fold_of=folds.fold_of[: len(split.train)])
-        of_folds = fold_probabilities(compact, tokens, of_texts, schedule, run)
-        _report_network(of_folds, tokens, of_texts, run)
-    network = train_network(
-        tokens,
-        labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo,
-        schedule,
-        run,
-        start=start,
-        seconds_after=0.0,
-        also_saved={**linear.saved, **({} if of_folds is None else {NETWORK: of_folds})},
-        compact=compact,
-        asked=settings,
-    )
-    unseen = of_folds if few else _of_validation(network, folds, outputs)
+    network, unseen = _network(linear.tokens or tokens, split, linear, folds, settings, run, start, few=few)
     evidence = _evidence(rows, linear.members, folds, unseen)
     ensemble = evidence.ensemble()
     measured = _measured(tokens, split, linear.members, network, ensemble, evidence, folds, encoder, few=few)
@@ -194,6 +174,44 @@ def decide(
             "decided_by": _rule(folds, evidence, ensemble),
         },
     )
+
+
+def _network(
+    tokens: Tokens,
+    split: Split,
+    linear: LinearPart,
+    folds: Folds,
+    settings: LabelsSettings,
+    run: Run,
+    start: Start | None,
+    *,
+    few: bool,
+) -> tuple[TrainedNetwork, Probabilities | None]:
+    """Return the network, and its predictions of texts that it has not seen; see `_evidence`."""
+    schedule = fixed_schedule(settings, run.options.given) if few else settings
+    compact = few_labels_network(tokens, schedule, run, start) if few else None
+    of_folds = None
+    if compact is not None:
+        of_texts = replace(folds, fold_of=folds.fold_of[: len(split.train)])
+        of_folds = fold_probabilities(compact, tokens, of_texts, schedule, run)
+        _report_network(of_folds, tokens, of_texts, run)
+    network = train_network(
+        tokens,
+        labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo,
+        schedule,
+        run,
+        start=start,
+        also_saved={**linear.saved, **({} if of_folds is None else {NETWORK: of_folds})},
+        compact=compact,
+        asked=settings,
+    )
+    if few:
+        return network, of_folds
+    if network.valid is not None or folds.held.any() or folds.not_measured:
+        return network, network.valid
+    # Without validation texts weights are those that need none. Where the linear members have out-of-fold
+    # predictions, or too few texts, the network gets no weight.
+    return network, np.zeros((0, len(tokens.labels)), np.float32)
 
 
 def _outputs(tokens: Tokens, settings: LabelsSettings) -> Outputs:
@@ -243,17 +261,6 @@ def _linear(
     _report_members(members, folds, run)
     metrics = {**members.metrics, **({} if teacher is None else {"teacher": teacher.metrics})}
     return LinearPart(members=members, metrics=metrics, saved={**saved(chosen), **of_teacher})
-
-
-def _of_validation(network: TrainedNetwork, folds: Folds, outputs: Outputs) -> Probabilities | None:
-    """Return the network's predictions of the validation texts.
-
-    Without these there are none, and weights are those that need none; or the linear members have out-of-fold
-    predictions, or too few texts, and the network gets no weight.
-    """
-    if network.valid is not None or folds.held.any() or folds.not_measured:
-        return network.valid
-    return np.zeros((0, outputs.n_labels), np.float32)
 
 
 def _evidence(rows: Rows, members: Members | None, folds: Folds, network: Probabilities | None) -> Evidence:

@@ -57,7 +57,6 @@ def train_network(
     run: Run,
     *,
     start: Start | None,
-    seconds_after: float,
     also_saved: Arrays | None = None,
     compact: CompactNetwork | None = None,
     asked: LabelsSettings | None = None,
@@ -70,7 +69,6 @@ def train_network(
         settings: the network and its training.
         run: its latest checkpoint is continued, and new ones are written there.
         start: a language model or classifier to start from, or None.
-        seconds_after: seconds that the steps after this one need.
         also_saved: arrays of earlier steps that every checkpoint contains.
         compact: the network to train; None: one with the embeddings of all words.
         asked: the settings before they were adapted to the number of texts; None: `settings`.
@@ -93,7 +91,7 @@ def train_network(
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
         listener(Note(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
-    run.budget.keep(fitting.seconds_to_end() + seconds_after)
+    run.budget.keep(fitting.seconds_to_end())
     _warn_if_late(run.budget, settings, listener)
     with run.interrupt.deferred():
         fitting.fit()

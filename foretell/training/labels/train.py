@@ -20,11 +20,11 @@ from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.continued import Continued
 from foretell.training.labels.continued_figures import with_continued_figures
-from foretell.training.labels.decide import decide, has_many_members
+from foretell.training.labels.decide import Outcome, decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
 from foretell.training.labels.teacher import Encoder
-from foretell.training.labels.tokens import tokenize_split
+from foretell.training.labels.tokens import Tokens, tokenize_split
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, new_words
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
@@ -85,13 +85,7 @@ def train_labels(
     outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
     _check(split, settings, start, continued, outside, keep_teacher=keep_teacher)
     split, settings = _fitting(split, settings, options.listener)
-    if not has_many_members(split, settings) and not settings.is_multi_label:
-        # Hints alone are what such a classifier learns from, too.
-        hints = None if split.has_only_hints else split.hints
-        unused = {"word vectors": vectors, "a teacher": teacher, "label hints": hints}
-        for name, given in unused.items():
-            if given is not None:
-                options.listener(Note(text=f"{name}: not used, because {_ONLY_WITH_MEMBERS}"))
+    if not _uses_outside(split, settings, outside, options.listener):
         vectors, teacher = None, None
     kept = teacher.files() if teacher is not None and keep_teacher else None
     _report(split, settings, continued, options.listener)
@@ -115,30 +109,52 @@ def train_labels(
             settings = replace(settings, vocabulary=min(settings.vocabulary, words))
             tokens = with_vectors(tokens, split, vectors, options.listener)
         outcome = decide(tokens, split, settings, run, beginning, teacher, kept)
-        model = Model(
-            job="labels",
-            preset=options.preset,
-            settings=settings,
-            tokenizer=tokens.tokenizer,
-            weights=outcome.weights,
-            labels=tokens.labels,
-            label_type=split.train.label_type,
-            linear=outcome.linear,
-            tfidf=outcome.tfidf,
-            teacher=outcome.teacher,
-            ensemble=outcome.ensemble,
-            ancestors=() if continued is None else continued.ancestor.lineage,
-            metrics={
-                **outcome.metrics,
-                **(_ONLY_HINTS if split.has_only_hints else {}),
-                "seconds": run.budget.seconds(),
-            },
-        )
+        model = _model(outcome, tokens, split, settings, run, continued)
         if continued is not None:
             remembered = with_continued_figures(model, continued, outcome.measured, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
+
+
+def _model(
+    outcome: Outcome,
+    tokens: Tokens,
+    split: Split,
+    settings: LabelsSettings,
+    run: Run,
+    continued: Continued | None,
+) -> Model:
+    only_hints = _ONLY_HINTS if split.has_only_hints else {}
+    return Model(
+        job="labels",
+        preset=run.options.preset,
+        settings=settings,
+        tokenizer=tokens.tokenizer,
+        weights=outcome.weights,
+        labels=tokens.labels,
+        label_type=split.train.label_type,
+        linear=outcome.linear,
+        tfidf=outcome.tfidf,
+        teacher=outcome.teacher,
+        ensemble=outcome.ensemble,
+        ancestors=() if continued is None else continued.ancestor.lineage,
+        metrics={**outcome.metrics, **only_hints, "seconds": run.budget.seconds()},
+    )
+
+
+def _uses_outside(
+    split: Split, settings: LabelsSettings, outside: Mapping[str, object], listener: Listener
+) -> bool:
+    """Return whether word vectors and a teacher are used; a note names what is not."""
+    if settings.is_multi_label or has_many_members(split, settings):
+        return True
+    names = {"vectors": "word vectors", "teacher": "a teacher", "label_hints": "label hints"}
+    for key, value in outside.items():
+        # Hints alone are what such a classifier learns from, too.
+        if value is not None and not (key == "label_hints" and split.has_only_hints):
+            listener(Note(text=f"{names[key]}: not used, because {_ONLY_WITH_MEMBERS}"))
+    return False
 
 
 def _fitting(split: Split, settings: LabelsSettings, listener: Listener) -> tuple[Split, LabelsSettings]:
@@ -163,8 +179,6 @@ def _check(
     given = [name for name, value in outside.items() if value is not None]
     base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
     other = "from" if start is not None else "label-hints alone" if split.has_only_hints else ""
-    linear = "a preset with linear models, which learn from it: quick, base or best"
-    # Whether it applies; expected, found, where and fix.
     rules: list[tuple[bool, str, str, str, str]] = [
         (
             bool(split.unlabelled) and not settings.linear,
@@ -184,11 +198,8 @@ def _check(
             (several, f"no {name} where texts may have several labels", name, "multi-label", f"drop {name}")
             for name in given
         ),
-        *((not settings.linear, linear, alone, name, base) for name in given),
-        (
-            keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher",
-            "give --teacher DIR too",
-        ),
+        *((not settings.linear, "a preset with linear models", alone, name, base) for name in given),
+        (keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher", "give --teacher too"),
         (
             has_teacher and settings.balance,
             "a teacher without class weights: what it answers has the true shares of the labels", "balance",
