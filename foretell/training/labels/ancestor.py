@@ -1,25 +1,33 @@
 """The classifier that a training continues: what is taken over from it, and whether it fits.
 
 Ids of its words keep their meaning, so its embeddings can be copied row by row; new words follow. A label
-that both know keeps its weights of the output layer.
+that both know keeps its weights of the output layer. Its linear models are one member of the new ensemble: a
+logarithmic opinion pool of the old and the new classifier.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from foretell.arrays import Float32s, Probabilities
+from foretell.arrays import Float32s, NgramKeys, Probabilities
 from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import UsageError
+from foretell.ngrams.ensemble import linear_log_probabilities
+from foretell.ngrams.linear import LinearModel
+from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import preset
 from foretell.training.ancestry import ContinuedModel, check_unchanged
+from foretell.training.labels.members import Candidate, Chosen
+from foretell.training.labels.rows import Mask, Rows
+from foretell.training.labels.tokens import Tokens
 
 _SHAPE = (
     "network",
@@ -33,6 +41,12 @@ _SHAPE = (
     "pool_size",
 )
 """Settings that the weights and the tokens of a model depend on: they stay as they are."""
+
+
+Part = LinearModel | TfidfModel
+
+NAME = "ancestor"
+"""The member's name among the metrics."""
 
 
 class Classifier(Protocol):
@@ -178,3 +192,88 @@ def columns_for(values: Float32s, old: Sequence[str], labels: Sequence[str]) -> 
     result = np.repeat(values.mean(axis=1, keepdims=True), len(labels), axis=1)
     result[:, [labels.index(label) for label in old]] = values
     return np.ascontiguousarray(result, np.float32)
+
+
+def linear_parts(ancestor: Ancestor, size: int, labels: Sequence[str]) -> tuple[Part, ...]:
+    """Return the linear models of a classifier for a larger tokenizer and other labels; () if it has none.
+
+    Args:
+        ancestor: the classifier.
+        size: ids of the new tokenizer, whose first ones are those of the old.
+        labels: the new labels, sorted, the old ones among them.
+    """
+    model, old = ancestor.model, ancestor.labels
+    if model.linear is None:
+        return ()
+
+    def fitted(each: Part) -> dict[str, Any]:
+        return {
+            "weights": columns_for(each.weights, old, labels),
+            "bias": columns_for(each.bias[None], old, labels)[0],
+        }
+
+    keys = keys_for(model.linear.keys, model.linear.size, size)
+    parts: list[Part] = [dataclasses.replace(model.linear, keys=keys, size=size, **fitted(model.linear))]
+    for each in model.tfidf:
+        words = keys_for(each.features.words, each.features.size, size)
+        features = dataclasses.replace(each.features, words=words, size=size)
+        parts.append(dataclasses.replace(each, features=features, **fitted(each)))
+    return tuple(parts)
+
+
+def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
+    """Return the keys of n-grams (`ngrams.keys`) for a larger number of ids; their order stays.
+
+    Shorter n-grams come first, and among those of one length the order is that of the ids.
+    """
+    if old_size == size:
+        return keys
+    result, factor, left = np.zeros_like(keys), 1, keys.copy()
+    more = np.ones(len(keys), bool)
+    while more.any():
+        # Bijective base: the last id, and then the key of the words before it, plus one.
+        before, last = np.divmod(left, old_size)
+        result += np.where(more, factor * last, 0)
+        more = more & (before > 0)
+        factor *= size
+        # The "+ 1" of each further word, in the new base.
+        result += np.where(more, factor, 0)
+        left = np.where(more, before - 1, 0)
+    return result
+
+
+def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:
+    """Return the linear models of a classifier as one member in a list, which is empty where there is none.
+
+    They keep what the old examples taught about n-grams that no replayed text has. Out-of-fold predictions
+    give their weight beside those of the members that are fitted now.
+
+    Args:
+        ancestor: the classifier that is continued, or None.
+        rows: the texts whose held-out predictions weigh the members.
+        tokens: the tokenized split.
+    """
+    parts = () if ancestor is None else linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
+    return [_member(parts, rows)] if parts else []
+
+
+def _member(parts: tuple[Part, ...], rows: Rows) -> Chosen:
+    tokens, scores = rows.tokenized, np.zeros(1, np.float32)
+    for part in parts:
+        if isinstance(part, LinearModel):
+            scores = scores + part.scores_of_flat(tokens.ids, tokens.starts)
+        else:
+            counts = part.features.counts(tokens.ids, tokens.starts, rows.texts)
+            scores = scores + part.scores_of_counts(counts, len(rows.texts))
+    candidate = Candidate(name=NAME, on=_Fitted, finished=lambda _, __: parts, strengths=(1.0,), first=0)
+    return Chosen(candidate=candidate, strength=1.0, logs=linear_log_probabilities(scores))
+
+
+class _Fitted:
+    """A `Fit` that has nothing to fit."""
+
+    def __init__(self, rows: Mask) -> None:
+        del rows
+
+    def fit(self, *_: Any) -> None:
+        """Do nothing."""

@@ -24,7 +24,7 @@ from foretell.data.split import Split
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.events import Note
-from foretell.training.labels.ancestor_member import ancestor_members
+from foretell.training.labels.ancestor import ancestor_members
 from foretell.training.labels.candidates import candidates
 from foretell.training.labels.fold_networks import (
     NETWORK,
@@ -41,7 +41,7 @@ from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Out
 from foretell.training.labels.rows import Rows, rows_of
 from foretell.training.labels.teacher import Encoder, choose_teacher
 from foretell.training.labels.tokens import Tokens
-from foretell.training.labels.transfer import Start
+from foretell.training.labels.transfer import Start, added_ancestor
 from foretell.training.run import Run
 
 
@@ -254,7 +254,7 @@ def _linear(
     of_teacher = {} if teacher is None else teacher.saved
     found = candidates(rows, tokens, seed=settings.seed, minutes=settings.minutes, teacher=teacher)
     chosen = choose_all(found, rows, folds, run, of_teacher)
-    pool = [*chosen, *ancestor_members(start, rows, tokens)] if settings.folds else chosen[:1]
+    pool = [*chosen, *ancestor_members(added_ancestor(start), rows, tokens)] if settings.folds else chosen[:1]
     if teacher is not None and kept is not None:
         pool.append(teacher.chosen)
     members = fit_members(rows, pool, folds, run.interrupt.check, split.not_measured)

@@ -23,9 +23,8 @@ from foretell.metrics import log_loss, mean_accuracy
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.events import Listener, Note, Stage
-from foretell.training.labels.ancestor_member import linear_parts
+from foretell.training.labels.ancestor import linear_parts
 from foretell.training.labels.batches import EncodedTexts, as_read
-from foretell.training.labels.continued import Continued
 from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.many_labels import MAX_CELLS
 from foretell.training.labels.members import Members
@@ -42,7 +41,7 @@ from foretell.training.labels.tokens import (
     one_hot,
     tokenize,
 )
-from foretell.training.labels.transfer import Start
+from foretell.training.labels.transfer import Start, added_ancestor
 from foretell.training.labels.vector_labels import label_by_vectors
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
@@ -231,12 +230,12 @@ def _plus(tokens: Tokens, fitted: _Fitted, other: LinearModel, shares: Ensemble 
 def _with_ancestor(tokens: Tokens, fitted: _Fitted, start: Start | None) -> _Fitted | None:
     """Return the linear model with that of the classifier that is continued; None: nothing is added.
 
-    A classifier with several kinds of linear models, and text vectors, leave it as it is. So do old examples
-    that are trained on again, of which the old model knows too much.
+    A classifier with several kinds of linear models, and text vectors, leave it as it is.
     """
-    if not isinstance(start, Continued) or start.has_old or fitted.added is not None or tokens.valid is None:
+    ancestor = added_ancestor(start)
+    if ancestor is None or fitted.added is not None or tokens.valid is None:
         return None
-    parts = linear_parts(start.ancestor, tokens.tokenizer.size, tokens.labels)
+    parts = linear_parts(ancestor, tokens.tokenizer.size, tokens.labels)
     if len(parts) != 1 or not isinstance(parts[0], LinearModel):
         return None
     return _plus(tokens, fitted, parts[0])

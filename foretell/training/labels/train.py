@@ -18,8 +18,7 @@ from foretell.data.split import Split, write_seen
 from foretell.errors import SettingsError
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
-from foretell.training.labels.continued import Continued
-from foretell.training.labels.continued_figures import with_continued_figures
+from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.decide import Outcome, decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
 from foretell.training.labels.outside_vectors import digest_of, with_vectors
@@ -111,7 +110,7 @@ def train_labels(
         outcome = decide(tokens, split, settings, run, beginning, teacher, kept)
         model = _model(outcome, tokens, split, settings, run, continued)
         if continued is not None:
-            remembered = with_continued_figures(model, continued, outcome.measured, options.listener)
+            remembered = continued_metrics(model, continued, outcome.measured, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model

@@ -142,6 +142,15 @@ def take_over(
 Start = LanguageModelWeights | Continued
 
 
+def added_ancestor(start: Start | None) -> Ancestor | None:
+    """Return the classifier whose linear models are added to those that are fitted now, or None.
+
+    Where the old examples are trained on again there is none: the old models have learned from these, so
+    their predictions of them would have far too much weight.
+    """
+    return start.ancestor if isinstance(start, Continued) and not start.has_old else None
+
+
 def initialise_from(
     start: Start, network: Any, tokenizer: Tokenizer, settings: LabelsSettings, labels: Sequence[str]
 ) -> str:

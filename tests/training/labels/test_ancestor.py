@@ -13,8 +13,7 @@ from foretell.errors import SettingsError
 from foretell.ngrams.keys import ngram_keys
 from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.ancestor import columns_for, continued_settings
-from foretell.training.labels.ancestor_member import keys_for
+from foretell.training.labels.ancestor import columns_for, continued_settings, keys_for
 from foretell.training.labels.replay import ids_of_keys
 
 

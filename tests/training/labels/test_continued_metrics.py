@@ -14,8 +14,7 @@ from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
 from foretell.training.labels.ancestor import Ancestor
-from foretell.training.labels.continued import Continued
-from foretell.training.labels.continued_figures import with_continued_figures
+from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.metrics import Measured
 
 LABELS = ["a", "b", "c"]
@@ -56,7 +55,7 @@ def figures(accuracy: float, before: float | None, n: int) -> tuple[dict[str, An
         ancestor=ancestor, has_old=before is not None, old_keys=keys, old_valid=None, replayed={}
     )
     notes: list[str] = []
-    found = with_continued_figures(
+    found = continued_metrics(
         model(LABELS), what, measured, lambda event: isinstance(event, Note) and notes.append(event.text)
     )
     return found, notes
@@ -97,5 +96,5 @@ def test_what_cannot_be_measured() -> None:
         old_valid=None,
         replayed={},
     )
-    found = with_continued_figures(model(LABELS), what, None, lambda _: None)
+    found = continued_metrics(model(LABELS), what, None, lambda _: None)
     assert (found["new"], found["old"]) == (None, None)
