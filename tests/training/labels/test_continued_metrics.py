@@ -49,7 +49,7 @@ def figures(accuracy: float, before: float | None, n: int) -> tuple[dict[str, An
     texts = [f"text {i}" for i in range(2 * n)]
     answers = np.zeros((2 * n, 3), np.float32)
     answers[np.arange(2 * n), np.where(np.arange(2 * n) % n < accuracy * n, 0, 2)] = 1
-    measured = Measured(texts, np.zeros(2 * n, np.int32), answers, None, "validation texts")
+    measured = Measured(texts, np.zeros(2 * n, np.int32), answers, answers > 0, None, "validation texts")
     keys = frozenset(map(text_key, texts[:n])) if before is not None else frozenset()
     what = Continued(
         ancestor=ancestor, has_old=before is not None, old_keys=keys, old_valid=None, replayed={}
