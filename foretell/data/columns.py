@@ -54,8 +54,8 @@ class Columns:
         labels = f", labels from '{self.label}'" if self.label is not None else ""
         return f"{where}: texts from the column '{self.text}'{labels}"
 
-    def record(self, row: Mapping[str, object], where: str) -> Record:
-        """Return the record of a mapping from column to value.
+    def record(self, row: Mapping[str, object], where: str, unit: str = "", number: int = 0) -> Record:
+        """Return the record of a mapping from column to value; `unit` and `number` are its place.
 
         Raises:
             DataError: the text or the label is a list or an object.
@@ -71,7 +71,7 @@ class Columns:
             raise DataError(
                 expected=f"one value in '{name}'",
                 found=f"a {type(value).__name__}",
-                where=where,
+                where=f"{where}, {unit} {number}" if unit else where,
                 fix=fix if value is label and as_list(value) is not None else "",
             )
         label_type = "text" if type(label) is str else type_of(label)

@@ -220,8 +220,11 @@ def read_lines(source: TextSource) -> Iterator[str]:
 
 
 def _cut(line: str) -> Iterator[str]:
-    pieces = [line] if len(line) <= MAX_LINE else _pieces(line)
-    yield from (piece for piece in pieces if piece and not piece.isspace())
+    if len(line) <= MAX_LINE:
+        if line and not line.isspace():
+            yield line
+        return
+    yield from (piece for piece in _pieces(line) if piece and not piece.isspace())
 
 
 def _pieces(line: str) -> list[str]:

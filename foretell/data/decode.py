@@ -16,7 +16,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import IO, Any, Literal, cast
 
 from foretell.data.signatures import kind_of
 from foretell.errors import DataError
@@ -132,7 +132,7 @@ class TextSource:
         self.name = name
         self.notes = notes
         self._raw, self._keep_open = raw, keep_open
-        utf8 = io.BufferedReader(_Chunks(_utf8(raw, name, notes)), _CHUNK)
+        utf8 = cast(IO[bytes], _Chunks(_utf8(raw, name, notes)))
         # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
         self.stream = io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
 
@@ -176,6 +176,10 @@ class _Chunks(io.RawIOBase):
         size = min(len(buffer), len(data))
         buffer[:size], self._rest = data[:size], data[size:]
         return size
+
+    def read1(self, size: int = -1, /) -> bytes:  # noqa: ARG002 - the text layer takes any size
+        data, self._rest = self._rest or next(self._chunks, b""), b""
+        return data
 
     def close(self) -> None:
         if self._below is not None and not self.closed:
@@ -225,8 +229,8 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
             # The decoder's object is what it had kept from before, then this piece.
             at = position - len(error.object) + error.start
             raise _undecodable(encoding or "utf-8", error.object[error.start], at, name) from error
-        if text:
-            yield text.encode("utf-8")
+        if piece:
+            yield piece if encoding == "utf-8" else text.encode("utf-8")
 
 
 def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:

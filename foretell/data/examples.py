@@ -247,8 +247,10 @@ def gather(
     dropped: Counter[str] = Counter()
     types: set[LabelType] = set()
     for number, record in enumerate(records, start=1):
-        one = None if record.label is None else (record.label,)
-        labels = names_in(record, separator) if separator else one
+        if separator:
+            labels = names_in(record, separator)
+        else:
+            labels = None if record.label is None else (sys.intern(record.label),)
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif labels is None:
@@ -256,8 +258,9 @@ def gather(
         else:
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
-            lists.append(tuple(map(sys.intern, labels)))
-            types.update([record.label_type] if labels else [])
+            lists.append(tuple(map(sys.intern, labels)) if separator else labels)
+            if labels:
+                types.add(record.label_type)
             if kept is not None:
                 kept(number, record)
     for reason, count in dropped.items():

@@ -71,10 +71,9 @@ def _object_records(
 ) -> Iterator[Record]:
     columns: Columns | None = None
     for number, value in values:
-        where = f"{source.name}, {unit} {number}"
         row = {"text": value} if isinstance(value, str) else value
         if not isinstance(row, dict):
-            raise _wrong_value(value, "an object or a string", where)
+            raise _wrong_value(value, "an object or a string", f"{source.name}, {unit} {number}")
         if columns is None:
             objects = [each for each in sample if isinstance(each, dict)] or [row]
             names = list(dict.fromkeys(itertools.chain(row, *objects)))
@@ -82,7 +81,7 @@ def _object_records(
             columns = choose_columns(names, cells, source.options, source.name)
             if names != ["text"]:
                 source.note_columns(columns)
-        yield columns.record(row, where)
+        yield columns.record(row, source.name, unit, number)
 
 
 def _rows(values: Iterator[Numbered], name: str, unit: str) -> Iterator[tuple[int, list[str]]]:

@@ -92,7 +92,7 @@ def _records(frame: _Frame, options: ReadOptions, note_columns: Any) -> Iterator
     columns = choose_columns(names, cells, options, frame.name)
     note_columns(columns)
     for number, row in enumerate(itertools.chain(sample, frame.rows), start=1):
-        yield columns.record(dict(zip(names, row, strict=True)), f"{frame.name}, record {number}")
+        yield columns.record(dict(zip(names, row, strict=True)), frame.name, "record", number)
 
 
 def has_columns(source: Any) -> bool:
