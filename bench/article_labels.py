@@ -21,7 +21,7 @@ def plain_keras_epoch() -> float:
     import numpy as np
 
     from foretell.presets import LABELS_PRESETS
-    from foretell.text.padding import pad_front
+    from foretell.runtime.labels.network import pad_front
     from foretell.text.tokenizer import Tokenizer
 
     keras.utils.set_random_seed(1)

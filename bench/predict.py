@@ -122,7 +122,7 @@ def _keras_network(folder: Path, texts: list[str]) -> tuple[Any, Any]:
     from foretell.artifacts.weights import network_size
     from foretell.networks import set_weights
     from foretell.networks.labels import labels_network
-    from foretell.text.padding import pad_end, pad_front
+    from foretell.runtime.labels.network import pad_end, pad_front
 
     model: Any = read_model(folder)
     settings = model.settings

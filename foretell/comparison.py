@@ -14,8 +14,7 @@ from foretell.config import check_one_label
 from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import label_figures
-from foretell.metrics.bootstrap import method
-from foretell.metrics.paired import differences, mcnemar
+from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10

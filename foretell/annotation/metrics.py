@@ -10,9 +10,8 @@ import numpy as np
 
 from foretell.annotation.journal import Answer
 from foretell.arrays import Integers, Probabilities
-from foretell.metrics.bootstrap import label_intervals
+from foretell.metrics.bootstrap import Estimate, label_intervals, share_of
 from foretell.metrics.figures import label_figures
-from foretell.metrics.proportions import Estimate, share_of
 
 RECENT = 50
 """The last answers, whose effect on the predictions shows what as many more would change."""

@@ -19,7 +19,7 @@ from foretell.cli.reports import Report, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
 from foretell.errors import UsageError
-from foretell.text.utf8 import utf8_bytes
+from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
     import numpy as np

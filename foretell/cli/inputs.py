@@ -12,7 +12,7 @@ from foretell.cli.options import TextInput
 from foretell.cli.output import note
 from foretell.errors import DataError
 from foretell.hub.client import is_address, parse
-from foretell.text.utf8 import utf8_bytes
+from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from foretell.annotation.annotation import Annotation, Item
     from foretell.annotation.metrics import Counts, Metrics
-    from foretell.metrics.proportions import Estimate
+    from foretell.metrics.bootstrap import Estimate
 
 PAGE = Group("Page", sort_key=5)
 

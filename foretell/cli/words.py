@@ -23,7 +23,7 @@ from foretell.cli.inputs import (
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, Cache, Literally, Output, Switch, TextInput, Whole
 from foretell.cli.output import Format, Writer, counted, counter, listed, on_one_line, show
 from foretell.errors import UsageError
-from foretell.text.utf8 import utf8_bytes
+from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
     from foretell.runtime.words.predictor import Continuation

@@ -14,7 +14,7 @@ from typing import TypedDict
 
 from tokenizers import Regex, pre_tokenizers
 
-from foretell.text import scripts
+from foretell.text import styles
 from foretell.text.styles import MAX_RUN
 from foretell.text.tokenizer import Tokenizer
 
@@ -47,7 +47,7 @@ class TokenRules(TypedDict):
 
 
 class ScriptRules(TypedDict):
-    """The parts of `foretell.text.scripts`: `character` is a pattern, the others are insides of classes."""
+    """The parts of `foretell.text.styles`: `character` is a pattern, the others are insides of classes."""
 
     character: str
     unspaced: str
@@ -77,12 +77,12 @@ def token_rules(tokenizer: Tokenizer) -> TokenRules:
 
 def _script_rules() -> ScriptRules:
     return {
-        "character": scripts.CHARACTER,
-        "unspaced": scripts.UNSPACED,
-        "extending": scripts.EXTENDING,
-        "regional": scripts.REGIONAL,
-        "joining": scripts.JOINING,
-        "southeast_asian": scripts.SOUTHEAST_ASIAN,
+        "character": styles.CHARACTER,
+        "unspaced": styles.UNSPACED,
+        "extending": styles.EXTENDING,
+        "regional": styles.REGIONAL,
+        "joining": styles.JOINING,
+        "southeast_asian": styles.SOUTHEAST_ASIAN,
     }
 
 

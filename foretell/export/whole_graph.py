@@ -124,7 +124,7 @@ def _words_read(model: Model) -> list[str]:
 
 
 def _last_words_end(settings: LabelsSettings) -> list[str]:
-    """Pad at the end as `foretell.text.padding.pad_end`; a text without words is one unknown word."""
+    """Pad at the end as `labels.network.pad_end`; a text without words is one unknown word."""
     return [
         _constant("max_words", settings.length),
         "scalar_zero = Constant <value = int64 {0}> ()",
@@ -150,7 +150,7 @@ def _last_words_end(settings: LabelsSettings) -> list[str]:
 
 
 def _last_words_front(settings: LabelsSettings) -> list[str]:
-    """Pad in front to the full length as `foretell.text.padding.pad_front`."""
+    """Pad in front to the full length as `labels.network.pad_front`."""
     return [
         _constant("back", *range(-settings.length, 0)),
         "place = Add (n_words, back)",

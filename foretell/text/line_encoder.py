@@ -85,3 +85,15 @@ class _Numbers(dict[str, int]):
 
     def of(self, pieces: list[str]) -> Integers:
         return np.fromiter(map(self.__getitem__, pieces), np.int64, len(pieces))
+
+
+def utf8_bytes(text: str) -> int:
+    """Return the bytes of a text in UTF-8; a lone surrogate has three."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def spelled_bytes(tokenizer: Tokenizer, text: str) -> int:
+    """Return the bytes to spell the unknown words of a text: those of each word, and one for its end."""
+    if tokenizer.is_open:
+        return 0
+    return sum(utf8_bytes(word) + 1 for word in tokenizer.words(text) if tokenizer.id(word) is None)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from foretell.text.scripts import joined_without_space
-from foretell.text.styles import BYTES, OPEN
+from foretell.text.styles import BYTES, OPEN, joined_without_space
 
 _BYTES = {token: byte for byte, token in enumerate(BYTES)}
 

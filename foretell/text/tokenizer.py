@@ -13,7 +13,7 @@ char        code points, and the 256 bytes          0 pad · 1 unknown · 2 end 
 =========== ======================================= ============================================== ==========
 
 Scripts without spaces between words are Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar
-(`text.scripts`).
+(`text.styles`).
 
 "subword" and "char" have an open vocabulary: `decode(encode(text))` is the text in NFC (and in lower case
 where the tokenizer uses it; U+FFFD for lone surrogates). White space belongs to tokens, and a character that
@@ -37,28 +37,15 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from foretell.errors import ArtifactError, DataError, SettingsError
+from foretell.errors import ArtifactError, SettingsError
+from foretell.text import styles
+from foretell.text import vocabulary as learned
 from foretell.text.spacing import Spacing
-from foretell.text.spans import spans_before_composing, spans_before_lowering, spans_in_a_row
-from foretell.text.styles import (
-    BYTES,
-    OPEN,
-    SPECIALS,
-    UNKNOWN,
-    Style,
-    library_tokenizer,
-    library_words,
-    plain_words,
-    style_of,
-)
-from foretell.text.subwords import learn_characters, learn_subwords
+from foretell.text.styles import BYTES, OPEN, SPECIALS, UNKNOWN, Style, library_tokenizer
 
 Span = tuple[int, int, int]
 """A token and where it is in the text: (id, start, end), in code points."""
 
-# At this many different words those counted once are dropped, so that the counts of a gigabyte of text fit in
-# memory. Only a word at the end of the vocabulary can be lost.
-_MAX_COUNTED = 4_000_000
 
 # Texts after which building a dictionary of all words saves time.
 _TEXTS_BEFORE_DICTIONARY = 100
@@ -131,7 +118,7 @@ class Tokenizer:
             SettingsError: an unknown style, or a size below one.
         """
         empty = cls._empty(style, lowercase, vocabulary, min_count)
-        return empty._with_words(_count(empty, texts), lowercase, vocabulary, min_count)[0]
+        return empty._with_words(learned.count_runs(empty.runs, texts), lowercase, vocabulary, min_count)[0]
 
     @classmethod
     def train_encoded(
@@ -151,9 +138,11 @@ class Tokenizer:
         empty = cls._empty(style, lowercase, vocabulary, min_count)
         if empty.is_open:
             texts = list(texts)
-            tokenizer = empty._with_words(_count(empty, texts), lowercase, vocabulary, min_count)[0]
-            return tokenizer, *_flat(tokenizer.encode_batch(texts))
-        place = _Places()
+            tokenizer = empty._with_words(
+                learned.count_runs(empty.runs, texts), lowercase, vocabulary, min_count
+            )[0]
+            return tokenizer, *learned.flat_ids(tokenizer.encode_batch(texts))
+        place = learned.Places()
         by_text = [np.array([place[word] for word in empty.words(text)], np.int32) for text in texts]
         flat = np.concatenate(by_text) if by_text else np.zeros(0, np.int32)
         counts = Counter(dict(zip(place, np.bincount(flat, minlength=len(place)).tolist(), strict=True)))
@@ -197,7 +186,7 @@ class Tokenizer:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         words = [word for word, n in ordered if n >= min_count][:vocabulary]
         if not words:
-            raise _nothing_left(counts, "word", min_count)
+            raise learned.nothing_left(counts, "word", min_count)
         return Tokenizer(library_tokenizer(self.style, lowercase, words), self.style), words
 
     def _with_open_vocabulary(
@@ -205,11 +194,11 @@ class Tokenizer:
     ) -> tuple[Tokenizer, list[str]]:
         """Return a tokenizer of these characters, or of subwords of these runs, and its tokens."""
         if self.style == "char":
-            tokens, merges = learn_characters(counts, vocabulary, min_count), None
+            tokens, merges = learned.learn_characters(counts, vocabulary, min_count), None
         else:
-            tokens, merges = learn_subwords(counts, vocabulary, min_count)
+            tokens, merges = learned.learn_subwords(counts, vocabulary, min_count)
         if not tokens:
-            raise _nothing_left(counts, "character", min_count)
+            raise learned.nothing_left(counts, "character", min_count)
         library = library_tokenizer(self.style, lowercase, tokens, merges=merges)
         return Tokenizer(library, self.style), tokens
 
@@ -222,7 +211,7 @@ class Tokenizer:
         """
         try:
             inner = HuggingFaceTokenizer.from_str(text)
-            style = style_of(inner)
+            style = styles.style_of(inner)
         except Exception as error:  # tokenizers raises bare Exception
             raise ArtifactError(
                 expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
@@ -258,7 +247,7 @@ class Tokenizer:
         room = vocabulary - (self.size - self.specials)
         if self.is_open or room <= 0:
             return self
-        counts = _count(self, texts)
+        counts = learned.count_runs(self.runs, texts)
         new = [(word, n) for word, n in counts.items() if n >= min_count and self.id(word) is None]
         ordered = sorted(new, key=lambda item: (-item[1], item[0]))
         return self.extended(word for word, _ in ordered[:room]) if ordered else self
@@ -296,11 +285,11 @@ class Tokenizer:
         encoding = self._encoded(prepared)
         spans = encoding.offsets
         if len(prepared) != len(text):
-            spans = spans_before_lowering(text, spans)
+            spans = styles.spans_before_lowering(text, spans)
         if self.is_open:
-            spans = spans_in_a_row(spans, len(text))
+            spans = styles.spans_in_a_row(spans, len(text))
         elif self.style == "words" and not unicodedata.is_normalized("NFC", text):
-            spans = spans_before_composing(text, spans)
+            spans = styles.spans_before_composing(text, spans)
         ids = self._ids(encoding.ids)
         if self.start is not None:
             spans = [(0, 0), *spans]
@@ -333,7 +322,7 @@ class Tokenizer:
         """
         prepared = self._prepared(text)
         plain = self._plain_words(prepared)
-        return library_words(self._inner, prepared) if plain is None else plain
+        return styles.library_words(self._inner, prepared) if plain is None else plain
 
     def count_unknown(self, ids: list[int]) -> int:
         """Return how many of a text's ids are unknown words, or with an open vocabulary single bytes."""
@@ -403,35 +392,4 @@ class Tokenizer:
                 yield self.word(i) if 0 <= i < self.size else UNKNOWN
 
     def _plain_words(self, prepared: str) -> list[str] | None:
-        return plain_words(prepared, self.style, lowercase=self._lowercase)
-
-
-class _Places(dict[str, int]):
-    """The different words so far, numbered from 0 by first occurrence; looking up a new one adds it."""
-
-    def __missing__(self, word: str) -> int:
-        self[word] = place = len(self)
-        return place
-
-
-def _nothing_left(counts: Counter[str], what: str, min_count: int) -> DataError:
-    return DataError(
-        expected=f"texts with at least one {what}",
-        found="none" if not counts else f"no {what} that occurs {min_count} times or more",
-        fix="give other texts" if not counts else "lower --min-count",
-    )
-
-
-def _flat(ids: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids of texts one after another, and where each text begins."""
-    starts = np.cumsum([0, *map(len, ids)])
-    return np.fromiter(itertools.chain.from_iterable(ids), np.int32, starts[-1]), starts
-
-
-def _count(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(tokenizer.runs(text))
-        if len(counts) > _MAX_COUNTED:
-            counts = Counter({word: n for word, n in counts.items() if n > 1})
-    return counts
+        return styles.plain_words(prepared, self.style, lowercase=self._lowercase)

@@ -7,7 +7,7 @@ import pytest
 
 from foretell.annotation.journal import Answer
 from foretell.annotation.metrics import changed_share, changes_little, counts_of, metrics_of
-from foretell.metrics.proportions import Estimate, share_of
+from foretell.metrics.bootstrap import Estimate, share_of
 
 LABELS = ["a", "b"]
 NOTHING = np.zeros(0, np.int64)

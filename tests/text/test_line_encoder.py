@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.text import line_encoder
-from foretell.text.line_encoder import LineEncoder
+from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
 from foretell.text.tokenizer import Tokenizer
 
 HARD = st.text(alphabet=st.sampled_from(list("aAσΣİẞ '’-_.,<>unk\t\r\u00a0\x1c\u0301\ud800é")), max_size=30)
@@ -55,3 +55,19 @@ def test_it_equals_the_tokenizer_in_scripts_without_spaces(lines: list[str]) -> 
     tokenizer = Tokenizer.train(["我 很 กั้ a", *lines], "words", lowercase=False, vocabulary=1000)
     text = "".join(f"{line}\n" for line in lines)
     assert LineEncoder(tokenizer).encode(text).tolist() == slow(tokenizer, lines)
+
+
+def test_bytes_are_those_of_utf_8():
+    assert [utf8_bytes(text) for text in ("", "ab", "é", "中", "👍", "\ud800")] == [0, 2, 2, 3, 4, 3]
+
+
+def test_unknown_words_are_spelled_with_their_ends():
+    tokenizer = Tokenizer.train(["the mind"], "words", lowercase=False, vocabulary=9)
+    assert spelled_bytes(tokenizer, "the mind") == 0
+    # The literal <unk> of the Penn Treebank is a word of its own.
+    assert spelled_bytes(tokenizer, "the <unk> café ox") == (5 + 1) + (2 + 1)
+
+
+def test_nothing_is_spelled_with_an_open_vocabulary():
+    tokenizer = Tokenizer.train(["the mind"], "char", lowercase=False, vocabulary=9)
+    assert spelled_bytes(tokenizer, "xyz") == 0

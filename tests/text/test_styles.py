@@ -1,18 +1,34 @@
 """The words of each style: Python's `re` finds those of the Rust library."""
 
+from __future__ import annotations
+
+import re
+import unicodedata
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from foretell.text.spacing import Spacing
 from foretell.text.styles import (
+    CHARACTER,
     OPEN,
+    SOUTHEAST_ASIAN,
     SPECIALS,
+    UNSPACED,
     Style,
+    in_unspaced_script,
+    joined_without_space,
     library_tokenizer,
     library_words,
     plain_words,
+    spans_before_composing,
+    spans_before_lowering,
+    spans_in_a_row,
     style_of,
 )
+from foretell.text.tokenizer import Tokenizer
 
 STYLES = get_args(Style)
 
@@ -55,3 +71,109 @@ def test_the_vocabulary_of_another_program_is_refused():
     library = library_tokenizer("words", False, ["a"])
     with pytest.raises(ValueError, match="another program"):
         style_of(type(library)(library.model.__class__(vocab={"a": 0, "b": 1}, unk_token="a")))
+
+
+def test_spans_in_a_row_cover_the_text():
+    assert spans_in_a_row([(0, 1), (1, 2), (1, 2), (3, 4)], 6) == [(0, 1), (1, 2), (2, 3), (3, 6)]
+    assert spans_in_a_row([], 0) == []
+
+
+def test_a_letter_that_becomes_two_has_one_span():
+    assert spans_before_lowering("İs", [(0, 2), (2, 3)]) == [(0, 1), (1, 2)]
+
+
+def test_a_span_includes_the_accents_that_were_composed():
+    assert spans_before_composing("e\u0301 a", [(0, 1), (3, 4)]) == [(0, 2), (3, 4)]
+
+
+# Text, and its words.
+SPLIT = [
+    ("我今天很高兴，用Python。", "我 今 天 很 高 兴 ， 用 Python 。"),
+    ("日本語のメール", "日 本 語 の メ ー ル"),
+    ("葛\U000e0100城 ｶﾞﾝ", "葛\U000e0100 城 ｶﾞ ﾝ"),
+    ("ภาษาไทยน้ำ ปี๒๕๖๓", "ภ า ษ า ไ ท ย น้ำ ปี ๒๕๖๓"),
+    ("ພາສາລາວ", "ພ າ ສ າ ລ າ ວ"),
+    ("ខ្មែរ ក្រុម។", "ខ្មែ រ ក្រុ ម ។"),
+    ("မြန်မာ င်္ဂ", "မြ န် မာ င်္ဂ"),
+    ("👩‍👩‍👧‍👦👍🏽🇩🇪🇫🇷 ❤️love 1️⃣", "👩‍👩‍👧‍👦 👍🏽 🇩🇪 🇫🇷 ❤️ love 1️⃣"),
+    ("नमस्ते, مرحبا don’t İstanbul", "नमस्ते , مرحبا don’t İstanbul"),
+    ("한국어 Straßenbahn", "한국어 Straßenbahn"),
+    ("\u0e31ก\u0e31", "\u0e31 ก\u0e31"),
+    ("<unk>好³x", "<unk> 好 ³x"),
+]
+
+
+def trained(text: str) -> Tokenizer:
+    words = Tokenizer(library_tokenizer("words", False, []), "words").words(text)
+    return Tokenizer(library_tokenizer("words", False, sorted(set(words) - {"<unk>"})), "words")
+
+
+@pytest.mark.parametrize(("text", "words"), SPLIT)
+def test_words(text: str, words: str) -> None:
+    tokenizer = Tokenizer.train([text], "words", lowercase=False, vocabulary=100)
+    assert tokenizer.words(text) == words.split(" ")
+    spans = tokenizer.encode_with_offsets(text)
+    assert [text[start:end] for _, start, end in spans] == words.split(" ")
+    assert [id for id, _, _ in spans] == tokenizer.encode(text)
+
+
+def test_every_mark_of_these_scripts_stays_with_the_character_before_it() -> None:
+    base = {"\u0e00": "ก", "\u1000": "က", "\ua9e0": "က", "\uaa60": "က", "\u1780": "ក", "\u3000": "か"}
+    n_marks = 0
+    for code in range(0x20000):
+        letter = chr(code)
+        if re.match(f"[{UNSPACED}]", letter) and unicodedata.category(letter).startswith("M"):
+            first = base[max(start for start in base if start <= letter)]
+            assert re.fullmatch(CHARACTER, first + letter), hex(code)
+            n_marks += 1
+    assert n_marks > 80
+
+
+def test_no_digit_and_no_punctuation_mark_is_a_character_of_its_own_script() -> None:
+    for code in range(0x40000):
+        if in_unspaced_script(chr(code)):
+            # 〇 and the Hangzhou numerals are letters (Nl).
+            assert unicodedata.category(chr(code)) in ("Lo", "Lm", "Mn", "Mc", "Nl", "Cn"), hex(code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我今天很高兴，因为天气好。",
+        "他说：“你好！”然后走了。",
+        "（2024年5月）使用Python编程",
+        "日本語のメールを読む。ｶﾞﾝ",
+        "ภาษาไทย น้ำ",
+        "ខ្មែរ ក្រុម",
+        "می‌خواهم बात",
+        "a b, 好c",
+        "👩‍👩‍👧‍👦 👍🏽 🇩🇪 ❤️",
+    ],
+)
+def test_a_text_is_written_as_it_was(text: str) -> None:
+    tokenizer = trained(text)
+    expected = text.replace("a b, 好c", "a b,好c")
+    if text == "ภาษาไทย น้ำ" or text.startswith("ខ"):
+        # The spaces between phrases are not among the words.
+        expected = text.replace(" ", "")
+    assert tokenizer.decode(tokenizer.encode(text)) == expected
+
+
+@given(st.lists(st.sampled_from(list("aé的はカกม，。!（あ1")), max_size=12))
+def test_no_space_stands_between_these_characters(words: list[str]) -> None:
+    text = "".join(map(Spacing("words").piece, words))
+    assert text.replace(" ", "") == "".join(words)
+    assert not re.search(f"[{SOUTHEAST_ASIAN}] [{SOUTHEAST_ASIAN}]|[的はカあ，。（] | [的はカあ，。（]", text)
+
+
+def test_other_scripts_have_spaces() -> None:
+    for before, after in [
+        ("the", "way"),
+        ("한국", "어"),
+        ("नम", "स्ते"),
+        ("🙂", "🙂"),
+        ("กา", "a"),
+        ("a", "กา"),
+        ("", "好"),
+    ]:
+        assert not joined_without_space(before, after)

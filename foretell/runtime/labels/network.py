@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from foretell.arrays import Array, Probabilities, TokenIds
+from foretell.arrays import Array, Integers, Probabilities, TokenIds
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.errors import ArtifactError
 from foretell.runtime.session import Session, Threads
 from foretell.runtime.stopping import check_stopped
-from foretell.text.padding import pad_end, pad_front
 
 BATCH = 4
 """Texts per call of ONNX Runtime. Small batches are the fastest: what a step touches stays in the cache."""
@@ -81,3 +80,32 @@ class LabelsNetwork:
     def _known(self, ids: TokenIds) -> TokenIds:
         """Return ids with the unknown id in place of those that only the linear model has."""
         return ids if self._size is None else np.where(ids < self._size, ids, self._unknown)
+
+
+def pad_front(ids_list: Sequence[Sequence[int]], length: int) -> TokenIds:
+    """Return ids [text, length]: each text's last `length` ids, with 0 before them as Keras pads."""
+    padded = np.zeros((len(ids_list), length), np.int64)
+    for row, ids in zip(padded, ids_list, strict=True):
+        kept = ids[-length:]
+        if kept:
+            row[length - len(kept) :] = kept
+    return padded
+
+
+def pad_end(ids_list: Sequence[Sequence[int]], length: int, *, empty: int = 1) -> tuple[TokenIds, Integers]:
+    """Return (ids int64 [text, step], lengths int32 [text]): each text's last `length` ids, then 0.
+
+    There are as many steps as the longest of these texts has ids, at most `length`.
+
+    Args:
+        ids_list: the ids of each text.
+        length: ids of a text to keep, at most: its last ones.
+        empty: the id that replaces a text without ids: pooling needs at least one step. 1 is the unknown word
+            of the style "words".
+    """
+    kept = [list(ids[-length:]) or [empty] for ids in ids_list]
+    lengths = np.array([len(ids) for ids in kept], np.int32)
+    padded = np.zeros((len(kept), int(lengths.max(initial=1))), np.int64)
+    for row, ids in zip(padded, kept, strict=True):
+        row[: len(ids)] = ids
+    return padded, lengths

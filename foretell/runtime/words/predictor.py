@@ -36,7 +36,7 @@ from foretell.runtime.words.writing import (
     Writing,
     Written,
 )
-from foretell.text.scripts import in_unspaced_script
+from foretell.text.styles import in_unspaced_script
 from foretell.text.tokenizer import Tokenizer
 
 # Networks with a cache that a runtime keeps, each of another size.

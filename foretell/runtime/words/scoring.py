@@ -17,10 +17,9 @@ from foretell.errors import DataError
 from foretell.metrics import bits_per_byte
 from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
 from foretell.runtime.words.sampling import log_probabilities_of
-from foretell.text.line_encoder import LineEncoder
+from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
 from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Tokenizer
-from foretell.text.utf8 import spelled_bytes, utf8_bytes
 
 # Bounds on the memory; none of them changes a number.
 LOGITS_AT_ONCE = 4_000_000

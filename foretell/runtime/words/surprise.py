@@ -17,9 +17,9 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.sampling import log_probabilities_of
 from foretell.runtime.words.scoring import LOGITS_AT_ONCE, MAX_STEPS, Score, Tally
 from foretell.runtime.words.writing import Candidate
+from foretell.text.line_encoder import spelled_bytes, utf8_bytes
 from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Span, Tokenizer
-from foretell.text.utf8 import spelled_bytes, utf8_bytes
 
 Scored = tuple[float | None, list[tuple[int, float]]]
 """The log-probability of a word (None: not predicted), and the most probable ids with their probabilities."""

@@ -22,8 +22,7 @@ from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
 from foretell.label_types import LabelType, ordered
 from foretell.metrics import label_figures
-from foretell.metrics.bootstrap import method
-from foretell.metrics.paired import differences, mcnemar
+from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.metrics import Measured

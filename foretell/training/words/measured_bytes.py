@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from foretell.metrics import bits_per_byte
-from foretell.text.line_encoder import LineEncoder
+from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
 from foretell.text.tokenizer import Tokenizer
-from foretell.text.utf8 import spelled_bytes, utf8_bytes
 from foretell.training.words.data import TokenFile, TokenizedCorpus
 
 _TOKENS_AT_ONCE = 1 << 20

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from foretell.config import with_changes
 from foretell.data.examples import Examples
 from foretell.presets import LABELS_PRESETS
-from foretell.text.padding import pad_end, pad_front
+from foretell.runtime.labels.network import pad_end, pad_front
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, padded
 from foretell.training.labels.tokens import encode_examples

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from foretell.text import subwords
-from foretell.text.subwords import learn_characters, learn_subwords
+from foretell.text import vocabulary as subwords
+from foretell.text.vocabulary import learn_characters, learn_subwords
 
 
 def check_merges(counts: Counter[str], merges: list[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Byte-pair encoding learned from counted runs of characters: the vocabulary and the pairs to join.
+"""The vocabulary of texts: counted words and characters, and byte-pair encoding learned from counted runs.
 
 Source: Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units". The
 Hugging Face library learns the pairs.
@@ -6,13 +6,17 @@ Hugging Face library learns the pairs.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, trainers
 
+from foretell.errors import DataError
 from foretell.text.styles import SPECIALS, open_model
 
 Merges = list[tuple[str, str]]
@@ -20,6 +24,10 @@ Merges = list[tuple[str, str]]
 # The library counts strings that it is given. Above this many, all counts are divided by the same number.
 _MAX_RUNS = 4_000_000
 _RUNS_AT_ONCE = 10_000
+
+# At this many different words those counted once are dropped, so that the counts of a gigabyte of text fit in
+# memory. Only a word at the end of the vocabulary can be lost.
+_MAX_COUNTED = 4_000_000
 
 
 def learn_characters(counts: Counter[str], vocabulary: int, min_count: int) -> list[str]:
@@ -86,3 +94,36 @@ def _by_frequency(tokens: list[str], merges: Merges, counts: Counter[str]) -> li
             for token in encoding.tokens:
                 occurrences[token] += counts[run]
     return sorted(tokens, key=lambda token: (-occurrences[token], token))
+
+
+class Places(dict[str, int]):
+    """The different words so far, numbered from 0 by first occurrence; looking up a new one adds it."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = place = len(self)
+        return place
+
+
+def nothing_left(counts: Counter[str], what: str, min_count: int) -> DataError:
+    """Return the error for texts of which no vocabulary can be made."""
+    return DataError(
+        expected=f"texts with at least one {what}",
+        found="none" if not counts else f"no {what} that occurs {min_count} times or more",
+        fix="give other texts" if not counts else "lower --min-count",
+    )
+
+
+def flat_ids(ids: list[list[int]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids of texts one after another, and where each text begins."""
+    starts = np.cumsum([0, *map(len, ids)])
+    return np.fromiter(itertools.chain.from_iterable(ids), np.int32, starts[-1]), starts
+
+
+def count_runs(runs: Callable[[str], list[str]], texts: Iterable[str]) -> Counter[str]:
+    """Count the runs of texts; where there are too many different ones, those seen once are dropped."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(runs(text))
+        if len(counts) > _MAX_COUNTED:
+            counts = Counter({word: n for word, n in counts.items() if n > 1})
+    return counts
