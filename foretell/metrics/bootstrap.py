@@ -1,4 +1,4 @@
-"""Confidence intervals of metrics by the bootstrap over texts, and tests of two classifiers on the same texts.
+"""Confidence intervals of metrics by the bootstrap over texts, and tests of two classifiers on the same ones.
 
 The texts are drawn again with replacement, as many as there are, and every figure is computed of each draw (a
 resample). The interval of a figure is between two quantiles of its values (the percentile bootstrap: Efron
