@@ -13,7 +13,12 @@ import re
 import signal
 from collections import Counter
 
+import hypothesis
 import pytest
+
+# A deadline for each example fails on a busy machine.
+hypothesis.settings.register_profile("foretell", deadline=None)
+hypothesis.settings.load_profile("foretell")
 
 # `nohup` and shells without job control start a process with signals ignored, and its children inherit
 # that. Tests send these signals to the processes that they start.
