@@ -87,18 +87,10 @@ def data(
     format = output.chosen()
     if show < 0:
         raise UsageError(expected="0 or more", found=str(show), where="--show")
-    from foretell.surveying.result import Reading
     from foretell.surveying.survey import survey_source
 
-    how = Reading(
-        text=reading.text,
-        label=reading.label,
-        format=reading.input_format,
-        arguments=reading.arguments(),
-        multi_label=multi_label,
-        header_row=reading.header_row,
-        sheet=reading.sheet,
-    )
+    how = reading.how(multi_label=multi_label)
+    how["part"] = "train"
     parts: Any = {part: each for part, each in (("valid", valid), ("test", test)) if each is not None}
     survey = survey_source(data, how, parts, check=checked.check_labels, listener=note)
     show_notes(survey.notes)

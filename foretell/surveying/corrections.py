@@ -13,7 +13,7 @@ from foretell.data.examples import iter_records
 from foretell.data.records import Record, text_of
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.surveying.label_check import LabelError
-from foretell.surveying.result import DataSurvey, Reading
+from foretell.surveying.result import DataSurvey
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 # What the command line puts before a text that a spreadsheet would run as a formula.
@@ -97,7 +97,7 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
     source, how = survey.source
     _check_copy(source, path)
     with new_file(path) as new:
-        changed = _write(survey, corrections, _records(source, how), new)
+        changed = _write(survey, corrections, iter_records(source, need_label=True, **how), new)
         sync_file(new)
     return changed
 
@@ -113,13 +113,6 @@ def _check_copy(source: Any, path: Path) -> None:
             expected="data that can be read twice", found="standard input or an iterator", where="out",
             fix="save it as a file first",
         )  # fmt: skip
-
-
-def _records(source: Any, how: Reading) -> Iterator[Record]:
-    return iter_records(
-        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        arguments=how.arguments,
-    )  # fmt: skip
 
 
 def _write(survey: DataSurvey, corrections: Corrections, records: Iterable[Record], path: Path) -> int:

@@ -8,27 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from foretell.data.examples import Examples
-from foretell.data.records import PYTHON, Arguments
+from foretell.data.records import Reading
 from foretell.display import card
 from foretell.errors import UsageError
 from foretell.readable import percent
 from foretell.surveying.counts import ColumnCounts, aligned_rows, counted, listed
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How to read a source: as `foretell.data.examples.read_examples` takes it."""
-
-    text: str | None = None
-    label: str | None = None
-    format: str | None = None
-    arguments: Arguments = PYTHON
-    multi_label: str = ""
-    header_row: int | None = None
-    sheet: str | None = None
-
 
 RARE = 10
 """Texts of a label below which it is too rare to learn."""

@@ -12,12 +12,13 @@ import numpy as np
 from foretell.data.checks import data_notes, similar_labels
 from foretell.data.decode import STDIN, open_bytes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
+from foretell.data.records import Reading
 from foretell.data.signatures import OLE, PARQUET, ZIP
 from foretell.errors import DataError, UsageError
 from foretell.surveying.counts import ColumnCounter, TokenCounter, label_counts, script_shares
 from foretell.surveying.label_check import Listener, check_labels
 from foretell.surveying.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
-from foretell.surveying.result import RARE, DataSurvey, Reading, TokenLengths
+from foretell.surveying.result import RARE, DataSurvey, TokenLengths
 from foretell.text.splitting import splitter
 
 MAX_COUNTED = 2_000_000
@@ -60,7 +61,7 @@ def survey(
         DataError: no texts with labels, or a source that cannot be read.
         UsageError: `check_labels` where texts may have several labels.
     """
-    how = Reading(text=text, label=label, multi_label=multi_label)
+    how = Reading(text=text, label=label, multi_label=multi_label, part="train")
     parts: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
     given = {part: source for part, source in parts.items() if source is not None}
     source = data if y is None else (list(data), list(y))
@@ -76,15 +77,15 @@ def survey_source(
     listener: Listener,
 ) -> DataSurvey:
     """Survey a source of examples and its other parts; as `survey`."""
-    if check and how.multi_label:
+    if check and (separator := how.get("multi_label", "")):
         raise UsageError(
             expected="one label for each text where labels are checked",
-            found=f"several, separated by {how.multi_label!r}",
+            found=f"several, separated by {separator!r}",
             where="check_labels",
             fix="leave one of the two out",
         )
     examples, rows, columns = _read(source, how)
-    others = {part: _other(other, how, part) for part, other in parts.items()}
+    others = {part: read_examples(other, **(how | Reading(part=part))) for part, other in parts.items()}
     repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
     labels = label_counts(examples)
     counter, lengths = _lengths(examples.texts)
@@ -116,13 +117,9 @@ def survey_source(
 def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter]:
     """Return the examples of a source, the record number of each, and the counts of the columns."""
     columns, notes, rows = ColumnCounter(), list[str](), list[int]()
-    records = iter_records(
-        source, text=how.text, label=how.label, format=how.format, need_label=True, part="train",
-        notes=notes, arguments=how.arguments, multi_label=how.multi_label, header_row=how.header_row,
-        sheet=how.sheet,
-    )  # fmt: skip
-    watched = columns.watch(records)
-    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), how.multi_label)
+    watched = columns.watch(iter_records(source, need_label=True, notes=notes, **how))
+    separator = how.get("multi_label", "")
+    examples = gather(watched, name_of(source), notes, lambda number, _: rows.append(number), separator)
     if not len(examples):
         raise DataError(expected="texts with labels", found="none", where=examples.name)
     return examples, rows, columns
@@ -130,14 +127,6 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
 
 def _nothing(_: str) -> None:
     """Take a sentence that nobody asked for."""
-
-
-def _other(source: Any, how: Reading, part: Literal["valid", "test"]) -> Examples:
-    """Return the examples of another part of a split."""
-    return read_examples(
-        source, text=how.text, label=how.label, format=how.format, part=part, arguments=how.arguments,
-        multi_label=how.multi_label, header_row=how.header_row, sheet=how.sheet,
-    )  # fmt: skip
 
 
 def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
