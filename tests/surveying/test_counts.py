@@ -76,8 +76,15 @@ def test_shares_are_of_letters_alone() -> None:
     assert list(script_shares(["很好吃", "カレー", "éèÿ"])) == ["Han", "Katakana", "Latin"]
 
 
-def test_letters_of_no_block_are_counted() -> None:
-    assert script_shares(["\u16a0\u16a1 ab"]) == {OTHER: 0.5, "Latin": 0.5}
+def test_letters_of_no_script_are_counted() -> None:
+    assert script_shares(["\u00b5\u02b0 ab"]) == {OTHER: 0.5, "Latin": 0.5}
+    assert list(script_shares(["Ａｂ ｶﾅ ー 々 न्य 😀"])) == [
+        "Devanagari",
+        "Katakana",
+        "Latin",
+        "Han",
+        "emoji and symbols",
+    ]
 
 
 @pytest.mark.parametrize(
