@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import ApiError, answer_exception
 from foretell.service.logs import RequestLog
-from foretell.service.routes import annotation, completions, labels, states, status, words
+from foretell.service.routes import completions, labels, states, status, words
 from foretell.service.schemas import ACCESS_ERRORS
 from foretell.service.state import Service
 
@@ -54,6 +54,9 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
     for module in (labels, words, states, completions, status):
         routes.include_router(module.router)
     if service.annotation is not None:
+        # Imported here: it needs what a service of models alone does not.
+        from foretell.service.routes import annotation
+
         routes.include_router(annotation.router)
     _add_page(routes)
     app: ASGIApp = routes

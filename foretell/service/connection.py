@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from foretell.service.errors import ApiError, head_too_large, not_http
+from foretell.service.errors import ApiError, known
 
 _log = logging.getLogger("foretell.service")
 
@@ -74,7 +74,7 @@ class Connection(HttpToolsProtocol):
         self._unended += len(data)
         super().data_received(data)
         if self._unended > HEAD_BYTES and not self._is_refused:
-            self._refuse(head_too_large(HEAD_BYTES))
+            self._refuse(known("head_too_large", most=HEAD_BYTES))
 
     def pause_writing(self) -> None:
         """Send no more, and give the client a time to read what was sent."""
@@ -126,7 +126,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP/1.1."""
         del msg
-        self._refuse(not_http())
+        self._refuse(known("not_http"))
 
     def _is_unambiguous(self) -> bool:
         names = [name for name, _ in self.headers]

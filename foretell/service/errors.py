@@ -106,50 +106,44 @@ def invalid_body(status: int, errors: Sequence[ErrorDetails]) -> ApiError:
     return invalid(message, param=name, code=error["type"], status=status)
 
 
-def client_closed() -> ApiError:
-    """Return the error of a request whose client has disconnected; it is seen in the log only."""
-    return ApiError(
-        499, "expected an open connection, found that the client had closed it", code="client_closed"
-    )
-
-
-def timed_out(seconds: float) -> ApiError:
-    """Return the error of a request that took longer than the time limit."""
-    return ApiError(
+_RETRY = {"Retry-After": "5"}
+_KNOWN: dict[str, tuple[int, str, dict[str, str]]] = {
+    "client_closed": (499, "expected an open connection, found that the client had closed it", {}),
+    "timeout": (
         503,
-        f"expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
-        code="timeout",
-        headers={"Retry-After": "5"},
-    )
-
-
-def stopping() -> ApiError:
-    """Return the error of a request whose answer was not ready when the service ended."""
-    return ApiError(
+        "expected an answer within {seconds:g} seconds, found none; send less text at once, or try later",
+        _RETRY,
+    ),
+    "stopping": (
         503,
         "expected an answer before the end of the service, found none; send the request again",
-        code="stopping",
-        headers={"Retry-After": "5", "Connection": "close"},
-    )
+        _RETRY | {"Connection": "close"},
+    ),
+    "body_too_slow": (
+        408,
+        "expected the whole body within {seconds:g} seconds, found a part of it",
+        {"Connection": "close"},
+    ),
+    "body_too_large": (
+        413, "expected a body of at most {most} bytes, found a larger one; send several requests", {}
+    ),
+    "not_json": (415, "expected Content-Type: application/json, found another or none", {}),
+    "not_http": (400, "expected an HTTP/1.1 request, found something else", {}),
+    "head_too_large": (431, "expected at most {most} bytes of headers, found more", {}),
+    "model_unavailable": (
+        503,
+        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
+        "the log has an entry with the request id of this response",
+        _RETRY,
+    ),
+    "internal": (500, "internal error; the log has an entry with the request id of this response", {}),
+}  # fmt: skip
 
 
-def not_http() -> ApiError:
-    """Return the error of bytes that are not an HTTP/1.1 request."""
-    return invalid("expected an HTTP/1.1 request, found something else", code="not_http", status=400)
-
-
-def head_too_large(max_bytes: int) -> ApiError:
-    """Return the error of headers that do not end."""
-    return invalid(
-        f"expected at most {max_bytes} bytes of headers, found more", code="head_too_large", status=431
-    )
-
-
-def internal_error() -> ApiError:
-    """Return the error of a defect of foretell."""
-    return ApiError(
-        500, "internal error; the log has an entry with the request id of this response", code="internal"
-    )
+def known(code: str, **values: float) -> ApiError:
+    """Return the error with a code of `_KNOWN`, whose message has these values."""
+    status, message, headers = _KNOWN[code]
+    return ApiError(status, message.format(**values), code=code, headers=headers)
 
 
 # ---- exceptions to errors
@@ -160,7 +154,9 @@ def from_exception(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, ArtifactError):
-        return _model_unavailable(error)
+        # Where the files are is for the log alone.
+        _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
+        return known("model_unavailable")
     if isinstance(error, ForetellError):
         # Such a message quotes at most one unknown word, to the client that sent it.
         return invalid(str(error), param=error.where or None, code="cannot_answer")
@@ -168,19 +164,7 @@ def from_exception(error: Exception) -> ApiError:
         message = _MESSAGES.get(error.status_code, str(error.detail))
         return ApiError(error.status_code, message, headers=error.headers)
     _log.error("internal_error", extra={"fields": _location(error)})
-    return internal_error()
-
-
-def _model_unavailable(error: ArtifactError) -> ApiError:
-    """Log where the files are, which clients need not know, and return the error."""
-    _log.warning("model_unavailable", extra={"fields": {"reason": str(error)}})
-    return ApiError(
-        503,
-        "expected the model's files as they were when it was opened, found them missing, changed or damaged; "
-        "the log has an entry with the request id of this response",
-        code="model_unavailable",
-        headers={"Retry-After": "5"},
-    )
+    return known("internal")
 
 
 async def answer_exception(request: Request, error: Exception) -> Response:

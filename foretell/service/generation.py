@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import WordScore, score_words
 from foretell.runtime.words.writing import Candidate, Writing, Written
-from foretell.service.errors import stopping, timed_out
 from foretell.service.logs import add_log_fields
 from foretell.service.requests import lane_of
 from foretell.service.state import Service, service_in
@@ -132,7 +131,7 @@ class Generation:
         is_last = False
         while not is_last:
             if time.monotonic() > self._deadline:
-                raise timed_out(self._service.limits.seconds)
+                raise self._service.out_of_time()
             turn, is_last = await self._service.in_lane("completions", lambda: _turn(words))
             if turn:
                 yield turn
@@ -195,10 +194,9 @@ class EventStream(StreamingResponse):
             async with service.time_limit():
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            error = stopping() if service.is_stopping else timed_out(service.limits.seconds)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS):
-                    await send({"type": "http.response.body", "body": event(error.to_json())})
+                    await send({"type": "http.response.body", "body": event(service.out_of_time().to_json())})
                     return
             add_log_fields(scope, cut_off=True)
         finally:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from foretell.errors import SettingsError
-from foretell.service.errors import ApiError, invalid
+from foretell.service.errors import invalid
 from foretell.text.tokenizer import Tokenizer
 
 MAX_CONTAINERS = 64
@@ -171,14 +171,6 @@ class Limits:
                 code="text_too_long",
                 status=status,
             )
-
-    def body_too_large(self) -> ApiError:
-        """Return the error of a body that is too large."""
-        return ApiError(
-            413,
-            f"expected a body of at most {self.body} bytes, found a larger one; send several requests",
-            code="body_too_large",
-        )
 
 
 def _is_too_long(word: str) -> bool:

@@ -20,15 +20,7 @@ from starlette.responses import Response
 
 from foretell.config import Job
 from foretell.service.batching import Item
-from foretell.service.errors import (
-    ApiError,
-    client_closed,
-    from_exception,
-    invalid,
-    invalid_body,
-    stopping,
-    timed_out,
-)
+from foretell.service.errors import from_exception, invalid, invalid_body, known
 from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LONG, QUICK, LoadedModel
@@ -75,7 +67,7 @@ class JsonRoute(APIRoute):
                     arguments[BODY] = parse_body(schema, body, status=status)
                 result = await _within(service, request, self.endpoint(**arguments))
             except ClientDisconnect:
-                return client_closed().response()
+                return known("client_closed").response()
             except Exception as error:
                 return from_exception(error).response()
             if isinstance(result, Response):
@@ -95,26 +87,19 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type.startswith("application/") and media_type.endswith(("/json", "+json"))):
-        raise invalid(
-            "expected Content-Type: application/json, found another or none", code="not_json", status=415
-        )
+        raise known("not_json")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limits.body:
-        raise limits.body_too_large()
+        raise known("body_too_large", most=limits.body)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limits.body:
-                    raise limits.body_too_large()
+                    raise known("body_too_large", most=limits.body)
     except TimeoutError:
-        raise ApiError(
-            408,
-            f"expected the whole body within {limits.seconds:g} seconds, found a part of it",
-            code="body_too_slow",
-            headers={"Connection": "close"},
-        ) from None
+        raise known("body_too_slow", seconds=limits.seconds) from None
     limits.check_body(bytes(body))
     return bytes(body)
 
@@ -168,8 +153,8 @@ async def _within(service: Service, request: Request, work: Coroutine[Any, Any, 
             return await work
     except TimeoutError:
         if has_left:
-            raise client_closed() from None
-        raise (stopping() if service.is_stopping else timed_out(service.limits.seconds)) from None
+            raise known("client_closed") from None
+        raise service.out_of_time() from None
     finally:
         timer.cancel()
         if watcher is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 
 class RequestBody(BaseModel):
@@ -20,14 +20,20 @@ class RequestBody(BaseModel):
 
 
 class ResponseBody(BaseModel):
-    """The body of a response, or a part of one. It can be made from any object with the same attributes."""
+    """The body of a response, or a part of one. It can be made from any object with the same attributes.
+
+    Its fields may be data classes of other layers, whose docstrings describe them in the OpenAPI document.
+    """
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
-    @classmethod
-    def json_of(cls, source: object) -> bytes:
-        """Return this schema's JSON of an object with the same attributes, or of a dictionary."""
-        return cls.model_validate(source).model_dump_json().encode()
+
+def to_json(value: object) -> bytes:
+    """Return a schema's object or a data class as JSON."""
+    return _any.dump_json(value)
+
+
+_any: TypeAdapter[object] = TypeAdapter(object)
 
 
 def _to_integer(value: object) -> object:

@@ -16,6 +16,7 @@ from starlette.types import Scope
 
 from foretell.runtime.session import check_threads
 from foretell.runtime.stopping import stops_when
+from foretell.service.errors import ApiError, known
 from foretell.service.limits import Limits
 from foretell.service.logs import Metrics
 from foretell.service.models import CONCURRENCY, LONG, QUICK, Models
@@ -60,6 +61,10 @@ class Service:
                 yield limit
             finally:
                 self.time_limits.discard(limit)
+
+    def out_of_time(self) -> ApiError:
+        """Return the error of an answer whose time is over, by its time limit or the end of the service."""
+        return known("stopping") if self.is_stopping else known("timeout", seconds=self.limits.seconds)
 
     async def in_lane(self, lane: str, work: Callable[[], Result]) -> Result:
         """Return the result of `work`, which runs in a thread and stops once nobody waits for it."""

@@ -99,10 +99,7 @@ export class LabelsView {
   }
 
   #showExplanation(answer) {
-    const isOfOne = answer && "explained" in answer;
-    const explanation = isOfOne
-      ? { ...answer, label: answer.explained, probability: answer.explained_probability }
-      : answer;
+    const explanation = answer && { ...answer, label: answer.explained, probability: answer.explained_probability };
     this.explanation = explanation;
     const words = explanation?.words ?? [];
     this.key.hidden = !words.length;

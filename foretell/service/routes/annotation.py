@@ -6,23 +6,22 @@ An answer is on disk when the response to it arrives.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from foretell.annotation.annotation import Annotation, Item
+from foretell.annotation.keys import keys_of
+from foretell.annotation.metrics import Counts, Metrics
 from foretell.errors import ForetellError, UsageError
 from foretell.service.errors import ApiError, invalid
 from foretell.service.logs import add_log_fields
 from foretell.service.requests import JsonRoute
 from foretell.service.schemas import ACCESS_ERRORS, ERRORS, Integer, RequestBody, ResponseBody, example
 from foretell.service.state import Service, service_of
-
-if TYPE_CHECKING:
-    from foretell.annotation.annotation import Annotation, Item
 
 router = APIRouter(prefix="/v1/annotation", route_class=JsonRoute, responses=ERRORS)
 
@@ -38,15 +37,6 @@ Number = Annotated[Integer, Field(description="The number of a text, `id`.")]
 T = TypeVar("T")
 
 
-class TextToLabel(ResponseBody):
-    """A text to label."""
-
-    id: int
-    text: str
-    suggested: str | None = Field(description="The suggested label; null: none. Random texts have none.")
-    probability: float | None = Field(description="The probability of `suggested`.")
-
-
 class LabelKey(ResponseBody):
     """A label."""
 
@@ -55,60 +45,26 @@ class LabelKey(ResponseBody):
     count: int = Field(description="Texts that have it.")
 
 
-class Estimate(ResponseBody):
-    """A figure of random texts with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
-    texts: int = Field(description="Number of random texts that it was measured on.")
-
-
-class AnnotationCounts(ResponseBody):
-    """How many answers there are."""
-
-    answers: int
-    train: int = Field(description="Texts with a label that models learn from.")
-    test: int = Field(description="Random texts with a label, which no model learns from.")
-    none: int
-    unclear: int
-    skip: int
-    left: int = Field(description="Texts that can still be shown.")
-
-
-class AnnotationMetrics(ResponseBody):
-    """Metrics of the last fit; null: too few answers."""
-
-    accuracy: Estimate | None = Field(description="Of the suggestions.")
-    macro_f1: Estimate | None = Field(description="Of the suggestions.")
-    none: Estimate | None = Field(description="Share of the texts to which no label applies.")
-    shares: dict[str, Estimate | None] = Field(description="Share of each label.")
-    changed: Estimate | None = Field(
-        description="Share of the texts whose predicted label the last 50 answers changed."
-    )
-    changes_little: bool = Field(description="Whether 50 more answers are expected to change little.")
-
-
 class AnnotationStatus(ResponseBody):
     """The labels, the answers and the metrics so far."""
 
     labels: list[LabelKey]
-    counts: AnnotationCounts
-    metrics: AnnotationMetrics
+    counts: Counts
+    metrics: Metrics
     is_fitted: bool = Field(description="Whether the metrics are those of all answers.")
 
 
 class NextResponse(AnnotationStatus):
     """The same, and the text to label next."""
 
-    item: TextToLabel | None = Field(description="null: no text is left.")
+    item: Item | None = Field(description="null: no text is left.")
     written: int = Field(description="Answers that the request wrote or undid.")
 
 
 class FoundTexts(ResponseBody):
     """Texts without an answer, none of them reserved for the metrics."""
 
-    texts: list[TextToLabel]
+    texts: list[Item]
 
 
 class NextRequest(RequestBody):
@@ -192,13 +148,13 @@ async def undo(body: NextRequest, request: Request) -> NextResponse:
 @router.post("/search", response_model=FoundTexts, openapi_extra=example({"query": "refund"}))
 async def search(body: SearchRequest, request: Request) -> FoundTexts:
     """Return texts without an answer that contain every word of the query, in any case."""
-    return await _in_thread(request, lambda it: _found(it.search(body.query, body.k)))
+    return await _in_thread(request, lambda it: FoundTexts(texts=it.search(body.query, body.k)))
 
 
 @router.post("/similar", response_model=FoundTexts, openapi_extra=example({"text": 0}))
 async def similar(body: SimilarRequest, request: Request) -> FoundTexts:
     """Return texts without an answer, those most similar to a text first."""
-    return await _in_thread(request, lambda it: _found(it.similar(body.text, body.k)))
+    return await _in_thread(request, lambda it: FoundTexts(texts=it.similar(body.text, body.k)))
 
 
 @router.get(
@@ -232,31 +188,18 @@ async def _in_thread(request: Request, work: Callable[[Annotation], T]) -> T:
 
 
 def _next(annotation: Annotation, *, by: str | None, written: int) -> NextResponse:
-    item = annotation.next(by=by)
-    return NextResponse(item=None if item is None else _text(item), written=written, **_status(annotation))
+    return NextResponse(item=annotation.next(by=by), written=written, **_status(annotation))
 
 
 def _status(annotation: Annotation) -> dict[str, Any]:
-    from foretell.annotation.keys import keys_of
-
-    counts, metrics = annotation.counts(), annotation.metrics()
+    counts = annotation.counts()
     key_of = {label: key for key, label in keys_of(annotation.labels).items()}
-    fields = dataclasses.asdict(counts)
-    of_label = fields.pop("labels")
     labels = [
-        LabelKey(name=label, key=key_of.get(label), count=of_label[label]) for label in annotation.labels
+        LabelKey(name=label, key=key_of.get(label), count=counts.labels[label]) for label in annotation.labels
     ]
     return {
         "labels": labels,
-        "counts": AnnotationCounts(**fields),
-        "metrics": AnnotationMetrics(**metrics.to_dict()),
+        "counts": counts,
+        "metrics": annotation.metrics(),
         "is_fitted": annotation.is_fitted,
     }
-
-
-def _found(items: list[Item]) -> FoundTexts:
-    return FoundTexts(texts=[_text(item) for item in items])
-
-
-def _text(item: Item) -> TextToLabel:
-    return TextToLabel.model_validate(item)

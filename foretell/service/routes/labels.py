@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from functools import partial
 
@@ -12,10 +11,10 @@ from pydantic import Field
 from foretell.label_types import json_value
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.classifier import Verdict as RuntimeVerdict
-from foretell.runtime.labels.explanation import Explanation
+from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.service.errors import ApiError
 from foretell.service.requests import JsonRoute, Prediction
-from foretell.service.schemas import ERRORS, ModelName, RequestBody, ResponseBody, Texts, example
+from foretell.service.schemas import ERRORS, ModelName, RequestBody, ResponseBody, Texts, example, to_json
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -41,13 +40,9 @@ class Verdict(ResponseBody):
     probabilities: dict[str, float] = Field(description="The probability of each label.")
     reason: str = Field(description='Why there is no label, such as "below 0.8"; "" if there is one.')
     flags: list[str] = Field(description='What is unusual in the text, such as "mostly unknown words".')
-
-
-class MultiVerdict(Verdict):
-    """The labels of one text, by a model whose texts may have several."""
-
-    labels: list[str | int | float | bool] = Field(
-        description="The labels whose probability is at least their threshold. `label` has them joined."
+    labels: list[str | int | float | bool] | None = Field(
+        description="Where a text may have several labels, those whose probability is at least their "
+        "threshold; `label` has them joined. null: each text has one label."
     )
 
 
@@ -55,7 +50,7 @@ class ClassifyResponse(ResponseBody):
     """One verdict for each text, in order."""
 
     model: str
-    answers: list[MultiVerdict | Verdict]
+    answers: list[Verdict]
 
 
 class ExplainRequest(RequestBody):
@@ -68,25 +63,12 @@ class ExplainRequest(RequestBody):
     )
 
 
-class WordEffect(ResponseBody):
-    """The effect of one word on the probability of the label (leave-one-out)."""
-
-    text: str
-    start: int
-    end: int
-    effect: float = Field(
-        description="Log-odds of the label with the word minus without it; positive: it supports the label."
-    )
-    without: float = Field(description="The probability of the label without the word.")
-    is_read: bool = Field(
-        description="Whether the network reads the word. Of a long text it reads the end only."
-    )
-
-
 class ExplainedVerdict(Verdict):
-    """The label of one text, the effect of each word, and the label's probability along the text."""
+    """The label of one text, the effect of each word on a label, and its probability along the text."""
 
-    words: list[WordEffect]
+    explained: str | int | float | bool = Field(description="The label that is explained.")
+    explained_probability: float = Field(description="The probability of the label that is explained.")
+    words: list[Word]
     running: list[float] = Field(
         description="The probability of the label after `stride` words, 2 · `stride` words, ..., all."
     )
@@ -96,21 +78,11 @@ class ExplainedVerdict(Verdict):
     )
 
 
-class ExplainedMultiVerdict(ExplainedVerdict):
-    """An explanation of one label of a text, by a model whose texts may have several."""
-
-    labels: list[str | int | float | bool] = Field(
-        description="The labels whose probability is at least their threshold."
-    )
-    explained: str | int | float | bool = Field(description="The label that is explained.")
-    explained_probability: float = Field(description="The probability of the label that is explained.")
-
-
 class ExplainResponse(ResponseBody):
     """One explanation for each text, in order."""
 
     model: str
-    answers: list[ExplainedMultiVerdict | ExplainedVerdict]
+    answers: list[ExplainedVerdict]
 
 
 @router.post(
@@ -161,31 +133,22 @@ def _classify(runtime: LabelsRuntime, items: Sequence[tuple[str, float | None]])
     for threshold, group in indices.items():
         verdicts = runtime.classify([items[index][0] for index in group], abstain_below=threshold)
         for index, verdict in zip(group, verdicts, strict=True):
-            schema = Verdict if verdict.labels is None else MultiVerdict
-            answers[index] = schema.json_of(verdict.plain())
+            answers[index] = to_json(Verdict.model_validate(verdict.plain()))
     return answers
 
 
 def _explain(runtime: LabelsRuntime, items: Sequence[tuple[str, str | None]]) -> list[bytes]:
     verdicts = runtime.classify([text for text, _ in items])
     return [
-        _explained(verdict, runtime.explain(text, label), is_chosen=label is not None)
+        _explained(verdict.plain(), runtime.explain(text, label))
         for (text, label), verdict in zip(items, verdicts, strict=True)
     ]
 
 
-def _explained(verdict: RuntimeVerdict, explanation: Explanation, *, is_chosen: bool) -> bytes:
-    fields = dataclasses.asdict(explanation) | dataclasses.asdict(verdict.plain())
-    # The client has the text.
-    del fields["text"]
-    if verdict.labels is not None:
-        fields |= {
-            "explained": json_value(explanation.label),
-            "explained_probability": explanation.probability,
-        }
-        return ExplainedMultiVerdict.json_of(fields)
-    del fields["labels"]
-    if is_chosen:
-        # The numbers of the words are those of the chosen label.
-        fields |= {"label": json_value(explanation.label), "probability": explanation.probability}
-    return ExplainedVerdict.json_of(fields)
+def _explained(verdict: RuntimeVerdict, explanation: Explanation) -> bytes:
+    fields = {name: getattr(explanation, name) for name in ("words", "running", "stride", "together")}
+    fields |= {
+        "explained": json_value(explanation.label),
+        "explained_probability": explanation.probability,
+    }
+    return to_json(ExplainedVerdict(**Verdict.model_validate(verdict).model_dump(), **fields))

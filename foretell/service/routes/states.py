@@ -13,7 +13,16 @@ from foretell.runtime.gates import Gates, gates_along
 from foretell.service.errors import invalid
 from foretell.service.models import LoadedModel
 from foretell.service.requests import JsonRoute, Prediction
-from foretell.service.schemas import ERRORS, Integer, Layer, ModelName, RequestBody, ResponseBody, example
+from foretell.service.schemas import (
+    ERRORS,
+    Integer,
+    Layer,
+    ModelName,
+    RequestBody,
+    ResponseBody,
+    example,
+    to_json,
+)
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -120,4 +129,4 @@ def _response(model: LoadedModel, item: _States, gates: Gates) -> bytes:
         "hidden": gates.hidden[:, unit].tolist(),
         "gates": {value: getattr(gates, value)[:, unit].tolist() for value in _VALUES},
     }
-    return StatesResponse.json_of(fields)
+    return to_json(StatesResponse(**fields))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from foretell.errors import DataError
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.scoring import Score
 from foretell.runtime.words.surprise import WordScore, score_words, total
+from foretell.runtime.words.writing import Candidate
 from foretell.service.errors import invalid
 from foretell.service.requests import JsonRoute, Prediction
 from foretell.service.schemas import (
@@ -27,6 +28,7 @@ from foretell.service.schemas import (
     ResponseBody,
     Texts,
     example,
+    to_json,
 )
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
@@ -45,17 +47,10 @@ class NextRequest(RequestBody):
     cache: Cache = 0
 
 
-class NextWord(ResponseBody):
-    """A possible next word."""
-
-    word: str = Field(description="The word; `<eos>` is the end of a line.")
-    probability: float
-
-
 class NextWords(ResponseBody):
     """The next words after one text, the most probable first."""
 
-    words: list[NextWord]
+    words: list[Candidate]
 
 
 class NextResponse(ResponseBody):
@@ -85,40 +80,24 @@ class ScoreRequest(RequestBody):
     cache: Cache = 0
 
 
-class ScoredWord(ResponseBody):
-    """The probability of one word given the words before it. Its surprisal is -log_probability."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredWord(WordScore):
+    """A `WordScore`, with the word as it is written; "" for the end of a line."""
 
-    text: str = Field(description='The word as it is written; "" for the end of a line.')
-    start: int
-    end: int
-    log_probability: float | None = Field(description="null if the model cannot predict this place.")
-    known: bool = Field(description="Whether the word is in the vocabulary.")
-    characters: int = Field(
-        description="Code points of the word and the white space before it. They add up to those of the text."
-    )
-    bytes: int = Field(description="The same in bytes of UTF-8.")
-    spelled: int = Field(description="Bytes to spell an unknown word and its end; 0 for a known word.")
-    tokens: int = Field(description="Predictions that it consists of: more than 1 for a character in bytes.")
-    top: list[NextWord] = Field(description="The most probable words in this place.")
+    text: str
 
 
-class ScoredText(ResponseBody):
-    """The probability of one text."""
+@dataclass(frozen=True, kw_only=True)
+class ScoredText(Score):
+    """A `Score`, and with `words` that of each word.
 
-    tokens: int = Field(description="Number of predictions: one for each token and each end of a line.")
-    words: int
-    characters: int
-    bytes: int = Field(description="Bytes of UTF-8, an end of line as one.")
-    unknown: int = Field(description="Number of words that are not in the vocabulary.")
-    log_probability: float
-    perplexity: float | None = Field(
-        description="Per token. null if it is too large for a floating-point number."
-    )
-    bits_per_character: float
-    bits_per_byte: float = Field(
-        description="Comparable between models with any tokens; unknown words cost 8 bits a byte more."
-    )
-    each: list[ScoredWord] | None = Field(description="Each word; null unless `words` is true.")
+    Attributes:
+        perplexity: None: too large for a floating-point number.
+        each: of each word; None unless `words` is true.
+    """
+
+    perplexity: float | None  # type: ignore[assignment]
+    each: list[ScoredWord] | None
 
 
 class ScoreResponse(ResponseBody):
@@ -181,7 +160,7 @@ def _next(runtime: WordsRuntime, items: Sequence[_Next]) -> list[bytes]:
     for item in items:
         with _naming(item.number):
             candidates = runtime.next(item.text, k=item.k, unfinished=item.unfinished, cache=item.cache)
-        answers.append(NextWords.json_of({"words": candidates}))
+        answers.append(to_json(NextWords(words=candidates)))
     return answers
 
 
@@ -208,9 +187,12 @@ def _naming(index: int) -> Iterator[None]:
 
 
 def _scored(text: str, scored: Score, words: list[WordScore] | None) -> bytes:
-    fields = dataclasses.asdict(scored) | {"each": None}
+    fields = vars(scored) | {"each": None}
+    if words is not None:
+        fields["each"] = [
+            ScoredWord(text=text[word.start : word.end], **{n: getattr(word, n) for n in WordScore.__slots__})
+            for word in words
+        ]
     if not math.isfinite(scored.perplexity):
         fields["perplexity"] = None
-    if words is not None:
-        fields["each"] = [dataclasses.asdict(word) | {"text": text[word.start : word.end]} for word in words]
-    return ScoredText.json_of(fields)
+    return to_json(ScoredText(**fields))
