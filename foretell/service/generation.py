@@ -1,4 +1,4 @@
-"""Writing the continuations of one request, word by word in threads, and sending them as events.
+"""The continuations of one request, written word by word in threads, and sent whole or as events.
 
 Each continuation is written in turns of a few milliseconds, so that many share the threads fairly, and only
 as long as a client reads it.
@@ -7,52 +7,34 @@ as long as a client reads it.
 from __future__ import annotations
 
 import asyncio
+import math
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from foretell.runtime.words.predictor import WordsRuntime
 from foretell.runtime.words.surprise import WordScore, score_words
-from foretell.runtime.words.writing import Candidate, Writing, Written
+from foretell.runtime.words.writing import Candidate, Written
+from foretell.service.errors import from_exception
 from foretell.service.logs import add_log_fields
+from foretell.service.models import LoadedModel
 from foretell.service.requests import lane_of
+from foretell.service.schemas import to_json
 from foretell.service.state import Service, service_in
-
-Write = Callable[[str, int | None], Writing]
 
 TURN_SECONDS = 0.01
 
 LAST_SECONDS = 0.2
 """Seconds in which a client must read the rest of a stream whose time has passed."""
 
-
-@dataclass(frozen=True)
-class Continuation:
-    """A continuation to write.
-
-    Attributes:
-        index: its number in the request.
-        prompt: the text before it.
-        seed: of its random choices; None: a different one every time.
-    """
-
-    index: int
-    prompt: str
-    seed: int | None
-
-
-@dataclass(frozen=True)
-class Token:
-    """One word: its text, its log-probability in nats, and the most probable words in its place."""
-
-    text: str
-    log_probability: float | None
-    candidates: Sequence[Candidate]
+Token = tuple[str, float | None, Sequence[Candidate]]
+"""A word: its text, its log-probability in nats, and the most probable words in its place."""
 
 
 @dataclass(frozen=True)
@@ -64,87 +46,151 @@ class Piece:
     finish_reason: Literal["stop", "length"] | None = None
 
 
+@dataclass(kw_only=True)
 class Generation:
-    """Writes the continuations of one request.
-
-    Args:
-        runtime: the language model.
-        write: begins a continuation of a prompt with a seed; None: only the prompts are echoed.
-        echo: begin each continuation with its prompt.
-        logprobs: with `echo`: this many most probable words in the place of each of the prompt's; None: the
-            prompt is not scored.
-        cache: with `echo`: words in the cache by which the prompt is scored; 0: none.
-        service: its threads and its time limit.
+    """The continuations of one request, `n` of each prompt.
 
     Attributes:
+        service: its threads and its time limit.
+        model: the language model.
+        prompts: the prompts.
+        n: continuations of each prompt.
+        seed: of sample i of each prompt, `seed` + i; None: a different one every time.
+        options: of `WordsRuntime.write`; None: only the prompts are echoed.
+        echo: begin each continuation with its prompt.
+        logprobs: this many most probable words in the place of each word; None: no log-probabilities.
+        cache: with `echo`: words in the cache by which the prompt is scored; 0: none.
         n_words: the words written so far.
     """
 
-    def __init__(
-        self,
-        runtime: WordsRuntime,
-        write: Write | None,
-        *,
-        echo: bool,
-        logprobs: int | None,
-        cache: int = 0,
-        service: Service,
-    ) -> None:
-        self._runtime, self._write, self._echo, self._logprobs = runtime, write, echo, logprobs
-        self._cache, self._service = cache, service
-        self._deadline = time.monotonic() + service.limits.seconds
-        self.n_words = 0
+    service: Service
+    model: LoadedModel
+    prompts: list[str]
+    n: int = 1
+    seed: int | None = None
+    options: dict[str, Any] | None = None
+    echo: bool = False
+    logprobs: int | None = None
+    cache: int = 0
+    n_words: int = 0
 
-    async def pieces(self, continuation: Continuation) -> AsyncIterator[list[Piece]]:
+    def __post_init__(self) -> None:
+        self.lane = lane_of(self.prompts * self.n)
+        self._deadline = time.monotonic() + self.service.limits.seconds
+        self._head = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": self.model.card.id,
+        }
+
+    async def whole(self) -> bytes:
+        """Return all continuations as JSON."""
+        written = [
+            (index, [piece async for pieces in self._pieces(index) for piece in pieces])
+            for index in range(self.n * len(self.prompts))
+        ]
+        usage = await self._usage()
+
+        def content() -> bytes:
+            choices = [self._choice(index, pieces) for index, pieces in written]
+            return to_json({**self._head, "choices": choices, "usage": usage})
+
+        return await self.service.in_lane(self.lane, content)
+
+    async def events(self, *, with_usage: bool) -> AsyncIterator[bytes]:
+        """Yield the events of a stream, those of one turn together, one continuation after another."""
+        usage = {"usage": None} if with_usage else {}
+        has_begun = False
+        try:
+            for index in range(self.n * len(self.prompts)):
+                offset = 0
+                async for pieces in self._pieces(index):
+                    events = []
+                    for piece in pieces:
+                        choice = self._choice(index, [piece], offset)
+                        offset += len(piece.text)
+                        events.append(event(to_json({**self._head, "choices": [choice], **usage})))
+                    yield b"".join(events)
+                    has_begun = True
+            if with_usage:
+                yield event(to_json({**self._head, "choices": [], "usage": await self._usage()}))
+        except Exception as error:
+            if not has_begun:
+                raise
+            yield event(from_exception(error).to_json().encode())
+            return
+        yield event(b"[DONE]")
+
+    async def _pieces(self, index: int) -> AsyncIterator[list[Piece]]:
         """Yield the prompt if it is to be echoed, then the words of each turn, then why it ended.
 
         Raises:
             ApiError: 503, the time limit has passed.
         """
-        if self._echo:
-            lane = lane_of([continuation.prompt])
-            yield [await self._service.in_lane(lane, lambda: self._echoed(continuation.prompt))]
+        row, sample = divmod(index, self.n)
+        prompt, lane = self.prompts[row], lane_of([self.prompts[row]])
+        if self.echo:
+            yield [await self.service.in_lane(lane, partial(self._echoed, prompt))]
         finish_reason: Literal["stop", "length"] = "length"
-        if self._write is not None:
-            write = self._write
-            lane = lane_of([continuation.prompt])
-            writing = await self._service.in_lane(lane, lambda: write(continuation.prompt, continuation.seed))
-            async for words in self._turns(writing):
+        if self.options is not None:
+            # Every integer is a valid seed, negative ones too.
+            seed = None if self.seed is None else (self.seed + sample) % 2**64
+            write = partial(self.model.words.write, prompt, seed=seed, **self.options)
+            writing = await self.service.in_lane(lane, write)
+            is_last = False
+            while not is_last:
+                if time.monotonic() > self._deadline:
+                    raise self.service.out_of_time()
+                words, is_last = await self.service.in_lane("completions", partial(_turn, writing))
                 self.n_words += len(words)
-                yield [Piece(word.text, (_token(word),)) for word in words]
+                if words:
+                    yield [
+                        Piece(word.text, ((word.text, word.log_probability, word.likeliest),))
+                        for word in words
+                    ]
             assert writing.finished
             finish_reason = writing.finished
         yield [Piece("", finish_reason=finish_reason)]
 
-    async def count_tokens(self, prompts: Sequence[str]) -> int:
-        """Return the number of words in all prompts."""
-        encode = self._runtime.tokenizer.encode
-
-        def count() -> dict[str, int]:
-            return {prompt: len(encode(prompt)) for prompt in set(prompts)}
-
-        counts = await self._service.in_lane(lane_of(prompts), count)
-        return sum(counts[prompt] for prompt in prompts)
-
-    async def _turns(self, words: Iterator[Written]) -> AsyncIterator[list[Written]]:
-        """Yield the words of a continuation, those of one turn at a time."""
-        is_last = False
-        while not is_last:
-            if time.monotonic() > self._deadline:
-                raise self._service.out_of_time()
-            turn, is_last = await self._service.in_lane("completions", lambda: _turn(words))
-            if turn:
-                yield turn
-
     def _echoed(self, prompt: str) -> Piece:
-        if self._logprobs is None or not prompt:
+        if self.logprobs is None or not prompt:
             return Piece(prompt)
-        scores = score_words(self._runtime, prompt, top=self._logprobs, cache=self._cache)
+        scores = score_words(self.model.words, prompt, top=self.logprobs, cache=self.cache)
         return Piece(prompt, tuple(_prompt_tokens(prompt, scores)))
 
+    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> dict[str, Any]:
+        """Return consecutive pieces of one continuation; `offset` is where the first begins."""
+        tokens = [token for piece in pieces for token in piece.tokens]
+        starts = [offset]
+        for text, _, _ in tokens:
+            starts.append(starts[-1] + len(text))
+        logprobs = {
+            "tokens": [text for text, _, _ in tokens],
+            "token_logprobs": [log_probability for _, log_probability, _ in tokens],
+            "top_logprobs": [_top(candidates) for _, _, candidates in tokens],
+            "text_offset": starts[:-1],
+        }
+        return {
+            "text": "".join(piece.text for piece in pieces),
+            "index": index,
+            "logprobs": None if self.logprobs is None else logprobs,
+            "finish_reason": pieces[-1].finish_reason,
+        }
 
-def _token(word: Written) -> Token:
-    return Token(word.text, word.log_probability, word.likeliest)
+    async def _usage(self) -> dict[str, int]:
+        encode = self.model.tokenizer.encode
+
+        def count() -> int:
+            counts = {prompt: len(encode(prompt)) for prompt in set(self.prompts)}
+            return sum(counts[prompt] for prompt in self.prompts)
+
+        n_read = await self.service.in_lane(self.lane, count)
+        return {
+            "prompt_tokens": n_read,
+            "completion_tokens": self.n_words,
+            "total_tokens": n_read + self.n_words,
+        }
 
 
 def _turn(words: Iterator[Written]) -> tuple[list[Written], bool]:
@@ -167,7 +213,12 @@ def _prompt_tokens(prompt: str, scores: list[WordScore]) -> Iterator[Token]:
     ends = [max(score.end, score.start + 1) for score in scores]
     cuts = [0, *ends[:-1], len(prompt)]
     for score, start, end in zip(scores, cuts, cuts[1:], strict=False):
-        yield Token(prompt[start:end], score.log_probability, score.top)
+        yield prompt[start:end], score.log_probability, score.top
+
+
+def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
+    top = {each.word: math.log(each.probability) for each in candidates if each.probability > 0}
+    return top or None
 
 
 class EventStream(StreamingResponse):
@@ -196,16 +247,21 @@ class EventStream(StreamingResponse):
         except TimeoutError:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS):
-                    await send({"type": "http.response.body", "body": event(service.out_of_time().to_json())})
+                    await send(
+                        {
+                            "type": "http.response.body",
+                            "body": event(service.out_of_time().to_json().encode()),
+                        }
+                    )
                     return
             add_log_fields(scope, cut_off=True)
         finally:
             self._on_end()
 
 
-def event(data: str) -> bytes:
+def event(data: bytes) -> bytes:
     """Return one server-sent event."""
-    return f"data: {data}\n\n".encode()
+    return b"data: %s\n\n" % data
 
 
 async def with_first(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

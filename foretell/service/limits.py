@@ -159,9 +159,9 @@ class Limits:
         """
         room = (self.tokens - more) / copies
         pieces = [text[at : at + _PIECE] for text in texts for at in range(0, len(text), _PIECE)]
-        for start in range(0, len(pieces), 16):
+        for start in range(0, len(pieces), 4):
             if room >= 0:
-                room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 16])))
+                room -= sum(map(len, tokenizer.encode_batch(pieces[start : start + 4])))
         if room < 0:
             raise invalid(
                 f"expected at most {self.tokens} tokens in all texts together"

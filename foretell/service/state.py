@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-QUICK_THREADS = 8
+QUICK_THREADS = 4
 """Threads of quick requests. Each takes a fraction of a second, so more of them would only compete."""
 
 

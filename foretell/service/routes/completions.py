@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import secrets
-import time
-from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -13,15 +9,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from foretell.errors import ForetellError
-from foretell.runtime.words.writing import Candidate, Writing
 from foretell.service.errors import ApiError, from_exception, invalid
-from foretell.service.generation import Continuation, EventStream, Generation, Piece, Write, event, with_first
-from foretell.service.limits import Limits
+from foretell.service.generation import EventStream, Generation, with_first
 from foretell.service.logs import add_log_fields
-from foretell.service.models import LONG, LoadedModel
-from foretell.service.requests import JsonRoute, lane_of
+from foretell.service.models import LONG
+from foretell.service.requests import JsonRoute
 from foretell.service.schemas import ERRORS, Cache, Integer, RequestBody, ResponseBody, TextList, example
-from foretell.service.state import Service, service_of
+from foretell.service.state import service_of
 
 router = APIRouter(prefix="/v1", route_class=JsonRoute, responses=ERRORS)
 
@@ -121,11 +115,21 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     service = service_of(request)
     model = service.models.find(body.model, "words").loaded
     _check_supported(body)
-    answer = _Answer(body, service, model)
-    await answer.check_tokens()
-    n_texts = len(answer.continuations)
+    generation = Generation(
+        service=service,
+        model=model,
+        prompts=body.prompt if isinstance(body.prompt, list) else [body.prompt or ""],
+        n=body.n or 1,
+        seed=body.seed,
+        options=None if body.max_tokens == 0 else _options(body),
+        echo=bool(body.echo),
+        logprobs=body.logprobs,
+        cache=body.cache,
+    )
+    await _check_limits(generation, 16 if body.max_tokens is None else body.max_tokens)
+    n_texts = generation.n * len(generation.prompts)
     add_log_fields(request.scope, model=model.card.id, texts=n_texts, stream=bool(body.stream))
-    waiting = service.models.waiting[answer.lane]
+    waiting = service.models.waiting[generation.lane]
     waiting.add(n_texts)
     is_open = True
 
@@ -134,183 +138,60 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
         if is_open:
             waiting.remove(n_texts)
             service.metrics.texts.labels(model.card.id, "completions").inc(n_texts)
-            service.metrics.words.labels(model.card.id).inc(answer.generation.n_words)
+            service.metrics.words.labels(model.card.id).inc(generation.n_words)
         is_open = False
 
     try:
         if body.stream:
-            events = await with_first(answer.events())
+            with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
+            events = await with_first(generation.events(with_usage=with_usage))
             return EventStream(events, on_end=end)
-        response = await answer.response()
+        answer = await generation.whole()
     except BaseException as error:
         end()
         if isinstance(error, ForetellError):
             raise _as_400(error) from error
         raise
     end()
-    return response
+    return Response(answer, media_type="application/json")
 
 
-class _Answer:
-    """The answer to one request.
-
-    Args:
-        body: the request.
-        service: the service.
-        model: the model.
+async def _check_limits(generation: Generation, max_tokens: int) -> None:
+    """Refuse too many texts, and a request that reads and writes too many tokens.
 
     Raises:
-        ApiError: more than the limits allow.
+        ApiError: naming the limit.
     """
-
-    def __init__(self, body: CompletionRequest, service: Service, model: LoadedModel) -> None:
-        self._body, self._name, self._service = body, model.card.id, service
-        self._tokenizer = model.tokenizer
-        self._prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
-        self.continuations = _continuations(body, self._prompts, service.limits)
-        self.generation = Generation(
-            model.words,
-            None if body.max_tokens == 0 else _writer(body, model),
-            echo=bool(body.echo),
-            cache=body.cache,
-            logprobs=body.logprobs,
-            service=service,
-        )
-        self.lane = lane_of([each.prompt for each in self.continuations])
-        self._id, self._created = f"cmpl-{secrets.token_hex(12)}", int(time.time())
-
-    async def check_tokens(self) -> None:
-        """Refuse a request that reads and writes too many tokens.
-
-        Raises:
-            ApiError: naming the limit.
-        """
-        limits, n = self._service.limits, self._body.n or 1
-        written = (16 if self._body.max_tokens is None else self._body.max_tokens) * len(self.continuations)
-        if written > limits.tokens:
-            raise invalid(
-                f"expected a max_tokens of at most {limits.tokens} for all continuations together, found "
-                f"{written}",
-                param="max_tokens",
-                status=_STATUS,
-            )
-        if limits.needs_count(self._prompts, more=written, copies=n):
-            check = partial(
-                limits.check_tokens, self._tokenizer, self._prompts, param="prompt", status=_STATUS,
-                more=written, copies=n,
-            )  # fmt: skip
-            await self._service.in_lane(LONG, check)
-
-    async def response(self) -> Response:
-        """Return all continuations."""
-        written = [(each.index, await self._written(each)) for each in self.continuations]
-        usage = await self._usage()
-
-        def content() -> str:
-            choices = [self._choice(index, pieces) for index, pieces in written]
-            return self._completion(choices, usage).model_dump_json()
-
-        answer = await self._service.in_lane(self.lane, content)
-        return Response(answer, media_type="application/json")
-
-    async def events(self) -> AsyncIterator[bytes]:
-        """Yield the events of a stream, those of one turn together, one continuation after another."""
-        with_usage = self._body.stream_options is not None and self._body.stream_options.include_usage
-        left_out = None if with_usage else {"usage"}
-        has_begun = False
-        try:
-            for continuation in self.continuations:
-                offset = 0
-                async for pieces in self.generation.pieces(continuation):
-                    events = []
-                    for piece in pieces:
-                        choice = self._choice(continuation.index, [piece], offset)
-                        offset += len(piece.text)
-                        events.append(event(self._completion([choice]).model_dump_json(exclude=left_out)))
-                    yield b"".join(events)
-                    has_begun = True
-            if with_usage:
-                yield event(self._completion([], await self._usage()).model_dump_json())
-        except Exception as error:
-            if not has_begun:
-                raise
-            yield event(from_exception(error).to_json())
-            return
-        yield event("[DONE]")
-
-    async def _written(self, continuation: Continuation) -> list[Piece]:
-        return [piece async for pieces in self.generation.pieces(continuation) for piece in pieces]
-
-    async def _usage(self) -> Usage:
-        n_read, n_written = await self.generation.count_tokens(self._prompts), self.generation.n_words
-        return Usage(prompt_tokens=n_read, completion_tokens=n_written, total_tokens=n_read + n_written)
-
-    def _completion(self, choices: list[Choice], usage: Usage | None = None) -> Completion:
-        return Completion(id=self._id, created=self._created, model=self._name, choices=choices, usage=usage)
-
-    def _choice(self, index: int, pieces: Sequence[Piece], offset: int = 0) -> Choice:
-        """Return consecutive pieces of one continuation; `offset` is where the first begins."""
-        return Choice(
-            text="".join(piece.text for piece in pieces),
-            index=index,
-            logprobs=None if self._body.logprobs is None else _logprobs(pieces, offset),
-            finish_reason=pieces[-1].finish_reason,
-        )
-
-
-def _continuations(body: CompletionRequest, prompts: list[str], limits: Limits) -> list[Continuation]:
-    """Return the continuations to write: n for each prompt. Sample i has the seed `seed` + i."""
-    n = body.n or 1
+    limits, prompts, n = generation.service.limits, generation.prompts, generation.n
     limits.check_texts(prompts, param="prompt", status=_STATUS, copies=n)
-    return [
-        # Every integer is a valid seed, negative ones too.
-        Continuation(n * row + i, prompt, None if body.seed is None else (body.seed + i) % 2**64)
-        for row, prompt in enumerate(prompts)
-        for i in range(n)
-    ]
-
-
-def _writer(body: CompletionRequest, model: LoadedModel) -> Write:
-    """Return the function that begins a continuation of a prompt with a seed."""
-    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
-
-    def write(prompt: str, seed: int | None) -> Writing:
-        return model.words.write(
-            prompt,
-            words=16 if body.max_tokens is None else body.max_tokens,
-            max_tokens=16 if body.max_tokens is None else body.max_tokens,
-            temperature=1.0 if body.temperature is None else body.temperature,
-            top_p=1.0 if body.top_p is None else body.top_p,
-            top_k=body.top_k,
-            min_p=body.min_p,
-            repetition_penalty=body.repetition_penalty,
-            avoid_unknown=body.avoid_unknown,
-            unfinished=body.unfinished,
-            cache=body.cache,
-            stop=tuple(each for each in stop if each),
-            seed=seed,
-            alternatives=body.logprobs or 0,
+    written = max_tokens * n * len(prompts)
+    if written > limits.tokens:
+        raise invalid(
+            f"expected at most {limits.tokens} as max_tokens of all continuations together, found {written}",
+            param="max_tokens",
+            status=_STATUS,
         )
-
-    return write
-
-
-def _logprobs(pieces: Sequence[Piece], offset: int) -> Logprobs:
-    tokens = [token for piece in pieces for token in piece.tokens]
-    starts = [offset]
-    for token in tokens:
-        starts.append(starts[-1] + len(token.text))
-    return Logprobs(
-        tokens=[token.text for token in tokens],
-        token_logprobs=[token.log_probability for token in tokens],
-        top_logprobs=[_top(token.candidates) for token in tokens],
-        text_offset=starts[:-1],
-    )
+    if limits.needs_count(prompts, more=written, copies=n):
+        check = partial(
+            limits.check_tokens, generation.model.tokenizer, prompts, param="prompt", status=_STATUS,
+            more=written, copies=n,
+        )  # fmt: skip
+        await generation.service.in_lane(LONG, check)
 
 
-def _top(candidates: Sequence[Candidate]) -> dict[str, float] | None:
-    top = {each.word: math.log(each.probability) for each in candidates if each.probability > 0}
-    return top or None
+def _options(body: CompletionRequest) -> dict[str, Any]:
+    """Return the options of `WordsRuntime.write`."""
+    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    max_tokens = 16 if body.max_tokens is None else body.max_tokens
+    same = ("top_k", "min_p", "repetition_penalty", "avoid_unknown", "unfinished", "cache")
+    return {name: getattr(body, name) for name in same} | {
+        "words": max_tokens,
+        "max_tokens": max_tokens,
+        "temperature": 1.0 if body.temperature is None else body.temperature,
+        "top_p": 1.0 if body.top_p is None else body.top_p,
+        "stop": tuple(each for each in stop if each),
+        "alternatives": body.logprobs or 0,
+    }
 
 
 def _check_supported(body: CompletionRequest) -> None:
