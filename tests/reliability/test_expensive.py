@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -110,15 +111,18 @@ def test_an_attacker_of_six_requests_at_once(folder: Path, count: int) -> None:
         with serving(folder, *_models(folder)) as service:
             asyncio.run(_warm(service))
             n = 640 if count == 1 else 6_400
+            alone = asyncio.run(
+                ask_evenly(service.address, usual, clients=CLIENTS, requests=n // 4, seconds=n / 400)
+            )
             answers, spent, growth, seconds = asyncio.run(_attacked(service, chosen, n))
         report(
-            "six at once", p50=f"{percentile(answers, 0.5):.3f} s", p99=f"{percentile(answers, 0.99):.3f} s",
+            "six at once", load=f"{os.getloadavg()[0]:.1f}", p99_alone=f"{percentile(alone, 0.99):.3f} s", p50=f"{percentile(answers, 0.5):.3f} s", p99=f"{percentile(answers, 0.99):.3f} s",
             slowest=f"{percentile(answers, 1):.2f} s", growth=f"{growth:.0f} MB", exit=f"{seconds:.1f} s",
             answers=statuses(answers), expensive=statuses(spent),
         )  # fmt: skip
         assert statuses(answers) == {"200": len(answers)}
-        # Beside the other tests of `make test` a machine may give the service a tenth of its time.
-        assert percentile(answers, 0.99) <= (MAX_WAIT if count > 1 else 5 * MAX_WAIT)
+        # Where other programs take most of the machine, the clients wait without an attack, too.
+        assert percentile(answers, 0.99) <= max(MAX_WAIT, 5 * percentile(alone, 0.99))
         assert growth <= MAX_MEGABYTES
         assert seconds <= MAX_EXIT
 
