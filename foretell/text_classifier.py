@@ -36,9 +36,13 @@ from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
 from foretell.readable import did_you_mean
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
-from foretell.runtime.labels.evaluation import check_any_known, evaluation_report
+from foretell.runtime.labels.evaluation import (
+    check_any_known,
+    check_no_costs,
+    evaluation_report,
+    multi_label_report,
+)
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
 from foretell.summary import Trained, summary_html
 
 if TYPE_CHECKING:

@@ -216,7 +216,7 @@ def labels_report(
         examples.notes if breakdown.folds else [*examples.notes, *seen_notes(examples.texts, opened.path)]
     )
     if separator:
-        from foretell.runtime.labels.multi_label_evaluation import check_no_costs, multi_label_report
+        from foretell.runtime.labels.evaluation import check_no_costs, multi_label_report
 
         check_no_costs(costs, breakdown.folds)
         runtime = LabelsRuntime(opened)

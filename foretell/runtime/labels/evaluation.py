@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretell.arrays import Array, Floats, Integers
-from foretell.data.examples import Column
+from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
 from foretell.metrics.bootstrap import label_intervals, method, probability_intervals
 from foretell.metrics.costs import Costs, cost_report
+from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_figures, multi_label_intervals
+
+if TYPE_CHECKING:
+    from foretell.runtime.labels.classifier import LabelsRuntime
 
 _NAMES_SHOWN = 10
 
@@ -86,7 +90,7 @@ def evaluation_report(
     report["interval_method"] = method()
     report["intervals"] = _intervals(true_ids, probabilities, all_names, thresholds)
     if by is not None:
-        report["slices"] = {"column": by.name, "values": _slices(labels, probabilities, names, by)}
+        report["slices"] = _slices(by, lambda places: _head_figures(labels, probabilities, names, places))
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
@@ -107,16 +111,12 @@ def _intervals(
     }
 
 
-def _slices(
-    labels: Sequence[str], probabilities: Array, names: Sequence[str], by: Column
-) -> list[dict[str, Any]]:
-    """Return the figures of each value's texts, of the most frequent value first."""
-    counts = Counter(by.values)
-    values = np.array(by.values)
-    return [
-        {"value": value, **_head_figures(labels, probabilities, names, np.flatnonzero(values == value))}
-        for value in sorted(counts, key=lambda value: (-counts[value], value))
-    ]
+def _slices(by: Column, metrics: Callable[[Integers], dict[str, Any]]) -> dict[str, Any]:
+    """Return the metrics of each value's texts, by their places, of the most frequent value first."""
+    counts, values = Counter(by.values), np.array(by.values)
+    ordered = sorted(counts, key=lambda value: (-counts[value], value))
+    rows = [{"value": value, **metrics(np.flatnonzero(values == value))} for value in ordered]
+    return {"column": by.name, "values": rows}
 
 
 def _head_figures(
@@ -189,3 +189,80 @@ def _check(labels: Sequence[str], predicted: Sequence[str], probabilities: Float
         raise DataError(
             expected=f"{len(labels)} predictions, one per label", found=f"{len(predicted)} and {rows} rows"
         )
+
+
+HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibration_error")
+"""The metrics that are one number; `accuracy` is the subset accuracy."""
+
+
+def multi_label_report(
+    runtime: LabelsRuntime, examples: Examples, probabilities: Array, *, by: Column | None = None
+) -> dict[str, Any]:
+    """Return the figures on texts with labels, with confidence intervals.
+
+    Args:
+        runtime: the classifier.
+        examples: the texts with their labels. Labels that the model lacks are added at the end: it never
+            gives them, and each text that has one counts as wrong.
+        probabilities: [text, label], the answers, columns as in `runtime.labels`.
+        by: a value for each text: adds the figures of each value's texts.
+
+    Returns:
+        `texts`, what `multi_label_figures` gives, `unknown_labels`, `intervals`, `interval_method`, and with
+        `by` `slices`.
+
+    Raises:
+        DataError: no texts.
+    """
+    sets = examples.sets
+    if sets is None or not len(examples):
+        raise DataError(expected="at least one text with known labels", found="none")
+    others = sets.others(runtime.labels)
+    names = [*runtime.labels, *others]
+    targets = sets.aligned(names)
+    rows = np.pad(probabilities, ((0, 0), (0, len(others))))
+    decided = np.pad(runtime.decide(probabilities), ((0, 0), (0, len(others))))
+    thresholds = (*_thresholds(runtime), *[DEFAULT_THRESHOLD] * len(others))
+    report: dict[str, Any] = {
+        "texts": len(examples),
+        **multi_label_figures(targets, decided, rows, names, thresholds),
+        "unknown_labels": others,
+        "interval_method": method(),
+        "intervals": multi_label_intervals(targets, decided, names),
+    }
+    if by is not None:
+        report["slices"] = _slices(
+            by, lambda places: _multi_label_head(targets, decided, rows, names, thresholds, places)
+        )
+    return report
+
+
+def check_no_costs(costs: object, folds: object) -> None:
+    """Raise UsageError where costs or folds are given, which need one label for each text."""
+    for name, given in (("cost", costs), ("folds", folds)):
+        if given is not None:
+            raise UsageError(
+                expected=f"no {name} where texts may have several labels", found=name, fix=f"leave out {name}"
+            )
+
+
+def _multi_label_head(
+    targets: Array,
+    decided: Array,
+    rows: Array,
+    names: list[str],
+    thresholds: Sequence[float],
+    places: Integers,
+) -> dict[str, Any]:
+    """Return the metrics that are one number, and their intervals, for the texts at `places`."""
+    found = multi_label_figures(targets[places], decided[places], rows[places], names, thresholds)
+    intervals = multi_label_intervals(targets[places], decided[places], names)
+    return {
+        "texts": len(places),
+        **{key: found[key] for key in HEAD},
+        "intervals": {key: intervals.get(key) for key in HEAD},
+    }
+
+
+def _thresholds(runtime: LabelsRuntime) -> tuple[float, ...]:
+    return getattr(runtime.model.ensemble, "thresholds", (DEFAULT_THRESHOLD,) * len(runtime.labels))
