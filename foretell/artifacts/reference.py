@@ -5,6 +5,8 @@ Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and C
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from foretell.arrays import Array
@@ -40,13 +42,33 @@ def lstm(
     Returns:
         Outputs [batch, step, units] and the last h and c.
     """
-    outputs = np.empty((x.shape[0], x.shape[1], h.shape[1]))
+    values = lstm_values(x, kernel, recurrent_kernel, bias, h, c)
+    return values[-1], values[-1][:, -1], values[-2][:, -1]
+
+
+def lstm_values(
+    x: Array,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array,
+    h: Array,
+    c: Array,
+    check: Callable[[], object] = tuple,
+) -> Array:
+    """Return all values of one LSTM layer, [value, batch, step, unit]; arguments as for `lstm`.
+
+    The values are input, forget, candidate and output gate, cell and hidden. `check` is called at each step
+    and may raise.
+    """
+    values = np.empty((6, x.shape[0], x.shape[1], h.shape[1]))
     for step in range(x.shape[1]):
+        check()
         i, f, candidate, o = np.split(x[:, step] @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(candidate)
-        h = _sigmoid(o) * np.tanh(c)
-        outputs[:, step] = h
-    return outputs, h, c
+        i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
+        c = f * c + i * candidate
+        h = o * np.tanh(c)
+        values[:, :, step] = i, f, candidate, o, c, h
+    return values
 
 
 def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Array]:
@@ -86,7 +108,7 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
 def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     x = weights["embedding"][inputs["ids"]]
     if settings.traits.has_convolution:
-        x = _max_pool(_convolve(x, weights["conv/kernel"], weights["conv/bias"]), settings.pool_size)
+        x = convolved(x, weights["conv/kernel"], weights["conv/bias"], settings.pool_size)
     zeros = np.zeros((x.shape[0], settings.units))
     _, h, _ = lstm(x, *_layer(weights, "lstm"), zeros, zeros)
     hidden: Array = np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)
@@ -106,17 +128,13 @@ def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     return np.concatenate(rows)
 
 
-def _convolve(x: Array, kernel: Array, bias: Array) -> Array:
+def convolved(x: Array, kernel: Array, bias: Array, size: int) -> Array:
+    """Convolve x [batch, step, in]; return the maximum of each `size` steps, [batch, position, filter]."""
     width, _, filters = kernel.shape
-    steps = x.shape[1] - width + 1
-    y = np.stack([x[:, s : s + width].reshape(x.shape[0], -1) for s in range(steps)], axis=1)
-    relu: Array = np.maximum(y @ kernel.reshape(-1, filters) + bias, 0)
-    return relu
-
-
-def _max_pool(x: Array, size: int) -> Array:
-    steps = x.shape[1] // size
-    pooled: Array = x[:, : steps * size].reshape(x.shape[0], steps, size, -1).max(2)
+    windows = [x[:, s : s + width].reshape(x.shape[0], -1) for s in range(x.shape[1] - width + 1)]
+    y = np.maximum(np.stack(windows, axis=1) @ kernel.reshape(-1, filters) + bias, 0)
+    n_positions = y.shape[1] // size
+    pooled: Array = y[:, : n_positions * size].reshape(x.shape[0], n_positions, size, -1).max(2)
     return pooled
 
 

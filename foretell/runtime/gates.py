@@ -11,7 +11,7 @@ import numpy as np
 
 from foretell.arrays import Float64s
 from foretell.artifacts.model import Model
-from foretell.artifacts.reference import from_basic_lstm_cell
+from foretell.artifacts.reference import convolved, from_basic_lstm_cell, lstm_values
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
@@ -108,17 +108,8 @@ def run_layer(x: Float64s, cell: Cell) -> Float64s:
     Returns:
         [value, step, unit]; the values are input, forget, candidate and output gate, cell and hidden.
     """
-    kernel, recurrent_kernel, bias = cell
-    units = len(bias) // 4
-    values = np.zeros((len(_VALUES), len(x), units))
-    h = c = np.zeros(units)
-    for step, of_input in enumerate(x @ kernel + bias):
-        check_stopped()
-        i, f, candidate, o = np.split(of_input + h @ recurrent_kernel, 4)
-        i, f, o, candidate = _sigmoid(i), _sigmoid(f), _sigmoid(o), np.tanh(candidate)
-        c = f * c + i * candidate
-        h = o * np.tanh(c)
-        values[:, step] = i, f, candidate, o, c, h
+    zeros = np.zeros((1, len(cell[2]) // 4))
+    values: Float64s = lstm_values(x[None], *cell, zeros, zeros, check_stopped)[:, 0]
     return values
 
 
@@ -183,11 +174,8 @@ def _pooled(
 ) -> tuple[Float64s, Places]:
     """Convolve and pool x [step, in]; return [position, filter], and the words under each position."""
     kernel, size = _exact(weights, "conv/kernel"), settings.pool_size
-    width, _, filters = kernel.shape
-    windows = np.lib.stride_tricks.sliding_window_view(x, width, axis=0)
-    y = np.maximum(np.einsum("siw,wif->sf", windows, kernel) + _exact(weights, "conv/bias"), 0)
-    n_positions = len(y) // size
-    pooled = y[: n_positions * size].reshape(n_positions, size, filters).max(axis=1)
+    pooled: Float64s = convolved(x[None], kernel, _exact(weights, "conv/bias"), size)[0]
+    n_positions, width = len(pooled), len(kernel)
     under = [places[size * p : size * (p + 1) + width - 1] for p in range(n_positions)]
     written = [[(start, end) for start, end in part if end > start] for part in under]
     return pooled, [(part[0][0], part[-1][1]) if part else (0, 0) for part in written]
@@ -212,9 +200,3 @@ def _cell(weights: Weights, name: str) -> Cell:
 
 def _exact(weights: Weights, name: str) -> Float64s:
     return weights[name].astype(np.float64)
-
-
-def _sigmoid(x: Float64s) -> Float64s:
-    # 1 / (1 + exp(-x)) overflows, tanh does not.
-    half: Float64s = 0.5 * (1 + np.tanh(0.5 * x))
-    return half
