@@ -96,6 +96,10 @@ def train_labels(
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
     encoder = None if more.teacher is None else check_encoder_folder(local_teacher(more.teacher))
+    if more.vectors is not None:
+        from foretell.data.word_vectors import vector_files
+
+        vector_files(more.vectors)
     changes = given(options)
     minutes = changes.get("minutes")
     name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)

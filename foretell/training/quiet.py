@@ -36,10 +36,28 @@ def load_tensorflow() -> None:
 
 
 def _import() -> None:
-    with _closed_stderr():
+    with _closed_stderr(), _hidden_pandas():
+        import_module("sklearn.utils.validation")
         import_module("keras")
         # The first operation looks for devices, about which TensorFlow writes too.
         import_module("tensorflow").constant(0)
+
+
+@contextmanager
+def _hidden_pandas() -> Iterator[None]:
+    """Hide pandas in the command line's process, which needs it nowhere.
+
+    scikit-learn and Keras import pandas where it is installed, and pandas PyArrow, which hangs beside
+    TensorFlow on Apple silicon.
+    """
+    is_hidden = "foretell.cli" in sys.modules and "pandas" not in sys.modules
+    if is_hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if is_hidden:
+            del sys.modules["pandas"]
 
 
 @contextmanager

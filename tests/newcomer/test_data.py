@@ -95,6 +95,10 @@ REFUSED = {
     "notes.txt --text body": "found plain lines of text; give the file the ending of its format",
     "deep.jsonl": "deep.jsonl, line 1, column 1: expected one JSON value on the line",
     "deep.json": "deep.json: expected one JSON array, found too many levels",
+    "stars.csv --vectors none.txt": "none.txt: expected a file or folder that exists, found nothing",
+    "stars.csv --vectors flat": "flat: expected a file of word vectors, found a folder",
+    "stars.csv --vectors pipe.txt": "pipe.txt: expected a file of word vectors, found a pipe",
+    "stars.csv --vectors notes.txt": "notes.txt: expected word vectors (GloVe .txt",
     "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found too many levels",
 }
 

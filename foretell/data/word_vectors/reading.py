@@ -117,17 +117,12 @@ def read_word_vectors(
     return WordVectors(kept, rows, scales, found.name, vectors.sha256, found.licence, tuple(notes))
 
 
-def check_word_vectors(path_or_name: str | Path) -> None:
-    """Check that word vectors are there and have a known format, by their first bytes.
+def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
+    """Return the files of word vectors. Whether they are some is checked by the first bytes.
 
     Raises:
         DataError, MissingExtraError: as `read_word_vectors`.
     """
-    _find(path_or_name)
-
-
-def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:
-    """Return the files of word vectors; raises as `check_word_vectors`."""
     return _find(path_or_name).files
 
 
