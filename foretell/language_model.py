@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from foretell.artifacts.directory import Home
 from foretell.config import to_dict
 from foretell.data.corpus import corpus_of
-from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
-from foretell.summary import Report, Trained, summary_html
+from foretell.summary import Report, Trained, directory_of, summary_html
 
 if TYPE_CHECKING:
     from foretell.runtime.words.scoring import Score
@@ -113,9 +112,9 @@ class LanguageModel(Trained[WordsRuntime]):
         from foretell.training.words.continued import opened
         from foretell.training.words.train import check_valid, train_words
 
-        directory = continue_from._home.path if isinstance(continue_from, LanguageModel) else continue_from
+        directory = None if continue_from is None else directory_of(continue_from)
         given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
-        continued = opened(directory and local_path(directory), WordsRuntime.open, *given)
+        continued = opened(directory, WordsRuntime.open, *given)
         chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
         check_valid(chosen, valid)
         home = Home(out)

@@ -11,6 +11,7 @@ from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
 from foretell.display import card, frame
+from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
 from foretell.readable import visible
@@ -149,6 +150,19 @@ class Trained(Generic[Runtime]):
     def _test_data(self, data: Any) -> Any:
         """Return data for an export as examples or a corpus."""
         raise NotImplementedError
+
+
+def directory_of(model: str | Path | Trained[Any]) -> Path:
+    """Return the model directory of a path, an address on the Hub, or a trained object.
+
+    Raises:
+        NotFittedError: `fit` was not called.
+        HubError: the Hub has no such model, or cannot be reached.
+    """
+    if isinstance(model, Trained):
+        model._opened()
+        return model._home.path
+    return Path(local_path(model))
 
 
 def report_for(model: Model) -> Report:

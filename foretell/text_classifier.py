@@ -26,10 +26,10 @@ from foretell.data.estimator_inputs import (
     validation_data,
 )
 from foretell.data.examples import read_examples
+from foretell.data.label_types import classes_of_names
 from foretell.data.split import seen_notes
 from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
-from foretell.hub.models import local_encoder, local_path
-from foretell.label_types import classes_of_names
+from foretell.hub.models import local_encoder
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
@@ -43,13 +43,12 @@ from foretell.runtime.labels.evaluation import (
     multi_label_report,
 )
 from foretell.runtime.labels.explanation import Explanation, Word
-from foretell.summary import Trained, summary_html
+from foretell.summary import Trained, directory_of, summary_html
 
 if TYPE_CHECKING:
     from foretell.language_model import LanguageModel
     from foretell.training.events import Listener
     from foretell.training.labels.ancestor import Ancestor
-    from foretell.training.labels.transfer import LanguageModelWeights
 
 __all__ = ["Explanation", "TextClassifier", "Verdict", "Word"]
 
@@ -200,7 +199,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         require_training()
         started = time.monotonic()
-        ancestor = _ancestor(continue_from, old, old_valid)
+        from foretell.training.labels.ancestor import opened_ancestor
+        from foretell.training.labels.transfer import read_language_model
+
+        directory = None if continue_from is None else directory_of(continue_from)
+        ancestor = opened_ancestor(directory, LabelsRuntime.open, old, old_valid)
         settings, name = self._training_settings(ancestor)
         from foretell.runtime.encoder import SentenceEncoder
         from foretell.training.events import Note
@@ -244,7 +247,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                     split,
                     settings,
                     options,
-                    start=_language_model(start),
+                    start=None if start is None else read_language_model(directory_of(start)),
                     continued=continued,
                     vectors=vectors,
                     teacher=None if teacher is None else SentenceEncoder.open(local_encoder(teacher)),
@@ -549,28 +552,3 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         tags.input_tags.two_d_array = False
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _ancestor(continue_from: str | Path | TextClassifier | None, *old: Any) -> Ancestor | None:
-    from foretell.training.labels.ancestor import read_ancestor
-
-    if continue_from is None:
-        if any(given is not None for given in old):
-            raise SettingsError(
-                expected="continue_from, the classifier whose old examples these are",
-                found="None",
-                where="old, old_valid",
-            )
-        return None
-    if isinstance(continue_from, str | Path):
-        return read_ancestor(local_path(continue_from), LabelsRuntime.open)
-    check_is_fitted(continue_from, "classes_")
-    return read_ancestor(continue_from._home.path, LabelsRuntime.open)
-
-
-def _language_model(start: str | Path | LanguageModel | None) -> LanguageModelWeights | None:
-    from foretell.training.labels.transfer import read_language_model
-
-    if start is None:
-        return None
-    return read_language_model(local_path(start) if isinstance(start, str | Path) else start._home.path)

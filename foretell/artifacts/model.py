@@ -13,8 +13,8 @@ from foretell.artifacts import manifest
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.weights import Weights
 from foretell.config import Job, LabelsSettings, Settings, WordsSettings
+from foretell.data.label_types import LabelType, ordered, values_of_names
 from foretell.errors import ArtifactError
-from foretell.label_types import LabelType, ordered, values_of_names
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation

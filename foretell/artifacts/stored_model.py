@@ -27,8 +27,8 @@ from foretell.artifacts.model import Model, check_model, wrong_weights
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import LabelsSettings, Settings, from_dict
+from foretell.data.label_types import LABEL_TYPES
 from foretell.errors import ChangedFileError, ForetellError, MissingFileError
-from foretell.label_types import LABEL_TYPES
 from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.interpolation import Interpolation

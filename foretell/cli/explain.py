@@ -14,8 +14,8 @@ from cyclopts import Parameter
 from foretell.cli.inputs import STDIN, Notes, names_source, open_labels, read_records, size_of_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
 from foretell.cli.output import Format, Writer, aligned, counted, counter, excerpt, on_one_line, show
+from foretell.data.label_types import json_value
 from foretell.errors import UsageError
-from foretell.label_types import json_value
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:

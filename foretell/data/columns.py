@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from foretell.data.label_types import common_type, type_of
 from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, text_of
 from foretell.errors import DataError
-from foretell.label_types import common_type, type_of
 
 Role = Literal["text", "label"]
 

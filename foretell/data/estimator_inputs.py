@@ -13,10 +13,10 @@ import numpy.typing as npt
 from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns, has_part
 from foretell.data.label_sets import has_several_labels, sets_of
+from foretell.data.label_types import classes_of_names, dtype_type, plain_dates
 from foretell.data.records import is_missing, values_of
 from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
 from foretell.errors import DataError, SettingsError
-from foretell.label_types import classes_of_names, dtype_type, plain_dates
 
 SEPARATOR = ";"
 """What separates labels in cells and answers, where `y` alone shows that texts may have several."""

@@ -13,12 +13,12 @@ from foretell.data import named
 from foretell.data.decode import STDIN, existing, note
 from foretell.data.formats import format_named, read_source
 from foretell.data.label_sets import LabelSets, names_in
+from foretell.data.label_types import LabelType, common_type, ordered
 from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import is_address
 from foretell.hub.datasets import DatasetFiles, fetch_dataset, parse_dataset
-from foretell.label_types import LabelType, common_type, ordered
 
 MAX_VALUES = 200
 EMPTY = "(empty)"

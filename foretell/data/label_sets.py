@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s
+from foretell.data.label_types import LabelType, common_type, ordered, type_of
 from foretell.data.records import Record, as_list, is_missing, label_of
 from foretell.errors import DataError
-from foretell.label_types import LabelType, common_type, ordered, type_of
 
 _NAMES_SHOWN = 20
 

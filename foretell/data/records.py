@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from foretell.label_types import LabelType
+from foretell.data.label_types import LabelType
 
 Part = Literal["train", "valid", "test"]
 Argument = Literal["text", "label", "format", "header_row", "sheet"]

@@ -15,9 +15,9 @@ from foretell.artifacts.directory import open_verified, read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
+from foretell.data.label_types import json_value, values_of_names
 from foretell.export.token_rules import TokenRules, token_rules
 from foretell.hub.models import local_path
-from foretell.label_types import json_value, values_of_names
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime

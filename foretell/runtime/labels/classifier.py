@@ -21,9 +21,9 @@ from foretell.arrays import Float32s, LogProbabilities, Probabilities
 from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
+from foretell.data.label_types import values_of_names
 from foretell.errors import SettingsError, UsageError
 from foretell.hub.models import local_path
-from foretell.label_types import values_of_names
 from foretell.ngrams.ensemble import NETWORK_ALONE
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.readable import did_you_mean

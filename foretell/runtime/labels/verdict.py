@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from foretell.label_types import json_value
+from foretell.data.label_types import json_value
 
 EMPTY = "empty"
 UNKNOWN_WORDS = "mostly unknown words"

@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from foretell.label_types import json_value
+from foretell.data.label_types import json_value
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.classifier import Verdict as RuntimeVerdict
 from foretell.runtime.labels.explanation import Explanation, Word

@@ -19,7 +19,7 @@ from foretell.artifacts.directory import read_model
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, with_changes
-from foretell.errors import UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
@@ -111,6 +111,25 @@ def read_ancestor(path: str | Path, open_classifier: OpenClassifier) -> Ancestor
         runtime=open_classifier(Path(path)),
         open=open_classifier,
     )
+
+
+def opened_ancestor(directory: Path | None, open_classifier: OpenClassifier, *old: object) -> Ancestor | None:
+    """Return the classifier to continue; None: there is none.
+
+    Args:
+        directory: its model directory, or None.
+        open_classifier: opens a model directory for prediction.
+        old: old examples of it, each None where there are none.
+
+    Raises:
+        SettingsError: old examples of no classifier; and as `read_ancestor`.
+    """
+    if directory is not None:
+        return read_ancestor(directory, open_classifier)
+    if any(given is not None for given in old):
+        expected = "continue_from, the classifier whose old examples these are"
+        raise SettingsError(expected=expected, found="None", where="old, old_valid")
+    return None
 
 
 def continued_settings(model: Model, name: str | None, changes: Mapping[str, Any]) -> LabelsSettings:

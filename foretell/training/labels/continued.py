@@ -18,9 +18,9 @@ from foretell.artifacts.directory import write_model
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
+from foretell.data.label_types import LabelType, ordered
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
-from foretell.label_types import LabelType, ordered
 from foretell.metrics import label_figures
 from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.training.events import Listener, Note

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.examples import Examples
+from foretell.data.label_types import classes_of_names, ordered
 from foretell.data.split import Split, make_split
 from foretell.errors import DataError
-from foretell.label_types import classes_of_names, ordered
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.continued import Continued, continued_split
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.label_types import ordered
+from foretell.data.label_types import ordered
 from foretell.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

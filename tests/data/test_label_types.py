@@ -17,8 +17,7 @@ import foretell
 from foretell.artifacts.directory import open_verified
 from foretell.config import LabelsSettings
 from foretell.data.examples import read_examples
-from foretell.errors import ArtifactError
-from foretell.label_types import (
+from foretell.data.label_types import (
     classes_of_names,
     common_type,
     json_value,
@@ -27,6 +26,7 @@ from foretell.label_types import (
     type_of,
     values_of_names,
 )
+from foretell.errors import ArtifactError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from tests.builders import rewrite_json, write_random
 

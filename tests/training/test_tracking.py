@@ -17,8 +17,8 @@ from docs_blocks import DOCS, python_of
 
 from foretell import presets
 from foretell.errors import Interrupted, MissingExtraError
-from foretell.tracking import MLflowListener
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
+from foretell.training.tracking import MLflowListener
 
 mlflow = pytest.importorskip("mlflow")
 # MLflow uses what its own dependencies deprecate.
