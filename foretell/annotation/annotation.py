@@ -28,9 +28,6 @@ RANDOM_EVERY = 5
 MIN_SUGGESTED = 0.5
 """Probability from which on a label is suggested."""
 
-COLUMNS = ("text", "label", "answer", "part", "suggested", "by", "at")
-"""Of the answers as CSV."""
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -109,12 +106,6 @@ class Annotation:
 
     Methods may be called from any thread. An answer is on disk when its method returns. `by` is the name of
     the person who answers; None: the name that was given to `foretell.annotate`.
-
-    Args:
-        texts: the texts, none of them empty.
-        journal: where the answers are written; those it has are taken up.
-        by: who answers.
-        suggest: a model directory whose predictions help from the first text on.
 
     Attributes:
         labels: the names of the labels.
@@ -271,7 +262,7 @@ class Annotation:
         """Return the answers as CSV; see `export`."""
         file = io.StringIO(newline="")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(["text", "label", "answer", "part", "suggested", "by", "at"])
         for each in self.answers:
             writer.writerow(
                 [each.text, each.label or "", each.kind, each.part, each.suggested or "", each.by, each.at]

@@ -22,6 +22,7 @@ from foretell.hub.models import ON_HUB, local_path
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, HfApi
+    from huggingface_hub.hf_api import ModelInfo
 
 DISCLOSES = (
     "the vocabulary, the n-grams and the labels of a model contain words of its training texts, also rare "
@@ -174,34 +175,14 @@ def _bars_for_terminals() -> Iterator[None]:
 
 
 def _upload(api: HfApi, model: Model, folder: Path, repository: str, *, private: bool) -> Pushed:
-    """Push the files of a folder in one commit.
-
-    Raises:
-        HubError: the repository is public, or holds another program's files.
-    """
+    """Push the files of a folder in one commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    where, names = str(Address(repository)), sorted(path.name for path in folder.iterdir())
-    try:
-        info = api.model_info(repository)
-    except GatedRepoError:
-        raise
-    except RepositoryNotFoundError:
-        api.create_repo(repository, private=private)
-        info = api.model_info(repository)
+    info, names = (
+        _repository(api, repository, private=private),
+        sorted(path.name for path in folder.iterdir()),
+    )
     present = {each.rfilename for each in info.siblings or ()}
-    others = present - _OF_A_NEW_ONE
-    if private and not info.private:
-        raise HubError(
-            expected="a private repository", found="a public one", where=where,
-            fix="--public (private=False) pushes to it all the same",
-        )  # fmt: skip
-    if others and manifest.MANIFEST not in present:
-        raise HubError(
-            expected="a new repository, or one with a foretell model",
-            found=f"another one, with {min(others)}", where=where, fix="choose another name",
-        )  # fmt: skip
     # A part that an older model had would only be dead weight.
     stale = sorted((present & set(manifest.PARTS)) - set(names))
     commit = api.create_commit(
@@ -221,6 +202,36 @@ def _upload(api: HfApi, model: Model, folder: Path, repository: str, *, private:
         files=tuple(names),
         bytes=sum((folder / name).stat().st_size for name in names),
     )
+
+
+def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
+    """Return the repository, which is made where there is none.
+
+    Raises:
+        HubError: it is public, or holds another program's files.
+    """
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    try:
+        info = api.model_info(repository)
+    except GatedRepoError:
+        raise
+    except RepositoryNotFoundError:
+        api.create_repo(repository, private=private)
+        info = api.model_info(repository)
+    present = {each.rfilename for each in info.siblings or ()}
+    others, where = present - _OF_A_NEW_ONE, str(Address(repository))
+    if private and not info.private:
+        raise HubError(
+            expected="a private repository", found="a public one", where=where,
+            fix="--public (private=False) pushes to it all the same",
+        )  # fmt: skip
+    if others and manifest.MANIFEST not in present:
+        raise HubError(
+            expected="a new repository, or one with a foretell model",
+            found=f"another one, with {min(others)}", where=where, fix="choose another name",
+        )  # fmt: skip
+    return info
 
 
 def _public_metrics(model: Model) -> dict[str, Any]:
