@@ -42,3 +42,24 @@ def test_tiny_gradients_are_zero_and_not_denormal():
     for gradient in gradients:
         small = np.abs(gradient[gradient != 0])
         assert (small > np.finfo(np.float32).tiny).all()
+
+
+def test_tanh_is_exact_up_to_where_it_is_one():
+    x = np.linspace(-20, 20, 4001).astype(np.float32)
+    found = np.array([lstm_cell._tanh(each) for each in x])
+    np.testing.assert_allclose(found, np.tanh(x.astype(np.float64)), atol=4e-7, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-12, 1e-18])
+def test_small_gradients_are_kept(scale):
+    rng = np.random.default_rng(0)
+    inputs, zeros = rng.normal(size=(2, 3, 20)).astype("f"), np.zeros((2, 5), np.float32)
+    recurrent, masks = rng.normal(size=(5, 20)).astype("f"), np.ones((1, 2, 5), np.float32)
+    none = np.zeros((2, 0, 5), np.float32)
+    found = []
+    for each in (1.0, scale):
+        buffers = lstm_kernel.Buffers()
+        _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+        found.append(lstm_kernel.backward(none, zeros + np.float32(each), zeros, done, buffers))
+    for whole, small in zip(*found, strict=True):
+        np.testing.assert_allclose(small / np.float32(scale), whole, rtol=1e-3, atol=1e-4)
