@@ -22,7 +22,7 @@ from foretell.metrics.costs import Costs
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.labels.evaluation import evaluation_report
 from foretell.training.events import Listener, silent
-from foretell.training.labels.folds import make_folds
+from foretell.training.labels.folds import make_folds, too_few
 from foretell.training.labels.tokens import targets_of
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
@@ -83,7 +83,8 @@ def cross_validate(
     check_one_label(settings, "cross-validation")
     check_learnable(examples)
     names = examples.label_names
-    folds = make_folds(examples.texts, targets_of(examples.labels, names), n_folds, settings.seed)
+    targets = targets_of(examples.labels, names)
+    folds = make_folds(examples.texts, targets, n_folds, settings.seed)
     answers = np.zeros((len(examples), len(names)), np.float32)
     for fold, (rows, held) in enumerate(folds):
         if progress is not None:
@@ -108,7 +109,7 @@ def cross_validate(
         names=names,
         by=None if by is None else Column(by.name, list(compress(by.values, held))),
         folds=folds.count,
-        notes=folds.notes,
+        notes=(*folds.notes, *filter(None, [too_few(examples.texts, targets)])),
     )
 
 

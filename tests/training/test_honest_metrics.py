@@ -29,7 +29,8 @@ from foretell.training.labels.folds import Folds
 from foretell.training.labels.members import Candidate, Chosen, fit_members
 from foretell.training.labels.outputs import OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows
-from foretell.training.labels.tokens import one_hot, tokenize
+from foretell.training.labels.tokenized import one_hot
+from foretell.training.labels.tokens import tokenize
 from foretell.training.labels.train import train_labels
 from foretell.training.options import TrainOptions
 

@@ -25,7 +25,7 @@ from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
 from foretell.training.labels.cooccurrence import cooccurrence_embeddings
 from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
 from foretell.training.labels.outside_vectors import OutsideVectors
-from foretell.training.labels.tokens import TokenizedTexts
+from foretell.training.labels.tokenized import TokenizedTexts
 
 # Chosen on training records of six sets, three draws of 300 labels (docs/experiments.md).
 SVD_DIMENSIONS = 150

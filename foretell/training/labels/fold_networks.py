@@ -22,7 +22,8 @@ from foretell.training.labels.compiled import CompactNetwork, compact_network
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.network import initialised_network
 from foretell.training.labels.plan import make_plan
-from foretell.training.labels.tokens import LabelledTokens, Tokens
+from foretell.training.labels.tokenized import LabelledTokens
+from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import Start
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate

@@ -31,16 +31,8 @@ from foretell.training.labels.members import Members
 from foretell.training.labels.network import MIN_TOKENS
 from foretell.training.labels.outputs import fit_ensemble
 from foretell.training.labels.plan import enough_labels
-from foretell.training.labels.tokens import (
-    LabelledTokens,
-    Soft,
-    TokenizedTexts,
-    Tokens,
-    Weights,
-    encode_examples,
-    one_hot,
-    tokenize,
-)
+from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, Weights, one_hot
+from foretell.training.labels.tokens import Tokens, encode_examples, tokenize
 from foretell.training.labels.transfer import Start, added_ancestor
 from foretell.training.labels.vector_labels import label_by_vectors
 from foretell.training.options import TrainOptions

@@ -6,7 +6,7 @@ word (`dense_fit`). Words that only the vectors have get such a weight too, so t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float32s
-from foretell.data.split import Split
-from foretell.data.word_vectors import read_word_vectors, vector_files
+from foretell.data.word_vectors import vector_files
 from foretell.hashes import sha256_of
-from foretell.training.events import Listener, Note
-from foretell.training.labels.tokens import TokenizedTexts, Tokens, encode_examples
+from foretell.training.labels.tokenized import TokenizedTexts
 
 _SMOOTH = 1e-3
 # The sum of 1 / rank over 400,000 words.
@@ -112,51 +110,3 @@ def digest_of(path_or_name: str | Path) -> str:
         MissingExtraError: "glove" without its package.
     """
     return sha256_of(*vector_files(path_or_name))
-
-
-def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:
-    """Return the tokenized split with `vectors`, and with a tokenizer that has the vectors' words too.
-
-    Args:
-        tokens: the tokenized split.
-        split: its texts. The validation texts are encoded again: their words may be among the new ones.
-        path_or_name: a file, or "glove".
-        listener: is called with notes on what was read, and with warnings.
-
-    Raises:
-        DataError, MissingExtraError: as `read_word_vectors` does.
-    """
-    old = tokens.tokenizer
-    words = [old.word(id) for id in range(old.specials, old.size)]
-    vectors = read_word_vectors(path_or_name, words=words)
-    tokenizer = old.extended(vectors.words)
-    everything = [*words, *(tokenizer.word(id) for id in range(old.size, tokenizer.size))]
-    of_words, is_known = vectors.rows_of(everything)
-    found = [()] * old.specials + [vectors.places(word) for word in everything]
-    none = np.zeros((old.specials, vectors.dimension), np.float32)
-    n_known = int(is_known[: len(words)].sum())
-    figures = {
-        "name": vectors.name,
-        "sha256": vectors.sha256,
-        "licence": vectors.licence,
-        "dimension": vectors.dimension,
-        "words": len(words),
-        "known_words": n_known,
-        "more_words": tokenizer.size - old.size,
-    }
-    for note in vectors.notes:
-        listener(Note(text=note))
-    text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
-    listener(Note(text=f"{text}, and of {figures['more_words']:,} others"))
-    return replace(
-        tokens,
-        tokenizer=tokenizer,
-        valid=None if split.valid is None else encode_examples(split.valid, tokenizer, tokens.labels),
-        vectors=OutsideVectors(
-            rows=np.concatenate([none, of_words]),
-            known=np.concatenate([np.zeros(old.specials, np.bool_), is_known]),
-            places=np.array([places[0] if places else len(vectors.words) for places in found], np.float64),
-            n_words=old.size,
-            figures=figures,
-        ),
-    )

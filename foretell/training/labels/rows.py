@@ -13,7 +13,8 @@ import numpy.typing as npt
 from foretell.arrays import Float64s
 from foretell.data.split import Split
 from foretell.training.labels.outputs import Outputs
-from foretell.training.labels.tokens import LabelledTokens, Soft, TokenizedTexts, Tokens
+from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts
+from foretell.training.labels.tokens import Tokens
 
 Mask = npt.NDArray[np.bool_]
 

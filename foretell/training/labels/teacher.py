@@ -27,7 +27,7 @@ from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.folds import Folds
 from foretell.training.labels.members import Candidate, Chosen, choose
 from foretell.training.labels.rows import Mask, Rows
-from foretell.training.labels.tokens import Soft, TokenizedTexts
+from foretell.training.labels.tokenized import Soft, TokenizedTexts
 from foretell.training.run import Run
 
 MAX_TAUGHT = 10_000

@@ -4,77 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.artifacts.model import Model
+from foretell.config import LabelsSettings
+from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
+from foretell.data.split import Split
+from foretell.data.word_vectors.reading import read_word_vectors
 from foretell.text.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from foretell.artifacts.model import Model
-    from foretell.config import LabelsSettings
-    from foretell.data.examples import Examples
-    from foretell.data.split import Split
-    from foretell.training.labels.balance import Balance
-    from foretell.training.labels.outside_vectors import OutsideVectors
-
-Targets = npt.NDArray[np.int32]
-Soft = npt.NDArray[np.float32]
-Weights = npt.NDArray[np.float64]
+from foretell.training.events import Listener, Note
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.outside_vectors import OutsideVectors
+from foretell.training.labels.tokenized import LabelledTokens, Soft, Targets, TokenizedTexts, Weights, one_hot
 
 # In a large corpus a word that occurs once carries no information; in a small one every word counts.
 _LARGE_CORPUS_TEXTS = 5_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenizedTexts:
-    """Texts as token ids, one text after another.
-
-    Attributes:
-        ids: int32 [token].
-        starts: int64 [text + 1]; text i is ids[starts[i]:starts[i + 1]].
-    """
-
-    ids: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def part(self, first: int, last: int) -> TokenizedTexts:
-        """Return the texts from place `first` to before `last`."""
-        starts = self.starts[first : last + 1]
-        return TokenizedTexts(ids=self.ids[starts[0] : starts[-1]], starts=starts - starts[0])
-
-    def select(self, rows: npt.NDArray[np.bool_]) -> TokenizedTexts:
-        """Return the texts where `rows` [text] is true."""
-        lengths = np.diff(self.starts)
-        return TokenizedTexts(
-            ids=self.ids[np.repeat(rows, lengths)], starts=np.concatenate([[0], np.cumsum(lengths[rows])])
-        )
-
-    def followed_by(self, others: TokenizedTexts) -> TokenizedTexts:
-        """Return these texts and then the others."""
-        starts = np.concatenate([self.starts, self.starts[-1] + others.starts[1:]])
-        return TokenizedTexts(ids=np.concatenate([self.ids, others.ids]), starts=starts)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelledTokens:
-    """Tokenized texts with their labels.
-
-    Attributes:
-        texts: the texts.
-        targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
-            float32 [text, label], 1, 0, or NaN where a label is unknown.
-        weights: float64 [text], how much each text counts; None: 1 each.
-    """
-
-    texts: TokenizedTexts
-    targets: npt.NDArray[Any]
-    weights: Weights | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +120,6 @@ def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | No
 
 def _balanced(tokens: Tokens) -> Tokens:
     """Return tokens whose texts have the class weights of the training texts."""
-    from foretell.training.labels.balance import Balance
-
     balance = Balance.of(tokens.train.targets, tokens.train.weights, len(tokens.labels))
 
     def weighed(part: LabelledTokens) -> LabelledTokens:
@@ -237,9 +184,49 @@ def targets_of(names: Sequence[str], labels: Sequence[str]) -> Targets:
     return np.array([place[name] for name in names], np.int32)
 
 
-def one_hot(targets: Targets, n_labels: int) -> Soft:
-    """Return the places of labels [text] as probabilities, float32 [text, label]."""
-    # Not rows of a unit matrix: with 10,000 labels that has 400 MB.
-    found = np.zeros((len(targets), n_labels), np.float32)
-    found[np.arange(len(targets)), targets] = 1
-    return found
+def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listener: Listener) -> Tokens:
+    """Return the tokenized split with `vectors`, and with a tokenizer that has the vectors' words too.
+
+    Args:
+        tokens: the tokenized split.
+        split: its texts. The validation texts are encoded again: their words may be among the new ones.
+        path_or_name: a file, or "glove".
+        listener: is called with notes on what was read, and with warnings.
+
+    Raises:
+        DataError, MissingExtraError: as `read_word_vectors` does.
+    """
+    old = tokens.tokenizer
+    words = [old.word(id) for id in range(old.specials, old.size)]
+    vectors = read_word_vectors(path_or_name, words=words)
+    tokenizer = old.extended(vectors.words)
+    everything = [*words, *(tokenizer.word(id) for id in range(old.size, tokenizer.size))]
+    of_words, is_known = vectors.rows_of(everything)
+    found = [()] * old.specials + [vectors.places(word) for word in everything]
+    none = np.zeros((old.specials, vectors.dimension), np.float32)
+    n_known = int(is_known[: len(words)].sum())
+    figures = {
+        "name": vectors.name,
+        "sha256": vectors.sha256,
+        "licence": vectors.licence,
+        "dimension": vectors.dimension,
+        "words": len(words),
+        "known_words": n_known,
+        "more_words": tokenizer.size - old.size,
+    }
+    for note in vectors.notes:
+        listener(Note(text=note))
+    text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
+    listener(Note(text=f"{text}, and of {figures['more_words']:,} others"))
+    return replace(
+        tokens,
+        tokenizer=tokenizer,
+        valid=None if split.valid is None else encode_examples(split.valid, tokenizer, tokens.labels),
+        vectors=OutsideVectors(
+            rows=np.concatenate([none, of_words]),
+            known=np.concatenate([np.zeros(old.specials, np.bool_), is_known]),
+            places=np.array([places[0] if places else len(vectors.words) for places in found], np.float64),
+            n_words=old.size,
+            figures=figures,
+        ),
+    )

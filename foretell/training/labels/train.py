@@ -21,9 +21,9 @@ from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.decide import Outcome, decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
-from foretell.training.labels.outside_vectors import digest_of, with_vectors
+from foretell.training.labels.outside_vectors import digest_of
 from foretell.training.labels.teacher import Encoder
-from foretell.training.labels.tokens import Tokens, tokenize_split
+from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 from foretell.training.labels.transfer import LanguageModelWeights, fitting_settings, new_words
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run

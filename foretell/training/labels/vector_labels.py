@@ -19,7 +19,8 @@ from foretell.ngrams.linear import LinearModel
 from foretell.training.labels.linear_fit import default_max_ngrams, select_texts
 from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.outputs import fit_ensemble
-from foretell.training.labels.tokens import Soft, Tokens
+from foretell.training.labels.tokenized import Soft
+from foretell.training.labels.tokens import Tokens
 
 _MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
 """Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""

@@ -24,7 +24,8 @@ from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels import fold_networks
 from foretell.training.labels.balance import Balance
 from foretell.training.labels.linear_fit import fit_ngrams
-from foretell.training.labels.tokens import one_hot, tokenize
+from foretell.training.labels.tokenized import one_hot
+from foretell.training.labels.tokens import tokenize
 
 TINY = {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0, "epochs": 2,
         "min_steps": 1, "learning_rate": 0.3}  # fmt: skip

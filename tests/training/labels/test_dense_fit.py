@@ -12,7 +12,7 @@ from foretell.training.labels.dense_fit import (
     to_linear,
     to_pooled,
 )
-from foretell.training.labels.tokens import TokenizedTexts
+from foretell.training.labels.tokenized import TokenizedTexts
 from tests.training.labels.few import few_rows
 
 

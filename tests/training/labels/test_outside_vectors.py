@@ -19,8 +19,8 @@ from foretell.presets import LABELS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Note
 from foretell.training.labels.dense_fit import DenseFit, outside_basis, to_pooled
-from foretell.training.labels.outside_vectors import digest_of, with_vectors
-from foretell.training.labels.tokens import Tokens, tokenize_split
+from foretell.training.labels.outside_vectors import digest_of
+from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
 
 SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
 SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)

@@ -31,7 +31,8 @@ from foretell.training.labels.members import Chosen
 from foretell.training.labels.outputs import OneLabel
 from foretell.training.labels.rows import Rows
 from foretell.training.labels.teacher import Embedded, Teacher, _candidate
-from foretell.training.labels.tokens import one_hot, targets_of, tokenize
+from foretell.training.labels.tokenized import one_hot
+from foretell.training.labels.tokens import targets_of, tokenize
 from tests.encoders import tiny_encoder
 
 SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
