@@ -53,9 +53,13 @@ def texts_and_random_labels(seed: int, n: int = N) -> Examples:
 
 
 def assert_at_chance(shares: Sequence[float], n: int, chance: float = 0.5) -> None:
-    """Assert that shares of `n` texts each are together not better than chance by two standard errors."""
+    """Assert that shares of `n` texts each are together not better than chance.
+
+    Ten of them may be better by two standard errors. One seed is compared for several members, so that one of
+    these is often better by two: three are allowed.
+    """
     error = (chance * (1 - chance) / (n * len(shares))) ** 0.5
-    assert np.mean(shares) <= chance + 2 * error, shares
+    assert np.mean(shares) <= chance + (2 if len(shares) == 10 else 3) * error, shares
 
 
 def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTINGS) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def test_ensemble_members_and_network_are_at_chance(seeds: Sequence[int], tmp_pa
     for name in found[0]["members"]:
         assert_at_chance([each["members"][name]["accuracy"] for each in found], N)
     # Two labels, each as probable as the other: no loss below ln 2.
-    assert np.mean([each["valid_loss"] for each in found]) > np.log(2) - 0.01
+    assert np.mean([each["valid_loss"] for each in found]) > np.log(2) - 0.02
     assert np.mean([each["coverage"][-1]["accuracy"] for each in found]) < 0.75
 
 
@@ -89,7 +93,7 @@ def test_a_planted_duplicate_does_not_help(seeds: Sequence[int], tmp_path: Path)
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
-    settings, shares, losses = with_changes(SETTINGS, {"multi_label": ";"}), [], []
+    settings, found = with_changes(SETTINGS, {"multi_label": ";"}), []
     for seed in seeds:
         rng = np.random.default_rng(seed)
         names = [";".join(name for name in "abc" if rng.random() < 0.5) or ";" for _ in range(N)]
@@ -97,28 +101,26 @@ def test_several_labels_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> N
         texts = [text.replace('"', "'") for text in texts_and_random_labels(seed).texts]
         rows = [f'"{text}",{name}' for text, name in zip(texts, names, strict=True)]
         path.write_text("\n".join(["text,label", *rows]))
-        metrics = metrics_of(read_examples(path, multi_label=";"), tmp_path / "m", settings)
-        shares += [metrics["linear_label_accuracy"]]
-        shares += [each["label_accuracy"] for each in metrics["members"].values()]
-        shares += [1 - metrics["hamming_loss"]]
-        losses.append(metrics["log_loss"])
-    # Each figure is of three decisions a text; those of members are of the same texts.
-    assert_at_chance(shares, round(3 * N * len(seeds) / len(shares)))
-    assert np.mean(losses) > np.log(2) - 0.01
+        found.append(metrics_of(read_examples(path, multi_label=";"), tmp_path / "m", settings))
+    # Each metric is of three decisions a text.
+    assert_at_chance([1 - each["hamming_loss"] for each in found], 3 * N)
+    assert_at_chance([each["linear_label_accuracy"] for each in found], 3 * N)
+    for name in found[0]["members"]:
+        assert_at_chance([each["members"][name]["label_accuracy"] for each in found], 3 * N)
+    assert np.mean([each["log_loss"] for each in found]) > np.log(2) - 0.01
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_known_label_noise_is_not_beaten(seeds: Sequence[int], tmp_path: Path) -> None:
-    shares = []
+    found = []
     for seed in seeds:
         texts, rng = texts_and_random_labels(seed).texts, np.random.default_rng(seed)
-        rule = rng.permutation(N) % 2
-        flipped = rng.permutation(N) < N // 5
+        rule, flipped = rng.permutation(N) % 2, rng.permutation(N) < N // 5
         texts = [f"{text} {('blue', 'green')[side]}" for text, side in zip(texts, rule, strict=True)]
         labels = [("x", "y")[side] for side in np.where(flipped, 1 - rule, rule)]
-        metrics = metrics_of(Examples(texts, labels, name="noisy"), tmp_path / "m")
-        shares += [metrics["accuracy"], metrics["linear_accuracy"]]
-    assert np.mean(shares) <= 0.8 + 2 * (0.8 * 0.2 / (N * len(seeds))) ** 0.5, shares
+        found.append(metrics_of(Examples(texts, labels, name="noisy"), tmp_path / "m"))
+    for key in ("accuracy", "linear_accuracy"):
+        assert_at_chance([each[key] for each in found], N, 0.8)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
@@ -182,7 +184,7 @@ def test_the_label_check_is_at_chance() -> None:
 def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -> None:
     """Members that are noise: in-fold weights and thresholds would choose the luckier one in each fold."""
     shares, n = [], 400
-    for seed in range(10):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         hard = rng.integers(2, size=n).astype(np.int32)
         network, linear = (3 * rng.standard_normal((n, 2)) for _ in range(2))
