@@ -50,8 +50,8 @@ class Arguments:
     text: str | None = "text='{}'"
     label: str | None = "label='{}'"
     format: str | None = "format='{}'"
-    header_row: str | None = "header_row={}"
-    sheet: str | None = "sheet='{}'"
+    header_row: str | None = None
+    sheet: str | None = None
 
     def spell(self, argument: Argument, value: str) -> str | None:
         """Return an argument with its value as the user would write it, or None where there is none."""

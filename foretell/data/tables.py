@@ -134,7 +134,7 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
             expected="the names of the columns in the first row",
             found=title,
             where=source.name,
-            fix=f"if that is a title, name the row of the header with {named}",
+            fix=f"if that is a title, {f'name the row of the header with {named}' if named else 'remove it'}",
         )
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
 
