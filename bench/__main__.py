@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "label_errors": ((), ("few-labels.zip",)),
     "multi_label": ((), ("few-labels.zip",)),
     "cluster": (("ray",), ()),
+    "averaging": (("ray",), ("aclImdb_v1.tar.gz",)),
 }
 """Every benchmark in the order in which they run, with the packages and archives that it needs."""
 

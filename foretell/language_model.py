@@ -65,6 +65,9 @@ class LanguageModel(Trained[WordsRuntime]):
         tensorboard: str | Path | None = None,
         checkpoint_seconds: float = 60.0,
         baseline: bool = True,
+        cluster: str | None = None,
+        workers: int | None = None,
+        average_every: int | None = None,
         verbose: int | None = None,
         listener: Listener | None = None,
         **settings: Any,
@@ -90,6 +93,8 @@ class LanguageModel(Trained[WordsRuntime]):
             tensorboard: a directory for TensorBoard event files.
             checkpoint_seconds: seconds between two checkpoints.
             baseline: measure a Kneser–Ney model to compare with, even where it is not a part of the model.
+            cluster, workers, average_every: train on several workers (`foretell[cluster]`); see
+                `foretell.cluster.averaging.training_workers`.
             verbose: None, the default, shows the progress in terminals and notebooks; 0 shows nothing; 1 also
                 writes lines elsewhere.
             listener: is called with each event of the training, see `foretell.training.events`.
@@ -99,13 +104,15 @@ class LanguageModel(Trained[WordsRuntime]):
             MissingExtraError: TensorFlow is not installed.
             SettingsError: no such preset or setting, or a value out of range.
             DataError: the text or `valid` cannot be read, or is too short.
-            UsageError: `valid` or `minutes` for the article's network, which has none of them.
+            UsageError: `valid`, `minutes` or `cluster` for the article's network, which has none of them; or
+                workers that are impossible.
             RunError, ArtifactError: `out` holds an unfinished training, or something that is not foretell's.
             Interrupted: SIGTERM or Ctrl-C with `out`, which can be resumed.
             KeyboardInterrupt: the same without `out`.
         """
         started = time.monotonic()
         require_training()
+        from foretell.cluster.averaging import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
         from foretell.training.words.ancestor import settings_for
@@ -116,11 +123,12 @@ class LanguageModel(Trained[WordsRuntime]):
         given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
         continued = opened(directory, WordsRuntime.open, *given)
         chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
-        check_valid(chosen, valid)
+        check_valid(chosen, valid, cluster)
         home = Home(out)
         corpus = corpus_of(source, text)
         valid_corpus = None if valid is None else corpus_of(valid, text, part="valid")
         with (
+            training_workers(cluster, workers=workers, average_every=average_every) as others,
             shown(verbose, listener) as show,
             nothing_to_resume(is_temporary=out is None),
         ):
@@ -137,7 +145,7 @@ class LanguageModel(Trained[WordsRuntime]):
                 started=started,
                 given=frozenset(settings),
             )
-            train_words(corpus, chosen, options, valid=valid_corpus, continued=continued)
+            train_words(corpus, chosen, options, valid=valid_corpus, workers=others, continued=continued)
         return cls(home, WordsRuntime.open(home.path))
 
     @classmethod

@@ -74,6 +74,7 @@ COMMANDS: dict[str, Command] = {
         help="Train a language model on plain text.",
         more=(
             "It predicts the next word, continues texts, and measures how probable a text is.",
+            "With --cluster, several workers train one model. It needs pip install 'foretell[cluster]'.",
             _ORDER,
             _CTRL_C,
             _FIGURES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
-from foretell.cli.options import AS_TEXT, DATA, Output, Switch, rare
+from foretell.cli.options import AS_TEXT, DATA, Output, Switch, Whole, rare
 from foretell.cli.output import Writer, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.config import WordsSettings, with_changes
@@ -22,6 +23,7 @@ from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
+    from foretell.cluster.averaging import RayWorkers
     from foretell.data.corpus import Corpus
     from foretell.surveying.counts import Survey
     from foretell.training.events import Listener
@@ -191,6 +193,37 @@ _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting the text may take, which only the reader needs."""
 
 
+@Parameter(name="*", group=Group("Cluster (several workers, on this machine or on many)", sort_key=6))
+@dataclass(frozen=True, kw_only=True)
+class TrainCluster:
+    """Where a training runs.
+
+    Attributes:
+        cluster: Train on several workers, each on a share of the text, and average their weights: local
+            starts a Ray cluster on this machine, auto uses the one that Ray finds, ADDRESS is the HOST:PORT
+            of a head.
+        workers: Number of workers. Without it, one for each processor of the cluster.
+        average_every: Average the weights every N steps. Default: 32.
+    """
+
+    cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
+    workers: Annotated[Whole | None, Parameter(metavar="N")] = None
+    average_every: Annotated[Whole | None, Parameter(metavar="N")] = None
+
+    def others(self) -> AbstractContextManager[RayWorkers | None]:
+        """Return the context in which workers can be started.
+
+        Raises:
+            UsageError: see `foretell.cluster.averaging.training_workers`.
+        """
+        from foretell.cluster.averaging import training_workers
+
+        return training_workers(self.cluster, workers=self.workers, average_every=self.average_every)
+
+
+ALONE = TrainCluster()
+
+
 def train_words(
     sources: Annotated[tuple[str, ...], Parameter(name="TEXT", negative=())],
     /,
@@ -201,6 +234,7 @@ def train_words(
     old: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
     old_valid: Annotated[tuple[str, ...], Parameter(group=DATA, negative=(), show_default=False)] = (),
     baseline: Annotated[bool, Parameter(group=RUN)] = True,
+    cluster: TrainCluster = ALONE,
     output: Output = AS_TEXT,
     options: WordsOptions | None = None,
     started: Started,
@@ -229,7 +263,7 @@ def train_words(
         name = training.preset or model.preset
         settings = continued_words_settings(model, training.preset, changes)
     check_possible(training)
-    corpus, valid_corpus = _read(settings, sources, valid)
+    corpus, valid_corpus = _read(settings, sources, valid, cluster)
     from foretell.training.words.train import train_words as train
 
     surveys = [_survey(each, settings, started) for each in (corpus, valid_corpus) if each is not None]
@@ -240,12 +274,12 @@ def train_words(
         name = words_preset_for(settings.minutes, words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
         show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
-    with view() as shown:
+    with cluster.others() as others, view() as shown:
         listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
         how = training.options(
             preset=name, baseline=baseline, listener=listener, started=started, given=changes
         )
-        model = train(corpus, settings, how, valid=valid_corpus, continued=continued)
+        model = train(corpus, settings, how, valid=valid_corpus, workers=others, continued=continued)
     finish(model, training, output)
 
 
@@ -283,11 +317,11 @@ def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> Survey:
 
 
 def _read(
-    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...]
+    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...], cluster: TrainCluster
 ) -> tuple[Corpus, Corpus | None]:
     """Return the corpus and the validation text of the user's own, if any."""
     from foretell.data.corpus import open_corpus
     from foretell.training.words.train import check_valid
 
-    check_valid(settings, valid or None)
+    check_valid(settings, valid or None, cluster.cluster)
     return open_corpus(sources), open_corpus(valid, part="test") if valid else None

@@ -77,14 +77,13 @@ class Budget:
         """Seconds of a step, an exponential mean over about the last twenty; 0: not known yet."""
         return self._pace
 
-    def step_done(self) -> None:
-        """Measure the pace; call after each step."""
+    def step_done(self, steps: int = 1) -> None:
+        """Measure the pace; call after each step, or after some."""
         now = self._clock()
         if self._last is not None and self._seen >= _UNTYPICAL:
-            took = now - self._last
-            first = self._seen == _UNTYPICAL
-            self._pace = took if first else (1 - _SMOOTHING) * self._pace + _SMOOTHING * took
-        self._last, self._seen = now, self._seen + 1
+            took, old = (now - self._last) / steps, (1 - _SMOOTHING) ** steps
+            self._pace = took if not self._pace else old * self._pace + (1 - old) * took
+        self._last, self._seen = now, self._seen + steps
 
     def pause(self) -> None:
         """Leave the time until the next step (validation, a checkpoint) out of the pace."""

@@ -19,7 +19,7 @@ from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
-from foretell.errors import Interrupted
+from foretell.errors import Interrupted, RunError
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
 from foretell.networks.words import LstmNetwork, States
@@ -87,26 +87,33 @@ class Loop:
         compared: the text that epochs are compared on; with a time limit, a part of the text that the final
             figures are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
+        workers: processes that train, each on a share of the text.
 
     Raises:
         DataError: fewer tokens than one window.
     """
 
     def __init__(
-        self, run: Run, corpus: TokenizedCorpus, settings: WordsSettings, start: Weights | None = None
+        self,
+        run: Run,
+        corpus: TokenizedCorpus,
+        settings: WordsSettings,
+        start: Weights | None = None,
+        *,
+        workers: int = 1,
     ) -> None:
-        self.run, self.corpus, self.settings = run, corpus, settings
+        self.run, self.corpus, self.settings, self.workers = run, corpus, settings, workers
         self.listener = run.options.listener
         # A token of an open vocabulary is not called a word.
         self.unit = "tokens" if corpus.tokenizer.is_open else "words"
-        self.plan = plan_for(len(corpus.train), settings)
+        self.plan = plan_for(len(corpus.train) // workers, settings)
         # An epoch of a small corpus is several passes: with fewer steps it is not learned.
         # Epochs that the user gave are that many passes, unless a minimum of steps was given too.
         needed = math.ceil(settings.min_steps / (self.plan.windows * settings.epochs))
         given = run.options.given
         self.passes = 1 if "epochs" in given and "min_steps" not in given else max(1, needed)
         self.epoch_steps = self.passes * self.plan.windows
-        self.words_a_step = self.plan.tokens / self.plan.windows
+        self.words_a_step = workers * self.plan.tokens / self.plan.windows
         self.total = self.epoch_steps * settings.epochs
         saved = run.checkpoints.latest()
         size = corpus.tokenizer.size
@@ -223,16 +230,16 @@ class Loop:
     def _advance(self) -> None:
         """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
         at = self.state.at
-        share = _ENDING_SHARE if self.average is None else _AVERAGED_ENDING_SHARE
-        if not at.ending and at.step >= (1 - share) * self.steps_in_all():
+        if not at.ending and at.step >= self.ending_after(self.steps_in_all()):
             self._begin_ending()
+        before = at.step
         self._step()
         if not math.isfinite(self.state.epoch.loss):
             self._diverged()
             return
         if self.average is not None:
-            self.average.after(at.step)
-        if at.step % max(1, self.total // _LOG_LINES) == 0:
+            self.average.after(before, at.step)
+        if at.step // (line := max(1, self.total // _LOG_LINES)) > before // line:
             self._log(**self.state.means())
             self.state.logged = Meter()
         self._show()
@@ -244,6 +251,11 @@ class Loop:
             raise interrupted(at.step, self.run.out)
         if ended or self.run.checkpoints.due():
             self._save()
+
+    def ending_after(self, steps: int) -> int:
+        """Return after how many of the steps the last part of the training begins."""
+        share = _ENDING_SHARE if self.average is None else _AVERAGED_ENDING_SHARE
+        return math.ceil((1 - share) * steps)
 
     def _begin_ending(self) -> None:
         """Sample more words from now on, and measure the pace anew."""
@@ -280,7 +292,7 @@ class Loop:
         step = self.state.at.step
         ids, targets, is_first = self._batch()
         carried = self.network.first_states(self.plan.streams) if is_first else self.state.carried
-        rate = tf.constant(self._rate(), tf.float32)
+        rate = tf.constant(self.rate(step), tf.float32)
         return ids, targets, carried, seed_of(self.settings, step), rate, self.softmax_words()
 
     def _batch(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], bool]:
@@ -290,9 +302,10 @@ class Loop:
         entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
         return *self.plan.batch(self.corpus.train, window, entry), window == 0
 
-    def _rate(self) -> float:
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
-        return learning_rate(self.state.at.step, self.steps_in_all(), self.settings.learning_rate, floor)
+        return learning_rate(step, self.steps_in_all(), self.settings.learning_rate, floor)
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch_means()
@@ -359,7 +372,7 @@ class Loop:
             "train_loss": at.train_loss,
             "train_accuracy": at.train_accuracy,
             "steps": at.step,
-            self.unit: self.plan.tokens,
+            self.unit: self.workers * self.plan.tokens,
             "vocabulary": self.network.size,
             "precision": self.network.precision,
             "seconds": self.run.budget.seconds(),
@@ -416,6 +429,7 @@ class Loop:
             "precision": self.network.precision,
             "measured": len(self.corpus.measured),
             "compared": len(self.compared),
+            "workers": self.workers,
         }
         began = self.run.budget.seconds()
         path = self.run.checkpoints.save(state.at.step, arrays, values)
@@ -423,6 +437,11 @@ class Loop:
         self.listener(Checkpointed(path=path, step=state.at.step))
 
     def _restore(self, saved: Checkpoint) -> None:
+        if saved.state["workers"] != self.workers:
+            raise RunError(
+                expected=f"as many workers as before ({saved.state['workers']})", found=str(self.workers),
+                where=str(self.run.out), fix="resume with --workers and --cluster as it was begun",
+            )  # fmt: skip
         set_weights(self.network, cast(Weights, saved.under("weights")))
         for name, value in saved.under("optimizer").items():
             self.steps.optimizer.variables[int(name)].assign(value)

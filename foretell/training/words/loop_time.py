@@ -95,13 +95,13 @@ class LoopTime:
         self._at_end = tokens
         self._reserve()
 
-    def step_done(self) -> None:
-        """Measure the pace; call after each step."""
-        self._budget.step_done()
-        self._steps += 1
+    def step_done(self, steps: int = 1) -> None:
+        """Measure the pace; call after each step, or after some."""
+        self._budget.step_done(steps)
+        self._steps += steps
         if self._budget.deadline is None:
             return
-        if self._steps == _STEPS_OF_PACE:
+        if self._steps - steps < _STEPS_OF_PACE <= self._steps:
             self._pace_then = self._budget.pace
         self._reserve()
 

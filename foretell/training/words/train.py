@@ -37,6 +37,7 @@ from foretell.training.words.kneser_ney_time import words_in_time
 from foretell.training.words.measured_bytes import MeasuredBytes, measured_bytes
 
 if TYPE_CHECKING:
+    from foretell.training.words.averaging import Workers
     from foretell.training.words.loop import Loop
     from foretell.training.words.state import TrainedNetwork
 
@@ -50,6 +51,7 @@ def train_words(
     options: TrainOptions,
     *,
     valid: Corpus | None = None,
+    workers: Workers | None = None,
     continued: ContinuedWords | None = None,
 ) -> Model:
     """Train a language model on a corpus and write its model directory.
@@ -61,6 +63,7 @@ def train_words(
             bit for bit the weights of an uninterrupted one (same machine, same number of threads).
         valid: validation text; None: the end of `corpus`, a fraction `settings.valid_fraction` of it. The
             vocabulary is that of `corpus` alone.
+        workers: train on several workers, whose weights are averaged; None: this process trains alone.
         continued: a language model to continue, with old text or without; `settings` are those of
             `continued_words_settings`. None: a new model.
 
@@ -71,14 +74,15 @@ def train_words(
 
     Raises:
         DataError: the corpus or `valid` cannot be read, or is too short.
-        UsageError: `valid` or `minutes` for the article's network, which does 50,000 iterations on all text.
+        UsageError: `valid`, `minutes` or `workers` for the article's network, which does 50,000 iterations on
+            all text, one at a time.
         RunError: there is an unfinished run and neither `resume` nor `restart` is set; or none to resume.
         ArtifactError: the model directory cannot be written.
         Interrupted: a signal (or `options.stop_after_steps`); the run can be resumed.
         MissingExtraError: TensorFlow, Keras or onnx is not installed.
     """
     require_training()
-    check_valid(settings, valid)
+    check_valid(settings, valid, workers)
     ancestor, old_valid = None if continued is None else continued.ancestor.model, None
     request = _request(corpus, valid, settings, options.listener, continued)
     if continued is not None:
@@ -89,7 +93,7 @@ def train_words(
         known = None if ancestor is None else ancestor.tokenizer
         with tokenized(run, corpus, valid, settings, known) as tokens:
             start = None if ancestor is None else ancestor.require_weights()
-            loop = _loop(run, tokens, settings, start)
+            loop = _loop(run, tokens, settings, start, workers)
             tokens = tokens if loop is None else loop.corpus
             size = _size(run, tokens, corpus, valid) if settings.traits.carries_state else None
             gone = None if continued is None or continued.old is not None else ancestor
@@ -117,12 +121,19 @@ def train_words(
     return model
 
 
-def check_valid(settings: WordsSettings, valid: object) -> None:
-    """Check that the network can use validation text and a time limit; the article's cannot.
+def check_valid(settings: WordsSettings, valid: object, cluster: object = None) -> None:
+    """Check that the network can use validation text, a time limit and workers; the article's cannot.
 
     Raises:
-        UsageError: there is either, and the article's network is to be trained.
+        UsageError: there is one of them, and the article's network is to be trained.
     """
+    if cluster is not None and not settings.traits.carries_state:
+        raise UsageError(
+            expected="no cluster, since the article's network reads one window at a time",
+            found="one",
+            where="cluster",
+            fix="leave it out, or choose the preset base",
+        )
     if valid is not None and not settings.traits.carries_state:
         raise UsageError(
             expected="no validation text, since the article's network has no validation",
@@ -163,7 +174,13 @@ def _request(
     return Request(job="words", settings=settings, data=data, sources=sources)
 
 
-def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, start: Weights | None) -> Loop | None:
+def _loop(
+    run: Run,
+    tokens: TokenizedCorpus,
+    settings: WordsSettings,
+    start: Weights | None,
+    workers: Workers | None,
+) -> Loop | None:
     """Make the network and its training; None: the article's, which has no validation and no time limit.
 
     It comes first because it decides, with a time limit, how much is measured.
@@ -172,9 +189,14 @@ def _loop(run: Run, tokens: TokenizedCorpus, settings: WordsSettings, start: Wei
         return None
     run.options.listener(Stage(name="preparing the network", done=0.06))
     # Imported here, because TensorFlow takes seconds to load: errors in the text are reported before that.
-    from foretell.training.words.loop import Loop
+    if workers is not None:
+        from foretell.training.words.averaging import AveragedLoop
 
-    loop = Loop(run, tokens, settings, start)
+        loop: Loop = AveragedLoop(run, tokens, settings, workers, start)
+    else:
+        from foretell.training.words.loop import Loop
+
+        loop = Loop(run, tokens, settings, start)
     loop.prepare()
     return loop
 

@@ -30,7 +30,7 @@ class WeightAverage:
     number of steps has to be known before.
 
     >>> average = WeightAverage(network)
-    >>> average.after(step)
+    >>> average.after(step - 1, step)
     >>> with average.in_place():
     ...     loss = evaluate(network)
 
@@ -43,15 +43,16 @@ class WeightAverage:
         self._means = [tf.Variable(each, trainable=False) for each in network.trainable_variables]
         self._update = tf.function(self._move)
 
-    def after(self, step: int) -> None:
+    def after(self, before: int, step: int) -> None:
         """Take the weights in, where it is time.
 
         Args:
+            before: steps done when this was last called.
             step: steps done, at least 1.
         """
-        n, rest = divmod(step, _EVERY)
+        n = step // _EVERY
         # Until the first update, the average is the weights of the last step.
-        if rest == 0 or n == 0:
+        if n > before // _EVERY or n == 0:
             self._update(tf.constant(min(1.0, (_ETA + 1) / (n + _ETA)), tf.float32))
 
     def _move(self, share: tf.Tensor) -> None:

@@ -31,7 +31,7 @@ def average_of(values: list[npt.NDArray[np.float32]]) -> tuple[WeightAverage, ke
     average = WeightAverage(SimpleNamespace(trainable_variables=[variable]))
     for step, value in enumerate(values, start=1):
         variable.assign(value)
-        average.after(step)
+        average.after(step - 1, step)
     return average, variable
 
 

@@ -1,0 +1,234 @@
+"""The workers of `train words --cluster`: actors of Ray, which get weights and give them back.
+
+Weights pass through Ray's object store; no worker connects to another one. A worker that dies costs its
+steps since the last average: a new one starts from the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from foretell.cluster.session import Cluster, connected
+from foretell.config import WordsSettings
+from foretell.errors import RunError, UsageError
+from foretell.machine import usable_processors
+
+if TYPE_CHECKING:
+    from foretell.networks.products import Precision
+    from foretell.training.words.averaging import Arrays, Batch, Trained
+
+AVERAGE_EVERY = 32
+"""Steps between two averages: the exchange takes a few percent of them."""
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+_WAIT_SECONDS, _START_SECONDS = 0.2, 180.0
+_MAX_DEATHS = 3
+"""Deaths in a row, without a round that any worker finished."""
+
+
+class Member:
+    """A worker. An actor of Ray.
+
+    It is made without arguments: Ray would import PyArrow to read them, and that hangs beside TensorFlow on
+    Apple silicon.
+    """
+
+    def __init__(self) -> None:
+        _leave_arrow_out()
+        # Ctrl-C in the terminal of the command arrives here too, and is the command's to answer.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def open(self, threads: int, settings: WordsSettings, size: int, precision: Precision) -> tuple[str, int]:
+        """Make the network, and return the version of foretell and the process."""
+        # TensorFlow reads these when it is imported.
+        os.environ.update(dict.fromkeys(_THREADS, str(threads)), CUDA_VISIBLE_DEVICES="-1")
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        from foretell.training.words.averaging import Trainer
+
+        self._trainer = Trainer(settings, size, precision)
+        return version("foretell"), os.getpid()
+
+    def train(self, weights: Arrays, moments: Arrays, batches: Sequence[Batch]) -> Trained:
+        """Train for some steps; see `foretell.training.words.averaging.Trainer`."""
+        return self._trainer.train(weights, moments, batches)
+
+    def moments(self) -> Arrays:
+        """Return the optimizer's variables."""
+        return self._trainer.moments()
+
+
+class RayWorkers:
+    """The workers on a cluster; see `foretell.training.words.averaging.Workers`.
+
+    Args:
+        cluster: the connection.
+        workers: how many; None: one for each processor.
+        average_every: steps between two averages.
+
+    Attributes:
+        processes: the process of each worker, on its node.
+
+    Raises:
+        UsageError: more workers than processors.
+    """
+
+    def __init__(self, cluster: Cluster, workers: int | None, average_every: int) -> None:
+        _check_processors(workers, int(cluster.processors))
+        self._cluster, self.average_every = cluster, average_every
+        self.count = workers or max(1, int(cluster.processors))
+        self._make: Callable[[], tuple[Any, Any]] = lambda: (None, None)
+        self._actors: list[Any] = []
+        self.processes: list[int] = []
+
+    def open(
+        self, settings: WordsSettings, size: int, precision: Precision, check: Callable[[], None]
+    ) -> None:
+        """Start the workers, and wait until they are there."""
+        import ray
+
+        threads = max(1, int(self._cluster.processors) // self.count)
+        remote: Any = ray.remote
+        made = remote(num_cpus=threads, max_restarts=0, max_task_retries=0)(Member)
+        self._make = lambda: _opened(made.remote(), threads, settings, size, precision)
+        self._actors, refs = map(list, zip(*(self._make() for _ in range(self.count)), strict=True))
+        found = self._results(refs, check, _START_SECONDS)
+        if None in found or {each[0] for each in found if each} != {version("foretell")}:
+            raise RunError(
+                expected=f"{self.count} workers of {threads} processors with foretell {version('foretell')}",
+                found="others, or fewer within three minutes",
+                where=self._cluster.address,
+                fix="wait until processors are free, or install the same foretell[cluster,train] everywhere",
+            )
+        self.processes = [process for _, process in found]
+
+    def train(
+        self, weights: Arrays, batches: Sequence[Sequence[Batch]], moments: Arrays, check: Callable[[], None]
+    ) -> list[Trained]:
+        """Train all workers from the same weights."""
+        import ray
+
+        for _ in range(_MAX_DEATHS):
+            given, of_optimizer = ray.put(weights), ray.put(moments)
+            refs = [
+                actor.train.remote(given, of_optimizer, own)
+                for actor, own in zip(self._actors, batches, strict=True)
+            ]
+            found = self._results(refs, check)
+            for place, each in enumerate(found):
+                if each is None:
+                    self._actors[place], _ = self._make()
+            if trained := [each for each in found if each is not None]:
+                return trained
+        raise RunError(
+            expected="workers that stay alive", found=f"all of them died, {_MAX_DEATHS} times in a row",
+            where=self._cluster.address, fix="give fewer workers (they may need less memory), then --resume",
+        )  # fmt: skip
+
+    def moments(self) -> list[Arrays]:
+        """Return the optimizer's variables of each worker that has trained."""
+        refs = [actor.moments.remote() for actor in self._actors]
+        return [each for each in self._results(refs, lambda: None, _START_SECONDS) if each is not None]
+
+    def _results(
+        self, refs: Sequence[Any], check: Callable[[], None], seconds: float = float("inf")
+    ) -> list[Any]:
+        """Return what the workers have returned; None where one has died, or is not ready in time."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        end, waiting = time.monotonic() + seconds, list(refs)
+        while waiting and time.monotonic() < end:
+            done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_WAIT_SECONDS)
+            check()
+            if not done:
+                self._cluster.check_alive()
+        found: list[Any] = []
+        for ref in refs:
+            try:
+                found.append(None if ref in waiting else ray.get(ref))
+            except RayActorError:
+                found.append(None)
+        return found
+
+    def end(self) -> None:
+        """End the workers."""
+        import ray
+
+        for actor in self._actors:
+            ray.kill(actor)
+
+
+@contextmanager
+def training_workers(
+    cluster: str | None, *, workers: int | None = None, average_every: int | None = None
+) -> Iterator[RayWorkers | None]:
+    """Connect to a cluster, and give what starts workers on it while the context is open.
+
+    Args:
+        cluster: "local" starts a Ray cluster on this machine, "auto" uses the one that Ray finds, anything
+            else is the HOST:PORT of a head; None: no cluster, and None is given.
+        workers: how many; None: one for each processor.
+        average_every: steps between two averages of the weights; None: `AVERAGE_EVERY`.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        UsageError: a number below 1, one without a cluster, more workers than processors, or not an address.
+        RunError: the cluster does not start or answer, or may not be used; see `connected`.
+    """
+    for name, value in (("workers", workers), ("average-every", average_every)):
+        if value is not None and value < 1:
+            raise UsageError(expected="1 or more", found=str(value), where=name)
+        if value is not None and cluster is None:
+            raise UsageError(expected=f"a cluster with {name}", found="none", fix="add --cluster local")
+    if cluster is None:
+        yield None
+        return
+    if cluster == "local":
+        # Known before the cluster is there.
+        _check_processors(workers, usable_processors())
+    with connected(cluster) as found, _without_arrow():
+        made = RayWorkers(found, workers, average_every or AVERAGE_EVERY)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def _opened(actor: Any, *given: Any) -> tuple[Any, Any]:
+    """Return an actor, and the reference to what it will have opened."""
+    return actor, actor.open.remote(*given)
+
+
+def _leave_arrow_out() -> bool:
+    """Let Ray find no PyArrow in this process, which it can do without; False: it was there before."""
+    if "pyarrow" in sys.modules:
+        return False
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]
+    return True
+
+
+@contextmanager
+def _without_arrow() -> Iterator[None]:
+    is_left_out = _leave_arrow_out()
+    try:
+        yield
+    finally:
+        if is_left_out:
+            del sys.modules["pyarrow"]
+
+
+def _check_processors(workers: int | None, processors: int) -> None:
+    """Check that no worker would wait for a processor for ever."""
+    if workers is not None and workers > processors:
+        raise UsageError(
+            expected=f"at most {processors} workers, one for each processor of the cluster",
+            found=str(workers), where="workers", fix="give fewer, or add nodes",
+        )  # fmt: skip

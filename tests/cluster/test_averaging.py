@@ -1,0 +1,85 @@
+"""`train words --cluster`: what is refused, and one training on Ray in which a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from foretell.cluster import averaging, session
+from foretell.cluster.averaging import RayWorkers, training_workers
+from foretell.errors import UsageError
+from foretell.language_model import LanguageModel
+from foretell.training.events import EpochDone, Event
+
+TINY: dict[str, Any] = {
+    "embedding_size": 6, "units": 5, "window": 5, "streams": 4, "epochs": 3, "min_steps": 1,
+    "learning_rate": 0.01, "optimizer": "adam", "kneser_ney": False, "baseline": False,
+}  # fmt: skip
+
+
+def texts() -> list[str]:
+    rng = np.random.default_rng(0)
+    return [" ".join(f"w{int(k)}" for k in rng.zipf(1.5, 12) % 40) for _ in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "workers", "every", "message"),
+    [
+        (None, 2, None, "expected a cluster with workers, found none; add --cluster local"),
+        (None, None, 8, "expected a cluster with average-every"),
+        ("local", 0, None, "workers: expected 1 or more, found 0"),
+        ("local", 1, 0, "average-every: expected 1 or more"),
+        ("local", 10_000, None, "one for each processor of the cluster, found 10000"),
+        ("ray://here:1", 1, None, "expected local, auto, or the HOST:PORT of a head"),
+    ],
+)
+def test_what_cannot_mean_anything_is_wrong_usage(
+    cluster: str | None, workers: int | None, every: int | None, message: str
+) -> None:
+    with (
+        pytest.raises(UsageError, match=message),
+        training_workers(cluster, workers=workers, average_every=every),
+    ):
+        pass
+
+
+def test_without_a_cluster_there_are_no_workers_and_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with training_workers(None) as workers:
+        assert workers is None
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_of_which_one_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two workers, each with a processor of Ray's count, on machines with one processor too.
+    for module in (session, averaging):
+        monkeypatch.setattr(module, "usable_processors", lambda: 2)
+    made: list[RayWorkers] = []
+    first = RayWorkers.__init__
+
+    def noted(self: RayWorkers, *given: Any) -> None:
+        first(self, *given)
+        made.append(self)
+
+    def kill(event: Event) -> None:
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            os.kill(made[0].processes[1], signal.SIGKILL)
+
+    monkeypatch.setattr(RayWorkers, "__init__", noted)
+    model = LanguageModel.train(
+        texts(), out=tmp_path / "m", cluster="local", workers=2, average_every=8, listener=kill, **TINY
+    )
+    alone = LanguageModel.train(texts(), out=tmp_path / "alone", **TINY)
+    assert model.metrics["workers"] == 2
+    assert model.metrics["steps"] == pytest.approx(alone.metrics["steps"] / 2, rel=0.1)
+    assert model.metrics["perplexity"] == pytest.approx(alone.metrics["perplexity"], rel=0.25)
+    # The token and the number of threads were for the training alone.
+    assert not [name for name in os.environ if name.startswith(("RAY_AUTH", "TF_NUM", "NUMBA_NUM"))]
