@@ -11,8 +11,7 @@ from export_workplace import exported
 
 from foretell.artifacts.directory import open_verified
 from foretell.errors import ArtifactError
-from foretell.export.directory import write_export
-from foretell.export.model_export import export_model
+from foretell.export.model_export import export_model, write_export
 
 
 def test_an_older_export_is_replaced_and_nothing_else(models: dict[str, Path], tmp_path: Path) -> None:
