@@ -1,13 +1,16 @@
-"""Figures and texts in a form for people."""
+"""Numbers and texts in a form for people; HTML for notebooks, which has no scripts and loads nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from html import escape
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
 # lone surrogates, which no terminal can show.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_CELL = "text-align:left;vertical-align:top"
 
 
 def percent(part: float) -> str:
@@ -45,3 +48,30 @@ def _picture(match: re.Match[str]) -> str:
     code = ord(match[0])
     # U+2400 and following are pictures of the C0 controls: ␛ for escape.
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
+def frame(page: str, height: int = 480) -> str:
+    """Return a whole HTML page in a frame, so that its style does not reach the notebook, nor scripts run.
+
+    Args:
+        page: the HTML of the page.
+        height: of the frame, in pixels.
+    """
+    return (
+        f'<iframe sandbox="" srcdoc="{escape(page)}" width="100%" height="{height}" '
+        'style="border:0" title="foretell"></iframe>'
+    )
+
+
+def card(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return a title and a table of names and values; all of it is escaped."""
+    body = "".join(
+        f'<tr><th style="{_CELL}">{_text(name)}</th><td style="{_CELL}">{_text(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f"<div><strong>{_text(title)}</strong><table>{body}</table></div>"
+
+
+def _text(value: str) -> str:
+    """Escape a text and isolate it: a right-to-left text must not reorder the text around it."""
+    return f"<bdi>{escape(visible(value))}</bdi>"

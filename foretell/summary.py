@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from foretell.artifacts.directory import Home
 from foretell.artifacts.manifest import RUN
 from foretell.artifacts.model import Model
-from foretell.display import card, frame
 from foretell.hub.models import local_path
 from foretell.machine import require_training
 from foretell.metrics.shown import remarks_on, result_of, rows_of
-from foretell.readable import visible
+from foretell.readable import card, frame, visible
 from foretell.training.report import REPORT, report_of
 
 if TYPE_CHECKING:

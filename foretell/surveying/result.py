@@ -9,9 +9,8 @@ from typing import Any
 
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
-from foretell.display import card
 from foretell.errors import UsageError
-from foretell.readable import percent
+from foretell.readable import card, percent
 from foretell.surveying.counts import ColumnCounts, aligned_rows, counted, listed
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats

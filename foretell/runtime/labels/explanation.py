@@ -77,7 +77,7 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         # Imported here: only notebooks need it.
-        from foretell.display import frame
+        from foretell.readable import frame
 
         return frame(to_html(self))
 

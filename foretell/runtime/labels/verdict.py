@@ -63,8 +63,7 @@ class Verdict:
     def _repr_html_(self) -> str:
         """Return the label, its probability and the most probable labels, for notebooks."""
         # Imported here: predictions need no HTML.
-        from foretell.display import card
-        from foretell.readable import percent
+        from foretell.readable import card, percent
 
         by_probability = sorted(self.probabilities.items(), key=lambda item: -item[1])
         rows = [(str(label), percent(probability)) for label, probability in by_probability[:_ROWS_SHOWN]]
