@@ -14,8 +14,8 @@ import onnxruntime
 import pytest
 from service_workplace import Running, held_up, running, stuck, until, write_labels, write_words
 
+from foretell.artifacts import reference
 from foretell.errors import SettingsError
-from foretell.runtime import gates
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.service.limits import MAX_WORD, Limits
 from foretell.service.models import CONCURRENCY
@@ -303,7 +303,7 @@ def test_threads_stop_when_the_time_has_passed(
     impatient: Running, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any]
 ) -> None:
     """Without a check in the loops, the threads go on for up to a minute after the 503."""
-    owner, name = (gates, "_sigmoid") if "states" in path else (onnxruntime.InferenceSession, "run")
+    owner, name = (reference, "_sigmoid") if "states" in path else (onnxruntime.InferenceSession, "run")
     really, calls = getattr(owner, name), []
 
     def slow(*arguments: Any, **how: Any) -> Any:
