@@ -58,7 +58,7 @@ class Trainings:
         self, out: Path, resume: bool = False, stage: str = "", seconds: float = 0, number: int = 0
     ) -> int:
         # The default path, with a time limit that is never reached: decided on folds.
-        minutes = 15.0 if self.job == "labels" else 0
+        minutes = 600.0 if self.job == "labels" else 0
         given = (self.job, str(out), resume, stage, seconds, number, minutes)
         return Child("reliability.trainings:main", *given, output=self.folder / "output").wait()
 

@@ -32,7 +32,7 @@ STAGES: dict[str, dict[str, tuple[Any, str]]] = {
     "labels": {
         "tokens": (labels, "tokenize_split"),
         "members": (decide, "choose_all"),
-        "last fit": (decide, "fit_members"),
+        "last-fit": (decide, "fit_members"),
         "folds": (decide, "fold_probabilities"),
         "network": (decide, "train_network"),
         "metrics": (decide, "metrics_of"),

@@ -40,7 +40,7 @@ def numbered(n_texts: int, n_labels: int) -> Examples:
 
 def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many_labels, "MAX_CELLS", 100)
-    monkeypatch.setattr("foretell.training.labels.linear.MAX_CELLS", 100)
+    monkeypatch.setattr("foretell.training.labels.one_member.MAX_CELLS", 100)
     monkeypatch.setattr(many_labels, "STATED_FROM", 1_000)
     notes: list[str] = []
     model = train(
