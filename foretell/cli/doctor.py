@@ -14,7 +14,7 @@ from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Writer, aligned, listed, show, write_object
-from foretell.machine import usable_processors
+from foretell.machine import require, usable_processors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,16 +187,10 @@ def _devices() -> list[str]:
 PACKAGE = "foretell"
 REQUIRED = ""
 """The name of the extra of a dependency that is always needed."""
+_EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
 
 # One package in two builds: either will do.
 _SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
-
-# `numba>=0.63; platform_machine == 'x86_64' and extra == 'train'`
-_REQUIREMENT = re.compile(
-    r"(?P<name>[\w.-]+)\s*(?P<parts>\[[^\]]*\])?\s*(?P<versions>[^;]*)(;(?P<marker>.*))?"
-)
-
-_EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.-]+)['\"]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +214,7 @@ class Dependency:
 
 def dependencies() -> tuple[Dependency, ...]:
     """Return every dependency that applies to this machine: the required ones, then those of each extra."""
+    require(("packaging",), "foretell doctor", install_command(REQUIRED))
     found = [each for line in requires(PACKAGE) or () if (each := _dependency(line)) is not None]
     return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
 
@@ -240,21 +235,21 @@ def install_command(extra: str) -> str:
 
 def _dependency(line: str) -> Dependency | None:
     """Return the dependency that a line of metadata names; None where it does not apply to this machine."""
-    match = _REQUIREMENT.fullmatch(line)
-    if match is None:
+    from packaging.requirements import Requirement
+
+    needed = Requirement(line)
+    extra = (_EXTRA.findall(str(needed.marker)) or [REQUIRED])[0]
+    if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
         return None
-    marker = (match["marker"] or "").strip()
-    extra = (_EXTRA.findall(marker) or [REQUIRED])[0]
-    if not _applies(marker, extra):
-        return None
-    name, parts, versions = match["name"], match["parts"] or "", match["versions"].strip().strip("()")
-    installed = _version(name) or (None if parts or name not in _SAME else _version(_SAME[name]))
+    parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
+    same = None if parts else _SAME.get(needed.name)
+    installed = _version(needed.name) or (None if same is None else _version(same))
     return Dependency(
-        name=name + parts,
+        name=needed.name + parts,
         extra=extra,
-        versions=versions,
+        versions=str(needed.specifier),
         installed=installed,
-        is_good=installed is not None and _allows(versions, installed),
+        is_good=installed is not None and needed.specifier.contains(installed, prereleases=True),
     )
 
 
@@ -263,21 +258,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _applies(marker: str, extra: str) -> bool:
-    """Return whether a marker is true on this machine, with this extra."""
-    try:
-        from packaging.markers import Marker
-    except ImportError:
-        # ONNX Runtime brings it; where even that is missing, too much is listed rather than too little.
-        return True
-    return not marker or Marker(marker).evaluate({"extra": extra})
-
-
-def _allows(versions: str, installed: str) -> bool:
-    try:
-        from packaging.specifiers import SpecifierSet
-    except ImportError:
-        return True
-    return SpecifierSet(versions).contains(installed, prereleases=True)

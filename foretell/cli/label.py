@@ -14,15 +14,13 @@ from cyclopts import Group, Parameter
 
 from foretell.annotation.keys import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN, local_model, show_notes
-from foretell.cli.keyboard import Keyboard
+from foretell.cli.keyboard import Keyboard, keyboard
 from foretell.cli.options import ANY_TEXTS, OUTPUT, Switch, TextInput, Whole
 from foretell.cli.output import excerpt, listed, note, show
 from foretell.errors import DataError, UsageError
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from foretell.annotation.annotation import Annotation, Item
     from foretell.annotation.metrics import Counts, Metrics
     from foretell.metrics.bootstrap import Estimate
@@ -128,9 +126,6 @@ def _take_answers(annotation: Annotation, serving: PageOptions) -> None:
 
         serve_annotation(annotation, serving.port)
         return
-    from foretell.cli.keyboard import keyboard
-    from foretell.cli.label import LabelSession
-
     with keyboard() as keys:
         LabelSession(annotation, keys).run()
 

@@ -189,6 +189,7 @@ def advice(model: Model) -> str:
     return ""
 
 
+_TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"})
 _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting the text may take, which only the reader needs."""
 
@@ -324,4 +325,10 @@ def _read(
     from foretell.training.words.train import check_valid
 
     check_valid(settings, valid or None, cluster.cluster)
+    for source in sources:
+        if Path(source).suffix.lower() in _TABLES:
+            note(
+                f"{source} is a table, and is read as plain text here: save its texts as a .txt, or "
+                "train a classifier with foretell train labels"
+            )
     return open_corpus(sources), open_corpus(valid, part="test") if valid else None

@@ -11,6 +11,7 @@ import pytest
 
 from foretell.cli import doctor as module
 from foretell.cli.doctor import Dependency, dependencies, install_command, lacking
+from foretell.errors import MissingExtraError
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,11 +68,10 @@ def test_tensorflow_in_either_build_will_do_unless_its_gpu_is_asked_for(
     assert gpu.is_good
 
 
-def test_without_packaging_names_are_still_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "packaging.markers", None)
-    monkeypatch.setitem(sys.modules, "packaging.specifiers", None)
-    (found,) = read(monkeypatch, "a>=1.22; extra == 'train'", installed={"a": "1.3"})
-    assert (found.name, found.extra, found.is_good) == ("a", "train", True)
+def test_without_packaging_there_is_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match="pip install --force-reinstall foretell"):
+        dependencies()
 
 
 def test_how_each_extra_is_installed() -> None:
