@@ -1,4 +1,4 @@
-"""evaluate: the figures of both jobs, in every format."""
+"""evaluate and compare, of one label for each text and of several."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from cli_workplace import Run
 
 from foretell.cli.reports import labels_text
+from foretell.config import LabelsSettings
+from tests.builders import write_random
 
 
 def test_evaluate_labels(run: Run) -> None:
@@ -169,3 +171,136 @@ def test_folds_are_models_that_have_not_seen_their_part(run: Run, tmp_path: Path
     refused = run("evaluate", str(tmp_path / "m"), "reviews.csv", "--folds", "1")
     assert refused.code == 2
     assert "expected 2 folds or more, found 1" in refused.err
+
+
+WORDS = {"bug": "crash", "ux": "ugly", "billing": "refund"}
+
+
+@pytest.fixture(scope="module")
+def data(workplace: Path) -> Path:
+    """A file with none to three labels a text."""
+    rows = []
+    for i in range(60):
+        given = [name for place, name in enumerate(WORDS) if i >> place & 1]
+        rows.append(
+            (f"{' '.join(WORDS[name] for name in given)} thing {i}", " | ".join(given) or "|", "ab"[i % 2])
+        )
+    path = workplace / "several.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "labels", "source"), *rows])
+    return path
+
+
+@pytest.fixture
+def model(run: Run, data: Path) -> Path:
+    folder = data.with_name("several-model")
+    if not folder.exists():
+        done = run("train", "labels", str(data), "--multi-label", "|", "--out", str(folder), "--json")
+        assert done.code == 0, done.err
+        assert "3 labels" in done.err
+        assert "micro_f1" in json.loads(done.out)
+    return folder
+
+
+def test_every_command_works_with_several_labels(run: Run, data: Path, model: Path, tmp_path: Path) -> None:
+    settings = json.loads((model / "config.json").read_text())["settings"]
+    assert settings["multi_label"] == "|"
+    answer = json.loads(run("classify", str(model), "--literal", "crash ugly thing", "--json").out)
+    assert answer["labels"] == [
+        name for name in answer["probabilities"] if name in answer["label"].split("|")
+    ]
+    assert list(answer["probabilities"]) == ["billing", "bug", "ux"]
+    (row,) = csv.DictReader(
+        io.StringIO(run("classify", str(model), "--literal", "crash", "--format", "csv").out)
+    )
+    assert "labels" not in row
+    assert "thing" in run("classify", str(model), str(data)).out
+
+    survey = json.loads(run("data", str(data), "--multi-label", "|", "--json").out)
+    assert survey["labels"] == {"billing": 28, "bug": 30, "ux": 30}
+
+    # The separator is that of the model.
+    report = json.loads(run("evaluate", str(model), str(data), "--json", "--by", "source").out)
+    assert report["texts"] == 60
+    assert report["labels"]["bug"]["support"] == 30
+    assert [each["value"] for each in report["slices"]["values"]] == ["a", "b"]
+    shown = run("evaluate", str(model), str(data)).out
+    assert "micro F1" in shown
+    assert "threshold" in shown
+    table = list(csv.DictReader(io.StringIO(run("evaluate", str(model), str(data), "--format", "csv").out)))
+    assert [each["label"] for each in table] == ["billing", "bug", "ux"]
+    assert run("evaluate", str(model), str(data), "--by", "source", "--format", "csv").out.startswith(
+        "source,texts"
+    )
+
+    for label in ("bug", "ux"):
+        why = json.loads(run("explain", str(model), "crash ugly thing", "--label", label, "--json").out)
+        assert why["label"] == label
+    wrong = run("explain", str(model), "crash", "--label", "nothing")
+    assert wrong.code != 0
+    assert "a label of the model: billing, bug, ux" in wrong.err
+
+    exported = run("export", str(model), "--to", "onnx", "--out", str(tmp_path / "copy"), "--data", str(data))
+    assert exported.code == 0, exported.err
+    assert len(json.loads((tmp_path / "copy" / "model.json").read_text())["thresholds"]) == 3
+
+
+def test_what_needs_one_label_a_text_is_refused(run: Run, data: Path, model: Path) -> None:
+    for command, says in (
+        (("evaluate", str(model), str(data), "--cost", "fp=1,fn=2"), "no cost"),
+        (("evaluate", str(model), str(data), "--folds", "2"), "no folds"),
+        (("compare", str(model), str(model), str(data)), "for compare"),
+        (("classify", str(model), "--literal", "x", "--abstain-below", "0.5"), "each label has a threshold"),
+        (("train", "labels", str(data), "--multi-label", "x", "--out", "nowhere"), "a separator"),
+    ):
+        done = run(*command)
+        assert done.code != 0
+        assert says in done.err.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def other(workplace: Path) -> str:
+    """A second model with the labels of the first, and random weights."""
+    if not (workplace / "other-model").exists():
+        settings = LabelsSettings(embedding_size=4, units=4)
+        write_random(workplace / "other-model", settings, ["negative", "positive"], text="good bad thing")
+        write_random(workplace / "odd-model", settings, ["negative", "odd"])
+    return "other-model"
+
+
+def test_it_shows_figures_the_test_and_texts(run: Run, other: str) -> None:
+    command = ("compare", "reviews-model", other, "reviews.csv")
+    found = json.loads(run(*command, "--json").out)
+    assert found["models"] == ["reviews-model", other]
+    for name, key in (("reviews-model", "a"), (other, "b")):
+        alone = json.loads(run("evaluate", name, "reviews.csv", "--json").out)
+        assert found[key]["accuracy"] == alone["accuracy"]
+        assert found[key]["macro_f1"] == alone["macro_f1"]
+    assert found["differ"]
+    text = run(*command, "--show", "2").out
+    assert "McNemar's exact test: p = " in text
+    assert f"{len(found['differ'])} texts with different labels, the first 2:" in text
+    assert "different labels" not in run(*command, "--show", "0").out
+    rows = list(csv.DictReader(io.StringIO(run(*command, "--format", "csv-raw").out, newline="")))
+    assert [row["text"] for row in rows] == [each["text"] for each in found["differ"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("reviews-model notes-model reviews.csv", 2, "expected a model for labels, found one for words"),
+        ("reviews-model odd-model reviews.csv", 2, "the same labels"),
+        ("reviews-model other-model tickets.csv --text body --label team", 1, "finance, hardware, software"),
+        ("reviews-model other-model reviews.csv --label nosuch", 1, "text, label"),
+        ("reviews-model other-model missing.csv", 1, "missing.csv"),
+        ("reviews-model other-model reviews.csv --show -1", 2, "--show: expected 0 or more"),
+        ("reviews-model other-model", 2, "DATA"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    run: Run, other: str, arguments: str, code: int, message: str
+) -> None:
+    del other
+    answer = run("compare", *arguments.split())
+    assert (answer.code, answer.out) == (code, "")
+    assert message in answer.err.splitlines()[-1]

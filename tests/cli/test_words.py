@@ -1,0 +1,255 @@
+"""next, complete and score."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_workplace import NOTES, Run
+
+from foretell.config import WordsSettings
+from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import write_random
+
+
+def test_next_gives_k_words_likeliest_first(run: Run) -> None:
+    answer = run("next", "notes-model", "What stands in the", "-k", "3", "--format", "jsonl")
+    rows = [json.loads(line) for line in answer.out.splitlines()]
+    assert len(rows) == 3
+    assert rows == sorted(rows, key=lambda row: -row["probability"])
+    assert answer.err == ""
+
+
+def test_next_as_csv(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("next", "notes-model", "the", "--format", "csv").out)))
+    assert len(rows) == 5
+    assert set(rows[0]) == {"word", "probability"}
+
+
+def test_the_space_of_a_token_is_shown(run: Run, tmp_path: Path) -> None:
+    settings = WordsSettings(tokens="subword", units=6, embedding_size=6)
+    model = str(write_random(tmp_path / "subwords", settings, text="the mind\nto the mind\nthe mind"))
+    lines = run("next", model, "the ", "-k", "50").out.splitlines()
+    assert lines
+    assert all(line.startswith("␣") for line in lines)
+    rows = run("next", model, "the ", "-k", "50", "--format", "jsonl").out.splitlines()
+    assert all(json.loads(row)["word"].startswith(" ") for row in rows)
+
+
+def test_next_reads_a_file_and_standard_input_as_one_text(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = "The mind adapts .\nWhat stands in the"
+    literal = run("next", "notes-model", prompt).out
+    file = tmp_path / "prompt.txt"
+    file.write_text(prompt + "\n")
+    assert run("next", "notes-model", str(file)).out == literal
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(prompt.encode()), encoding="utf-8"))
+    assert run("next", "notes-model", "-").out == literal
+
+
+def test_literal_takes_the_name_of_a_file_as_a_text(run: Run) -> None:
+    there = run("next", "notes-model", "notes.txt").out
+    literal = run("next", "notes-model", "notes.txt", "--literal")
+    assert literal.code == 0
+    assert literal.out != there
+
+
+def test_next_finishes_an_unfinished_word(run: Run) -> None:
+    assert run("next", "notes-model", "the obsta", "--unfinished").out == "obstacle  1.0000\n"
+    assert run("next", "notes-model", "the xyz", "--unfinished").out == ""
+
+
+def test_next_with_a_cache(run: Run) -> None:
+    prompt = "obstacle obstacle obstacle obstacle obstacle"
+    plain, cached = (
+        {row["word"]: float(row["probability"]) for row in csv.DictReader(io.StringIO(answer.out))}
+        for answer in (
+            run("next", "notes-model", prompt, "-k", "30", "--format", "csv", *argv)
+            for argv in ((), ("--cache", "9"))
+        )
+    )
+    assert cached["obstacle"] > plain["obstacle"]
+
+
+def test_complete_goes_on_from_the_text_and_repeats_with_a_seed(run: Run) -> None:
+    first, second = (
+        run("complete", "notes-model", "The mind", "--words", "6", "--seed", "3") for _ in range(2)
+    )
+    assert first.out.startswith("The mind")
+    assert len(first.out) > len("The mind\n")
+    assert first == second
+
+
+def test_complete_stops_before_a_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("complete", "notes-model", "The mind", "--seed", "3").out
+    word = whole.split()[5]
+    stopped = run("complete", "notes-model", "The mind", "--seed", "3", "--stop", "xyzzy", "--stop", word).out
+    assert stopped == whole[: whole.index(word, len("The mind"))] + "\n"
+    monkeypatch.setenv("FORETELL_STOP", word)
+    assert run("complete", "notes-model", "The mind", "--seed", "3").out == stopped
+    wrong = run("complete", "notes-model", "The mind", "--stop", "")
+    assert (wrong.code, wrong.out) == (2, "")
+
+
+def test_complete_limits_tokens_of_which_a_word_has_several(run: Run, tmp_path: Path) -> None:
+    settings = WordsSettings(tokens="char", units=6, embedding_size=6)
+    model = str(write_random(tmp_path / "chars", settings))
+    options = ("--words", "9", "--seed", "3", "--max-tokens", "7", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run("complete", model, "the", *options).out)))
+    assert 0 < len(rows) <= 7
+    assert "".join(row["text"] for row in rows)
+    assert run("complete", model, "the", "--max-tokens", "-1").code == 2
+
+
+def test_complete_gives_several_continuations(run: Run) -> None:
+    options = ("--words", "6", "--seed", "3", "-n", "3")
+    shown = run("complete", "notes-model", "The mind", *options).out
+    lines = run(
+        "complete", "notes-model", "The mind", *options, "--format", "jsonl", "--alternatives", "2"
+    ).out
+    rows = [json.loads(line) for line in lines.splitlines()]
+    assert len(rows) == 3
+    assert shown == "\n\n".join("The mind" + row["text"] for row in rows) + "\n"
+    for seed, row in enumerate(rows, 3):
+        alone = run("complete", "notes-model", "The mind", "--words", "6", "--seed", str(seed)).out
+        assert alone == f"The mind{row['text']}\n"
+        assert row["finished"] == "length"
+        assert "".join(word["text"] for word in row["words"]) == row["text"]
+        assert all(len(word["likeliest"]) == 2 for word in row["words"])
+    table = run("complete", "notes-model", "The mind", *options, "--format", "csv").out
+    cells = list(csv.DictReader(io.StringIO(table)))
+    assert [int(cell["continuation"]) for cell in cells] == [1] * 6 + [2] * 6 + [3] * 6
+    assert [float(c["log_probability"]) for c in cells[:6]] == pytest.approx(
+        [word["log_probability"] for word in rows[0]["words"]], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "option"),
+    [
+        (("--temperature", "0.2"), {"temperature": 0.2}),
+        (("--top-k", "2"), {"top_k": 2}),
+        (("--top-p", "0.05"), {"top_p": 0.05}),
+        (("--min-p", "0.95"), {"min_p": 0.95}),
+        (("--repetition-penalty", "9"), {"repetition_penalty": 9.0}),
+    ],
+)
+def test_every_flag_of_complete_does_what_it_says(
+    run: Run, workplace: Path, flag: tuple[str, ...], option: dict[str, Any]
+) -> None:
+    runtime = WordsRuntime.open(workplace / "notes-model")
+    plain, wanted = (
+        "The mind" + "".join(runtime.complete("The mind", words=30, seed=2, **how)) for how in ({}, option)
+    )
+    found = run("complete", "notes-model", "The mind", "--words", "30", "--seed", "2", *flag)
+    assert (found.out, found.err) == (wanted + "\n", "")
+    assert wanted != plain
+
+
+def test_complete_may_write_unknown_words(run: Run) -> None:
+    options = ("--words", "300", "--temperature", "5", "--seed", "1")
+    assert "<unk>" not in run("complete", "notes-model", "The mind", *options).out
+    assert "<unk>" in run("complete", "notes-model", "The mind", *options, "--no-avoid-unknown").out
+
+
+def test_complete_finishes_an_unfinished_word(run: Run) -> None:
+    answer = run("complete", "notes-model", "the obsta", "--unfinished", "--words", "1")
+    assert answer.out == "the obstacle\n"
+
+
+def test_complete_continues_the_text_of_a_file(run: Run, tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("The mind\n")
+    options = ("--words", "5", "--seed", "2")
+    literal = run("complete", "notes-model", "The mind", *options).out
+    assert run("complete", "notes-model", str(prompt), *options).out == literal
+
+
+def test_a_prompt_brings_no_control_sequence_to_the_terminal(run: Run) -> None:
+    out = run("complete", "notes-model", "\x1b]0;x\x07 The mind", "--words", "2", "--seed", "1").out
+    assert out.startswith("\u241b]0;x\u2407 The mind")
+    many = run("complete", "notes-model", "\x1b[31m The mind", "--words", "2", "-n", "2").out
+    assert "\x1b" not in many
+
+
+def test_complete_with_a_cache(run: Run) -> None:
+    options = ("--words", "6", "--seed", "3", "--format", "jsonl")
+    plain, cached = (
+        json.loads(run("complete", "notes-model", "The mind the mind", *argv, *options).out)
+        for argv in ((), ("--cache", "9"))
+    )
+    assert plain["log_probability"] != cached["log_probability"]
+
+
+def test_score_counts_the_file(run: Run) -> None:
+    record = json.loads(run("score", "notes-model", "notes.txt", "--format", "jsonl").out)
+    assert record["perplexity"] > 1
+    assert record["unknown"] == 0
+    zipped = json.loads(run("score", "notes-model", "notes.txt.gz", "--format", "jsonl").out)
+    assert zipped == record
+
+
+def score(run: Run, *argv: str) -> dict[str, float]:
+    answer = run("score", "notes-model", *argv, "--format", "jsonl")
+    assert answer.code == 0, answer.err
+    record: dict[str, float] = json.loads(answer.out)
+    return record
+
+
+def test_a_literal_text_has_the_score_of_a_file_with_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(NOTES)
+    literal = score(run, text)
+    assert literal["words"] == 12 + 9
+    stdin = io.TextIOWrapper(io.BytesIO(text.encode() + b"\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert score(run, "-") == literal
+
+
+def test_the_name_of_a_file_can_be_scored_as_a_text(run: Run) -> None:
+    assert score(run, "notes.txt", "--literal")["tokens"] < 10 < score(run, "notes.txt")["tokens"]
+
+
+def test_score_for_people_is_one_figure_a_line(run: Run) -> None:
+    lines = run("score", "notes-model", "notes.txt").out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "tokens", "words", "characters", "bytes", "unknown", "log probability", "perplexity",
+        "bits per character", "bits per byte",
+    ]  # fmt: skip
+
+
+def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
+    """The text repeats its words, and `evaluate` gives the same figures."""
+    plain, cached = (score(run, "notes.txt", *argv) for argv in ((), ("--cache", "50")))
+    assert plain["log_probability"] != cached["log_probability"]
+    changed = ("log_probability", "perplexity", "bits_per_character", "bits_per_byte")
+    assert plain | {name: cached[name] for name in changed} == cached
+    evaluated = run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json")
+    assert json.loads(evaluated.out) == cached
+    assert score(run, "notes.txt", "--cache", "0") == plain
+
+
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+def test_perplexity_is_per_token_where_tokens_are_not_words(run: Run, tmp_path: Path, command: str) -> None:
+    model = write_random(tmp_path / "chars", WordsSettings(tokens="char", units=6, embedding_size=6))
+    figures = dict(line.split("  ", 1) for line in run(command, str(model), "notes.txt").out.splitlines())
+    assert {"perplexity per token", "bits per byte"} < set(figures)
+    assert "perplexity" not in figures
+    assert figures["unknown"].strip() == "0"
+    record = json.loads(run(command, str(model), "notes.txt", "--format", "jsonl").out)
+    assert record["words"] == 20 * (12 + 9) < record["tokens"]
+
+
+def test_a_cache_out_of_range_or_of_a_classifier_is_refused(run: Run) -> None:
+    for argv in (
+        ("score", "notes-model", "notes.txt", "--cache", "10001"),
+        ("evaluate", "reviews-model", "reviews.csv", "--cache", "5"),
+    ):
+        answer = run(*argv)
+        assert (answer.code, answer.out) == (2, "")
+        assert len(answer.err.splitlines()) == 1
