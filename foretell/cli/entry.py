@@ -27,7 +27,7 @@ FAILED = 1
 _HABITS = {
     "help": "foretell --help", "version": "--version", "-V": "--version", "predict": "classify",
     "fit": "train", "eval": "evaluate", "--lr": "--learning-rate", "--batch": "--batch-size",
-    "--output": "--out", "-o": "--out", "--input": "--text", "--force": "--overwrite",
+    "--output": "--out", "-o": "--out", "--input": "--input-format", "--force": "--overwrite",
 }  # fmt: skip
 _DEVICES = re.compile(r"--?(gpus?|cuda|device|tpu|cpu)\b", re.IGNORECASE)
 _ON_DEVICES = (
