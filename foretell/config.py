@@ -358,7 +358,6 @@ class LabelsSettings(Settings):
         "corrected to the true shares of the labels, so a rare label still needs evidence to be predicted.",
         common=True,
     )  # fmt: skip
-
     multi_label: str = setting(
         "", "text",
         'Let a text have several labels, or none. In a cell this separator divides them, for example ";"; in JSON, '
