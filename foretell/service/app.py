@@ -11,13 +11,15 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foretell.service.auth import Access, AccessControl
 from foretell.service.errors import ApiError, answer_exception
 from foretell.service.logs import RequestLog
+from foretell.service.requests import JsonRoute
 from foretell.service.routes import completions, labels, states, status, words
 from foretell.service.schemas import ACCESS_ERRORS
 from foretell.service.state import Service
@@ -59,7 +61,7 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
 
         routes.include_router(annotation.router)
     _add_page(routes)
-    app: ASGIApp = routes
+    app = _direct(routes)
     if access.origins:
         app = CORSMiddleware(
             app,
@@ -69,6 +71,33 @@ def create_app(service: Service, access: Access, *, quiet: bool = False) -> ASGI
             expose_headers=["X-Request-ID", "Retry-After"],
         )
     return RequestLog(AccessControl(app, access), metrics=service.metrics, quiet=quiet)
+
+
+def _direct(app: FastAPI) -> ASGIApp:
+    """Return an application that calls a JSON route by method and path, without Starlette's search for it.
+
+    The search takes a quarter of the processor time of a short request. Other requests take that way.
+    """
+    routers = [labels.router, words.router, states.router, completions.router, status.router]
+    found = {
+        (method, route.path): (route, route.get_route_handler())
+        for router in routers
+        for route in router.routes
+        if isinstance(route, JsonRoute) and "{" not in route.path
+        for method in route.methods or ()
+    }
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        match = found.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if match is None:
+            await app(scope, receive, send)
+            return
+        route, handle = match
+        scope.update({"app": app, "route": route, "path_params": {}})
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return call
 
 
 @contextlib.asynccontextmanager
