@@ -26,7 +26,7 @@ MAX_MEGABYTES = 600
 
 # Opens each directory, and notes what is touched outside of it.
 _OPEN = """
-import json, os, resource, sys, time
+import difflib, json, os, resource, sys, time
 from pathlib import Path
 from foretell.artifacts.directory import read_model
 from foretell.errors import ForetellError
