@@ -166,14 +166,14 @@ WRONG_USAGE = [
     "score",
     "explain notes-model good",
     "train words notes.txt",
-    "train words notes.txt --out x --preset huge",
-    "train words notes.txt --out x --units 0",
-    "train words notes.txt --out x --units -5",
-    "train words notes.txt --out x --epochs 1.5",
-    "train words notes.txt --out x --units many",
-    "train labels reviews.csv --out x --network transformer",
-    "train labels reviews.csv --out x --config missing.toml",
-    "train labels reviews.csv --out x --checkpoint-seconds 0",
+    "train words notes.txt --out never --preset huge",
+    "train words notes.txt --out never --units 0",
+    "train words notes.txt --out never --units -5",
+    "train words notes.txt --out never --epochs 1.5",
+    "train words notes.txt --out never --units many",
+    "train labels reviews.csv --out never --network transformer",
+    "train labels reviews.csv --out never --config missing.toml",
+    "train labels reviews.csv --out never --checkpoint-seconds 0",
 ]
 
 FAILED = [
@@ -186,8 +186,8 @@ FAILED = [
     ("classify reviews-model missing.csv", "missing.csv"),
     ("classify reviews-model tickets.csv --text nosuch", "body, team, subject"),
     ("evaluate reviews-model missing.csv", "missing.csv"),
-    ("train labels missing.csv --out x", "missing.csv"),
-    ("train labels reviews.csv --label nosuch --out x", "text, label"),
+    ("train labels missing.csv --out never", "missing.csv"),
+    ("train labels reviews.csv --label nosuch --out never", "text, label"),
     ("train words notes.txt --out .", "choose another --out"),
     ("train words notes.txt --out y --resume", "none"),
 ]
@@ -254,7 +254,7 @@ def test_a_signal_has_its_own_exit_code() -> None:
 
 
 def test_a_wrong_value_names_the_help_of_its_command(run: Run) -> None:
-    answer = run("train", "labels", "reviews.csv", "--out", "x", "--dropout", "much")
+    answer = run("train", "labels", "reviews.csv", "--out", "never", "--dropout", "much")
     assert answer.err == (
         'foretell: Invalid value for --dropout: unable to convert "much" into a number; '
         "see foretell train labels --help\n"
@@ -285,9 +285,9 @@ def test_errors_name_only_options_that_the_command_has(run: Run, workplace: Path
     [
         ("complete notes-model the --temperature -1", "--temperature"),
         ("next notes-model the -k 0", "-k"),
-        ("train words notes.txt --out x --units 0", "--units"),
-        ("train labels reviews.csv --out x --checkpoint-seconds 0", "--checkpoint-seconds"),
-        ("train words notes.txt --out x --preset article --valid notes.txt", "--valid"),
+        ("train words notes.txt --out never --units 0", "--units"),
+        ("train labels reviews.csv --out never --checkpoint-seconds 0", "--checkpoint-seconds"),
+        ("train words notes.txt --out never --preset article --valid notes.txt", "--valid"),
         ("classify reviews-model good --abstain-below 2", "--abstain-below"),
     ],
 )
@@ -303,7 +303,7 @@ def test_control_sequences_never_reach_the_terminal(run: Run) -> None:
     for argv in (
         ["next", "missing\x1b]0;x\x07", "the"],
         ["classify", "reviews-model", "--\x1b[31m"],
-        ["train", "words", "no\x1b[31m.txt", "--out", "x"],
+        ["train", "words", "no\x1b[31m.txt", "--out", "never"],
         ["next", "missing\x9b31m", "the", "--debug"],
     ):
         answer = run(*argv)

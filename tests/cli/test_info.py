@@ -20,7 +20,7 @@ from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 def test_info_shows_a_model(run: Run) -> None:
     out = run("info", "reviews-model").out
     assert "labels      negative, positive\n" in out
-    assert "figures\n" in out
+    assert "metrics\n" in out
     assert "  units                    8\n" in out
 
 

@@ -103,10 +103,10 @@ def test_without_time_only_the_first_lines_are_counted(monkeypatch: pytest.Monke
     monkeypatch.setattr("foretell.training.budget._MIN_CHARACTERS", 5)
     corpus = Corpus.from_texts(["the mind", "adapts", "to the way"])
     survey = train_words._survey(corpus, WordsSettings(minutes=1.0), time.monotonic() - 100)
-    assert survey.records == 1
+    assert survey.tokens == 2
     assert "only the first 1 lines" in survey.notes[0]
     whole = train_words._survey(corpus, WordsSettings(), time.monotonic() - 100)
-    assert (whole.records, whole.notes) == (3, [])
+    assert (whole.tokens, whole.notes) == (6, [])
 
 
 def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:
