@@ -115,8 +115,7 @@ class LanguageModel(Trained[WordsRuntime]):
         from foretell.cluster.averaging import training_workers
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.options import TrainOptions
-        from foretell.training.words.ancestor import settings_for
-        from foretell.training.words.continued import opened
+        from foretell.training.words.continued import opened, settings_for
         from foretell.training.words.train import check_valid, train_words
 
         directory = None if continue_from is None else directory_of(continue_from)

@@ -258,7 +258,7 @@ def train_words(
         name = training.preset or DEFAULT_PRESET
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
     else:
-        from foretell.training.words.ancestor import continued_words_settings
+        from foretell.training.words.continued import continued_words_settings
 
         model = continued.ancestor.model
         name = training.preset or model.preset

@@ -35,7 +35,7 @@ from foretell.training import checkpoints
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, folder_of, read_request
-from foretell.training.words.cache import is_recorded, record
+from foretell.training.words.token_file import is_recorded, record
 from tests.builders import write_random
 
 

@@ -33,8 +33,8 @@ from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import interrupted
 from foretell.training.run import Run
-from foretell.training.words.data import TokenFile
 from foretell.training.words.state import TrainedNetwork
+from foretell.training.words.token_file import TokenFile
 
 DECAY, EPSILON = 0.9, 1e-10
 """TensorFlow 1's defaults of RMSPropOptimizer; its momentum, 0, is left out."""

@@ -1,36 +1,32 @@
-"""A corpus as one long row of token ids on disk, and the order in which training reads it."""
+"""A corpus as token ids for training and validation: the order in which it is read, and its size in bytes."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import IO
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.artifacts.replacement import make_directories, replace_file, sync_directory
+from foretell.artifacts.replacement import make_directories, replace_file
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
-from foretell.errors import DataError, RunError
-from foretell.text.line_encoder import LineEncoder
+from foretell.errors import DataError
+from foretell.metrics import bits_per_byte
+from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import InTime
 from foretell.training.events import Note
 from foretell.training.run import Run
-from foretell.training.words.cache import is_recorded, record
+from foretell.training.words.token_file import TokenFile, is_recorded, no_space, record, write_tokens
 
 NONE = -1
 """The target of a position that is left out of the loss."""
 
-_BATCH_CHARACTERS = 1 << 20
 
 _TIME_SHARE = 1 / 8
 """The part of the time left that counting the words, or encoding a text, may take."""
@@ -43,126 +39,7 @@ MIN_VALID = 1_000
 """With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
 
 
-class TokenFile:
-    """A row of token ids in a `.npy` file, read a piece at a time.
-
-    It is read, not mapped into memory: the pages of a mapped file count as memory of the process.
-
-    Use it as a context manager, or `close` it; its parts share its open file.
-
-    Args:
-        path: a one-dimensional uint16 or uint32 `.npy` file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        version = np.lib.format.read_magic(self._file)
-        if version != (1, 0):
-            self._file.close()
-            raise RunError(expected="a token file", found=f".npy version {version}", where=str(path))
-        shape, _, self.dtype = np.lib.format.read_array_header_1_0(self._file)
-        self._data = self._file.tell()
-        self._start, self._stop = 0, int(shape[0])
-
-    def __len__(self) -> int:
-        return self._stop - self._start
-
-    def part(self, start: int, stop: int) -> TokenFile:
-        """Return the tokens from `start` up to `stop` as a file of their own."""
-        part = copy.copy(self)
-        part._start, part._stop = self._start + start, self._start + stop
-        return part
-
-    def read(self, start: int, count: int) -> npt.NDArray[np.int32]:
-        """Return `count` ids from `start`, int32 [id]; the first token follows the last."""
-        start %= len(self)
-        pieces = []
-        while count > 0:
-            taken = min(count, len(self) - start)
-            pieces.append(self._read(start, taken))
-            start, count = 0, count - taken
-        return np.concatenate(pieces).astype(np.int32)
-
-    def _read(self, start: int, count: int) -> npt.NDArray[np.unsignedinteger]:
-        width = self.dtype.itemsize
-        where = self._data + (self._start + start) * width
-        return np.frombuffer(os.pread(self._file.fileno(), count * width, where), self.dtype)
-
-    def close(self) -> None:
-        """Close the file, for its parts too."""
-        self._file.close()
-
-    def __enter__(self) -> TokenFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def batches_of_lines(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield lists of lines of about a million characters."""
-    batch: list[str] = []
-    characters = 0
-    for line in lines:
-        batch.append(line)
-        characters += len(line)
-        if characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def write_tokens(path: Path, lines: Iterable[str], tokenizer: Tokenizer) -> int:
-    """Encode a corpus into a token file, each line followed by the end-of-line token; constant memory.
-
-    Returns:
-        How many tokens were written.
-
-    Raises:
-        RunError: the disk is full.
-    """
-    dtype = np.dtype(np.uint16 if tokenizer.size <= 1 << 16 else np.uint32)
-    encoder = LineEncoder(tokenizer)
-    temporary = path.with_suffix(".tmp")
-    count = 0
-    try:
-        make_directories(path.parent)
-        with temporary.open("wb") as file:
-            _write_header(file, dtype, 0)
-            for batch in batches_of_lines(lines):
-                ids = encoder.encode("\n".join(batch) + "\n")
-                # -1 stands for a word that a tokenizer without an unknown token does not have: left out.
-                ids = ids[ids >= 0].astype(dtype)
-                count += len(ids)
-                file.write(ids.tobytes())
-            # NumPy's header has room for a longer first axis, so the true length fits in the same place.
-            file.seek(0)
-            _write_header(file, dtype, count)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError as error:
-        raise _no_space(path, error) from error
-    return count
-
-
-def _no_space(path: Path, error: OSError) -> RunError:
-    return RunError(
-        expected="disk space for the corpus as token ids",
-        found=str(error),
-        where=str(path.parent),
-        fix="make room there, then resume",
-    )
-
-
-def _write_header(file: IO[bytes], dtype: np.dtype[np.generic], count: int) -> None:
-    described = np.lib.format.dtype_to_descr(dtype)
-    header = {"descr": described, "fortran_order": False, "shape": (count,)}
-    np.lib.format.write_array_header_1_0(file, header)
+_TOKENS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -340,7 +217,7 @@ def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokeniz
         replace_file(path, tokenizer.to_json().encode())
         record(path)
     except OSError as error:
-        raise _no_space(path, error) from error
+        raise no_space(path, error) from error
     return tokenizer
 
 
@@ -357,7 +234,7 @@ def _token_file(run: Run, name: str, corpus: Corpus, tokenizer: Tokenizer) -> To
         try:
             record(path)
         except OSError as error:
-            raise _no_space(path, error) from error
+            raise no_space(path, error) from error
     return TokenFile(path)
 
 
@@ -379,3 +256,92 @@ def _check_long_enough(valid: TokenFile, settings: WordsSettings, name: str) -> 
             where=name,
             fix="give more validation text, or a smaller window",
         )
+
+
+@dataclass(frozen=True)
+class MeasuredBytes:
+    """The size of a text in three units.
+
+    Attributes:
+        tokens: its tokens, ends of lines included.
+        text: its bytes in UTF-8, an end of line as one.
+        spelled: bytes to spell its unknown words, see `foretell.metrics.bits_per_byte`.
+    """
+
+    tokens: int
+    text: float
+    spelled: float
+
+    def bits_per_byte(self, mean_log_probability: float) -> float:
+        """Return bits per byte by the mean log-probability of a token, in nats."""
+        return bits_per_byte(mean_log_probability * self.tokens, self.text, self.spelled)
+
+
+def measured_bytes(
+    tokens: TokenizedCorpus, corpus: Iterable[str], valid: Iterable[str] | None
+) -> MeasuredBytes | None:
+    """Return the size of the validation text, or without one of the part of the training text that is
+    measured.
+
+    Token ids do not tell the bytes of unknown words and white space, so the lines are read again. Of a line
+    that is only in part validation text the bytes are divided as its tokens.
+
+    Args:
+        tokens: the corpus as token ids.
+        corpus: the lines of the text.
+        valid: those of the user's own validation text.
+
+    Returns:
+        The size; None where the tokenizer has no end of line, so that lines are not found again.
+    """
+    end = tokens.tokenizer.end_of_line
+    if end is None:
+        return None
+    if valid is not None:
+        return _size(
+            valid, tokens.tokenizer, _Place(0, 0), None if tokens.valid is None else len(tokens.valid)
+        )
+    if tokens.valid is None:
+        return _size(corpus, tokens.tokenizer, _Place(0, 0), len(tokens.measured))
+    return _size(corpus, tokens.tokenizer, _end_of(tokens.train, end), len(tokens.valid))
+
+
+class _Place(NamedTuple):
+    """A place in a text: whole lines before it, and tokens of its line before it."""
+
+    lines: int
+    tokens: int
+
+
+def _end_of(tokens: TokenFile, end_of_line: int) -> _Place:
+    lines = in_line = 0
+    for start in range(0, len(tokens), _TOKENS_AT_ONCE):
+        ids = tokens.read(start, min(_TOKENS_AT_ONCE, len(tokens) - start))
+        ends = np.flatnonzero(ids == end_of_line)
+        lines += len(ends)
+        in_line = len(ids) - 1 - int(ends[-1]) if len(ends) else in_line + len(ids)
+    return _Place(lines, in_line)
+
+
+def _size(lines: Iterable[str], tokenizer: Tokenizer, start: _Place, n_tokens: int | None) -> MeasuredBytes:
+    """Return the size of the text from a place on, of so many tokens; None: of all."""
+    encoder = LineEncoder(tokenizer)
+    tokens = 0
+    text = spelled = 0.0
+    for number, line in enumerate(_split(lines)):
+        if number < start.lines:
+            continue
+        in_line = len(encoder.encode(line + "\n"))
+        first = start.tokens if number == start.lines else 0
+        taken = in_line - first if n_tokens is None else min(in_line - first, n_tokens - tokens)
+        tokens += taken
+        text += (utf8_bytes(line) + 1) * taken / in_line
+        spelled += spelled_bytes(tokenizer, line) * taken / in_line
+        if tokens == n_tokens:
+            break
+    return MeasuredBytes(tokens, text, spelled)
+
+
+def _split(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from line.split("\n")

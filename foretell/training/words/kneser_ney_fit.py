@@ -36,7 +36,7 @@ _CHUNK = 1 << 20
 
 
 class Tokens(Protocol):
-    """A text as token ids: a token file (`data.TokenFile`)."""
+    """A text as token ids: a token file (`token_file.TokenFile`)."""
 
     def __len__(self) -> int:
         """Return the number of tokens."""

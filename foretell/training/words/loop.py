@@ -29,11 +29,9 @@ from foretell.training.interrupt import diverged, interrupted
 from foretell.training.precision import precision_for
 from foretell.training.run import Run
 from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
-from foretell.training.words.ancestor import continued_weights
-from foretell.training.words.cache_fit import MAX_TOKENS
-from foretell.training.words.data import TokenFile, TokenizedCorpus, plan_for
-from foretell.training.words.loop_time import LoopTime
-from foretell.training.words.state import Meter, State, TrainedNetwork
+from foretell.training.words.continued import continued_weights
+from foretell.training.words.data import TokenizedCorpus, plan_for
+from foretell.training.words.state import Meter, State, TrainedNetwork, WeightAverage
 from foretell.training.words.step import (
     Predictions,
     Steps,
@@ -42,7 +40,9 @@ from foretell.training.words.step import (
     seed_of,
     softmax_words,
 )
-from foretell.training.words.weight_average import WeightAverage
+from foretell.training.words.time_limit import LoopTime
+from foretell.training.words.token_file import TokenFile
+from foretell.training.words.validation_fit import MAX_TOKENS
 
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""

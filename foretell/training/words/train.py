@@ -24,17 +24,21 @@ from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.cache_fit import CacheFit, fit_cache, tokens_in_time
 from foretell.training.words.continued import (
     ContinuedWords,
     continued_corpus,
     with_continued_figures,
 )
-from foretell.training.words.data import TokenizedCorpus, tokenized
-from foretell.training.words.interpolation_fit import InterpolationFit, interpolate
+from foretell.training.words.data import MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
-from foretell.training.words.kneser_ney_time import words_in_time
-from foretell.training.words.measured_bytes import MeasuredBytes, measured_bytes
+from foretell.training.words.time_limit import words_in_time
+from foretell.training.words.validation_fit import (
+    CacheFit,
+    InterpolationFit,
+    fit_cache,
+    interpolate,
+    tokens_in_time,
+)
 
 if TYPE_CHECKING:
     from foretell.training.words.averaging import Workers

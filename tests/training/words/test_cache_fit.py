@@ -8,7 +8,7 @@ import pytest
 from foretell.metrics import perplexity_of
 from foretell.ngrams.cache import HALF, ContinuousCache, probabilities
 from foretell.training.events import Note
-from foretell.training.words.cache_fit import SIZE, fit_cache, fit_weight
+from foretell.training.words.validation_fit import SIZE, fit_cache, fit_weight
 
 
 def bursty(n: int, weight: float, theta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

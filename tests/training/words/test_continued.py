@@ -18,8 +18,14 @@ from foretell.errors import Interrupted, RunError, SettingsError, UsageError
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Note
 from foretell.training.options import TrainOptions
-from foretell.training.words.ancestor import WordsAncestor, continued_words_settings, read_words_ancestor
-from foretell.training.words.continued import ContinuedWords, continued_corpus, opened
+from foretell.training.words.continued import (
+    ContinuedWords,
+    WordsAncestor,
+    continued_corpus,
+    continued_words_settings,
+    opened,
+    read_words_ancestor,
+)
 from foretell.training.words.train import train_words
 from tests.training.words.small import SMALL, phrases
 

@@ -15,15 +15,8 @@ from foretell.errors import DataError
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
-from foretell.training.words.data import (
-    NONE,
-    Plan,
-    TokenFile,
-    plan_for,
-    split_tokens,
-    tokenized,
-    write_tokens,
-)
+from foretell.training.words.data import NONE, Plan, plan_for, split_tokens, tokenized
+from foretell.training.words.token_file import TokenFile, write_tokens
 from tests.training.words.small import SMALL, noisy_corpus
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.training.words.interpolation_fit import fit_interpolation
+from foretell.training.words.validation_fit import fit_interpolation
 
 
 def drawn(share, n, seed):

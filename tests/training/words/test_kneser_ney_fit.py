@@ -18,8 +18,8 @@ from safetensors.numpy import load, save
 from foretell.errors import ArtifactError, DataError, SettingsError
 from foretell.ngrams.kneser_ney import KneserNey
 from foretell.training.words import kneser_ney_fit
-from foretell.training.words.data import TokenFile
 from foretell.training.words.kneser_ney_fit import MAX_WORDS, ORDER, count, log_probabilities, perplexity
+from foretell.training.words.token_file import TokenFile
 
 FULL_SETS = Path(os.environ.get("FORETELL_DATA", Path(__file__).parents[4] / "shared" / "data"))
 

@@ -23,7 +23,7 @@ from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.words import loop
 from foretell.training.words.loop import Loop
-from foretell.training.words.loop_time import LoopTime
+from foretell.training.words.time_limit import LoopTime
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from foretell.data.corpus import Corpus
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.words.data import TokenFile, TokenizedCorpus, split_tokens, write_tokens
-from foretell.training.words.measured_bytes import measured_bytes
+from foretell.training.words.data import TokenizedCorpus, measured_bytes, split_tokens
+from foretell.training.words.token_file import TokenFile, write_tokens
 from tests.text.texts import ALL
 
 LINES = ALL * 40

@@ -10,8 +10,7 @@ pytest.importorskip("tensorflow")
 import tensorflow as tf
 
 from foretell.networks.words import LstmNetwork
-from foretell.training.words.sampled_softmax import drawn_words, sampled_loss
-from foretell.training.words.step import seed_of
+from foretell.training.words.step import drawn_words, sampled_loss, seed_of
 from tests.training.words.small import SMALL
 
 

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from foretell.config import with_changes
 from foretell.networks.words import LstmNetwork
-from foretell.training.words.data import NONE, TokenFile
+from foretell.training.words.data import NONE
 from foretell.training.words.step import Steps, predict, seed_of, softmax_words
+from foretell.training.words.token_file import TokenFile
 from tests.training.words.small import SMALL
 
 

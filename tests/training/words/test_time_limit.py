@@ -20,11 +20,10 @@ from foretell.training import run
 from foretell.training.budget import SECONDS_TO_WRITE, Budget, InTime
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import Event, Note
-from foretell.training.words import cache_fit, kneser_ney_fit, kneser_ney_time, loop, train
-from foretell.training.words.cache_fit import tokens_in_time
-from foretell.training.words.kneser_ney_time import words_in_time
+from foretell.training.words import kneser_ney_fit, loop, time_limit, train, validation_fit
 from foretell.training.words.loop import Loop
-from foretell.training.words.loop_time import LoopTime
+from foretell.training.words.time_limit import LoopTime, words_in_time
+from foretell.training.words.validation_fit import tokens_in_time
 from tests.training.words.small import SMALL, trained
 
 MINUTES = 2.0
@@ -64,14 +63,14 @@ def costly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     def counted(text: Any, _size: int, *, max_words: int = 10**7, **_: Any) -> float:
         return COUNTED * min(len(text), max_words)
 
-    for owner in (kneser_ney_fit, kneser_ney_time):
+    for owner in (kneser_ney_fit, time_limit):
         cost(owner, "count", counted)
         cost(owner, "log_probabilities", lambda _, text: 1e-4 * len(text))
     cost(loop, "predict", lambda _, tokens, __: PREDICTED * len(tokens))
     cost(loop, "hidden_values", lambda _, tokens, __: PREDICTED / 4 * len(tokens))
     cost(Loop, "_step", lambda _: STEP)
     cost(train, "interpolate", lambda *_: 0.4)
-    cost(cache_fit, "probabilities", lambda _, hidden, *__, **___: CACHED * len(hidden))
+    cost(validation_fit, "probabilities", lambda _, hidden, *__, **___: CACHED * len(hidden))
     cost(Checkpoints, "save", lambda *_: 0.5)
     cost(run, "write_model", lambda *_, **__: 1.0)
     monkeypatch.setattr(run, "Budget", partial(Budget, clock=clock))
@@ -151,10 +150,8 @@ def test_so_many_words_are_counted_as_fit_into_a_quarter_of_the_time(
         clock.work(a_word * max_words)
         return Counted
 
-    monkeypatch.setattr(kneser_ney_time, "count", count)
-    monkeypatch.setattr(
-        kneser_ney_time, "log_probabilities", lambda _, text: clock.work(valid_word * len(text))
-    )
+    monkeypatch.setattr(time_limit, "count", count)
+    monkeypatch.setattr(time_limit, "log_probabilities", lambda _, text: clock.work(valid_word * len(text)))
     budget = Budget(1, clock=clock)
     found = words_in_time(Cost(20_000_000), Cost(20_000), 10, budget)
     assert found == pytest.approx(expected, rel=0.01)
@@ -167,7 +164,7 @@ def test_the_cache_is_fitted_on_what_fits(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(
-        cache_fit, "probabilities", lambda _, hidden, *__, **___: clock.work(a_token * len(hidden))
+        validation_fit, "probabilities", lambda _, hidden, *__, **___: clock.work(a_token * len(hidden))
     )
     hidden, words = np.zeros([5_000, 1]), np.zeros(5_000, np.int32)
     budget = Budget(1, clock=clock)

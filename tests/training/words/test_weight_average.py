@@ -16,7 +16,7 @@ import keras
 from foretell.config import with_changes
 from foretell.networks import weights_of
 from foretell.training.words.loop import Loop
-from foretell.training.words.weight_average import WeightAverage
+from foretell.training.words.state import WeightAverage
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
 

@@ -1,4 +1,4 @@
-"""The time that must be left after the steps of the `lstm` language model, where there is a time limit."""
+"""The time limit: what the steps of a training, and its Kneser–Ney model, leave to what follows them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.words.data import MIN_VALID
+from foretell.training.words.kneser_ney_fit import MAX_WORDS, Tokens, count, log_probabilities
 
 _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
 """The parts of the time left that the final figures, and the hidden values for the cache, may take."""
@@ -30,6 +31,19 @@ _BYTES_PER_SECOND = 50e6
 
 _STEPS_OF_PACE = 20
 """The pace is known after so many steps."""
+
+
+_COUNTING_SHARE = 1 / 4
+"""The part of the time left that the Kneser–Ney model may take."""
+
+_PROBE_WORDS, _PROBE_MEASURED = 100_000, 10_000
+"""Tokens that are counted, and validation tokens that are measured, to see how long it takes."""
+
+_COUNTING_MARGIN = 1.5
+"""A text ten times as long takes longer to sort than ten times as long; and pruning takes time too."""
+
+_MEASUREMENTS = 3
+"""The validation text is measured by the whole model, by the pruned one, and by single words."""
 
 
 class LoopTime:
@@ -132,3 +146,30 @@ class LoopTime:
 
     def _slowdown(self) -> float:
         return max(1.0, self._budget.pace / self._pace_then) if self._pace_then else 1.0
+
+
+def words_in_time(train: Tokens, valid: Tokens, size: int, budget: Budget) -> int:
+    """Return how many training tokens can be counted: those of the limit on memory, or those in time.
+
+    Args:
+        train: the training text.
+        valid: the text to measure on.
+        size: number of ids.
+        budget: a quarter of the time that is left may be taken.
+
+    Returns:
+        At most MAX_WORDS; 0 where there is no time for any useful number.
+    """
+    if budget.deadline is None:
+        return MAX_WORDS
+    seconds = budget.share(_COUNTING_SHARE)
+    words, measured = min(len(train), _PROBE_WORDS), min(len(valid), _PROBE_MEASURED)
+    began = budget.seconds()
+    model = count(train, size, max_words=words).model
+    counted = budget.seconds()
+    log_probabilities(model, valid.read(0, measured))
+    of_valid = (budget.seconds() - counted) * _MEASUREMENTS * len(valid) / measured
+    for_counting = seconds - (budget.seconds() - began) - of_valid
+    a_word = _COUNTING_MARGIN * (counted - began) / words
+    fitting = MAX_WORDS if a_word <= 0 < for_counting else int(for_counting / max(a_word, 1e-12))
+    return 0 if fitting < words else min(MAX_WORDS, fitting)
