@@ -19,7 +19,6 @@ from foretell.data.corpus import open_corpus
 from foretell.errors import Interrupted, RunError
 from foretell.networks import weights_of
 from foretell.presets import WORDS_PRESETS
-from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.words import loop
 from foretell.training.words.loop import Loop
@@ -106,24 +105,6 @@ def test_it_resumes_bit_for_bit_from_an_interrupted_validation(
         assert value.tobytes() == parts.weights[name].tobytes(), name
     assert whole.metrics["valid_perplexity"] == parts.metrics["valid_perplexity"]
     assert lines_of(tmp_path / "whole") == lines_of(tmp_path / "parts")
-
-
-def test_a_checkpoint_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
-    """Its position has no `unmeasured`; the end of its epoch is not measured a second time."""
-    whole = trained(noisy_corpus(), SMALL, tmp_path / "whole")
-    half = whole.metrics["steps"] // 2
-    with pytest.raises(Interrupted):
-        trained(noisy_corpus(), SMALL, tmp_path / "parts", stop_after_steps=half)
-    folder = tmp_path / "parts.run" / "checkpoints"
-    record = json.loads(next(folder.glob("*/*.json")).read_text(encoding="utf-8"))
-    checkpoints = Checkpoints(folder, request=record["request_sha256"])
-    saved = checkpoints.latest()
-    assert saved is not None
-    del saved.state["at"]["unmeasured"]
-    checkpoints.save(saved.step, saved.arrays, saved.state)
-    parts = trained(noisy_corpus(), SMALL, tmp_path / "parts", resume=True)
-    for name, value in whole.weights.items():
-        assert value.tobytes() == parts.weights[name].tobytes(), name
 
 
 def test_a_run_keeps_the_precision_that_it_began_with(
