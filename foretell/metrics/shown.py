@@ -125,7 +125,7 @@ def result_of(metrics: Metrics) -> str:
     seconds = number(metrics.get("seconds"))
     took = "" if seconds is None else f", trained in {duration(seconds)}"
     if reason := metrics.get("not_measured"):
-        return f"Not measured: {reason}{took}."
+        return f"No accuracy: {reason}{took}."
     if key is None:
         return f"No metrics{took}."
     where = str(metrics.get("measured_on") or "validation texts")
@@ -137,7 +137,8 @@ def result_of(metrics: Metrics) -> str:
 def remarks_on(metrics: Metrics) -> list[str]:
     """Return what the metrics mean, as sentences: how far they can be trusted, and what each part adds."""
     caution = metrics.get("caution")
-    return [str(each) for each in (caution, _parts_of_classifier(metrics)) if each]
+    sentences = [str(each) for each in (caution, _parts_of_classifier(metrics)) if each]
+    return [each[0].upper() + each[1:] + ("" if each.endswith(".") else ".") for each in sentences]
 
 
 def _parts_of_classifier(metrics: Metrics) -> str:

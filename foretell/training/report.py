@@ -152,7 +152,7 @@ def _tiles(metrics: Mapping[str, object]) -> str:
         for name, value in tiles_of(metrics)
     )
     reason = metrics.get("not_measured")
-    sentences = [f"Not measured: {reason}."] if reason else []
+    sentences = [f"No accuracy: {reason}."] if reason else []
     remarks = "".join(f'<p class="soft">{_text(each)}</p>' for each in [*sentences, *remarks_on(metrics)])
     return f'<section class="tiles">{tiles}</section>{remarks}' if tiles else remarks
 

@@ -35,8 +35,8 @@ PARTS = {"accuracy": 0.897, "linear_accuracy": 0.906, "network_accuracy": 0.675,
         ),
         ({"accuracy": 0.5, "micro_f1": 0.6}, "Subset accuracy 50.00 % on validation texts."),
         (
-            {"not_measured": "too few different texts to measure: 4"},
-            "Not measured: too few different texts to measure: 4.",
+            {"not_measured": "too few different texts to measure (4)"},
+            "No accuracy: too few different texts to measure (4).",
         ),
         ({"seconds": 1.0}, "No metrics, trained in 1 s."),
     ],
@@ -55,7 +55,7 @@ def test_a_network_far_behind_is_explained() -> None:
     (remark,) = remarks_on({**PARTS, "accuracy": 0.7, "confusion": confusion})
     assert "within chance" not in remark
     assert remarks_on({**PARTS, "network_accuracy": 0.9}) == []
-    assert remarks_on({"accuracy": 0.5, "caution": "expect a little less"}) == ["expect a little less"]
+    assert remarks_on({"accuracy": 0.5, "caution": "expect a little less"}) == ["Expect a little less."]
 
 
 def test_rows_and_tiles_begin_with_the_most_important() -> None:

@@ -86,8 +86,8 @@ def too_few(texts: Sequence[str], targets: npt.NDArray[Any]) -> str:
     if len(different) >= MANY_TEXTS or (len(different) >= MIN_TEXTS and rarest >= MIN_OF_LABEL):
         return ""
     return (
-        f"too few different texts to measure: {len(different)}, of the rarest label {rarest}; "
-        f"at least {MIN_TEXTS} are needed, and {MIN_OF_LABEL} of each label"
+        f"too few different texts to measure ({len(different)}, of the rarest label {rarest}; "
+        f"at least {MIN_TEXTS} are needed, and {MIN_OF_LABEL} of each label)"
     )
 
 

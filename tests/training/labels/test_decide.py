@@ -136,5 +136,5 @@ def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
 
 def test_two_texts_are_enough_to_end_with_a_model(tmp_path: Path) -> None:
     model = train(tmp_path / "m", n=2)
-    assert model.metrics["not_measured"].startswith("too few different texts to measure: 2")
+    assert model.metrics["not_measured"].startswith("too few different texts to measure (2")
     assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing"]).shape == (1, 2)
