@@ -6,8 +6,10 @@ import dataclasses
 import os
 import pickle
 import signal
+import time
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,8 @@ from foretell.errors import (
     SettingsError,
     UsageError,
 )
+from foretell.training import run
+from foretell.training.budget import Budget
 from foretell.training.events import Checkpointed, Event
 
 LINES = ["The mind adapts and converts the obstacle .", "What stands in the way becomes the way ."] * 15
@@ -228,11 +232,22 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel
         LanguageModel.train(LINES, listener=interrupting, **how)
 
 
-def test_each_training_has_a_time_limit_of_its_own() -> None:
-    """Six seconds each; together they take longer than one of them may."""
+def test_each_training_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit counts from the call, whatever trainings of the same process took before it."""
+    made: list[Budget] = []
+
+    def noted(*arguments: Any, **named: Any) -> Budget:
+        made.append(Budget(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr(run, "Budget", noted)
     for _ in range(2):
-        made = LanguageModel.train(LINES, **{**TINY, "epochs": 100_000, "patience": 0, "minutes": 0.1})
-        assert made.metrics["steps"] >= 1
+        before = time.monotonic()
+        LanguageModel.train(LINES, **TINY, minutes=60)
+        after, deadline = time.monotonic(), made[-1].deadline
+        assert deadline is not None
+        assert before <= deadline - 3600 <= after
+    assert len(made) == 2
 
 
 def test_progress_is_shown_with_verbose_alone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,24 @@ def test_the_same_task_continues_with_what_is_missing(folder: Path) -> None:
     assert len(begin(folder).waiting) == len(output.shards)
 
 
+def test_a_part_of_another_size_counts_for_nothing(folder: Path) -> None:
+    output = begin(folder)
+    line = done(output, 0)
+    part = folder / "out" / line.part
+    whole = part.read_bytes()
+    for content in (whole[:-1], whole + b"\n", b""):
+        part.write_bytes(content)
+        with pytest.raises(RunError, match=f"no {part.name} of the worker w in it"):
+            output.add(line)
+        assert output.shards[0] in begin(folder).waiting
+    part.write_bytes(whole)
+    output.add(line)
+    assert output.shards[0] not in begin(folder).waiting
+    for content in (whole[:-1], whole + b"\n", b""):
+        part.write_bytes(content)
+        assert output.shards[0] in begin(folder).waiting
+
+
 def test_another_model_other_options_or_other_input_are_refused(folder: Path) -> None:
     begin(folder)
     with pytest.raises(RunError, match="found another model"):

@@ -18,6 +18,7 @@ from foretell.errors import RunError
 from foretell.presets import LABELS_PRESETS
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.labels import network_fit
+from foretell.training.labels.compiled import new_network
 
 SMALL = with_changes(
     LABELS_PRESETS["base"],
@@ -66,3 +67,22 @@ def test_a_loss_of_nan_before_any_epoch_names_the_setting(
     with pytest.raises(RunError, match="lower learning rate"):
         train(examples(), SMALL, out=tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_large_gradient_is_clipped(optimizer: str) -> None:
+    rate = {"adam": 0.003, "sgd": 1.0}[optimizer]
+    settings = with_changes(SMALL, {"optimizer": optimizer, "learning_rate": rate, "momentum": 0.0})
+    model = new_network(settings, 9, 2)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        # The gradient of what is multiplied by large weights is large.
+        scale = 50 if "output/kernel" in variable.path else 0.1
+        variable.assign(scale * rng.standard_normal(variable.shape))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.train_on_batch(np.arange(1, 9, dtype=np.int32).reshape(1, 8), np.array([[0.0]]))
+    steps = [new.numpy() - old for new, old in zip(model.trainable_variables, before, strict=True)]
+    if optimizer == "adam":
+        # Its steps have one length at first: its mean of gradients shows theirs.
+        steps = [10 * each.numpy() for each in model.optimizer.variables if "_momentum" in each.path]
+    assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)

@@ -121,6 +121,20 @@ def test_without_valid_texts_or_time_there_are_no_vectors(tmp_path, change, expe
 
 
 @pytest.mark.usefixtures("enough_words")
+def test_vectors_have_a_third_of_the_time(tmp_path, monkeypatch):
+    given, label = [], one_member.label_by_vectors
+
+    def noted(*arguments, seconds, **named):
+        given.append(seconds)
+        return label(*arguments, seconds=1.0, **named)
+
+    monkeypatch.setattr(one_member, "label_by_vectors", noted)
+    settings = with_changes(SETTINGS, {"minutes": 60.0, "epochs": 1})
+    train(examples(), settings, out=tmp_path / "m", unlabelled=some_texts(50, ("neg", "pos"), seed=1)[0])
+    assert given == [pytest.approx(1200, rel=0.1)]
+
+
+@pytest.mark.usefixtures("enough_words")
 def test_vectors_need_numba(tmp_path, monkeypatch):
     monkeypatch.setattr(one_member, "can_make_vectors", lambda: False)
     more, _ = some_texts(50, ("neg", "pos"), seed=1)

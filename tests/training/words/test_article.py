@@ -19,7 +19,7 @@ from foretell.networks import weights_of
 from foretell.networks.words import ArticleNetwork
 from foretell.presets import WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import EpochDone, Event
+from foretell.training.events import EpochDone, Event, Progress
 from foretell.training.words.article import ArticleSteps, OffsetWalk
 from tests.training.words.small import trained
 
@@ -121,6 +121,23 @@ def test_it_resumes_bit_for_bit_and_writes_tensorboard(tmp_path: Path) -> None:
     assert [event.step for event in done] == [600]
     assert done[-1].accuracy == whole.metrics["accuracy"]
     check_board(tmp_path / "board", whole.metrics["accuracy"])
+
+
+def test_each_window_is_counted_once(tmp_path: Path) -> None:
+    settings = with_changes(TINY, {"iterations": 40})
+    events: list[Event] = []
+    options = {"preset": "article", "listener": events.append}
+    metrics = trained(open_corpus("meditations"), settings, tmp_path / "m", **options).metrics
+    assert (metrics["steps"], metrics["words"]) == (40, 89)
+    assert metrics["measured_on"] == "the last 40 iterations"
+    assert metrics["words_per_second"] == pytest.approx(3 * metrics["iterations_per_second"])
+    assert metrics["iterations_per_second"] == pytest.approx(40 / metrics["seconds"], rel=0.1)
+    # Each call's averages are of all iterations so far, the last ones the metrics'.
+    calls = [event for event in events if isinstance(event, Progress)]
+    assert [event.step for event in calls] == sorted({event.step for event in calls})
+    assert calls[-1].step == 40
+    assert calls[-1].accuracy == metrics["accuracy"]
+    assert metrics["accuracy"] * 40 == pytest.approx(round(metrics["accuracy"] * 40))
 
 
 def check_board(folder: Path, accuracy: float) -> None:

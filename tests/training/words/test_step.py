@@ -51,6 +51,31 @@ def test_pads_take_no_part_in_the_loss() -> None:
     assert right.numpy()[0, 1:].tolist() == [0, 0]
 
 
+def test_the_loss_of_a_step_is_the_mean_over_the_targets_without_padding() -> None:
+    settings = with_changes(SMALL, {"dropout": 0.0})
+    network = LstmNetwork(settings, 9)
+    steps = Steps(network, settings)
+    ids = np.array([[1, 2, 0], [3, 4, 5]], np.int32)
+    targets = np.array([[2, NONE, NONE], [4, 5, 6]], np.int32)
+    states, seed = network.first_states(2), seed_of(settings, 0)
+    losses, _, _ = steps.evaluate(ids, targets, states)
+    loss, _, _ = steps.train(ids, targets, states, seed, tf.constant(0.0), 9)
+    assert float(loss) == pytest.approx(float(tf.reduce_sum(losses)) / 4, rel=1e-5)
+    # A sampled softmax too: the targets alone count.
+    assert float(steps.forward(ids, targets, states, seed, 5).tokens) == 4
+
+
+def test_a_step_is_no_longer_than_the_clipped_gradient() -> None:
+    settings = with_changes(SMALL, {"optimizer": "sgd", "learning_rate": 1.0, "clip_norm": 1e-3})
+    network = LstmNetwork(settings, 9)
+    before = [variable.numpy() for variable in network.trainable_variables]
+    ids = np.array([[1, 2, 0], [3, 4, 5]], np.int32)
+    steps, states = Steps(network, settings), network.first_states(2)
+    steps.train(ids, ids, states, seed_of(settings, 0), tf.constant(1.0), 9)
+    changes = [new.numpy() - old for new, old in zip(network.trainable_variables, before, strict=True)]
+    assert sum(float((change**2).sum()) for change in changes) ** 0.5 == pytest.approx(1e-3, rel=1e-2)
+
+
 def test_every_token_but_the_first_is_predicted_in_the_order_of_the_text(tmp_path: Path) -> None:
     network = LstmNetwork(SMALL, 9)
     ids = np.random.default_rng(0).integers(0, 9, 150).astype(np.uint16)
