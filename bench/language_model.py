@@ -66,7 +66,7 @@ def foretell_step(negatives: int, precision: Literal["auto", "float32"]) -> Call
         nonlocal state, count
         rate = tf.constant(RATE)
         _, _, state = steps.train(
-            tf.constant(ids), tf.constant(targets), state, seed_of(settings, count), rate, words
+            tf.constant(ids), tf.constant(targets), state, tf.constant(seed_of(settings, count)), rate, words
         )
         count += 1
 

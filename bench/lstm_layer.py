@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bench.harness import Results, Way, in_turns
 
 if TYPE_CHECKING:
-    from foretell.networks.products import Precision
+    from foretell.networks.lstm_layer import Precision
 
 # Name, and batch, steps, inputs, units.
 SHAPES = {

@@ -1,17 +1,4 @@
-"""Every network, in one place.
-
-lstm_layer.py     the LSTM: its equations, and the layer `FastLSTM`
-lstm_cell.py      the LSTM cell and its recurrence over the steps, compiled for the CPU
-lstm_kernel.py    the recurrence on all cores: threads and memory
-tiles.py          matrices for products in bfloat16
-amx.py, avx512.py such products, by two kinds of instructions
-words.py          the language models: `LstmNetwork`, and the article's `ArticleNetwork`
-keras_model.py    a trained model's network for programs that continue with Keras
-labels.py         the text classifiers: bidirectional LSTM, CNN and LSTM, and the article's
-products.py       matrix products in float32 or bfloat16
-
-This module has the names of their weights, and imports neither Keras nor TensorFlow.
-"""
+"""Every network, and here the names of their weights, without importing Keras or TensorFlow."""
 
 from __future__ import annotations
 

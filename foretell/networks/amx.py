@@ -96,6 +96,18 @@ _store_0, _store_1, _store_2, _store_3 = (_instruction("tilestored64", "pi", k) 
 
 
 @njit(inline="always", **OPTIONS)
+def _set_up(configuration, height):  # type: ignore[no-untyped-def]
+    """Configure the registers for tiles of so many rows; `configuration` is memory, uint8 [at least 64]."""
+    configuration[:ROW_BYTES] = 0
+    # The palette is 1; then, for each register, the bytes of a row and the number of rows.
+    configuration[0] = 1
+    for register in range(6):
+        configuration[16 + 2 * register] = ROW_BYTES
+        configuration[48 + register] = INNER // 2 if register == 5 else height
+    _configure(configuration.ctypes.data)
+
+
+@njit(inline="always", **OPTIONS)
 def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
     """Write rows times a packed matrix to `result`. Call it only where this is `available`.
 
@@ -108,14 +120,7 @@ def multiply(rows, tiles, memory, result):  # type: ignore[no-untyped-def]
     n, inner = rows.shape
     round_rows(rows, memory)
     height = min(_ROWS, n)
-    # The palette is 1; then, for each register, the bytes of a row and the number of rows.
-    configuration = memory[n].view(np.uint8)
-    configuration[:ROW_BYTES] = 0
-    configuration[0] = 1
-    for register in range(6):
-        configuration[16 + 2 * register] = ROW_BYTES
-        configuration[48 + register] = INNER // 2 if register == 5 else height
-    _configure(configuration.ctypes.data)
+    _set_up(memory[n].view(np.uint8), height)
     column_tiles, inner_tiles = tiles.shape[:2]
     columns = COLUMNS * column_tiles
     below = TILE_BYTES * inner_tiles  # bytes from a tile to that of the next columns

@@ -32,6 +32,17 @@ def available() -> bool:
     return compiles_for("avx512f", "avx512bf16")
 
 
+def _at(builder: Any, kind: Any, address: Any, stride: Any, place: int) -> Any:
+    """Return the pointer to an item, `place` strides after an address."""
+    return builder.inttoptr(builder.add(address, builder.mul(stride, _LONG(place))), kind.as_pointer())
+
+
+def _load(builder: Any, kind: Any, *where: Any, align: int) -> Any:
+    value = builder.load(_at(builder, kind, *where))
+    value.align = align
+    return value
+
+
 def _block(height: int, width: int) -> Any:
     """Return a function of Numba that multiplies `height` rows with `width` tiles of columns.
 
@@ -46,26 +57,18 @@ def _block(height: int, width: int) -> Any:
         kind = ir.FunctionType(_SUMS, [_SUMS, _PAIRS, _PAIRS])
         add_products = get(builder.module, kind, "llvm.x86.avx512bf16.dpbf16ps.512")
 
-        def at(kind: Any, address: Any, stride: Any, place: int) -> Any:
-            """Return the pointer to an item, `place` strides after an address."""
-            return builder.inttoptr(
-                builder.add(address, builder.mul(stride, _LONG(place))), kind.as_pointer()
-            )
-
-        def load(kind: Any, *where: Any, align: int) -> Any:
-            value = builder.load(at(kind, *where))
-            value.align = align
-            return value
-
         # LLVM keeps these in registers: nothing takes their address.
         zeros = _SUMS([0.0] * COLUMNS)
         sums = [[variable(builder, zeros) for _ in range(width)] for _ in range(height)]
         with cgutils.for_range(builder, n_pairs) as loop:
             row_of_tile = builder.add(tiles, builder.mul(loop.index, _LONG(ROW_BYTES)))
-            columns = [load(_PAIRS, row_of_tile, tile_stride, tile, align=ROW_BYTES) for tile in range(width)]
+            columns = [
+                _load(builder, _PAIRS, row_of_tile, tile_stride, tile, align=ROW_BYTES)
+                for tile in range(width)
+            ]
             pair_of_row = builder.add(rows, builder.mul(loop.index, _LONG(4)))
             for row in range(height):
-                pair = load(_PAIRS.element, pair_of_row, row_stride, row, align=4)
+                pair = _load(builder, _PAIRS.element, pair_of_row, row_stride, row, align=4)
                 first = builder.insert_element(_PAIRS(ir.Undefined), pair, ir.IntType(32)(0))
                 pairs = builder.shuffle_vector(first, _PAIRS(ir.Undefined), _PAIRS([0] * COLUMNS))
                 for place, column in zip(sums[row], columns, strict=True):
@@ -73,7 +76,9 @@ def _block(height: int, width: int) -> Any:
         for row in range(height):
             for tile in range(width):
                 out = builder.add(result, _LONG(ROW_BYTES * tile))
-                stored = builder.store(builder.load(sums[row][tile]), at(_SUMS, out, result_stride, row))
+                stored = builder.store(
+                    builder.load(sums[row][tile]), _at(builder, _SUMS, out, result_stride, row)
+                )
                 stored.align = 4
         return context.get_dummy_value()
 

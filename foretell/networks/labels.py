@@ -38,30 +38,36 @@ def labels_network(settings: LabelsSettings, size: int, n_labels: int) -> keras.
     Raises:
         SettingsError: the convolution or its pooling is longer than the texts.
     """
-    builders = {"article": _article, "cnn-lstm": _cnn_lstm, "bilstm": _bilstm}
+    build = _bilstm if settings.network == "bilstm" else _sequential
     with _seeded(settings.seed):
-        return builders[settings.network](settings, size, n_labels)
+        return build(settings, size, n_labels)
 
 
-def _article(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
-    """The article's network, layer by layer."""
+def _sequential(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
+    """The article's network; "cnn-lstm" has a convolution and pooling before the LSTM, as it suggests."""
     layers = keras.layers
     return keras.Sequential(
         [
             keras.Input((settings.length,), dtype="int32", name="ids"),  # [batch, step]
             layers.Embedding(size, settings.embedding_size, name="embedding"),  # [batch, step, embedding]
             layers.Dropout(settings.dropout),
-            _lstm(settings),  # [batch, unit]
+            *(_convolution(settings) if settings.network == "cnn-lstm" else []),
+            FastLSTM(
+                settings.units,
+                dropout=settings.dropout,
+                recurrent_dropout=settings.recurrent_dropout,
+                name="lstm",
+            ),  # [batch, unit]
             layers.Dense(settings.dense_units, activation="relu", name="dense"),  # [batch, dense unit]
             layers.Dropout(settings.dropout),
             _output(settings, n_labels),  # [batch, 1] or [batch, label]
         ],
-        name="article",
+        name=settings.network.replace("-", "_"),
     )
 
 
-def _cnn_lstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
-    """A convolution and pooling before the LSTM, as the article suggests: the LSTM reads fewer steps."""
+def _convolution(settings: LabelsSettings) -> list[keras.Layer]:
+    """A convolution and pooling: the LSTM reads fewer steps."""
     min_length = settings.kernel_size + settings.pool_size - 1
     if settings.length < min_length:
         raise SettingsError(
@@ -71,22 +77,12 @@ def _cnn_lstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model
             fix=f"set a length of {min_length} or more",
         )
     layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((settings.length,), dtype="int32", name="ids"),  # [batch, step]
-            layers.Embedding(size, settings.embedding_size, name="embedding"),  # [batch, step, embedding]
-            layers.Dropout(settings.dropout),
-            layers.Conv1D(
-                settings.filters, settings.kernel_size, padding="valid", activation="relu", name="conv"
-            ),  # [batch, step - kernel size + 1, filter]
-            layers.MaxPooling1D(settings.pool_size),  # [batch, (step - kernel size + 1) // pool size, filter]
-            _lstm(settings),  # [batch, unit]
-            layers.Dense(settings.dense_units, activation="relu", name="dense"),  # [batch, dense unit]
-            layers.Dropout(settings.dropout),
-            _output(settings, n_labels),  # [batch, 1] or [batch, label]
-        ],
-        name="cnn_lstm",
-    )
+    return [
+        layers.Conv1D(
+            settings.filters, settings.kernel_size, padding="valid", activation="relu", name="conv"
+        ),  # [batch, step - kernel size + 1, filter]
+        layers.MaxPooling1D(settings.pool_size),  # [batch, (step - kernel size + 1) // pool size, filter]
+    ]
 
 
 def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
@@ -107,21 +103,11 @@ def _bilstm(settings: LabelsSettings, size: int, n_labels: int) -> keras.Model:
     return keras.Model(ids, _output(settings, n_labels)(pooled), name="bilstm")
 
 
-def _lstm(settings: LabelsSettings) -> FastLSTM:
-    return FastLSTM(
-        settings.units,
-        dropout=settings.dropout,
-        recurrent_dropout=settings.recurrent_dropout,
-        name="lstm",
-    )
-
-
 def _output(settings: LabelsSettings, n_labels: int) -> keras.layers.Dense:
-    if settings.is_multi_label:
-        return keras.layers.Dense(n_labels, activation="sigmoid", name="output")
-    if n_labels == 2:
+    if n_labels == 2 and not settings.is_multi_label:
         return keras.layers.Dense(1, activation="sigmoid", name="output")
-    return keras.layers.Dense(n_labels, activation="softmax", name="output")
+    activation = "sigmoid" if settings.is_multi_label else "softmax"
+    return keras.layers.Dense(n_labels, activation=activation, name="output")
 
 
 def _lengths(ids: Tensor) -> Tensor:

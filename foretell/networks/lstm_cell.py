@@ -1,8 +1,7 @@
 """The LSTM cell and its recurrence over the steps of a sequence, compiled for the CPU with Numba.
 
-`_cell_forward` and `_cell_backward` are the LSTM cell, `forward_steps` and `backward_steps` run it. The
-mathematics is that of `keras.layers.LSTMCell`, with the gates in its order i, f, g, o (`lstm_layer` has the
-equations).
+The mathematics is that of `keras.layers.LSTMCell`, with the gates in its order i, f, g, o (`lstm_layer` has
+the equations).
 
 Axes: group (of gates with one dropout mask), row (texts of the batch that one thread processes), step, unit;
 block (of columns of a matrix, see `lstm_kernel`).

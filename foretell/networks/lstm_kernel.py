@@ -1,17 +1,12 @@
 """The recurrence of an LSTM layer on all cores: threads and memory for the compiled steps of `lstm_cell.py`.
 
-Keras runs the steps as a TensorFlow loop of some twenty operators, each of which starts, allocates and writes
-a matrix that the next one reads. Here a step is one matrix product and one pass over its result, which is
-still in the cache. Each core processes its own rows of the batch through all steps, so no core waits for
-another one.
-
-The operations that do not depend on the step before are not here: the product of all inputs with the kernel,
-and the gradients of both kernels, are one large product each, in TensorFlow (`lstm_layer.py`).
+A step is one matrix product and one pass over its result, which is still in the cache. Each core processes
+its own rows of the batch through all steps. The products of all inputs with the kernel, and the gradients of
+both kernels, do not depend on the step before: they are in TensorFlow (`lstm_layer.py`).
 
 The products of one step have few rows and large weights, which OpenBLAS copies into its own order each time:
 half of the work. It does not copy for a product of at most a million multiplications, so a step's product is
-cut into blocks of columns of that size. Where the processor has instructions for bfloat16 (`amx`, `avx512`),
-and it is asked for, it is cut into `tiles` instead.
+cut into blocks of columns of that size, or for bfloat16 (`amx`, `avx512`) into `tiles`.
 
 Axes: group (of gates with one dropout mask), row, step, unit; block, and column of a block.
 """

@@ -23,7 +23,7 @@ import itertools
 import os
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -33,16 +33,42 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import Tensor
 
-from foretell.networks.products import Precision, product
-
 try:
     from foretell.networks import lstm_kernel
 except ImportError:  # Numba has no wheel for every machine
     lstm_kernel = None  # type: ignore[assignment]
 
+Precision = Literal["float32", "mixed_bfloat16"]
+"""The precision of products. With `mixed_bfloat16` (Keras's name) weights and sums stay float32, and the
+factors are rounded to the 8 bits of bfloat16 (mixed precision, Micikevicius et al. 2018)."""
+
 # Maximum number of forward passes of one layer that wait for their backward pass. Older ones are of
 # predictions, which have none: their memory is released.
 _MAX_OPEN_PASSES = 4
+
+
+def product(
+    a: Tensor, b: Tensor, precision: Precision, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Tensor:
+    """Return a · b; the two products of its gradient are computed in the same precision.
+
+    Args:
+        a: float32 [row, inner], or [batch, step, inner] with a row for each step of the batch.
+        b: float32 [inner, column].
+        precision: the precision of the factors.
+        transpose_a, transpose_b: that factor is given transposed; `a` then has two axes.
+
+    Returns:
+        float32 [row, column], or [batch, step, column].
+    """
+    kind = tf.bfloat16 if precision == "mixed_bfloat16" else tf.float32
+    rows = a if len(a.shape) == 2 else tf.reshape(a, [-1, a.shape[-1]])
+    factors = (tf.cast(rows, kind), tf.cast(b, kind))
+    result = tf.cast(tf.matmul(*factors, transpose_a=transpose_a, transpose_b=transpose_b), tf.float32)
+    if len(a.shape) == 2:
+        return result
+    shape = tf.shape(a)
+    return tf.reshape(result, [shape[0], shape[1], result.shape[1]])
 
 
 def kernel_is_usable() -> bool:

@@ -1,8 +1,7 @@
 """Matrices for products in bfloat16: rounded, and cut into tiles in the order in which they are read.
 
-In a step of the recurrence few rows meet large weights, so what counts is how fast the weights are read. In
-bfloat16 they are half as large. Processors multiply them in pairs of inner values, summed in float32: `amx`
-a tile at a time, `avx512` a row of a tile. Both read the same tiles.
+In a step of the recurrence few rows meet large weights, which are half as large in bfloat16. Processors
+multiply pairs of inner values, summed in float32: `amx` a tile at a time, `avx512` a row of a tile.
 
 Axes: row, inner, column; tile of 16 columns, tile of 32 inner values.
 """

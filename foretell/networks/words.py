@@ -18,8 +18,7 @@ import tensorflow as tf
 from tensorflow import Tensor
 
 from foretell.config import WordsSettings
-from foretell.networks.lstm_layer import FastLSTM
-from foretell.networks.products import Precision, product
+from foretell.networks.lstm_layer import FastLSTM, Precision, product
 
 States = Sequence[Tensor]
 """The LSTM state between two windows: h_1, c_1, h_2, c_2, …, each [stream, unit]."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from foretell.networks.products import Precision, product
+from foretell.networks.lstm_layer import Precision, product
 
 _MIN_MULTIPLICATIONS = 100_000_000
 """Smaller products are computed in float32: rounding their factors costs more than bfloat16 saves."""

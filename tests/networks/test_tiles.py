@@ -1,7 +1,8 @@
-"""Matrices in tiles: what packing keeps."""
+"""Matrices in tiles: what packing keeps, and products of both kinds of instructions beside those of NumPy."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -9,12 +10,50 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("numba")
-from foretell.networks import tiles
-from tests.networks.tile_products import rounded
+from numba import njit
+
+from foretell.networks import amx, avx512, tiles
+
+ROWS = (1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45)
+SIZES = ((32, 64), (64, 80), (96, 256))
+"""Inner values and columns of matrices."""
+
+
+def rounded(x):
+    """Return the values in bfloat16, as float32."""
+    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+
+
+def compiled(multiply):
+    @njit
+    def call(rows, matrix, memory, result):
+        multiply(rows, matrix, memory, result)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "needed"),
+    [(amx, np.uint16, "tile registers"), (avx512, np.uint32, "vector instructions for bfloat16")],
+    ids=["amx", "avx512"],
+)
+def test_a_product_is_that_of_the_rounded_factors(way, kind, needed):
+    if not way.available():
+        pytest.skip(f"the processor has no {needed}")
+    multiply, rng = compiled(way.multiply), np.random.default_rng(0)
+    for rows in ROWS:
+        for inner, columns in SIZES:
+            a = rng.normal(size=(rows, inner)).astype(np.float32)
+            b = rng.normal(size=(inner, columns)).astype(np.float32)
+            result = np.full((rows, columns), np.nan, np.float32)
+            packed = tiles.packed(b[None], map, 1)[0].view(kind)
+            multiply(a, packed, np.empty((rows + 1, inner), np.uint16), result)
+            np.testing.assert_allclose(result, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
 
 
 def unpacked(packed):
@@ -80,3 +119,30 @@ lstm_kernel.forward(
     environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_not_every_machine_has_tiles():
+    amx.available.cache_clear()
+    with mock.patch.object(amx.platform, "system", return_value="Darwin"):
+        assert not amx.available()
+    amx.available.cache_clear()
+    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value={"avx2": True}):
+        assert not amx.available()
+    amx.available.cache_clear()
+    refused = mock.Mock(syscall=mock.Mock(return_value=-1))
+    with (
+        mock.patch.object(
+            tiles.llvm, "get_host_cpu_features", return_value={"amx-tile": True, "amx-bf16": True}
+        ),
+        mock.patch.object(ctypes, "CDLL", return_value=refused),
+    ):
+        assert not amx.available()
+    amx.available.cache_clear()
+
+
+@pytest.mark.parametrize("features", [{}, {"avx512f": True}, {"avx512f": True, "avx512bf16": False}])
+def test_not_every_processor_has_the_instructions(features):
+    avx512.available.cache_clear()
+    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value=features):
+        assert not avx512.available()
+    avx512.available.cache_clear()

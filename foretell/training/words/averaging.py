@@ -13,31 +13,18 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
-from foretell.networks.products import Precision
+from foretell.networks.lstm_layer import Precision
 from foretell.networks.words import LstmNetwork
 from foretell.training.run import Run
 from foretell.training.words.data import TokenizedCorpus
 from foretell.training.words.loop import Loop
 from foretell.training.words.state import TrainedNetwork
-from foretell.training.words.step import Steps, seed_of
+from foretell.training.words.step import Batch, Steps, ending_after
 
 Arrays = list[npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The inputs of one step of one worker; `is_first`: the first of a pass, which begins with no state."""
-
-    ids: npt.NDArray[np.int32]
-    targets: npt.NDArray[np.int32]
-    is_first: bool
-    seed: npt.NDArray[np.int32]
-    rate: float
-    words: int
 
 
 @dataclass(frozen=True)
@@ -102,13 +89,10 @@ class Trainer:
             _assign(self._steps.optimizer.variables, moments)
         means = []
         for place, batch in enumerate(batches):
-            streams = len(batch.ids)
-            if batch.is_first or (self._is_new and place == 0):
-                self._carried = self._network.first_states(streams)
-            seed, rate = tf.constant(batch.seed), tf.constant(batch.rate, tf.float32)
-            loss, accuracy, self._carried = self._steps.train(
-                batch.ids, batch.targets, self._carried, seed, rate, batch.words
-            )
+            if self._is_new and place == 0:
+                self._carried = self._network.first_states(len(batch.ids))
+            inputs = self._steps.inputs(batch, self._carried)
+            loss, accuracy, self._carried = self._steps.train(*inputs)
             means.append((loss, accuracy))
         self._is_new = False
         return Trained(_values(self._network.trainable_variables), np.array(means, np.float64))
@@ -145,8 +129,6 @@ class AveragedLoop(Loop):
     ) -> None:
         super().__init__(run, corpus, settings, start, workers=workers.count)
         self._team = workers
-        n, count = len(corpus.train), workers.count
-        self._shares = [corpus.train.part(n * k // count, n * (k + 1) // count) for k in range(count)]
         self._is_in_round = False
 
     def measure(self) -> TrainedNetwork:
@@ -161,15 +143,14 @@ class AveragedLoop(Loop):
     def _step(self) -> None:
         at, variables = self.state.at, self.network.trainable_variables
         steps = range(at.step, at.step + self._steps_of_round())
-        batches = [[self._batch_of(worker, step) for step in steps] for worker in range(self.workers)]
+        batches = [[self._batch(step, worker) for step in steps] for worker in range(self.workers)]
         moments = _values(self.steps.optimizer.variables)
         self._is_in_round = True
         trained = self._team.train(_values(variables), batches, moments, self.run.interrupt.check)
         self._is_in_round = False
         _assign(variables, _mean([each.weights for each in trained]))
         for loss, accuracy in np.mean([each.means for each in trained], axis=0).tolist():
-            for meter in (self.state.epoch, self.state.logged):
-                meter.add(loss, accuracy)
+            self.state.add(loss, accuracy)
         at.step += len(steps)
         self.time.step_done(len(steps))
 
@@ -178,16 +159,8 @@ class AveragedLoop(Loop):
         step, total = self.state.at.step, self.steps_in_all()
         ends = [self.epoch_steps - step % self.epoch_steps, total - step]
         if not self.state.at.ending:
-            ends.append(self.ending_after(total) - step)
+            ends.append(ending_after(total, self.settings) - step)
         return max(1, min(self._team.average_every, *ends))
-
-    def _batch_of(self, worker: int, step: int) -> Batch:
-        pass_number, window = divmod(step, self.plan.windows)
-        number = step * self.workers + worker
-        random = np.random.default_rng([self.settings.seed, pass_number * self.workers + worker])
-        ids, targets = self.plan.batch(self._shares[worker], window, int(random.integers(self.plan.tokens)))
-        seed, rate = seed_of(self.settings, number).numpy(), self.rate(step)
-        return Batch(ids, targets, window == 0, seed, rate, self.softmax_words())
 
     def _save(self) -> None:
         if not self._is_in_round and (moments := [each for each in self._team.moments() if each]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -64,6 +64,22 @@ class Plan:
     def windows(self) -> int:
         """Windows, that is training steps, of a pass."""
         return math.ceil(self.length / self.window)
+
+    def passes(self, settings: WordsSettings, given: Collection[str]) -> int:
+        """Return the passes of an epoch: several over a small corpus, which is not learned in fewer steps.
+
+        Epochs that the user gave are that many passes, unless a minimum of steps was given too.
+        """
+        if "epochs" in given and "min_steps" not in given:
+            return 1
+        return max(1, math.ceil(settings.min_steps / (self.windows * settings.epochs)))
+
+    def notes(self, settings: WordsSettings, passes: int) -> list[str]:
+        """Return what differs from the settings because the corpus is small."""
+        changes = [f"{self.streams} streams instead of {settings.streams}"]
+        changes = changes if self.streams < settings.streams else []
+        changes += [f"{passes} passes over it in each epoch"] if passes > 1 else []
+        return [f"a small corpus: {', '.join(changes)}"] if changes else []
 
     def batch(
         self, file: TokenFile, window: int, entry: int = 0

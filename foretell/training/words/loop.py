@@ -1,8 +1,6 @@
 """The training loop of the `lstm` language model: windows with carried state, validation, best weights.
 
-What changes while it runs is in one place, `foretell.training.words.state`, apart from the variables of the
-network and the optimizer; a checkpoint holds all of it. Everything random depends on the seed and the step
-alone, never on how the step was reached, so a resumed run computes the same bits.
+Everything random depends on the seed and the step alone, so a resumed run computes the same bits.
 """
 
 from __future__ import annotations
@@ -14,15 +12,13 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
-from tensorflow import Tensor
 
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.errors import Interrupted, RunError
 from foretell.metrics import perplexity_of
 from foretell.networks import set_weights, weights_of
-from foretell.networks.words import LstmNetwork, States
+from foretell.networks.words import LstmNetwork
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
@@ -33,9 +29,12 @@ from foretell.training.words.continued import continued_weights
 from foretell.training.words.data import TokenizedCorpus, plan_for
 from foretell.training.words.state import Meter, State, TrainedNetwork, WeightAverage
 from foretell.training.words.step import (
+    Batch,
     Predictions,
     Steps,
+    ending_after,
     hidden_values,
+    notes_on_softmax,
     predict,
     seed_of,
     softmax_words,
@@ -47,13 +46,6 @@ from foretell.training.words.validation_fit import MAX_TOKENS
 _LOG_LINES = 200
 """Lines of metrics.jsonl that a whole run writes, apart from those of the epochs."""
 
-_ENDING_SHARE = 1 / 8
-"""The last part of the steps, in which the softmax is sampled from more words. Few words teach faster, but
-the weights that fit a sample best are not quite those that fit all words best."""
-
-_AVERAGED_ENDING_SHARE = 1 / 4
-"""The same where weights are averaged: their loss goes on falling as long as more words are sampled."""
-
 _SHOW_SECONDS = 0.25
 """Seconds between two `Progress` events."""
 
@@ -62,7 +54,7 @@ def train_lstm(loop: Loop) -> TrainedNetwork:
     """Train, from the run's latest checkpoint where it has one.
 
     A step or a window of validation is at most a second of work; between two of them an interruption saves a
-    checkpoint and stops. The figures at the end are measured again where they were interrupted.
+    checkpoint and stops. The metrics at the end are measured again where they were interrupted.
 
     Raises:
         RunError: the loss is not finite before the end of the first epoch.
@@ -85,7 +77,7 @@ class Loop:
     Attributes:
         corpus: the text; with a time limit, with less to measure.
         compared: the text that epochs are compared on; with a time limit, a part of the text that the final
-            figures are of.
+            metrics are of.
         average: of the weights, which is measured and kept in their place; None: `weight_averaging` is off.
         workers: processes that train, each on a share of the text.
 
@@ -107,12 +99,7 @@ class Loop:
         # A token of an open vocabulary is not called a word.
         self.unit = "tokens" if corpus.tokenizer.is_open else "words"
         self.plan = plan_for(len(corpus.train) // workers, settings)
-        # An epoch of a small corpus is several passes: with fewer steps it is not learned.
-        # Epochs that the user gave are that many passes, unless a minimum of steps was given too.
-        needed = math.ceil(settings.min_steps / (self.plan.windows * settings.epochs))
-        given = run.options.given
-        self.passes = 1 if "epochs" in given and "min_steps" not in given else max(1, needed)
-        self.epoch_steps = self.passes * self.plan.windows
+        self.epoch_steps = self.plan.passes(settings, run.options.given) * self.plan.windows
         self.words_a_step = workers * self.plan.tokens / self.plan.windows
         self.total = self.epoch_steps * settings.epochs
         saved = run.checkpoints.latest()
@@ -145,17 +132,8 @@ class Loop:
         settings, notes = self.settings, []
         if self.corpus.valid is None and settings.valid_fraction > 0:
             notes.append("too little text for validation: the weights of the last step are kept")
-        streams, passes = self.plan.streams, self.passes
-        changes = [
-            *([f"{streams} streams instead of {settings.streams}"] if streams < settings.streams else []),
-            *([f"{passes} passes over it in each epoch"] if passes > 1 else []),
-        ]
-        if changes:
-            notes.append(f"a small corpus: {', '.join(changes)}")
-        words, last = (softmax_words(settings, self.network.size, ending=ending) for ending in (False, True))
-        if words < self.network.size:
-            text = f"sampled softmax: {words:,} of {self.network.size:,} words in a step"
-            notes.append(f"{text}, {last:,} at the end of the training; validation figures use all words")
+        notes += self.plan.notes(settings, self.epoch_steps // self.plan.windows)
+        notes += notes_on_softmax(settings, self.network.size)
         if self.network.precision == "mixed_bfloat16":
             notes.append("matrix products of training are computed in bfloat16, validation in float32")
         return notes
@@ -166,47 +144,30 @@ class Loop:
 
     def prepare(self) -> None:
         """Compile the step and, with a time limit, decide how much text is measured and reserve the time."""
-        # Compiling takes a second or two, and has nothing to save.
         if self._is_training():
             self._compile()
-        if self.run.budget.deadline is not None:
-            self._prepare_time()
-
-    def _compile(self) -> None:
-        graph = self.steps.train.get_concrete_function(*self._inputs()).graph
-        if self.state.at.step == 0:
-            self.run.log_graph(graph)
-
-    def _prepare_time(self) -> None:
-        tokens = len(self.corpus.measured)
-        self.time.probe(self._predict_first, tokens, self._bytes_of_checkpoint())
+        if self.run.budget.deadline is None:
+            return
+        self.time.probe(
+            lambda count: self._predictions(self.corpus.measured.part(0, count)), len(self.corpus.measured),
+            sum(value.nbytes for value in (*self._arrays().values(), *weights_of(self.network).values())),
+        )  # fmt: skip
         # A resumed training measures what it measured before: epochs are compared.
         if not self.state.at.step:
-            count = self.time.tokens_in_time(tokens)
-            compared = self.time.tokens_of_epochs(count, self.settings.epochs)
-            self.corpus = self.corpus.measured_to(count)
-            self.compared = self.corpus.measured.part(0, compared)
-            self._note_measured(tokens)
+            self.corpus, self.compared, notes = self.time.measured(
+                self.corpus, self.settings.epochs, self.unit
+            )
+            for text in notes:
+                self.listener(Note(text=text))
         at_end, compared = len(self.corpus.measured), len(self.compared)
         # Where epochs are compared on all of it, the end is measured with the best one.
         self.time.keep(at_end + (compared if compared < at_end else 0))
 
-    def _note_measured(self, tokens: int) -> None:
-        at_end, compared = len(self.corpus.measured), len(self.compared)
-        if at_end < tokens:
-            text = f"the time limit is short: {at_end:,} {self.unit} are measured instead of {tokens:,}"
-            self.listener(Note(text=text))
-        if compared < at_end:
-            text = f"epochs are compared on {compared:,} {self.unit}, which saves time"
-            self.listener(Note(text=f"{text}; the final figures are of {at_end:,}"))
-
-    def _predict_first(self, count: int) -> None:
-        predict(self.steps, self.corpus.measured.part(0, count), self.run.interrupt.check)
-
-    def _bytes_of_checkpoint(self) -> int:
-        weights = sum(value.nbytes for value in weights_of(self.network).values())
-        slots = sum(np.array(variable.numpy()).nbytes for variable in self.steps.optimizer.variables)
-        return (2 if self.average is None else 3) * weights + slots
+    def _compile(self) -> None:
+        inputs = self.steps.inputs(self._batch(self.state.at.step), self.state.carried)
+        graph = self.steps.train.get_concrete_function(*inputs).graph
+        if self.state.at.step == 0:
+            self.run.log_graph(graph)
 
     def train(self) -> None:
         """Continue to the last step, or until validation has not improved for `patience` epochs.
@@ -230,7 +191,7 @@ class Loop:
     def _advance(self) -> None:
         """Do one step and what follows it: logging, the end of an epoch, a checkpoint."""
         at = self.state.at
-        if not at.ending and at.step >= self.ending_after(self.steps_in_all()):
+        if not at.ending and at.step >= ending_after(self.steps_in_all(), self.settings):
             self._begin_ending()
         before = at.step
         self._step()
@@ -251,11 +212,6 @@ class Loop:
             raise interrupted(at.step, self.run.out)
         if ended or self.run.checkpoints.due():
             self._save()
-
-    def ending_after(self, steps: int) -> int:
-        """Return after how many of the steps the last part of the training begins."""
-        share = _ENDING_SHARE if self.average is None else _AVERAGED_ENDING_SHARE
-        return math.ceil((1 - share) * steps)
 
     def _begin_ending(self) -> None:
         """Sample more words from now on, and measure the pace anew."""
@@ -281,31 +237,24 @@ class Loop:
 
     def _step(self) -> None:
         state = self.state
-        loss, accuracy, state.carried = self.steps.train(*self._inputs())
-        for meter in (state.epoch, state.logged):
-            meter.add(float(loss), float(accuracy))
+        inputs = self.steps.inputs(self._batch(state.at.step), state.carried)
+        loss, accuracy, state.carried = self.steps.train(*inputs)
+        state.add(float(loss), float(accuracy))
         state.at.step += 1
         self.time.step_done()
 
-    def _inputs(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], States, Tensor, Tensor, int]:
-        """Return the inputs of the next step; see `Steps`."""
-        step = self.state.at.step
-        ids, targets, is_first = self._batch()
-        carried = self.network.first_states(self.plan.streams) if is_first else self.state.carried
-        rate = tf.constant(self.rate(step), tf.float32)
-        return ids, targets, carried, seed_of(self.settings, step), rate, self.softmax_words()
-
-    def _batch(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], bool]:
-        """Return ids and targets of the next step, and whether it is the first of a pass."""
-        pass_number, window = divmod(self.state.at.step, self.plan.windows)
+    def _batch(self, step: int, worker: int = 0) -> Batch:
+        """Return what one worker does in a step."""
+        settings, number = self.settings, step * self.workers + worker
+        pass_number, window = divmod(step, self.plan.windows)
         # Each pass enters the corpus at another token, so that windows and empty states differ.
-        entry = int(np.random.default_rng([self.settings.seed, pass_number]).integers(self.plan.tokens))
-        return *self.plan.batch(self.corpus.train, window, entry), window == 0
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step."""
+        random = np.random.default_rng([settings.seed, pass_number * self.workers + worker])
+        n, entry = len(self.corpus.train), int(random.integers(self.plan.tokens))
+        share = self.corpus.train.part(n * worker // self.workers, n * (worker + 1) // self.workers)
+        ids, targets = self.plan.batch(share, window, entry)
         floor = FLOOR if self.average is None else AVERAGED_FLOOR
-        return learning_rate(step, self.steps_in_all(), self.settings.learning_rate, floor)
+        rate = learning_rate(step, self.steps_in_all(), settings.learning_rate, floor)
+        return Batch(ids, targets, window == 0, seed_of(settings, number), rate, self.softmax_words())
 
     def _end_epoch(self) -> None:
         at, means = self.state.at, self.state.epoch_means()
@@ -350,7 +299,7 @@ class Loop:
         return False
 
     def measure(self) -> TrainedNetwork:
-        """Restore the best weights and return them with their figures."""
+        """Restore the best weights and return them with their metrics."""
         if self.state.best_weights:
             set_weights(self.network, self.state.best_weights)
         elif self.average is not None:
@@ -362,7 +311,6 @@ class Loop:
             predictions = self._predictions(self.corpus.measured)
         self.time.ended()
         perplexity = perplexity_of(predictions.logs)
-        seconds = time.monotonic() - self._began
         metrics: dict[str, object] = {
             "accuracy": float(predictions.right.mean()),
             "perplexity": perplexity,
@@ -376,20 +324,15 @@ class Loop:
             "vocabulary": self.network.size,
             "precision": self.network.precision,
             "seconds": self.run.budget.seconds(),
-            f"{self.unit}_per_second": round(at.step * self.words_a_step) / seconds,
+            f"{self.unit}_per_second": at.step * self.words_a_step / (time.monotonic() - self._began),
         }
         weights = weights_of(self.network)
-        if self.corpus.valid is None:
+        if (valid := self.corpus.valid) is None:
             return TrainedNetwork(weights, metrics, None)
-        return TrainedNetwork(weights, metrics, predictions.logs, self._hidden(self.corpus.valid))
-
-    def _hidden(self, valid: TokenFile) -> npt.NDArray[np.float32] | None:
-        """Return the hidden values that the cache is fitted on; None: there is no time for them."""
-        wanted = min(len(valid) - 1, MAX_TOKENS)
-        count = self.time.hidden_in_time(wanted)
-        if count < min(wanted, self.time.min_tokens):
-            return None
-        return hidden_values(self.steps, valid.part(0, count + 1), self.run.interrupt.check)
+        count = self.time.hidden_in_time(min(len(valid) - 1, MAX_TOKENS))
+        part = valid.part(0, count + 1)
+        hidden = hidden_values(self.steps, part, self.run.interrupt.check) if count else None
+        return TrainedNetwork(weights, metrics, predictions.logs, hidden)
 
     def _log(self, **values: float) -> None:
         at = self.state.at
@@ -415,26 +358,29 @@ class Loop:
         )
         self.listener(progress)
 
-    def _save(self) -> None:
-        state = self.state
-        state.at.seconds = time.monotonic() - self._began
-        arrays = state.arrays()
+    def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the arrays of a checkpoint."""
+        arrays = self.state.arrays()
         arrays |= {f"weights/{name}": value for name, value in weights_of(self.network).items()}
         if self.average is not None:
             arrays |= self.average.arrays()
         for k, variable in enumerate(self.steps.optimizer.variables):
             arrays[f"optimizer/{k}"] = np.array(variable.numpy())
+        return arrays
+
+    def _save(self) -> None:
+        self.state.at.seconds = time.monotonic() - self._began
         values = {
-            **state.values(),
+            **self.state.values(),
             "precision": self.network.precision,
             "measured": len(self.corpus.measured),
             "compared": len(self.compared),
             "workers": self.workers,
         }
         began = self.run.budget.seconds()
-        path = self.run.checkpoints.save(state.at.step, arrays, values)
+        path = self.run.checkpoints.save(self.state.at.step, self._arrays(), values)
         self.time.saved(self.run.budget.seconds() - began)
-        self.listener(Checkpointed(path=path, step=state.at.step))
+        self.listener(Checkpointed(path=path, step=self.state.at.step))
 
     def _restore(self, saved: Checkpoint) -> None:
         if saved.state["workers"] != self.workers:

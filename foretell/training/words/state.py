@@ -98,6 +98,11 @@ class State:
     epoch: Meter = field(default_factory=Meter)
     logged: Meter = field(default_factory=Meter)
 
+    def add(self, loss: float, accuracy: float) -> None:
+        """Include one more step in both means."""
+        for meter in (self.epoch, self.logged):
+            meter.add(loss, accuracy)
+
     def means(self) -> dict[str, float]:
         """Return loss and accuracy since the last line of metrics.jsonl: where it has none, the epoch's."""
         return {**self.epoch_means(), **self.logged.means()}

@@ -29,6 +29,13 @@ all words read all output weights, which takes a tenth of a step."""
 _JUDGED_STREAMS, _JUDGED_WORDS = 8, 4
 """The accuracy is that of the last words of the window, of the first streams."""
 
+_ENDING_SHARE = 1 / 8
+"""The last part of the steps, in which the softmax is sampled from more words. Few words teach faster, but
+the weights that fit a sample best are not quite those that fit all words best."""
+
+_AVERAGED_ENDING_SHARE = 1 / 4
+"""The same where weights are averaged: their loss goes on falling as long as more words are sampled."""
+
 ENDING_FACTOR = 8
 """In the last part of a training, so many times as many words are sampled."""
 
@@ -37,6 +44,26 @@ _SEED_STRIDE = 2_000
 
 _PADDED_TO = 64
 """The sampled words are padded to a multiple of it: oneDNN prepares a matrix product for each new size."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    Attributes:
+        ids, targets: int32 [stream, step]; targets of NONE are left out of the loss.
+        is_first: whether it is the first of a pass, which begins with no state.
+        seed: int32 [2]: all randomness of the step comes from it.
+        rate: the learning rate.
+        words: number of words in the softmax: fewer than there are are sampled.
+    """
+
+    ids: npt.NDArray[np.int32]
+    targets: npt.NDArray[np.int32]
+    is_first: bool
+    seed: npt.NDArray[np.int32]
+    rate: float
+    words: int
 
 
 @dataclass(frozen=True)
@@ -77,18 +104,21 @@ class Steps:
         self.evaluate = tf.function(self._evaluate)
         self.hidden = tf.function(network.hidden)
 
+    def inputs(self, batch: Batch, carried: States) -> tuple[object, ...]:
+        """Return the arguments of `train` for a batch and the state that the step before left."""
+        states = self.network.first_states(len(batch.ids)) if batch.is_first else carried
+        rate = tf.constant(batch.rate, tf.float32)
+        return batch.ids, batch.targets, states, tf.constant(batch.seed), rate, batch.words
+
     def _train(
         self, ids: Tensor, targets: Tensor, states: States, seed: Tensor, rate: Tensor, words: int
     ) -> tuple[Tensor, Tensor, States]:
         """Do one training step on a window of every stream.
 
         Args:
-            ids, targets: int32 [stream, step]; targets of NONE are left out of the loss.
+            ids, targets, seed, rate, words: as in `Batch`.
             states: carried from the window before; no gradient goes back through them (truncated
                 backpropagation, Williams & Peng 1990).
-            seed: int32 [2], the run's seed and the step: all randomness of the step comes from it.
-            rate: float, the learning rate.
-            words: number of words in the softmax: fewer than there are are sampled.
 
         Returns:
             mean loss in nats; accuracy (with a sampled softmax, that of a few words, and NaN in most steps);
@@ -237,9 +267,25 @@ def _right_and_judged(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return tf.reduce_sum(_right(logits, targets) * weights), tf.reduce_sum(weights)
 
 
-def seed_of(settings: WordsSettings, step: int) -> Tensor:
+def notes_on_softmax(settings: WordsSettings, size: int) -> list[str]:
+    """Return how many of the words are sampled; nothing where none are."""
+    words, last = (softmax_words(settings, size, ending=ending) for ending in (False, True))
+    if words == size:
+        return []
+    text = f"sampled softmax: {words:,} of {size:,} words in a step"
+    return [f"{text}, {last:,} at the end of the training; validation metrics use all words"]
+
+
+def ending_after(steps: int, settings: WordsSettings) -> int:
+    """Return after how many of the steps the last part of the training begins."""
+    share = _AVERAGED_ENDING_SHARE if settings.weight_averaging else _ENDING_SHARE
+    return math.ceil((1 - share) * steps)
+
+
+def seed_of(settings: WordsSettings, step: int) -> npt.NDArray[np.int32]:
     """Return the seed of one training step, int32 [2]: the run's seed and a number of this step alone."""
-    return tf.constant([(settings.seed + step // 1_000_000) % (2**31), step % 1_000_000 * _SEED_STRIDE])
+    run = (settings.seed + step // 1_000_000) % (2**31)
+    return np.array([run, step % 1_000_000 * _SEED_STRIDE], np.int32)
 
 
 def drawn_words(size: int, negatives: int, seed: Tensor) -> tuple[Tensor, Tensor]:

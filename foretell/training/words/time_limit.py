@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from foretell.training.budget import SECONDS_TO_WRITE, Budget
-from foretell.training.words.data import MIN_VALID
+from foretell.training.words.data import MIN_VALID, TokenizedCorpus
 from foretell.training.words.kneser_ney_fit import MAX_WORDS, Tokens, count, log_probabilities
+from foretell.training.words.token_file import TokenFile
 
 _EVALUATION_SHARE, _HIDDEN_SHARE = 1 / 10, 1 / 3
-"""The parts of the time left that the final figures, and the hidden values for the cache, may take."""
+"""The parts of the time left that the final metrics, and the hidden values for the cache, may take."""
 
 _EPOCHS_SHARE, _MIN_COMPARED = 1 / 40, 10_000
 """The part of the time left that measuring all epochs may take; and, for each, so many tokens in any case."""
@@ -64,7 +65,7 @@ class LoopTime:
         self._steps, self._pace_then = 0, 0.0
         self._writing = max(SECONDS_TO_WRITE, min(_MAX_WRITING_SECONDS, budget.share(_WRITING_SHARE)))
 
-    def probe(self, predict: Callable[[int], None], tokens: int, checkpoint_bytes: int) -> None:
+    def probe(self, predict: Callable[[int], object], tokens: int, checkpoint_bytes: int) -> None:
         """Time how long a measurement takes.
 
         Args:
@@ -86,13 +87,34 @@ class LoopTime:
         self._cache = min(_MAX_CACHE_SECONDS, self._budget.share(_CACHE_SHARE))
 
     def tokens_in_time(self, tokens: int) -> int:
-        """Return how many of the tokens there is time to measure for the final figures."""
+        """Return how many of the tokens there is time to measure for the final metrics."""
         return self._tokens_in(self._budget.share(_EVALUATION_SHARE), tokens, self.min_tokens)
 
     def tokens_of_epochs(self, tokens: int, epochs: int) -> int:
-        """Return how many tokens each epoch is compared on, of those that the final figures are of."""
+        """Return how many tokens each epoch is compared on, of those that the final metrics are of."""
         low = max(self.min_tokens, _MIN_COMPARED)
         return self._tokens_in(self._budget.share(_EPOCHS_SHARE) / epochs, tokens, low)
+
+    def measured(
+        self, corpus: TokenizedCorpus, epochs: int, unit: str
+    ) -> tuple[TokenizedCorpus, TokenFile, list[str]]:
+        """Return the corpus with what there is time to measure, the text for epochs, and notes on both.
+
+        Args:
+            corpus: the text.
+            epochs: of the training.
+            unit: what a token is called.
+        """
+        tokens = len(corpus.measured)
+        at_end = self.tokens_in_time(tokens)
+        compared = self.tokens_of_epochs(at_end, epochs)
+        corpus, notes = corpus.measured_to(at_end), []
+        if at_end < tokens:
+            notes.append(f"the time limit is short: {at_end:,} {unit} are measured instead of {tokens:,}")
+        if compared < at_end:
+            text = f"epochs are compared on {compared:,} {unit}, which saves time"
+            notes.append(f"{text}; the final metrics are of {at_end:,}")
+        return corpus, corpus.measured.part(0, compared), notes
 
     def _tokens_in(self, seconds: float, tokens: int, low: int) -> int:
         if self._a_token * tokens <= seconds:
@@ -100,9 +122,10 @@ class LoopTime:
         return min(tokens, max(low, int(seconds / self._a_token)))
 
     def hidden_in_time(self, tokens: int) -> int:
-        """Return for how many tokens there is time to compute the hidden values."""
+        """Return for how many tokens there is time to compute the hidden values; 0: for too few."""
         allowed = self._budget.share(_HIDDEN_SHARE)
-        return tokens if self._a_token * tokens <= allowed else int(allowed / self._a_token)
+        count = tokens if self._a_token * tokens <= allowed else int(allowed / self._a_token)
+        return count if count >= min(tokens, self.min_tokens) else 0
 
     def keep(self, tokens: int) -> None:
         """Reserve the time for what follows the steps, in which so many tokens are measured."""

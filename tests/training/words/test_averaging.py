@@ -16,7 +16,8 @@ from foretell.data.corpus import Corpus
 from foretell.errors import Interrupted, RunError, UsageError
 from foretell.presets import WORDS_PRESETS
 from foretell.training.options import TrainOptions
-from foretell.training.words.averaging import Arrays, Batch, Trained, Trainer
+from foretell.training.words.averaging import Arrays, Trained, Trainer
+from foretell.training.words.step import Batch
 from foretell.training.words.train import train_words
 from tests.training.words.small import SMALL
 

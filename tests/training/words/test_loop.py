@@ -68,7 +68,7 @@ def test_with_a_time_limit_epochs_are_compared_on_a_part_and_the_end_is_measured
     limited = with_changes(SMALL, {"minutes": 60.0})
     part = trained(noisy_corpus(), limited, tmp_path / "part", listener=events.append)
     measured = whole.metrics["measured_words"]
-    text = f"epochs are compared on 300 words, which saves time; the final figures are of {measured + 1:,}"
+    text = f"epochs are compared on 300 words, which saves time; the final metrics are of {measured + 1:,}"
     assert Note(text=text) in events
     assert part.metrics["measured_words"] == measured > 300
     assert part.metrics["valid_perplexity"] == pytest.approx(whole.metrics["valid_perplexity"])
@@ -204,14 +204,14 @@ def test_the_last_part_of_the_steps_samples_eight_times_as_many_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, negatives: int, averaging: bool, share: float
 ) -> None:
     seen: list[int] = []
-    inputs = Loop._inputs
+    batch = Loop._batch
 
-    def noted(self: Loop) -> Any:
-        found = inputs(self)
-        seen.append(found[-1])
+    def noted(self: Loop, step: int) -> Any:
+        found = batch(self, step)
+        seen.append(found.words)
         return found
 
-    monkeypatch.setattr(Loop, "_inputs", noted)
+    monkeypatch.setattr(Loop, "_batch", noted)
     settings = with_changes(SMALL, {"negatives": negatives, "weight_averaging": averaging})
     model = trained(noisy_corpus(), settings, tmp_path / "m")
     steps, size = model.metrics["steps"], model.metrics["vocabulary"]

@@ -111,7 +111,7 @@ def test_the_end_of_a_training_samples_eight_times_as_many_words() -> None:
 
 
 def test_no_two_steps_have_one_seed() -> None:
-    seeds = {tuple(seed_of(SMALL, step).numpy().tolist()) for step in (0, 1, 999_999, 1_000_000, 1_000_001)}
+    seeds = {tuple(seed_of(SMALL, step).tolist()) for step in (0, 1, 999_999, 1_000_000, 1_000_001)}
     assert len(seeds) == 5
 
 
