@@ -20,7 +20,8 @@ export class Tokens {
     // Unicode.
     const { spaces } = rules;
     this.patterns = {
-      words: new RegExp(rules.scripts ? patternByScripts(rules) : pattern(rules), "gu"),
+      // Only the rules of this style have scripts.
+      words: rules.scripts && new RegExp(patternOfWords(rules), "gu"),
       keras: /[^!"#$%&()*+,\-./:;<=>?@[\\\]^_`{|}~\t\n ]+/gu,
       "white-space": new RegExp(`[^${spaces}\\x1c-\\x1f]+`, "gu"),
       subword: new RegExp(patternOfRuns(rules), "gu"),
@@ -83,7 +84,7 @@ export class Tokens {
 }
 
 // The pattern of the words: characters of scripts without spaces, words, flags, and symbols with what extends them.
-function patternByScripts({ letters, spaces, scripts }) {
+function patternOfWords({ letters, spaces, scripts }) {
   const word = `(?:(?![${scripts.unspaced}])[${letters}])+`;
   const symbol = `[^${letters}${spaces}]`;
   const symbols = `[${scripts.regional}]{2}|${symbol}(?:[${scripts.extending}]|\u200d${symbol})*`;
