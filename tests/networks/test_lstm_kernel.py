@@ -1,4 +1,4 @@
-"""Threads and memory of the kernel: blocks of columns, buffers, rows on several cores."""
+"""The compiled LSTM against its equations in NumPy: memory, rows on several cores, gradients that vanish."""
 
 from __future__ import annotations
 
@@ -7,22 +7,11 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from foretell.artifacts.reference import lstm
+
+lstm_cell = pytest.importorskip("foretell.networks.lstm_cell")
 lstm_kernel = pytest.importorskip("foretell.networks.lstm_kernel")
-
-
-@settings(deadline=None)
-@given(st.integers(1, 3), st.integers(1, 40), st.integers(1, 60), st.integers(1, 70))
-def test_blocks_are_the_columns_side_by_side_then_zeros(matrices, inner, columns, rows):
-    whole = np.random.default_rng(0).normal(size=(matrices, inner, columns)).astype(np.float32)
-    with mock.patch.object(lstm_kernel, "_MAX_MULTIPLICATIONS", 20_000):
-        blocks = lstm_kernel._columns(whole, rows)
-    beside = np.concatenate([blocks[:, b] for b in range(blocks.shape[1])], axis=2)
-    np.testing.assert_array_equal(beside[:, :, :columns], whole)
-    assert not beside[:, :, columns:].any()
-    assert blocks.shape[1] == 1 or rows * inner * blocks.shape[3] <= 20_000
 
 
 def test_buffers_are_used_again_and_bounded():
@@ -83,3 +72,51 @@ def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
         else:
             assert not np.array_equal(another, one)
             assert np.abs(another - one).max() < 0.03 * np.abs(one).max()
+
+
+def test_all_steps_are_those_of_the_equations():
+    rng = np.random.default_rng(0)
+    rows, steps, units = 3, 6, 5
+    x = rng.normal(size=(rows, steps, 4))
+    kernel, recurrent = rng.normal(size=(4, 4 * units)), rng.normal(size=(units, 4 * units))
+    bias, h, c = rng.normal(size=4 * units), rng.normal(size=(rows, units)), rng.normal(size=(rows, units))
+    expected, last_h, last_c = lstm(x, kernel, recurrent, bias, h, c)
+    inputs, blocks = (x @ kernel + bias).astype(np.float32), recurrent.astype(np.float32)[None, None]
+    gates = np.empty((1, steps, rows, 4 * units), np.float32)
+    cells = np.empty((steps + 1, rows, units), np.float32)
+    hidden = np.empty((rows, steps, units), np.float32)
+    cells[0], state = c, h.astype(np.float32)
+    masks = np.ones((1, rows, units), np.float32)
+    memory = np.empty((1, rows, 4 * units), np.float32)
+    lstm_cell.forward_steps(inputs, blocks, masks, gates, cells, state, hidden, memory)
+    np.testing.assert_allclose(hidden, expected, atol=2e-6)
+    np.testing.assert_allclose(state, last_h, atol=2e-6)
+    np.testing.assert_allclose(cells[-1], last_c, atol=2e-6)
+
+
+def test_tiny_gradients_are_zero_and_not_denormal():
+    rng = np.random.default_rng(0)
+    inputs, zeros = np.full((4, 300, 20), -3, np.float32), np.zeros((4, 5), np.float32)
+    recurrent = rng.normal(size=(5, 20)).astype("f") * 1e-3
+    buffers, masks = lstm_kernel.Buffers(), np.ones((1, 4, 5), np.float32)
+    _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+    none = np.zeros((4, 0, 5), np.float32)
+    gradients = lstm_kernel.backward(none, zeros + 1, zeros, done, buffers)
+    for gradient in gradients:
+        small = np.abs(gradient[gradient != 0])
+        assert (small > np.finfo(np.float32).tiny).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-12, 1e-18])
+def test_small_gradients_are_kept(scale):
+    rng = np.random.default_rng(0)
+    inputs, zeros = rng.normal(size=(2, 3, 20)).astype("f"), np.zeros((2, 5), np.float32)
+    recurrent, masks = rng.normal(size=(5, 20)).astype("f"), np.ones((1, 2, 5), np.float32)
+    none = np.zeros((2, 0, 5), np.float32)
+    found = []
+    for each in (1.0, scale):
+        buffers = lstm_kernel.Buffers()
+        _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+        found.append(lstm_kernel.backward(none, zeros + np.float32(each), zeros, done, buffers))
+    for whole, small in zip(*found, strict=True):
+        np.testing.assert_allclose(small / np.float32(scale), whole, rtol=1e-3, atol=1e-4)

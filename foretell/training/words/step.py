@@ -17,7 +17,7 @@ from foretell.config import WordsSettings
 from foretell.networks.words import LstmNetwork, States
 from foretell.training.adam import Adam
 from foretell.training.gradients import Gradient, clipped
-from foretell.training.words.data import NONE, plan_for
+from foretell.training.words.data import NONE, Plan, plan_for
 from foretell.training.words.token_file import TokenFile
 
 _MAX_LOGITS = 1 << 25
@@ -214,9 +214,7 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
         tokens: the text, more than one window of it.
         check: is called before each window; an exception ends the work.
     """
-    settings = steps.settings
-    plan = dataclasses.replace(plan_for(len(tokens), settings), tokens=len(tokens) - 1)
-    states = steps.network.first_states(plan.streams)
+    plan, states = _plan_and_states(steps, tokens)
     losses, right = [], []
     for window in range(plan.windows):
         check()
@@ -229,21 +227,19 @@ def predict(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> Predi
 
 
 def hidden_values(steps: Steps, tokens: TokenFile, check: Callable[[], None]) -> npt.NDArray[np.float32]:
-    """Return the hidden value before every token but the first, float32 [token - 1, embedding].
-
-    Args:
-        steps: the network's functions.
-        tokens: the text, more than one window of it.
-        check: is called before each window; an exception ends the work.
-    """
-    plan = dataclasses.replace(plan_for(len(tokens), steps.settings), tokens=len(tokens) - 1)
-    states = steps.network.first_states(plan.streams)
+    """Return the hidden value before every token but the first, [token - 1, embedding]; see `predict`."""
+    plan, states = _plan_and_states(steps, tokens)
     values = []
     for window in range(plan.windows):
         check()
         hidden, states = steps.hidden(plan.batch(tokens, window)[0], states)
         values.append(hidden.numpy())
     return plan.in_order(np.concatenate(values, axis=1))
+
+
+def _plan_and_states(steps: Steps, tokens: TokenFile) -> tuple[Plan, States]:
+    plan = dataclasses.replace(plan_for(len(tokens), steps.settings), tokens=len(tokens) - 1)
+    return plan, steps.network.first_states(plan.streams)
 
 
 def softmax_words(settings: WordsSettings, size: int, *, ending: bool = False) -> int:
