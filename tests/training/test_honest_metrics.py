@@ -144,7 +144,7 @@ def test_a_cost_threshold_is_measured_on_other_texts() -> None:
 
 @pytest.mark.parametrize("seeds", SEEDS)
 def test_a_continued_classifier_is_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
-    shares = []
+    shares: list[tuple[float, ...]] = []
     settings = with_changes(SETTINGS, {"folds": 2})
     for seed in seeds:
         metrics_of(texts_and_random_labels(seed, 150), tmp_path / "old", settings)
@@ -155,8 +155,12 @@ def test_a_continued_classifier_is_at_chance(seeds: Sequence[int], tmp_path: Pat
         options = TrainOptions(out=tmp_path / "m", preset="quick", restart=True)
         metrics = train_labels(split, settings, options, continued=continued).metrics
         assert metrics["continued"]["new"]["texts"] == 150
-        shares.append(metrics["accuracy"])
-    assert_at_chance(shares, 150)
+        member = metrics["members"]["ngrams"]
+        shares.append((metrics["accuracy"], metrics["linear_accuracy"], member["accuracy"]))
+        # Each is of the new texts alone, without those that the old classifier labelled.
+        assert all(150 * share == pytest.approx(round(150 * share), abs=1e-3) for share in shares[-1])
+    for each in zip(*shares, strict=True):
+        assert_at_chance(each, 150)
 
 
 @pytest.mark.parametrize("seeds", SEEDS)

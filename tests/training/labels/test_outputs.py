@@ -113,6 +113,16 @@ def test_one_text_that_the_network_is_sure_about_and_wrong_does_not_decide_its_w
     assert after.network > 0.8 * before.network
 
 
+def test_of_several_labels_too_no_single_text_decides_the_weight_of_the_network() -> None:
+    rng = np.random.default_rng(1)
+    targets = (rng.random((400, 1)) < 0.5).astype(np.float64)
+    network = sigmoid(4 * targets - 2 + 1.5 * rng.normal(size=(400, 1)))
+    before = SeveralLabels(1).fit_ensemble(targets, network, np.zeros((400, 1)))
+    network[0] = 1 - targets[0]
+    after = SeveralLabels(1).fit_ensemble(targets, network, np.zeros((400, 1)))
+    assert after.network[0] > 0.87 * before.network[0]
+
+
 def evidence(n: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return targets, and log-odds of a network and a linear model that are too sure."""
     rng = np.random.default_rng(1)
