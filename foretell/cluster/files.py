@@ -168,7 +168,7 @@ def score_files(
     Args:
         model: the model directory, for words.
         cache: words of a continuous cache; 0: none.
-        sources, out, keep_columns, **where: as for `classify_files`.
+        sources, out, keep_columns, where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, DataError, RunError, ArtifactError: as `classify_files`.
@@ -194,7 +194,7 @@ def evaluate_files(
         model: the model directory.
         label: the name of the label column; None: chosen where it is clear.
         cache: words of a continuous cache, for a model for words; 0: none.
-        sources, **where: as for `classify_files`.
+        sources, where: as for `classify_files`.
 
     Raises:
         MissingExtraError, UsageError, RunError, ArtifactError: as `classify_files`.
