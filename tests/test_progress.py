@@ -153,14 +153,14 @@ def test_a_notebook_shows_lines_and_a_bar_in_one_output() -> None:
 FIT = """
 import foretell
 
-texts = [f"{word} food, number {i}" for i in range(20) for word in ("good", "bad")]
+texts = [f"{word} food, number {i}" for i in range(40) for word in ("good", "bad")]
 clf = foretell.TextClassifier(units=8, embedding_size=8, filters=8, length=8, folds=2, min_steps=4, epochs=1)
 """
-ALONE = f"{FIT}clf.fit(texts, ['pos', 'neg'] * 20)"
+ALONE = f"{FIT}clf.fit(texts, ['pos', 'neg'] * 40)"
 CHILDREN = f"""{FIT}
 from sklearn.model_selection import cross_val_score
 
-cross_val_score(clf, texts, ["pos", "neg"] * 20, cv=2, n_jobs=2)
+cross_val_score(clf, texts, ["pos", "neg"] * 40, cv=2, n_jobs=2)
 """
 OTHERS = re.compile("tensorflow|absl|oneDNN|cpu_feature|retracing|I0000|W0000|E0000", re.IGNORECASE)
 
