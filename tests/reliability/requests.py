@@ -9,6 +9,7 @@ from reliability.clients import request
 
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS
 from tests.builders import kneser_ney_parts, random_linear_model, write_random
 
 VOCABULARY = 3_000
@@ -58,7 +59,7 @@ def expensive(number: int) -> bytes:
     many = ["w1 " * 19] * 1_000
     completion = {"model": "notes", "logprobs": 5, "cache": 2_000}
     posts: list[tuple[str, dict[str, Any]]] = [
-        ("/v1/explain", {"texts": long}),
+        ("/v1/explain", {"texts": long[:MAX_CHARACTERS]}),
         ("/v1/completions", {**completion, "prompt": long[:3_000], "n": 16, "max_tokens": 700}),
         ("/v1/score", {"texts": long, "words": True, "top": 5, "cache": 2_000}),
         ("/v1/classify", {"texts": many}),
