@@ -33,9 +33,9 @@ def main(fixtures: Path) -> None:
         AssertionError: one differs.
     """
     for job, check in (("labels", check_labels), ("words", check_words)):
-        path = fixtures / f"model_format_2_{job}"
+        path = fixtures / f"model_format_1_{job}"
         check(foretell.load(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-    check_service(fixtures / "model_format_2_labels")
+    check_service(fixtures / "model_format_1_labels")
     sys.stdout.write("  ".join(f"{name} {metadata.version(name)}" for name in NAMES) + "\n")
 
 
