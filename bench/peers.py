@@ -52,7 +52,7 @@ PEERS: dict[str, Peer] = {
         "sklearn",
         "TF-IDF of 1-2 grams of words, sublinear, in at least 2 texts; logistic regression",
         lambda *given, **settings: tfidf(*given, min_df=2, **settings),
-        tuple({"c": c} for c in (1, 3, 10, 30, 100, 300)),
+        tuple({"c": c} for c in (1, 3, 10, 30, 100, 300, 1000)),
     ),
     "scikit-learn: NB-weighted 1-3 grams": Peer(
         "sklearn",
