@@ -1,4 +1,4 @@
-"""The house has budgets. Today's size is the limit, so that no room grows; the goal stands beside it.
+"""Budgets of lines, modules and functions: today's size is the limit, the goal stands beside it.
 
 Lines count docstrings, comments and blank lines. Lower a limit with the room. To see both:
 `pytest tests/test_size.py -s -n 0`.
