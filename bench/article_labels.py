@@ -53,9 +53,9 @@ def epoch_times(repeats: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         for i in range(repeats):
             keras.append(measure(__spec__.name, "--plain-keras")[0])
-            figures = train("labels", "imdb", Path(folder) / str(i), preset="article", epochs=1)
+            metrics = train("labels", "imdb", Path(folder) / str(i), preset="article", epochs=1)
             # `fit` alone, as above: without start-up and reading.
-            foretell.append(figures["texts"] / figures["texts_per_second"])
+            foretell.append(metrics["texts"] / metrics["texts_per_second"])
     return min(keras), min(foretell)
 
 

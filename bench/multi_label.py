@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure(train: Joined, test: Joined, preset: str, seed: int) -> dict[str, dict[str, float]]:
-    """Return the figures of foretell, of it at thresholds of 0.5, and of scikit-learn."""
+    """Return the metrics of foretell, of it at thresholds of 0.5, and of scikit-learn."""
     from sklearn.preprocessing import MultiLabelBinarizer
 
     from foretell import TextClassifier
@@ -80,13 +80,13 @@ def measure(train: Joined, test: Joined, preset: str, seed: int) -> dict[str, di
     began = time.monotonic()
     beside = one_vs_rest(train.texts, y, test.texts)
     return {
-        "foretell": figures(truth, np.asarray(model.predict(test.texts)), rows, seconds),
-        "foretell, thresholds of 0.5": figures(truth, (rows >= 0.5).astype(int), rows, seconds),
-        "TF-IDF, one-vs-rest": figures(truth, (beside >= 0.5).astype(int), beside, time.monotonic() - began),
+        "foretell": metrics(truth, np.asarray(model.predict(test.texts)), rows, seconds),
+        "foretell, thresholds of 0.5": metrics(truth, (rows >= 0.5).astype(int), rows, seconds),
+        "TF-IDF, one-vs-rest": metrics(truth, (beside >= 0.5).astype(int), beside, time.monotonic() - began),
     }
 
 
-def figures(
+def metrics(
     truth: npt.NDArray[Any], predicted: npt.NDArray[Any], rows: npt.NDArray[Any], seconds: float
 ) -> dict[str, float]:
     """Return micro and macro F1, the share of texts with exactly the right labels, and log loss per label."""

@@ -207,7 +207,7 @@ def main() -> None:
     _show(results, "half of that load", half, "99 % within 50 ms, no error")
 
 
-def _show(results: Results, what: str, measured: Load, target: str, **figures: object) -> None:
+def _show(results: Results, what: str, measured: Load, target: str, **metrics: object) -> None:
     median, late = statistics.median(measured.seconds), measured.within(0.99)
     cells = (
         f"{measured.rate:,.0f}",
@@ -216,7 +216,7 @@ def _show(results: Results, what: str, measured: Load, target: str, **figures: o
         measured.errors,
         target,
     )
-    results.add(what, *cells, rate=measured.rate, median=median, p99=late, **figures)
+    results.add(what, *cells, rate=measured.rate, median=median, p99=late, **metrics)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from foretell.arrays import Array, Integers
 from foretell.config import check_one_label
 from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
-from foretell.metrics import label_figures
+from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -184,8 +184,8 @@ def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence
     index = {name: i for i, name in enumerate(all_names)}
     true_ids = np.array([index[label] for label in examples.labels])
     ids = rows_a.argmax(axis=1), rows_b.argmax(axis=1)
-    figures = [label_figures(true_ids, each, all_names) for each in ids]
-    heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in figures]
+    metrics = [label_metrics(true_ids, each, all_names) for each in ids]
+    heads = [{key: float(each[key]) for key in ("accuracy", "macro_f1")} for each in metrics]
     return Comparison(
         texts=len(examples),
         a=heads[0],

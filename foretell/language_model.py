@@ -38,7 +38,7 @@ class LanguageModel(Trained[WordsRuntime]):
 
     Attributes:
         settings: every setting of its training.
-        metrics: the figures of its training.
+        metrics: the metrics of its training.
     """
 
     def __init__(self, home: Home, runtime: WordsRuntime) -> None:
@@ -307,7 +307,7 @@ class LanguageModel(Trained[WordsRuntime]):
         return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
 
     def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, float]:
-        """Return the figures of `foretell evaluate`: perplexity, bits per character and byte, counts.
+        """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte, counts.
 
         Args:
             data: text not used in training, of the kinds that `train` takes ("imdb": its test reviews).

@@ -174,7 +174,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             old: old examples of that classifier, of the kinds of `valid`, learned from again. None: they are
                 gone, and the old model labels unlabelled and made-up texts instead.
             old_valid: old examples to measure on only; the old model must not have learned from them.
-            sample_weight: how much each text counts in training, [text]. Validation figures are not weighted.
+            sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
             out: the model directory to write; None: a temporary one, deleted with this object.
@@ -367,14 +367,14 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         cost: Mapping[str, float] | None = None,
         positive: Any = None,
     ) -> dict[str, Any]:
-        """Return figures on texts that were not used in training.
+        """Return metrics on texts that were not used in training.
 
         Args:
             X, y, text, label: as for `fit`; of a DatasetDict or a named set, the test part.
             folds: measure by cross-validation, for small data: train so many classifiers with this one's
                 parameters, each without a part of the texts, and measure each on its part. This one need not
                 be fitted, and stays as it is.
-            by: the figures for each value of a column too: the name of a column of `X` without `y`, or a
+            by: the metrics for each value of a column too: the name of a column of `X` without `y`, or a
                 value for each text, [text].
             cost: what the two mistakes of a classifier with two labels cost, `{"fp": 5, "fn": 1}`: adds the
                 threshold with the lowest cost on these texts.

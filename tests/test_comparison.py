@@ -28,7 +28,7 @@ def rows(*positive: float) -> np.ndarray:
     return np.array([[1 - p, p] for p in positive])
 
 
-def test_the_figures_the_test_and_the_texts_that_differ() -> None:
+def test_the_metrics_the_test_and_the_texts_that_differ() -> None:
     a, b = rows(0.9, 0.2, 0.3, 0.1, 0.8, 0.4), rows(0.8, 0.7, 0.6, 0.2, 0.9, 0.9)
     found = comparison(Examples(TEXTS, LABELS), a, b, ["neg", "pos"])
     assert (found.texts, found.a["accuracy"], found.b["accuracy"]) == (6, 5 / 6, 4 / 6)

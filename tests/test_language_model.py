@@ -193,9 +193,9 @@ def test_every_kind_of_text_gives_the_same_model(model: LanguageModel, tmp_path:
 
 
 def test_what_is_evaluated_is_what_the_command_line_prints(model: LanguageModel) -> None:
-    figures = model.evaluate(LINES)
-    assert figures["perplexity"] == model.score(LINES).perplexity
-    assert set(figures) >= {"tokens", "words", "unknown", "bits_per_character"}
+    metrics = model.evaluate(LINES)
+    assert metrics["perplexity"] == model.score(LINES).perplexity
+    assert set(metrics) >= {"tokens", "words", "unknown", "bits_per_character"}
 
 
 def test_the_options_of_the_command_line_have_an_effect(tmp_path: Path) -> None:

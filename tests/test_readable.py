@@ -1,4 +1,4 @@
-"""Figures and texts in a form for people."""
+"""Numbers and texts in a form for people."""
 
 from __future__ import annotations
 

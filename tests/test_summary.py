@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Model:
     )  # fmt: skip
 
 
-def test_a_summary_has_facts_and_figures(model: Model) -> None:
+def test_a_summary_has_facts_and_metrics(model: Model) -> None:
     html = summary_html("LanguageModel", model, [("vocabulary", "7 words")])
     for shown in ("LanguageModel", "7 words", "Perplexity", "12.5", "1 min 05 s", str(model.path)):
         assert shown in html
@@ -40,7 +40,7 @@ def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
     assert (tmp_path / "copy.html").read_text() == report.html
 
 
-def test_without_a_run_the_report_has_the_figures(model: Model, tmp_path: Path) -> None:
+def test_without_a_run_the_report_has_the_metrics(model: Model, tmp_path: Path) -> None:
     report = report_for(model)
     assert report.path is None
     assert "12.5" in report.html

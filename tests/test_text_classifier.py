@@ -352,7 +352,7 @@ def test_the_report_is_html_that_can_be_saved(fitted: TextClassifier, tmp_path: 
     assert "Accuracy" in of_copy.html
 
 
-def test_evaluate_gives_the_figures_of_the_command_line(
+def test_evaluate_gives_the_metrics_of_the_command_line(
     fitted: TextClassifier, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from foretell.cli import main

@@ -11,7 +11,7 @@ import numpy as np
 from foretell.annotation.journal import Answer
 from foretell.arrays import Integers, Probabilities
 from foretell.metrics.bootstrap import Estimate, label_intervals, share_of
-from foretell.metrics.figures import label_figures
+from foretell.metrics.single_label import label_metrics
 
 RECENT = 50
 """The last answers, whose effect on the predictions shows what as many more would change."""
@@ -141,4 +141,4 @@ def _macro_f1(truth: Integers, predicted: Integers, labels: Sequence[str]) -> Es
     names = [labels[place] for place in present]
     rows = [np.searchsorted(present, each) for each in (truth, predicted)]
     low, high = label_intervals(rows[0], rows[1], names)["macro_f1"]
-    return Estimate(label_figures(rows[0], rows[1], names)["macro_f1"], low, high, len(truth))
+    return Estimate(label_metrics(rows[0], rows[1], names)["macro_f1"], low, high, len(truth))

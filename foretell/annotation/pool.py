@@ -1,6 +1,6 @@
 """The pool: the different texts that can be labelled, and those of them that are drawn at random.
 
-A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every figure is
+A quarter of the texts, drawn at random, is reserved: only from it come the random texts that every metric is
 measured on, and they are never trained on. The draw is by a hash of the text and the seed. So it does not
 depend on the order of the texts, and texts that are added later change it little.
 """

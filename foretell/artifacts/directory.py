@@ -15,7 +15,7 @@ teacher.onnx           the kept teacher: the graph of a sentence encoder from ou
                        tokenizer is teacher_tokenizer.json, its licence, if there is one, teacher_LICENSE
 kneser_ney.safetensors the Kneser–Ney model of a language model, where it has one
 model.onnx             the network for prediction, derived from the weights and compared with a reference
-metrics.json           figures of the training
+metrics.json           metrics of the training
 README.md              a model card
 manifest.json          size and SHA-256 of each of the above
 run/                   log and report of the training; not in the manifest, and not needed for prediction

@@ -50,7 +50,7 @@ class Model:
         interpolation: how a language model combines network and Kneser–Ney model; None: the network answers
             alone.
         cache: the parameters of a language model's continuous cache; None: they were not fitted.
-        metrics: figures of the training: whatever JSON can hold, and NumPy's numbers.
+        metrics: metrics of the training: whatever JSON can hold, and NumPy's numbers.
         ancestors: the SHA-256 of manifest.json of each model that this one continues, its own ancestor first.
         path: the model directory it was read from; None for a model in memory.
         sha256: the SHA-256 of its manifest.json when it was read; "" for a model in memory.

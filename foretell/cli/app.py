@@ -46,8 +46,8 @@ _ORDER = (
 )
 
 _CTRL_C = "Ctrl-C saves a checkpoint and prints the command that resumes the training."
-_FIGURES = (
-    "The figures and the path of the report go to stderr. With --format jsonl or csv, the figures also go to "
+_METRICS = (
+    "The metrics and the path of the report go to stderr. With --format jsonl or csv, the metrics also go to "
     "stdout."
 )
 
@@ -77,7 +77,7 @@ COMMANDS: dict[str, Command] = {
             "With --cluster, several workers train one model. It needs pip install 'foretell[cluster]'.",
             _ORDER,
             _CTRL_C,
-            _FIGURES,
+            _METRICS,
         ),
         examples=(
             "foretell train words notes.txt --out notes-model",
@@ -93,7 +93,7 @@ COMMANDS: dict[str, Command] = {
             "It predicts the label of a text, with a calibrated probability.",
             _ORDER,
             _CTRL_C,
-            _FIGURES,
+            _METRICS,
         ),
         examples=(
             "foretell train labels reviews.csv --out reviews-model",
@@ -236,9 +236,9 @@ COMMANDS: dict[str, Command] = {
         more=(
             "A model for labels takes DATA as train labels does, a model for words plain text as train "
             "words does. Of imdb, and of a folder with train and test, it reads the test part.",
-            "Figures of a model for labels have a 95 % confidence interval, by the bootstrap over texts. "
+            "Metrics of a model for labels have a 95 % confidence interval, by the bootstrap over texts. "
             "--cost chooses its threshold on DATA itself, and shows the cost at 0.5 beside it.",
-            "jsonl is one object with every figure; csv is one row for each label, or with --by one row for "
+            "jsonl is one object with every metric; csv is one row for each label, or with --by one row for "
             "each value of the column.",
             _ON_CLUSTER,
         ),
@@ -301,7 +301,7 @@ COMMANDS: dict[str, Command] = {
         more=(
             "Every command then takes hf://owner/name, or hf://owner/name@REVISION, as a model. The "
             "repository is private without --public. Pushed are the files that a prediction needs, the "
-            "figures and the model card, no training text. It needs pip install 'foretell[hub]' and a token "
+            "metrics and the model card, no training text. It needs pip install 'foretell[hub]' and a token "
             "(hf auth login, or HF_TOKEN).",
         ),
         examples=(

@@ -59,7 +59,7 @@ def compare(
 
 
 def write(found: Comparison, models: tuple[str, str], format: Format, show: int) -> None:
-    """Write a comparison: text and jsonl all figures, csv one row for each text with different labels."""
+    """Write a comparison: text and jsonl all metrics, csv one row for each text with different labels."""
     if format in ("text", "jsonl"):
         record = {"models": list(models), **found.to_dict()}
         Writer(format, ()).write(record, comparison_text(found, models, show))

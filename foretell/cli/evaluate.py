@@ -1,4 +1,4 @@
-"""The command `evaluate`: the figures of a model on test data."""
+"""The command `evaluate`: the metrics of a model on test data."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Breakdown:
-    """What is measured of a model for labels, beside the figures of all texts.
+    """What is measured of a model for labels, beside the metrics of all texts.
 
     Attributes:
         folds: Measure by cross-validation, for small data: train N models with the settings of MODEL, each
             without a part of DATA, and measure each on its part. DATA may be what MODEL was trained on.
-        by: Show the figures for each value of this column.
+        by: Show the metrics for each value of this column.
         cost: Choose the probability threshold at which mistakes cost least, for example fp=5,fn=1: what a
             false positive costs and what a false negative costs. Only for models with two labels.
         positive: Name the positive label of --cost. Default: the second of the model's labels, in

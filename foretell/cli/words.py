@@ -236,6 +236,6 @@ def score(
 
 
 def score_rows(record: Mapping[str, object], *, is_open: bool) -> Iterator[tuple[str, object]]:
-    """Yield the figures of a score for people; perplexity is per token where tokens are not words."""
+    """Yield the metrics of a score for people; perplexity is per token where tokens are not words."""
     for name, value in record.items():
         yield "perplexity per token" if is_open and name == "perplexity" else name.replace("_", " "), value

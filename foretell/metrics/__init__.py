@@ -1,12 +1,12 @@
-"""Figures of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
+"""Metrics of predictions, for training and for prediction: NumPy in, plain values out, ready for JSON."""
 
-from foretell.metrics.figures import (
+from foretell.metrics.single_label import (
     bits_per_byte,
     calibration_bins,
     calibration_error,
     confusion_matrix,
     coverage_curve,
-    label_figures,
+    label_metrics,
     log_loss,
     mean_accuracy,
     mean_loss,
@@ -21,7 +21,7 @@ __all__ = [
     "calibration_error",
     "confusion_matrix",
     "coverage_curve",
-    "label_figures",
+    "label_metrics",
     "log_loss",
     "mean_accuracy",
     "mean_loss",

@@ -1,9 +1,9 @@
 """Confidence intervals of metrics by the bootstrap over texts, and tests of two classifiers on the same ones.
 
-The texts are drawn again with replacement, as many as there are, and every figure is computed of each draw (a
-resample). The interval of a figure is between two quantiles of its values (the percentile bootstrap: Efron
+The texts are drawn again with replacement, as many as there are, and every metric is computed of each draw (a
+resample). The interval of a metric is between two quantiles of its values (the percentile bootstrap: Efron
 and Tibshirani 1993, chapter 13). The calibration error is the exception: chance makes it larger in every
-resample, so its interval is reflected at the figure (the basic bootstrap: Davison and Hinkley 1997, section
+resample, so its interval is reflected at the metric (the basic bootstrap: Davison and Hinkley 1997, section
 5.2).
 
 Where every text is right, each resample is all right too, and the interval has no width. It then says nothing
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s, Floats, Integers
-from foretell.metrics.figures import MIN_PROBABILITY, calibration_bins, label_figures
+from foretell.metrics.single_label import MIN_PROBABILITY, calibration_bins, label_metrics
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -55,7 +55,7 @@ def resamples(n_texts: int, n_labels: int = 1) -> Iterator[Integers]:
 
 
 def interval(values: Floats) -> Interval | None:
-    """Return the interval of the values of a figure, [resample]; NaN: undefined there; None: in all."""
+    """Return the interval of the values of a metric, [resample]; NaN: undefined there; None: in all."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return None
@@ -103,14 +103,14 @@ class LabelCounts:
 
 
 def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence[str]) -> dict[str, Any]:
-    """Return the intervals of what `foretell.metrics.label_figures` gives.
+    """Return the intervals of what `foretell.metrics.label_metrics` gives.
 
     Args:
         true_ids, predicted_ids: [text], places in `names`.
         names: the labels.
 
     Returns:
-        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a figure is
+        `accuracy`, `macro_f1` and `labels` (precision, recall and f1 of each; None where a metric is
         undefined in all resamples).
     """
     heads, each = [], []
@@ -135,7 +135,7 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
 def probability_intervals(
     true_ids: Integers, probabilities: Array, thresholds: Sequence[float] = ()
 ) -> dict[str, Any]:
-    """Return the intervals of the figures that need probabilities.
+    """Return the intervals of the metrics that need probabilities.
 
     Args:
         true_ids: the true label of each text, [text]; a label that the model lacks is not a column.
@@ -189,9 +189,9 @@ def _ratio(above: Float64s, below: Float64s) -> Float64s:
     return ratio
 
 
-def _reflected(ends: Interval | None, figure: float) -> Interval | None:
-    """Return the interval of the basic bootstrap of a figure that is not below 0."""
-    return None if ends is None else [max(2 * figure - ends[1], 0.0), max(2 * figure - ends[0], 0.0)]
+def _reflected(ends: Interval | None, metric: float) -> Interval | None:
+    """Return the interval of the basic bootstrap of a metric that is not below 0."""
+    return None if ends is None else [max(2 * metric - ends[1], 0.0), max(2 * metric - ends[0], 0.0)]
 
 
 Flags = npt.NDArray[np.bool_]
@@ -209,7 +209,7 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
     Returns:
         `only_a_right` and `only_b_right`, numbers of texts, and `p_value`, 1 where both are 0.
     """
-    # Imported here: figures of a training need no SciPy.
+    # Imported here: metrics of a training need no SciPy.
     from scipy.special import bdtr
 
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
@@ -220,7 +220,7 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
 def differences(
     true_ids: Integers, predicted_a: Integers, predicted_b: Integers, n_labels: int
 ) -> dict[str, dict[str, Any]]:
-    """Return how much higher the figures of B are, with intervals of the paired bootstrap.
+    """Return how much higher the metrics of B are, with intervals of the paired bootstrap.
 
     Both classifiers are measured on the same resamples of the texts, so that hard texts count for both.
 
@@ -236,7 +236,7 @@ def differences(
         a, b = (LabelCounts.of(true_ids, ids, drawn, n_labels) for ids in (predicted_a, predicted_b))
         rows.append(np.stack([b.accuracy - a.accuracy, b.macro_f1 - a.macro_f1]))
     names = [str(i) for i in range(n_labels)]
-    first, second = (label_figures(true_ids, ids, names) for ids in (predicted_a, predicted_b))
+    first, second = (label_metrics(true_ids, ids, names) for ids in (predicted_a, predicted_b))
     keys = ("accuracy", "macro_f1")
     return {
         key: {"difference": second[key] - first[key], "interval": interval(values)}
@@ -246,10 +246,10 @@ def differences(
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure that was measured on a random sample.
+    """A metric that was measured on a random sample.
 
     Attributes:
-        value: the figure.
+        value: the metric.
         low, high: its 95 % confidence interval.
         texts: number of texts in the sample.
     """

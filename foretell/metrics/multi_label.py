@@ -1,4 +1,4 @@
-"""Figures of classifiers whose texts may have several labels. Labels that are unknown (NaN) count nowhere."""
+"""Metrics of classifiers whose texts may have several labels. Labels that are unknown (NaN) count nowhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float64s
 from foretell.metrics.bootstrap import interval, resamples
-from foretell.metrics.figures import MIN_PROBABILITY, calibration_error, ratios
+from foretell.metrics.single_label import MIN_PROBABILITY, calibration_error, ratios
 
 DEFAULT_THRESHOLD = 0.5
 MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
@@ -18,7 +18,7 @@ MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
 _AT_ONCE = 1 << 24
 
 
-def multi_label_figures(
+def multi_label_metrics(
     targets: Array, decided: Array, probabilities: Array, names: Sequence[str], thresholds: Sequence[float]
 ) -> dict[str, Any]:
     """Compare decisions [text, label] with the truth.

@@ -38,7 +38,7 @@ def draw_curves(records: list[Record]) -> str:
     ]
     drawn = "".join(chart for chart in charts if chart)
     if not drawn:
-        return '<h2>Curves</h2><p class="soft">The run logged no figures: there is nothing to draw.</p>'
+        return '<h2>Curves</h2><p class="soft">The run logged no metrics: there is nothing to draw.</p>'
     return f'<h2>Curves</h2><div class="charts">{drawn}</div>'
 
 

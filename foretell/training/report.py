@@ -213,15 +213,15 @@ def _most_confused(names: list[object], counts: list[list[float]]) -> str:
 
 
 def _per_label(labels: object) -> str:
-    if not isinstance(labels, dict) or not all(isinstance(figures, dict) for figures in labels.values()):
+    if not isinstance(labels, dict) or not all(isinstance(metrics, dict) for metrics in labels.values()):
         return ""
-    has_thresholds = any("threshold" in figures for figures in labels.values())
+    has_thresholds = any("threshold" in metrics for metrics in labels.values())
     columns = ("precision", "recall", "f1", "support", *(["threshold"] if has_thresholds else []))
     body = "".join(
         f'<tr><th scope="row">{_isolated(name, 40)}</th>'
-        + "".join(f"<td>{_cell(figures.get(column))}</td>" for column in columns)
+        + "".join(f"<td>{_cell(metrics.get(column))}</td>" for column in columns)
         + "</tr>"
-        for name, figures in labels.items()
+        for name, metrics in labels.items()
     )
     head = "".join(f'<th scope="col">{column.replace("f1", "F1")}</th>' for column in columns)
     return (

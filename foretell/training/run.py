@@ -207,9 +207,9 @@ class Run:
         self.options.listener(Stage(name="writing the model", done=0.97))
         write_report(self.folder, model.metrics)
         # The report stays in the run. A model is passed on, and must not hold its owner's texts.
-        figures = {name: value for name, value in model.metrics.items() if name != "mistakes"}
+        metrics = {name: value for name, value in model.metrics.items() if name != "mistakes"}
         try:
-            write_model(dataclasses.replace(model, metrics=figures), self.out, run=self.folder)
+            write_model(dataclasses.replace(model, metrics=metrics), self.out, run=self.folder)
             self._clean_up()
         except KeyboardInterrupt:
             # Without its folder the run is finished: the signal arrived after the model was written.

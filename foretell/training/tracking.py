@@ -1,4 +1,4 @@
-"""`MLflowListener`: a training, its settings and its figures in MLflow.
+"""`MLflowListener`: a training, its settings and its metrics in MLflow.
 
 MLflow (extra `mlflow`) is imported when a listener is made, and not before.
 """
@@ -42,7 +42,7 @@ class MLflowListener:
     """A listener that writes a training to MLflow as one run.
 
     The progress becomes metrics by step (`loss`, `accuracy`, `speed`), each epoch `valid_loss` and
-    `valid_accuracy`, and notes become tags. `log_result` adds every setting as a parameter, the figures of
+    `valid_accuracy`, and notes become tags. `log_result` adds every setting as a parameter, the metrics of
     the training as metrics that begin with `final_`, and the model directory as an artifact. The run ends
     with the `with` block: as FINISHED, as KILLED after an interrupt, as FAILED after another error.
 
@@ -100,7 +100,7 @@ class MLflowListener:
             self._client.set_tag(self.run_id, f"note_{self._n_notes:03}", event.text[:_MAX_VALUE])
 
     def log_result(self, model: Trained, *, artifacts: bool = True) -> None:
-        """Write the settings and the figures of a trained model, and the model itself.
+        """Write the settings and the metrics of a trained model, and the model itself.
 
         Args:
             model: a `TextClassifier` or `LanguageModel` after its training.

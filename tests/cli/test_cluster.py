@@ -71,7 +71,7 @@ def _shape(text: str) -> str:
     return re.sub(r"[\d.]+(e-\d+)?", "#", text)
 
 
-def test_the_report_has_every_figure_once() -> None:
+def test_the_report_has_every_metric_once() -> None:
     text = " ".join(report_text(REPORT).split())
     parts = ["rows 1,000", "rows/s 200 (2 workers)", "3 s, and 5 s to start", "2 not read", "(1.5 s on a:1)"]
     parts += ["compressed: it cannot be divided", "output /data/answers", "finished before 400"]

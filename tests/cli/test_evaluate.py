@@ -55,8 +55,8 @@ def test_evaluate_labels_as_csv_is_one_row_for_each_label(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(table)))
     assert [row["label"] for row in rows] == ["negative", "positive"]
     for row in rows:
-        figures = report["labels"][row["label"]]
-        assert {name: float(row[name]) for name in figures} == pytest.approx(figures)
+        metrics = report["labels"][row["label"]]
+        assert {name: float(row[name]) for name in metrics} == pytest.approx(metrics)
         ends = report["intervals"]["labels"][row["label"]]["f1"]
         assert [float(row["f1_low"]), float(row["f1_high"])] == pytest.approx(ends)
 
@@ -106,7 +106,7 @@ def test_without_an_error_the_width_of_the_interval_is_explained() -> None:
     assert "rule of three" not in labels_text({**report, "accuracy": 5 / 6})
 
 
-def test_slices_are_the_figures_of_each_value(run: Run, workplace: Path) -> None:
+def test_slices_are_the_metrics_of_each_value(run: Run, workplace: Path) -> None:
     rows = [
         ("web", "good thing", "positive"),
         ("mail", "bad thing", "negative"),
@@ -268,7 +268,7 @@ def other(workplace: Path) -> str:
     return "other-model"
 
 
-def test_it_shows_figures_the_test_and_texts(run: Run, other: str) -> None:
+def test_it_shows_metrics_the_test_and_texts(run: Run, other: str) -> None:
     command = ("compare", "reviews-model", other, "reviews.csv")
     found = json.loads(run(*command, "--json").out)
     assert found["models"] == ["reviews-model", other]

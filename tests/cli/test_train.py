@@ -120,9 +120,9 @@ def test_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
     command = ("train", "words", "notes.txt", "--valid", str(first), "--valid", str(second), "--json")
     answer = run(*command, "--out", str(tmp_path / "m"))
     assert answer.code == 0, answer.err
-    figures = json.loads(answer.out)
-    assert figures["measured_words"] == 5 * 7 - 1
-    assert figures["valid_perplexity"] == figures["perplexity"]
+    metrics = json.loads(answer.out)
+    assert metrics["measured_words"] == 5 * 7 - 1
+    assert metrics["valid_perplexity"] == metrics["perplexity"]
     assert "first.txt and 1 more" in answer.err
     for says, options in {
         "exists": ("--valid", str(tmp_path / "missing.txt")),
@@ -246,7 +246,7 @@ def test_minutes_choose_a_preset_and_say_so(run: Run, tmp_path: Path) -> None:
     assert "--preset quick" not in chosen.err
 
 
-def test_figures_as_csv_are_one_row(run: Run, tmp_path: Path) -> None:
+def test_metrics_as_csv_are_one_row(run: Run, tmp_path: Path) -> None:
     answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--format", "csv")
     assert answer.code == 0, answer.err
     header, row = answer.out.splitlines()

@@ -215,7 +215,7 @@ def test_the_name_of_a_file_can_be_scored_as_a_text(run: Run) -> None:
     assert score(run, "notes.txt", "--literal")["tokens"] < 10 < score(run, "notes.txt")["tokens"]
 
 
-def test_score_for_people_is_one_figure_a_line(run: Run) -> None:
+def test_score_for_people_is_one_metric_a_line(run: Run) -> None:
     lines = run("score", "notes-model", "notes.txt").out.splitlines()
     assert [line.split("  ")[0] for line in lines] == [
         "tokens", "words", "characters", "bytes", "unknown", "log probability", "perplexity",
@@ -224,7 +224,7 @@ def test_score_for_people_is_one_figure_a_line(run: Run) -> None:
 
 
 def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
-    """The text repeats its words, and `evaluate` gives the same figures."""
+    """The text repeats its words, and `evaluate` gives the same metrics."""
     plain, cached = (score(run, "notes.txt", *argv) for argv in ((), ("--cache", "50")))
     assert plain["log_probability"] != cached["log_probability"]
     changed = ("log_probability", "perplexity", "bits_per_character", "bits_per_byte")
@@ -237,10 +237,10 @@ def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
 @pytest.mark.parametrize("command", ["score", "evaluate"])
 def test_perplexity_is_per_token_where_tokens_are_not_words(run: Run, tmp_path: Path, command: str) -> None:
     model = write_random(tmp_path / "chars", WordsSettings(tokens="char", units=6, embedding_size=6))
-    figures = dict(line.split("  ", 1) for line in run(command, str(model), "notes.txt").out.splitlines())
-    assert {"perplexity per token", "bits per byte"} < set(figures)
-    assert "perplexity" not in figures
-    assert figures["unknown"].strip() == "0"
+    metrics = dict(line.split("  ", 1) for line in run(command, str(model), "notes.txt").out.splitlines())
+    assert {"perplexity per token", "bits per byte"} < set(metrics)
+    assert "perplexity" not in metrics
+    assert metrics["unknown"].strip() == "0"
     record = json.loads(run(command, str(model), "notes.txt", "--format", "jsonl").out)
     assert record["words"] == 20 * (12 + 9) < record["tokens"]
 

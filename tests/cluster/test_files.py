@@ -1,4 +1,4 @@
-"""A real Ray cluster that foretell starts and stops: killed workers, a killed command, local figures."""
+"""A real Ray cluster that foretell starts and stops: killed workers, a killed command, local metrics."""
 
 from __future__ import annotations
 

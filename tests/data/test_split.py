@@ -47,7 +47,7 @@ def digest(split: Split) -> str:
 def test_the_split_is_the_one_that_earlier_versions_made(
     n: int, fraction: float, seed: int, expected: str
 ) -> None:
-    # A run that is resumed, and a figure that is measured again, need the same validation texts.
+    # A run that is resumed, and a metric that is measured again, need the same validation texts.
     assert digest(make_split(generated(n, n), fraction=fraction, seed=seed)) == expected
 
 

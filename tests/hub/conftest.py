@@ -20,7 +20,7 @@ METRICS = {"accuracy": 0.75, "macro_f1": 0.7, "valid_texts": 12, "labels": {"bad
 
 @pytest.fixture(scope="session")
 def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier with a linear model, figures, a report and a text in its figures."""
+    """A classifier with a linear model, metrics, a report and a text in its metrics."""
     path = tmp_path_factory.mktemp("models") / "reviews-model"
     write_random(
         path,
@@ -43,6 +43,6 @@ def labels_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def words_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model without figures."""
+    """A language model without metrics."""
     path = tmp_path_factory.mktemp("models") / "notes-model"
     return write_random(path, WordsSettings(**SMALL), text=TEXT)

@@ -61,7 +61,7 @@ def test_the_card_has_a_header_of_the_hub(hub: Hub, labels_model: Path) -> None:
     assert 'foretell classify hf://ada/reviews "a text"' in body
 
 
-def test_a_card_without_figures_is_valid(hub: Hub, words_model: Path) -> None:
+def test_a_card_without_metrics_is_valid(hub: Hub, words_model: Path) -> None:
     push(words_model, "ada/notes", yes=True)
     header = yaml.safe_load(hub.repositories["ada/notes"].files["README.md"].decode().split("---\n")[1])
     assert header["pipeline_tag"] == "text-generation"

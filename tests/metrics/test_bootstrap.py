@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
+from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss
 from foretell.metrics.bootstrap import (
     differences,
     interval,
@@ -28,13 +28,13 @@ def sample(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return true, probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def test_the_intervals_are_those_of_the_figures_of_each_resample() -> None:
+def test_the_intervals_are_those_of_the_metrics_of_each_resample() -> None:
     true, probabilities = sample(60)
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     threshold = coverage_curve(confidence, predicted == true)[-1]["threshold"]
     drawn = np.concatenate(list(resamples(60)))
     assert drawn.shape == (1000, 60)
-    reports = [label_figures(true[rows], predicted[rows], NAMES) for rows in drawn]
+    reports = [label_metrics(true[rows], predicted[rows], NAMES) for rows in drawn]
     found = label_intervals(true, predicted, NAMES)
     for key in ("accuracy", "macro_f1"):
         assert found[key] == pytest.approx(np.quantile([each[key] for each in reports], [0.025, 0.975]))
@@ -44,9 +44,9 @@ def test_the_intervals_are_those_of_the_figures_of_each_resample() -> None:
     losses = [log_loss(true[rows], probabilities[rows]) for rows in drawn]
     assert others["log_loss"] == pytest.approx(np.quantile(losses, [0.025, 0.975]))
     errors = [calibration_error(confidence[rows], predicted[rows] == true[rows]) for rows in drawn]
-    figure = calibration_error(confidence, predicted == true)
+    metric = calibration_error(confidence, predicted == true)
     low, high = np.quantile(errors, [0.025, 0.975])
-    expected = [max(2 * figure - high, 0), max(2 * figure - low, 0)]
+    expected = [max(2 * metric - high, 0), max(2 * metric - low, 0)]
     assert others["calibration_error"] == pytest.approx(expected)
     answered = [confidence[rows] >= threshold for rows in drawn]
     right = [(predicted == true)[rows][kept].mean() for rows, kept in zip(drawn, answered, strict=True)]
@@ -78,7 +78,7 @@ def test_the_same_texts_give_the_same_intervals() -> None:
     assert probability_intervals(true, probabilities) == probability_intervals(true, probabilities)
 
 
-def test_figures_that_are_undefined_have_no_interval() -> None:
+def test_metrics_that_are_undefined_have_no_interval() -> None:
     found = label_intervals(np.array([0, 0, 1]), np.array([0, 0, 0]), NAMES)["labels"]
     assert found["c"] == {"precision": None, "recall": None, "f1": None}
     assert found["b"]["precision"] is None

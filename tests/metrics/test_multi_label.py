@@ -1,4 +1,4 @@
-"""Figures of several labels a text: beside scikit-learn, with unknown labels left out."""
+"""Metrics of several labels a text: beside scikit-learn, with unknown labels left out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from foretell.metrics.multi_label import (
     label_accuracy,
     mean_log_loss,
     micro_f1,
-    multi_label_figures,
     multi_label_intervals,
+    multi_label_metrics,
 )
 
 RNG = np.random.default_rng(3)
@@ -23,7 +23,7 @@ NAMES = ["a", "b", "c", "never"]
 
 def test_they_are_those_of_scikit_learn() -> None:
     decided = ROWS >= 0.5
-    found = multi_label_figures(TRUE, decided, ROWS, NAMES, [0.5] * 4)
+    found = multi_label_metrics(TRUE, decided, ROWS, NAMES, [0.5] * 4)
     assert found["micro_f1"] == pytest.approx(metrics.f1_score(TRUE, decided, average="micro"))
     assert found["hamming_loss"] == pytest.approx(metrics.hamming_loss(TRUE, decided))
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(TRUE, decided))
@@ -44,14 +44,14 @@ def test_unknown_labels_count_nowhere() -> None:
     partly = TRUE.copy()
     partly[:30, 1] = np.nan
     decided = ROWS >= 0.5
-    found = multi_label_figures(partly, decided, ROWS, NAMES, [0.5] * 4)
-    alone = multi_label_figures(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
+    found = multi_label_metrics(partly, decided, ROWS, NAMES, [0.5] * 4)
+    alone = multi_label_metrics(TRUE[30:, 1:2], decided[30:, 1:2], ROWS[30:, 1:2], ["b"], [0.5])
     assert found["labels"]["b"] == {**alone["labels"]["b"], "unknown": 30}
     changed = ROWS.copy()
     changed[:30, 1] = 1 - changed[:30, 1]
-    other = multi_label_figures(partly, decided, changed, NAMES, [0.5] * 4)
+    other = multi_label_metrics(partly, decided, changed, NAMES, [0.5] * 4)
     assert other == found
-    nothing = multi_label_figures(
+    nothing = multi_label_metrics(
         np.full((3, 2), np.nan), decided[:3, :2], ROWS[:3, :2], NAMES[:2], [0.5] * 2
     )
     assert nothing["labels"]["a"]["log_loss"] is None
@@ -75,10 +75,10 @@ def test_the_threshold_with_the_best_f1() -> None:
     assert best_thresholds(same, np.full((80, 1), 0.3))[0] < 0.3
 
 
-def test_intervals_hold_the_figures() -> None:
+def test_intervals_hold_the_metrics() -> None:
     decided = ROWS >= 0.5
     found, ends = (
-        multi_label_figures(TRUE, decided, ROWS, NAMES, [0.5] * 4),
+        multi_label_metrics(TRUE, decided, ROWS, NAMES, [0.5] * 4),
         multi_label_intervals(TRUE, decided, NAMES),
     )
     for key in ("accuracy", "micro_f1", "macro_f1", "hamming_loss"):

@@ -26,6 +26,6 @@ def part_of(whole: int) -> int:
     return max(1, round(whole * float(os.environ.get("FORETELL_SOAK_PART", "1"))))
 
 
-def report(goal: str, **figures: object) -> None:
-    """Print the figures of a goal; `pytest -rP` shows them."""
-    print(f"{goal}:", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items()))
+def report(goal: str, **metrics: object) -> None:
+    """Print the metrics of a goal; `pytest -rP` shows them."""
+    print(f"{goal}:", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in metrics.items()))

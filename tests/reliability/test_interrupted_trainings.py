@@ -29,7 +29,7 @@ pytestmark = [
 
 MAX_SECONDS = 5.0
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
-# What may differ: figures of the time that a training took.
+# What may differ: metrics of the time that a training took.
 COMPARED = (
     "model.safetensors",
     "model.onnx",

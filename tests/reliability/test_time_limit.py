@@ -75,10 +75,10 @@ def test_at_a_third_of_the_speed_it_ends_in_time(tmp_path: Path, job: str) -> No
         took = time.monotonic() - began
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    figures = read_model(tmp_path / "m").metrics
+    metrics = read_model(tmp_path / "m").metrics
     share = (used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime) / took / (os.cpu_count() or 1)
     report(
-        job, seconds=f"{took:.1f}", limit=60 * minutes, share=f"{share:.0%}", steps=figures["steps"],
+        job, seconds=f"{took:.1f}", limit=60 * minutes, share=f"{share:.0%}", steps=metrics["steps"],
         notes=done.stderr,
     )  # fmt: skip
     if share < 0.25:

@@ -28,7 +28,7 @@ def test_training_and_validation_are_two_named_curves() -> None:
     assert float(second.split(",")[1]) < float(first.split(",")[1])
 
 
-def test_without_figures_there_is_a_sentence() -> None:
+def test_without_metrics_there_is_a_sentence() -> None:
     assert "nothing to draw" in draw_curves([{"step": 1, "loss": float("nan")}])
     assert "<svg" not in draw_curves([])
 

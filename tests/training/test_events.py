@@ -1,4 +1,4 @@
-"""The events of a real training: their order, and figures that fit each other."""
+"""The events of a real training: their order, and metrics that fit each other."""
 
 from __future__ import annotations
 

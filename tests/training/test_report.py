@@ -1,4 +1,4 @@
-"""The report: whole, self-contained, and safe whatever the texts and figures are."""
+"""The report: whole, self-contained, and safe whatever the texts and metrics are."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ LINES = [
 ]
 
 
-def test_a_labels_run_shows_curves_figures_confusion_and_mistakes(tmp_path: Path) -> None:
+def test_a_labels_run_shows_curves_metrics_confusion_and_mistakes(tmp_path: Path) -> None:
     page = report(
         tmp_path, LABELS_METRICS, LINES, {"job": "labels", "preset": "base", "settings": {"seed": 7}}
     )
@@ -284,7 +284,7 @@ def test_an_odd_value_in_any_place_does_not_stop_the_report(tmp_path: Path, valu
         max_size=12,
     )
 )
-def test_any_figures_give_a_whole_page_inside_the_chart(
+def test_any_metrics_give_a_whole_page_inside_the_chart(
     tmp_path_factory: pytest.TempPathFactory, lines: list[dict[str, Any]]
 ) -> None:
     html = report(tmp_path_factory.mktemp("run"), {}, lines)
@@ -297,7 +297,7 @@ def test_any_figures_give_a_whole_page_inside_the_chart(
                 assert 0 <= y <= 300
 
 
-def test_a_model_without_its_run_has_a_report_of_its_figures(tmp_path: Path) -> None:
+def test_a_model_without_its_run_has_a_report_of_its_metrics(tmp_path: Path) -> None:
     report(tmp_path, LABELS_METRICS, LINES)
     (tmp_path / "model" / "run").mkdir(parents=True)
     (tmp_path / "report.html").rename(tmp_path / "model" / "run" / "report.html")

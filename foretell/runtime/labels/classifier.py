@@ -55,7 +55,7 @@ class LabelsRuntime:
         labels: the labels as text, sorted as their type is; columns of `predict_proba` are in this order.
         classes: the values that the labels stand for, in the same order.
         tokenizer: the model's tokenizer.
-        metrics: figures of the training.
+        metrics: metrics of the training.
         separator: what separates labels where a text may have several; "": each text has one.
     """
 

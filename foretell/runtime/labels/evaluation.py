@@ -1,4 +1,4 @@
-"""The report of `evaluate`: figures of a classifier on labelled texts."""
+"""The report of `evaluate`: metrics of a classifier on labelled texts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from foretell.arrays import Array, Floats, Integers
 from foretell.data.examples import Column, Examples
 from foretell.errors import DataError, UsageError
-from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss
+from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss
 from foretell.metrics.bootstrap import label_intervals, method, probability_intervals
 from foretell.metrics.costs import Costs, cost_report
-from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_figures, multi_label_intervals
+from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_intervals, multi_label_metrics
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime
@@ -37,7 +37,7 @@ def classification_report(
             wrong about them.
 
     Returns:
-        `texts`, what `foretell.metrics.label_figures` gives, and with probabilities `calibration_error` and
+        `texts`, what `foretell.metrics.label_metrics` gives, and with probabilities `calibration_error` and
         `log_loss` (nats; None where a true label is not among the model's).
 
     Raises:
@@ -46,7 +46,7 @@ def classification_report(
     _check(labels, predicted, probabilities)
     all_names = [*names, *sorted(set(labels) - set(names))]
     true_ids, predicted_ids = ids_of(labels, all_names), ids_of(predicted, all_names)
-    report: dict[str, Any] = {"texts": len(labels), **label_figures(true_ids, predicted_ids, all_names)}
+    report: dict[str, Any] = {"texts": len(labels), **label_metrics(true_ids, predicted_ids, all_names)}
     if probabilities is not None:
         report["calibration_error"] = calibration_error(probabilities.max(axis=1), true_ids == predicted_ids)
         report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
@@ -62,19 +62,19 @@ def evaluation_report(
     costs: Costs | None = None,
     positive: str | None = None,
 ) -> dict[str, Any]:
-    """Return the figures of a classifier on labelled texts, with confidence intervals.
+    """Return the metrics of a classifier on labelled texts, with confidence intervals.
 
     Args:
         labels: the true label of each text.
         probabilities: [text, label], columns in the order of `names`.
         names: the model's labels.
-        by: a column with a value for each text: adds the figures of each value's texts.
+        by: a column with a value for each text: adds the metrics of each value's texts.
         costs: of the two mistakes of a model with two labels: adds the threshold that costs least.
         positive: the positive label of `costs`; None: the second of `names`.
 
     Returns:
         What `classification_report` gives; `coverage`; `intervals`, of the same shape, with the ends of the
-        95 % confidence interval of every figure; `interval_method`; with `by`, `slices`; with `costs`,
+        95 % confidence interval of every metric; `interval_method`; with `by`, `slices`; with `costs`,
         `threshold`.
 
     Raises:
@@ -90,7 +90,7 @@ def evaluation_report(
     report["interval_method"] = method()
     report["intervals"] = _intervals(true_ids, probabilities, all_names, thresholds)
     if by is not None:
-        report["slices"] = _slices(by, lambda places: _head_figures(labels, probabilities, names, places))
+        report["slices"] = _slices(by, lambda places: _head_metrics(labels, probabilities, names, places))
     if costs is not None:
         report["threshold"] = _threshold(labels, probabilities, names, costs, positive)
     return report
@@ -119,10 +119,10 @@ def _slices(by: Column, metrics: Callable[[Integers], dict[str, Any]]) -> dict[s
     return {"column": by.name, "values": rows}
 
 
-def _head_figures(
+def _head_metrics(
     labels: Sequence[str], probabilities: Array, names: Sequence[str], places: Integers
 ) -> dict[str, Any]:
-    """Return the figures that are one number, and their intervals, for the texts at `places`."""
+    """Return the metrics that are one number, and their intervals, for the texts at `places`."""
     chosen, rows = [labels[place] for place in places], probabilities[places]
     best = rows.argmax(axis=1)
     report = classification_report(chosen, [names[each] for each in best], rows, names)
@@ -198,17 +198,17 @@ HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibra
 def multi_label_report(
     runtime: LabelsRuntime, examples: Examples, probabilities: Array, *, by: Column | None = None
 ) -> dict[str, Any]:
-    """Return the figures on texts with labels, with confidence intervals.
+    """Return the metrics on texts with labels, with confidence intervals.
 
     Args:
         runtime: the classifier.
         examples: the texts with their labels. Labels that the model lacks are added at the end: it never
             gives them, and each text that has one counts as wrong.
         probabilities: [text, label], the answers, columns as in `runtime.labels`.
-        by: a value for each text: adds the figures of each value's texts.
+        by: a value for each text: adds the metrics of each value's texts.
 
     Returns:
-        `texts`, what `multi_label_figures` gives, `unknown_labels`, `intervals`, `interval_method`, and with
+        `texts`, what `multi_label_metrics` gives, `unknown_labels`, `intervals`, `interval_method`, and with
         `by` `slices`.
 
     Raises:
@@ -225,7 +225,7 @@ def multi_label_report(
     thresholds = (*_thresholds(runtime), *[DEFAULT_THRESHOLD] * len(others))
     report: dict[str, Any] = {
         "texts": len(examples),
-        **multi_label_figures(targets, decided, rows, names, thresholds),
+        **multi_label_metrics(targets, decided, rows, names, thresholds),
         "unknown_labels": others,
         "interval_method": method(),
         "intervals": multi_label_intervals(targets, decided, names),
@@ -255,7 +255,7 @@ def _multi_label_head(
     places: Integers,
 ) -> dict[str, Any]:
     """Return the metrics that are one number, and their intervals, for the texts at `places`."""
-    found = multi_label_figures(targets[places], decided[places], rows[places], names, thresholds)
+    found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
     intervals = multi_label_intervals(targets[places], decided[places], names)
     return {
         "texts": len(places),

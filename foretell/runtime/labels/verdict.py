@@ -88,7 +88,7 @@ class Lengths:
 
     @classmethod
     def of_training(cls, metrics: Mapping[str, object]) -> Lengths:
-        """Return the bounds that follow from the figures of a training; without figures, none."""
+        """Return the bounds that follow from the metrics of a training; without metrics, none."""
         shortest, longest = metrics.get("shortest_text"), metrics.get("longest_text")
         return cls(
             shortest / _FAR if isinstance(shortest, int) else -math.inf,

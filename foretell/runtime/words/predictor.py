@@ -52,7 +52,7 @@ class WordsRuntime:
         model: the opened model: its settings, parts and interpolation weights.
         path: the model directory.
         tokenizer: the model's tokenizer.
-        metrics: figures of the training.
+        metrics: metrics of the training.
         network: the network, with the Kneser–Ney model where there is one.
     """
 

@@ -26,12 +26,12 @@ function metricRows({ accuracy, macro_f1: macroF1, none, changed }) {
   ];
 }
 
-function row(name, figure, what = "random texts") {
-  if (!figure) return make("div", {}, make("dt", {}, name), make("dd", { class: "soft" }, "no random text yet"));
+function row(name, metric, what = "random texts") {
+  if (!metric) return make("div", {}, make("dt", {}, name), make("dd", { class: "soft" }, "no random text yet"));
   return make("div", {}, make("dt", {}, name),
-    make("dd", {}, make("b", {}, percent(figure.value))),
-    make("dd", { class: "soft" }, range(figure), ` ${percent(figure.low)} to ${percent(figure.high)}, `,
-      `${figure.texts.toLocaleString("en")} ${what}`));
+    make("dd", {}, make("b", {}, percent(metric.value))),
+    make("dd", { class: "soft" }, range(metric), ` ${percent(metric.low)} to ${percent(metric.high)}, `,
+      `${metric.texts.toLocaleString("en")} ${what}`));
 }
 
 // A line from 0 to 1 with the interval filled. Screen readers skip it: the numbers stand below it.

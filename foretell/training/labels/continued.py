@@ -21,7 +21,7 @@ from foretell.data.examples import Examples
 from foretell.data.label_types import LabelType, ordered
 from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
-from foretell.metrics import label_figures
+from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
@@ -72,7 +72,7 @@ def continued_split(
     """Return the data of a training that continues a classifier.
 
     With the old examples, these are trained on again. Without them, unlabelled and made-up texts are trained
-    on with the old model's probabilities as soft labels (`training.labels.replay`). No figure is measured on
+    on with the old model's probabilities as soft labels (`training.labels.replay`). No metric is measured on
     these.
 
     Args:
@@ -208,7 +208,7 @@ def continued_metrics(
 def _metrics(measured: Measured, labels: list[str], rows: Any) -> dict[str, Any] | None:
     if not rows.any():
         return None
-    found = label_figures(measured.targets[rows], measured.answers[rows].argmax(axis=1), labels)
+    found = label_metrics(measured.targets[rows], measured.answers[rows].argmax(axis=1), labels)
     return {"texts": int(rows.sum()), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
 
 
@@ -223,24 +223,24 @@ def _agreement(measured: Measured, ancestor: Ancestor, labels: list[str], rows: 
     return float((before == measured.answers[chosen].argmax(axis=1)).mean())
 
 
-def _beside_stored(figures: dict[str, Any] | None, ancestor: Ancestor) -> dict[str, Any] | None:
-    """Add the old model's own validation figures, on other texts of the old data.
+def _beside_stored(new: dict[str, Any] | None, ancestor: Ancestor) -> dict[str, Any] | None:
+    """Add the old model's own validation metrics, on other texts of the old data.
 
     The old model has learned from these texts, so its accuracy on them would be far too high. The difference
     of two accuracies on different texts is noise up to 1.96 standard errors.
     """
-    if figures is None:
+    if new is None:
         return None
     metrics, n = ancestor.model.metrics, _measured_texts(ancestor)
     before = metrics.get("accuracy")
     if not n or not isinstance(before, float):
-        return figures
+        return new
     variance = sum(
-        max(p * (1 - p), 1 / (4 * k)) / k for p, k in ((before, n), (figures["accuracy"], figures["texts"]))
+        max(p * (1 - p), 1 / (4 * k)) / k for p, k in ((before, n), (new["accuracy"], new["texts"]))
     )
-    lost = before - figures["accuracy"]
+    lost = before - new["accuracy"]
     return {
-        **figures,
+        **new,
         "accuracy_before": before,
         "texts_before": n,
         "has_dropped": lost > _Z * math.sqrt(variance),
@@ -260,11 +260,11 @@ def _paired(model: Model, continued: Continued, labels: list[str]) -> dict[str, 
     assert continued.old_valid is not None
     texts, true = continued.old_valid.texts, targets_of(continued.old_valid.labels, labels)
     with tempfile.TemporaryDirectory() as folder:
-        # The figures are part of the model directory, so the model is written once before they are known.
+        # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
         now = continued.ancestor.open(Path(folder) / "model").predict_proba(texts).argmax(axis=1)
     before = continued.ancestor.probabilities(texts, labels).argmax(axis=1)
-    after = label_figures(true, now, labels)
+    after = label_metrics(true, now, labels)
     test = mcnemar(before == true, now == true)
     accuracy = differences(true, before, now, len(labels))["accuracy"]
     return {

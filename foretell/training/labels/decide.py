@@ -168,7 +168,7 @@ def decide(
             ),
             **linear.metrics,
             **_teacher_metrics(linear.metrics, teacher),
-            **({} if tokens.vectors is None else {"vectors": tokens.vectors.figures}),
+            **({} if tokens.vectors is None else {"vectors": tokens.vectors.metrics}),
             **tokens.lengths(),
             **shared_metrics(split, network.standing, settings),
             "decided_by": _rule(folds, evidence, ensemble),

@@ -147,7 +147,7 @@ def _notes(by_label: dict[int, list[list[int]]], n_folds: int) -> tuple[str, ...
     if single:
         what, they = ("1 label has", "it is") if single == 1 else (f"{single:,} labels have", "they are")
         notes.append(
-            f"{what} one text only: {they} never held out, so no figure shows how well {they} learned"
+            f"{what} one text only: {they} never held out, so no metric shows how well {they} learned"
         )
     if few:
         what, is_held = ("1 label has", "is") if few == 1 else (f"{few:,} labels have", "are")

@@ -16,11 +16,11 @@ from foretell.data.split import Split, text_key
 from foretell.metrics import (
     calibration_error,
     coverage_curve,
-    label_figures,
+    label_metrics,
     mean_loss,
     reliability_bins,
 )
-from foretell.metrics.multi_label import multi_label_figures
+from foretell.metrics.multi_label import multi_label_metrics
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.training.labels.outputs import AnyEnsemble, Decided
 from foretell.training.labels.plan import Standing
@@ -72,18 +72,18 @@ def metrics_of(measured: Measured, labels: Sequence[str], ensemble: AnyEnsemble)
     """Return the metrics of answers, ready for JSON.
 
     Returns:
-        What `label_figures` or `multi_label_figures` gives; `valid_loss` in nats; `mistakes`, the wrong
+        What `label_metrics` or `multi_label_metrics` gives; `valid_loss` in nats; `mistakes`, the wrong
         answers with the highest probability, highest first: text (cut), label, predicted, probability; and
         how reliable the probabilities are.
     """
     targets, answers = measured.targets, measured.answers
     caution = {"caution": _CAUTION} if "fold" in measured.name else {}
     if isinstance(ensemble, LabelwiseEnsemble):
-        found = multi_label_figures(targets, measured.decided, answers, labels, ensemble.thresholds)
+        found = multi_label_metrics(targets, measured.decided, answers, labels, ensemble.thresholds)
         found["valid_loss"] = found["log_loss"]
     else:
         found = {
-            **label_figures(targets, answers.argmax(axis=1), labels),
+            **label_metrics(targets, answers.argmax(axis=1), labels),
             "valid_loss": mean_loss(targets, answers),
             **_reliability(targets, measured.network, answers),
         }

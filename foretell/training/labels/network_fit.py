@@ -143,7 +143,7 @@ class Fitting:
         began = time.perf_counter()
         self.predict(few)
         took = (time.perf_counter() - began) * len(self.valid.ids) / max(1, len(few.ids))
-        # Measured once for the epoch, and once for the ensemble and the figures.
+        # Measured once for the epoch, and once for the ensemble and the metrics.
         return SECONDS_TO_WRITE + 2 * took
 
     def _is_over(self) -> bool:
@@ -196,7 +196,7 @@ class Fitting:
         probabilities = self.predict(self.valid)
         # By accuracy first: few texts are soon learned by heart, certainty grows, and the lowest loss belongs
         # to an epoch that knew nothing yet.
-        chosen_by = self._figures(self.valid.targets, probabilities)
+        chosen_by = self._metrics(self.valid.targets, probabilities)
         found = (chosen_by, -(here.valid_loss or 0.0))
         best = (-1.0, 0.0) if here.best_loss is None else (here.best_accuracy, -here.best_loss)
         # A loss of NaN is never the best, whatever accuracy its guesses had.
@@ -207,7 +207,7 @@ class Fitting:
         self._best = [variable.numpy() for variable in self.model.trainable_variables]
         return True
 
-    def _figures(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
+    def _metrics(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
         """Set loss and accuracy on the validation texts; return what the best epoch is chosen by."""
         here = self.standing
         if self.settings.is_multi_label:

@@ -35,14 +35,14 @@ class OutsideVectors:
         known: bool [id], which words have a vector.
         places: float64 [id], the place among the vectors, from 0; of a word without a vector, their number.
         n_words: ids below it are special or words of the texts, the others are words of the vectors alone.
-        figures: name, SHA-256, licence and numbers of words, ready for JSON.
+        metrics: name, SHA-256, licence and numbers of words, ready for JSON.
     """
 
     rows: Float32s
     known: npt.NDArray[np.bool_]
     places: npt.NDArray[np.float64]
     n_words: int
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
 
     def coverage(self, texts: TokenizedTexts) -> float:
         """Return the share of the tokens of some texts that have a vector, 0 to 1."""

@@ -110,11 +110,11 @@ def made_up_texts(ancestor: Ancestor, new: Sequence[str], settings: LabelsSettin
 
 def _counts(ancestor: Ancestor) -> list[int]:
     """Return how many texts to make up for each label, in proportion to its share of the old data."""
-    figures, metrics = ancestor.model.metrics.get("labels"), ancestor.model.metrics
+    by_label, metrics = ancestor.model.metrics.get("labels"), ancestor.model.metrics
     total = int(np.clip(int(metrics.get("texts") or 0), MIN_TEXTS, MAX_TEXTS))
     support = [1.0] * len(ancestor.labels)
-    if isinstance(figures, dict):
-        support = [float(figures.get(label, {}).get("support") or 0) for label in ancestor.labels]
+    if isinstance(by_label, dict):
+        support = [float(by_label.get(label, {}).get("support") or 0) for label in ancestor.labels]
     shares = np.array(support) + 1
     return cast(list[int], np.ceil(total * shares / shares.sum()).astype(int).tolist())
 

@@ -205,7 +205,7 @@ def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listene
     found = [()] * old.specials + [vectors.places(word) for word in everything]
     none = np.zeros((old.specials, vectors.dimension), np.float32)
     n_known = int(is_known[: len(words)].sum())
-    figures = {
+    metrics = {
         "name": vectors.name,
         "sha256": vectors.sha256,
         "licence": vectors.licence,
@@ -217,7 +217,7 @@ def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listene
     for note in vectors.notes:
         listener(Note(text=note))
     text = f"word vectors ({vectors.name}): of {n_known:,} of {len(words):,} words of the texts"
-    listener(Note(text=f"{text}, and of {figures['more_words']:,} others"))
+    listener(Note(text=f"{text}, and of {metrics['more_words']:,} others"))
     return replace(
         tokens,
         tokenizer=tokenizer,
@@ -227,6 +227,6 @@ def with_vectors(tokens: Tokens, split: Split, path_or_name: str | Path, listene
             known=np.concatenate([np.zeros(old.specials, np.bool_), is_known]),
             places=np.array([places[0] if places else len(vectors.words) for places in found], np.float64),
             n_words=old.size,
-            figures=figures,
+            metrics=metrics,
         ),
     )

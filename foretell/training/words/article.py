@@ -303,7 +303,7 @@ class ArticleLoop:
         return max(1e-9, time.monotonic() - self._began)
 
     def metrics(self) -> dict[str, object]:
-        """Return the figures; accuracy and perplexity are averages of the last 1,000 iterations."""
+        """Return the metrics; accuracy and perplexity are averages of the last 1,000 iterations."""
         means = self.recent.means()
         return {
             "accuracy": means["accuracy"],

@@ -263,7 +263,7 @@ def _cut(corpus: Corpus, fraction: float, min_characters: int) -> tuple[Corpus, 
     return first, end
 
 
-def with_continued_figures(
+def with_continued_metrics(
     model: Model, continued: ContinuedWords, old_valid: Corpus | None, listener: Listener
 ) -> dict[str, Any]:
     """Return `continued` of metrics.json, and report it; with a warning where the old text is forgotten.
@@ -298,14 +298,14 @@ def with_continued_figures(
 
 
 def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[str, Any]:
-    """Return the figures of both models on old text.
+    """Return the metrics of both models on old text.
 
     Perplexities per token are compared only by those who know that the tokens differ: a word that is new to
     the old model is `<unk>` there. Bits per byte can always be compared.
     """
     lines = list(itertools.islice(iter(old_valid), MAX_LINES))
     with tempfile.TemporaryDirectory() as folder:
-        # The figures are part of the model directory, so the model is written once before they are known.
+        # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
         scorer = ancestor.open(Path(folder) / "model")
         now, bits_now, sizes = _scored(scorer, lines)

@@ -146,7 +146,7 @@ class TokenizedCorpus:
 
     @property
     def measured(self) -> TokenFile:
-        """Return what the figures are measured on: the validation text, or the start of the training text."""
+        """Return what the metrics are measured on: the validation text, or the start of the training text."""
         if self.valid is not None:
             return self.valid
         return self.train.part(0, min(len(self.train), self.max_measured))

@@ -53,13 +53,13 @@ class KneserNeyFit:
         model: with `settings.kneser_ney` pruned to `settings.max_ngrams`, else whole.
         logs: its log-probability of every validation token but the first, float64 [token - 1].
         lengths: number of context words it used for each, int64 [token - 1].
-        figures: baseline_perplexity, of the whole model, and unigram_perplexity.
+        metrics: baseline_perplexity, of the whole model, and unigram_perplexity.
     """
 
     model: KneserNey
     logs: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.int64]
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def fit_kneser_ney(
@@ -94,8 +94,8 @@ def fit_kneser_ney(
         model = counted.pruned(settings.max_ngrams)
         model = model if old is None else merged(old, model)
         logs, lengths = log_probabilities(model, valid)
-    figures = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
-    return KneserNeyFit(model, logs, lengths, figures)
+    metrics = {"baseline_perplexity": whole, "unigram_perplexity": unigram}
+    return KneserNeyFit(model, logs, lengths, metrics)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class TrainedNetwork:
 
     Attributes:
         weights: those of the best epoch where there is validation, else the last.
-        metrics: the figures.
+        metrics: the metrics.
         valid_logs: log-probabilities of every validation token but the first, float32 [token - 1]; None:
             there is no validation.
         valid_hidden: the hidden values before the first of these tokens, float32 [token, embedding], at most

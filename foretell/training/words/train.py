@@ -27,7 +27,7 @@ from foretell.training.run import Request, Run
 from foretell.training.words.continued import (
     ContinuedWords,
     continued_corpus,
-    with_continued_figures,
+    with_continued_metrics,
 )
 from foretell.training.words.data import MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
@@ -116,10 +116,10 @@ def train_words(
             cache=None if cache is None else cache.cache,
             ancestors=() if continued is None else continued.ancestor.lineage,
             metrics=_metrics(network, kneser_ney, interpolation, size)
-            | ({} if cache is None else cache.figures),
+            | ({} if cache is None else cache.metrics),
         )
         if continued is not None:
-            remembered = with_continued_figures(model, continued, old_valid, options.listener)
+            remembered = with_continued_metrics(model, continued, old_valid, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
@@ -166,7 +166,7 @@ def _request(
     if valid is not None:
         of_valid = valid.digest()
         if of_valid == data:
-            listener(Note(text="the validation text is the training text: its figures are too optimistic"))
+            listener(Note(text="the validation text is the training text: its metrics are too optimistic"))
         data = hashlib.sha256(f"{data} {of_valid}".encode()).hexdigest()
         sources.append(valid.name)
     if continued is not None:
@@ -287,13 +287,13 @@ def _metrics(
     interpolation: InterpolationFit | None,
     size: MeasuredBytes | None,
 ) -> dict[str, object]:
-    """Return the figures of the model; with interpolation, perplexity is that of both models together."""
+    """Return the metrics of the model; with interpolation, perplexity is that of both models together."""
     metrics = dict(network.metrics)
     if kneser_ney is not None:
-        metrics |= kneser_ney.figures
+        metrics |= kneser_ney.metrics
     if interpolation is not None:
         metrics["network_accuracy"] = metrics.pop("accuracy")
-        metrics |= interpolation.figures
+        metrics |= interpolation.metrics
     perplexity = metrics["perplexity"]
     if size is not None and isinstance(perplexity, float):
         metrics["bits_per_byte"] = size.bits_per_byte(-math.log(perplexity))

@@ -49,12 +49,12 @@ class InterpolationFit:
     Attributes:
         kneser_ney: the Kneser–Ney model.
         interpolation: its weights.
-        figures: perplexity and valid_perplexity, of both together, and network_perplexity.
+        metrics: perplexity and valid_perplexity, of both together, and network_perplexity.
     """
 
     kneser_ney: KneserNey
     interpolation: Interpolation
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def interpolate(
@@ -76,8 +76,8 @@ def interpolate(
         f"interpolation: mean weight of the Kneser–Ney model {weight:.0%}, validation perplexity {both:,.1f}"
     )
     listener(Note(text=f"{text} (network alone: {alone:,.1f})"))
-    figures = {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}
-    return InterpolationFit(kneser_ney.model, fitted, figures)
+    metrics = {"perplexity": both, "valid_perplexity": both, "network_perplexity": alone}
+    return InterpolationFit(kneser_ney.model, fitted, metrics)
 
 
 def fit_interpolation(
@@ -119,12 +119,12 @@ class CacheFit:
 
     Attributes:
         cache: the parameters.
-        figures: cache_gain, the part by which a cache of 500 words lowers the perplexity of the first 30,000
+        metrics: cache_gain, the part by which a cache of 500 words lowers the perplexity of the first 30,000
             validation tokens (negative: raises).
     """
 
     cache: ContinuousCache
-    figures: dict[str, float]
+    metrics: dict[str, float]
 
 
 def tokens_in_time(

@@ -62,7 +62,7 @@ LABELS = ["neg", "pos", "pos", "neg", "pos", "neg"]
 ROWS = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3], [0.1, 0.9], [0.45, 0.55]])
 
 
-def test_each_slice_has_the_figures_of_its_texts() -> None:
+def test_each_slice_has_the_metrics_of_its_texts() -> None:
     by = Column("source", ["web", "web", "web", "mail", "mail", "web"])
     report = evaluation_report(LABELS, ROWS, ["neg", "pos"], by=by)
     slices = report["slices"]
@@ -77,14 +77,14 @@ def test_each_slice_has_the_figures_of_its_texts() -> None:
     assert json.loads(json.dumps(report)) == report
 
 
-def test_every_figure_has_an_interval_that_holds_it() -> None:
+def test_every_metric_has_an_interval_that_holds_it() -> None:
     report = evaluation_report(LABELS * 20, np.tile(ROWS, (20, 1)), ["neg", "pos"])
     intervals = report["intervals"]
     for key in ("accuracy", "macro_f1", "log_loss"):
         assert intervals[key][0] <= report[key] <= intervals[key][1]
-    for name, figures in report["labels"].items():
+    for name, metrics in report["labels"].items():
         for key, (low, high) in intervals["labels"][name].items():
-            assert low - 1e-6 <= figures[key] <= high + 1e-6
+            assert low - 1e-6 <= metrics[key] <= high + 1e-6
     for row, ends in zip(report["coverage"], intervals["coverage"], strict=True):
         assert ends["accuracy"][0] <= row["accuracy"] <= ends["accuracy"][1]
     assert report["interval_method"]["seed"] == 0

@@ -1,4 +1,4 @@
-"""Explanations: each figure is what the classifier itself answers to the text that it is said of."""
+"""Explanations: each effect is what the classifier itself answers."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name:
     assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
 
 
-def test_a_model_without_the_figures_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
+def test_a_model_without_the_metrics_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
     for metrics in ({}, {"shortest_text": None, "longest_text": "many"}):
         runtime = labels_model(metrics=metrics)
         assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()

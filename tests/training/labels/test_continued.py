@@ -92,7 +92,7 @@ def test_without_old_examples_old_labels_are_remembered(without_old) -> None:
     assert found["old"] is None
     assert found["new_labels"] == ["c", "d"]
     assert found["replayed"]["made_up_texts"] > 50
-    # Made-up texts have no part in the figures.
+    # Made-up texts have no part in the metrics.
     assert found["new"]["texts"] == np.sum(model.metrics["confusion"]["counts"]) == 40
     assert any("not measured, because no old examples were given" in note for note in notes)
 

@@ -1,4 +1,4 @@
-"""Figures on old data: what is noise, what is a warning, and what is known without old examples."""
+"""Metrics on old data: what is noise, what is a warning, and what is known without old examples."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def model(labels: list[str], **more: Any) -> Model:
     )
 
 
-def figures(accuracy: float, before: float | None, n: int) -> tuple[dict[str, Any], list[str]]:
-    """Return the figures of n old and n new texts of label a, of which the new model gets a share right."""
+def metrics(accuracy: float, before: float | None, n: int) -> tuple[dict[str, Any], list[str]]:
+    """Return the metrics of n old and n new texts of label a, of which the new model gets a share right."""
     metrics = {} if before is None else {"accuracy": before, "confusion": {"counts": [[n, 0], [0, 0]]}}
     old = model(["a", "b"], metrics=metrics, sha256="1" * 64)
     ancestor = Ancestor(name="old", model=old, runtime=Known(), open=lambda _: Known())
@@ -68,7 +68,7 @@ def figures(accuracy: float, before: float | None, n: int) -> tuple[dict[str, An
 def test_a_drop_that_is_more_than_chance_gives_a_warning(
     accuracy: float, before: float, n: int, drops: bool
 ) -> None:
-    found, notes = figures(accuracy, before, n)
+    found, notes = metrics(accuracy, before, n)
     assert found["old"]["accuracy"] == accuracy
     assert found["old"]["accuracy_before"] == before
     assert found["new"]["texts"] == n
@@ -77,7 +77,7 @@ def test_a_drop_that_is_more_than_chance_gives_a_warning(
 
 
 def test_without_old_examples_it_is_stated_that_nothing_is_known() -> None:
-    found, notes = figures(0.75, None, 20)
+    found, notes = metrics(0.75, None, 20)
     assert found["old"] is None
     # The old model gives every text the label a.
     assert found["agreement"] == 0.75

@@ -47,7 +47,7 @@ def train(out: Path, *, n: int = 60, settings: LabelsSettings = SETTINGS, **give
     return train_labels(split, settings, TrainOptions(out=out, **given))
 
 
-def test_a_few_labels_are_all_learned_from_and_figures_are_out_of_fold(tmp_path: Path) -> None:
+def test_a_few_labels_are_all_learned_from_and_metrics_are_out_of_fold(tmp_path: Path) -> None:
     notes: list[str] = []
     model = train(tmp_path / "m", listener=lambda event: notes.append(getattr(event, "text", "")))
     metrics = model.metrics
@@ -82,7 +82,7 @@ def test_interrupted_and_resumed_it_is_as_if_never(tmp_path: Path, monkeypatch: 
         np.testing.assert_array_equal(before.weights, after.weights)
 
 
-def test_a_validation_set_is_for_the_figures(tmp_path: Path) -> None:
+def test_a_validation_set_is_for_the_metrics(tmp_path: Path) -> None:
     rows, _ = few_rows(n=90)
     valid = Examples(list(rows.texts[60:]), [("bad", "good")[t] for t in rows.targets[60:]], name="new")
     model = train(tmp_path / "m", valid=valid)

@@ -81,7 +81,7 @@ def test_lists_of_labels_give_matrices_as_scikit_learn_does(fitted: foretell.Tex
     np.testing.assert_array_equal(np.stack(list(fitted.predict(iter(texts)))), predicted)
 
 
-def test_its_figures_are_out_of_fold_and_its_parts_are_all_there(fitted: foretell.TextClassifier) -> None:
+def test_its_metrics_are_out_of_fold_and_its_parts_are_all_there(fitted: foretell.TextClassifier) -> None:
     metrics, model = fitted.metrics_, fitted._runtime.model
     assert metrics["measured_on"].startswith("out-of-fold predictions of 3 folds")
     assert 0.8 < metrics["micro_f1"] <= 1
@@ -135,7 +135,7 @@ def test_saved_and_loaded_it_is_the_same(fitted: foretell.TextClassifier, tmp_pa
     )
 
 
-def test_an_evaluation_has_every_figure(fitted: foretell.TextClassifier) -> None:
+def test_an_evaluation_has_every_metric(fitted: foretell.TextClassifier) -> None:
     from sklearn.metrics import f1_score, hamming_loss, log_loss
 
     texts, labels = tickets(60, seed=4)

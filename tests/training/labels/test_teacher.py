@@ -105,9 +105,9 @@ def test_students_know_words_that_only_unlabelled_texts_have(
     )
     # Nothing but the teacher connects the new words with a label.
     assert right_of_new_words(tmp_path / "m") > 0.95
-    figures = model.metrics["teacher"]
-    assert (figures["texts"], figures["sha256"], figures["split_texts"]) == (160, encoder.sha256, 0)
-    assert figures["accuracy"] > 0.9
+    metrics = model.metrics["teacher"]
+    assert (metrics["texts"], metrics["sha256"], metrics["split_texts"]) == (160, encoder.sha256, 0)
+    assert metrics["accuracy"] > 0.9
     weights = {name: each["weight"] for name, each in model.metrics["members"].items()}
     assert weights["taught_ngrams"] + weights["taught_tfidf"] > 0
     assert any(note.startswith("teacher (tiny): out-of-fold accuracy ") for note in notes)
@@ -210,8 +210,8 @@ def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncode
     )
     # No labelled text has a new word; the encoder knows them.
     assert right_of_new_words(tmp_path / "m") > 0.95
-    figures = model.metrics["teacher"]
-    assert (figures["kept"], figures["texts"], figures["unlabelled_certainty"]) == (True, 0, None)
+    metrics = model.metrics["teacher"]
+    assert (metrics["kept"], metrics["texts"], metrics["unlabelled_certainty"]) == (True, 0, None)
     assert model.metrics["members"]["teacher"]["weight"] > 0
     assert model.metrics["linear_accuracy"] >= model.metrics["baseline_accuracy"]
     assert any(note.startswith("teacher (tiny): out-of-fold accuracy ") for note in notes)
@@ -219,7 +219,7 @@ def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncode
     assert stored is not None
     assert stored.files.window == encoder.window
     assert hashlib.sha256(stored.files.graph + stored.files.tokenizer).hexdigest() == encoder.sha256
-    assert figures["bytes"] == len(stored.files.graph) + len(stored.files.tokenizer)
+    assert metrics["bytes"] == len(stored.files.graph) + len(stored.files.tokenizer)
     # The weight in the ensemble is a factor of the stored coefficients.
     texts, _ = texts_of(NEW, 20, 6)
     alone = stored.scores(encoder.encode_counted(texts).features())

@@ -185,8 +185,8 @@ def test_of_a_text_above_the_cap_the_first_words_are_counted_and_told():
 def test_a_degenerate_text_gives_a_finite_perplexity_that_is_no_worse_than_guessing(text, size, order):
     ids = np.array(text, np.int32)
     found = measured(ids, ids if len(ids) > 1 else np.zeros(2, np.int32), size, order=order)
-    for figure in (found.unigram, found.kneser_ney):
-        assert 1 - 1e-6 <= figure <= size + 1e-3
+    for metric in (found.unigram, found.kneser_ney):
+        assert 1 - 1e-6 <= metric <= size + 1e-3
     assert found.order == min(order, len(text))
 
 

@@ -75,16 +75,16 @@ def test_a_kneser_ney_model_becomes_a_part_of_the_language_model(tmp_path: Path)
         phrases(), interpolating, tmp_path / "m", baseline=False,
         listener=lambda event: said.append(event.text) if isinstance(event, Note) else None,
     )  # fmt: skip
-    figures = model.metrics
+    metrics = model.metrics
     assert model.kneser_ney is not None
     assert model.kneser_ney.size == model.tokenizer.size
     assert len(model.kneser_ney) - len(model.kneser_ney.levels[0].keys) < 4_000
     assert model.interpolation is not None
     assert len(model.interpolation.weights) == model.kneser_ney.order
-    assert figures["valid_perplexity"] == figures["perplexity"] < figures["network_perplexity"]
-    assert figures["perplexity"] < figures["baseline_perplexity"] * 1.02
-    assert "accuracy" not in figures
-    assert 0 < figures["network_accuracy"] < 1
+    assert metrics["valid_perplexity"] == metrics["perplexity"] < metrics["network_perplexity"]
+    assert metrics["perplexity"] < metrics["baseline_perplexity"] * 1.02
+    assert "accuracy" not in metrics
+    assert 0 < metrics["network_accuracy"] < 1
     assert any("mean weight of the Kneser–Ney model" in text for text in said)
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert "A Kneser–Ney model (" in card
@@ -92,7 +92,7 @@ def test_a_kneser_ney_model_becomes_a_part_of_the_language_model(tmp_path: Path)
 
     alone = trained(phrases(), with_changes(interpolating, {"kneser_ney": False}), tmp_path / "a")
     assert alone.kneser_ney is None
-    assert alone.metrics["perplexity"] == pytest.approx(figures["network_perplexity"], rel=1e-6)
+    assert alone.metrics["perplexity"] == pytest.approx(metrics["network_perplexity"], rel=1e-6)
     for name, value in alone.weights.items():
         assert value.tobytes() == model.weights[name].tobytes(), name
 
@@ -126,11 +126,11 @@ def test_the_runtime_gives_the_perplexity_that_training_measured(tmp_path: Path)
     chosen = with_changes(SMALL, {"kneser_ney": True, "streams": 1, "epochs": 1})
     lines = list(phrases())
     corpus, valid = (Corpus.from_texts(part) for part in (lines[:370], lines[370:]))
-    figures = trained(corpus, chosen, tmp_path / "m", valid=valid).metrics
+    metrics = trained(corpus, chosen, tmp_path / "m", valid=valid).metrics
     runtime = WordsRuntime.open(tmp_path / "m")
     score = runtime.score(valid)
-    assert score.tokens == figures["measured_words"] + 1
-    assert score.perplexity == pytest.approx(figures["perplexity"], rel=1e-3)
+    assert score.tokens == metrics["measured_words"] + 1
+    assert score.perplexity == pytest.approx(metrics["perplexity"], rel=1e-3)
 
 
 @pytest.mark.parametrize("tokens", ["subword", pytest.param("char", marks=pytest.mark.soak)])
@@ -140,16 +140,16 @@ def test_bits_per_byte_are_those_of_the_runtime(tmp_path: Path, tokens: str) -> 
     lines = ALL * 20
     corpus, valid = Corpus.from_texts(lines), Corpus.from_texts(["ığdır 酒店 neu", *lines[:30]])
     model = trained(corpus, with_changes(SMALL, changes), tmp_path / "m", valid=valid)
-    figures, runtime = model.metrics, WordsRuntime.open(tmp_path / "m")
+    metrics, runtime = model.metrics, WordsRuntime.open(tmp_path / "m")
     score = runtime.score(valid)
-    assert score.bits_per_byte == pytest.approx(figures["bits_per_byte"], rel=0.05)
+    assert score.bits_per_byte == pytest.approx(metrics["bits_per_byte"], rel=0.05)
     card = " ".join((tmp_path / "m" / "README.md").read_text(encoding="utf-8").split())
-    assert f"Bits per byte | {figures['bits_per_byte']:.3f}" in card
+    assert f"Bits per byte | {metrics['bits_per_byte']:.3f}" in card
     assert score.unknown == 0
-    assert figures["measured_tokens"] == score.tokens - 1
-    assert not {"words", "measured_words", "words_per_second"} & figures.keys()
+    assert metrics["measured_tokens"] == score.tokens - 1
+    assert not {"words", "measured_words", "words_per_second"} & metrics.keys()
     assert "predicts the next token" in card
-    assert f"Perplexity per token, validation text | {figures['perplexity']:,.2f}" in card
+    assert f"Perplexity per token, validation text | {metrics['perplexity']:,.2f}" in card
     assert "unknown word" not in card
     (again,) = runtime.continuations(ALL[5], words=3, seed=1)
     assert "".join(written.text for written in again.words) == again.text

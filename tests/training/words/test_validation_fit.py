@@ -85,7 +85,7 @@ def test_the_parameters_that_a_text_was_drawn_with_are_fitted() -> None:
     assert fit.cache.weight == pytest.approx(0.4, abs=0.08)
     cached, pairs = probabilities(fit.cache.theta, hidden, words, SIZE, first=0)
     gain = 1 - perplexity_of(fit.cache.logs(logs, cached, pairs)) / 50
-    assert fit.figures == {"cache_gain": pytest.approx(gain)}
+    assert fit.metrics == {"cache_gain": pytest.approx(gain)}
     assert gain > 0.05
     assert "--cache 500" in notes[0].text
 

@@ -26,7 +26,7 @@ _THRESHOLD_DIGITS = 4
 _MAX_NATS = 700.0
 
 
-def label_figures(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> dict[str, Any]:
+def label_metrics(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> dict[str, Any]:
     """Compare predicted labels [text] with the true ones [text].
 
     Args:

@@ -1,4 +1,4 @@
-"""Figures of predicted labels, against scikit-learn and by hand."""
+"""Metrics of predicted labels, against scikit-learn and by hand."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from foretell.metrics import calibration_error, coverage_curve, label_figures, log_loss, reliability_bins
+from foretell.metrics import calibration_error, coverage_curve, label_metrics, log_loss, reliability_bins
 
 NAMES = ["anger", "joy", "none"]
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 40), st.integers(2, 3), st.integers(0, 10_000))
-def test_figures_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> None:
+def test_metrics_agree_with_scikit_learn(n: int, n_labels: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     true, predicted = rng.integers(0, n_labels, (2, n))
     places, names = list(range(n_labels)), NAMES[:n_labels]
-    found = label_figures(true, predicted, names)
+    found = label_metrics(true, predicted, names)
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(true, predicted))
     macro = reference.f1_score(true, predicted, average="macro", zero_division=0)
     assert found["macro_f1"] == pytest.approx(macro)
