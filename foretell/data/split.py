@@ -101,17 +101,12 @@ def make_split(
 
 def text_key(text: str) -> bytes:
     """Return a digest of 16 bytes that is the same for texts which differ only in case and white space."""
-    return key_of_plain(plain_text(text))
+    return hashlib.blake2b(plain_text(text), digest_size=16).digest()
 
 
 def plain_text(text: str) -> bytes:
     """Return a text without case and with single spaces, in UTF-8: equal texts have the same."""
     return " ".join(text.casefold().split()).encode("utf-8", "surrogatepass")
-
-
-def key_of_plain(plain: bytes) -> bytes:
-    """Return the `text_key` of what `plain_text` returned."""
-    return hashlib.blake2b(plain, digest_size=16).digest()
 
 
 def places_of_equal(keys: Iterable[bytes]) -> dict[bytes, list[int]]:

@@ -10,32 +10,20 @@ other label minus that of the given one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from foretell.arrays import Array, Integers
 
 
-@dataclass(frozen=True, eq=False)
-class Suspects:
-    """Texts whose label is probably wrong, the largest margin first.
-
-    Attributes:
-        places: int64 [suspect], the text.
-        suggested: int64 [suspect], the label that it probably has.
-    """
-
-    places: Integers
-    suggested: Integers
-
-
-def find_label_errors(given: Integers, probabilities: Array) -> Suspects:
+def find_label_errors(given: Integers, probabilities: Array) -> tuple[Integers, Integers]:
     """Find texts whose label is probably wrong.
 
     Args:
         given: the given label of each text, [text].
         probabilities: [text, label], from models that were not fitted to the text.
+
+    Returns:
+        The texts, the largest margin first, and the label that each probably has, int64 [suspect] both.
     """
     probabilities = probabilities.astype(np.float64)
     n_labels = probabilities.shape[1]
@@ -49,4 +37,4 @@ def find_label_errors(given: Integers, probabilities: Array) -> Suspects:
     margins = confident.max(axis=1) - own
     places = np.flatnonzero((suggested != given) & counts.any(axis=1) & (margins > 0))
     places = places[np.argsort(-margins[places], kind="stable")]
-    return Suspects(places, suggested[places])
+    return places, suggested[places]

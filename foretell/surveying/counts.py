@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -19,7 +19,6 @@ from foretell.data.records import Record, label_of, text_of
 from foretell.data.split import Split, text_key
 
 _MAX_VOCABULARY = 1_000_000
-_MAX_CHARACTERS = 1 << 26
 _NAMES_SHOWN = 12
 
 Rows = list[tuple[str, str]]
@@ -53,60 +52,72 @@ class Survey:
         return [self.name, *aligned_rows(self.rows), *(f"  · {note}" for note in self.notes)]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenLengths:
+    """Lengths of texts in tokens, as a model of foretell reads them.
+
+    Attributes:
+        texts: texts that were counted: all of small data, else some drawn at random and the longest ones.
+        median, p95, max: tokens in a text: median, 95th percentile, maximum.
+        total: tokens of all texts; an estimate where not all were counted.
+        distinct: different tokens of the counted texts, at most a million.
+        counts: number of counted texts by number of tokens.
+    """
+
+    texts: int
+    median: int
+    p95: int
+    max: int
+    total: int
+    distinct: int
+    counts: dict[int, int] = field(repr=False)
+
+    def rows(self, unit: str, all_texts: int) -> Rows:
+        """Return the counts as rows; `unit` is "text" or "line", of which there are `all_texts`."""
+        is_part = self.texts < all_texts
+        drawn = f" (of {self.texts:,} texts drawn at random)" if is_part else ""
+        more = "more than " if self.distinct == _MAX_VOCABULARY else ""
+        lengths = f"median {self.median:,}, 95th percentile {self.p95:,}, maximum {self.max:,}"
+        return [
+            ("tokens", f"{'about ' if is_part else ''}{self.total:,}"),
+            (f"tokens in a {unit}", lengths + drawn),
+            ("distinct tokens", f"{more}{self.distinct:,}{drawn}"),
+        ]
+
+
 class TokenCounter:
-    """Lengths and vocabulary of records, in memory that does not grow with the number of records."""
+    """Lengths and vocabulary of texts, in memory that does not grow with the number of texts.
+
+    Attributes:
+        single: texts that look like an identifier; see `is_single`.
+    """
 
     def __init__(self, split: Splitter) -> None:
         self._split = split
-        self.lengths: Counter[int] = Counter()
-        self.vocabulary: set[str] = set()
-        self.is_whole = True
+        self._counts: Counter[int] = Counter()
+        self._vocabulary: set[str] = set()
         self.single = 0
-        self._characters = 0
 
     def add(self, texts: Iterable[str]) -> None:
-        """Count some texts. The vocabulary grows up to a million tokens or 64 Mi characters."""
+        """Count some texts."""
         for text in texts:
             tokens = self._split(text)
-            self.lengths[len(tokens)] += 1
+            self._counts[len(tokens)] += 1
             self.single += is_single(text, tokens)
-            if not self.is_whole:
-                continue
-            self.vocabulary.update(tokens)
-            self._characters += len(text)
-            self.is_whole = len(self.vocabulary) <= _MAX_VOCABULARY and self._characters <= _MAX_CHARACTERS
-
-    def percentile(self, part: float) -> int:
-        """Return the smallest length that at least `part` of the records do not exceed."""
-        seen = 0
-        for length in sorted(self.lengths):
-            seen += self.lengths[length]
-            if seen >= part * self.records:
-                return length
-        return 0
+            if len(self._vocabulary) < _MAX_VOCABULARY:
+                self._vocabulary.update(tokens)
 
     @property
-    def records(self) -> int:
-        """The number of texts."""
-        return self.lengths.total()
-
-    @property
-    def total(self) -> int:
-        """The number of tokens."""
-        return sum(length * count for length, count in self.lengths.items())
-
-    def rows(self, unit: str) -> Rows:
-        """Return the counts of tokens; `unit` is "texts" or "lines"."""
-        median, p95, longest = self.percentile(0.5), self.percentile(0.95), max(self.lengths, default=0)
-        more = "" if self.is_whole else "more than "
-        return [
-            ("tokens", f"{self.total:,}"),
-            (
-                f"tokens in a {unit.removesuffix('s')}",
-                f"median {median:,}, 95th percentile {p95:,}, maximum {longest:,}",
-            ),
-            ("distinct tokens", f"{more}{min(len(self.vocabulary), _MAX_VOCABULARY):,}"),
-        ]
+    def lengths(self) -> TokenLengths:
+        """What was counted so far."""
+        lengths = np.array(sorted(self._counts) or [0])
+        counts = np.array([self._counts[length] for length in lengths.tolist()])
+        # The smallest length that at least this part of the texts does not exceed.
+        seen = np.cumsum(counts)
+        median, p95 = (int(lengths[np.searchsorted(seen, part * seen[-1])]) for part in (0.5, 0.95))
+        distinct = min(len(self._vocabulary), _MAX_VOCABULARY)
+        total, longest = int(lengths @ counts), int(lengths[-1])
+        return TokenLengths(int(seen[-1]), median, p95, longest, total, distinct, dict(self._counts))
 
 
 def survey_examples(
@@ -119,19 +130,19 @@ def survey_examples(
         split: the training and validation texts.
         tokens: returns the tokens of a text; the default splits at white space and ignores case.
     """
-    counts = TokenCounter(tokens)
-    counts.add(examples.texts)
+    counter = TokenCounter(tokens)
+    counter.add(examples.texts)
     labels = label_counts(examples)
     duplicates = len(examples) - len({text_key(text) for text in examples.texts})
-    rows = [("texts", f"{counts.records:,}")]
+    rows = [("texts", f"{len(examples):,}")]
     if split is not None and split.valid is not None:
         rows.append(("validation", f"{len(split.valid):,}"))
-    rows += [(f"{len(labels)} labels", counted(labels)), *counts.rows("texts")]
+    rows += [(f"{len(labels)} labels", counted(labels)), *counter.lengths.rows("text", len(examples))]
     rows.append(("duplicates", f"{duplicates:,}" if duplicates else "none"))
     rows += [("dropped", f"{count:,} with {reason}") for reason, count in examples.dropped.items()]
-    notes = [*examples.notes, *data_notes(examples, single=counts.single)]
+    notes = [*examples.notes, *data_notes(examples, single=counter.single)]
     notes += [] if split is None else split.notes
-    return Survey(examples.name, counts.total, rows, notes)
+    return Survey(examples.name, counter.lengths.total, rows, notes)
 
 
 def survey_corpus(
@@ -144,10 +155,11 @@ def survey_corpus(
         tokens: as for `survey_examples`.
         lines: those that are counted; None: all.
     """
-    counts = TokenCounter(tokens)
-    counts.add(corpus if lines is None else lines)
-    rows = [("lines", f"{counts.records:,}"), *counts.rows("lines")]
-    return Survey(corpus.name, counts.total, rows, list(corpus.notes))
+    counter = TokenCounter(tokens)
+    counter.add(corpus if lines is None else lines)
+    found = counter.lengths
+    rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
+    return Survey(corpus.name, found.total, rows, list(corpus.notes))
 
 
 def label_counts(examples: Examples) -> dict[str, int]:
@@ -181,22 +193,10 @@ _AT_ONCE = 1 << 20
 
 # The name of a character begins with its script, but for these words.
 _WIDTHS = frozenset({"FULLWIDTH", "HALFWIDTH"})
-_NO_SCRIPT = frozenset(
-    [
-        "ANGSTROM",
-        "BLACK",
-        "COMBINING",
-        "DOUBLE",
-        "FEMININE",
-        "KELVIN",
-        "MASCULINE",
-        "MATHEMATICAL",
-        "MICRO",
-        "MODIFIER",
-        "OHM",
-        "SCRIPT",
-    ]
-)
+_NO_SCRIPT = frozenset({
+    "ANGSTROM", "BLACK", "COMBINING", "DOUBLE", "FEMININE", "KELVIN", "MASCULINE", "MATHEMATICAL", "MICRO",
+    "MODIFIER", "OHM", "SCRIPT",
+})  # fmt: skip
 _HAN = frozenset({"CJK", "IDEOGRAPHIC"})
 
 
@@ -235,10 +235,6 @@ def _script(character: str) -> str:
     return "Han" if word in _HAN else word.title()
 
 
-MAX_DISTINCT = 1000
-"""Different cells up to which they are counted."""
-
-
 @dataclass(frozen=True, slots=True)
 class ColumnCounts:
     """A column.
@@ -246,15 +242,13 @@ class ColumnCounts:
     Attributes:
         name: of the column.
         empty: cells without a value.
-        distinct: different values, at most 1,000.
-        distinct_is_whole: False where there are more.
+        distinct: different values.
         role: "text", "label" or "".
     """
 
     name: str
     empty: int
     distinct: int
-    distinct_is_whole: bool
     role: str
 
 
@@ -262,70 +256,42 @@ class ColumnCounter:
     """Counts the cells of records that pass through `watch`."""
 
     def __init__(self) -> None:
-        self._values: dict[str, set[str]] = {}
-        self._filled: defaultdict[str, int] = defaultdict(int)
-        self._full: set[str] = set()
+        self._values: defaultdict[str, set[str]] = defaultdict(set)
+        self._filled: Counter[str] = Counter()
         self._records = 0
-        # The columns that had the text, or the label, in every record so far; None: before the first one.
-        self._texts: list[str] | None = None
-        self._labels: list[str] | None = None
+        # The columns that had the text, or the label, in every record so far.
+        self._texts: list[str] = []
+        self._labels: list[str] = []
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield the records, and count their cells."""
-        for record in records:
-            self._records += 1
+        for self._records, record in enumerate(records, start=1):
             fields = record.fields
             for name, value in fields.items():
-                # This runs for every cell: a column that is counted, or has a text, costs one look-up.
-                if name not in self._full or type(value) is not str or not value:
-                    self._count(name, value if type(value) is str else text_of(value))
-                else:
+                cell, values = text_of(value), self._values[name]
+                if cell and not cell.isspace():
                     self._filled[name] += 1
-            self._texts = _still(self._texts, fields, text_of, record.text)
-            self._labels = _still(self._labels, fields, label_of, record.label)
+                    values.add(cell)
+            if self._records == 1:
+                self._texts, self._labels = list(fields), list(fields)
+            self._texts = [name for name in self._texts if text_of(fields.get(name)) == record.text]
+            self._labels = [name for name in self._labels if label_of(fields.get(name)) == record.label]
             yield record
 
     @property
     def label(self) -> str | None:
         """The column that the labels come from; None: none has them all."""
-        return self._labels[0] if self._labels else None
+        return next(iter(self._labels), None)
 
     def columns(self) -> tuple[ColumnCounts, ...]:
         """Return the counts of each column, in the order in which records have them."""
-        text = self._texts[0] if self._texts else None
+        text, label = next(iter(self._texts), None), self.label
         return tuple(
             ColumnCounts(
                 name,
                 self._records - self._filled[name],
-                min(len(values), MAX_DISTINCT),
-                len(values) <= MAX_DISTINCT,
-                "text" if name == text else "label" if name == self.label else "",
+                len(values),
+                "text" if name == text else "label" if name == label else "",
             )
             for name, values in self._values.items()
         )
-
-    def _count(self, name: str, cell: str) -> None:
-        values = self._values.get(name)
-        if values is None:
-            values = self._values[name] = set()
-        if cell and not cell.isspace():
-            self._filled[name] += 1
-            values.add(cell)
-            if len(values) > MAX_DISTINCT:
-                self._full.add(name)
-
-
-def _still(
-    names: list[str] | None,
-    fields: Mapping[str, object],
-    read: Callable[[object], str | None],
-    expected: str | None,
-) -> list[str]:
-    """Return which of the columns have `expected` in this record too."""
-    if names is not None and len(names) == 1 and fields.get(names[0]) == expected:
-        return names
-    return [
-        name
-        for name in (fields if names is None else names)
-        if name in fields and (fields[name] == expected or read(fields[name]) == expected)
-    ]

@@ -153,7 +153,7 @@ def check_labels(
     given = np.array([index[labels[place]] for place in places])
     judged = [texts[place] for place in places]
     rows_of = out_of_fold(judged, given, [keys[place] for place in places], len(names), listener)
-    found = find_label_errors(given, rows_of)
+    places_found, suggested = find_label_errors(given, rows_of)
     errors = tuple(
         LabelError(
             rows[places[i]],
@@ -163,7 +163,7 @@ def check_labels(
             float(rows_of[i, given[i]]),
             float(rows_of[i, other]),
         )
-        for i, other in zip(found.places.tolist(), found.suggested.tolist(), strict=True)
+        for i, other in zip(places_found.tolist(), suggested.tolist(), strict=True)
     )
     accuracy = float((rows_of.argmax(axis=1) == given).mean())
     return LabelCheck(errors, len(places), not_judged, accuracy, memory)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
+
+import numpy as np
 
 from foretell.artifacts.replacement import replace_file
 from foretell.errors import ForetellError
@@ -21,13 +24,9 @@ from foretell.surveying.result import RARE, DataSurvey, summary_rows
 _STYLE = (
     files("foretell.training").joinpath("report.css").read_text(encoding="utf-8")
     # The tables here hold texts, those of the report numbers.
-    + "td,thead th{text-align:left;overflow-wrap:break-word}"
+    + "td,thead th{text-align:left;overflow-wrap:break-word}meter{width:100%;min-width:12em}"
 )
-_MAX_BARS, _MAX_ROWS, _MAX_CHARACTERS = 30, 50, 300
-
-# Geometry of a plot, in the units of its view box.
-_WIDTH, _NAME, _VALUE, _LINE = 560, 190, 90, 24
-_HEIGHT, _LEFT, _BOTTOM, _BINS = 240, 52, 34, 30
+_MAX_BARS, _BINS, _MAX_ROWS, _MAX_CHARACTERS = 30, 20, 50, 300
 
 
 def write_page(survey: DataSurvey, path: str | Path) -> None:
@@ -50,7 +49,9 @@ def to_page(survey: DataSurvey) -> str:
     parts = [
         f"<header><h1>{_shown(survey.name)}</h1></header>",
         _table("Summary", (), [[name, value] for name, value in summary_rows(survey)]),
-        _plots(survey),
+        _bars("Texts of each label", list(survey.labels.items()), "{:,}".format),
+        _bars("Texts by number of tokens", _lengths(survey.lengths.counts), "{:,.0f}".format),
+        _bars("Scripts, share of the letters", list(survey.scripts.items()), percent),
         _errors(survey),
         _repeated(survey),
         _notes(survey),
@@ -65,71 +66,26 @@ def to_page(survey: DataSurvey) -> str:
     )
 
 
-def _plots(survey: DataSurvey) -> str:
-    labels = list(survey.labels.items())[:_MAX_BARS]
-    more = len(survey.labels) - len(labels)
-    note = f"{more:,} more labels are not shown" if more else ""
-    plots = [
-        _bars("Texts of each label", labels, note=note, form="{:,}".format),
-        _histogram("Tokens in a text", survey.lengths.counts),
-        _bars("Scripts, share of the letters", list(survey.scripts.items())[:_MAX_BARS], form=percent),
+def _bars(title: str, rows: Sequence[tuple[str, float]], form: Callable[[float], str]) -> str:
+    """Return a table of names and values, each value with a bar."""
+    highest = max((value for _, value in rows), default=1)
+    cells = [
+        f"<td>{_shown(name)}</td><td>{form(value)}</td>"
+        f'<td><meter value="{value / highest:.4f}" aria-hidden="true"></meter></td>'
+        for name, value in rows[:_MAX_BARS]
     ]
-    return f'<h2>Labels and texts</h2><div class="charts">{"".join(plots)}</div>'
+    if len(rows) > _MAX_BARS:
+        cells.append(f"<td>{len(rows) - _MAX_BARS:,} more are not shown</td>")
+    return _card(title, "".join(f"<tr>{row}</tr>" for row in cells)) if rows else ""
 
 
-def _bars(title: str, rows: Sequence[tuple[str, float]], *, form: object, note: str = "") -> str:
-    """Return horizontal bars, each with its name and its value."""
-    if not rows:
-        return ""
-    assert callable(form)
-    highest = max(value for _, value in rows)
-    room = _WIDTH - _NAME - _VALUE
-    parts = []
-    for i, (name, value) in enumerate(rows):
-        middle = i * _LINE + _LINE * 0.7
-        short = name if len(name) <= 24 else name[:23] + "…"
-        parts.append(
-            f'<text x="{_NAME - 8}" y="{middle:.1f}" text-anchor="end">{_plain(short)}'
-            f"<title>{_plain(name)}</title></text>"
-            f'<rect class="share" x="{_NAME}" y="{i * _LINE + 4}" width="{room * value / highest:.1f}" '
-            f'height="{_LINE - 8}"/>'
-            f'<text x="{_NAME + room * value / highest + 6:.1f}" y="{middle:.1f}">{form(value)}</text>'
-        )
-    summary = ", ".join(f"{name} {form(value)}" for name, value in rows)
-    return _figure(title, f"0 0 {_WIDTH} {len(rows) * _LINE + 4}", summary, parts, note)
-
-
-def _histogram(title: str, counts: Mapping[int, int]) -> str:
+def _lengths(counts: Mapping[int, int]) -> list[tuple[str, float]]:
     """Return how many texts have how many tokens, in bins that grow with the length."""
     longest = max(counts)
     edges = sorted({math.floor(longest ** (i / _BINS)) for i in range(_BINS + 1)} | {0, longest + 1})
-    bins = [0] * (len(edges) - 1)
-    for length, count in counts.items():
-        bins[next(i for i in range(len(bins)) if length < edges[i + 1])] += count
-    step = (_WIDTH - _LEFT - 20) / len(bins)
-    highest = max(bins)
-    parts = [f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - 20}" y1="{_HEIGHT}" y2="{_HEIGHT}"/>']
-    for i, count in enumerate(bins):
-        height = (_HEIGHT - 20) * count / highest
-        span = f"{edges[i]:,}" if edges[i + 1] - edges[i] == 1 else f"{edges[i]:,} to {edges[i + 1] - 1:,}"
-        parts.append(
-            f'<rect class="share" x="{_LEFT + i * step:.1f}" y="{_HEIGHT - height:.1f}" '
-            f'width="{step - 1:.1f}" height="{height:.1f}">'
-            f"<title>{span} tokens: {count:,} texts</title></rect>"
-        )
-        if i % max(len(bins) // 6, 1) == 0:
-            parts.append(f'<text x="{_LEFT + i * step:.1f}" y="{_HEIGHT + 20}">{edges[i]:,}</text>')
-    parts.append(f'<text x="{_LEFT - 8}" y="24" text-anchor="end">{highest:,}</text>')
-    summary = f"the most texts in a bin: {highest:,}; the longest text: {longest:,} tokens"
-    return _figure(title, f"0 0 {_WIDTH} {_HEIGHT + _BOTTOM}", summary, parts, "number of texts by length")
-
-
-def _figure(title: str, box: str, summary: str, parts: Iterable[str], note: str) -> str:
-    caption = f"<figcaption>{_shown(note)}</figcaption>" if note else ""
-    return (
-        f'<figure class="card"><h3>{title}</h3><svg viewBox="{box}" role="img" '
-        f'aria-label="{title}: {_plain(summary)}">{"".join(parts)}</svg>{caption}</figure>'
-    )
+    values, _ = np.histogram(list(counts), edges, weights=list(counts.values()))
+    names = [f"{low:,}" + (f" to {high - 1:,}" if high - low > 1 else "") for low, high in pairwise(edges)]
+    return list(zip(names, values.tolist(), strict=True))
 
 
 def _errors(survey: DataSurvey) -> str:
@@ -176,7 +132,11 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) ->
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     top = f"<thead><tr>{columns}</tr></thead>" if head else ""
     body = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<h2>{title}</h2><div class="card wide"><table>{top}<tbody>{body}</tbody></table></div>'
+    return _card(title, f"{top}<tbody>{body}</tbody>")
+
+
+def _card(title: str, table: str) -> str:
+    return f'<h2>{title}</h2><div class="card wide"><table>{table}</table></div>'
 
 
 def _shown(value: object) -> str:

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from foretell.arrays import Integers
-from foretell.data.split import key_of_plain, plain_text
+from foretell.data.split import places_of_equal, plain_text, text_key
 
 SIMILARITY = 0.8
 SHINGLE = 8
@@ -55,28 +57,20 @@ def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> l
         similarity: the lowest Jaccard similarity of near-duplicates, 0 to 1.
     """
     places = [place for place, text in enumerate(texts) if len(text) >= SHINGLE]
-    leaders = list(range(len(texts)))
-    shingles: dict[int, Hashes] = {}
-    for first, second in _candidates([texts[place] for place in places], similarity).tolist():
-        one, other = places[first], places[second]
-        if _leader(leaders, one) == _leader(leaders, other):
-            continue
+    candidates = _candidates([texts[place] for place in places], similarity)
+    similar, shingles = [], dict[int, Hashes]()
+    for one, other in candidates.tolist():
         # Similar sets have similar sizes.
-        short, long = sorted((len(texts[one]), len(texts[other])))
-        if short >= similarity * long * 0.5 and _jaccard(texts, one, other, shingles) >= similarity:
-            low, high = sorted((_leader(leaders, one), _leader(leaders, other)))
-            leaders[high] = low
+        short, long = sorted((len(texts[places[one]]), len(texts[places[other]])))
+        is_similar = short >= similarity * long * 0.5
+        if is_similar and _jaccard(texts, places[one], places[other], shingles) >= similarity:
+            similar.append((one, other))
+    edges, n = np.array(similar, np.int64).reshape(-1, 2), len(places)
+    graph = sparse.coo_array((np.ones(len(edges), bool), tuple(edges.T)), (n, n))
     groups: dict[int, list[int]] = {}
-    for place in places:
-        groups.setdefault(_leader(leaders, place), []).append(place)
+    for place, group in zip(places, connected_components(graph, directed=False)[1].tolist(), strict=True):
+        groups.setdefault(group, []).append(place)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _leader(leaders: list[int], place: int) -> int:
-    while leaders[place] != place:
-        leaders[place] = leaders[leaders[place]]
-        place = leaders[place]
-    return place
 
 
 def _jaccard(texts: Sequence[bytes], one: int, other: int, known: dict[int, Hashes]) -> float:
@@ -204,26 +198,13 @@ class Repeats:
         return sorted(place for first in near for place in by_first.get(first, (first,)))
 
 
-def find_repeats(texts: Sequence[str], *, near: bool = True) -> Repeats:
-    """Find equal and nearly equal texts.
-
-    Args:
-        texts: the texts.
-        near: whether to search for nearly equal texts.
-    """
-    groups: dict[bytes, list[int]] = {}
-    plain: list[bytes] = []
-    for place, text in enumerate(texts):
-        normal = plain_text(text)
-        group = groups.setdefault(key_of_plain(normal), [])
-        if not group:
-            plain.append(normal)
-        group.append(place)
-    firsts = [group[0] for group in groups.values()]
-    found = near_duplicates(plain) if near else []
+def find_repeats(texts: Sequence[str]) -> Repeats:
+    """Find equal and nearly equal texts."""
+    groups = list(places_of_equal(map(text_key, texts)).values())
+    near = near_duplicates([plain_text(texts[group[0]]) for group in groups])
     return Repeats(
-        tuple(tuple(group) for group in groups.values() if len(group) > 1),
-        tuple(tuple(firsts[i] for i in group) for group in found),
+        tuple(tuple(group) for group in groups if len(group) > 1),
+        tuple(tuple(groups[i][0] for i in group) for group in near),
     )
 
 
@@ -287,16 +268,12 @@ def overlap(
         n_train: number of training texts.
         part, name, new_labels: as `Overlap` has them.
     """
-    equal: dict[int, int] = {}
-    near: dict[int, int] = {}
-    for group in repeats.equal:
+    groups = [*repeats.equal, *map(tuple, map(repeats.whole, repeats.near))]
+    # The equal texts come first.
+    pairs: dict[int, int] = {}
+    for group in groups:
         if group[0] < n_train:
-            equal |= {place: group[0] for place in group if first <= place < last}
-    for group in repeats.near:
-        places = repeats.whole(group)
-        if places[0] < n_train:
-            near |= {place: places[0] for place in places if first <= place < last and place not in equal}
-    pairs = [(other, place - first) for place, other in (*equal.items(), *near.items())]
-    return Overlap(
-        part, name, last - first, len(equal), len(near), tuple(pairs[:_EXAMPLES]), tuple(new_labels)
-    )
+            pairs |= {place: group[0] for place in group if first <= place < last and place not in pairs}
+    equal = sum(place in pairs for group in repeats.equal if group[0] < n_train for place in group)
+    examples = tuple((other, place - first) for place, other in pairs.items())[:_EXAMPLES]
+    return Overlap(part, name, last - first, equal, len(pairs) - equal, examples, tuple(new_labels))

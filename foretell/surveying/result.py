@@ -11,7 +11,7 @@ from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
 from foretell.readable import card, percent
-from foretell.surveying.counts import ColumnCounts, aligned_rows, counted, listed
+from foretell.surveying.counts import ColumnCounts, TokenLengths, aligned_rows, counted, listed
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 
@@ -21,27 +21,6 @@ RARE = 10
 _SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLengths:
-    """Lengths of texts in tokens, as a model of foretell reads them.
-
-    Attributes:
-        texts: texts that were counted: all of small data, else some drawn at random and the longest ones.
-        median, p95, max: tokens in a text: median, 95th percentile, maximum.
-        total: tokens of all texts; an estimate where not all were counted.
-        distinct: different tokens of the counted texts.
-        counts: number of counted texts by number of tokens.
-    """
-
-    texts: int
-    median: int
-    p95: int
-    max: int
-    total: int
-    distinct: int
-    counts: dict[int, int] = field(repr=False)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DataSurvey:
     """What is in labelled texts, and what is wrong with them. `rows` are numbers of records, from 1.
@@ -49,7 +28,7 @@ class DataSurvey:
     Attributes:
         name: of the data.
         columns: of the table; empty where the data has none.
-        encoding: of the file; None where it is no file of text.
+        encoding: of a file of text, where it is not UTF-8.
         examples: the texts and labels.
         rows: the record number of each example.
         labels: number of texts of each label, the most frequent first.
@@ -183,7 +162,7 @@ def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
         rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(survey.rare_labels)}"))
     rows += [("differ only in case", " and ".join(names)) for names in survey.similar_labels]
     rows.append(("scripts", listed(f"{name} {percent(share)}" for name, share in survey.scripts.items())))
-    rows += _length_rows(survey)
+    rows += survey.lengths.rows("text", survey.texts)
     rows.append(("duplicates", _number(survey.repeats.duplicates)))
     rows.append(("near-duplicates", _number(survey.repeats.near_duplicates)))
     rows.append(("same text, two labels", _number(len(survey.conflicts))))
@@ -194,27 +173,11 @@ def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
 def _columns(survey: DataSurvey) -> list[str]:
     shown = []
     for column in survey.columns:
-        more = "" if column.distinct_is_whole else "more than "
-        facts = [f"{more}{column.distinct:,} different"]
+        facts = [f"{column.distinct:,} different"]
         facts += [f"{column.empty:,} empty"] if column.empty else []
         facts += [f"read as {column.role}"] if column.role else []
         shown.append(f"{column.name} ({', '.join(facts)})")
     return shown
-
-
-def _length_rows(survey: DataSurvey) -> list[tuple[str, str]]:
-    lengths = survey.lengths
-    is_part = lengths.texts < survey.texts
-    total = f"about {lengths.total:,}" if is_part else f"{lengths.total:,}"
-    drawn = f" (of {lengths.texts:,} texts drawn at random)" if is_part else ""
-    return [
-        ("tokens", total),
-        (
-            "tokens in a text",
-            f"median {lengths.median:,}, 95th percentile {lengths.p95:,}, maximum {lengths.max:,}{drawn}",
-        ),
-        ("distinct tokens", f"{lengths.distinct:,}{drawn}"),
-    ]
 
 
 def _overlap(each: Overlap) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from foretell.data.checks import data_notes, similar_labels
-from foretell.data.decode import STDIN, open_bytes
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
 from foretell.data.records import Reading
-from foretell.data.signatures import OLE, PARQUET, ZIP
 from foretell.errors import DataError, UsageError
-from foretell.surveying.counts import ColumnCounter, TokenCounter, label_counts, script_shares
+from foretell.surveying.counts import (
+    ColumnCounter,
+    TokenCounter,
+    TokenLengths,
+    label_counts,
+    script_shares,
+)
 from foretell.surveying.label_check import Listener, check_labels
 from foretell.surveying.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
-from foretell.surveying.result import RARE, DataSurvey, TokenLengths
+from foretell.surveying.result import RARE, DataSurvey
 from foretell.text.splitting import splitter
 
 MAX_COUNTED = 2_000_000
@@ -65,7 +69,7 @@ def survey(
     parts: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
     given = {part: source for part, source in parts.items() if source is not None}
     source = data if y is None else (list(data), list(y))
-    return survey_source(source, how, given, check=check_labels, listener=listener or _nothing)
+    return survey_source(source, how, given, check=check_labels, listener=listener or (lambda _: None))
 
 
 def survey_source(
@@ -88,13 +92,12 @@ def survey_source(
     others = {part: read_examples(other, **(how | Reading(part=part))) for part, other in parts.items()}
     repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
     labels = label_counts(examples)
-    counter, lengths = _lengths(examples.texts)
+    lengths, single = _lengths(examples.texts)
     own = _within(repeats, len(examples))
-    single = round(counter.single * len(examples) / counter.records)
     return DataSurvey(
         name=examples.name,
         columns=columns.columns(),
-        encoding=_encoding(source, examples.notes),
+        encoding=next((found[1] for found in map(_READ_AS.search, examples.notes) if found), None),
         examples=examples,
         rows=rows,
         labels=labels,
@@ -108,7 +111,7 @@ def survey_source(
         label_check=(
             check_labels(examples.texts, examples.labels, rows, lengths.total, listener) if check else None
         ),
-        notes=[*examples.notes, *data_notes(examples, single=single)],
+        notes=[*examples.notes, *data_notes(examples, single=round(single * len(examples)))],
         label_column=columns.label,
         source=(source, how),
     )
@@ -125,13 +128,14 @@ def _read(source: Any, how: Reading) -> tuple[Examples, list[int], ColumnCounter
     return examples, rows, columns
 
 
-def _nothing(_: str) -> None:
-    """Take a sentence that nobody asked for."""
+def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
+    """Count the tokens of texts, of much text those of a random part and of the longest.
 
-
-def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
-    """Count the tokens of texts; of much text, of a random part and of the longest."""
-    counter = TokenCounter(splitter("words", lowercase=True))
+    Returns:
+        The lengths, and the share of texts that look like an identifier.
+    """
+    split = splitter("words", lowercase=True)
+    counter, longest = TokenCounter(split), TokenCounter(split)
     sizes = np.array([len(text) for text in texts])
     counted: Sequence[str] = texts
     if sizes.sum() > MAX_COUNTED or len(texts) > MAX_TEXTS:
@@ -139,18 +143,11 @@ def _lengths(texts: Sequence[str]) -> tuple[TokenCounter, TokenLengths]:
         enough = int(np.searchsorted(np.cumsum(sizes[order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
     counter.add(counted)
-    total = counter.total
-    longest = TokenCounter(splitter("words", lowercase=True))
     longest.add(texts[place] for place in np.argsort(-sizes, kind="stable")[:_LONGEST].tolist())
-    return counter, TokenLengths(
-        texts=len(counted),
-        median=counter.percentile(0.5),
-        p95=counter.percentile(0.95),
-        max=max(max(counter.lengths), max(longest.lengths)),
-        total=total if len(counted) == len(texts) else round(total / len(counted) * len(texts)),
-        distinct=len(counter.vocabulary),
-        counts=dict(counter.lengths),
-    )
+    found = counter.lengths
+    total = round(found.total / len(counted) * len(texts))
+    lengths = replace(found, total=total, max=max(found.max, longest.lengths.max))
+    return lengths, counter.single / len(counted)
 
 
 def _within(repeats: Repeats, n_texts: int) -> Repeats:
@@ -173,15 +170,3 @@ def _overlaps(repeats: Repeats, train: Examples, others: dict[Any, Examples]) ->
         found.append(overlap(repeats, first, last, len(train), part=part, name=examples.name, new_labels=new))
         first = last
     return found
-
-
-def _encoding(source: Any, notes: list[str]) -> str | None:
-    """Return the encoding of a file of text; None where the source is none, or cannot be read again."""
-    for note in notes:
-        if found := _READ_AS.search(note):
-            return found[1]
-    if not isinstance(source, str | Path) or str(source) == STDIN or not Path(source).expanduser().is_file():
-        return None
-    with open_bytes(source) as raw:
-        start = raw.peek(len(OLE))
-    return None if start.startswith((PARQUET, ZIP, OLE)) else "UTF-8"

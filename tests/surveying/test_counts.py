@@ -122,23 +122,13 @@ def test_empty_and_different_cells() -> None:
         Record("c", "1", {"copy": "1", "body": "c", "stars": 1.0, "late": "x"}),
     ])  # fmt: skip
     assert counter.columns() == (
-        ColumnCounts("copy", 1, 1, True, "label"),
-        ColumnCounts("body", 0, 3, True, "text"),
-        ColumnCounts("stars", 1, 1, True, ""),
-        ColumnCounts("extra", 3, 0, True, ""),
-        ColumnCounts("late", 2, 1, True, ""),
+        ColumnCounts("copy", 1, 1, "label"),
+        ColumnCounts("body", 0, 3, "text"),
+        ColumnCounts("stars", 1, 1, ""),
+        ColumnCounts("extra", 3, 0, ""),
+        ColumnCounts("late", 2, 1, ""),
     )
     assert counter.label == "copy"
-
-
-def test_counting_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counts, "MAX_DISTINCT", 3)
-    records = [
-        Record(str(i), "x", {"text": str(i), "label": "x", "more": "" if i % 2 else "y"}) for i in range(9)
-    ]
-    found = {column.name: column for column in counted(records).columns()}
-    assert found["text"] == ColumnCounts("text", 0, 3, False, "text")
-    assert found["more"] == ColumnCounts("more", 4, 1, True, "")
 
 
 def test_no_column_has_the_labels() -> None:

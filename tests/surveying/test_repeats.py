@@ -78,7 +78,6 @@ def test_equal_and_nearly_equal_texts_are_grouped() -> None:
     found = find_repeats(TEXTS)
     assert (found.equal, found.near) == (((0, 2, 5),), ((3, 4),))
     assert (found.duplicates, found.near_duplicates) == (2, 1)
-    assert find_repeats(TEXTS, near=False).near == ()
     assert found.whole((0, 3)) == [0, 2, 3, 5]
 
 

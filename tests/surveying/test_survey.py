@@ -117,7 +117,7 @@ def test_the_page_is_whole_and_safe(messy: Path, tmp_path: Path) -> None:
     assert "<script" not in page
     assert "<b>" not in page
     assert "\x1b" not in page
-    assert page.count("</svg>") == page.count("<svg") == 3
+    assert page.count("<meter") > 4
     assert "http" not in page.replace("http-equiv", "")
     assert "default-src 'none'" in page
     foretell.survey(messy).save_html(tmp_path / "survey.html")
