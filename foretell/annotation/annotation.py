@@ -376,8 +376,6 @@ class Annotation:
             version, answers = self._version, list(self._journal.answers)
         ranking = self._ranker.rank(version, answers)
         with self._lock:
-            if self._latest is None and not ranking.is_complete:
-                self._fit = self._thread.submit(self._rank)
             self._latest = ranking
         return ranking
 

@@ -56,10 +56,7 @@ class QuickModel:
         counts = sparse.csr_array(sparse.hstack(parts))
         is_shared = np.bincount(counts.indices, minlength=counts.shape[1]) > 1
         # Where texts are many, a feature of one text says nothing; where they are few, every feature counts.
-        counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
-        self._rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        counts.data = 1 + np.log(counts.data)
-        self._counts = counts
+        self._counts = counts[:, is_shared] if len(texts) >= MANY and is_shared.any() else counts
 
     def probabilities(self, places: Integers, targets: Integers) -> Probabilities:
         """Fit to the texts at `places` and return the probability of each label, float32 [text, label].
@@ -68,21 +65,19 @@ class QuickModel:
             places: of the labelled texts, int64 [labelled].
             targets: the place of the label of each, int64 [labelled].
         """
+        from sklearn.feature_extraction.text import TfidfTransformer
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
 
         names = np.arange(self._n_labels)
         chosen = np.concatenate([places, self._n + names])
-        values = self._tfidf(self._counts[chosen])
         # A feature that no labelled text has gets no weight, and has no part in the length of a text.
-        seen = np.unique(self._counts[chosen].indices)
+        counts = self._counts[:, np.unique(self._counts[chosen].indices)]
+        values = TfidfTransformer(sublinear_tf=True).fit(counts[chosen]).transform(counts)
         model = LogisticRegression(C=STRENGTH, max_iter=200)
         # Its vectors are short: threads would wait for each other, beside the service and the browser.
         with threadpool_limits(1):
-            model.fit(values[chosen][:, seen], np.concatenate([targets, names]))
-        weights = np.zeros((len(model.coef_), values.shape[1]))
-        weights[:, seen] = model.coef_
-        model.coef_, model.n_features_in_ = weights, values.shape[1]
+            model.fit(values[chosen], np.concatenate([targets, names]))
         result: Probabilities = model.predict_proba(values[: self._n]).astype(np.float32)
         return result
 
@@ -91,29 +86,17 @@ class QuickModel:
 
         It is the truncated singular value decomposition of the TF-IDF values (latent semantic analysis).
         """
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.preprocessing import normalize
         from sklearn.utils.extmath import randomized_svd
 
-        values = self._tfidf(self._counts[: self._n])[: self._n]
+        values = TfidfTransformer(sublinear_tf=True).fit_transform(self._counts[: self._n])
         rank = min(DIMENSIONS, min(values.shape) - 1)
         if rank < 1:
             return np.ones((self._n, 1), np.float32)
         left, singular, _ = randomized_svd(values, rank, n_iter=4, random_state=seed)
-        rows = left * singular
-        result: Float32s = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        return result.astype(np.float32)
-
-    def _tfidf(self, counts: sparse.csr_array) -> sparse.csr_array:
-        """Return all texts with the inverse document frequencies of `counts`, each row of length 1.
-
-        Features that are not in `counts` are 0.
-        """
-        in_texts = np.bincount(counts.indices, minlength=counts.shape[1])
-        idf = np.where(in_texts, np.log((1 + counts.shape[0]) / (1 + in_texts)) + 1, 0).astype(np.float32)
-        values = self._counts.copy()
-        values.data *= idf[values.indices]
-        lengths = np.sqrt(np.bincount(self._rows, values.data**2, values.shape[0]))
-        values.data /= np.maximum(lengths, 1e-12).astype(np.float32)[self._rows]
-        return values
+        rows: Float32s = normalize(left * singular).astype(np.float32)
+        return rows
 
 
 def words_of_name(label: str) -> str:

@@ -46,14 +46,12 @@ class Ranking:
         probabilities: of each label for each text, float32 [text, label].
         queue: places of the texts to show next, in order; reserved texts are not among them.
         metrics: measured on random texts.
-        is_complete: whether the model that was given had its part in it.
     """
 
     version: int
     probabilities: Probabilities
     queue: tuple[int, ...]
     metrics: Metrics
-    is_complete: bool
 
 
 class Ranker:
@@ -63,8 +61,7 @@ class Ranker:
         pool: the texts.
         labels: the names of the labels.
         seed: of the decomposition's random start.
-        model: a model whose predictions count as much as the quick model's, from the second ranking on: the
-            first text does not wait until it has predicted the whole pool. None: there is none.
+        model: a model whose predictions count as much as the quick model's; None: there is none.
     """
 
     def __init__(
@@ -72,7 +69,6 @@ class Ranker:
     ) -> None:
         self._pool, self._labels, self._seed, self._model = pool, labels, seed % 2**32, model
         self._place_of_label = {label: place for place, label in enumerate(labels)}
-        self._is_first = True
 
     @cached_property
     def quick(self) -> QuickModel:
@@ -95,13 +91,10 @@ class Ranker:
             version: of the answers.
             answers: all that were not undone, in order.
         """
-        quick = used = self.probabilities(answers)
-        is_complete = self._model is None or not self._is_first
-        if self._model is not None and is_complete:
-            used = _pooled(quick, self._of_model)
-        self._is_first = False
+        quick = self.probabilities(answers)
+        used = quick if self._model is None else _pooled(quick, self._of_model)
         queue = self.queue(used, answers, QUEUE)
-        return Ranking(version, used, tuple(queue), self._metrics(answers, quick, used), is_complete)
+        return Ranking(version, used, tuple(queue), self._metrics(answers, quick, used))
 
     def probabilities(self, answers: Sequence[Answer]) -> Probabilities:
         """Return the quick model's probability of each label for each text, float32 [text, label]."""

@@ -4,14 +4,12 @@ from foretell.metrics.single_label import (
     bits_per_byte,
     calibration_bins,
     calibration_error,
-    confusion_matrix,
     coverage_curve,
     label_metrics,
     log_loss,
     mean_accuracy,
     mean_loss,
     perplexity_of,
-    precision_recall_f1,
     reliability_bins,
 )
 
@@ -19,13 +17,11 @@ __all__ = [
     "bits_per_byte",
     "calibration_bins",
     "calibration_error",
-    "confusion_matrix",
     "coverage_curve",
     "label_metrics",
     "log_loss",
     "mean_accuracy",
     "mean_loss",
     "perplexity_of",
-    "precision_recall_f1",
     "reliability_bins",
 ]

@@ -92,7 +92,9 @@ class LabelCounts:
     @property
     def macro_f1(self) -> Float64s:
         """Macro F1 [resample], over the labels that occur in the resample."""
-        macro: Float64s = np.nanmean(self.f1, axis=1)
+        f1 = self.f1
+        occurs = ~np.isnan(f1)
+        macro: Float64s = _ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1))
         return macro
 
     @property
@@ -210,11 +212,11 @@ def mcnemar(correct_a: Flags, correct_b: Flags) -> dict[str, Any]:
         `only_a_right` and `only_b_right`, numbers of texts, and `p_value`, 1 where both are 0.
     """
     # Imported here: metrics of a training need no SciPy.
-    from scipy.special import bdtr
+    from scipy.stats import binomtest
 
     only_a, only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
-    tail = float(bdtr(min(only_a, only_b), only_a + only_b, 0.5)) if only_a + only_b else 1.0
-    return {"only_a_right": only_a, "only_b_right": only_b, "p_value": min(2 * tail, 1.0)}
+    p_value = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+    return {"only_a_right": only_a, "only_b_right": only_b, "p_value": p_value}
 
 
 def differences(
@@ -268,9 +270,7 @@ def share_of(hits: int, texts: int) -> Estimate | None:
     """
     if not texts:
         return None
-    from scipy.special import betaincinv
+    from scipy.stats import binomtest
 
-    tail = (1 - LEVEL) / 2
-    low = float(betaincinv(hits, texts - hits + 1, tail)) if hits else 0.0
-    high = float(betaincinv(hits + 1, texts - hits, 1 - tail)) if hits < texts else 1.0
-    return Estimate(hits / texts, low, high, texts)
+    ends = binomtest(hits, texts).proportion_ci(LEVEL)
+    return Estimate(hits / texts, float(ends.low), float(ends.high), texts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Array, Float64s
-from foretell.metrics.bootstrap import interval, resamples
+from foretell.metrics.bootstrap import LabelCounts, interval, resamples
 from foretell.metrics.single_label import MIN_PROBABILITY, calibration_error, ratios
 
 DEFAULT_THRESHOLD = 0.5
@@ -83,18 +83,14 @@ def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) 
         counts = np.stack([np.bincount(row, minlength=n) for row in drawn])
         sums.append(counts @ columns)
     total = np.concatenate(sums)
-    hits, support, predicted = np.split(total[:, 3:], 3, axis=1)
-    below = support + predicted
-    f1 = np.divide(2 * hits, below, out=np.full(hits.shape, np.nan), where=below > 0)
-    has_any = ~np.isnan(f1).all(axis=1)
-    macro = np.full(len(f1), np.nan)
-    macro[has_any] = np.nanmean(f1[has_any], axis=1)
+    counts = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
+    below = (counts.support + counts.predicted).sum(axis=1)
     return {
         "accuracy": interval(1 - total[:, 0] / n),
-        "micro_f1": interval(2 * hits.sum(axis=1) / np.maximum(below.sum(axis=1), 1)),
-        "macro_f1": interval(macro),
+        "micro_f1": interval(2 * counts.hits.sum(axis=1) / np.maximum(below, 1)),
+        "macro_f1": interval(counts.macro_f1),
         "hamming_loss": interval(total[:, 1] / np.maximum(total[:, 2], 1)),
-        "labels": {name: {"f1": interval(f1[:, place])} for place, name in enumerate(names)},
+        "labels": {name: {"f1": interval(counts.f1[:, place])} for place, name in enumerate(names)},
     }
 
 

@@ -46,7 +46,9 @@ def label_metrics(true_ids: Ids, predicted_ids: Ids, names: Sequence[str]) -> di
     occurs = (support + predicted) > 0
     counts = []
     if len(names) <= MAX_CONFUSION:
-        counts = confusion_matrix(true_ids, predicted_ids, len(names)).tolist()
+        size = len(names)
+        pairs = np.bincount(true_ids * size + predicted_ids, minlength=size * size)
+        counts = pairs.reshape(size, size).tolist()
     keys = ("precision", "recall", "f1", "support")
     rows = zip(precision.tolist(), recall.tolist(), f1.tolist(), support.tolist(), strict=True)
     return {
@@ -74,22 +76,6 @@ def bits_per_byte(log_probability: float, n_bytes: float, n_spelled: float = 0) 
         n_spelled: bytes of its unknown words, which cost 8 bits each.
     """
     return (-log_probability / math.log(2) + 8 * n_spelled) / n_bytes
-
-
-def confusion_matrix(true_ids: Ids, predicted_ids: Ids, size: int) -> npt.NDArray[np.int64]:
-    """Count the pairs: [true label, predicted label]."""
-    return np.bincount(true_ids * size + predicted_ids, minlength=size * size).reshape(size, size)
-
-
-def precision_recall_f1(
-    counts: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return precision, recall and F1 of each label, each [label]; 0 where the divisor is 0.
-
-    Args:
-        counts: a confusion matrix, [true label, predicted label].
-    """
-    return ratios(np.diag(counts), counts.sum(axis=1), counts.sum(axis=0))
 
 
 def ratios(

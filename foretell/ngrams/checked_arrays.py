@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from foretell.arrays import Array
+from foretell.arrays import Array, NgramKeys
 from foretell.errors import ArtifactError
 
 
@@ -26,7 +26,7 @@ def checked_array(
         ArtifactError: it is missing, or another.
     """
     array = arrays.get(name)
-    expected = f"{kind.__name__} of {dimensions} dimensions"
+    expected = f"{kind.__name__} of {dimensions} dimensions" + (f", length {length}" if length >= 0 else "")
     if array is None:
         raise wrong(name, expected, "none")
     if array.dtype != kind or array.ndim != dimensions or length not in (-1, len(array)):
@@ -34,6 +34,18 @@ def checked_array(
     if not np.isfinite(array).all():
         raise wrong(name, "finite numbers", "NaN or infinity")
     return array
+
+
+def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
+    """Return named keys of n-grams, int64 [feature].
+
+    Raises:
+        ArtifactError: they are missing, or not distinct, ascending and from 0 to `end` - 1.
+    """
+    keys = checked_array(arrays, name, np.int64, 1)
+    if not (keys[1:] > keys[:-1]).all() or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
+        raise wrong(name, "distinct keys of n-grams, ascending", "others")
+    return keys
 
 
 def wrong(name: str, expected: str, found: str) -> ArtifactError:

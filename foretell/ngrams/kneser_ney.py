@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 
 from foretell.arrays import Array, Float32s, Float64s, Integers, NgramKeys, TokenIds
-from foretell.errors import ArtifactError
+from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,9 @@ class KneserNey:
         Raises:
             ArtifactError: an array is missing, has another type or shape, or a number out of its range.
         """
-        size, words = (int(_array(arrays, f"ngrams/{name}", np.int64, 1)[0]) for name in ("size", "words"))
+        size, words = (
+            int(checked_array(arrays, f"ngrams/{name}", np.int64, 1, 1)[0]) for name in ("size", "words")
+        )
         levels: list[Level] = []
         contexts = 1
         while not levels or f"ngrams/{len(levels) + 1}/keys" in arrays:
@@ -155,31 +157,13 @@ _PARTS = ("keys", "probabilities", "backoffs")
 
 
 def _level(arrays: Mapping[str, Array], name: str, contexts: int, size: int) -> Level:
-    keys = _array(arrays, f"{name}/keys", np.int64, None)
-    probabilities = _array(arrays, f"{name}/probabilities", np.float32, len(keys))
-    backoffs = _array(arrays, f"{name}/backoffs", np.float32, contexts)
-    ascending = bool((keys[1:] > keys[:-1]).all())
-    if not ascending or (len(keys) and not 0 <= keys[0] <= keys[-1] < contexts * size):
-        raise _wrong(f"{name}/keys", "keys of n-grams, ascending", "others")
+    keys = checked_keys(arrays, f"{name}/keys", contexts * size)
+    probabilities = checked_array(arrays, f"{name}/probabilities", np.float32, 1, len(keys))
+    backoffs = checked_array(arrays, f"{name}/backoffs", np.float32, 1, contexts)
     for part, values in (("probabilities", probabilities), ("backoffs", backoffs)):
-        # Written so that NaN fails too.
-        if not bool(((values >= 0) & (values <= 1)).all()):
-            raise _wrong(f"{name}/{part}", "numbers from 0 to 1", "others")
+        if not ((values >= 0) & (values <= 1)).all():
+            raise wrong(f"{name}/{part}", "numbers from 0 to 1", "others")
     return Level(keys, probabilities, backoffs)
-
-
-def _array(arrays: Mapping[str, Array], name: str, kind: type[np.generic], length: int | None) -> Array:
-    array = arrays.get(name)
-    if array is None:
-        raise _wrong(name, "an array", "none")
-    if array.dtype != kind or array.ndim != 1 or length not in (None, len(array)):
-        expected = f"{kind.__name__} [{'n-gram' if length is None else length}]"
-        raise _wrong(name, expected, f"{array.dtype} {list(array.shape)}")
-    return array
-
-
-def _wrong(where: str, expected: str, found: str) -> ArtifactError:
-    return ArtifactError(expected=expected, found=found, where=where, fix="train the model again")
 
 
 def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
-from foretell.ngrams.checked_arrays import checked_array, wrong
+from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
 from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
@@ -86,7 +86,6 @@ class LinearModel:
             ArtifactError: an array is missing, or has another type, shape or order, or a number that is not
                 finite.
         """
-        keys = checked_array(arrays, "linear/keys", np.int64, 1)
         weights = checked_array(arrays, "linear/weights", np.float32, 2)
         bias = checked_array(arrays, "linear/bias", np.float32, 1)
         size, longest = (
@@ -95,12 +94,10 @@ class LinearModel:
         )
         if size < 1 or longest < 1 or not keys_fit(size, longest):
             raise wrong("linear/size", "n-grams whose keys fit in 63 bits", f"{size:,} ids, {longest} long")
+        keys = checked_keys(arrays, "linear/keys", end_of_keys(size, longest))
         if weights.shape != (len(keys), len(bias)) or not len(bias):
             expected = f"weights [{len(keys)}, {len(bias) or 'at least 1'}]"
             raise wrong("linear/weights", expected, str(list(weights.shape)))
-        ascending = bool((keys[1:] > keys[:-1]).all())
-        if not ascending or (len(keys) and not 0 <= keys[0] <= keys[-1] < end_of_keys(size, longest)):
-            raise wrong("linear/keys", "distinct keys of n-grams, ascending", "others")
         return cls(keys, weights, bias, size, longest)
 
     def _chunks(self, starts: Integers) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
-from foretell.ngrams.checked_arrays import checked_array, wrong
+from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
 from foretell.ngrams.keys import end_of_keys, keys_fit, ngram_keys
 
 LONGEST = 2
@@ -206,13 +206,11 @@ def _features_of(arrays: Mapping[str, Array], name: str) -> tuple[TfidfFeatures,
     size, longest, norm = shape.tolist()
     if size < 1 or not 1 <= longest <= LONGEST or norm not in (1, 2) or not keys_fit(size, longest):
         raise wrong(f"{name}/shape", "n-grams whose keys fit in 63 bits, and a norm of 1 or 2", str(shape))
-    words = checked_array(arrays, f"{name}/words", np.int64, 1)
-    characters = checked_array(arrays, f"{name}/characters", np.int64, 1)
     alphabet = checked_array(arrays, f"{name}/alphabet", np.uint32, 1)
     if not 1 <= len(alphabet) <= MAX_ALPHABET + 1 or not (alphabet[1:] > alphabet[:-1]).all():
         raise wrong(f"{name}/alphabet", "distinct code points, ascending", "others")
-    _check_keys(f"{name}/words", words, end_of_keys(size, longest))
-    _check_keys(f"{name}/characters", characters, end_of_character_keys(len(alphabet)))
+    words = checked_keys(arrays, f"{name}/words", end_of_keys(size, longest))
+    characters = checked_keys(arrays, f"{name}/characters", end_of_character_keys(len(alphabet)))
     return TfidfFeatures(words, characters, alphabet, size, longest), norm
 
 
@@ -268,9 +266,3 @@ def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:
             parts.append((first, place + 1))
             first, characters = place + 1, 0
     return [*parts, (first, len(texts))] if first < len(texts) else parts
-
-
-def _check_keys(name: str, keys: NgramKeys, end: int) -> None:
-    ascending = bool((keys[1:] > keys[:-1]).all())
-    if not ascending or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
-        raise wrong(name, "distinct keys of n-grams, ascending", "others")

@@ -8,6 +8,7 @@ import numpy as np
 
 from foretell.arrays import Integers, TokenIds
 from foretell.text.tokenizer import Tokenizer
+from foretell.text.vocabulary import Places
 
 # Bounds on the memory: above so many different pieces, or characters of them, all are dropped.
 MAX_PIECES = 1 << 19
@@ -29,7 +30,7 @@ class LineEncoder:
         self._clear()
 
     def _clear(self) -> None:
-        self._numbers = _Numbers()
+        self._numbers = Places()
         self._characters = 0
         self._flat: TokenIds = np.zeros(0, np.int64)
         self._starts: Integers = np.zeros(1, np.int64)
@@ -44,7 +45,7 @@ class LineEncoder:
             self._clear()
         known = len(self._numbers)
         pieces = self._pieces(lines)
-        which = self._numbers.of(pieces)
+        which = np.fromiter(map(self._numbers.__getitem__, pieces), np.int64, len(pieces))
         if len(self._numbers) > known:
             self._add(list(islice(self._numbers, known, None)))
         first = self._starts[which]
@@ -74,17 +75,6 @@ class LineEncoder:
         self._starts = np.concatenate([self._starts, self._starts[-1] + counts.cumsum()])
         self._flat = np.concatenate([self._flat, np.fromiter(chain.from_iterable(ids), np.int64)])
         self._characters += sum(map(len, pieces))
-
-
-class _Numbers(dict[str, int]):
-    """Numbers strings from 0 in the order of their first occurrence."""
-
-    def __missing__(self, piece: str) -> int:
-        number = self[piece] = len(self)
-        return number
-
-    def of(self, pieces: list[str]) -> Integers:
-        return np.fromiter(map(self.__getitem__, pieces), np.int64, len(pieces))
 
 
 def utf8_bytes(text: str) -> int:

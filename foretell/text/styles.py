@@ -158,9 +158,6 @@ _PLAIN: dict[str, list[tuple[str, str]]] = {
     "words": [(f"[{_LATIN}]*", _LATIN_WORDS), (f"[{_LATIN}{_CHINESE_AND_JAPANESE}]*", _PLAIN_WORDS)],
 }
 
-# Compiled when first used: programs that read English alone start sooner.
-_compiled = functools.cache(re.compile)
-
 
 def plain_words(text: str, style: Style, *, lowercase: bool) -> list[str] | None:
     """Return the words of a text of plain characters; None where the Rust library must split it."""

@@ -90,11 +90,11 @@ def test_arrays_come_back(model):
         ("ngrams/1/keys", np.array([0, 1, SIZE]), "ascending"),
         ("ngrams/1/probabilities", np.array([0.3, 0.2, np.nan], np.float32), "from 0 to 1"),
         ("ngrams/2/backoffs", np.array([1.0, 2.0, 1.0], np.float32), "from 0 to 1"),
-        ("ngrams/2/backoffs", np.array([1.0, 1.0], np.float32), r"float32 \[3\]"),
-        ("ngrams/size", None, "an array"),
+        ("ngrams/2/backoffs", np.array([1.0, 1.0], np.float32), "float32 .*length 3"),
+        ("ngrams/size", None, "found none"),
     ],
 )
 def test_other_arrays_are_refused(model, name, value, says):
     arrays = {**model.to_arrays(), name: value}
-    with pytest.raises(ArtifactError, match=f"{name}: expected .*{says}"):
+    with pytest.raises(ArtifactError, match=f"{name}: .*{says}"):
         KneserNey.from_arrays({key: each for key, each in arrays.items() if each is not None})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
 
 from foretell.data.decode import existing, open_bytes
 from foretell.data.signatures import kind_of
@@ -20,7 +22,6 @@ from foretell.data.word_vectors.rows import (
     read_binary_rows,
     read_text_rows,
     text_dimension,
-    vocabulary_words,
 )
 from foretell.data.word_vectors.vectors import Selection, WordVectors
 from foretell.errors import DataError, SettingsError
@@ -83,9 +84,9 @@ def read_word_vectors(
 ) -> WordVectors:
     """Read the word vectors that are needed for some words, and the most frequent ones.
 
-    The file is never in memory as a whole: a row that is kept takes one byte for each number, any other none.
-    The format is recognised by the content: GloVe's text, word2vec's text and binary formats and fastText's
-    .vec, each also compressed with gzip; .npy and .safetensors with a vocabulary beside them (see `rows`).
+    The file is never in memory as a whole, only the rows that are kept. The format is recognised by the
+    content: GloVe's text, word2vec's text and binary formats and fastText's .vec, each also compressed with
+    gzip; .npy with a vocabulary beside it (see `rows`).
 
     Args:
         path_or_name: a file, or "glove" for the vectors of the extra `glove` ("./glove" is a file).
@@ -104,17 +105,15 @@ def read_word_vectors(
     found = _find(path_or_name)
     path, selection = found.files[0], Selection(words or (), frequent)
     if found.format == "array":
-        vocabulary = found.files[1]
-        dimension = read_array_rows(path, vocabulary_words(vocabulary), vocabulary, selection)
+        dimension = read_array_rows(path, found.files[1], selection)
     else:
         dimension = (read_binary_rows if found.format == "binary" else read_text_rows)(path, selection)
-    kept, rows, scales = selection.result(dimension)
     if not selection.seen:
         raise not_vectors(path, "no words")
-    vectors = WordVectors(kept, rows, scales, found.name, sha256_of(*found.files), found.licence)
+    rows = np.array([*selection.kept.values()], np.float32).reshape(-1, dimension)
+    vectors = WordVectors([*selection.kept], rows, found.name, sha256_of(*found.files), found.licence)
     notes = [f"{found.name}: {found.note}"] if found.note else []
-    notes += _coverage_notes(vectors, words or (), path_or_name)
-    return WordVectors(kept, rows, scales, found.name, vectors.sha256, found.licence, tuple(notes))
+    return replace(vectors, notes=(*notes, *_coverage_notes(vectors, words or (), path_or_name)))
 
 
 def vector_files(path_or_name: str | Path) -> tuple[Path, ...]:

