@@ -153,7 +153,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         Args:
             X: texts, [text]: a list, an array, a column of a table, an iterator; or, without `y`, a file, a
                 folder, a named set or a table (pandas, polars, Arrow, Hugging Face) that has the labels too.
-            y: the label of each text, [text]: strings, numbers, booleans or dates. A row with None, NaN or
+            y: the label of each text, [text]: strings, numbers or booleans. A row with None, NaN or
                 the number -1 counts as unlabelled, as in scikit-learn's semi-supervised estimators; if only
                 one other label occurs, -1 is a label. Texts may have several labels, or none: give a matrix
                 [text, label] of 0 and 1, where NaN means unknown, or a list of labels for each text.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns, has_part
 from foretell.data.label_sets import has_several_labels, sets_of
-from foretell.data.label_types import classes_of_names, dtype_type, plain_dates
+from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import is_missing, values_of
 from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
 from foretell.errors import DataError, SettingsError
@@ -331,7 +332,8 @@ def _typed(values: list[Any]) -> npt.NDArray[Any]:
     if labels.ndim != 1:
         found = f"an array of shape {labels.shape}"
         raise DataError(expected="one label for each text", found=found, where="y")
-    labels = plain_dates(labels)
+    if labels.dtype.kind == "M" or (labels.dtype == object and all(isinstance(v, date) for v in values)):
+        labels = labels.astype(str)
     if len(labels):
         check_classification_targets(labels)
     return labels

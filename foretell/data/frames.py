@@ -125,18 +125,10 @@ def _kind(source: Any) -> str | None:
 def _frame(source: Any) -> _Frame | None:
     """Open a table; None: it is none."""
     name, kind = type(source).__name__, _kind(source)
+    if kind is None:
+        return None
     if kind == "dataset":
         return _dataset(source)
-    if kind == "mapping":
-        lengths = {_length(column) for column in source.values()}
-        if len(lengths) != 1 or None in lengths:
-            expected = "a dictionary of columns of one length, each a list or an array"
-            raise DataError(expected=expected, found=f"{source!r:.80}")
-        return _Frame(name, list(map(str, source)), zip(*map(values_of, source.values()), strict=True))
-    if kind == "arrow":
-        batches = source.to_batches() if hasattr(source, "to_batches") else [source]
-        rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
-        return _Frame(name, list(source.schema.names), itertools.chain.from_iterable(rows))
     if kind == "stream":
         require(("polars",), "an Arrow stream", TO_TRAIN)
         import polars as pl
@@ -144,13 +136,18 @@ def _frame(source: Any) -> _Frame | None:
         source = pl.DataFrame(source)
     elif kind == "lazy":
         source, name = source.collect(), "DataFrame"
-    if kind is None:
-        return None
-    # A DataFrame of polars, of pandas, or of a library with the interface of pandas.
-    keys = list(source.columns)
-    if hasattr(source, "iter_rows"):
-        return _Frame(name, keys, source.iter_rows())
-    return _Frame(name, list(map(str, keys)), zip(*(source[key] for key in keys), strict=True))
+    if kind == "mapping":
+        keys, columns = list(source), list(source.values())
+        if len(lengths := set(map(_length, columns))) != 1 or None in lengths:
+            expected = "a dictionary of columns of one length, each a list or an array"
+            raise DataError(expected=expected, found=f"{source!r:.80}")
+    elif kind == "arrow":
+        keys, columns = list(source.schema.names), list(source.columns)
+    else:
+        # A DataFrame of polars, of pandas, or of a library with the interface of pandas.
+        keys = list(source.columns)
+        columns = [source[key] for key in keys]
+    return _Frame(name, list(map(str, keys)), zip(*map(values_of, columns), strict=True))
 
 
 def _length(column: object) -> int | None:
@@ -193,7 +190,7 @@ def _dataset(dataset: Any) -> _Frame:
     features = dataset.features or {}
     names = [_class_names(features.get(column)) for column in columns]
     all_rows = itertools.chain(first, rows)
-    cells = (tuple(map(_class_name, map(row.get, columns), names)) for row in all_rows)
+    cells = (tuple(map(class_name, map(row.get, columns), names)) for row in all_rows)
     return _Frame(type(dataset).__name__, columns, cells)
 
 
@@ -207,15 +204,6 @@ def class_name(value: Any, names: Sequence[str]) -> Any:
     """Return the name of a class, None where it has none (as -1); other values as they are."""
     if names and isinstance(value, list):
         return [class_name(each, names) for each in value]
-    if not names or type(value) is not int:
-        return value
-    return names[value] if 0 <= value < len(names) else None
-
-
-def _class_name(value: Any, names: Sequence[str]) -> Any:
-    """Return the name of a class, None where it has none (as -1); other values as they are."""
-    if names and isinstance(value, list):
-        return [_class_name(each, names) for each in value]
     if not names or type(value) is not int:
         return value
     return names[value] if 0 <= value < len(names) else None

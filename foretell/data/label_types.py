@@ -1,26 +1,22 @@
 """The type of a model's labels: names are text, and each stands for a value of the type that the data had.
 
 A model directory stores names and the type. `classes_`, answers in Python and JSON have the values, in the
-order of their type: 9 comes before 10. CSV and spreadsheets have no types, so labels from there are text.
+order of their type: 9 comes before 10. Labels from CSV and spreadsheets, and dates, are text.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-LabelType = Literal["text", "integer", "number", "boolean", "date", "time"]
+LabelType = Literal["text", "integer", "number", "boolean"]
 
 LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
 
-_DTYPES: dict[LabelType, str] = {
-    "integer": "int64", "number": "float64", "boolean": "bool", "date": "datetime64[D]",
-    "time": "datetime64[us]",
-}  # fmt: skip
+_DTYPES: dict[LabelType, str] = {"integer": "int64", "number": "float64", "boolean": "bool"}
 
 
 def type_of(value: object) -> LabelType:
@@ -31,9 +27,7 @@ def type_of(value: object) -> LabelType:
         return "integer"
     if isinstance(value, float | np.floating):
         return "integer" if float(value).is_integer() else "number"
-    if isinstance(value, dt.datetime):
-        return "time"
-    return "date" if isinstance(value, dt.date) else "text"
+    return "text"
 
 
 def common_type(types: Iterable[LabelType]) -> LabelType:
@@ -46,8 +40,6 @@ def common_type(types: Iterable[LabelType]) -> LabelType:
 
 def dtype_type(values: npt.NDArray[Any]) -> LabelType:
     """Return the type of an array of labels."""
-    if values.dtype.kind == "M":
-        return "date" if np.datetime_data(values.dtype)[0] == "D" else "time"
     kinds: dict[str, LabelType] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
     return kinds.get(values.dtype.kind, "text")
 
@@ -64,10 +56,7 @@ def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
         if not {*names} <= {"True", "False"}:
             raise ValueError("labels that are no booleans")
         return [name == "True" for name in names]
-    if label_type in ("integer", "number"):
-        return [int(name) if label_type == "integer" else float(name) for name in names]
-    of_date = dt.date.fromisoformat if label_type == "date" else dt.datetime.fromisoformat
-    return [of_date(name) for name in names]
+    return [int(name) if label_type == "integer" else float(name) for name in names]
 
 
 def classes_of_names(names: Sequence[str], label_type: LabelType) -> npt.NDArray[Any]:
@@ -94,16 +83,5 @@ def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:
 
 
 def json_value(label: Any) -> str | int | float | bool:
-    """Return a label as JSON can hold it: dates and times as text."""
+    """Return a label as JSON can hold it."""
     return cast(Any, label) if isinstance(label, str | int | float | bool) else str(label)
-
-
-def plain_dates(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return labels that are dates or times as datetime64 of days, or of microseconds; others unchanged."""
-    is_object = values.dtype == object and len(values) > 0
-    if is_object and all(isinstance(value, dt.date) for value in values):
-        values = values.astype("datetime64[us]")
-    if values.dtype.kind != "M":
-        return values
-    days = values.astype("datetime64[D]")
-    return days if (days == values).all() else values.astype("datetime64[us]")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PARQUET = b"PAR1"
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The container of Office documents before 2007, and of encrypted ones since."""
 
-_AS_TEXT = "save it as plain text or CSV"
-_UNPACK = "unpack it first"
-_NOT_TEXT = "give a file of text"
+_AS_TEXT, _AS_CSV = "save it as plain text or CSV", "save the sheet as CSV"
+_AS_DATA, _NOT_TEXT = "save it as CSV, JSON Lines or Parquet", "give a file of text"
+_UNPACK, _ARCHIVE = "unpack it first", "unpack it, then give the file or the folder"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of file that is not text, with its article ("a Word document"), and what to do with it."""
 
     name: str
@@ -24,44 +23,40 @@ class Kind:
 
 
 _WORD = Kind("a Word document", _AS_TEXT)
-_EXCEL = Kind("an Excel workbook", "save the sheet as CSV")
-_SPREADSHEET = Kind("an OpenDocument spreadsheet", "save the sheet as CSV")
+_EXCEL = Kind("an Excel workbook", _AS_CSV)
+_SPREADSHEET = Kind("an OpenDocument spreadsheet", _AS_CSV)
 
-_STARTS: tuple[tuple[bytes, Kind], ...] = (
-    (PARQUET, Kind("a Parquet file", "give its name the ending .parquet, or convert it to text")),
-    (b"%PDF-", Kind("a PDF document", "save its text as a .txt file")),
-    (b"{\\rtf", Kind("a document in Rich Text Format", _AS_TEXT)),
-    (b"\x93NUMPY", Kind("a NumPy array", "save it as CSV, JSON Lines or Parquet")),
-    (b"\x89HDF\r\n", Kind("an HDF5 file", "save it as CSV, JSON Lines or Parquet")),
-    (b"ARROW1\0\0", Kind("an Arrow file", "save it as Parquet")),
-    (b"SQLite format 3", Kind("an SQLite database", "export the table as CSV")),
-    (b"\x89PNG", Kind("a PNG image", _NOT_TEXT)),
-    (b"\xff\xd8\xff", Kind("a JPEG image", _NOT_TEXT)),
-    (b"GIF89a", Kind("a GIF image", _NOT_TEXT)),
-    (b"BZh", Kind("a bzip2 file", _UNPACK)),
-    (b"\xfd7zXZ", Kind("an xz file", _UNPACK)),
-    (b"\x28\xb5\x2f\xfd", Kind("a Zstandard file", _UNPACK)),
-    (b"7z\xbc\xaf\x27\x1c", Kind("a 7-Zip archive", "unpack it, then give the file or the folder")),
-    (b"Rar!\x1a\x07", Kind("a RAR archive", "unpack it, then give the file or the folder")),
-)
+_STARTS = {
+    PARQUET: Kind("a Parquet file", "give its name the ending .parquet, or convert it to text"),
+    b"%PDF-": Kind("a PDF document", "save its text as a .txt file"),
+    b"{\\rtf": Kind("a document in Rich Text Format", _AS_TEXT),
+    b"\x93NUMPY": Kind("a NumPy array", _AS_DATA),
+    b"\x89HDF\r\n": Kind("an HDF5 file", _AS_DATA),
+    b"ARROW1\0\0": Kind("an Arrow file", "save it as Parquet"),
+    b"SQLite format 3": Kind("an SQLite database", "export the table as CSV"),
+    b"\x89PNG": Kind("a PNG image", _NOT_TEXT),
+    b"\xff\xd8\xff": Kind("a JPEG image", _NOT_TEXT),
+    b"GIF89a": Kind("a GIF image", _NOT_TEXT),
+    b"BZh": Kind("a bzip2 file", _UNPACK),
+    b"\xfd7zXZ": Kind("an xz file", _UNPACK),
+    b"\x28\xb5\x2f\xfd": Kind("a Zstandard file", _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": Kind("a 7-Zip archive", _ARCHIVE),
+    b"Rar!\x1a\x07": Kind("a RAR archive", _ARCHIVE),
+}
 # By the first folder or file that only such a zip archive holds.
-_IN_ZIP: tuple[tuple[bytes, Kind], ...] = (
-    (b"xl/", _EXCEL),
-    (b"word/", _WORD),
-    (b"ppt/", Kind("a PowerPoint presentation", _AS_TEXT)),
-)
+_IN_ZIP = {b"xl/": _EXCEL, b"word/": _WORD, b"ppt/": Kind("a PowerPoint presentation", _AS_TEXT)}
 # By the type that OpenDocument and EPUB files state at their start, not compressed.
-_STATED: tuple[tuple[bytes, Kind], ...] = (
-    (b"opendocument.spreadsheet", _SPREADSHEET),
-    (b"opendocument.text", Kind("an OpenDocument text", _AS_TEXT)),
-    (b"epub+zip", Kind("an EPUB book", _AS_TEXT)),
-)
+_STATED = {
+    b"opendocument.spreadsheet": _SPREADSHEET,
+    b"opendocument.text": Kind("an OpenDocument text", _AS_TEXT),
+    b"epub+zip": Kind("an EPUB book", _AS_TEXT),
+}
 # By the names of streams in the container's directory, in UTF-16.
-_IN_OLE: tuple[tuple[str, Kind], ...] = (
-    ("EncryptedPackage", Kind("an Office document protected by a password", "save it without the password")),
-    ("WordDocument", _WORD),
-    ("Workbook", Kind("an Excel workbook of before 2007 (.xls)", "save the sheet as CSV")),
-)
+_IN_OLE = {
+    "EncryptedPackage": Kind("an Office document protected by a password", "save it without the password"),
+    "WordDocument": _WORD,
+    "Workbook": Kind("an Excel workbook of before 2007 (.xls)", _AS_CSV),
+}
 
 
 def kind_of(start: bytes) -> Kind | None:
@@ -70,13 +65,13 @@ def kind_of(start: bytes) -> Kind | None:
     Args:
         start: the first bytes of the file, some kibibytes if it has as many.
     """
-    for magic, kind in _STARTS:
+    for magic, kind in _STARTS.items():
         if start.startswith(magic):
             return kind
     if start.startswith(ZIP):
         return _zip_kind(start)
     if start.startswith(OLE):
-        streams = (kind for name, kind in _IN_OLE if name.encode("utf-16-le") in start)
+        streams = (kind for name, kind in _IN_OLE.items() if name.encode("utf-16-le") in start)
         return next(streams, Kind("an Office document of before 2007", _AS_TEXT))
     # The protocols that Python has written since version 2.3.
     if len(start) > 2 and start[0] == 0x80 and 2 <= start[1] <= 5:
@@ -93,13 +88,13 @@ def is_spreadsheet(start: bytes) -> bool:
 
 def _zip_kind(start: bytes) -> Kind:
     for name in _zip_names(start):
-        for prefix, kind in _IN_ZIP:
+        for prefix, kind in _IN_ZIP.items():
             if name.startswith(prefix):
                 return kind
-    for stated, kind in _STATED:
+    for stated, kind in _STATED.items():
         if stated in start[:128]:
             return kind
-    return Kind("a zip archive", "unpack it, then give the file or the folder")
+    return Kind("a zip archive", _ARCHIVE)
 
 
 def _zip_names(start: bytes) -> Iterator[bytes]:

@@ -42,12 +42,10 @@ def read_unlabelled(
     texts: list[str] = []
     for source in given:
         if source == "imdb":
-            parts = (named.imdb(part, notes=notes) for part in ("unsup", "train"))
-            texts += (each for part in parts for each in part.texts)
+            texts += (each for part in ("unsup", "train") for each in named.imdb(part, notes=notes).texts)
         else:
-            records = iter_records(source, text=text, notes=notes, arguments=arguments)
-            texts += (record.text for record in records if record.text.strip())
-    return _checked(texts, ", ".join(map(str, given)) or "unlabelled")
+            texts += unlabelled_texts(source, text=text, notes=notes, arguments=arguments)
+    return texts
 
 
 def unlabelled_texts(
@@ -63,14 +61,12 @@ def unlabelled_texts(
     Raises:
         DataError: no texts, something that is no text, or a source that cannot be read.
     """
-    if isinstance(source, str | Path):
-        return read_unlabelled(source, text=text, notes=notes, arguments=arguments)
+    if isinstance(source, str) and source == "imdb":
+        return read_unlabelled(source, notes=notes)
     records = iter_records(source, text=text, part="train", notes=notes, arguments=arguments)
-    return _checked([record.text for record in records if record.text.strip()], "unlabelled")
-
-
-def _checked(texts: list[str], where: str) -> list[str]:
+    texts = [record.text for record in records if record.text.strip()]
     if not texts:
+        where = str(source) if isinstance(source, str | Path) else "unlabelled"
         raise DataError(expected="texts without labels", found="none that is not empty", where=where)
     return texts
 

@@ -83,14 +83,14 @@ def multi_label_intervals(targets: Array, decided: Array, names: Sequence[str]) 
         counts = np.stack([np.bincount(row, minlength=n) for row in drawn])
         sums.append(counts @ columns)
     total = np.concatenate(sums)
-    counts = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
-    below = (counts.support + counts.predicted).sum(axis=1)
+    found = LabelCounts(*np.split(total[:, 3:], 3, axis=1))
+    below = (found.support + found.predicted).sum(axis=1)
     return {
         "accuracy": interval(1 - total[:, 0] / n),
-        "micro_f1": interval(2 * counts.hits.sum(axis=1) / np.maximum(below, 1)),
-        "macro_f1": interval(counts.macro_f1),
+        "micro_f1": interval(2 * found.hits.sum(axis=1) / np.maximum(below, 1)),
+        "macro_f1": interval(found.macro_f1),
         "hamming_loss": interval(total[:, 1] / np.maximum(total[:, 2], 1)),
-        "labels": {name: {"f1": interval(counts.f1[:, place])} for place, name in enumerate(names)},
+        "labels": {name: {"f1": interval(found.f1[:, place])} for place, name in enumerate(names)},
     }
 
 

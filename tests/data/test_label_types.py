@@ -1,4 +1,4 @@
-"""Labels keep the type that the data had: numbers, booleans, dates and text."""
+"""Labels keep the type that the data had: numbers, booleans and text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from foretell.data.label_types import (
     common_type,
     json_value,
     ordered,
-    plain_dates,
     type_of,
-    values_of_names,
 )
 from foretell.errors import ArtifactError
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -44,7 +42,7 @@ FIRST, SECOND = dt.date(2025, 12, 31), dt.date(2026, 1, 2)
         ((10, 9), "integer", [9, 10]),
         ((True, False), "boolean", [False, True]),
         ((1.0, 0.0), "number", [0.0, 1.0]),
-        ((SECOND, FIRST), "date", [FIRST, SECOND]),
+        ((SECOND, FIRST), "text", [str(FIRST), str(SECOND)]),
         (("b", "a"), "text", ["a", "b"]),
     ],
 )
@@ -93,17 +91,12 @@ def test_a_table_keeps_the_types_and_csv_has_none(tmp_path: Path) -> None:
 
 def test_types_of_values() -> None:
     assert [type_of(each) for each in (True, np.bool_(False), 3, np.int8(3), 3.0, 2.5, FIRST, "x")] == [
-        "boolean", "boolean", "integer", "integer", "integer", "number", "date", "text",
+        "boolean", "boolean", "integer", "integer", "integer", "number", "text", "text",
     ]  # fmt: skip
-    assert type_of(dt.datetime.fromisoformat("2026-01-01 10:00")) == "time"
     assert common_type(["integer", "number"]) == "number"
     assert common_type(["integer", "boolean"]) == "text"
     assert ordered(["10", "9", "10"], "integer") == ["9", "10"]
-    assert values_of_names(["2026-01-01 10:30:00"], "time") == [dt.datetime.fromisoformat("2026-01-01 10:30")]
     assert classes_of_names([str(1 << 70)], "integer").dtype == object
-    stamps = pd.Series([pd.Timestamp("2026-01-01 10:30"), pd.Timestamp("2026-01-02")])
-    assert plain_dates(np.array(list(stamps))).dtype == np.dtype("datetime64[us]")
-    assert plain_dates(stamps.to_numpy()[1:]).dtype == np.dtype("datetime64[D]")
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,6 @@ def test_nothing_to_read_is_an_error(folder: Path) -> None:
     (folder / "empty.txt").write_text("\n \n")
     with pytest.raises(DataError, match=r"empty\.txt: expected texts without labels, found none"):
         read_unlabelled(folder / "empty.txt")
-    with pytest.raises(DataError, match="unlabelled: expected texts without labels"):
-        read_unlabelled([])
     with pytest.raises(ForetellError, match=r"missing\.txt"):
         read_unlabelled(folder / "missing.txt")
 

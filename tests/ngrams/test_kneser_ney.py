@@ -88,7 +88,7 @@ def test_arrays_come_back(model):
     [
         ("ngrams/1/keys", np.array([2, 1, 0]), "ascending"),
         ("ngrams/1/keys", np.array([0, 1, SIZE]), "ascending"),
-        ("ngrams/1/probabilities", np.array([0.3, 0.2, np.nan], np.float32), "from 0 to 1"),
+        ("ngrams/1/probabilities", np.array([0.3, 0.2, np.nan], np.float32), "finite numbers"),
         ("ngrams/2/backoffs", np.array([1.0, 2.0, 1.0], np.float32), "from 0 to 1"),
         ("ngrams/2/backoffs", np.array([1.0, 1.0], np.float32), "float32 .*length 3"),
         ("ngrams/size", None, "found none"),

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from foretell.config import LabelsSettings
 from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.examples import Examples
-from foretell.data.label_types import classes_of_names, ordered
 from foretell.data.split import Split, make_split
 from foretell.errors import DataError
 from foretell.training.labels.ancestor import Ancestor
@@ -66,10 +65,7 @@ def split_of(
         unlabelled=texts,
         settings=settings,
     )
-    names, label_type = {*ancestor.labels, *split.train.labels}, split.train.label_type
-    if label_type in ("date", "time"):
-        return split, continued, classes_of_names(ordered(names, label_type), label_type)
-    return split, continued, _typed(names, data.classes, ancestor)
+    return split, continued, _typed({*ancestor.labels, *split.train.labels}, data.classes, ancestor)
 
 
 def _typed(names: set[str], classes: Classes, ancestor: Ancestor) -> Classes:

@@ -306,17 +306,13 @@ def test_arrays_give_the_model_back(text, order, most):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("ngrams/size", None, "ngrams/size: expected an array, found none"),
-        ("ngrams/1/keys", None, "ngrams/1/keys: expected an array"),
-        (
-            "ngrams/2/keys",
-            lambda keys: keys[::-1].copy(),
-            "ngrams/2/keys: expected keys of n-grams, ascending",
-        ),
-        ("ngrams/2/keys", lambda keys: keys + 10**9, "ngrams/2/keys: expected keys of n-grams"),
+        ("ngrams/size", None, "ngrams/size: expected int64 .*found none"),
+        ("ngrams/1/keys", None, "ngrams/1/keys: expected int64"),
+        ("ngrams/2/keys", lambda keys: keys[::-1].copy(), "ngrams/2/keys: expected distinct keys"),
+        ("ngrams/2/keys", lambda keys: keys + 10**9, "ngrams/2/keys: expected distinct keys"),
         ("ngrams/2/keys", lambda keys: keys.astype(np.int32), "ngrams/2/keys: expected int64"),
-        ("ngrams/3/probabilities", lambda p: p[:-1], r"ngrams/3/probabilities: expected float32 \["),
-        ("ngrams/3/probabilities", lambda p: p * np.nan, "expected numbers from 0 to 1"),
+        ("ngrams/3/probabilities", lambda p: p[:-1], "ngrams/3/probabilities: expected float32 .*length"),
+        ("ngrams/3/probabilities", lambda p: p * np.nan, "expected finite numbers"),
         ("ngrams/3/backoffs", lambda p: p + 2, "ngrams/3/backoffs: expected numbers from 0 to 1"),
         ("ngrams/3/backoffs", lambda p: p[:, None], "ngrams/3/backoffs: expected float32"),
     ],
