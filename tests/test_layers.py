@@ -37,6 +37,7 @@ LIGHT = (
     "foretell.metrics",
     "foretell.ngrams.ensemble",
     "foretell.ngrams.linear",
+    "foretell.ngrams.tfidf",
     "foretell.runtime.words.predictor",
     "foretell.runtime.labels.classifier",
     "foretell.runtime.labels.explanation",

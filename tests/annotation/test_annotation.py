@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from annotation.tickets import LABELS, answer_right, label_of, opened, tickets
 
-import foretell
-from foretell.annotation.annotation import Annotation
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.errors import DataError, ForetellError, UsageError
 from tests.builders import write_random
@@ -69,11 +65,6 @@ def test_it_goes_on_where_it_ended(tmp_path: Path) -> None:
         opened(tmp_path, texts=["something else"])
     # The journal is free again.
     opened(tmp_path).close()
-
-
-def test_a_new_process_may_not_open_the_same_journal_twice(tmp_path: Path) -> None:
-    with opened(tmp_path), pytest.raises(ForetellError, match="no other process has open"):
-        opened(tmp_path)
 
 
 def test_undo_shows_the_text_again(tmp_path: Path) -> None:
@@ -143,15 +134,6 @@ def test_similar_texts_share_words(tmp_path: Path) -> None:
         assert right >= 7
 
 
-@pytest.mark.parametrize("item", [-1, 120, 10**20])
-def test_a_number_without_a_text_is_one_line(tmp_path: Path, item: int) -> None:
-    with opened(tmp_path) as annotation:
-        with pytest.raises(UsageError, match="the number of a text"):
-            annotation.skip(item)
-        with pytest.raises(UsageError, match="the number of a text"):
-            annotation.similar(item)
-
-
 def test_what_cannot_be_answered_is_one_line_and_not_written(tmp_path: Path) -> None:
     with opened(tmp_path) as annotation:
         item = annotation.next()
@@ -166,6 +148,9 @@ def test_what_cannot_be_answered_is_one_line_and_not_written(tmp_path: Path) -> 
         with pytest.raises(UsageError, match="reserved for the random sample"):
             annotation.answer([free, hidden], "billing")
         assert annotation.counts().answers == 1
+        for item in (-1, 120, 10**20):
+            with pytest.raises(UsageError, match="the number of a text"):
+                annotation.skip(item)
 
 
 def test_two_persons_get_different_texts(tmp_path: Path) -> None:
@@ -254,17 +239,3 @@ def test_a_model_that_cannot_help_is_one_line(tmp_path: Path) -> None:
         opened(tmp_path, suggest=words)
     # Nothing keeps the journal locked.
     opened(tmp_path).close()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_the_name_in_the_package() -> None:
-    from foretell.annotation.annotation import annotate
-
-    assert foretell.annotate is annotate
-    assert Annotation.__doc__

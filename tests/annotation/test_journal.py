@@ -284,8 +284,3 @@ def test_what_no_journal_holds_is_one_line(tmp_path: Path, content: bytes, messa
     with pytest.raises(DataError, match=message):
         Journal(path)
     assert path.read_bytes() == content
-
-
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ForetellError, match="a journal that can be written, found No such file"):
-        Journal(tmp_path / "none" / "answers.jsonl", LABELS)

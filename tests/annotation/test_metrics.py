@@ -36,9 +36,6 @@ def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> N
     assert found is not None
     assert (found.value, found.texts) == (hits / texts, texts)
     assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
-
-
-def test_no_texts_have_no_share() -> None:
     assert share_of(0, 0) is None
 
 

@@ -165,10 +165,3 @@ def test_what_is_compressed_is_copied_to_a_file(tmp_path: Path, packed: bool) ->
         assert file.read_bytes() == b"content"
         assert (file == tmp_path / "a") is not packed
     assert file.exists() is not packed
-
-
-def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
-    with opened(tmp_path / "missing") as source:
-        assert source.short == "missing"
-        with pytest.raises(DataError, match="a file or folder that exists"):
-            _ = source.start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tracemalloc
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,15 +34,6 @@ def test_standard_input_is_recognised(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.encode())))
     assert pairs(iter_records("-")) == expected
-
-
-def test_the_sample_reviews_have_labels() -> None:
-    examples = read_examples("reviews")
-    counts = Counter(examples.labels)
-    assert sorted(counts) == ["negative", "positive"]
-    assert len(examples) == sum(counts.values()) > 300
-    assert min(counts.values()) > 100
-    assert all(text.strip() for text in examples.texts)
 
 
 def test_a_corpus_and_an_unknown_format_are_refused() -> None:

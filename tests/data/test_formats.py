@@ -246,13 +246,6 @@ def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytes
         list(iter_records(tmp_path / "a.json"))
 
 
-def test_examples_of_an_array(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(json.dumps(OBJECTS))
-    examples = read_examples(tmp_path / "a.json")
-    assert (examples.texts, examples.labels) == ([text for text, _ in ROWS], [label for _, label in ROWS])
-    assert examples.notes == ["a.json: texts from the column 'body', labels from 'label'"]
-
-
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"])
 @pytest.mark.parametrize("form", ['{{"text": "a", "label": {}}}\n', '[\n{{"text": "a", "label": {}}}]'])
 def test_a_number_that_float64_does_not_have_is_no_label(tmp_path: Path, number: str, form: str) -> None:

@@ -76,19 +76,13 @@ TABLES: dict[str, Callable[[], Any]] = {
 def test_every_table_gives_the_same_examples(made: Callable[[], Any]) -> None:
     assert has_columns(made())
     examples = read_examples(made())
-    name = type(made()).__name__
+    first, name = next(iter_records(made())), type(made()).__name__
+    assert (first.fields["when"], list(first.fields)) == ("Monday", list(COLUMNS))
     assert (examples.texts, examples.labels) == (["good", "bad"], ["5", "1"])
     assert examples.dropped == {"an empty text": 2, "no label (empty or NaN)": 1}
     assert examples.notes[0].endswith("Frame: texts from the column 'review', labels from 'stars'") or (
         examples.notes[0] == f"{name}: texts from the column 'review', labels from 'stars'"
     )
-
-
-@pytest.mark.parametrize("made", TABLES.values(), ids=TABLES)
-def test_the_other_columns_are_kept(made: Callable[[], Any]) -> None:
-    first = next(iter_records(made()))
-    assert first.text == "good"
-    assert (first.fields["when"], list(first.fields)) == ("Monday", list(COLUMNS))
 
 
 def test_columns_of_the_same_name_are_an_error() -> None:
@@ -209,11 +203,6 @@ def test_parquet(tmp_path: Path, data: bytes, name: str) -> None:
     assert found[0].fields["id"] == 1
 
 
-def test_parquet_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
-    assert [record.text for record in iter_records("-")] == [text for text, _ in ROWS]
-
-
 @pytest.mark.parametrize("compression", ["snappy", "none"])
 def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> None:
     rows = range(200)
@@ -245,18 +234,3 @@ def test_without_the_package_the_command_that_installs_it_is_given(
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):
         list(iter_records(tmp_path / "a.parquet"))
-
-
-@pytest.mark.parametrize(
-    "error", [RuntimeError(""), MemoryError("malloc"), TypeError("x"), KeyError(), OSError()]
-)
-def test_whatever_polars_raises_is_a_damaged_file(
-    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def fail(_: object, **__: object) -> None:
-        raise error
-
-    (tmp_path / "data.parquet").write_bytes(data)
-    monkeypatch.setattr("polars.LazyFrame.collect_batches", fail)
-    with pytest.raises(DataError, match="a damaged one"):
-        list(iter_records(tmp_path / "data.parquet"))

@@ -25,7 +25,6 @@ from foretell.data.label_types import (
     type_of,
 )
 from foretell.errors import ArtifactError
-from foretell.runtime.labels.classifier import LabelsRuntime
 from tests.builders import rewrite_json, write_random
 
 TEXTS = [f"{word} thing number {n}" for n in range(8) for word in ("good", "awful")]
@@ -113,9 +112,3 @@ def test_a_directory_whose_labels_are_not_of_their_type_is_refused(
     )
     with pytest.raises(ArtifactError):
         open_verified(tmp_path / "m")
-
-
-def test_a_directory_without_a_type_has_labels_of_text(tmp_path: Path) -> None:
-    write_random(tmp_path / "m", LabelsSettings(units=3, embedding_size=2), ["10", "9"])
-    assert "label_type" not in json.loads((tmp_path / "m" / "config.json").read_text())
-    assert LabelsRuntime.open(tmp_path / "m").classes == ["10", "9"]

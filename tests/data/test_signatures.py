@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from foretell.data.decode import open_text
-from foretell.data.signatures import OLE, is_spreadsheet, kind_of
+from foretell.data.signatures import OLE, kind_of
 from foretell.errors import DataError
-from tests.data.spreadsheets import write_ods, write_xlsx
 
 
 def zipped(*names: str) -> bytes:
@@ -86,12 +85,3 @@ def test_each_kind_is_named_with_what_to_do(tmp_path: Path, data: bytes, name: s
 )
 def test_text_is_no_kind(data: bytes) -> None:
     assert kind_of(data) is None
-
-
-def test_spreadsheets_are_recognised(tmp_path: Path) -> None:
-    write_xlsx(tmp_path / "x", {"A": [["text"]]})
-    write_ods(tmp_path / "o", {"A": [["text"]]})
-    assert is_spreadsheet((tmp_path / "x").read_bytes())
-    assert is_spreadsheet((tmp_path / "o").read_bytes())
-    assert not is_spreadsheet(zipped("word/document.xml"))
-    assert not is_spreadsheet(b"text,label\n")

@@ -81,15 +81,6 @@ def test_each_label_keeps_its_share_to_within_one(labels: list[str], fraction: f
         assert lower <= counts[label] <= upper
 
 
-def test_the_seed_decides_and_order_is_kept() -> None:
-    examples = Examples([f"text {i:03}" for i in range(200)], ["a", "b"] * 100)
-    first, again, other = (make_split(examples, fraction=0.1, seed=seed) for seed in (1, 1, 2))
-    assert first.valid == again.valid != other.valid
-    assert first.valid is not None
-    assert (len(first.valid), first.valid.name) == (20, "10 % of examples")
-    assert first.train.texts == sorted(first.train.texts)
-
-
 def test_texts_that_differ_only_in_case_and_white_space_are_equal() -> None:
     # Lower case alone leaves "ß" and the final sigma as they are.
     assert text_key("Die  STRASSE") == text_key("die straße") != text_key("die strase")

@@ -32,11 +32,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_plain_text_is_one_text_a_line_without_the_empty_ones(folder: Path) -> None:
-    assert read_unlabelled(folder / "plain.txt") == ["one line", "another line"]
-    assert read_unlabelled(str(folder / "plain.txt")) == ["one line", "another line"]
-
-
 def test_labels_are_not_looked_at(folder: Path) -> None:
     assert read_unlabelled(folder / "table.csv") == ["two\nlines", "last"]
 

@@ -63,21 +63,6 @@ def test_the_interval_of_an_accuracy_is_close_to_the_binomial_one() -> None:
     assert label_intervals(true, predicted, NAMES)["accuracy"] == pytest.approx(list(exact), abs=0.01)
 
 
-def test_the_interval_covers_the_true_accuracy_as_often_as_it_claims() -> None:
-    random = np.random.default_rng(0)
-    hits = 0
-    for _ in range(200):
-        right = random.random(100) < 0.8
-        low, high = label_intervals(np.zeros(100, np.int64), np.where(right, 0, 1), NAMES)["accuracy"]
-        hits += low <= 0.8 <= high
-    assert 0.9 <= hits / 200 <= 0.99
-
-
-def test_the_same_texts_give_the_same_intervals() -> None:
-    true, probabilities = sample(50)
-    assert probability_intervals(true, probabilities) == probability_intervals(true, probabilities)
-
-
 def test_metrics_that_are_undefined_have_no_interval() -> None:
     found = label_intervals(np.array([0, 0, 1]), np.array([0, 0, 0]), NAMES)["labels"]
     assert found["c"] == {"precision": None, "recall": None, "f1": None}
@@ -116,21 +101,3 @@ def test_a_difference_that_is_in_every_text_has_an_interval_above_0() -> None:
     low, high = found["accuracy"]["interval"]
     assert 0.15 < low < 0.25 < high < 0.35
     assert found["macro_f1"]["interval"][0] > 0
-
-
-def test_pairing_makes_the_interval_narrower_than_two_of_their_own() -> None:
-    random = np.random.default_rng(0)
-    true = random.integers(0, 2, 300)
-    a = np.where(random.random(300) < 0.3, 1 - true, true)
-    b = a.copy()
-    b[:10] = true[:10]
-    low, high = differences(true, a, b, 2)["accuracy"]["interval"]
-    assert low >= 0
-    assert high - low < 0.04
-
-
-def test_equal_classifiers_do_not_differ() -> None:
-    true = np.array([0, 1, 2, 1])
-    found = differences(true, np.array([0, 1, 1, 1]), np.array([0, 1, 1, 1]), 3)
-    assert found["accuracy"] == {"difference": 0, "interval": [0, 0]}
-    assert found["macro_f1"] == {"difference": 0, "interval": [0, 0]}

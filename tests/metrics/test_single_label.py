@@ -110,13 +110,3 @@ def test_the_coverage_curve_is_what_abstaining_below_its_thresholds_gives(
     assert json.loads(json.dumps(found)) == found
     # Each part that was wanted is answered by one of the rows at least.
     assert all(any(row["coverage"] >= part - 1e-9 for row in found) for part in wanted)
-
-
-def test_coverage_by_hand() -> None:
-    confidence = np.array([0.6, 0.7, 0.8, 0.9], np.float32)
-    correct = np.array([False, True, False, True])
-    found = coverage_curve(confidence, correct, (1.0, 0.75, 0.5, 0.25))
-    assert [row["coverage"] for row in found] == [1, 0.75, 0.5, 0.25]
-    assert [row["accuracy"] for row in found] == pytest.approx([1 / 2, 2 / 3, 1 / 2, 1])
-    # All equally sure: there is one threshold, and it answers all.
-    assert len(coverage_curve(np.full(9, 0.75), np.ones(9, bool))) == 1

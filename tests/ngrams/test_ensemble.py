@@ -58,13 +58,6 @@ def test_a_part_that_weighs_nothing_may_be_missing() -> None:
     np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
 
 
-def test_the_network_alone_is_scaled_by_a_temperature() -> None:
-    plain = np.array([[0.8, 0.2]], np.float32)
-    odds = math.log(4)
-    cooled = Ensemble(network=1 / 2.5)(plain)[0]
-    assert math.log(cooled[0] / cooled[1]) == pytest.approx(odds / 2.5, rel=1e-5)
-
-
 def test_certainty_and_impossibility_stay_finite() -> None:
     certain = np.array([[1.0, 0.0]], np.float32)
     for ensemble in (Ensemble(network=0.5, linear=0.5), Ensemble(network=40.0, linear=40.0)):
@@ -98,12 +91,6 @@ def test_written_and_read_it_is_the_same(
 def test_other_values_are_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Ensemble.from_dict({"network": 0.5, "linear": 0.5, "offsets": [], **changes})
-
-
-@pytest.mark.parametrize("values", [{"temperature": 2.0}, {"network": 1.0, "linear": 0.0}, "x", 3, []])
-def test_another_object_is_refused(values: object) -> None:
-    with pytest.raises(ValueError, match="no object with 'network', 'linear' and 'offsets'"):
-        Ensemble.from_dict(values)
 
 
 def test_scores_of_two_labels_are_the_log_odds_of_the_second() -> None:

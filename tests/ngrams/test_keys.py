@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.ngrams.counting import count_ngrams
-from foretell.ngrams.keys import end_of_keys, keys_fit, ngram_keys
+from foretell.ngrams.keys import keys_fit, ngram_keys
 from tests.ngrams.definitions import SIZE, flat, held, key, texts_lists
-
-
-def test_keys_of_known_ngrams():
-    ids, starts = flat([[3, 4, 5]])
-    counted = count_ngrams(ids, starts, 10, min_texts=1)
-    # size · (key of the n-gram a word shorter + 1) + last word
-    assert counted.keys.tolist() == [3, 4, 5, 44, 55, 455]
-    assert counted.n_words == 3
 
 
 @settings(deadline=None)
@@ -30,11 +21,6 @@ def test_keys_and_positions_are_those_of_the_definition(texts, longest):
     assert found == {each for text in texts for each in held(text, SIZE, longest)}
     for length, (keys, at) in enumerate(by_length, 1):
         assert [key(ids[place : place + length].tolist(), SIZE) for place in at] == keys.tolist()
-
-
-@pytest.mark.parametrize(("size", "longest"), [(2, 1), (7, 3), (1_048_575, 3), (2**31, 2)])
-def test_the_largest_key_is_below_the_end(size, longest):
-    assert key((size - 1,) * longest, size) == end_of_keys(size, longest) - 1
 
 
 def test_whether_keys_fit_in_63_bits():

@@ -70,10 +70,6 @@ def test_a_text_has_the_probabilities_of_its_distributions(model):
         assert lengths[place] == length
 
 
-def test_its_size_and_order(model):
-    assert (len(model), model.order) == (5, 3)
-
-
 def test_arrays_come_back(model):
     again = KneserNey.from_arrays(model.to_arrays())
     assert (again.size, again.words, again.order) == (model.size, model.words, model.order)

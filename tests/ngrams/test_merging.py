@@ -42,11 +42,3 @@ def test_a_context_of_one_model_is_taken_from_it() -> None:
     # Single words are weighted by the numbers of tokens: a quarter of them is old.
     of_both, of_old, of_new = (float(model.levels[0].backoffs[0]) for model in (both, old, new))
     np.testing.assert_allclose(of_both, 0.25 * of_old + 0.75 * of_new, rtol=1e-5)
-
-
-def test_a_model_merged_with_itself_is_the_same() -> None:
-    model = count(_text(2, 400, 0, 7), 7).model
-    text = _text(3, 50, 0, 7)
-    np.testing.assert_allclose(
-        merged(model, model).probabilities(text)[0], model.probabilities(text)[0], rtol=1e-5
-    )

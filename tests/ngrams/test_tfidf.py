@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -75,13 +73,6 @@ def test_with_the_1_norm_the_score_is_a_weighted_mean() -> None:
     assert (scores <= high + 1e-5).all()
 
 
-def test_times_multiplies_the_scores() -> None:
-    model = made()
-    np.testing.assert_allclose(
-        model.times(0.25).scores(IDS, TEXTS), 0.25 * model.scores(IDS, TEXTS), atol=1e-6
-    )
-
-
 def test_models_with_the_same_values_become_one_with_the_sum_of_their_scores() -> None:
     first = made()
     other = TfidfModel(first.features, first.idf, -3 * first.weights, 2 * first.bias)
@@ -132,11 +123,3 @@ def test_other_arrays_are_an_error(name: str, change: Any) -> None:
     del arrays[f"one/{name}"]
     with pytest.raises(ArtifactError, match="expected"):
         TfidfModel.from_arrays(arrays, "one")
-
-
-def test_it_needs_numpy_only() -> None:
-    program = (
-        "import sys, foretell.ngrams.tfidf; print(sorted({'scipy', 'sklearn', 'pandas'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

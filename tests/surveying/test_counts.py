@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
 
 from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples, read_examples
 from foretell.data.records import Record
 from foretell.data.split import make_split
-from foretell.surveying import counts
 from foretell.surveying.counts import (
     OTHER,
     ColumnCounter,
@@ -87,28 +84,6 @@ def test_letters_of_no_script_are_counted() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("word", "script"),
-    [("LATIN", "Latin"), ("GREEK", "Greek"), ("CYRILLIC", "Cyrillic"), ("HEBREW", "Hebrew"),
-     ("ARABIC", "Arabic"), ("DEVANAGARI", "Devanagari"), ("TAMIL", "Tamil"), ("THAI", "Thai"),
-     ("HANGUL", "Hangul"), ("HIRAGANA", "Hiragana"), ("KATAKANA", "Katakana"), ("CJK", "Han"),
-     ("GEORGIAN", "Georgian"), ("KHMER", "Khmer"), ("ETHIOPIC", "Ethiopic")],
-)  # fmt: skip
-def test_the_letters_of_a_script_are_in_its_blocks(word: str, script: str) -> None:
-    named = ((chr(code), unicodedata.name(chr(code), "")) for code in range(0xD7A4))
-    letters = [each for each, name in named if name.startswith(word + " ") and each.isalpha()]
-    assert len(letters) > 20
-    assert script_shares(letters)[script] > 0.9
-
-
-def test_counting_in_pieces_is_counting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = ["abc я", "很好", "def"] * 5
-    whole = script_shares(texts)
-    monkeypatch.setattr(counts, "_AT_ONCE", 4)
-    assert script_shares(texts) == whole
-    assert script_shares(["\ud800 a"]) == {"Latin": 1}
-
-
 def counted(records: list[Record]) -> ColumnCounter:
     counter = ColumnCounter()
     assert list(counter.watch(records)) == records
@@ -129,9 +104,3 @@ def test_empty_and_different_cells() -> None:
         ColumnCounts("late", 2, 1, ""),
     )
     assert counter.label == "copy"
-
-
-def test_no_column_has_the_labels() -> None:
-    counter = counted([Record("a", "x", {"text": "a"}), Record("b", "y", {"text": "b"})])
-    assert counter.label is None
-    assert counted([]).columns() == ()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.text import line_encoder
-from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
+from foretell.text.line_encoder import LineEncoder, spelled_bytes
 from foretell.text.tokenizer import Tokenizer
 
 HARD = st.text(alphabet=st.sampled_from(list("aAσΣİẞ '’-_.,<>unk\t\r\u00a0\x1c\u0301\ud800é")), max_size=30)
@@ -43,13 +42,6 @@ def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
             assert len(encoder._numbers) <= 10 + 5
 
 
-def test_a_text_of_nothing() -> None:
-    encoder = LineEncoder(Tokenizer.train(["a"], "words", lowercase=False, vocabulary=9))
-    for nothing in ("", "   ", "\t \t"):
-        assert encoder.encode(nothing).dtype == np.int64
-        assert encoder.encode(nothing).tolist() == []
-
-
 @given(st.lists(st.text(alphabet=st.sampled_from(list("我很กั้ខ្ម 👍🏽‍🇩🇪a.")), max_size=30), max_size=5))
 def test_it_equals_the_tokenizer_in_scripts_without_spaces(lines: list[str]) -> None:
     tokenizer = Tokenizer.train(["我 很 กั้ a", *lines], "words", lowercase=False, vocabulary=1000)
@@ -57,17 +49,8 @@ def test_it_equals_the_tokenizer_in_scripts_without_spaces(lines: list[str]) -> 
     assert LineEncoder(tokenizer).encode(text).tolist() == slow(tokenizer, lines)
 
 
-def test_bytes_are_those_of_utf_8():
-    assert [utf8_bytes(text) for text in ("", "ab", "é", "中", "👍", "\ud800")] == [0, 2, 2, 3, 4, 3]
-
-
 def test_unknown_words_are_spelled_with_their_ends():
     tokenizer = Tokenizer.train(["the mind"], "words", lowercase=False, vocabulary=9)
     assert spelled_bytes(tokenizer, "the mind") == 0
     # The literal <unk> of the Penn Treebank is a word of its own.
     assert spelled_bytes(tokenizer, "the <unk> café ox") == (5 + 1) + (2 + 1)
-
-
-def test_nothing_is_spelled_with_an_open_vocabulary():
-    tokenizer = Tokenizer.train(["the mind"], "char", lowercase=False, vocabulary=9)
-    assert spelled_bytes(tokenizer, "xyz") == 0

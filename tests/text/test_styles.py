@@ -19,13 +19,9 @@ from foretell.text.styles import (
     UNSPACED,
     Style,
     in_unspaced_script,
-    joined_without_space,
     library_tokenizer,
     library_words,
     plain_words,
-    spans_before_composing,
-    spans_before_lowering,
-    spans_in_a_row,
     style_of,
 )
 from foretell.text.tokenizer import Tokenizer
@@ -71,19 +67,6 @@ def test_the_vocabulary_of_another_program_is_refused():
     library = library_tokenizer("words", False, ["a"])
     with pytest.raises(ValueError, match="another program"):
         style_of(type(library)(library.model.__class__(vocab={"a": 0, "b": 1}, unk_token="a")))
-
-
-def test_spans_in_a_row_cover_the_text():
-    assert spans_in_a_row([(0, 1), (1, 2), (1, 2), (3, 4)], 6) == [(0, 1), (1, 2), (2, 3), (3, 6)]
-    assert spans_in_a_row([], 0) == []
-
-
-def test_a_letter_that_becomes_two_has_one_span():
-    assert spans_before_lowering("İs", [(0, 2), (2, 3)]) == [(0, 1), (1, 2)]
-
-
-def test_a_span_includes_the_accents_that_were_composed():
-    assert spans_before_composing("e\u0301 a", [(0, 1), (3, 4)]) == [(0, 2), (3, 4)]
 
 
 # Text, and its words.
@@ -164,16 +147,3 @@ def test_no_space_stands_between_these_characters(words: list[str]) -> None:
     text = "".join(map(Spacing("words").piece, words))
     assert text.replace(" ", "") == "".join(words)
     assert not re.search(f"[{SOUTHEAST_ASIAN}] [{SOUTHEAST_ASIAN}]|[的はカあ，。（] | [的はカあ，。（]", text)
-
-
-def test_other_scripts_have_spaces() -> None:
-    for before, after in [
-        ("the", "way"),
-        ("한국", "어"),
-        ("नम", "स्ते"),
-        ("🙂", "🙂"),
-        ("กา", "a"),
-        ("a", "กา"),
-        ("", "好"),
-    ]:
-        assert not joined_without_space(before, after)

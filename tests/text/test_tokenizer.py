@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import subprocess
-import sys
 import unicodedata
 from collections import Counter
 
@@ -152,19 +150,6 @@ def test_the_dictionary_gives_the_ids_of_the_library(style, lowercase, texts):
     assert tokenizer.encode_batch(texts) == first == [tokenizer.encode(text) for text in texts]
 
 
-@pytest.mark.parametrize("style", ["keras", "words"])
-@pytest.mark.parametrize("lowercase", [False, True])
-def test_the_dictionary_gives_the_ids_of_every_plain_character(style, lowercase):
-    letters = [chr(i) for i in (*range(0x250), *range(0x2010, 0x205F), 0x20AC)]
-    tokenizer = trained([" ".join(letters)], style, lowercase=lowercase)
-    for _ in range(101):
-        tokenizer.encode("a")
-    assert tokenizer._dictionary is not None
-    texts = [f"a{letter}B {letter} {letter.swapcase()}" for letter in letters]
-    library = [tokenizer._ids(tokenizer._inner.encode(tokenizer._prepared(text)).ids) for text in texts]
-    assert tokenizer.encode_batch(texts) == library
-
-
 @pytest.mark.parametrize("style", STYLES)
 @given(texts=st.lists(st.one_of(TEXTS, HARD), min_size=1, max_size=5), other=HARD)
 def test_json_round_trip_and_batches(style, texts, other):
@@ -239,20 +224,11 @@ def test_word_and_id():
         tokenizer.word(4)
 
 
-def test_a_generator_is_read_once():
-    assert trained((text for text in ["a b", "a"]), "words").encode("a") == [3]
-
-
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("texts", [[], [""], ["  \n "]])
 def test_no_words_at_all(style, texts):
     with pytest.raises(DataError, match="expected texts with at least one word, found none"):
         trained(texts, style)
-
-
-def test_no_word_is_frequent_enough():
-    with pytest.raises(DataError, match="occurs 2 times"):
-        trained(["a b"], "words", min_count=2)
 
 
 def test_wrong_settings():
@@ -273,12 +249,6 @@ def test_json_of_another_tokenizer():
     other["model"]["vocab"] = {"<unk>": 0, "a": 1}
     with pytest.raises(ArtifactError, match="another program"):
         Tokenizer.from_json(json.dumps(other))
-
-
-def test_importing_the_tokenizer_imports_no_tensorflow():
-    heavy = {"tensorflow", "keras", "onnx", "transformers"}
-    code = f"import sys, foretell.text.tokenizer; assert not {heavy} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("style", STYLES)

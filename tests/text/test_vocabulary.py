@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from foretell.text import vocabulary as subwords
-from foretell.text.vocabulary import learn_characters, learn_subwords
+from foretell.text.vocabulary import learn_subwords
 
 
 def check_merges(counts: Counter[str], merges: list[tuple[str, str]]) -> None:
@@ -65,9 +65,3 @@ def test_large_counts_are_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
     merges = learn_subwords(Counter({run: 1000 * n for run, n in COUNTS.items()}), 12, 1)[1]
     assert merges[0] == ("e", "s")
     assert len(merges) >= 2
-
-
-def test_characters_by_frequency_then_by_code_point() -> None:
-    assert learn_characters(Counter("bbaac"), 2, 1) == ["a", "b"]
-    assert learn_characters(Counter("bbaac"), 9, 2) == ["a", "b"]
-    assert learn_subwords(Counter(), 9, 1) == ([], [])
