@@ -87,12 +87,10 @@ def data(
     format = output.chosen()
     if show < 0:
         raise UsageError(expected="0 or more", found=str(show), where="--show")
-    from foretell.surveying.survey import survey_source
+    from foretell.surveying.survey import survey as survey_of
 
     how = reading.how(multi_label=multi_label)
-    how["part"] = "train"
-    parts: Any = {part: each for part, each in (("valid", valid), ("test", test)) if each is not None}
-    survey = survey_source(data, how, parts, check=checked.check_labels, listener=note)
+    survey = survey_of(data, valid=valid, test=test, check_labels=checked.check_labels, listener=note, **how)
     show_notes(survey.notes)
     _write(survey, format, show)
     if html is not None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from foretell.arrays import Float32s, Integers
-from foretell.data.split import places_of_equal, text_key
+from foretell.data.split import text_key
 from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.folds import spread
+from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import MAX_WEIGHTS, fit_ngrams
 
 FOLDS = 5
@@ -44,9 +44,7 @@ def memory_needed(tokens: int, texts: int, labels: int) -> int:
     return _BYTES_PER_TOKEN * tokens + _BYTES_PER_PROBABILITY * probabilities + _BYTES_PER_WEIGHT * weights
 
 
-def out_of_fold(
-    texts: Sequence[str], given: Integers, keys: Sequence[bytes], n_labels: int, listener: Listener
-) -> Float32s:
+def out_of_fold(texts: Sequence[str], given: Integers, n_labels: int, listener: Listener) -> Float32s:
     """Return the probability of each label for each text, float32 [text, label].
 
     The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
@@ -55,32 +53,21 @@ def out_of_fold(
     Args:
         texts: the texts.
         given: the label of each, int64 [text], below `n_labels`.
-        keys: the same for equal texts, [text].
         n_labels: number of labels.
         listener: is called with a sentence for each fold.
     """
-    fold_of = folds(given, keys)
     tokenizer, ids, starts = Tokenizer.train_encoded(
         texts, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
     )
     targets = np.eye(n_labels, dtype=np.float32)[given]
     result = np.empty((len(texts), n_labels), np.float32)
-    for fold in range(FOLDS):
-        out = fold_of == fold
-        model = fit_ngrams(ids, starts, targets, tokenizer.size, (~out).astype(np.float64))
+    for fold, (fitted, out) in enumerate(make_folds(texts, given, FOLDS, SEED), start=1):
+        model = fit_ngrams(ids, starts, targets, tokenizer.size, fitted.astype(np.float64))
         for place in np.array_split(np.flatnonzero(out), max(int(out.sum()) // 1024, 1)):
             rows = [ids[starts[i] : starts[i + 1]] for i in place.tolist()]
             result[place] = np.exp(linear_log_probabilities(model.scores(rows)))
-        listener(f"fold {fold + 1} of {FOLDS}")
+        listener(f"fold {fold} of {FOLDS}")
     return result
-
-
-def folds(given: Integers, keys: Sequence[bytes]) -> Integers:
-    """Return the fold of each text, int32 [text]: each label evenly, equal texts in one fold."""
-    by_label: dict[int, list[list[int]]] = defaultdict(list)
-    for group in places_of_equal(keys).values():
-        by_label[int(given[group[0]])].append(group)
-    return spread(by_label, len(keys), FOLDS, SEED)
 
 
 MIN_TEXTS = FOLDS
@@ -138,10 +125,9 @@ def check_labels(
         tokens: about how many tokens the texts have.
         listener: is called with the memory that is needed, before it is taken, then with each fold.
     """
-    keys = [text_key(text) for text in texts]
     different: dict[str, set[bytes]] = defaultdict(set)
-    for key, label in zip(keys, labels, strict=True):
-        different[label].add(key)
+    for text, label in zip(texts, labels, strict=True):
+        different[label].add(text_key(text))
     names = sorted(label for label, found in different.items() if len(found) >= MIN_TEXTS)
     index = {name: i for i, name in enumerate(names)}
     places = [place for place, label in enumerate(labels) if label in index]
@@ -152,7 +138,7 @@ def check_labels(
         return LabelCheck((), 0, not_judged | {name: labels.count(name) for name in names}, 0.0, memory)
     given = np.array([index[labels[place]] for place in places])
     judged = [texts[place] for place in places]
-    rows_of = out_of_fold(judged, given, [keys[place] for place in places], len(names), listener)
+    rows_of = out_of_fold(judged, given, len(names), listener)
     places_found, suggested = find_label_errors(given, rows_of)
     errors = tuple(
         LabelError(

@@ -24,7 +24,9 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from foretell.arrays import Integers
+from foretell.data.examples import Examples
 from foretell.data.split import places_of_equal, plain_text, text_key
+from foretell.surveying.counts import label_counts
 
 SIMILARITY = 0.8
 SHINGLE = 8
@@ -257,23 +259,21 @@ class Overlap:
 _EXAMPLES = 20
 
 
-def overlap(
-    repeats: Repeats, first: int, last: int, n_train: int, *, part: str, name: str, new_labels: Sequence[str]
-) -> Overlap:
-    """Count the texts of one part that the training data has too.
-
-    Args:
-        repeats: of the training texts, followed by those of all other parts.
-        first, last: the part is the texts from `first` to `last` - 1.
-        n_train: number of training texts.
-        part, name, new_labels: as `Overlap` has them.
-    """
-    groups = [*repeats.equal, *map(tuple, map(repeats.whole, repeats.near))]
+def overlap(train: Examples, other: Examples, part: str) -> Overlap:
+    """Count the texts of another part of a split that the training data has too."""
+    repeats = find_repeats([*train.texts, *other.texts])
+    n, pairs = len(train), dict[int, int]()
     # The equal texts come first.
-    pairs: dict[int, int] = {}
-    for group in groups:
-        if group[0] < n_train:
-            pairs |= {place: group[0] for place in group if first <= place < last and place not in pairs}
-    equal = sum(place in pairs for group in repeats.equal if group[0] < n_train for place in group)
-    examples = tuple((other, place - first) for place, other in pairs.items())[:_EXAMPLES]
-    return Overlap(part, name, last - first, equal, len(pairs) - equal, examples, tuple(new_labels))
+    for group in (*repeats.equal, *map(repeats.whole, repeats.near)):
+        if group[0] < n:
+            pairs |= {place: group[0] for place in group if place >= n and place not in pairs}
+    equal = sum(place in pairs for group in repeats.equal if group[0] < n for place in group)
+    return Overlap(
+        part=part,
+        name=other.name,
+        texts=len(other),
+        equal=equal,
+        near=len(pairs) - equal,
+        examples=tuple((first, place - n) for place, first in pairs.items())[:_EXAMPLES],
+        new_labels=tuple(sorted(set(label_counts(other)) - set(label_counts(train)))),
+    )

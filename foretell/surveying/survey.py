@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from foretell.surveying.counts import (
     label_counts,
     script_shares,
 )
-from foretell.surveying.label_check import Listener, check_labels
-from foretell.surveying.repeats import Overlap, Repeats, conflicts, find_repeats, overlap
+from foretell.surveying.label_check import Listener
+from foretell.surveying.label_check import check_labels as check_of_labels
+from foretell.surveying.repeats import Overlap, conflicts, find_repeats, overlap
 from foretell.surveying.result import RARE, DataSurvey
 from foretell.text.splitting import splitter
 
@@ -37,13 +38,11 @@ def survey(
     data: Any,
     y: Any = None,
     *,
-    text: str | None = None,
-    label: str | None = None,
     valid: Any = None,
     test: Any = None,
     check_labels: bool = False,
-    multi_label: str = "",
     listener: Listener | None = None,
+    **how: Unpack[Reading],
 ) -> DataSurvey:
     """Survey labelled texts: columns, scripts, labels, lengths, repeated texts, likely label errors.
 
@@ -54,46 +53,38 @@ def survey(
     Args:
         data: texts with labels, as `TextClassifier.fit` takes them without `y`; or the texts, [text].
         y: the label of each text, [text]; None: `data` has the labels.
-        text, label: the names of the columns; None: chosen where they are clear.
         valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`: their texts
             are compared with those of `data`. They are only read.
         check_labels: search for likely label errors too. It fits five linear models, and takes memory.
-        multi_label: what separates the labels of a text; "": each text has one label.
         listener: is called with sentences about the check of the labels: first the memory that it needs.
+        how: `text` and `label`, the names of the columns, where they are not clear; `multi_label`, what
+            separates the labels of a text; and the other options of `ReadOptions`.
 
     Raises:
         DataError: no texts with labels, or a source that cannot be read.
         UsageError: `check_labels` where texts may have several labels.
     """
-    how = Reading(text=text, label=label, multi_label=multi_label, part="train")
-    parts: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
-    given = {part: source for part, source in parts.items() if source is not None}
-    source = data if y is None else (list(data), list(y))
-    return survey_source(source, how, given, check=check_labels, listener=listener or (lambda _: None))
-
-
-def survey_source(
-    source: Any,
-    how: Reading,
-    parts: dict[Literal["valid", "test"], Any],
-    *,
-    check: bool,
-    listener: Listener,
-) -> DataSurvey:
-    """Survey a source of examples and its other parts; as `survey`."""
-    if check and (separator := how.get("multi_label", "")):
+    if check_labels and (separator := how.get("multi_label", "")):
         raise UsageError(
             expected="one label for each text where labels are checked",
             found=f"several, separated by {separator!r}",
             where="check_labels",
             fix="leave one of the two out",
         )
+    source, how["part"] = data if y is None else (list(data), list(y)), "train"
     examples, rows, columns = _read(source, how)
-    others = {part: read_examples(other, **(how | Reading(part=part))) for part, other in parts.items()}
-    repeats = find_repeats([*examples.texts, *(text for each in others.values() for text in each.texts)])
+    overlaps: list[Overlap] = []
+    given: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
+    for part, other in given.items():
+        if other is not None:
+            overlaps.append(overlap(examples, read_examples(other, **(how | Reading(part=part))), part))
+    repeats = find_repeats(examples.texts)
     labels = label_counts(examples)
     lengths, single = _lengths(examples.texts)
-    own = _within(repeats, len(examples))
+    check = None
+    if check_labels:
+        hear = listener or (lambda _: None)
+        check = check_of_labels(examples.texts, examples.labels, rows, lengths.total, hear)
     return DataSurvey(
         name=examples.name,
         columns=columns.columns(),
@@ -105,12 +96,10 @@ def survey_source(
         similar_labels=tuple(map(tuple, similar_labels(labels))),
         scripts=script_shares(examples.texts),
         lengths=lengths,
-        repeats=own,
-        conflicts=conflicts(own, examples.labels),
-        overlaps=tuple(_overlaps(repeats, examples, others)),
-        label_check=(
-            check_labels(examples.texts, examples.labels, rows, lengths.total, listener) if check else None
-        ),
+        repeats=repeats,
+        conflicts=conflicts(repeats, examples.labels),
+        overlaps=tuple(overlaps),
+        label_check=check,
         notes=[*examples.notes, *data_notes(examples, single=round(single * len(examples)))],
         label_column=columns.label,
         source=(source, how),
@@ -148,25 +137,3 @@ def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
     total = round(found.total / len(counted) * len(texts))
     lengths = replace(found, total=total, max=max(found.max, longest.lengths.max))
     return lengths, counter.single / len(counted)
-
-
-def _within(repeats: Repeats, n_texts: int) -> Repeats:
-    """Return the repeats among the first texts alone."""
-    groups = (
-        tuple(tuple(place for place in group if place < n_texts) for group in found)
-        for found in (repeats.equal, repeats.near)
-    )
-    equal, near = (tuple(group for group in found if len(group) > 1) for found in groups)
-    return Repeats(equal, near)
-
-
-def _overlaps(repeats: Repeats, train: Examples, others: dict[Any, Examples]) -> list[Overlap]:
-    found = []
-    first = len(train)
-    known = set(label_counts(train))
-    for part, examples in others.items():
-        new = sorted(set(label_counts(examples)) - known)
-        last = first + len(examples)
-        found.append(overlap(repeats, first, last, len(train), part=part, name=examples.name, new_labels=new))
-        first = last
-    return found

@@ -11,8 +11,7 @@ import foretell
 from foretell.errors import DataError, ForetellError, SettingsError, UsageError
 from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
 from foretell.surveying.label_check import LabelError
-from foretell.surveying.result import DataSurvey, Reading
-from foretell.surveying.survey import survey_source
+from foretell.surveying.result import DataSurvey
 
 CSV = 'id,text,kind\n1,"=good, thing",pos\n2,,pos\n3,"bad\nthing",pos\n4,fine,neg\n'
 HEAD = "finding,row,text,label,suggested,probability,suggested_probability,accept\n"
@@ -26,7 +25,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def surveyed(path: Path) -> DataSurvey:
-    return survey_source(path, Reading(text="text", label="kind"), {}, check=False, listener=print)
+    return foretell.survey(path, text="text", label="kind")
 
 
 def test_the_copy_has_every_record_and_column_and_the_new_labels(data: Path, tmp_path: Path) -> None:

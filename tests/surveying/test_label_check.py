@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 
-import numpy as np
-
-from foretell.surveying.label_check import FOLDS, check_labels, folds
+from foretell.surveying.label_check import check_labels
 
 WORDS = {"good": ["good", "great", "lovely", "warm"], "bad": ["bad", "awful", "dull", "cold"]}
 
@@ -50,15 +47,3 @@ def test_labels_with_fewer_than_five_different_texts_are_not_judged() -> None:
 def test_one_judged_label_is_nothing_to_compare() -> None:
     check = check_labels([f"text {i}" for i in range(7)], ["a"] * 6 + ["b"], list(range(7)), 14, print)
     assert (check.errors, check.judged, check.not_judged) == ((), 0, {"b": 1, "a": 6})
-
-
-def test_labels_are_even_and_equal_texts_together() -> None:
-    given = np.array([0] * 25 + [1] * 7 + [2] * 5)
-    keys = [str(i % 20 if i < 25 else i).encode() for i in range(37)]
-    fold_of = folds(given, keys)
-    assert set(fold_of.tolist()) == set(range(FOLDS))
-    for label in (1, 2):
-        counts = Counter(fold_of[given == label].tolist())
-        assert max(counts.values()) - min(counts.values()) <= 1
-    assert all(fold_of[i] == fold_of[i + 20] for i in range(5))
-    assert (folds(given, keys) == fold_of).all()

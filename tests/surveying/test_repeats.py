@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 
+from foretell.data.examples import Examples
 from foretell.surveying.repeats import SHINGLE, conflicts, find_repeats, near_duplicates, overlap
 
 WORDS = [f"{a}{b}{c}" for a in "bdfglmprst" for b in "aeiou" for c in "bdgklmnrst"]
@@ -88,9 +89,9 @@ def test_equal_texts_with_different_labels_are_conflicts() -> None:
 
 
 def test_texts_of_another_part_are_counted_once() -> None:
-    other = ["GOOD thing", "new", LONG.replace("mill", "hill"), "new"]
-    repeats = find_repeats([*TEXTS, *other])
-    found = overlap(repeats, 6, 10, 6, part="test", name="test.csv", new_labels=["odd"])
-    assert (found.texts, found.equal, found.near) == (4, 1, 1)
+    texts = ["GOOD thing", "new", LONG.replace("mill", "hill"), "new"]
+    train, other = Examples(TEXTS, ["pos"] * 6), Examples(texts, ["pos", "odd"] * 2, name="test.csv")
+    found = overlap(train, other, "test")
+    assert (found.name, found.texts, found.equal, found.near) == ("test.csv", 4, 1, 1)
     assert found.examples == ((0, 0), (3, 2))
     assert found.new_labels == ("odd",)
