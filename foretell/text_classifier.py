@@ -159,9 +159,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 [text, label] of 0 and 1, where NaN means unknown, or a list of labels for each text.
             unlabelled: more texts of the same kind without labels: a list, a table, or files.
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
-                `valid_fraction` of the training texts, or the validation split of a DatasetDict.
+                `valid_fraction` of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
-                fastText, .npy, .safetensors), or "glove" for those of the extra `glove`.
+                fastText, .npy), or "glove" for those of the extra `glove`.
             teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
                 with model.onnx and tokenizer.json, or hf://owner/name.
             keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
@@ -218,12 +218,12 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         names = None if data.examples.sets is None else data.examples.sets.names
         split, continued, classes = split_of(
             data,
-            validation_data(valid, X, y, text, label, settings.multi_label, names),
+            validation_data(valid, text, label, settings.multi_label, names),
             more_texts(unlabelled, text),
             settings,
             ancestor,
-            old=validation_data(old, None, True, text, label),
-            old_valid=validation_data(old_valid, None, True, text, label),
+            old=validation_data(old, text, label),
+            old_valid=validation_data(old_valid, text, label),
         )
         home = Home(out)
         with shown(self.verbose, listener) as show:
@@ -370,7 +370,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """Return metrics on texts that were not used in training.
 
         Args:
-            X, y, text, label: as for `fit`; of a DatasetDict or a named set, the test part.
+            X, y, text, label: as for `fit`; of a named set, the test part.
             folds: measure by cross-validation, for small data: train so many classifiers with this one's
                 parameters, each without a part of the texts, and measure each on its part. This one need not
                 be fitted, and stays as it is.

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
-from foretell.data.frames import has_columns, has_part
+from foretell.data.frames import has_columns
 from foretell.data.label_sets import has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import is_missing, values_of
@@ -169,8 +169,6 @@ def _training_data(
 
 def validation_data(
     valid: Any,
-    x: Any,
-    y: Any,
     text: str | None,
     label: str | None,
     multi_label: str = "",
@@ -178,8 +176,6 @@ def validation_data(
 ) -> Examples | None:
     """Return the validation set that was given; None: there is none."""
     if valid is None:
-        if y is None and has_part(x, "valid"):
-            return read_examples(x, text=text, label=label, part="valid", multi_label=multi_label)
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
         return replace(_given(*valid, multi_label, names, where="valid"), name="validation set")

@@ -116,7 +116,7 @@ def iter_records(
             `sequence_records` reads.
         need_label: whether the records must have labels. If not, a plain file is one text a line.
         notes: a list to which notes are added.
-        how: see `ReadOptions`. `part` says which part of a named set, of a DatasetDict, or of a folder that
+        how: see `ReadOptions`. `part` says which part of a named set, or of a folder that
             holds `train` and `test`.
 
     Raises:

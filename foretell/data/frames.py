@@ -18,7 +18,6 @@ from typing import Any
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.decode import note
 from foretell.data.records import (
-    Part,
     ReadOptions,
     Record,
     is_missing,
@@ -34,12 +33,6 @@ from foretell.machine import TO_TRAIN, require
 _BATCH = 1024
 _SAMPLE_ROWS = 100
 _HUGGING_FACE = "huggingface"
-# How the splits of a DatasetDict are called.
-_SPLITS: dict[Part, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +56,17 @@ def parquet_records(source: Source) -> Iterator[Record]:
 
 
 def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
-    """Read the records of a table; of a DatasetDict, those of the split for `options.part`.
+    """Read the records of a table.
 
     A label of a Hugging Face ClassLabel is its name; -1, which stands for none there, is None.
 
     Raises:
-        DataError: no clear columns, columns of the same name, or no such split.
+        DataError: no clear columns, columns of the same name, or several splits.
         MissingExtraError: an Arrow stream, and polars is not installed.
     """
-    table = _split(source, options.part, notes)
-    frame = _frame(table)
+    frame = _frame(source)
     if frame is None:
-        raise DataError(expected="a table with columns", found=type(table).__name__)
+        raise DataError(expected="a table with columns", found=type(source).__name__)
 
     def add_note(columns: Columns) -> None:
         if options.text is None:
@@ -96,13 +88,8 @@ def _records(frame: _Frame, options: ReadOptions, note_columns: Any) -> Iterator
 
 
 def has_columns(source: Any) -> bool:
-    """Whether an object is a table, or several splits of one: it has columns with names."""
-    return _is_splits(source) or _kind(source) is not None
-
-
-def has_part(source: Any, part: Part) -> bool:
-    """Whether an object is a DatasetDict with a split for this part."""
-    return _is_splits(source) and any(name in source for name in _SPLITS[part])
+    """Whether an object is a table: it has columns with names."""
+    return _kind(source) is not None
 
 
 def _kind(source: Any) -> str | None:
@@ -138,6 +125,9 @@ def _frame(source: Any) -> _Frame | None:
         source, name = source.collect(), "DataFrame"
     if kind == "mapping":
         keys, columns = list(source), list(source.values())
+        if columns and all(map(_is_dataset, columns)):
+            found, fix = f"the splits {', '.join(keys)}", f"give one of them: data['{keys[0]}']"
+            raise DataError(expected="one Dataset", found=found, fix=fix)
         if len(lengths := set(map(_length, columns))) != 1 or None in lengths:
             expected = "a dictionary of columns of one length, each a list or an array"
             raise DataError(expected=expected, found=f"{source!r:.80}")
@@ -158,28 +148,6 @@ def _length(column: object) -> int | None:
 
 def _is_dataset(source: Any) -> bool:
     return hasattr(source, "column_names") and hasattr(source, "features") and hasattr(source, "iter")
-
-
-def _is_splits(source: Any) -> bool:
-    return isinstance(source, Mapping) and bool(source) and all(map(_is_dataset, source.values()))
-
-
-def _split(source: Any, part: Part | None, notes: list[str]) -> Any:
-    """Return the split of a DatasetDict that is meant; anything else as it is."""
-    if not _is_splits(source):
-        return source
-    names = list(source)
-    wanted = names if part is None and len(names) == 1 else () if part is None else _SPLITS[part]
-    chosen = next((name for name in wanted if name in source), None)
-    if chosen is None:
-        raise DataError(
-            expected=f"a split named {' or '.join(wanted)}" if wanted else "one Dataset",
-            found=f"a {type(source).__name__} with the splits {', '.join(names)}",
-            fix=f"give one of them: data['{names[0]}']",
-        )
-    if part is not None:
-        note(notes, f"{type(source).__name__}: read its split '{chosen}'")
-    return source[chosen]
 
 
 def _dataset(dataset: Any) -> _Frame:

@@ -175,14 +175,13 @@ def _matrix(y: Any) -> Float32s | None:
 
 def _rows_of_numbers(y: Iterable[Any]) -> npt.NDArray[np.float64] | None:
     """Return lists of equally many 0 and 1 as a matrix; None: they are lists of labels."""
-    rows = [as_list(each) for each in y]
-    widths = {None if row is None else len(row) for row in rows}
-    if len(widths) != 1 or None in widths or widths <= {0, 1}:
+    try:
+        rows = np.array([as_list(each) for each in y])
+    except ValueError:  # lists of different lengths
         return None
-    numbers = all(isinstance(v, int | float | np.number | np.bool_) for row in rows for v in row or ())
-    if not numbers or not {float(v) for row in rows for v in row or () if v == v} <= {0.0, 1.0}:
+    if rows.ndim != 2 or rows.shape[1] < 2 or rows.dtype.kind not in "biuf":
         return None
-    return np.array(rows, np.float64)
+    return rows.astype(np.float64) if np.isin(rows[rows == rows], (0, 1)).all() else None
 
 
 def parts_of_groups(

@@ -90,12 +90,12 @@ def test_a_table_holds_texts_and_labels() -> None:
 
 
 def test_a_validation_set() -> None:
-    assert validation_data(None, TEXTS, ["a"], None, None) is None
-    valid = validation_data((TEXTS, [1, 0, 1]), TEXTS, [1], None, None)
+    assert validation_data(None, None, None) is None
+    valid = validation_data((TEXTS, [1, 0, 1]), None, None)
     assert valid is not None
     assert valid.labels == ["1", "0", "1"] == labels_of([1, 0, 1])
     frame = pl.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
-    read = validation_data(frame, TEXTS, [1], None, None)
+    read = validation_data(frame, None, None)
     assert read is not None
     assert read.labels == ["a", "b"]
 

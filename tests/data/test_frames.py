@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from foretell.data.examples import iter_records, read_examples
-from foretell.data.frames import has_columns, has_part
+from foretell.data.frames import has_columns
 from foretell.data.records import Record
 from foretell.errors import DataError, MissingExtraError
 
@@ -103,21 +103,10 @@ def test_class_labels_have_their_names_and_minus_one_none(made: Callable[[], Any
     assert [(record.text, record.label) for record in found] == [("a", "pos"), ("b", "neg"), ("c", None)]
 
 
-def test_the_splits_of_a_dataset_dict_are_read_by_part() -> None:
-    splits = datasets.DatasetDict(train=dataset().select([0, 1]), validation=dataset().select([1]))
-    train = read_examples(splits)
-    assert (train.texts, train.labels) == (["a", "b"], ["pos", "neg"])
-    assert train.notes[0] == "DatasetDict: read its split 'train'"
-    assert read_examples(splits, part="valid").texts == ["b"]
-    assert [has_part(splits, part) for part in ("train", "valid", "test")] == [True, True, False]
-    assert not has_part(dataset(), "train")
-    with pytest.raises(DataError, match=r"expected a split named test, found a DatasetDict"):
-        read_examples(splits, part="test")
-    with pytest.raises(
-        DataError, match=r"expected one Dataset, found a DatasetDict with the splits train, va"
-    ):
-        list(iter_records(splits))
-    assert len(list(iter_records(datasets.DatasetDict(test=dataset())))) == 3
+def test_several_splits_are_no_table() -> None:
+    splits = datasets.DatasetDict(train=dataset(), validation=dataset().select([1]))
+    with pytest.raises(DataError, match=r"the splits train, validation; give one of them: data\['train'\]"):
+        read_examples(splits)
 
 
 def test_a_stream_needs_polars_and_a_frame_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
