@@ -15,9 +15,9 @@ from foretell.data.examples import Examples, read_examples
 from foretell.errors import DataError, UsageError
 from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
+from foretell.readable import listed
 from foretell.runtime.labels.classifier import LabelsRuntime
 
-_NAMES_SHOWN = 10
 _ORDER = {"a": 0, "b": 1, "neither": 2}
 
 
@@ -152,8 +152,8 @@ def same_labels(first: Answering, second: Answering) -> list[str]:
     """
     if set(first.labels) != set(second.labels):
         raise UsageError(
-            expected=f"two models with the same labels ({first.name}: {_listed(first.labels)})",
-            found=_listed(second.labels),
+            expected=f"two models with the same labels ({first.name}: {listed(first.labels)})",
+            found=listed(second.labels),
             where=second.name,
             fix="compare each with its own data by foretell evaluate",
         )
@@ -176,8 +176,8 @@ def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence
     others = sorted(set(examples.labels) - set(names))
     if len(others) == len(set(examples.labels)):
         raise DataError(
-            expected=f"the labels of the models ({_listed(names)})",
-            found=_listed(others),
+            expected=f"the labels of the models ({listed(names)})",
+            found=listed(others),
             where=examples.name,
         )
     all_names = [*names, *others]
@@ -215,8 +215,3 @@ def _differ(
 def _wrong_probability(answer: DifferentAnswer) -> float:
     wrong = {"a": answer.probability_b, "b": answer.probability_a}
     return wrong.get(answer.right, max(answer.probability_a, answer.probability_b))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more

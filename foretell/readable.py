@@ -36,6 +36,17 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Return names with commas between them: the first ones where they are many.
+
+    >>> listed("abcd", 2)
+    'a, b and 2 more'
+    """
+    every = list(names)
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
 def visible(text: str) -> str:
     """Return `text` with each control character replaced by one that can be seen; newline and tab stay.
 

@@ -14,6 +14,7 @@ from foretell.config import LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.presets import preset
+from foretell.readable import listed
 
 _METRICS = {
     "accuracy": ("Accuracy", "{:.2%}"),
@@ -105,10 +106,9 @@ def _what_it_is(model: Model) -> str:
     if model.job == "words":
         return f"A language model: it predicts the next {unit} of a text. {facts}{_kneser_ney(model, unit)}"
     labels = model.labels or []
-    shown = ", ".join(f"`{_code(label)}`" for label in labels[:_MAX_LABELS_SHOWN])
-    more = f" and {len(labels) - _MAX_LABELS_SHOWN:,} more" if len(labels) > _MAX_LABELS_SHOWN else ""
+    shown = listed((f"`{_code(label)}`" for label in labels), _MAX_LABELS_SHOWN)
     how_many = "none, one or several of" if _is_multi_label(model.settings) else "one of"
-    what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}{more}. {facts}"
+    what = f"A text classifier: it gives a text {how_many} {len(labels):,} labels, {shown}. {facts}"
     return what + ("" if model.linear is None else _linear(model, unit) + _vectors(model) + _teacher(model))
 
 

@@ -10,6 +10,7 @@ from foretell.data.columns import MIN_TO_JUDGE, are_dates
 from foretell.data.examples import Examples
 from foretell.data.records import PYTHON, Arguments
 from foretell.errors import DataError
+from foretell.readable import listed
 
 SINGLE_TOKEN_SHARE = 0.5
 """Share of texts with a single token above which `data_notes` warns, 0 to 1."""
@@ -91,10 +92,9 @@ def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
     missing = sorted(counts.keys() - set(valid), key=lambda label: (counts[label], label))
     if not missing:
         return []
-    shown = ", ".join(f"'{label}' ({counts[label]:,})" for label in missing[:_NAMES_SHOWN])
-    more = f" and {len(missing) - _NAMES_SHOWN} more" if len(missing) > _NAMES_SHOWN else ""
+    shown = listed((f"'{label}' ({counts[label]:,})" for label in missing), _NAMES_SHOWN)
     labels = "1 label has" if len(missing) == 1 else f"{len(missing):,} labels have"
-    return [f"{labels} no validation text (training texts in brackets): {shown}{more}"]
+    return [f"{labels} no validation text (training texts in brackets): {shown}"]
 
 
 def majority_notes(labels: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from foretell.data.label_types import common_type, type_of
 from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, text_of
 from foretell.errors import DataError
+from foretell.readable import listed
 
 Role = Literal["text", "label"]
 
@@ -235,15 +236,14 @@ def _usual(
 def _unclear(
     names: Sequence[str], role: Role, options: ReadOptions, where: str, several: bool = False
 ) -> DataError:
-    found = f"several that could be: {', '.join(names[:20])}" if several else _listed(names)
+    found = f"several that could be: {listed(names)}" if several else _listed(names)
     fix = options.arguments.choose(role)
     return DataError(expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix)
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(name or "(no name)" for name in names[:20])
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"the column{'s' if len(names) > 1 else ''} {shown}{more}" if names else "no columns"
+    shown = listed(name or "(no name)" for name in names)
+    return f"the column{'s' if len(names) > 1 else ''} {shown}" if names else "no columns"
 
 
 def _fold(name: str) -> str:

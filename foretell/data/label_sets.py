@@ -13,8 +13,7 @@ from foretell.arrays import Float32s
 from foretell.data.label_types import LabelType, common_type, ordered, type_of
 from foretell.data.records import Record, as_list, is_missing, label_of
 from foretell.errors import DataError
-
-_NAMES_SHOWN = 20
+from foretell.readable import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +90,7 @@ def check_known_labels(sets: LabelSets, names: Sequence[str], where: str) -> Non
         DataError: one does.
     """
     if unknown := sets.others(names):
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        expected = f"the labels {', '.join(names[:_NAMES_SHOWN])}{more}"
-        raise DataError(expected=expected, found=", ".join(unknown[:_NAMES_SHOWN]), where=where)
+        raise DataError(expected=f"the labels {listed(names)}", found=listed(unknown), where=where)
 
 
 def has_several_labels(y: object) -> bool:
@@ -136,13 +133,13 @@ def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, Labe
 
 def _of_lists(given: list[Any]) -> tuple[LabelSets, LabelType]:
     lists: list[list[Any] | None] = [as_list(each) for each in given]
-    for place, (each, listed) in enumerate(zip(given, lists, strict=True)):
-        if listed is None and not is_missing(each):
+    for place, (each, own) in enumerate(zip(given, lists, strict=True)):
+        if own is None and not is_missing(each):
             found = f"{each!r:.60}"
             raise DataError(expected="a list of labels for each text", found=found, where=f"y[{place}]")
-    values = [value for listed in lists for value in listed or ()]
+    values = [value for own in lists for value in own or ()]
     label_type = common_type(map(type_of, values)) if values else "text"
-    named = [None if listed is None else [str(value) for value in listed] for listed in lists]
+    named = [None if own is None else [str(value) for value in own] for own in lists]
     return LabelSets.of_lists(named, ordered(map(str, values), label_type)), label_type
 
 

@@ -16,12 +16,12 @@ from foretell.data.checks import majority_notes, rare_label_notes
 from foretell.data.examples import Examples
 from foretell.data.label_sets import check_known_labels, parts_of_groups
 from foretell.errors import DataError
+from foretell.readable import listed
 
 SEEN = "training_texts.bin"
 """The file of `write_seen`, in the folder of a run, which no export and no push takes along."""
 MAX_SEEN = 1 << 17
 _HASH_BYTES = 8
-_LABELS_SHOWN = 20
 
 MIN_TEXTS = 30
 """Different texts below which a part of them shows nothing about the others."""
@@ -83,9 +83,9 @@ def make_split(
     """
     if hints is not None:
         if unknown := sorted(set(hints.labels).difference(examples.labels)):
-            expected = f"the labels of the training texts ({_listed(examples.label_names)})"
+            expected = f"the labels of the training texts ({listed(examples.label_names)})"
             fix = "correct the name of the label, or label a text with it"
-            raise DataError(expected=expected, found=_listed(unknown), where=hints.name, fix=fix)
+            raise DataError(expected=expected, found=listed(unknown), where=hints.name, fix=fix)
         fraction = 0.0 if hints is examples else fraction
     split, keys = _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
     if examples.sets is None:
@@ -200,7 +200,7 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
             fix="give a validation set of other texts",
         )
     if unknown := sorted(set(valid.labels).difference(labels)):
-        raise DataError(expected=f"the labels {_listed(labels)}", found=_listed(unknown), where=valid.name)
+        raise DataError(expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name)
 
 
 def _unlabelled(
@@ -279,8 +279,3 @@ def _choose(groups: list[list[int]], target: int, generator: np.random.Generator
 
 def _texts(count: int, kind: str) -> str:
     return f"1 {kind} text that is" if count == 1 else f"{count:,} {kind} texts that are"
-
-
-def _listed(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - _LABELS_SHOWN} more" if len(labels) > _LABELS_SHOWN else ""
-    return f"{', '.join(labels[:_LABELS_SHOWN])}{more}"

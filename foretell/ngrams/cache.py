@@ -16,12 +16,12 @@ rarely right.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from foretell.arrays import Float64s, Floats, Integers, LogProbabilities, TokenIds
+from foretell.ngrams.checked_arrays import checked_numbers
 
 MAX_SIZE = 10_000
 """Pairs that a cache may hold: 10 MB with 256 hidden values."""
@@ -32,6 +32,7 @@ HALF = 64
 NONE, PENDING = -2, -1
 """In the place of the word after a hidden value: no such pair, and a word that is not yet known."""
 
+_BELOW_1 = math.nextafter(1, 0)
 _ROWS = 256
 """Places that `probabilities` compares at a time."""
 
@@ -98,14 +99,9 @@ class ContinuousCache:
         Raises:
             ValueError: no `theta` of at least 0, or no `weight` from 0 to below 1.
         """
-        theta, weight = (
-            (values.get("theta"), values.get("weight")) if isinstance(values, Mapping) else (None, None)
-        )
-        if not isinstance(theta, int | float) or not isinstance(weight, int | float):
-            raise ValueError("no numbers 'theta' and 'weight'")
-        if not (0 <= theta < math.inf and 0 <= weight < 1):
-            raise ValueError(f"theta {theta} and weight {weight}")
-        return cls(float(theta), float(weight))
+        (theta,) = checked_numbers(values, "theta", 0, single=True)
+        (weight,) = checked_numbers(values, "weight", 0, _BELOW_1, single=True)
+        return cls(theta, weight)
 
 
 def fill(pairs: Floats) -> Float64s:

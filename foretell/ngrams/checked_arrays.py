@@ -1,7 +1,8 @@
-"""Arrays of a model's file, checked as they are taken."""
+"""Arrays of a model's file, and numbers of its JSON, checked as they are taken."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -46,6 +47,26 @@ def checked_keys(arrays: Mapping[str, Array], name: str, end: int) -> NgramKeys:
     if not (keys[1:] > keys[:-1]).all() or (len(keys) and not 0 <= keys[0] <= keys[-1] < end):
         raise wrong(name, "distinct keys of n-grams, ascending", "others")
     return keys
+
+
+def checked_numbers(
+    values: object, name: str, low: float = -math.inf, high: float = math.inf, *, single: bool = False
+) -> tuple[float, ...]:
+    """Return the numbers of a list, or a `single` number, that a JSON object has under a name.
+
+    Raises:
+        ValueError: there are none, or one is not finite or not from `low` to `high`.
+    """
+    found = values.get(name) if isinstance(values, Mapping) else None
+    numbers = [found] if single else found
+    if not isinstance(numbers, list) or not all(_is_number(each, low, high) for each in numbers):
+        raise ValueError(f"no finite numbers '{name}' from {low:g} to {high:g}")
+    return tuple(map(float, numbers))
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and low <= value <= high
 
 
 def wrong(name: str, expected: str, found: str) -> ArtifactError:

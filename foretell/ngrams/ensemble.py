@@ -11,13 +11,12 @@ vector scaling where the offsets are not zero. A classifier with weight 0 is not
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from foretell.arrays import Floats, Logits, LogProbabilities, Probabilities
+from foretell.ngrams.checked_arrays import checked_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +67,12 @@ class Ensemble:
         Raises:
             ValueError: a weight or the offsets are missing, or a number out of its range.
         """
-        if not isinstance(values, Mapping) or not {"network", "linear", "offsets"} <= values.keys():
-            raise ValueError("no object with 'network', 'linear' and 'offsets'")
-        offsets = values["offsets"]
-        numbers = [values["network"], values["linear"], *(offsets if isinstance(offsets, list) else [None])]
-        if not all(isinstance(each, int | float) and math.isfinite(each) for each in numbers):
-            raise ValueError("weights or offsets that are no finite numbers")
-        network, linear = float(numbers[0]), float(numbers[1])
-        if min(network, linear) < 0 or network + linear <= 0:
-            raise ValueError(f"the weights {network} and {linear}")
-        return cls(network=network, linear=linear, offsets=tuple(float(each) for each in numbers[2:]))
+        (network,), (linear,) = (
+            checked_numbers(values, name, 0, single=True) for name in ("network", "linear")
+        )
+        if network + linear == 0:
+            raise ValueError("no weight above 0")
+        return cls(network=network, linear=linear, offsets=checked_numbers(values, "offsets"))
 
 
 NETWORK_ALONE = Ensemble()

@@ -9,12 +9,12 @@ parameters from sparse data", 1980).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from foretell.arrays import Float32s, Integers, LogProbabilities
+from foretell.ngrams.checked_arrays import checked_numbers
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,4 @@ class Interpolation:
         Raises:
             ValueError: no list of weights from 0 to 1.
         """
-        numbers = values.get("kneser_ney_weights") if isinstance(values, Mapping) else None
-        if not isinstance(numbers, list) or not all(isinstance(each, int | float) for each in numbers):
-            raise ValueError("no list of numbers 'kneser_ney_weights'")
-        weights = tuple(float(each) for each in numbers)
-        if not all(0 <= each <= 1 for each in weights):
-            raise ValueError(f"the weights {weights}")
-        return cls(weights)
+        return cls(checked_numbers(values, "kneser_ney_weights", 0, 1))

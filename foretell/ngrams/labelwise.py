@@ -12,13 +12,13 @@ probability is at least its threshold.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Float64s, Floats, Logits, Probabilities
+from foretell.ngrams.checked_arrays import checked_numbers
 
 MIN_PROBABILITY = 1e-7
 """The network's probabilities are clipped to this and 1 less this: float32 has no more digits near 1."""
@@ -83,22 +83,12 @@ class LabelwiseEnsemble:
         Raises:
             ValueError: numbers are missing, or out of their range.
         """
-        if not isinstance(values, Mapping) or not set(_NUMBERS) <= values.keys():
-            raise ValueError(f"no object with {', '.join(_NUMBERS)}")
-        for name in _NUMBERS:
-            given = values[name]
-            if not isinstance(given, list) or not all(_is_number(each) for each in given):
-                raise ValueError(f"'{name}' that is no list of finite numbers")
-        parts = {name: tuple(float(each) for each in values[name]) for name in _NUMBERS}
-        if any(weight < 0 for weight in (*parts["network"], *parts["linear"])):
-            raise ValueError("a weight below 0")
-        if not all(0 < each < 1 for each in parts["thresholds"]):
-            raise ValueError("a threshold that is not above 0 and below 1")
-        return cls(**parts)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return cls(
+            network=checked_numbers(values, "network", 0),
+            linear=checked_numbers(values, "linear", 0),
+            offsets=checked_numbers(values, "offsets"),
+            thresholds=checked_numbers(values, "thresholds", math.nextafter(0, 1), math.nextafter(1, 0)),
+        )
 
 
 def logit(probabilities: Probabilities) -> Float64s:

@@ -17,9 +17,11 @@ from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.records import Record, label_of, text_of
 from foretell.data.split import Split, text_key
+from foretell.readable import listed
 
 _MAX_VOCABULARY = 1_000_000
-_NAMES_SHOWN = 12
+NAMES_SHOWN = 12
+"""Labels, columns or scripts that a row of a survey lists."""
 
 Rows = list[tuple[str, str]]
 """Names and values, in display order."""
@@ -178,14 +180,7 @@ def aligned_rows(rows: Rows) -> list[str]:
 
 def counted(labels: Mapping[str, int]) -> str:
     """Return labels with their counts, the first ones where they are many."""
-    return listed(f"{label} {count:,}" for label, count in labels.items())
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names with commas between them, the first ones where they are many."""
-    every = list(names)
-    more = f" and {len(every) - _NAMES_SHOWN:,} more" if len(every) > _NAMES_SHOWN else ""
-    return ", ".join(every[:_NAMES_SHOWN]) + more
+    return listed((f"{label} {count:,}" for label, count in labels.items()), NAMES_SHOWN)
 
 
 OTHER = "other letters"

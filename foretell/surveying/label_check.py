@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Float32s, Integers
+from foretell.arrays import Float32s
 from foretell.data.split import text_key
 from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.folds import make_folds
 from foretell.training.labels.linear_fit import MAX_WEIGHTS, fit_ngrams
+from foretell.training.labels.tokenized import Targets
 
 FOLDS = 5
 SEED = 0
@@ -44,7 +45,7 @@ def memory_needed(tokens: int, texts: int, labels: int) -> int:
     return _BYTES_PER_TOKEN * tokens + _BYTES_PER_PROBABILITY * probabilities + _BYTES_PER_WEIGHT * weights
 
 
-def out_of_fold(texts: Sequence[str], given: Integers, n_labels: int, listener: Listener) -> Float32s:
+def out_of_fold(texts: Sequence[str], given: Targets, n_labels: int, listener: Listener) -> Float32s:
     """Return the probability of each label for each text, float32 [text, label].
 
     The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
@@ -52,7 +53,7 @@ def out_of_fold(texts: Sequence[str], given: Integers, n_labels: int, listener: 
 
     Args:
         texts: the texts.
-        given: the label of each, int64 [text], below `n_labels`.
+        given: the label of each, int32 [text], below `n_labels`.
         n_labels: number of labels.
         listener: is called with a sentence for each fold.
     """
@@ -136,7 +137,7 @@ def check_labels(
     listener(f"the label check needs about {memory / 1e6:,.0f} MB of memory for {len(places):,} texts")
     if len(names) < 2:
         return LabelCheck((), 0, not_judged | {name: labels.count(name) for name in names}, 0.0, memory)
-    given = np.array([index[labels[place]] for place in places])
+    given = np.array([index[labels[place]] for place in places], np.int32)
     judged = [texts[place] for place in places]
     rows_of = out_of_fold(judged, given, len(names), listener)
     places_found, suggested = find_label_errors(given, rows_of)

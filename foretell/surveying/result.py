@@ -10,8 +10,8 @@ from typing import Any
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
-from foretell.readable import card, percent
-from foretell.surveying.counts import ColumnCounts, TokenLengths, aligned_rows, counted, listed
+from foretell.readable import card, listed, percent
+from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, TokenLengths, aligned_rows, counted
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 
@@ -154,14 +154,15 @@ def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
     rows = [("texts", f"{survey.texts:,}")]
     rows += [("dropped", f"{count:,} with {reason}") for reason, count in survey.examples.dropped.items()]
     if survey.columns:
-        rows.append(("columns", listed(_columns(survey))))
+        rows.append(("columns", listed(_columns(survey), NAMES_SHOWN)))
     if survey.encoding:
         rows.append(("encoding", survey.encoding))
     rows.append((f"{len(survey.labels)} labels", counted(survey.labels)))
     if survey.rare_labels:
         rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(survey.rare_labels)}"))
     rows += [("differ only in case", " and ".join(names)) for names in survey.similar_labels]
-    rows.append(("scripts", listed(f"{name} {percent(share)}" for name, share in survey.scripts.items())))
+    scripts = [f"{name} {percent(share)}" for name, share in survey.scripts.items()]
+    rows.append(("scripts", listed(scripts, NAMES_SHOWN)))
     rows += survey.lengths.rows("text", survey.texts)
     rows.append(("duplicates", _number(survey.repeats.duplicates)))
     rows.append(("near-duplicates", _number(survey.repeats.near_duplicates)))
