@@ -97,20 +97,6 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     return raw
 
 
-def read_bytes(source: str | Path) -> bytes:
-    """Read all of a file, or of standard input for "-"; gzip is decompressed.
-
-    Raises:
-        DataError: as `open_bytes`, or a damaged gzip file.
-    """
-    stream = open_bytes(source)
-    try:
-        return stream.read()
-    finally:
-        if str(source) != STDIN:
-            stream.close()
-
-
 class TextSource:
     """One open source of text; a context manager, which closes it unless it is standard input.
 
