@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as save_safetensors
 
-from foretell.artifacts import manifest, replacement
+from foretell.artifacts import manifest, onnx_graph, reference, replacement
 from foretell.artifacts.kept_teacher import KeptTeacher
 from foretell.artifacts.model import Model, check_model
 from foretell.artifacts.stored_model import read_stored, shapes_of, weights_of
@@ -96,7 +96,6 @@ def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> N
         ArtifactError: the weights are not those of the network or not finite, the graph differs from the
             reference, `path` is not a model directory, or it cannot be written (disk full, no permission).
             The old directory at `path` is unchanged.
-        MissingExtraError: onnx is not installed.
     """
     target = Path(path).resolve()
     check_writable(target)
@@ -175,15 +174,15 @@ def _take_in(run: Path, target: Path) -> None:
 
 def _contents(model: Model, name: str) -> dict[str, bytes]:
     """Return every file of the directory, name to content, in the order of writing."""
-    # Imported here: reading a model needs neither onnx nor the card.
-    from foretell.artifacts import card, onnx_graph
+    # Imported here: reading a model does not need the card.
+    from foretell.artifacts import card
 
     weights = model.require_weights()
     check_model(model)
     check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
     check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
-    onnx = onnx_graph.build_onnx(model.settings, weights).SerializeToString()
-    onnx_graph.check_onnx(onnx, model.settings, weights)
+    onnx = onnx_graph.build_onnx(model.settings, weights)
+    reference.check_onnx(onnx, model.settings, weights)
     version = _version()
     contents = {
         manifest.CONFIG: _json(_config(model, version)),

@@ -153,28 +153,25 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest(content, entries)
 
 
-def verify(path: Path, name: str, entry: Entry) -> None:
-    """Check one file against the manifest, without reading it into memory.
-
-    Raises:
-        MissingFileError, ChangedFileError
-    """
-    with _open(path / name) as file:
-        _check_size(path / name, os.fstat(file.fileno()).st_size, entry)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    _check_digest(path / name, digest, entry)
-
-
-def read_verified(path: Path, name: str, entry: Entry) -> bytes:
+def read_verified(path: Path, name: str, entry: Entry, *, keep: bool = True) -> bytes:
     """Return the content of one file, after a check against the manifest.
 
+    Args:
+        path: the model directory.
+        name: of the file.
+        entry: its size and SHA-256.
+        keep: False checks the file without reading it into memory, and returns nothing of it.
+
     Raises:
         MissingFileError, ChangedFileError
     """
     with _open(path / name) as file:
-        _check_size(path / name, os.fstat(file.fileno()).st_size, entry)
-        content = file.read(entry.size)
-    _check_digest(path / name, hashlib.sha256(content).hexdigest(), entry)
+        if (size := os.fstat(file.fileno()).st_size) != entry.size:
+            raise changed(path / name, f"{entry.size} bytes", f"{size}")
+        content = file.read(entry.size) if keep else b""
+        found = hashlib.sha256(content) if keep else hashlib.file_digest(file, "sha256")
+    if (digest := found.hexdigest()) != entry.sha256:
+        raise changed(path / name, f"SHA-256 {entry.sha256[:12]}…", f"{digest[:12]}…")
     return content
 
 
@@ -212,20 +209,6 @@ def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     return entries
 
 
-def _check_size(path: Path, size: int, entry: Entry) -> None:
-    if size != entry.size:
-        raise changed(path, f"{entry.size} bytes", f"{size}")
-
-
-def _check_digest(path: Path, digest: str, entry: Entry) -> None:
-    if digest != entry.sha256:
-        raise changed(path, f"SHA-256 {entry.sha256[:12]}…", f"{digest[:12]}…")
-
-
-def _missing(path: Path) -> MissingFileError:
-    return MissingFileError(expected="this file", found="none", where=str(path), fix=_COPY_AGAIN)
-
-
 def changed(path: Path, expected: str, found: str) -> ChangedFileError:
     """Return the error of a file that is not as it was written."""
     return ChangedFileError(expected=expected, found=found, where=str(path), fix=_COPY_AGAIN)
@@ -259,7 +242,9 @@ def _open(path: Path) -> BufferedReader:
         # Where a FIFO has taken its place since, to open it would wait for a writer.
         file = open(os.open(path, os.O_RDONLY | _NO_WAIT), "rb")  # noqa: PTH123, SIM115
     except FileNotFoundError as error:
-        raise _missing(path) from error
+        raise MissingFileError(
+            expected="this file", found="none", where=str(path), fix=_COPY_AGAIN
+        ) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise changed(path, "a regular file", "something else")

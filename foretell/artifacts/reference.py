@@ -5,19 +5,22 @@ Hochreiter and Schmidhuber 1997, with the forget gate of Gers, Schmidhuber and C
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from foretell.arrays import Array
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, Settings, WordsSettings
+from foretell.errors import ArtifactError
 
 Arrays = dict[str, Array]
 
+_TOLERANCE = 1e-4
+
 
 def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
-    """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.build_onnx`."""
+    """Compute a network's outputs from its inputs; names and shapes: see `onnx_graph.graph_parts`."""
     exact = {name: weight.astype(np.float64) for name, weight in weights.items()}
     if isinstance(settings, WordsSettings):
         return (_words if settings.traits.carries_state else _article_words)(settings, exact, inputs)
@@ -25,6 +28,55 @@ def run(settings: Settings, weights: Weights, inputs: Arrays) -> Arrays:
     features = _bilstm if settings.traits.is_bidirectional else _lstm_dense
     logits = features(settings, exact, inputs) @ exact["output/kernel"] + exact["output/bias"]
     return {"probabilities": _sigmoid(logits) if settings.is_multi_label else _probabilities(logits)}
+
+
+def check_onnx(serialised: bytes, settings: Settings, weights: Weights, *, seed: int = 0) -> None:
+    """Run the graph in ONNX Runtime on random ids and compare it with the NumPy reference.
+
+    Raises:
+        ArtifactError: any output is further than 1e-4 from the reference (relative to the largest above 1).
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
+    inputs = random_inputs(settings, weights, seed=seed)
+    names = [output.name for output in session.get_outputs()]
+    expected = run(settings, weights, inputs)
+    for name, found in zip(names, session.run(names, inputs), strict=True):
+        off = float(np.abs(found - expected[name]).max())
+        if not off <= _TOLERANCE * max(1.0, float(np.abs(expected[name]).max())):
+            raise ArtifactError(
+                expected=f"{name} within {_TOLERANCE} of the reference",
+                found=f"a difference of {off:.2g}",
+                where="model.onnx",
+                fix="report this with foretell doctor's output",
+            )
+
+
+def random_inputs(settings: Settings, weights: Weights, *, seed: int = 0) -> Arrays:
+    """Return inputs of three rows with random ids, for `check_onnx`."""
+    rng = np.random.default_rng(seed)
+    rows = 3
+    if isinstance(settings, WordsSettings):
+        if not settings.traits.carries_state:
+            size = weights["dense/bias"].shape[0]
+            return {"ids": rng.integers(size, size=(rows, settings.window, 1)).astype(np.float32)}
+        inputs: Arrays = {"ids": rng.integers(weights["embedding"].shape[0], size=(rows, 5))}
+        for k in range(1, settings.layers + 1):
+            for state in ("h", "c"):
+                inputs[f"{state}_{k}"] = rng.uniform(-1, 1, (rows, settings.units)).astype(np.float32)
+        inputs["rows"] = rng.uniform(-1, 1, (rows, settings.embedding_size)).astype(np.float32)
+        return inputs
+    assert isinstance(settings, LabelsSettings)
+    size = weights["embedding"].shape[0]
+    if settings.traits.pads_front:
+        return {"ids": rng.integers(size, size=(rows, settings.length))}
+    steps = min(settings.length, 12)
+    lengths = np.array([steps, max(1, steps // 2), 1], np.int32)
+    ids = rng.integers(size, size=(rows, steps))
+    return {"ids": np.where(np.arange(steps) < lengths[:, None], ids, 0), "lengths": lengths}
 
 
 def lstm(
@@ -84,12 +136,18 @@ def from_basic_lstm_cell(kernel: Array, bias: Array) -> tuple[Array, Array, Arra
     return both[:-units], both[-units:], np.concatenate([bias_i, bias_f + 1, bias_j, bias_o])
 
 
+def lstm_weights(weights: Mapping[str, Array], name: str) -> tuple[Array, Array, Array]:
+    """Return kernel, recurrent kernel and bias of a layer as `lstm` takes them, also of a BasicLSTMCell."""
+    if f"{name}/recurrent_kernel" in weights:
+        return weights[f"{name}/kernel"], weights[f"{name}/recurrent_kernel"], weights[f"{name}/bias"]
+    return from_basic_lstm_cell(weights[f"{name}/kernel"], weights[f"{name}/bias"])
+
+
 def _article_words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
     x = inputs["ids"].astype(np.float64)
     zeros = np.zeros((x.shape[0], settings.units))
     for k in range(1, settings.layers + 1):
-        layer = from_basic_lstm_cell(weights[f"lstm_{k}/kernel"], weights[f"lstm_{k}/bias"])
-        x, _, _ = lstm(x, *layer, zeros, zeros)
+        x, _, _ = lstm(x, *lstm_weights(weights, f"lstm_{k}"), zeros, zeros)
     return {"logits": x[:, -1] @ weights["dense/kernel"] + weights["dense/bias"]}
 
 
@@ -97,7 +155,7 @@ def _words(settings: WordsSettings, weights: Arrays, inputs: Arrays) -> Arrays:
     x, outputs = weights["embedding"][inputs["ids"]], {}
     for k in range(1, settings.layers + 1):
         state = inputs[f"h_{k}"], inputs[f"c_{k}"]
-        x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(x, *_layer(weights, f"lstm_{k}"), *state)
+        x, outputs[f"h_{k}_out"], outputs[f"c_{k}_out"] = lstm(x, *lstm_weights(weights, f"lstm_{k}"), *state)
     if "projection/kernel" in weights:
         x = x @ weights["projection/kernel"] + weights["projection/bias"]
     rows = inputs.get("rows", np.zeros((0, x.shape[2])))
@@ -110,7 +168,7 @@ def _lstm_dense(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Ar
     if settings.traits.has_convolution:
         x = convolved(x, weights["conv/kernel"], weights["conv/bias"], settings.pool_size)
     zeros = np.zeros((x.shape[0], settings.units))
-    _, h, _ = lstm(x, *_layer(weights, "lstm"), zeros, zeros)
+    _, h, _ = lstm(x, *lstm_weights(weights, "lstm"), zeros, zeros)
     hidden: Array = np.maximum(h @ weights["dense/kernel"] + weights["dense/bias"], 0)
     return hidden
 
@@ -121,8 +179,8 @@ def _bilstm(settings: LabelsSettings, weights: Arrays, inputs: Arrays) -> Array:
     zeros = np.zeros((1, settings.units))
     for ids, length in zip(inputs["ids"], inputs["lengths"], strict=True):
         x = weights["embedding"][ids[:length]][None]
-        forward, forward_last, _ = lstm(x, *_layer(weights, "lstm_forward"), zeros, zeros)
-        backward, backward_last, _ = lstm(x[:, ::-1], *_layer(weights, "lstm_backward"), zeros, zeros)
+        forward, forward_last, _ = lstm(x, *lstm_weights(weights, "lstm_forward"), zeros, zeros)
+        backward, backward_last, _ = lstm(x[:, ::-1], *lstm_weights(weights, "lstm_backward"), zeros, zeros)
         both = np.concatenate([forward, backward[:, ::-1]], axis=2)
         rows.append(np.concatenate([both.max(1), both.mean(1), forward_last, backward_last], axis=1))
     return np.concatenate(rows)
@@ -136,10 +194,6 @@ def convolved(x: Array, kernel: Array, bias: Array, size: int) -> Array:
     n_positions = y.shape[1] // size
     pooled: Array = y[:, : n_positions * size].reshape(x.shape[0], n_positions, size, -1).max(2)
     return pooled
-
-
-def _layer(weights: Arrays, name: str) -> tuple[Array, Array, Array]:
-    return weights[f"{name}/kernel"], weights[f"{name}/recurrent_kernel"], weights[f"{name}/bias"]
 
 
 def _probabilities(logits: Array) -> Array:

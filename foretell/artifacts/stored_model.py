@@ -10,20 +10,21 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from safetensors import safe_open
 from safetensors.numpy import load as load_safetensors
 
 from foretell.arrays import Array
 from foretell.artifacts import manifest
-from foretell.artifacts.graph_check import check_graph
 from foretell.artifacts.kept_teacher import KeptTeacher, check_encoder_tokenizer
 from foretell.artifacts.model import Model, check_model, wrong_weights
+from foretell.artifacts.onnx_graph import check_graph
 from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.artifacts.weights import Shapes, Weights, check_size, check_weights, network_size, weight_shapes
 from foretell.config import LabelsSettings, Settings, from_dict
@@ -46,15 +47,13 @@ _MAX_SIZES = {
     manifest.METRICS: 64 * _MEGABYTE,
     manifest.CARD: 64 * _MEGABYTE,
     manifest.TOKENIZER: 256 * _MEGABYTE,
-}
-_MAX_SIZE = 4096 * _MEGABYTE
-# An ONNX file is one protocol buffer, of 2 GiB at most.
-_MAX_SIZES |= {
     manifest.TEACHER: 256 * _MEGABYTE,
+    # An ONNX file is one protocol buffer, of 2 GiB at most.
     manifest.TEACHER_GRAPH: 2048 * _MEGABYTE,
     manifest.TEACHER_TOKENIZER: 64 * _MEGABYTE,
     manifest.TEACHER_LICENCE: _MEGABYTE,
 }
+_MAX_SIZE = 4096 * _MEGABYTE
 _MAX_FILES = 64
 _MAX_UNCHECKED = 256 * _MEGABYTE
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -74,31 +73,19 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         ArtifactError: its parts do not fit each other.
         OSError: a file cannot be read.
     """
-    files = _Files(path, listed)
     # Hashing takes most of the time of a large model and building the tokenizer most of a small one's.
     with ThreadPoolExecutor(1, thread_name_prefix="foretell-verify") as other:
-        files.begin(other, manifest.ONNX, manifest.read_verified)
-        files.begin(other, manifest.WEIGHTS, manifest.read_verified if with_weights else manifest.verify)
+        files = _Files(path, listed, () if with_weights else (manifest.WEIGHTS,))
+        files.begin(other, manifest.ONNX, manifest.WEIGHTS)
         config = files.json(manifest.CONFIG)
         with reading(path / manifest.CONFIG):
-            config, settings, labels = _described(config)
+            settings, labels = _described(config)
         with reading(path / manifest.TOKENIZER):
             tokenizer = stored_tokenizer(files.read(manifest.TOKENIZER).decode(), settings)
         with reading(path / manifest.CONFIG):
             shapes = shapes_of(settings, tokenizer, labels)
             check_size(settings, network_size(settings, tokenizer), len(labels or ()))
-        files.check_sizes(shapes)
-        graph = files.read(manifest.ONNX)
-        with reading(path / manifest.ONNX):
-            check_graph(graph, settings, shapes)
-        weights: Weights | None = None
-        if with_weights:
-            weights = weights_of(path, files.read(manifest.WEIGHTS), shapes)
-        else:
-            files.verify(manifest.WEIGHTS)
-            with reading(path / manifest.WEIGHTS):
-                _check_header(path / manifest.WEIGHTS, shapes)
-    metrics = files.json(manifest.METRICS)
+        graph, weights = _network(path, files, settings, shapes, with_weights=with_weights)
     model = Model(
         job=config["job"],
         preset=config["preset"],
@@ -111,7 +98,7 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
         kneser_ney=files.part(manifest.KNESER_NEY, KneserNey.from_arrays),
         tokenizer=tokenizer,
         weights=weights,
-        metrics=metrics,
+        metrics=files.json(manifest.METRICS),
         ancestors=tuple(config.get("ancestors", ())),
         path=path,
         sha256=hashlib.sha256(listed.content).hexdigest(),
@@ -125,6 +112,27 @@ def read_stored(path: Path, listed: manifest.Manifest, *, with_weights: bool) ->
     return model
 
 
+def _network(
+    path: Path, files: _Files, settings: Settings, shapes: Shapes, *, with_weights: bool
+) -> tuple[bytes, Weights | None]:
+    """Return the graph, and the weights where they are asked for; sizes are checked before they are read."""
+    n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    # Names and shapes; and the graph has each bias of an LSTM layer twice.
+    files.check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
+    files.check_size(manifest.ONNX, n_bytes, 2 * n_bytes + _MEGABYTE)
+    graph, content = files.read(manifest.ONNX), files.read(manifest.WEIGHTS)
+    with reading(path / manifest.ONNX):
+        check_graph(graph, settings, shapes)
+    if with_weights:
+        return graph, weights_of(path, content, shapes)
+    with reading(path / manifest.WEIGHTS), safe_open(path / manifest.WEIGHTS, "np") as stored:
+        slices = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118
+        found = {name: (each.get_dtype(), tuple(each.get_shape())) for name, each in slices.items()}
+    if found != {name: ("F32", shape) for name, shape in shapes.items()}:
+        raise manifest.changed(path / manifest.WEIGHTS, "the weights of its network", "others")
+    return graph, None
+
+
 def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
     """Return the kept teacher of a classifier; None where it keeps none.
 
@@ -134,13 +142,12 @@ def _teacher(path: Path, files: _Files) -> KeptTeacher | None:
         MissingFileError: a file of it is not listed.
         ChangedFileError: a file is none that could be kept.
     """
-    names = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER)
     if not files.has(manifest.TEACHER):
         return None
-    for name in names:
+    for name in (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER):
         if not files.has(name):
             raise manifest.changed(path / manifest.MANIFEST, f"an entry for {name}", "none")
-    graph, tokenizer = map(files.read, names)
+    graph, tokenizer = files.read(manifest.TEACHER_GRAPH), files.read(manifest.TEACHER_TOKENIZER)
     licence = files.read(manifest.TEACHER_LICENCE) if files.has(manifest.TEACHER_LICENCE) else None
     with reading(path / manifest.TEACHER_TOKENIZER):
         check_encoder_tokenizer(tokenizer)
@@ -191,40 +198,38 @@ def reading(path: Path) -> Iterator[None]:
 class _Files:
     """The files of one manifest; each is read or verified once.
 
+    Args:
+        path: the model directory.
+        listed: its manifest.
+        only_verified: files whose content is not needed; `read` returns nothing of them.
+
     Raises:
         ChangedFileError: a file is listed with a size that none has.
     """
 
-    def __init__(self, path: Path, listed: manifest.Manifest) -> None:
-        self._path = path
-        self._entries = listed.entries
+    def __init__(self, path: Path, listed: manifest.Manifest, only_verified: Sequence[str]) -> None:
+        self._path, self._entries, self._only_verified = path, listed.entries, only_verified
         self._left = set(self._entries)
         if len(listed.entries) > _MAX_FILES:
             raise manifest.changed(path / manifest.MANIFEST, f"{_MAX_FILES} files", str(len(listed.entries)))
         for name in self._entries:
-            self._check_size(name, 0, _MAX_SIZES.get(name, _MAX_SIZE))
-        self._begun: dict[str, Future[Any]] = {}
+            self.check_size(name, 0, _MAX_SIZES.get(name, _MAX_SIZE))
+        self._begun: dict[str, Future[bytes]] = {}
 
-    def begin(self, pool: Executor, name: str, work: Callable[[Path, str, manifest.Entry], object]) -> None:
-        """Begin to read or verify a file on another thread; `read` or `verify` then wait for it.
+    def begin(self, pool: Executor, *names: str) -> None:
+        """Begin to read files on another thread; `read` then waits for them.
 
-        A large file waits until `check_sizes` has compared its size with the settings.
+        A large file waits until its size has been compared with the settings.
         """
-        if self._entries[name].size <= _MAX_UNCHECKED:
-            self._begun[name] = pool.submit(work, self._path, name, self._entries[name])
+        small = [name for name in names if self._entries[name].size <= _MAX_UNCHECKED]
+        self._begun = {name: pool.submit(self._read, name) for name in small}
 
     def has(self, name: str) -> bool:
         """Return whether a file is listed."""
         return name in self._entries
 
-    def check_sizes(self, shapes: Shapes) -> None:
-        """Check the sizes of the weights and the graph before they are read."""
-        n_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
-        # Names and shapes; and the graph has each bias of an LSTM layer twice.
-        self._check_size(manifest.WEIGHTS, n_bytes, n_bytes + _MEGABYTE)
-        self._check_size(manifest.ONNX, n_bytes, 2 * n_bytes + _MEGABYTE)
-
-    def _check_size(self, name: str, low: int, high: int) -> None:
+    def check_size(self, name: str, low: int, high: int) -> None:
+        """Check the size of a file that the manifest gives, in bytes, before it is read."""
         size = self._entries[name].size
         if not low <= size <= high:
             expected = f"{low} to {high} bytes, as its settings give"
@@ -233,10 +238,12 @@ class _Files:
     def read(self, name: str) -> bytes:
         """Return the verified content of a file."""
         self._left.discard(name)
-        if (begun := self._begun.pop(name, None)) is not None:
-            content: bytes = begun.result()
-            return content
-        return manifest.read_verified(self._path, name, self._entries[name])
+        begun = self._begun.pop(name, None)
+        return self._read(name) if begun is None else begun.result()
+
+    def _read(self, name: str) -> bytes:
+        is_kept = name not in self._only_verified
+        return manifest.read_verified(self._path, name, self._entries[name], keep=is_kept)
 
     def json(self, name: str) -> dict[str, Any]:
         """Return the JSON object in a file."""
@@ -255,22 +262,14 @@ class _Files:
         with reading(self._path / name):
             return make(load_safetensors(content))
 
-    def verify(self, name: str) -> None:
-        """Verify a file whose content is not needed now."""
-        self._left.discard(name)
-        if (begun := self._begun.pop(name, None)) is not None:
-            begun.result()
-            return
-        manifest.verify(self._path, name, self._entries[name])
-
     def verify_others(self) -> None:
         """Verify the files that were not read."""
         for name in sorted(self._left):
-            self.verify(name)
+            manifest.read_verified(self._path, name, self._entries[name], keep=False)
 
 
-def _described(config: dict[str, Any]) -> tuple[dict[str, Any], Settings, list[str] | None]:
-    """Return config.json, the settings, and the labels.
+def _described(config: dict[str, Any]) -> tuple[Settings, list[str] | None]:
+    """Return the settings and the labels of config.json.
 
     Raises:
         ValueError, KeyError, TypeError, SettingsError: it is not what foretell writes.
@@ -290,13 +289,9 @@ def _described(config: dict[str, Any]) -> tuple[dict[str, Any], Settings, list[s
     if config.get("label_type", "text") not in LABEL_TYPES:
         raise ValueError(f"labels of the type {str(config['label_type'])[:40]!r}")
     ancestors = config.get("ancestors", [])
-    if not isinstance(ancestors, list) or not all(map(_is_sha256, ancestors)):
+    if not isinstance(ancestors, list) or not all(map(_SHA256.fullmatch, ancestors)):
         raise ValueError("ancestors that are no SHA-256")
-    return config, from_dict(job, settings), labels
-
-
-def _is_sha256(value: object) -> bool:
-    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+    return from_dict(job, settings), labels
 
 
 def _combined(model: Model, config: Mapping[str, object]) -> Model:
@@ -313,19 +308,3 @@ def _combined(model: Model, config: Mapping[str, object]) -> Model:
         return replace(model, cache=None if values is None else ContinuousCache.from_dict(values))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise wrong_weights(kind, str(error)[:200], model.path) from error
-
-
-def _check_header(path: Path, shapes: Shapes) -> None:
-    """Check names, types and shapes in the header of model.safetensors."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > _MEGABYTE:
-            raise ValueError(f"a header of {size} bytes")
-        header = json.loads(file.read(size))
-    header.pop("__metadata__", None)
-    stored = {name: (each["dtype"], tuple(each["shape"])) for name, each in header.items()}
-    if stored != {name: ("F32", shape) for name, shape in shapes.items()}:
-        different = sorted(
-            name for name in {*stored, *shapes} if stored.get(name) != ("F32", shapes.get(name))
-        )
-        raise ValueError(f"other weights: {', '.join(different)}")

@@ -7,7 +7,7 @@ import numpy as np
 
 from foretell.artifacts.directory import read_weights_of
 from foretell.artifacts.model import Model
-from foretell.artifacts.reference import from_basic_lstm_cell
+from foretell.artifacts.reference import lstm_weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.networks import set_weights
 from foretell.networks.labels import labels_network
@@ -50,11 +50,7 @@ def _words_model(settings: WordsSettings, weights: dict[str, np.ndarray]) -> ker
         lstm = layers.LSTM(
             settings.units, return_sequences=reads_all or k < settings.layers, name=f"lstm_{k}"
         )
-        names = [f"lstm_{k}/{part}" for part in ("kernel", "recurrent_kernel", "bias")]
-        if reads_all:
-            plan.append((lstm, [weights[name] for name in names]))
-        else:
-            plan.append((lstm, list(from_basic_lstm_cell(weights[names[0]], weights[names[2]]))))
+        plan.append((lstm, list(lstm_weights(weights, f"lstm_{k}"))))
     for name in ("projection", "output", "dense"):
         if f"{name}/kernel" in weights:
             kernel, bias = weights[f"{name}/kernel"], weights[f"{name}/bias"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from foretell.arrays import Float64s
 from foretell.artifacts.model import Model
-from foretell.artifacts.reference import convolved, from_basic_lstm_cell, lstm_values
+from foretell.artifacts.reference import convolved, lstm_values, lstm_weights
 from foretell.artifacts.weights import Weights, network_size
 from foretell.config import LabelsSettings, Settings, WordsSettings
 from foretell.errors import SettingsError
@@ -132,10 +132,7 @@ def _windows(model: Model, text: str, layers: list[str]) -> tuple[Places, Float6
     spans, window = word_spans(model.tokenizer, text, last_ends=False), model.settings.window
     check_known(spans, text)
     weights = model.require_weights()
-    cells = [
-        from_basic_lstm_cell(_exact(weights, f"{name}/kernel"), _exact(weights, f"{name}/bias"))
-        for name in layers
-    ]
+    cells = [_cell(weights, name) for name in layers]
     ends = range(window, len(spans) + 1)
     at_ends = np.zeros((len(_VALUES), len(ends), model.settings.units))
     for row, end in enumerate(ends):
@@ -192,10 +189,8 @@ def _places(spans: list[Span]) -> Places:
 
 
 def _cell(weights: Weights, name: str) -> Cell:
-    kernel, recurrent_kernel, bias = (
-        _exact(weights, f"{name}/{part}") for part in ("kernel", "recurrent_kernel", "bias")
-    )
-    return kernel, recurrent_kernel, bias
+    kernel, recurrent_kernel, bias = lstm_weights(weights, name)
+    return kernel.astype(np.float64), recurrent_kernel.astype(np.float64), bias.astype(np.float64)
 
 
 def _exact(weights: Weights, name: str) -> Float64s:

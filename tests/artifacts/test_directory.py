@@ -333,7 +333,7 @@ def test_a_config_that_lies_under_a_true_hash(directory, change):
 def test_settings_of_another_network_under_a_true_hash(directory):
     rewrite_json(directory, "config.json", lambda config: config["settings"].update(units=8))
     for reader in (open_verified, read_model):
-        with pytest.raises(ArtifactError, match=r"\[42, 1\] for the weight output/kernel \[48, 1\]"):
+        with pytest.raises(ArtifactError, match="another graph than its settings give"):
             reader(directory)
 
 

@@ -83,16 +83,16 @@ def test_what_is_no_regular_file_is_not_opened(directory, monkeypatch):
     entry = manifest.read_manifest(directory).entries["model.onnx"]
     (directory / "model.onnx").unlink()
     with pytest.raises(MissingFileError):
-        manifest.verify(directory, "model.onnx", entry)
+        manifest.read_verified(directory, "model.onnx", entry)
     os.mkfifo(directory / "model.onnx")
-    for check in (manifest.verify, manifest.read_verified):
+    for keep in (False, True):
         with pytest.raises(ChangedFileError, match="a regular file"):
-            check(directory, "model.onnx", entry)
+            manifest.read_verified(directory, "model.onnx", entry, keep=keep)
     # It took the place of a regular file after that was looked at.
     answers = iter([True, False])
     monkeypatch.setattr(manifest, "stat", SimpleNamespace(S_ISREG=lambda _: next(answers)))
     with pytest.raises(ChangedFileError, match="a regular file"):
-        manifest.verify(directory, "model.onnx", entry)
+        manifest.read_verified(directory, "model.onnx", entry)
 
 
 def test_a_replaced_directory_is_read_again_but_not_for_ever(directory):

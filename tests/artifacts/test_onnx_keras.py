@@ -4,13 +4,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from foretell.artifacts import onnx_graph
+from foretell.artifacts import onnx_graph, reference
 
 keras = pytest.importorskip("keras")
 
 
 def onnx_output(settings, weights, inputs, name):
-    serialised = onnx_graph.build_onnx(settings, weights).SerializeToString()
+    serialised = onnx_graph.build_onnx(settings, weights)
     opened = onnxruntime.InferenceSession(serialised, providers=["CPUExecutionProvider"])
     return opened.run([name], inputs)[0]
 
@@ -46,7 +46,7 @@ def test_article_and_cnn_lstm(make_model, name):
             keras.layers.Dense(**last, name="output"),
         ]
     )
-    inputs = onnx_graph.random_inputs(settings, weights)
+    inputs = reference.random_inputs(settings, weights)
     network(inputs["ids"])
     take(network.get_layer("embedding"), weights, "embedding")
     take_lstm(network.get_layer("lstm"), weights, "lstm")
@@ -61,7 +61,7 @@ def test_article_and_cnn_lstm(make_model, name):
 def test_bilstm_with_unequal_lengths(make_model):
     model = make_model("labels-bilstm-3")
     settings, weights = model.settings, model.weights
-    inputs = onnx_graph.random_inputs(settings, weights)
+    inputs = reference.random_inputs(settings, weights)
     # 0 is padding to Keras's mask wherever it stands.
     steps = np.arange(inputs["ids"].shape[1])
     inputs["ids"] = np.where(steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0)
@@ -90,7 +90,7 @@ def test_bilstm_with_unequal_lengths(make_model):
 def test_words(make_model):
     model = make_model("words-3-projected")
     settings, weights = model.settings, model.weights
-    inputs = onnx_graph.random_inputs(settings, weights)
+    inputs = reference.random_inputs(settings, weights)
     x = weights["embedding"][inputs["ids"]]
     for k in (1, 2, 3):
         layer = keras.layers.LSTM(settings.units, return_sequences=True)
@@ -112,7 +112,7 @@ def test_our_labels_networks(make_model, name):
     model = make_model(name)
     network = labels_network(model.settings, model.tokenizer.size, len(model.labels))
     set_weights(network, model.weights)
-    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    inputs = reference.random_inputs(model.settings, model.weights)
     if "lengths" in inputs:
         steps = np.arange(inputs["ids"].shape[1])
         inputs["ids"] = np.where(steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0)
@@ -129,7 +129,7 @@ def test_our_words_network(make_model, name):
     model = make_model(name)
     network = LstmNetwork(model.settings, model.tokenizer.size)
     set_weights(network, model.weights)
-    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    inputs = reference.random_inputs(model.settings, model.weights)
     layers = range(1, model.settings.layers + 1)
     hidden, states = network.hidden(inputs["ids"], [inputs[f"{s}_{k}"] for k in layers for s in ("h", "c")])
     expected = keras.ops.convert_to_numpy(network.logits(hidden))
@@ -146,7 +146,7 @@ def test_our_article_words_network(make_model):
     model = make_model("words-article")
     network = ArticleNetwork(model.settings, model.tokenizer.size)
     set_weights(network, model.weights)
-    inputs = onnx_graph.random_inputs(model.settings, model.weights)
+    inputs = reference.random_inputs(model.settings, model.weights)
     found = onnx_output(model.settings, model.weights, inputs, "logits")
     for row, ids in zip(found, inputs["ids"], strict=True):
         logits, _ = network.forward(ids[:, 0].astype(np.int32))

@@ -86,14 +86,14 @@ def test_a_change_between_any_two_files_is_read_again(two, tmp_path: Path, monke
     one, other = copies(two, tmp_path)
     real, turns = manifest.read_verified, 0
 
-    def exchanging(*arguments):
+    def exchanging(*arguments, **how):
         nonlocal turns
         turns += 1
         if turns == change_at:
             monkeypatch.setattr(manifest, "read_verified", real)
             exchange(one, other)
             monkeypatch.setattr(manifest, "read_verified", exchanging)
-        return real(*arguments)
+        return real(*arguments, **how)
 
     for change_at in range(1, 6):
         turns = 0
