@@ -18,7 +18,7 @@ from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import is_address
-from foretell.hub.datasets import DatasetFiles, fetch_dataset, parse_dataset
+from foretell.hub.datasets import DatasetAddress, fetch_dataset, parse_dataset
 
 MAX_VALUES = 200
 EMPTY = "(empty)"
@@ -159,7 +159,7 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
         yield Record(text, label, {"text": text, "label": label})
 
 
-def hub_files(address: str, part: Part | None, notes: list[str]) -> DatasetFiles:
+def hub_files(address: str, part: Part | None, notes: list[str]) -> tuple[DatasetAddress, list[Path]]:
     """Download the files of a split of a data set on the Hub; a note has the commit hash.
 
     `address` is `hf://owner/name[@revision][#[configuration/]split]`; `part` is used where it names no split.
@@ -168,17 +168,20 @@ def hub_files(address: str, part: Part | None, notes: list[str]) -> DatasetFiles
         UsageError, MissingExtraError, HubError, DataError: see `fetch_dataset`.
     """
     files = fetch_dataset(parse_dataset(address), part)
-    size = sum(path.stat().st_size for path in files.paths)
-    note(notes, f"data set: {files.address} ({size / 1e6:,.1f} MB)")
+    size = sum(path.stat().st_size for path in files[1])
+    note(notes, f"data set: {files[0]} ({size / 1e6:,.1f} MB)")
     return files
 
 
-def hub_records(files: DatasetFiles, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
+def hub_records(
+    files: tuple[DatasetAddress, list[Path]], options: ReadOptions, notes: list[str]
+) -> Iterator[Record]:
     """Yield the records of the files of a split, in their order."""
-    for path in files.paths:
+    address, paths = files
+    for path in paths:
         source = Source(path, options, notes)
         # The files of a split are one source for the user.
-        source.name = source.short = str(files.address)
+        source.name = source.short = str(address)
         yield from read_source(source)
 
 

@@ -54,19 +54,6 @@ class DatasetAddress:
         return f"{self.repository}{'#' if parts else ''}{'/'.join(parts)}"
 
 
-@dataclass(frozen=True)
-class DatasetFiles:
-    """The files of a split in the cache of the Hub.
-
-    Attributes:
-        address: with the commit hash, the configuration and the split.
-        paths: the files, in order.
-    """
-
-    address: DatasetAddress
-    paths: tuple[Path, ...]
-
-
 def parse_dataset(text: str) -> DatasetAddress:
     """Return the address that a text names.
 
@@ -88,10 +75,13 @@ def parse_dataset(text: str) -> DatasetAddress:
     return DatasetAddress(repository, parts[0] if len(parts) == 2 else None, parts[-1])
 
 
-def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test"] | None) -> DatasetFiles:
+def fetch_dataset(
+    address: DatasetAddress, part: Literal["train", "valid", "test"] | None
+) -> tuple[DatasetAddress, list[Path]]:
     """Download the files of a split into the cache of the Hub, unless they are there.
 
     The revision becomes a commit hash first. Without a connection it is the commit of the last download.
+    Returned are the address with the commit hash, configuration and split, and the files in order.
 
     Args:
         address: the data set.
@@ -117,8 +107,7 @@ def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test
         if splits or revision == revisions[-1]:
             break
     chosen = choose_split(splits, replace(address, repository=source.address), part)
-    paths = tuple(download(source, name) for name in splits[chosen])
-    return DatasetFiles(DatasetAddress(source.address, *chosen), paths)
+    return DatasetAddress(source.address, *chosen), [download(source, name) for name in splits[chosen]]
 
 
 def splits_of(names: Iterable[str]) -> dict[Split, list[str]]:
@@ -146,32 +135,25 @@ def choose_split(
         DataError: there is none, or several.
     """
     configurations = sorted({configuration for configuration, _ in splits})
-    if not configurations:
-        raise DataError(
-            expected=f"files that foretell reads ({', '.join(_ENDINGS)})", found="none", where=str(address)
-        )
-    configuration = address.configuration
-    if configuration is None and len(configurations) == 1:
-        configuration = configurations[0]
-    configuration = _DEFAULT if configuration is None else configuration
-    if configuration not in configurations:
-        raise DataError(
-            expected="one configuration" if address.configuration is None else f"'{configuration}'",
-            found=_shown(configurations),
-            where=str(address),
-            fix=f"name one: {SCHEME}{address.repository.repository}#{configurations[0]}/SPLIT",
-        )
-    there = sorted(split for each, split in splits if each == configuration)
-    wanted = address.split or _OF_PART.get(part or "", "train")
-    if wanted in there:
-        return configuration, wanted
-    if address.split is None and part is None and len(there) == 1:
-        return configuration, there[0]
+    expected, found, like = f"files that foretell reads ({', '.join(_ENDINGS)})", configurations, ""
+    if configurations:
+        configuration = address.configuration or (configurations[0] if len(configurations) == 1 else _DEFAULT)
+        there = sorted(split for each, split in splits if each == configuration)
+        wanted = address.split or _OF_PART.get(part or "", "train")
+        if wanted in there:
+            return configuration, wanted
+        if address.split is None and part is None and len(there) == 1:
+            return configuration, there[0]
+        if there:
+            expected, found, like = f"the split '{wanted}'", there, there[0]
+        else:
+            expected = f"'{configuration}'" if address.configuration else "one configuration"
+            like = f"{configurations[0]}/SPLIT"
     raise DataError(
-        expected=f"the split '{wanted}'",
-        found=_shown(there),
+        expected=expected,
+        found=", ".join(found[:20]) + (" …" if len(found) > 20 else "") or "none",
         where=str(address),
-        fix=f"name one: {SCHEME}{address.repository.repository}#{there[0]}",
+        fix=f"name one: {SCHEME}{address.repository.repository}#{like}" if like else "",
     )
 
 
@@ -191,7 +173,3 @@ def _split_of(name: str) -> Split:
             break
     named = [folder for folder in folders if folder != "data"]
     return named[0] if named else _DEFAULT, split
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (" …" if len(names) > 20 else "")

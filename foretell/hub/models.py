@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from foretell.artifacts import manifest
@@ -29,20 +28,10 @@ _GRAPHS = ("model.onnx", "onnx/model.onnx")
 _TOKENIZER = "tokenizer.json"
 _BESIDE = ("sentence_bert_config.json", "tokenizer_config.json", "config.json", "LICENSE", "LICENSE.txt")
 
+Fetched = tuple[Path, Address]
+"""A folder in the cache, in which nothing is verified yet, and its address with the commit hash."""
+
 Listener = Callable[[Address], None]
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """A model that was downloaded, or was in the cache.
-
-    Attributes:
-        path: the model directory. Nothing in it is verified yet: open it as any other.
-        address: its address with the commit hash.
-    """
-
-    path: Path
-    address: Address
 
 
 def local_path(model: str | Path, *, listener: Listener | None = None) -> str | Path:
@@ -67,6 +56,16 @@ def local_encoder(encoder: str | Path, *, listener: Listener | None = None) -> s
     return _local(encoder, fetch_encoder, listener)
 
 
+def _local(model: str | Path, fetched: Callable[[Address], Fetched], listener: Listener | None) -> str | Path:
+    if not is_address(model):
+        return model
+    require_hub()
+    path, address = fetched(parse(str(model)))
+    if listener is not None:
+        listener(address)
+    return path
+
+
 def fetch(address: Address) -> Fetched:
     """Download a model into the cache of the Hub, unless it is there.
 
@@ -75,12 +74,10 @@ def fetch(address: Address) -> Fetched:
     Without one, or with HF_HUB_OFFLINE, a branch is the commit that it was at the last download.
 
     Raises:
-        MissingExtraError: huggingface_hub is not installed.
         HubError: the Hub cannot be reached, there is no such repository or revision, or no access to it.
         NotAModelError: the repository holds no foretell model.
         ArtifactError: the manifest is damaged, or a file has another size than it gives.
     """
-    require_hub()
     source = in_cache("model", address)
     if source is None or source.address != address or not _is_whole(source):
         source = snapshot("model", address)
@@ -94,61 +91,11 @@ def fetch(address: Address) -> Fetched:
             raise manifest.changed(Path(name), f"{entry.size} bytes", str(size))
         if size is not None:
             download(source, name)
-    return Fetched(source.folder, source.address)
-
-
-def fetch_encoder(address: Address) -> Fetched:
-    """Download a sentence encoder, such as a repository of sentence-transformers, unless it is in the cache.
-
-    Its folder, named NAME@COMMIT, has model.onnx, tokenizer.json and what states the window and the licence.
-
-    Raises:
-        MissingExtraError: huggingface_hub is not installed.
-        HubError: the Hub cannot be reached or refuses, or the repository holds no such encoder.
-    """
-    require_hub()
-    cached = in_cache("model", address)
-    if cached is not None and cached.address == address and _is_encoder(_encoder_folder(cached)):
-        return Fetched(_encoder_folder(cached), address)
-    source = snapshot("model", address)
-    folder = _encoder_folder(source)
-    if _is_encoder(folder):
-        return Fetched(folder, source.address)
-    graph = next((name for name in _GRAPHS if name in source.sizes), None)
-    if graph is None or _TOKENIZER not in source.sizes:
-        raise HubError(
-            expected=f"an encoder with {_GRAPHS[1]} and {_TOKENIZER}", found="a repository without them",
-            where=str(source.address), fix="export it to ONNX, and give the folder",
-        )  # fmt: skip
-    for each in (*_BESIDE, _TOKENIZER):
-        if each in source.sizes:
-            download(source, each, folder / each)
-    download(source, graph, folder / _GRAPHS[0])
-    return Fetched(folder, source.address)
-
-
-def _local(model: str | Path, fetched: Callable[[Address], Fetched], listener: Listener | None) -> str | Path:
-    if not is_address(model):
-        return model
-    found = fetched(parse(str(model)))
-    if listener is not None:
-        listener(found.address)
-    return found.path
+    return source.folder, source.address
 
 
 def _is_whole(source: Snapshot) -> bool:
     return manifest.MANIFEST in source.sizes and _entries(source).keys() <= source.sizes.keys()
-
-
-def _encoder_folder(source: Snapshot) -> Path:
-    # The name is the encoder's name in the run and in the model.
-    name = source.address.repository.partition("/")[2]
-    return source.folder / "encoder" / f"{name}@{source.address.revision}"
-
-
-def _is_encoder(folder: Path) -> bool:
-    # The graph is downloaded last.
-    return (folder / _GRAPHS[0]).is_file()
 
 
 def _entries(source: Snapshot) -> dict[str, manifest.Entry]:
@@ -168,3 +115,37 @@ def _not_a_model(source: Snapshot) -> NotAModelError:
         expected="a foretell model", found="a repository that foretell did not write",
         where=str(source.address), fix="check the name",
     )  # fmt: skip
+
+
+def fetch_encoder(address: Address) -> Fetched:
+    """Download a sentence encoder, such as a repository of sentence-transformers, unless it is in the cache.
+
+    Its folder, named NAME@COMMIT, has model.onnx, tokenizer.json and what states the window and the licence.
+
+    Raises:
+        HubError: the Hub cannot be reached or refuses, or the repository holds no such encoder.
+    """
+    source = in_cache("model", address)
+    if source is None or source.address != address or not (_encoder_folder(source) / _GRAPHS[0]).is_file():
+        source = snapshot("model", address)
+    folder = _encoder_folder(source)
+    # The graph is downloaded last.
+    if (folder / _GRAPHS[0]).is_file():
+        return folder, source.address
+    graph = next((name for name in _GRAPHS if name in source.sizes), None)
+    if graph is None or _TOKENIZER not in source.sizes:
+        raise HubError(
+            expected=f"an encoder with {_GRAPHS[1]} and {_TOKENIZER}", found="a repository without them",
+            where=str(source.address), fix="export it to ONNX, and give the folder",
+        )  # fmt: skip
+    for each in (*_BESIDE, _TOKENIZER):
+        if each in source.sizes:
+            download(source, each, folder / each)
+    download(source, graph, folder / _GRAPHS[0])
+    return folder, source.address
+
+
+def _encoder_folder(source: Snapshot) -> Path:
+    # The name is the encoder's name in the run and in the model.
+    name = source.address.repository.partition("/")[2]
+    return source.folder / "encoder" / f"{name}@{source.address.revision}"

@@ -48,7 +48,7 @@ def test_a_directory_stays_what_it_is(labels_model: Path) -> None:
 
 @pytest.mark.usefixtures("pushed")
 def test_only_files_of_a_model_are_downloaded(hub: Hub) -> None:
-    path = fetch(parse(ADDRESS)).path
+    path = fetch(parse(ADDRESS))[0]
     names = {each.name for each in path.iterdir()}
     assert "model.onnx" in names
     assert not names & {"pytorch_model.bin", "modeling.py"}
@@ -56,18 +56,18 @@ def test_only_files_of_a_model_are_downloaded(hub: Hub) -> None:
 
 
 def test_a_commit_in_the_cache_needs_no_request(hub: Hub, pushed: Repository) -> None:
-    pinned = str(fetch(parse(ADDRESS)).address)
+    pinned = str(fetch(parse(ADDRESS))[1])
     hub.requests.clear()
-    assert fetch(parse(pinned)).path.name == pushed.refs["main"]
+    assert fetch(parse(pinned))[0].name == pushed.refs["main"]
     assert hub.requests == []
 
 
 def test_a_revision_is_asked_for_again(pushed: Repository) -> None:
-    first = fetch(parse(ADDRESS)).address
+    first = fetch(parse(ADDRESS))[1]
     pushed.refs["v1"] = first.revision
     second = pushed.commit({**pushed.files, "notes.txt": b"more"})
-    assert fetch(parse(ADDRESS)).address.revision == second
-    assert fetch(parse(f"{ADDRESS}@v1")).address == first
+    assert fetch(parse(ADDRESS))[1].revision == second
+    assert fetch(parse(f"{ADDRESS}@v1"))[1] == first
 
 
 @pytest.mark.usefixtures("pushed")
