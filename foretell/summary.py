@@ -126,6 +126,9 @@ class Trained(Generic[Runtime]):
         """
         model = self._opened().model
         require_training()
+        from foretell.training.quiet import load_tensorflow
+
+        load_tensorflow()
         from foretell.networks.keras_model import keras_model
 
         return keras_model(model)
