@@ -480,11 +480,6 @@ def check_one_label(settings: Settings, what: str) -> None:
         )
 
 
-def job_of(settings: Settings) -> Job:
-    """Return the job that the settings are for."""
-    return "words" if isinstance(settings, WordsSettings) else "labels"
-
-
 def to_dict(settings: Settings) -> dict[str, Any]:
     """Return the fields as plain values, ready for JSON."""
     return dataclasses.asdict(settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cyclopts import App, Group
 
+import foretell
 from foretell.cli.help import HelpFormatter, examples_text, paragraphs
 from foretell.cli.options import from_environment, from_toml
 
@@ -24,7 +25,7 @@ class Command:
     """One command.
 
     Attributes:
-        code: "module:function" under foretell.cli.
+        code: "module:function" under foretell.cli; "": both have the name of the command.
         arguments: what follows the command, as the usage line shows it.
         help: one sentence, verb first, for the list of commands and for the command's own help.
         more: paragraphs for the command's own help.
@@ -32,9 +33,9 @@ class Command:
         group: of the list of commands.
     """
 
-    code: str
     help: str
     examples: tuple[str, ...]
+    code: str = ""
     arguments: str = ""
     more: tuple[str, ...] = ()
     group: Group = TRAIN
@@ -69,7 +70,6 @@ _ON_CLUSTER = (
 
 COMMANDS: dict[str, Command] = {
     "train words": Command(
-        code="train_words:train_words",
         arguments="TEXT... --out DIR",
         help="Train a language model on plain text.",
         more=(
@@ -86,7 +86,6 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "train labels": Command(
-        code="train_labels:train_labels",
         arguments="DATA --out DIR",
         help="Train a text classifier on texts with labels.",
         more=(
@@ -103,7 +102,6 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "data": Command(
-        code="data:data",
         arguments="DATA",
         help="Show what is in labelled texts, and what is wrong with them.",
         more=(
@@ -122,7 +120,6 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "label": Command(
-        code="label:label",
         arguments="TEXTS --labels NAMES --out FILE",
         help="Label texts that have no labels, the most informative first.",
         more=(
@@ -142,13 +139,11 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "demo": Command(
-        code="demo:demo",
         help="Train a small model for each job on the sample texts, and predict with it.",
         more=("Takes less than two minutes on two processor cores.",),
         examples=("foretell demo --out demo-models",),
     ),
     "classify": Command(
-        code="classify:classify",
         arguments="MODEL [TEXT...]",
         help="Predict the label of each text, with its probability.",
         more=(
@@ -167,7 +162,6 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "explain": Command(
-        code="explain:explain",
         arguments="MODEL [TEXT...]",
         help="Show the effect of each word on the predicted label.",
         more=(
@@ -207,7 +201,6 @@ COMMANDS: dict[str, Command] = {
         examples=(
             'foretell complete notes-model "The mind" --words 20',
             'foretell complete notes-model "The mind" --temperature 0.7 --top-p 0.9 --seed 1',
-            'foretell complete notes-model "The mind" --words 5 --samples 4',
             'foretell complete notes-model "The mind" -n 3 --stop . --seed 1 --format jsonl',
             'foretell complete notes-model "the obsta" --unfinished',
         ),
@@ -230,7 +223,6 @@ COMMANDS: dict[str, Command] = {
         group=WORDS,
     ),
     "evaluate": Command(
-        code="evaluate:evaluate",
         arguments="MODEL DATA",
         help="Measure a model on test data: accuracy, F1, confusion and calibration, or perplexity.",
         more=(
@@ -250,7 +242,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "compare": Command(
-        code="compare:compare",
         arguments="A B DATA",
         help="Compare two models for labels on the same test data.",
         more=(
@@ -265,7 +256,6 @@ COMMANDS: dict[str, Command] = {
         group=LABELS,
     ),
     "serve": Command(
-        code="serve:serve",
         arguments="MODEL...",
         help="Serve models over HTTP: labels, explanations, completions (OpenAI's protocol), and a web page.",
         more=(
@@ -279,7 +269,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "export": Command(
-        code="export:export",
         arguments="MODEL",
         help="Write a model for use without foretell: ONNX, or the browser.",
         more=(
@@ -295,7 +284,6 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "push": Command(
-        code="push:push",
         arguments="MODEL OWNER/NAME",
         help="Push a model to the Hugging Face Hub.",
         more=(
@@ -311,18 +299,16 @@ COMMANDS: dict[str, Command] = {
         group=USE,
     ),
     "info": Command(
-        code="info:info",
         arguments="[MODEL]",
-        help="Show a model directory, the presets, or every setting.",
+        help="Show a model directory or the presets.",
         examples=(
             "foretell info reviews-model",
             "foretell info --presets",
-            "foretell info --settings --format jsonl",
+            "foretell info --presets --format jsonl",
         ),
         group=LOOK,
     ),
     "doctor": Command(
-        code="doctor:doctor",
         help="List what is installed, what is missing and how to install it.",
         more=("The exit code is 1 where a package that predictions need is missing or too old.",),
         examples=("foretell doctor",),
@@ -354,7 +340,7 @@ def make_app(*, all_options: bool = False) -> App:
             "traceback of an error.",
             _WIDTH,
         ),
-        version=_version,
+        version=lambda: foretell.__version__,
         version_flags=("--version",),
         config=(from_environment, from_toml),
         group_commands=LOOK,
@@ -376,11 +362,12 @@ def make_app(*, all_options: bool = False) -> App:
 
 
 def _add(parent: App, words: str, command: Command, *, hides_options: bool) -> None:
+    name = words.replace(" ", "_")
     parent.command(
-        f"foretell.cli.{command.code}",
+        f"foretell.cli.{command.code or f'{name}:{name}'}",
         name=words.split()[-1],
         help="\n\n".join((command.help, *command.more[:1])),
-        usage=f"{' '.join(filter(None, ('foretell', words, command.arguments, '[OPTIONS]')))}",
+        usage=" ".join(filter(None, ("foretell", words, command.arguments, "[OPTIONS]"))),
         help_epilogue=_epilogue(command.more[1:], command.examples, hides_options=hides_options),
         group=command.group,
     )
@@ -395,9 +382,3 @@ def _epilogue(
     if hides_options:
         blocks.append("More options: --help-all shows every one.")
     return "\n\n".join(blocks)
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("foretell")

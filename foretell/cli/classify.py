@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import STDIN, Notes, local_model, open_labels, read_records, size_of_records
+from foretell.cli.inputs import STDIN, Notes, open_labels, read_records, size_of_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
 from foretell.cli.output import Format, Writer, counter, excerpt, note, on_one_line
 from foretell.cluster.rows import ANSWER, LABELS, free_names, verdict_parts
@@ -39,7 +39,6 @@ def classify(
     Args:
         model: Model directory for labels.
         texts: Texts, files, folders, or - for standard input; without any, standard input.
-        literal: Take every argument as a text, also where a file has this name.
         keep_columns: Keep the other columns of each record in jsonl and csv.
         abstain_below: Give no label where its probability is below P, 0 to 1. foretell evaluate shows how
             much accuracy that gains.
@@ -47,22 +46,15 @@ def classify(
     if files.check(needs_out=True):
         from foretell.cluster.files import classify_files
 
-        sources, model = on_cluster.check_sources(texts, literal=literal), local_model(model)
         return on_cluster.run(
-            "classifying",
-            lambda listener: classify_files(
-                model, sources, out=files.out or "", cluster=files.cluster or "", workers=files.workers,
-                out_format=files.out_format, keep_columns=keep_columns, abstain_below=abstain_below,
-                text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
-                arguments=reading.arguments(),
-            ),
-            output,
+            "classifying", classify_files, texts, reading, files, output, model=model, literal=literal,
+            keep_columns=keep_columns, abstain_below=abstain_below,
         )  # fmt: skip
     if not texts and sys.stdin.isatty():
         raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
     runtime = open_labels(model)
     arguments = texts or (STDIN,)
-    size = size_of_records(arguments, literal=literal)
+    total, size_of = size_of_records(arguments, literal=literal)
     answers = _Answers(
         output.chosen(), runtime.labels, keep_columns=keep_columns, has_several=bool(runtime.separator)
     )
@@ -76,13 +68,13 @@ def classify(
             # The next record may take a while to come: what is answered must not wait for it in a buffer.
             sys.stdout.flush()
 
-    with counter("classifying", size.total, streams=True) as advance:
+    with counter("classifying", total, streams=True) as advance:
         for verdict in runtime.classify(read(), abstain_below=abstain_below):
             notes.show_new()
             record = waiting.popleft()
             answers.write(record, verdict)
             if advance is not None:
-                advance(size.of(record))
+                advance(size_of(record))
     answers.finish()
     notes.show_new()
     return 0

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.inputs import show_notes
-from foretell.cli.options import Output, Whole
+from foretell.cli.inputs import local_model, show_notes
+from foretell.cli.options import LabelledInput, Output, TextInput, Whole
 from foretell.cli.output import Format, listed, note, show, write_object
 from foretell.errors import UsageError
+from foretell.progress import view
 from foretell.readable import duration
+from foretell.training.events import Stage
 
 if TYPE_CHECKING:
-    from foretell.cluster.files import ClusterReport, Listener
+    from foretell.cluster.files import ClusterReport
 
 CLUSTER = Group("Cluster (files of any size, on several processes or machines)", sort_key=6)
-_FAILED_SHOWN = 3
+_FAILED_SHOWN, _WORKERS_SHOWN = 3, 4
 
 
 @Parameter(name="*", group=CLUSTER)
@@ -70,24 +72,71 @@ NO_CLUSTER = ClusterOptions()
 
 def run(
     what: str,
-    job: Callable[[Listener], ClusterReport],
+    job: Callable[..., ClusterReport],
+    sources: Sequence[str],
+    reading: TextInput,
+    files: ClusterOptions,
     output: Output,
     *,
+    model: str,
+    literal: bool = False,
     metrics: Callable[[dict[str, object], Format], None] | None = None,
+    **how: object,
 ) -> int:
-    """Run a job on a cluster with the progress view, write its report, and return the exit code.
+    """Run a job on a cluster, show its progress, write its report, and return the exit code.
 
     Args:
         what: the work, such as "classifying".
-        job: takes the listener.
+        job: a function of `foretell.cluster.files`.
+        sources: files, folders, globs and bucket paths.
+        reading: which column holds the texts, and the format of the data.
+        files: where the files are processed.
         output: how the report is written.
+        model: the model.
+        literal: whether the user said that all arguments are texts.
         metrics: writes the metrics of an evaluation to stdout; the report then goes to stderr.
-    """
-    from foretell.cli.cluster_progress import cluster_view
+        **how: more arguments of the job.
 
+    Raises:
+        UsageError: options or sources that a cluster does not take.
+    """
+    if literal or not sources:
+        raise UsageError(
+            expected="files, folders or bucket paths with --cluster",
+            found="--literal" if literal else "none",
+            fix="name a file, or leave --cluster out",
+        )
+    if reading.header_row is not None or reading.sheet is not None:
+        raise UsageError(
+            expected="no --header-row and no --sheet with --cluster, which reads parts of files",
+            found="one of them",
+            fix="save the table as a .csv whose first row has the names of the columns",
+        )
     format = output.chosen()
-    with cluster_view(what) as listener:
-        report = job(listener)
+    if files.out is not None:
+        how |= {"out": files.out, "out_format": files.out_format}
+    if isinstance(reading, LabelledInput):
+        how["label"] = reading.label
+    with view() as show_event:
+
+        def listener(_: object, shards: tuple[int, int], rates: dict[str, float]) -> None:
+            name = f"{what}  shard {shards[0]:,}/{shards[1]:,}  {rates_text(rates)}"
+            show_event(Stage(name=name, done=shards[0] / max(1, shards[1])))
+
+        report = job(
+            local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
+            text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
+            arguments=reading.arguments(), **how,
+        )  # fmt: skip
+    return write_report(report, format, metrics)
+
+
+def write_report(
+    report: ClusterReport,
+    format: Format,
+    metrics: Callable[[dict[str, object], Format], None] | None = None,
+) -> int:
+    """Write the report of a run, and return its exit code: 1 where shards failed."""
     show_notes(report.notes)
     if metrics is not None and report.metrics is not None:
         note(report_text(report))
@@ -129,16 +178,10 @@ def report_text(report: ClusterReport) -> str:
     return listed(rows)
 
 
-def check_sources(texts: Sequence[str], *, literal: bool) -> list[str]:
-    """Return the arguments of a command as the sources of a cluster.
-
-    Raises:
-        UsageError: none, or --literal, which makes texts of them.
-    """
-    if literal or not texts:
-        raise UsageError(
-            expected="files, folders or bucket paths with --cluster",
-            found="--literal" if literal else "none",
-            fix="name a file, or leave --cluster out",
-        )
-    return list(texts)
+def rates_text(rates: dict[str, float]) -> str:
+    """Return the rows/s of all workers together, and of each while they are few."""
+    together = f"{sum(rates.values()):,.0f} rows/s"
+    if not 1 < len(rates) <= _WORKERS_SHOWN:
+        return together if len(rates) < 2 else f"{together} by {len(rates)} workers"
+    each = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    return f"{together} ({each})"

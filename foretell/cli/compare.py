@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +11,8 @@ from cyclopts import Parameter
 from foretell.cli.evaluate import predict
 from foretell.cli.inputs import local_model, open_labels, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output, Whole
-from foretell.cli.output import Format, Writer, aligned, excerpt, note
-from foretell.cli.reports import interval_text
+from foretell.cli.output import Writer, aligned, excerpt, note
+from foretell.cli.reports import Shown, interval_text
 from foretell.errors import UsageError
 from foretell.readable import percent
 
@@ -50,19 +49,14 @@ def compare(
     format = output.chosen()
     first, second = (answering(open_labels(path), path) for path in (a, b))
     names = same_labels(first, second)
-    if (local := [Path(local_model(each)).resolve() for each in (a, b)])[0] == local[1]:
+    if Path(local_model(a)).resolve() == Path(local_model(b)).resolve():
         note("A and B are the same model")
     examples = reading.read(data, part="test")
     show_notes(examples.notes)
     rows = [predict(each.classifier, examples.texts)[:, each.order(names)] for each in (first, second)]
-    write(comparison(examples, rows[0], rows[1], names), (a, b), format, show)
-
-
-def write(found: Comparison, models: tuple[str, str], format: Format, show: int) -> None:
-    """Write a comparison: text and jsonl all metrics, csv one row for each text with different labels."""
+    found = comparison(examples, rows[0], rows[1], names)
     if format in ("text", "jsonl"):
-        record = {"models": list(models), **found.to_dict()}
-        Writer(format, ()).write(record, comparison_text(found, models, show))
+        Writer(format, ()).write({"models": [a, b], **found.to_dict()}, comparison_text(found, (a, b), show))
         return
     writer = Writer(format, _COLUMNS)
     for each in found.differ:
@@ -71,42 +65,26 @@ def write(found: Comparison, models: tuple[str, str], format: Format, show: int)
 
 def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> str:
     """Return a comparison for people, with up to `show` texts."""
-    names = {"accuracy": "accuracy", "macro_f1": "macro F1"}
-    rows = [
-        (
-            name,
-            _metric(key, found.a[key]),
-            _metric(key, found.b[key]),
-            _metric(key, found.differences[key]["difference"]),
-            interval_text(found.differences[key]["interval"], partial(_metric, key)),
-        )
-        for key, name in names.items()
-    ]
-    head = [("", "A", "B", "B - A", "95 % interval"), ("model", *models)]
-    how = found.interval_method
+    rows: list[tuple[object, ...]] = [("", "A", "B", "B - A", "95 % interval"), ("model", *models)]
+    shown: tuple[tuple[str, str, Shown], ...] = (
+        ("accuracy", "accuracy", percent), ("macro_f1", "macro F1", "{:.4f}".format)
+    )  # fmt: skip
+    for key, name, as_text in shown:
+        change = found.differences[key]
+        values = (found.a[key], found.b[key], change["difference"])
+        rows.append((name, *map(as_text, values), interval_text(change["interval"], as_text)))
+    test, how = found.mcnemar, found.interval_method
+    differ = "differ" if test["p_value"] < _SIGNIFICANT else "do not differ"
     blocks = [
-        aligned([*head, *rows]),
-        _test(found),
+        aligned(rows),
+        f"{found.texts:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
+        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the accuracies {differ} "
+        f"by more than chance at the level {_SIGNIFICANT}.",
         f"Intervals: paired bootstrap over texts ({how['resamples']:,} resamples, seed {how['seed']}).",
     ]
     if found.differ and show:
         blocks.append(_differ(found, show))
     return "\n\n".join(blocks)
-
-
-def _metric(key: str, value: float) -> str:
-    return percent(value) if key == "accuracy" else f"{value:.4f}"
-
-
-def _test(found: Comparison) -> str:
-    test = found.mcnemar
-    is_significant = test["p_value"] < _SIGNIFICANT
-    return (
-        f"{found.texts:,} texts. A alone is right on {test['only_a_right']:,}, B alone on "
-        f"{test['only_b_right']:,}. McNemar's exact test: p = {test['p_value']:.4f}, the accuracies "
-        f"{'differ by more than chance' if is_significant else 'do not differ by more than chance'} "
-        f"at the level {_SIGNIFICANT}."
-    )
 
 
 def _differ(found: Comparison, show: int) -> str:

@@ -10,10 +10,11 @@ from cyclopts import Parameter
 
 from foretell.cli.inputs import show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, LabelledInput, Output, Switch, Whole
-from foretell.cli.output import Format, Writer, aligned, excerpt, listed, note
+from foretell.cli.output import Writer, aligned, excerpt, listed, note
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
+    from foretell.data.records import Reading
     from foretell.surveying.result import DataSurvey
 
 _COLUMNS = ("finding", "row", "text", "label", "suggested", "probability", "suggested_probability", "accept")
@@ -89,10 +90,15 @@ def data(
         raise UsageError(expected="0 or more", found=str(show), where="--show")
     from foretell.surveying.survey import survey as survey_of
 
-    how = reading.how(multi_label=multi_label)
+    how: Reading = {**reading.how(), "multi_label": multi_label}
     survey = survey_of(data, valid=valid, test=test, check_labels=checked.check_labels, listener=note, **how)
     show_notes(survey.notes)
-    _write(survey, format, show)
+    writer = Writer(format, _COLUMNS)
+    if format in ("text", "jsonl"):
+        writer.write(survey.to_dict(), survey_text(survey, show))
+    else:
+        for row in findings(survey):
+            writer.write(row, "")
     if html is not None:
         survey.save_html(html)
         note(f"page: {html}")
@@ -112,16 +118,6 @@ def _correct(survey: DataSurvey, checked: Checked, out: str) -> None:
     note(f"wrote {out}: {changed:,} {'label' if changed == 1 else 'labels'} changed")
 
 
-def _write(survey: DataSurvey, format: Format, show: int) -> None:
-    """Write a survey: text and jsonl all of it, csv one row for each text that something was found about."""
-    writer = Writer(format, _COLUMNS)
-    if format in ("text", "jsonl"):
-        writer.write(survey.to_dict(), survey_text(survey, show))
-        return
-    for row in findings(survey):
-        writer.write(row, "")
-
-
 def survey_text(survey: DataSurvey, show: int) -> str:
     """Return a survey for people, with up to `show` likely label errors."""
     from foretell.surveying.result import summary_rows
@@ -139,7 +135,7 @@ def survey_text(survey: DataSurvey, show: int) -> str:
     return "\n\n".join(blocks)
 
 
-def findings(survey: DataSurvey) -> Iterator[dict[str, Any]]:
+def findings(survey: DataSurvey) -> Iterator[dict[str, object]]:
     """Yield a row for each text that something was found about: label errors, conflicts, repeated texts."""
     for error in survey.label_check.errors if survey.label_check is not None else ():
         yield {
@@ -155,11 +151,8 @@ def findings(survey: DataSurvey) -> Iterator[dict[str, Any]]:
         (f"also in the {each.part} data", tuple(pair[0] for pair in each.examples))
         for each in survey.overlaps
     ]
+    texts, labels = survey.examples.texts, survey.examples.labels
     for finding, places in groups:
         for place in places:
-            yield {
-                "finding": finding,
-                "row": survey.rows[place],
-                "text": survey.examples.texts[place],
-                "label": survey.examples.labels[place],
-            }
+            row = survey.rows[place]
+            yield {"finding": finding, "row": row, "text": texts[place], "label": labels[place]}

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import groupby
@@ -16,52 +16,14 @@ from foretell.cli.options import AS_TEXT, Output, Switch
 from foretell.cli.output import Writer, aligned, listed, show, write_object
 from foretell.machine import require, usable_processors
 
+PACKAGE = "foretell"
+REQUIRED = ""
+"""The name of the extra of a dependency that is always needed."""
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What this machine and this Python have.
+_EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
 
-    Attributes:
-        foretell, python: versions.
-        executable: the path of Python.
-        system: operating system, its version, and the kind of processor.
-        processors: how many this process may use.
-        memory_bytes: memory of the machine; None: unknown.
-        blas: the BLAS libraries of NumPy and SciPy, with their threads.
-        onnxruntime_providers: execution providers of ONNX Runtime, the preferred one first.
-        tensorflow_devices: devices that TensorFlow trains on; None: it was not imported to ask.
-        cache: the folder of downloaded data.
-        data: the folder of FORETELL_DATA; None: it is not set.
-    """
-
-    foretell: str
-    python: str
-    executable: str
-    system: str
-    processors: int
-    memory_bytes: int | None
-    blas: list[str]
-    onnxruntime_providers: list[str]
-    tensorflow_devices: list[str] | None
-    cache: str
-    data: str | None
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return what there is as names and values for people."""
-        memory, devices, folder = self.memory_bytes, self.tensorflow_devices, self.data
-        where = "" if folder is None or Path(folder).is_dir() else " (no such folder)"
-        return [
-            ("foretell", f"v{self.foretell}"),
-            ("python", f"v{self.python} ({self.executable})"),
-            ("system", self.system),
-            ("processors", f"{self.processors} for this process"),
-            ("memory", "unknown" if memory is None else f"{memory / 2**30:.1f} GiB"),
-            ("BLAS", "; ".join(self.blas) or "unknown"),
-            ("ONNX Runtime", ", ".join(self.onnxruntime_providers) or "not installed"),
-            ("TensorFlow", "doctor --train lists its devices" if devices is None else ", ".join(devices)),
-            ("cache folder", self.cache),
-            ("FORETELL_DATA", "not set" if folder is None else f"{folder}{where}"),
-        ]
+# One package in two builds: either will do.
+_SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
 def doctor(
@@ -77,10 +39,10 @@ def doctor(
     format = output.chosen()
     needed = dependencies()
     if format == "text":
-        show(listed(this_machine(train=train).rows()))
-        show(f"\n{dependencies_text(needed)}\n\n{advice(needed)}")
+        show(machine_text(machine(train=train)))
+        show(f"\n{dependencies_text(needed)}")
     elif format == "jsonl":
-        write_object({**asdict(this_machine(train=train)), "dependencies": [asdict(each) for each in needed]})
+        write_object({**machine(train=train), "dependencies": [asdict(each) for each in needed]})
     else:
         rows = [asdict(each) for each in needed]
         writer = Writer(format, list(rows[0]))
@@ -89,53 +51,49 @@ def doctor(
     return int(any(each.extra == REQUIRED and not each.is_good for each in needed))
 
 
-def this_machine(*, train: bool) -> Machine:
-    """Return what this machine has.
+def machine(*, train: bool) -> dict[str, object]:
+    """Return what this machine and this Python have; what is unknown is None.
 
     Args:
         train: whether TensorFlow is imported and asked for its devices.
     """
     from platformdirs import user_cache_path
 
-    return Machine(
-        foretell=version("foretell"),
-        python=platform.python_version(),
-        executable=sys.executable,
-        system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        processors=usable_processors(),
-        memory_bytes=_memory(),
-        blas=_blas(),
-        onnxruntime_providers=_providers(),
-        tensorflow_devices=_devices() if train else None,
-        cache=str(user_cache_path("foretell")),
-        data=os.environ.get("FORETELL_DATA"),
-    )
+    return {
+        "foretell": version(PACKAGE),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processors": usable_processors(),
+        "memory_bytes": _memory(),
+        "blas": _blas(),
+        "onnxruntime_providers": _providers(),
+        "tensorflow_devices": _devices() if train else None,
+        "cache": str(user_cache_path(PACKAGE)),
+        "data": os.environ.get("FORETELL_DATA"),
+    }
 
 
-def dependencies_text(needed: tuple[Dependency, ...]) -> str:
-    """Return the dependencies for people: the required ones, then a block for each extra."""
-    blocks = []
-    for extra, group in groupby(needed, key=lambda each: each.extra):
-        title = f"extra {extra} (optional)" if extra else "required"
-        rows = [(each.name, _state(each), each.versions) for each in group]
-        blocks.append(f"{title}\n{aligned(rows, indent=2)}")
-    return "\n\n".join(blocks)
+def machine_text(found: dict[str, object]) -> str:
+    """Return what `machine` found for people."""
+    memory, devices, folder = found["memory_bytes"], found["tensorflow_devices"], found["data"]
+    where = "" if folder is None or Path(str(folder)).is_dir() else " (no such folder)"
+    return listed([
+        ("foretell", f"v{found['foretell']}"),
+        ("python", f"v{found['python']} ({found['executable']})"),
+        ("system", found["system"]),
+        ("processors", f"{found['processors']} for this process"),
+        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else "unknown"),
+        ("BLAS", _joined(found["blas"]) or "unknown"),
+        ("ONNX Runtime", _joined(found["onnxruntime_providers"]) or "not installed"),
+        ("TensorFlow", _joined(devices) or "doctor --train lists its devices"),
+        ("cache folder", found["cache"]),
+        ("FORETELL_DATA", "not set" if folder is None else f"{folder}{where}"),
+    ])  # fmt: skip
 
 
-def advice(needed: tuple[Dependency, ...]) -> str:
-    """Return what to install, and for what."""
-    lines = []
-    for extra, group in groupby(needed, key=lambda each: each.extra):
-        if missing := lacking(group):
-            what = f"extra {extra}" if extra else "required"
-            lines.append(f"{what}: missing {', '.join(missing)}; install with: {install_command(extra)}")
-    return "\n".join(lines) or "Everything is installed. Start with: foretell demo"
-
-
-def _state(dependency: Dependency) -> str:
-    if dependency.installed is None:
-        return "missing"
-    return f"v{dependency.installed}" if dependency.is_good else f"v{dependency.installed} (needs another)"
+def _joined(found: object) -> str:
+    return "; ".join(found) if isinstance(found, list) else ""
 
 
 def _memory() -> int | None:
@@ -154,11 +112,11 @@ def _blas() -> list[str]:
         from threadpoolctl import threadpool_info
     except ImportError:
         return []
-    libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    found = [each for each in threadpool_info() if each["user_api"] == "blas"]
     names = (
-        f"{each['internal_api']} {each['version']}, {each['num_threads']} threads, "
-        f"{each.get('architecture', '?')}"
-        for each in libraries
+        f"{each['internal_api']} {each['version']}, {each['num_threads']} threads "
+        f"({each.get('architecture', '?')})"
+        for each in found
     )
     return list(dict.fromkeys(names))
 
@@ -182,15 +140,6 @@ def _devices() -> list[str]:
     import tensorflow as tf
 
     return [f"{device.device_type} {device.name}" for device in tf.config.list_physical_devices()]
-
-
-PACKAGE = "foretell"
-REQUIRED = ""
-"""The name of the extra of a dependency that is always needed."""
-_EXTRA = re.compile(r"""extra == ['"]([\w.-]+)['"]""")
-
-# One package in two builds: either will do.
-_SAME = {"tensorflow-cpu": "tensorflow", "tensorflow": "tensorflow-cpu"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,20 +168,6 @@ def dependencies() -> tuple[Dependency, ...]:
     return tuple(sorted(found, key=lambda each: (each.extra, each.name)))
 
 
-def lacking(those: Iterable[Dependency]) -> list[str]:
-    """Return what is missing or of another version, in words."""
-    return [
-        each.name if each.installed is None else f"{each.name} {each.versions} (installed: {each.installed})"
-        for each in those
-        if not each.is_good
-    ]
-
-
-def install_command(extra: str) -> str:
-    """Return the command that installs an extra, or what foretell always needs."""
-    return f"pip install '{PACKAGE}[{extra}]'" if extra else f"pip install --force-reinstall {PACKAGE}"
-
-
 def _dependency(line: str) -> Dependency | None:
     """Return the dependency that a line of metadata names; None where it does not apply to this machine."""
     from packaging.requirements import Requirement
@@ -242,8 +177,8 @@ def _dependency(line: str) -> Dependency | None:
     if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
         return None
     parts = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
-    same = None if parts else _SAME.get(needed.name)
-    installed = _version(needed.name) or (None if same is None else _version(same))
+    same = "" if parts else _SAME.get(needed.name, "")
+    installed = _version(needed.name) or (_version(same) if same else None)
     return Dependency(
         name=needed.name + parts,
         extra=extra,
@@ -258,3 +193,26 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, or what foretell always needs."""
+    return f"pip install '{PACKAGE}[{extra}]'" if extra else f"pip install --force-reinstall {PACKAGE}"
+
+
+def dependencies_text(needed: Sequence[Dependency]) -> str:
+    """Return the dependencies for people, a block for each extra, then what to install and for what."""
+    blocks, advice = [], []
+    for extra, group in groupby(needed, key=lambda each: each.extra):
+        title, rows, missing = f"extra {extra}" if extra else "required", [], []
+        for each in group:
+            state = f"v{each.installed}" if each.installed else "missing"
+            is_old = each.installed is not None and not each.is_good
+            rows.append((each.name, f"{state} (needs another)" if is_old else state, each.versions))
+            if not each.is_good:
+                old = f" {each.versions} (installed: {each.installed})" if is_old else ""
+                missing.append(each.name + old)
+        blocks.append(f"{title}{' (optional)' if extra else ''}\n{aligned(rows, indent=2)}")
+        if missing:
+            advice.append(f"{title}: missing {', '.join(missing)}; install with: {install_command(extra)}")
+    return "\n\n".join([*blocks, "\n".join(advice) or "Everything is installed. Start with: foretell demo"])

@@ -174,9 +174,14 @@ def _wrong_usage(error: CycloptsError, tokens: Sequence[str]) -> str:
     if isinstance(error, cyclopts.UnknownOptionError):
         word = error.token.keyword or error.token.value
         known = [name for each in error.argument_collection for name in each.names if name.startswith("--")]
+        where = ""
+        if word.startswith("["):
+            # A key of the file of --config.
+            word, where = word[1:-1].replace("][", "."), error.token.source
+            known = [name.removeprefix("--") for name in known]
         fix = _ON_DEVICES if _DEVICES.match(word) else _instead_of(word, known) or see
         what = f"an option of foretell {' '.join(_command_of(tokens))}"
-        return str(UsageError(expected=what.rstrip(), found=f"'{word}'", fix=fix))
+        return str(UsageError(expected=what.rstrip(), found=f"'{word}'", where=where, fix=fix))
     if isinstance(error, cyclopts.UnusedCliTokensError) and error.unused_tokens:
         found, fix = f"'{error.unused_tokens[0]}' too", f"put a text in quotes, or {see}"
         return str(UsageError(expected="no further argument", found=found, fix=fix))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +12,13 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import bytes_of, local_model, open_model, show_notes
+from foretell.cli.inputs import bytes_of, open_model, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
 from foretell.cli.output import Format, Writer, counted, counter, listed, note
 from foretell.cli.reports import Report, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
-from foretell.errors import UsageError
+from foretell.errors import SettingsError, UsageError
 from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from foretell.artifacts.model import Model
     from foretell.data.examples import Column, Examples
+    from foretell.data.records import Reading
     from foretell.metrics.costs import Costs
     from foretell.runtime.labels.classifier import LabelsRuntime
 
@@ -63,16 +64,15 @@ class Breakdown:
                     expected="--cost with --positive", found="no --cost", fix="add --cost fp=X,fn=Y"
                 )
             return None
-        from foretell.metrics.costs import Costs
+        from foretell.metrics.costs import costs_of
 
-        pairs = [part.partition("=") for part in self.cost.replace(" ", "").split(",")]
+        pairs = (part.partition("=") for part in self.cost.replace(" ", "").split(","))
         try:
-            given = {name: float(value) for name, _, value in pairs}
-        except ValueError:
-            given = {}
-        if len(pairs) != 2 or set(given) != {"fp", "fn"}:
-            raise UsageError(expected="costs like fp=5,fn=1", found=self.cost, where="--cost")
-        return Costs(**given)
+            return costs_of({name: float(value) for name, _, value in pairs})
+        except ValueError as error:
+            if isinstance(error, SettingsError) and "above 0" in error.expected:
+                raise
+            raise UsageError(expected="costs like fp=5,fn=1", found=self.cost, where="--cost") from None
 
 
 WHOLE = Breakdown()
@@ -94,19 +94,10 @@ def evaluate(
     Args:
         model: Model directory.
         data: Texts with labels for a model for labels, plain text for a model for words; - is standard input.
-        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
-            most texts): a continuous cache. Only for models for words, except those of the preset article.
     """
     costs = breakdown.costs()
     if files.check(needs_out=False):
-        if breakdown != WHOLE:
-            raise UsageError(
-                expected="no --folds, --by or --cost with --cluster",
-                found="one of them",
-                where="cluster",
-                fix="evaluate without --cluster, or leave it out",
-            )
-        return _on_cluster(model, data, reading, cache, output, files)
+        return _on_cluster(model, data, reading, breakdown, cache, output, files)
     opened = open_model(model)
     format = output.chosen()
     if opened.job == "words":
@@ -117,8 +108,7 @@ def evaluate(
                 where=model,
                 fix="leave them out",
             )
-        report = words_report(opened, data, reading, cache=cache)
-        write_words_report(report, format, is_open=opened.tokenizer.is_open)
+        _write_score(_score(opened, data, reading, cache), opened, format)
         return 0
     if cache:
         raise UsageError(
@@ -126,109 +116,88 @@ def evaluate(
             found=f"--cache {cache}",
             fix="leave it out, or give a model for words",
         )
-    report = labels_report(opened, data, reading, breakdown, costs)
-    write_labels_report(report, format)
+    write_labels_report(_labels_report(opened, data, reading, breakdown, costs), format)
     return 0
 
 
 def _on_cluster(
-    model: str, data: str, reading: LabelledInput, cache: int, output: Output, files: ClusterOptions
-) -> int:
+    model: str, data: str, reading: LabelledInput, breakdown: Breakdown, cache: int, output: Output,
+    files: ClusterOptions,
+) -> int:  # fmt: skip
     from foretell.cluster.files import evaluate_files
 
-    if files.out is not None:
-        fix = "leave it out: foretell classify --cluster writes the rows"
-        raise UsageError(expected="no --out with evaluate", found=files.out, fix=fix)
-    sources, model = on_cluster.check_sources([data], literal=False), local_model(model)
+    for is_given, what, fix in (
+        (breakdown != WHOLE, "--folds, --by or --cost", "evaluate without --cluster"),
+        (files.out is not None, "--out", "foretell classify --cluster writes the rows"),
+    ):
+        if is_given:
+            raise UsageError(
+                expected=f"no {what} with evaluate --cluster", found="one", fix=f"leave it out: {fix}"
+            )
     opened = open_model(model)
 
-    def write(metrics: dict[str, object], format: Format) -> None:
+    def write(metrics: Report, format: Format) -> None:
         if opened.job == "words":
-            write_words_report(metrics, format, is_open=opened.tokenizer.is_open)
+            _write_score(metrics, opened, format)
         else:
             write_labels_report(metrics, format)
 
     return on_cluster.run(
-        "evaluating",
-        lambda listener: evaluate_files(
-            model, sources, cluster=files.cluster or "", workers=files.workers, cache=cache,
-            text=reading.text, label=reading.label, format=reading.input_format, shard_mb=files.shard_mb,
-            listener=listener, arguments=reading.arguments(),
-        ),
-        output,
-        metrics=write,
-    )  # fmt: skip
+        "evaluating", evaluate_files, [data], reading, files, output, model=model, metrics=write, cache=cache
+    )
 
 
-def write_words_report(report: Report, format: Format, *, is_open: bool = False) -> None:
-    """Write the score of a language model; `is_open`: its tokens are not words."""
-    rows = listed(score_rows(report, is_open=is_open))
-    Writer(format, list(report)).write(report, rows)
+def _write_score(report: Report, opened: Model, format: Format) -> None:
+    rows = score_rows(report, is_open=opened.tokenizer.is_open)
+    Writer(format, list(report)).write(report, listed(rows))
 
 
-def words_report(opened: Model, data: str, reading: LabelledInput, *, cache: int = 0) -> dict[str, object]:
-    """Return the score of a language model on plain text.
-
-    Args:
-        opened: the model.
-        data: the text.
-        reading: must be the default: plain text has no columns.
-        cache: words in a continuous cache; 0: none.
-
-    Raises:
-        UsageError: an option for records, which plain text does not have.
-    """
+def _score(opened: Model, data: str, reading: LabelledInput, cache: int) -> Report:
+    """Return the score of a language model on plain text."""
     if reading != ANY_RECORDS:
         raise UsageError(
             expected="plain text for a model for words",
             found="an option for records (--text, --label or --input-format)",
             fix="leave it out",
         )
+    from foretell.data.corpus import open_corpus
     from foretell.runtime.words.predictor import WordsRuntime
 
     with counter("evaluating", bytes_of([data])) as advance:
-        counts = counted(_corpus(data), advance, lambda line: utf8_bytes(line) + 1)
-        score = WordsRuntime(opened).score(counts, cache=cache)
-    return dataclasses.asdict(score)
+        lines = counted(open_corpus(data, part="test"), advance, lambda line: utf8_bytes(line) + 1)
+        return dataclasses.asdict(WordsRuntime(opened).score(lines, cache=cache))
 
 
-def _corpus(data: str) -> Iterable[str]:
-    if data == "imdb":
-        from foretell.data.named import imdb
-
-        return imdb("test").texts
-    from foretell.data.corpus import open_corpus
-
-    return open_corpus(data)
-
-
-def labels_report(
-    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown = WHOLE, costs: Costs | None = None
+def _labels_report(
+    opened: Model, data: str, reading: LabelledInput, breakdown: Breakdown, costs: Costs | None
 ) -> Report:
     """Return the evaluation report of a classifier; see `foretell.runtime.labels.evaluation`."""
+    from foretell.data.examples import read_with_column
     from foretell.data.split import seen_notes
+    from foretell.runtime.labels import evaluation
     from foretell.runtime.labels.classifier import LabelsRuntime
-    from foretell.runtime.labels.evaluation import check_any_known, evaluation_report
 
-    separator = getattr(opened.settings, "multi_label", "")
-    examples, by = _examples(data, reading, breakdown.by, separator)
-    show_notes(
-        examples.notes if breakdown.folds else [*examples.notes, *seen_notes(examples.texts, opened.path)]
-    )
+    separator, by = getattr(opened.settings, "multi_label", ""), None
+    if breakdown.by is None:
+        examples = reading.read(data, part="test", multi_label=separator)
+    else:
+        how: Reading = {**reading.how(), "multi_label": separator}
+        examples, by = read_with_column(data, breakdown.by, **how)
+    show_notes(examples.notes)
+    if breakdown.folds is None:
+        show_notes(seen_notes(examples.texts, opened.path))
     if separator:
-        from foretell.runtime.labels.evaluation import check_no_costs, multi_label_report
-
-        check_no_costs(costs, breakdown.folds)
+        evaluation.check_no_costs(costs, breakdown.folds)
         runtime = LabelsRuntime(opened)
-        return multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
+        return evaluation.multi_label_report(runtime, examples, predict(runtime, examples.texts), by=by)
     if breakdown.folds is not None:
         return _folds_report(opened, examples, by, breakdown, costs)
     runtime = LabelsRuntime(opened)
-    check_any_known(examples.labels, runtime.labels, examples.name)
-    probabilities = predict(runtime, examples.texts)
-    return evaluation_report(
-        examples.labels, probabilities, runtime.labels, by=by, costs=costs, positive=breakdown.positive
-    )
+    evaluation.check_any_known(examples.labels, runtime.labels, examples.name)
+    return evaluation.evaluation_report(
+        examples.labels, predict(runtime, examples.texts), runtime.labels, by=by, costs=costs,
+        positive=breakdown.positive,
+    )  # fmt: skip
 
 
 def _folds_report(
@@ -249,20 +218,6 @@ def _folds_report(
     )
     show_notes(answers.notes)
     return folds_report(answers, costs=costs, positive=breakdown.positive)
-
-
-def _examples(
-    data: str, reading: LabelledInput, by: str | None, multi_label: str
-) -> tuple[Examples, Column | None]:
-    if by is None:
-        return reading.read(data, part="test", multi_label=multi_label), None
-    from foretell.data.examples import read_with_column
-
-    return read_with_column(
-        data,
-        by,
-        **reading.how(multi_label=multi_label),
-    )
 
 
 def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from foretell.cli.inputs import STDIN, Notes, names_source, open_labels, read_records, size_of_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
-from foretell.cli.output import Format, Writer, aligned, counted, counter, excerpt, on_one_line, show
+from foretell.cli.output import Writer, aligned, counted, counter, excerpt, on_one_line, show
 from foretell.data.label_types import json_value
 from foretell.errors import UsageError
 from foretell.readable import percent, visible
@@ -45,30 +45,36 @@ def explain(
     Args:
         model: Model directory for labels.
         texts: Texts, files, folders, or - for standard input; without any, standard input.
-        literal: Take every argument as a text, also where a file has this name.
         k: List N words in the table, those with the largest effects. jsonl and csv hold every word.
         html: Also write the explanation of one text to this file, as a page.
         label: Explain this label instead of the most probable one.
     """
     if not texts and sys.stdin.isatty():
         raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
-    runtime = open_labels(model)
+    runtime, format = open_labels(model), output.chosen()
     notes = Notes()
     records = read_records(texts or (STDIN,), reading, literal=literal, notes=notes)
     if html is not None:
         records = _only(records)
     has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
-    shown = _Shown(output.chosen(), k, has_title=has_title)
-    size = size_of_records(texts or (STDIN,), literal=literal)
-    with counter("explaining", size.total, streams=True) as advance:
-        for record in counted(records, advance, size.of):
-            explanation = runtime.explain(record.text, label)
+    writer = Writer(format, COLUMNS)
+    total, size_of = size_of_records(texts or (STDIN,), literal=literal)
+    with counter("explaining", total, streams=True) as advance:
+        for number, each in enumerate(counted(records, advance, size_of), start=1):
+            explanation = runtime.explain(each.text, label)
             if html is not None:
                 from foretell.runtime.labels.explanation import write_html
 
                 write_html(explanation, html)
             notes.show_new()
-            shown.write(explanation)
+            if format == "text":
+                _show(explanation, k, number, has_title=has_title)
+            elif format == "jsonl":
+                record = {**dataclasses.asdict(explanation), "label": json_value(explanation.label)}
+                writer.write(record, "")
+            else:
+                for row in word_rows(explanation, number):
+                    writer.write(row, "")
     notes.show_new()
 
 
@@ -88,35 +94,16 @@ def _only(records: Iterator[Record]) -> Iterator[Record]:
     return iter(first)
 
 
-class _Shown:
-    """Writes explanations in one output format."""
-
-    def __init__(self, format: Format, k: int, *, has_title: bool) -> None:
-        self._format, self._k, self._has_title = format, k, has_title
-        self._writer = Writer(format, COLUMNS)
-        self._count = 0
-
-    def write(self, explanation: Explanation) -> None:
-        self._count += 1
-        if self._format == "jsonl":
-            label = json_value(explanation.label)
-            self._writer.write({**dataclasses.asdict(explanation), "label": label}, "")
-        elif self._format != "text":
-            for row in word_rows(explanation, self._count):
-                self._writer.write(row, "")
-        else:
-            self._show(explanation)
-
-    def _show(self, explanation: Explanation) -> None:
-        if self._count > 1:
-            show("")
-        if sys.stdout.isatty():
-            _show_coloured(explanation, self._k)
-            return
-        if self._has_title:
-            show(excerpt(explanation.text))
-        show(_head(explanation))
-        show(_table(explanation, self._k))
+def _show(explanation: Explanation, k: int, number: int, *, has_title: bool) -> None:
+    """Write an explanation for people."""
+    if number > 1:
+        show("")
+    if sys.stdout.isatty():
+        _show_coloured(explanation, k)
+        return
+    if has_title:
+        show(excerpt(explanation.text))
+    show(f"{_head(explanation)}\n{_table(explanation, k)}")
 
 
 def word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, object]]:
@@ -138,17 +125,15 @@ def word_rows(explanation: Explanation, number: int) -> Iterator[dict[str, objec
 
 
 def _head(explanation: Explanation) -> str:
-    lines = [f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"]
-    if len(explanation.running) > 1:
-        lines.append(f"probability along the text  {_bars(explanation.running)}")
-    return "\n".join(lines)
-
-
-def _bars(running: tuple[float, ...]) -> str:
-    """Return the running probability as a line of bars; one bar covers several words of a long text."""
+    """Return the label, and the running probability as bars; a bar covers several words of a long text."""
+    running = explanation.running
+    head = f"{on_one_line(str(explanation.label))}  {explanation.probability:.4f}"
+    if len(running) <= 1:
+        return head
     n = min(len(running), MAX_BARS)
-    picked = [running[(i + 1) * len(running) // n - 1] for i in range(n)]
-    return "".join(BARS[min(int(p * len(BARS)), len(BARS) - 1)] for p in picked)
+    picked = (running[(i + 1) * len(running) // n - 1] for i in range(n))
+    bars = "".join(BARS[min(int(p * len(BARS)), len(BARS) - 1)] for p in picked)
+    return f"{head}\nprobability along the text  {bars}"
 
 
 def _table(explanation: Explanation, k: int) -> str:

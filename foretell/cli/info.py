@@ -1,10 +1,9 @@
-"""The command `info`: a model directory, the presets, or every setting."""
+"""The command `info`: a model directory, or the presets."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from cyclopts import Parameter
 
@@ -29,32 +28,29 @@ def info(
     /,
     *,
     presets: Switch = False,
-    settings: Switch = False,
     output: Output = AS_TEXT,
 ) -> None:
-    """Show a model directory, the presets, or every setting.
+    """Show a model directory or the presets.
 
     Args:
         model: Model directory.
-        presets: Show the value of each setting in each preset.
-        settings: Show every setting of both jobs, with its range, its values in the presets, and what it
+        presets: Show the value of each setting in each preset; jsonl and csv also have its range and what it
             does.
     """
     format = output.chosen()
-    if [model is not None, presets, settings].count(True) != 1:
+    if (model is not None) == presets:
         raise UsageError(
-            expected="one of: a model directory, --presets, --settings",
-            found="none of them" if model is None and not presets and not settings else "several of them",
-            where="MODEL",
+            expected="a model directory or --presets", found="both" if presets else "neither", where="MODEL"
         )
     if model is not None:
-        _write_model(open_model(model), format)
-    elif format != "text":
-        _write_settings(format)
-    elif presets:
-        show("\n\n".join(presets_text(job) for job in JOBS))
+        opened = open_model(model)
+        record = model_record(opened)
+        columns = [name for name, value in record.items() if not isinstance(value, dict)]
+        Writer(format, columns).write(record, model_text(opened))
+    elif format == "text":
+        show("\n\n".join(map(presets_text, JOBS)))
     else:
-        show("\n\n".join(settings_text(job) for job in JOBS))
+        _write_settings(format)
 
 
 def presets_text(job: Job) -> str:
@@ -62,34 +58,6 @@ def presets_text(job: Job) -> str:
     infos = setting_infos(job)
     rows = [(each.flag.removeprefix("--"), *map(plain, each.presets.values())) for each in infos]
     return aligned([(job, *infos[0].presets), *rows])
-
-
-def settings_text(job: Job) -> str:
-    """Return every setting of a job, with what it does, its range and its values in the presets."""
-    from foretell.cli.help import two_columns
-
-    lines = [f"{job}: options of foretell train {job}"]
-    purpose = None
-    for each in setting_infos(job):
-        if each.purpose != purpose:
-            purpose = each.purpose
-            lines += ["", purpose.capitalize()]
-        lines += two_columns([(_with_values(each), each.flag_help())], _width())
-    return "\n".join(lines)
-
-
-def _with_values(setting: SettingInfo) -> str:
-    if setting.type == "bool":
-        return f"--[no-]{setting.flag.removeprefix('--')}"
-    return f"{setting.flag} {'|'.join(setting.choices) or 'N'}"
-
-
-def _width() -> int:
-    import shutil
-
-    from foretell.cli.help import MAX_WIDTH
-
-    return min(shutil.get_terminal_size().columns, MAX_WIDTH)
 
 
 def _write_settings(format: Format) -> None:
@@ -104,26 +72,20 @@ def _write_settings(format: Format) -> None:
         writer.write(record, "")
 
 
-def _write_model(opened: Model, format: Format) -> None:
-    if format == "text":
-        show(model_text(opened))
-        return
-    record = model_record(opened)
-    columns = [name for name, value in record.items() if not isinstance(value, dict)]
-    Writer(format, columns).write(record, "")
-
-
 def model_record(opened: Model) -> dict[str, object]:
     """Return what is in a model directory: its job, vocabulary, size, labels, metrics and settings."""
+    teacher = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
+    sizes = [opened.files[name].size for name in teacher if name in opened.files]
+    address = address_of(opened.directory)
     return {
         "path": str(opened.directory),
-        "hub": None if (address := address_of(opened.directory)) is None else str(address),
+        "hub": None if address is None else str(address),
         "job": opened.job,
         "preset": opened.preset,
         "foretell": opened.written_by,
         "vocabulary": opened.tokenizer.size,
-        "bytes": _size(opened.directory),
-        "teacher_bytes": _teacher_size(opened),
+        "bytes": sum(file.stat().st_size for file in opened.directory.iterdir() if file.is_file()),
+        "teacher_bytes": sum(sizes) or None,
         "ancestors": list(opened.ancestors),
         "labels": list(opened.labels or ()),
         "metrics": opened.metrics,
@@ -140,13 +102,13 @@ def model_text(opened: Model) -> str:
         ("preset", opened.preset),
         ("made by", f"foretell {record['foretell'] or '(unknown version)'}"),
         ("vocabulary", f"{opened.tokenizer.size:,} {unit}"),
-        ("files", f"{megabytes(_size(opened.directory))}, verified"),
+        ("files", f"{megabytes(cast(int, record['bytes']))}, verified"),
     ]
     if record["hub"]:
         head.append(("from the Hub", record["hub"]))
-    if size := _teacher_size(opened):
+    if size := record["teacher_bytes"]:
         name = (opened.metrics.get("teacher") or {}).get("name", "an encoder")
-        head.append(("kept teacher", f"{name}, {megabytes(size)}: reads each text"))
+        head.append(("kept teacher", f"{name}, {megabytes(cast(int, size))}: reads each text"))
     if opened.ancestors:
         head.append(("continues", ", ".join(each[:12] for each in opened.ancestors)))
     if opened.labels:
@@ -156,14 +118,3 @@ def model_text(opened: Model) -> str:
     if rows := rows_of(opened.metrics):
         blocks.insert(1, f"metrics\n{listed(rows, indent=2)}")
     return "\n\n".join(blocks)
-
-
-def _teacher_size(opened: Model) -> int | None:
-    """Return the bytes of a kept teacher's files; None: the model keeps none."""
-    names = (manifest.TEACHER_GRAPH, manifest.TEACHER_TOKENIZER, manifest.TEACHER)
-    sizes = [opened.files[name].size for name in names if name in opened.files]
-    return sum(sizes) if sizes else None
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.iterdir() if file.is_file())

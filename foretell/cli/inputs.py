@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,21 +68,18 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
 def _no_such_file(argument: str) -> DataError:
     import difflib
 
-    near = difflib.get_close_matches(Path(argument).name, _siblings(argument), n=1)
-    guess = f"did you mean {Path(argument).with_name(near[0])}?" if near else "check the path"
+    path = Path(argument)
+    try:
+        near = difflib.get_close_matches(path.name, [each.name for each in path.parent.iterdir()], n=1)
+    except OSError:
+        near = []
+    guess = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
     return DataError(
         expected="a file that exists",
         found="nothing",
         where=argument,
         fix=f"{guess} (--literal takes it as a text)",
     )
-
-
-def _siblings(argument: str) -> list[str]:
-    try:
-        return [entry.name for entry in Path(argument).parent.iterdir()]
-    except OSError:
-        return []
 
 
 def read_records(
@@ -187,18 +183,6 @@ def local_model(model: str) -> str:
     return str(local_path(model, listener=lambda address: note(f"model: {address}")))
 
 
-def local_teacher(teacher: str) -> str | Path:
-    """Return the folder of a sentence encoder: of hf://owner/name that in the cache, whose commit is shown.
-
-    Raises:
-        HubError: the Hub has no such encoder, or cannot be reached.
-        MissingExtraError: huggingface_hub is not installed.
-    """
-    from foretell.hub.models import local_encoder
-
-    return local_encoder(teacher, listener=lambda address: note(f"teacher: {address}"))
-
-
 def name_of(model: str) -> str:
     """Return the name of a model: that of its directory, or of its repository on the Hub."""
     if is_address(model):
@@ -214,22 +198,14 @@ def open_model(model: str) -> Model:
 
 
 def open_words(model: str) -> WordsRuntime:
-    """Open a model directory that must be for words.
-
-    Raises:
-        UsageError: it is for labels.
-    """
+    """Open a model directory that must be for words."""
     from foretell.runtime.words.predictor import WordsRuntime
 
     return WordsRuntime.open(local_model(model))
 
 
 def open_labels(model: str) -> LabelsRuntime:
-    """Open a model directory that must be for labels.
-
-    Raises:
-        UsageError: it is for words.
-    """
+    """Open a model directory that must be for labels."""
     from foretell.runtime.labels.classifier import LabelsRuntime
 
     return LabelsRuntime.open(local_model(model))
@@ -241,30 +217,27 @@ _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _JSON_FIELD = 7
 
 
-@dataclass(frozen=True)
-class DataSize:
-    """The size of data and of a record in the same unit.
+def size_of_records(
+    arguments: Sequence[str], *, literal: bool = False
+) -> tuple[int | None, Callable[[Record], int]]:
+    """Return how large the data is that the arguments of `read_records` give, and what measures a record.
 
-    Attributes:
-        total: of all data; None: unknown (standard input, a compressed file).
-        of: of one record. In bytes it is an estimate, a few per cent off: how the file writes a record is not
-            known.
+    The total is None where it is unknown (standard input, a compressed file). A record's size in bytes is an
+    estimate, a few per cent off: how the file writes it is not known.
     """
-
-    total: int | None
-    of: Callable[[Record], int]
-
-
-def size_of_records(arguments: Sequence[str], *, literal: bool = False) -> DataSize:
-    """Return how large the data is that the arguments of `foretell.cli.inputs.read_records` give."""
     sources = [argument for argument in arguments if names_source(argument, literal=literal)]
     if not sources:
-        return DataSize(len(arguments), lambda _: 1)
-    rows = _parquet_rows(arguments[0]) if len(arguments) == 1 else None
-    if rows is not None:
-        return DataSize(rows, lambda _: 1)
+        return len(arguments), lambda _: 1
+    if len(arguments) == 1 and (rows := _parquet_rows(arguments[0])) is not None:
+        return rows, lambda _: 1
     is_json = any(Path(source).suffix.lower() in _JSON_ENDINGS for source in sources)
-    return DataSize(bytes_of(sources), _json_bytes if is_json else _table_bytes)
+
+    def size(record: Record) -> int:
+        fields = record.fields.items()
+        beside = sum(utf8_bytes(key) + _JSON_FIELD for key, _ in fields) if is_json else len(fields)
+        return beside + sum(utf8_bytes(str(value)) for _, value in fields)
+
+    return bytes_of(sources), size
 
 
 def bytes_of(sources: Iterable[str]) -> int | None:
@@ -280,14 +253,6 @@ def bytes_of(sources: Iterable[str]) -> int | None:
             return None
         total += sum(file.stat().st_size for file in files)
     return total
-
-
-def _table_bytes(record: Record) -> int:
-    return sum(utf8_bytes(str(value)) + 1 for value in record.fields.values())
-
-
-def _json_bytes(record: Record) -> int:
-    return sum(utf8_bytes(str(value)) + utf8_bytes(key) + _JSON_FIELD for key, value in record.fields.items())
 
 
 def _parquet_rows(source: str) -> int | None:

@@ -6,7 +6,7 @@ import getpass
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,35 +14,26 @@ from cyclopts import Group, Parameter
 
 from foretell.annotation.keys import COMMANDS, keys_of
 from foretell.cli.inputs import STDIN, local_model, show_notes
-from foretell.cli.keyboard import Keyboard, keyboard
-from foretell.cli.options import ANY_TEXTS, OUTPUT, Switch, TextInput, Whole
+from foretell.cli.keyboard import Lines, keyboard
+from foretell.cli.options import ANY_TEXTS, OUTPUT, TextInput, Whole
 from foretell.cli.output import excerpt, listed, note, show
 from foretell.errors import DataError, UsageError
 from foretell.readable import percent, visible
 
 if TYPE_CHECKING:
     from foretell.annotation.annotation import Annotation, Item
-    from foretell.annotation.metrics import Counts, Metrics
     from foretell.metrics.bootstrap import Estimate
 
 PAGE = Group("Page", sort_key=5)
 
+_OTHERS = ("skip", "none", "unclear")
+"""The answers that are no labels."""
 
-@Parameter(name="*", group=PAGE)
-@dataclass(frozen=True, kw_only=True)
-class PageOptions:
-    """Answering on a page instead of in the terminal.
-
-    Attributes:
-        page: Serve a page for the answers on this machine, until Ctrl-C.
-        port: Serve the page on this port (0: a free one, which is printed).
-    """
-
-    page: Switch = False
-    port: Whole = 8000
-
-
-NO_PAGE = PageOptions()
+_HELP = "  ".join(f"{key} {what}" for key, what in COMMANDS.items())
+_FOUND = 50
+_LISTED = 70
+_SHORT = 12
+"""Labels up to which all of them are listed below each text."""
 
 
 def label(
@@ -55,7 +46,8 @@ def label(
     seed: Whole | None = None,
     suggest: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     export: Annotated[Path | None, Parameter(metavar="FILE", group=OUTPUT)] = None,
-    serving: PageOptions = NO_PAGE,
+    page: Annotated[bool, Parameter(negative=(), group=PAGE)] = False,
+    port: Annotated[Whole, Parameter(group=PAGE)] = 8000,
     reading: TextInput = ANY_TEXTS,
 ) -> None:
     """Label texts, the most informative first.
@@ -68,6 +60,8 @@ def label(
         seed: Seed of the random texts. Default: 0.
         suggest: Use this model for labels too, so that there are suggestions from the first text on.
         export: Write the answers as CSV at the end, for train labels.
+        page: Serve a page for the answers on this machine, until Ctrl-C.
+        port: Serve the page on this port (0: a free one, which is printed).
     """
     if texts == STDIN:
         raise UsageError(
@@ -80,7 +74,13 @@ def label(
     with opened(texts, reading, names, out, by=by, seed=seed, suggest=suggest) as annotation:
         show_notes(annotation.notes)
         try:
-            _take_answers(annotation, serving)
+            if page:
+                from foretell.cli.serve import serve_annotation
+
+                serve_annotation(annotation, port)
+            else:
+                with keyboard() as keys:
+                    LabelSession(annotation, keys).run()
         except KeyboardInterrupt:
             note("")
         finally:
@@ -106,28 +106,14 @@ def opened(
     read = [record.text for record in records if record.text.strip()]
     if not read:
         raise DataError(expected="texts to label", found="none that is not empty", where=texts)
+    if by is None:
+        # The system may have no name of the user.
+        with suppress(ImportError, KeyError, OSError):
+            by = getpass.getuser()
     model = None if suggest is None else local_model(suggest)
-    annotation = annotate(read, labels, out=out, by=user() if by is None else by, seed=seed, suggest=model)
+    annotation = annotate(read, labels, out=out, by=by or "", seed=seed, suggest=model)
     annotation.notes[:0] = notes
     return annotation
-
-
-def user() -> str:
-    """Return the name of the user, "" where the system has none."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):
-        return ""
-
-
-def _take_answers(annotation: Annotation, serving: PageOptions) -> None:
-    if serving.page:
-        from foretell.cli.serve import serve_annotation
-
-        serve_annotation(annotation, serving.port)
-        return
-    with keyboard() as keys:
-        LabelSession(annotation, keys).run()
 
 
 def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> None:
@@ -140,10 +126,6 @@ def _end(annotation: Annotation, texts: str, out: Path, export: Path | None) -> 
     annotation.export(export)
     train = shlex.join(["foretell", "train", "labels", str(export), "--unlabelled", texts, "--out", "model"])
     note(f"wrote {export}; to train a model: {train}")
-
-
-LITTLE = "50 more labels would change little: the last 50 changed at most {} of the predictions."
-"""What is said once more answers are expected to change little."""
 
 
 def estimate_text(found: Estimate | None) -> str:
@@ -161,7 +143,7 @@ def status_text(annotation: Annotation) -> str:
         texts = metrics.accuracy.texts
         what = "random text" if texts == 1 else "random texts"
         parts.append(f"accuracy {estimate_text(metrics.accuracy)} on {texts:,} {what}")
-    if metrics.changes_little and metrics.changed is not None:
+    if metrics.changes_little:
         parts.append("50 more labels would change little")
     return " · ".join(parts)
 
@@ -169,41 +151,23 @@ def status_text(annotation: Annotation) -> str:
 def metrics_text(annotation: Annotation) -> str:
     """Return the counts and all metrics."""
     counts, metrics = annotation.counts(), annotation.metrics(fresh=True)
-    blocks = [listed(_count_rows(counts)), listed(_metric_rows(metrics))]
-    blocks.append(
-        "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
-    )
-    if metrics.changes_little and metrics.changed is not None:
-        blocks.append(LITTLE.format(percent(metrics.changed.high)))
-    return "\n\n".join(blocks)
-
-
-def _count_rows(counts: Counts) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [
+    answers: list[tuple[str, object]] = [
         ("answers", counts.answers), ("to learn from", counts.train), ("random texts", counts.test),
         ("none", counts.none), ("unclear", counts.unclear), ("skipped", counts.skip), ("left", counts.left),
+        *((f"label {label}", count) for label, count in counts.labels.items()),
     ]  # fmt: skip
-    return [*rows, *((f"label {label}", count) for label, count in counts.labels.items())]
-
-
-def _metric_rows(metrics: Metrics) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [("accuracy of the suggestions", estimate_text(metrics.accuracy))]
-    if metrics.macro_f1 is not None:
-        f1 = metrics.macro_f1
-        rows.append(("macro F1 of the suggestions", f"{f1.value:.4f} ({f1.low:.4f} to {f1.high:.4f})"))
-    rows.append(("texts without any of the labels", estimate_text(metrics.none)))
-    rows += [(f"share of {label}", estimate_text(share)) for label, share in metrics.shares.items()]
+    measured = [("accuracy of the suggestions", estimate_text(metrics.accuracy))]
+    if (f1 := metrics.macro_f1) is not None:
+        measured.append(("macro F1 of the suggestions", f"{f1.value:.4f} ({f1.low:.4f} to {f1.high:.4f})"))
+    measured.append(("texts without any of the labels", estimate_text(metrics.none)))
+    measured += [(f"share of {label}", estimate_text(share)) for label, share in metrics.shares.items()]
+    remark = "Metrics are measured on the texts that were drawn at random, with 95 % confidence intervals."
     if metrics.changed is not None:
-        rows.append(("predictions that the last 50 changed", estimate_text(metrics.changed)))
-    return rows
-
-
-_WORDS = ("skip", "none", "unclear")
-_HELP = "  ".join(f"{key} {what}" for key, what in COMMANDS.items())
-_FOUND = 50
-_LISTED = 70
-_SHORT = 12
-"""Labels up to which all of them are listed below each text."""
+        measured.append(("predictions that the last 50 changed", estimate_text(metrics.changed)))
+        if metrics.changes_little:
+            most = f"at most {percent(metrics.changed.high)} of the predictions"
+            remark += f"\n\n50 more labels would change little: the last 50 changed {most}."
+    return "\n\n".join([listed(answers), listed(measured), remark])
 
 
 class LabelSession:
@@ -214,7 +178,7 @@ class LabelSession:
         keyboard: where the answers come from.
     """
 
-    def __init__(self, annotation: Annotation, keyboard: Keyboard) -> None:
+    def __init__(self, annotation: Annotation, keyboard: Lines) -> None:
         self._annotation, self._keyboard = annotation, keyboard
         self._keys = keys_of(annotation.labels)
         self._shown: int | None = None
@@ -269,7 +233,7 @@ class LabelSession:
             self._told(label, len(items))
             return True
         verb = COMMANDS.get(command, command)
-        if verb not in _WORDS:
+        if verb not in _OTHERS:
             return False
         getattr(self._annotation, verb)(items)
         self._told(verb, len(items))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Argument, ArgumentCollection, Group, Parameter, Token
+from cyclopts import ArgumentCollection, Group, Parameter, Token
 
 from foretell.cli.output import Format
 from foretell.errors import UsageError
-from foretell.readable import did_you_mean
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -35,7 +34,13 @@ InputFormat = Literal["text", "csv", "tsv", "jsonl", "json", "parquet", "excel",
 Switch = Annotated[bool, Parameter(negative=())]
 """A flag without a value and without a `--no-` form."""
 
-Literally = Annotated[bool, Parameter(name="--literal", negative=(), group=DATA)]
+Literally = Annotated[
+    bool,
+    Parameter(
+        name="--literal", negative=(), group=DATA,
+        help="Take every argument as a text, also where a file has this name.",
+    ),
+]  # fmt: skip
 """The flag of the commands that take texts or files; see `foretell.cli.inputs`."""
 
 
@@ -49,7 +54,14 @@ def whole_number(hint: object, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=whole_number)]
-Cache = Annotated[Whole, Parameter(name="--cache", metavar="N")]
+Cache = Annotated[
+    Whole,
+    Parameter(
+        name="--cache", metavar="N",
+        help="Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits "
+        "most texts): a continuous cache. Only for models for words, except those of the preset article.",
+    ),
+]  # fmt: skip
 """The option of the commands that predict words; see `foretell.ngrams.cache`."""
 
 
@@ -86,8 +98,6 @@ class Output:
 
 AS_TEXT = Output()
 ColumnName = Annotated[str | None, Parameter(metavar="COLUMN")]
-HeaderRow = Annotated[Annotated[int, Parameter(converter=whole_number)] | None, Parameter(metavar="N")]
-SheetName = Annotated[str | None, Parameter(metavar="NAME")]
 
 
 @Parameter(name="*", group=DATA)
@@ -104,46 +114,47 @@ class TextInput:
 
     text: ColumnName = None
     input_format: InputFormat | None = None
-    header_row: HeaderRow = None
-    sheet: SheetName = None
+    header_row: Annotated[Whole | None, Parameter(metavar="N")] = None
+    sheet: Annotated[str | None, Parameter(metavar="NAME")] = None
+
+    def how(self) -> Reading:
+        """Return the options of reading.
+
+        Raises:
+            UsageError: --header-row below 1.
+        """
+        if self.header_row is not None and self.header_row < 1:
+            raise UsageError(expected="1 or more", found=str(self.header_row), where="--header-row")
+        return {
+            "text": self.text, "format": self.input_format, "header_row": self.header_row,
+            "sheet": self.sheet, "arguments": self.arguments(),
+        }  # fmt: skip
 
     def arguments(self) -> Arguments:
         """Return how a command with these options spells them, for errors."""
-        return _arguments(None)
+        from foretell.data.records import Arguments
 
-    def how(self) -> Reading:
-        """Return the options of reading."""
-        return _reading(self, _arguments(None))
+        label = "--label {}" if isinstance(self, LabelledInput) else None
+        return Arguments(
+            text="--text {}", label=label, format="--input-format {}", header_row="--header-row {}",
+            sheet="--sheet {}",
+        )  # fmt: skip
 
 
 @Parameter(name="*", group=DATA)
 @dataclass(frozen=True, kw_only=True)
-class LabelledInput:
+class LabelledInput(TextInput):
     """Which texts and labels a source of records holds.
 
     Attributes:
-        text: Name the column with the texts, where it is not clear.
         label: Name the column with the labels, where it is not clear.
-        input_format: Name the format of the data, where its name does not show it.
-        header_row: Read the names of the columns from row N of a table, where a title stands above it.
-        sheet: Read this sheet of a spreadsheet, instead of the first with records.
     """
 
-    text: ColumnName = None
     label: ColumnName = None
-    input_format: InputFormat | None = None
-    header_row: HeaderRow = None
-    sheet: SheetName = None
 
-    def arguments(self) -> Arguments:
-        """Return how a command with these options spells them, for errors."""
-        return _arguments("--label {}")
-
-    def how(self, *, multi_label: str = "") -> Reading:
-        """Return the options of reading; `multi_label` is what separates the labels of a text."""
-        reading = _reading(self, self.arguments())
-        reading["label"], reading["multi_label"] = self.label, multi_label
-        return reading
+    def how(self) -> Reading:
+        """Return the options of reading, with the label column."""
+        return {**super().how(), "label": self.label}
 
     def read(self, source: str, *, part: Part, multi_label: str = "") -> Examples:
         """Read the texts and labels of a source.
@@ -158,51 +169,27 @@ class LabelledInput:
         """
         from foretell.data.examples import read_examples
 
-        how = self.how(multi_label=multi_label)
-        how["part"] = part
+        how: Reading = {**self.how(), "part": part, "multi_label": multi_label}
         return read_examples(source, **how)
-
-
-def _arguments(label: str | None) -> Arguments:
-    """Return how the command line spells arguments; `label` is that of the label column."""
-    from foretell.data.records import Arguments
-
-    return Arguments(
-        text="--text {}", label=label, format="--input-format {}", header_row="--header-row {}",
-        sheet="--sheet {}",
-    )  # fmt: skip
-
-
-def _reading(given: TextInput | LabelledInput, arguments: Arguments) -> Reading:
-    """Return the options of reading; UsageError: --header-row below 1."""
-    if given.header_row is not None and given.header_row < 1:
-        raise UsageError(expected="1 or more", found=str(given.header_row), where="--header-row")
-    return {
-        "text": given.text, "format": given.input_format, "header_row": given.header_row,
-        "sheet": given.sheet, "arguments": arguments,
-    }  # fmt: skip
 
 
 ANY_TEXTS = TextInput()
 ANY_RECORDS = LabelledInput()
-PREFIX = "FORETELL_"
 
 # Folders of the full data sets and of downloads: they are not the values of --data and --cache.
 _RESERVED = frozenset({"FORETELL_DATA", "FORETELL_CACHE"})
 
 # FORETELL_FOLDS is the setting of a training; here the flag asks for several trainings.
-_FLAG_ONLY = frozenset({("evaluate", "folds")})
+_FLAG_ONLY = frozenset({("evaluate", "--folds")})
 
 
 def from_environment(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Give every option without a value that of its FORETELL_* variable: FORETELL_UNITS is --units."""
     del app
     for argument in _options(arguments):
-        name = argument.name.lstrip("-")
-        if (" ".join(commands), name) in _FLAG_ONLY:
-            continue
-        variable = PREFIX + name.upper().replace("-", "_")
-        if variable in os.environ and variable not in _RESERVED and not argument.tokens:
+        variable = f"FORETELL_{argument.name.lstrip('-').upper().replace('-', '_')}"
+        is_free = variable not in _RESERVED and (" ".join(commands), argument.name) not in _FLAG_ONLY
+        if variable in os.environ and is_free and not argument.tokens:
             argument.append(Token(keyword=variable, value=os.environ[variable], source="environment"))
 
 
@@ -212,47 +199,31 @@ def from_toml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     Keys are the names of the flags, with - or _.
 
     Raises:
-        UsageError: no such file, not TOML, or a key that is no option of this command.
+        UsageError: no such file, or not TOML.
+        CycloptsError: a key that is no option of this command, or a value that it does not take.
     """
-    del app
-    known = {argument.name.lstrip("-"): argument for argument in _options(arguments)}
-    config = known.pop("config", None)
+    options = _options(arguments)
+    config = next((each for each in options if each.name == "--config"), None)
     if config is None or not config.tokens:
         return
-    path = Path(config.tokens[-1].value)
-    command = " ".join(commands)
-    for key, value in _read_toml(path).items():
-        name = key.replace("_", "-")
-        if name not in known:
-            raise _unknown_key(key, path, command, sorted(known))
-        if isinstance(value, dict | list):
-            raise UsageError(expected="one value", found=f"{value!r}", where=f"{path}, {key}")
-        if not known[name].tokens:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            known[name].append(Token(keyword=f"{path}, {key}", value=text, source=str(path)))
-
-
-def _options(arguments: ArgumentCollection) -> Iterator[Argument]:
-    """The options: not the positional arguments, nor the dataclasses that hold the flags."""
-    return (
-        a for a in arguments if a.parse and a.index is None and a.name.startswith("--") and not a.children
-    )
-
-
-def _read_toml(path: Path) -> dict[str, object]:
     import tomllib
 
+    from cyclopts.config import Dict
+
+    path = Path(config.tokens[-1].value)
+    options.remove(config)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        found = "too many levels" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(expected="a TOML file", found=found, where=str(path)) from error
-    except OSError as error:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        found = getattr(error, "strerror", None) or str(error)
         raise UsageError(
-            expected="a TOML file", found=error.strerror or str(error), where=str(path), fix="check --config"
+            expected="a TOML file", found=found, where=str(path), fix="check --config"
         ) from error
+    Dict(values, use_commands_as_keys=False, source=str(path))(app, commands, options)
 
 
-def _unknown_key(key: str, path: Path, command: str, known: list[str]) -> UsageError:
-    fix = did_you_mean(key.replace("_", "-"), known) or f"see foretell {command} --help-all"
-    return UsageError(expected=f"an option of foretell {command}", found=f"'{key}'", where=str(path), fix=fix)
+def _options(arguments: ArgumentCollection) -> ArgumentCollection:
+    """The options: not the positional arguments, nor the dataclasses that hold the flags."""
+    return ArgumentCollection(  # type: ignore[no-untyped-call]
+        a for a in arguments if a.parse and a.index is None and a.name.startswith("--") and not a.children
+    )

@@ -44,28 +44,20 @@ def push(
     directory = local_model(model)
     open_model(directory)
     note(f"note: {DISCLOSES}")
-    if not yes and not _agrees(repository, public=public):
-        note("nothing was pushed")
-        return 1
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                expected="agreement to what the model discloses",
+                found="no terminal to ask at",
+                fix="add --yes to agree",
+            )
+        note(f"Push to {repository}, {'public' if public else 'private'}? [y/N] ", end="")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            note("nothing was pushed")
+            return 1
     pushed = push_model(directory, repository, private=not public, yes=True, language=language)
     record = dataclasses.asdict(pushed)
     who = "private" if pushed.private else "public"
     line = f"{pushed.address}: {who}, {len(pushed.files)} files, {megabytes(pushed.bytes)}"
     Writer(format, list(record)).write(record, line)
     return 0
-
-
-def _agrees(repository: str, *, public: bool) -> bool:
-    """Ask at the terminal.
-
-    Raises:
-        UsageError: standard input is no terminal.
-    """
-    if not sys.stdin.isatty():
-        raise UsageError(
-            expected="agreement to what the model discloses",
-            found="no terminal to ask at",
-            fix="add --yes to agree",
-        )
-    note(f"Push to {repository}, {'public' if public else 'private'}? [y/N] ", end="")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from foretell.cli.output import Format, Writer, aligned, listed, on_one_line
@@ -22,46 +21,25 @@ MAX_CONFUSION = 12
 _digits: Shown = "{:.4f}".format
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Kind:
-    """What a report has, by whether a text may have several labels.
+_ONE: Mapping[str, tuple[str, Shown]] = {
+    "accuracy": ("accuracy", percent),
+    "macro_f1": ("macro F1", _digits),
+    "calibration_error": ("calibration error", percent),
+    "log_loss": ("log loss", _digits),
+}
+"""The metrics of all texts, with their names and how they are shown."""
 
-    Attributes:
-        head: the metrics of all texts, with their names and how they are shown.
-        columns: of a label, in CSV; `shown` those for people.
-        with_ends: the columns of a label that have an interval in CSV.
-    """
+_SEVERAL: Mapping[str, tuple[str, Shown]] = {
+    "accuracy": ("subset accuracy", percent),
+    "micro_f1": ("micro F1", _digits),
+    "macro_f1": ("macro F1", _digits),
+    "hamming_loss": ("Hamming loss", percent),
+    "log_loss": ("log loss per label", _digits),
+    "calibration_error": ("calibration error", percent),
+}
+"""The same where a text may have several labels."""
 
-    head: Mapping[str, tuple[str, Shown]]
-    columns: tuple[str, ...]
-    shown: tuple[str, ...]
-    with_ends: tuple[str, ...]
-
-
-_ONE = _Kind(
-    head={
-        "accuracy": ("accuracy", percent),
-        "macro_f1": ("macro F1", _digits),
-        "calibration_error": ("calibration error", percent),
-        "log_loss": ("log loss", _digits),
-    },
-    columns=("precision", "recall", "f1", "support"),
-    shown=("precision", "recall", "f1", "support"),
-    with_ends=("precision", "recall", "f1"),
-)
-_SEVERAL = _Kind(
-    head={
-        "accuracy": ("subset accuracy", percent),
-        "micro_f1": ("micro F1", _digits),
-        "macro_f1": ("macro F1", _digits),
-        "hamming_loss": ("Hamming loss", percent),
-        "log_loss": ("log loss per label", _digits),
-        "calibration_error": ("calibration error", percent),
-    },
-    columns=("precision", "recall", "f1", "support", "unknown", "threshold", "log_loss"),
-    shown=("precision", "recall", "f1", "support", "threshold"),
-    with_ends=("f1",),
-)
+_PER_LABEL = ("precision", "recall", "f1", "support", "threshold")
 
 
 def write_labels_report(report: Report, format: Format) -> None:
@@ -69,56 +47,48 @@ def write_labels_report(report: Report, format: Format) -> None:
 
     Text and jsonl have all of it; csv has one row for each label, or with slices one for each value.
     """
-    kind = _kind_of(report)
     if format in ("text", "jsonl"):
         Writer(format, ()).write(report, labels_text(report))
-    elif "slices" in report:
-        slices, first = report["slices"], report["slices"]["column"]
-        rows = ({first: row["value"], **row} for row in slices["values"])
-        has_ends = all("intervals" in row for row in slices["values"])
-        _write_rows(format, (first, "texts", *kind.head), tuple(kind.head) if has_ends else (), rows)
+        return
+    if "slices" in report:
+        first = report["slices"]["column"]
+        rows = [{first: row["value"], **row} for row in report["slices"]["values"]]
+        columns = [first, "texts", *_head_of(report)]
     else:
         intervals = report["intervals"]["labels"]
-        labels = report["labels"].items()
-        rows = ({"label": name, **row, "intervals": intervals[name]} for name, row in labels)
-        _write_rows(format, ("label", *kind.columns), kind.with_ends, rows)
-
-
-def _kind_of(report: Report) -> _Kind:
-    return _SEVERAL if "micro_f1" in report else _ONE
-
-
-def _write_rows(
-    format: Format, columns: Sequence[str], with_ends: Sequence[str], rows: Iterable[Report]
-) -> None:
-    """Write rows of CSV, with the two ends of the interval of each of `with_ends`."""
-    writer = Writer(format, [*columns, *(f"{key}_{end}" for key in with_ends for end in ("low", "high"))])
+        rows = [
+            {"label": name, **row, "intervals": intervals[name]} for name, row in report["labels"].items()
+        ]
+        columns = [name for name in rows[0] if name != "intervals"]
+    ends = list(rows[0]["intervals"]) if all("intervals" in row for row in rows) else []
+    writer = Writer(format, [*columns, *(f"{key}_{end}" for key in ends for end in ("low", "high"))])
     for row in rows:
-        pairs = ((key, row["intervals"][key] or ("", "")) for key in with_ends)
-        ends = {
-            f"{key}_{end}": v for key, pair in pairs for end, v in zip(("low", "high"), pair, strict=True)
-        }
-        writer.write({name: "" if row[name] is None else row[name] for name in columns} | ends, "")
+        for key in ends:
+            row[f"{key}_low"], row[f"{key}_high"] = row["intervals"][key] or (None, None)
+        writer.write(row, "")
+
+
+def _head_of(report: Report) -> Mapping[str, tuple[str, Shown]]:
+    return _SEVERAL if "micro_f1" in report else _ONE
 
 
 def labels_text(report: Report) -> str:
     """Return an evaluation report for people."""
-    kind, intervals = _kind_of(report), report.get("intervals", {})
+    shown_head, intervals = _head_of(report), report.get("intervals", {})
     head: list[tuple[str, object]] = [("texts", report["texts"])]
     if "measured_on" in report:
         head.insert(0, ("measured on", report["measured_on"]))
-    for key, (name, shown) in kind.head.items():
+    for key, (name, shown) in shown_head.items():
         if report.get(key) is not None:
             ends = interval_text(intervals.get(key), shown)
             head.append((name, shown(report[key]) + (f"  ({ends})" if ends else "")))
-    if kind is _ONE:
-        head += _macro(report["labels"])
-    blocks = [listed(head), *(_majority(report["labels"]) if kind is _ONE else ())]
+    majority, macro = _majority(report["labels"]) if shown_head is _ONE else ([], [])
+    blocks = [listed([*head, *macro]), *majority]
     if unknown := report.get("unknown_labels"):
         blocks.append(f"The model lacks these labels of the data: {', '.join(map(on_one_line, unknown))}.")
     if "slices" in report:
-        blocks.append(aligned(_slices(report["slices"], kind)))
-    blocks.append(aligned(_per_label(report["labels"], intervals.get("labels"), kind.shown)))
+        blocks.append(aligned(_slices(report["slices"], shown_head)))
+    blocks.append(aligned(_per_label(report["labels"], intervals.get("labels"))))
     if "confusion" in report and len(report["confusion"]["names"]) <= MAX_CONFUSION:
         blocks.append(aligned(_confusion(report["confusion"])))
     if "coverage" in report:
@@ -126,7 +96,7 @@ def labels_text(report: Report) -> str:
     if "threshold" in report:
         blocks.append(_threshold(report["threshold"]))
     if "interval_method" in report:
-        blocks.append(_method(report, kind))
+        blocks.append(_method(report))
     return "\n\n".join(blocks)
 
 
@@ -135,53 +105,46 @@ def interval_text(ends: Sequence[float] | None, shown: Shown = _digits) -> str:
     return f"{shown(ends[0])} to {shown(ends[1])}" if ends else ""
 
 
-def _majority(labels: dict[str, dict[str, float]]) -> list[str]:
-    """Return the warning about accuracy where most texts have the same label."""
+def _majority(labels: dict[str, dict[str, float]]) -> tuple[list[str], list[tuple[str, object]]]:
+    """Return a warning and the macro metrics where most texts have the same label; else nothing."""
     support = {name: row["support"] for name, row in labels.items()}
     largest, total = max(support, key=support.__getitem__), sum(support.values())
     if support[largest] <= MAJORITY_SHARE * total:
-        return []
+        return [], []
     share = percent(support[largest] / total)
-    return [
+    present = [row for row in labels.values() if row["support"]]
+    precision, recall = (sum(row[key] for row in present) / len(present) for key in ("precision", "recall"))
+    warning = (
         f"{share} of the texts have the label '{on_one_line(largest)}': an accuracy of {share} needs no "
         "model.\nCompare the macro metrics and the metrics of each label."
+    )
+    return [warning], [
+        ("macro precision", _digits(precision)),
+        ("macro recall", f"{_digits(recall)}  (balanced accuracy)"),
     ]
 
 
-def _macro(labels: dict[str, dict[str, float]]) -> list[tuple[str, object]]:
-    """Return macro precision and recall where most texts have the same label."""
-    if not _majority(labels):
-        return []
-    present = [row for row in labels.values() if row["support"]]
-    precision, recall = (sum(row[key] for row in present) / len(present) for key in ("precision", "recall"))
-    return [("macro precision", _digits(precision)), ("macro recall", f"{recall:.4f}  (balanced accuracy)")]
-
-
-def _slices(slices: Report, kind: _Kind) -> list[Row]:
+def _slices(slices: Report, head: Mapping[str, tuple[str, Shown]]) -> list[Row]:
     rows = [
         (
             row["value"],
             row["texts"],
-            *("" if row[key] is None else shown(row[key]) for key, (_, shown) in kind.head.items()),
+            *("" if row[key] is None else shown(row[key]) for key, (_, shown) in head.items()),
             interval_text(row.get("intervals", {}).get("accuracy"), percent),
         )
         for row in slices["values"]
     ]
-    names = (name for name, _ in kind.head.values())
+    names = (name for name, _ in head.values())
     return [(slices["column"], "texts", *names, "interval of accuracy"), *rows]
 
 
-def _per_label(
-    labels: dict[str, dict[str, float]], intervals: dict[str, Report] | None, columns: Sequence[str]
-) -> list[Row]:
-    rows: list[Row] = [(name, *(row[column] for column in columns)) for name, row in labels.items()]
+def _per_label(labels: dict[str, dict[str, float]], intervals: dict[str, Report] | None) -> list[Row]:
+    columns = [key for key in _PER_LABEL if key in next(iter(labels.values()))]
+    rows: list[Row] = [("label", *columns), *((name, *map(row.get, columns)) for name, row in labels.items())]
     if intervals is None:
-        return [("label", *columns), *rows]
-    ends = (interval_text(intervals[name]["f1"]) for name in labels)
-    return [
-        ("label", *columns, "interval of f1"),
-        *((*row, end) for row, end in zip(rows, ends, strict=True)),
-    ]
+        return rows
+    ends = ["interval of f1", *(interval_text(intervals[name]["f1"]) for name in labels)]
+    return [(*row, end) for row, end in zip(rows, ends, strict=True)]
 
 
 def _confusion(confusion: Report) -> list[Row]:
@@ -192,12 +155,12 @@ def _confusion(confusion: Report) -> list[Row]:
 
 def _coverage(rows: list[dict[str, float]], intervals: list[Report] | None) -> list[Row]:
     # The threshold is what --abstain-below takes, digit for digit.
-    shown = [(row["threshold"], percent(row["coverage"]), percent(row["accuracy"])) for row in rows]
-    head = ("abstain below", "texts with a label", "accuracy")
+    shown: list[Row] = [("abstain below", "texts with a label", "accuracy")]
+    shown += [(row["threshold"], percent(row["coverage"]), percent(row["accuracy"])) for row in rows]
     if intervals is None:
-        return [head, *shown]
-    ends = (interval_text(each["accuracy"], percent) for each in intervals)
-    return [(*head, "interval"), *((*row, end) for row, end in zip(shown, ends, strict=True))]
+        return shown
+    ends = ["interval", *(interval_text(each["accuracy"], percent) for each in intervals)]
+    return [(*row, end) for row, end in zip(shown, ends, strict=True)]
 
 
 def _threshold(report: Report) -> str:
@@ -220,14 +183,14 @@ def _threshold(report: Report) -> str:
     return f"{aligned([head, *rows])}\n{note}"
 
 
-def _method(report: Report, kind: _Kind) -> str:
+def _method(report: Report) -> str:
     """Return how the intervals are made, and what one without width leaves out."""
     how = report["interval_method"]
     text = (
         f"In brackets and as intervals: {100 * how['level']:g} % confidence, by the {how['name']} "
         f"({how['resamples']:,} resamples, seed {how['seed']})."
     )
-    if kind is _SEVERAL:
+    if "micro_f1" in report:
         return f"{text} A text gets each label whose probability is at least its threshold."
     if report["accuracy"] < 1.0:
         return text

@@ -6,13 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from foretell.cli.inputs import local_model, name_of
+from foretell.cli.inputs import local_model, name_of, show_notes
 from foretell.cli.options import ANY_TEXTS, Switch, TextInput, Whole
 from foretell.cli.output import note
 from foretell.errors import UsageError
@@ -126,17 +127,17 @@ def serve(
     require(PACKAGES, "serving", TO_SERVE)
     from foretell.service.limits import Limits
     from foretell.service.models import named_places
+    from foretell.service.server import bind
 
     texts.check()
     limits = Limits(**{name.removeprefix("limit_"): value for name, value in asdict(how_much).items()})
     places = named_places(map(_local, models))
     allowed = _access(host, who)
-    with bound(host, port) as listening:
-        if texts.annotate is None:
-            serve_until_stopped(listening, places, limits, allowed, quiet=quiet)
-            return
-        with _opened(texts, reading, places) as annotation:
-            serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
+    with (
+        bind(host, port) as listening,
+        nullcontext() if texts.annotate is None else _opened(texts, reading, places) as annotation,
+    ):
+        _serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
 
 
 def serve_annotation(annotation: Annotation, port: int) -> None:
@@ -148,20 +149,14 @@ def serve_annotation(annotation: Annotation, port: int) -> None:
     """
     require(PACKAGES, "the page", TO_SERVE)
     from foretell.service.limits import Limits
-
-    with bound("127.0.0.1", port) as listening:
-        allowed = _access("127.0.0.1", _OPEN)
-        serve_until_stopped(listening, (), Limits(), allowed, quiet=True, annotation=annotation)
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """Return the socket to listen on; see `foretell.service.server.bind`."""
     from foretell.service.server import bind
 
-    return bind(host, port)
+    with bind("127.0.0.1", port) as listening:
+        allowed = _access("127.0.0.1", _OPEN)
+        _serve_until_stopped(listening, (), Limits(), allowed, quiet=True, annotation=annotation)
 
 
-def serve_until_stopped(
+def _serve_until_stopped(
     listening: socket.socket,
     places: Sequence[tuple[str, Path]],
     limits: Limits,
@@ -197,7 +192,6 @@ def serve_until_stopped(
 
 def _opened(texts: AnnotateOptions, reading: TextInput, places: Sequence[tuple[str, Path]]) -> Annotation:
     """Open the texts to label, with the labels of the first model for labels where none are given."""
-    from foretell.cli.inputs import show_notes
     from foretell.cli.label import opened
     from foretell.runtime.open import open_model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
@@ -24,7 +24,7 @@ _GROUPS = {purpose: Group(purpose.capitalize(), sort_key=10 + i) for i, purpose 
 
 @dataclass(frozen=True, kw_only=True)
 class SettingInfo:
-    """One setting of one job, as help texts and `foretell info --settings` show it.
+    """One setting of one job, as help texts and `foretell info --presets` show it.
 
     Attributes:
         job, name: of the setting; `name` as Python, TOML and config.json spell it.
@@ -62,8 +62,7 @@ class SettingInfo:
         )
 
     def preset_values(self) -> str:
-        """Return the values of the presets: "quick 1.5 · base 15", or "default 1" where all have one "
-        "value."""
+        """Return the values of the presets: "quick 1.5 · base 15"; "default 1" where all have one value."""
         names: dict[str, list[str]] = {}
         for name, value in self.presets.items():
             names.setdefault(plain(value) or "none", []).append(name)
@@ -91,47 +90,35 @@ def plain(value: bool | int | float | str) -> str:
 
 
 def _info(job: Job, f: dataclasses.Field[object], hint: type) -> SettingInfo:
-    presets = _PRESETS[job]
-    order = [name for name in _FIRST if name in presets]
-    order += [name for name in presets if name not in order]
-    choices: Sequence[str] = get_args(hint)
+    presets, choices = _PRESETS[job], get_args(hint)
+    order = dict.fromkeys([*(name for name in _FIRST if name in presets), *presets])
     return SettingInfo(
         job=job,
         name=f.name,
-        purpose=f.metadata["purpose"],
-        common=f.metadata["common"],
-        help=f.metadata["help"],
         type="choice" if choices else hint.__name__,
-        choices=tuple(choices),
-        low=f.metadata["low"],
-        high=f.metadata["high"],
+        choices=choices,
         presets={name: getattr(presets[name], f.name) for name in order},
+        **f.metadata,
     )
 
 
 def _options_of(job: Job) -> type:
     """Return a dataclass with the settings of a job, each a flag that is None where it is not given."""
-    hints = get_type_hints(_KINDS[job])
-    fields = [
-        (info.name, Annotated[hints[info.name] | None, _flag(info)], dataclasses.field(default=None))
-        for info in setting_infos(job)
-    ]
+    hints, fields = get_type_hints(_KINDS[job]), []
+    for info in setting_infos(job):
+        flag = Parameter(
+            help=info.flag_help(),
+            group=_GROUPS[info.purpose] if info.common else rare(_GROUPS[info.purpose]),
+            show_default=False,
+            metavar="N" if info.type in ("int", "float") else None,
+            converter=whole_number if info.type == "int" else None,
+        )
+        fields.append((info.name, Annotated[hints[info.name] | None, flag], dataclasses.field(default=None)))
     # Without a module of our own, the class would count as one of Python's, which have no flags.
     options = dataclasses.make_dataclass(
         f"{job.capitalize()}Options", fields, namespace={"__module__": __name__}, frozen=True, kw_only=True
     )
     return Parameter(name="*")(options)
-
-
-def _flag(info: SettingInfo) -> Parameter:
-    metavar = "N" if info.type in ("int", "float") else None
-    return Parameter(
-        help=info.flag_help(),
-        group=_GROUPS[info.purpose] if info.common else rare(_GROUPS[info.purpose]),
-        show_default=False,
-        metavar=metavar,
-        converter=whole_number if info.type == "int" else None,
-    )
 
 
 if TYPE_CHECKING:

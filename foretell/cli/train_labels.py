@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import local_model, local_teacher
+from foretell.cli.inputs import local_model
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
+from foretell.cli.output import note
 from foretell.cli.setting_flags import LabelsOptions, given
-from foretell.cli.train_words import (
-    RUN,
-    Started,
-    Training,
-    check_possible,
-    finish,
-    show_preset,
-    show_survey,
-)
+from foretell.cli.train_words import RUN, Started, Training, check_possible, finish, show_survey
 from foretell.config import LabelsSettings, with_changes
 from foretell.errors import SettingsError
 from foretell.presets import DEFAULT_PRESET, labels_preset_for, preset
@@ -93,68 +86,50 @@ def train_labels(
             data set on the Hub (hf://owner/name, hf://owner/name@REVISION#SPLIT).
     """
     from foretell.artifacts.kept_teacher import check_encoder_folder
+    from foretell.hub.models import local_encoder
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
-    encoder = None if more.teacher is None else check_encoder_folder(local_teacher(more.teacher))
+    encoder = None
+    if more.teacher is not None:
+        folder = local_encoder(more.teacher, listener=lambda address: note(f"teacher: {address}"))
+        encoder = check_encoder_folder(folder)
     if more.vectors is not None:
         from foretell.data.word_vectors import vector_files
 
         vector_files(more.vectors)
     changes = given(options)
-    minutes = changes.get("minutes")
-    name = training.preset or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
-    continued: Continued | None = None
-    if more.continue_ is None:
-        settings = with_changes(cast(LabelsSettings, preset("labels", name)), changes)
-        check_possible(training)
-        _check_no_old(more)
-        split = _read(data, more, reading, settings)
-        if training.preset is None and minutes:
-            show_preset(name, f"{settings.minutes:g} minutes")
-    else:
-        check_possible(training)
-        split, continued, settings, name = _read_continued(data, more, reading, training.preset, changes)
+    check_possible(training)
+    what = _to_continue if more.continue_ is not None else _to_begin
+    split, continued, settings, name = what(data, more, reading, training.preset, changes)
     from foretell.runtime.encoder import SentenceEncoder
-
-    teacher = None if encoder is None else SentenceEncoder.open(encoder)
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
 
-    start = None if more.from_ is None else read_language_model(local_model(more.from_))
     with view() as listener:
         how = training.options(
-            preset=name, baseline=more.baseline, listener=listener, started=started, given=changes
+            preset=name, baseline=more.baseline, listener=listener, started=started, given=frozenset(changes)
         )
         model = train(
             split,
             settings,
             how,
-            start=start,
+            start=None if more.from_ is None else read_language_model(local_model(more.from_)),
             continued=continued,
             vectors=more.vectors,
-            teacher=teacher,
+            teacher=None if encoder is None else SentenceEncoder.open(encoder),
             keep_teacher=more.keep_teacher,
         )
     finish(model, training, output)
 
 
-def _check_no_old(more: Sources) -> None:
-    if more.old or more.old_valid is not None:
-        raise SettingsError(
-            expected="--continue MODEL, whose old examples these are",
-            found="none",
-            where="--old" if more.old else "--old-valid",
-        )
+Begun: TypeAlias = "tuple[Split, Continued | None, LabelsSettings, str]"
+"""The data of a training, what it continues, its settings and the name of its preset."""
 
 
-def _read_continued(
+def _to_continue(
     data: str | None, more: Sources, reading: LabelledInput, preset: str | None, changes: dict[str, Any]
-) -> tuple[Split, Continued, LabelsSettings, str]:
-    """Read the data of a training that continues a classifier, and show the survey of it.
-
-    Returns:
-        The split, what is continued, the settings and the name of the preset.
-    """
+) -> Begun:
+    """Read the data of a training that continues a classifier, and show the survey of it."""
     from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.training.labels.ancestor import continued_settings, read_ancestor
     from foretell.training.labels.continued import continued_split, joined
@@ -170,7 +145,7 @@ def _read_continued(
     settings = continued_settings(ancestor.model, preset, changes)
     new, old = reading.read(data, part="train"), [reading.read(each, part="train") for each in more.old]
     for examples in (new, *old):
-        _show_survey_of(examples, settings)
+        _show_survey(examples, settings)
     split, continued = continued_split(
         new,
         ancestor,
@@ -183,32 +158,32 @@ def _read_continued(
     return split, continued, settings, preset or ancestor.model.preset
 
 
-def _show_survey_of(examples: Examples, settings: LabelsSettings) -> None:
-    from foretell.data.split import make_split
-    from foretell.surveying.counts import survey_examples
-    from foretell.text.splitting import splitter
-
-    alone = make_split(examples, fraction=0.0, seed=settings.seed)
-    tokens = splitter(settings.tokens, lowercase=settings.lowercase)
-    show_survey(survey_examples(examples, alone, tokens=tokens))
-
-
-def _read(data: str | None, more: Sources, reading: LabelledInput, settings: LabelsSettings) -> Split:
-    """Read the data of a training, split it, and show the survey of it.
+def _to_begin(
+    data: str | None, more: Sources, reading: LabelledInput, name: str | None, changes: dict[str, Any]
+) -> Begun:
+    """Read the data of a training that begins, split it, and show the survey of it.
 
     Raises:
+        SettingsError: old examples of no classifier, or nothing to learn from.
         DataError: the data cannot be read, or there is nothing to learn from it.
     """
     from foretell.data.checks import check_learnable
     from foretell.data.split import make_split
     from foretell.data.unlabelled import read_label_hints
-    from foretell.surveying.counts import survey_examples
-    from foretell.text.splitting import splitter
 
-    arguments = reading.arguments()
+    if more.old or more.old_valid is not None:
+        raise SettingsError(
+            expected="--continue MODEL, whose old examples these are",
+            found="none",
+            where="--old" if more.old else "--old-valid",
+        )
+    minutes = changes.get("minutes")
+    chosen = name or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
+    settings = with_changes(cast(LabelsSettings, preset("labels", chosen)), changes)
+    arguments, separator = reading.arguments(), settings.multi_label
     hints = None if more.label_hints is None else read_label_hints(more.label_hints, arguments)
     if data is not None:
-        examples = reading.read(data, part="train", multi_label=settings.multi_label)
+        examples = reading.read(data, part="train", multi_label=separator)
         check_learnable(examples, arguments)
     elif hints is not None:
         examples = hints
@@ -216,20 +191,28 @@ def _read(data: str | None, more: Sources, reading: LabelledInput, settings: Lab
         raise SettingsError(
             expected="DATA, texts with labels, or --label-hints FILE", found="neither", where="train labels"
         )
-    valid = None
-    if more.valid is not None:
-        valid = reading.read(more.valid, part="test", multi_label=settings.multi_label)
     split = make_split(
         examples,
-        valid=valid,
+        valid=None if more.valid is None else reading.read(more.valid, part="test", multi_label=separator),
         fraction=settings.fraction_for(len(examples)),
         seed=settings.seed,
         unlabelled=_unlabelled(more, reading),
         hints=hints,
     )
+    _show_survey(examples, settings, split)
+    if name is None and minutes:
+        note(f"--preset {chosen}, for {settings.minutes:g} minutes\n")
+    return split, None, settings, chosen
+
+
+def _show_survey(examples: Examples, settings: LabelsSettings, split: Split | None = None) -> None:
+    from foretell.data.split import make_split
+    from foretell.surveying.counts import survey_examples
+    from foretell.text.splitting import splitter
+
+    split = split or make_split(examples, fraction=0.0, seed=settings.seed)
     tokens = splitter(settings.tokens, lowercase=settings.lowercase)
     show_survey(survey_examples(examples, split, tokens=tokens))
-    return split
 
 
 def _unlabelled(more: Sources, reading: LabelledInput) -> list[str]:

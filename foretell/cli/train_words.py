@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from cyclopts import Group, Parameter
 
@@ -23,7 +22,6 @@ from foretell.readable import percent
 
 if TYPE_CHECKING:
     from foretell.artifacts.model import Model
-    from foretell.cluster.averaging import RayWorkers
     from foretell.data.corpus import Corpus
     from foretell.surveying.counts import Survey
     from foretell.training.events import Listener
@@ -32,10 +30,7 @@ if TYPE_CHECKING:
 
 RUN = Group("Run", sort_key=1)
 
-_TEXT, _BEGINNING = "a text of your own", "the beginning of a text"
-
 Started = Annotated[float, Parameter(parse=False)]
-
 """`time.monotonic()` when the command began: `--minutes` counts from then. `entry.main` gives it."""
 
 
@@ -65,42 +60,16 @@ class Training:
     checkpoint_seconds: Annotated[float, Parameter(group=rare(RUN))] = 60.0
     tensorboard: Annotated[Path | None, Parameter(group=rare(RUN), metavar="DIR")] = None
 
-    def options(
-        self,
-        *,
-        preset: str,
-        baseline: bool,
-        listener: Listener,
-        started: float,
-        given: Iterable[str] = (),
-    ) -> TrainOptions:
-        """Return the options for the trainer.
-
-        Args:
-            preset: the name of the preset that was chosen.
-            baseline: whether a model to compare with is fitted too.
-            listener: is called with each event of the training.
-            started: when the command began, by `time.monotonic`.
-            given: the names of the settings that were given by flag, environment or file.
+    def options(self, **how: Any) -> TrainOptions:
+        """Return the options for the trainer, with `how`, the other fields of `TrainOptions`.
 
         Raises:
             SettingsError: an option is out of range, or two exclude each other.
         """
         from foretell.training.options import TrainOptions
 
-        return TrainOptions(
-            out=self.out,
-            preset=preset,
-            resume=self.resume,
-            restart=self.restart,
-            overwrite=self.overwrite,
-            checkpoint_seconds=self.checkpoint_seconds,
-            tensorboard=self.tensorboard,
-            baseline=baseline,
-            listener=listener,
-            started=started,
-            given=frozenset(given),
-        )
+        names = ("out", "resume", "restart", "overwrite", "checkpoint_seconds", "tensorboard")
+        return TrainOptions(**{name: getattr(self, name) for name in names}, **how)
 
 
 def check_possible(training: Training) -> None:
@@ -113,21 +82,15 @@ def check_possible(training: Training) -> None:
         SettingsError: an option is out of range, or two exclude each other.
     """
     from foretell.machine import require_training
-    from foretell.training.events import silent
     from foretell.training.run import check_can_begin
 
     require_training()
-    check_can_begin(training.options(preset="", baseline=False, listener=silent, started=0.0))
+    check_can_begin(training.options())
 
 
 def show_survey(survey: Survey) -> None:
     """Write a survey of the data to stderr."""
     note("\n".join(survey.lines()) + "\n")
-
-
-def show_preset(name: str, reason: str) -> None:
-    """Write to stderr which preset was chosen, and for which time and data."""
-    note(f"--preset {name}, for {reason}\n")
 
 
 def without_notes(listener: Listener, shown: Iterable[str]) -> Listener:
@@ -150,23 +113,19 @@ def finish(model: Model, training: Training, output: Output) -> None:
     """
     for remark in filter(None, [*remarks_on(model.metrics), advice(model)]):
         note(remark)
-    out = training.out
+    out, name = training.out, shlex.quote(str(training.out))
+    commands = {
+        "words": (f'complete {name} "the beginning of a text" --words 20', f"serve {name}"),
+        "labels": (f'classify {name} "a text of your own"', f"evaluate {name} TEST.csv"),
+    }
     note(f"\nThe model is in {out}, its report in {out / 'run' / 'report.html'}. Try it:\n")
-    for command in next_commands(model, out):
-        note(f"   {command}")
+    for command in commands[model.job]:
+        note(f"   foretell {command}")
     format = output.chosen()
     if format != "text":
         record = {"job": model.job, "preset": model.preset, "out": str(out), **model.metrics}
         columns = [name for name, value in record.items() if isinstance(value, int | float | str)]
         Writer(format, columns).write(record, "")
-
-
-def next_commands(model: Model, out: Path) -> tuple[str, str]:
-    """Return two commands to try a new model with."""
-    name = shlex.quote(str(out))
-    if model.job == "words":
-        return f'foretell complete {name} "{_BEGINNING}" --words 20', f"foretell serve {name}"
-    return f'foretell classify {name} "{_TEXT}"', f"foretell evaluate {name} TEST.csv"
 
 
 def advice(model: Model) -> str:
@@ -210,16 +169,6 @@ class TrainCluster:
     cluster: Annotated[str | None, Parameter(metavar="local|auto|ADDRESS")] = None
     workers: Annotated[Whole | None, Parameter(metavar="N")] = None
     average_every: Annotated[Whole | None, Parameter(metavar="N")] = None
-
-    def others(self) -> AbstractContextManager[RayWorkers | None]:
-        """Return the context in which workers can be started.
-
-        Raises:
-            UsageError: see `foretell.cluster.averaging.training_workers`.
-        """
-        from foretell.cluster.averaging import training_workers
-
-        return training_workers(self.cluster, workers=self.workers, average_every=self.average_every)
 
 
 ALONE = TrainCluster()
@@ -265,6 +214,7 @@ def train_words(
         settings = continued_words_settings(model, training.preset, changes)
     check_possible(training)
     corpus, valid_corpus = _read(settings, sources, valid, cluster)
+    from foretell.cluster.averaging import training_workers
     from foretell.training.words.train import train_words as train
 
     surveys = [_survey(each, settings, started) for each in (corpus, valid_corpus) if each is not None]
@@ -274,13 +224,13 @@ def train_words(
         words = surveys[0].tokens
         name = words_preset_for(settings.minutes, words)
         settings = with_changes(cast(WordsSettings, preset("words", name)), changes)
-        show_preset(name, f"{settings.minutes:g} minutes for {words:,} words")
-    with cluster.others() as others, view() as shown:
+        note(f"--preset {name}, for {settings.minutes:g} minutes for {words:,} words\n")
+    with training_workers(**asdict(cluster)) as workers, view() as shown:
         listener = without_notes(shown, [each for survey in surveys for each in survey.notes])
         how = training.options(
-            preset=name, baseline=baseline, listener=listener, started=started, given=changes
+            preset=name, baseline=baseline, listener=listener, started=started, given=frozenset(changes)
         )
-        model = train(corpus, settings, how, valid=valid_corpus, workers=others, continued=continued)
+        model = train(corpus, settings, how, valid=valid_corpus, workers=workers, continued=continued)
     finish(model, training, output)
 
 

@@ -13,7 +13,6 @@ from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import (
     bytes_of,
-    local_model,
     names_source,
     note_unknown,
     open_lines,
@@ -48,9 +47,6 @@ def next_words(
         k: List N words.
         unfinished: Take the last word for the beginning of a word, and list the words that begin with it.
             Their probabilities are relative to one another.
-        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
-            most texts): a continuous cache. Models of the preset article have none.
-        literal: Take the argument as a text, also where a file has this name.
     """
     runtime, prompt = open_words(model), read_text(text, literal=literal)
     note_unknown(runtime, prompt)
@@ -104,8 +100,6 @@ class Choice:
         seed: Set the seed of the samples; the same seed gives the same continuation.
         avoid_unknown: Never write <unk>, the token for unknown words, or single bytes.
         alternatives: List the N most probable words at each place, too (jsonl).
-        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
-            most texts): a continuous cache. Models of the preset article have none.
     """
 
     temperature: float = 1.0
@@ -138,7 +132,6 @@ def complete(
     Args:
         model: Model directory for words.
         text: The text to continue: a text, a file, or - for standard input.
-        literal: Take the argument as a text, also where a file has this name.
     """
     runtime = open_words(model)
     prompt = read_text(text, literal=literal)
@@ -198,23 +191,13 @@ def score(
     Args:
         model: Model directory for words.
         text: A text, a file (also .gz), or - for standard input.
-        cache: Make words of the last N words of the text more probable (0: off; at most 10,000; 500 suits
-            most texts): a continuous cache. Models of the preset article have none.
-        literal: Take the argument as a text, also where a file has this name.
     """
     if files.check(needs_out=True):
         from foretell.cluster.files import score_files
 
-        sources, model = on_cluster.check_sources([text], literal=literal), local_model(model)
         return on_cluster.run(
-            "scoring",
-            lambda listener: score_files(
-                model, sources, out=files.out or "", cluster=files.cluster or "", workers=files.workers,
-                out_format=files.out_format, cache=cache, text=reading.text, format=reading.input_format,
-                shard_mb=files.shard_mb, listener=listener, arguments=reading.arguments(),
-            ),
-            output,
-        )  # fmt: skip
+            "scoring", score_files, [text], reading, files, output, model=model, literal=literal, cache=cache
+        )
     if reading != ANY_TEXTS:
         raise UsageError(
             expected="--text and --input-format with --cluster, which scores each row",

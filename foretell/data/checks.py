@@ -40,7 +40,8 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
         raise DataError(expected="texts with labels", found=found, where=examples.name)
     names = examples.label_names
     # Where the labels are no column of a table, there is none to choose.
-    choose = "" if arguments.label is None else arguments.choose("label")
+    another = arguments.spell("label", "COLUMN")
+    choose = "" if another is None else f"name another column with {another}"
     if len(names) < 2:
         raise DataError(
             expected="two labels or more",

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from cli_workplace import NOTES, TINY, Answer, Run, reviews, tickets
 
-from foretell.cli import demo, main
-from foretell.config import with_changes
-from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
+from foretell.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +48,3 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         return Answer(code, captured.out, captured.err)
 
     return go
-
-
-@pytest.fixture
-def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the demo, which reads no settings, train small networks."""
-    changes = {"units": 8, "embedding_size": 8, "epochs": 1, "min_steps": 4}
-    words = with_changes(WORDS_PRESETS["base"], changes)
-    labels = with_changes(LABELS_PRESETS["base"], {**changes, "folds": 0})
-    monkeypatch.setattr(demo, "WORDS_PRESETS", {"base": words})
-    monkeypatch.setattr(demo, "LABELS_PRESETS", {"base": labels})

@@ -6,15 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from cli_workplace import Run
 
 from foretell.cli import cluster as module
-from foretell.cli.cluster import report_text, run
-from foretell.cli.cluster_progress import rates_text
-from foretell.cli.options import Output
-from foretell.cluster.files import ClusterReport, Listener
+from foretell.cli.cluster import rates_text, report_text, write_report
+from foretell.cluster.files import ClusterReport
 
 REPORT = ClusterReport(
     out="/data/answers",
@@ -41,6 +40,10 @@ REPORT = ClusterReport(
         (("a text", "--literal", "--cluster", "local", "--out", "x"), "found --literal"),
         (("--cluster", "local", "--out", "x"), "expected files, folders or bucket paths"),
         (("-", "--cluster", "local", "--out", "x"), "found standard input"),
+        (
+            ("a.csv", "--cluster", "local", "--out", "x", "--header-row", "3"),
+            "no --header-row and no --sheet",
+        ),
         (("reviews.csv", "--cluster", "ray://here:1", "--out", "x"), "--cluster: expected local, auto"),
     ],
 )
@@ -79,14 +82,10 @@ def test_the_report_has_every_metric_once() -> None:
 
 
 def test_failed_shards_are_a_non_zero_exit(capsys: pytest.CaptureFixture[str]) -> None:
-    from dataclasses import replace
-
-    def job(_: Listener) -> ClusterReport:
-        return replace(REPORT, failed={"in.jsonl, bytes 0 to 9": "out of memory"})
-
-    assert run("classifying", lambda _: REPORT, Output(json=True)) == 0
+    failed = replace(REPORT, failed={"in.jsonl, bytes 0 to 9": "out of memory"})
+    assert write_report(REPORT, "jsonl") == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 1000
-    assert run("classifying", job, Output()) == 1
+    assert write_report(failed, "text") == 1
     assert "failed: in.jsonl, bytes 0 to 9: out of memory" in capsys.readouterr().err
 
 

@@ -16,8 +16,7 @@ import pytest
 from cli_workplace import Run
 
 from foretell.cli import doctor
-from foretell.cli import doctor as module
-from foretell.cli.doctor import Dependency, dependencies, install_command, lacking
+from foretell.cli.doctor import Dependency, dependencies, dependencies_text, install_command
 from foretell.errors import MissingExtraError
 
 
@@ -76,9 +75,7 @@ def test_tensorflow_is_imported_only_when_asked(run: Run, monkeypatch: pytest.Mo
 
 
 def test_the_devices_of_tensorflow() -> None:
-    script = (
-        "from foretell.cli.doctor import this_machine; print(this_machine(train=True).tensorflow_devices)"
-    )
+    script = "from foretell.cli.doctor import machine; print(machine(train=True)['tensorflow_devices'])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "CPU /physical_device:CPU:0" in done.stdout
 
@@ -103,15 +100,15 @@ def test_every_dependency_of_the_package_is_listed() -> None:
 
 
 def read(monkeypatch: pytest.MonkeyPatch, *lines: str, installed: dict[str, str]) -> list[Dependency]:
-    monkeypatch.setattr(module, "requires", lambda _: list(lines))
-    monkeypatch.setattr(module, "_version", installed.get)
+    monkeypatch.setattr(doctor, "requires", lambda _: list(lines))
+    monkeypatch.setattr(doctor, "_version", installed.get)
     return list(dependencies())
 
 
 def test_a_version_that_is_too_old_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, none = read(monkeypatch, "a>=1.22", "b<3,>=1.2", "c", installed={"a": "1.3", "b": "2.10.1"})
     assert (old.is_good, new.is_good, none.is_good) == (False, True, False)
-    assert lacking([old, new, none]) == ["a >=1.22 (installed: 1.3)", "c"]
+    assert "required: missing a >=1.22 (installed: 1.3), c; install" in dependencies_text([old, new, none])
 
 
 def test_markers_decide_what_applies_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_the_models_that_a_model_continues_are_named(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_both_jobs_is_listed_with_range_and_presets(run: Run) -> None:
-    records = [json.loads(line) for line in run("info", "--settings", "--format", "jsonl").out.splitlines()]
+    records = [json.loads(line) for line in run("info", "--presets", "--format", "jsonl").out.splitlines()]
     for job, kind, presets in (
         ("words", WordsSettings, WORDS_PRESETS),
         ("labels", LabelsSettings, LABELS_PRESETS),
@@ -59,29 +59,10 @@ def test_every_setting_of_both_jobs_is_listed_with_range_and_presets(run: Run) -
             assert (record["low"], record["high"]) == (f.metadata["low"], f.metadata["high"])
             assert record["presets"] == {name: getattr(preset, f.name) for name, preset in presets.items()}
     assert len(records) == len(dataclasses.fields(WordsSettings)) + len(dataclasses.fields(LabelsSettings))
-    rows = list(csv.DictReader(io.StringIO(run("info", "--settings", "--format", "csv").out)))
+    rows = list(csv.DictReader(io.StringIO(run("info", "--presets", "--format", "csv").out)))
     assert len(rows) == len(records)
     minutes = next(row for row in rows if (row["job"], row["name"]) == ("labels", "minutes"))
     assert (minutes["quick"], minutes["base"], minutes["best"]) == ("1.5", "15.0", "60.0")
-
-
-def test_settings_for_people_show_each_flag_once_a_job(run: Run) -> None:
-    out = run("info", "--settings").out
-    words, labels = out.split("labels: options of foretell train labels")
-    for text, kind in ((words, WordsSettings), (labels, LabelsSettings)):
-        for f in dataclasses.fields(kind):
-            flag = f.name.replace("_", "-")
-            assert (
-                len(
-                    [
-                        line
-                        for line in text.splitlines()
-                        if line.split()[:1] in ([f"--{flag}"], [f"--[no-]{flag}"])
-                    ]
-                )
-                == 1
-            )
-    assert "[0 or more; quick 1.5 · base 15 · best 60 · article, cnn-lstm 0]" in " ".join(labels.split())
 
 
 def test_presets_are_one_table_for_each_job(run: Run) -> None:
@@ -94,6 +75,6 @@ def test_presets_are_one_table_for_each_job(run: Run) -> None:
 
 
 def test_one_thing_at_a_time(run: Run) -> None:
-    for argv in ((), ("reviews-model", "--presets"), ("--presets", "--settings")):
+    for argv in ((), ("reviews-model", "--presets")):
         answer = run("info", *argv)
         assert (answer.code, answer.out) == (2, "")

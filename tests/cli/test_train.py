@@ -24,7 +24,7 @@ from foretell.data.corpus import Corpus
 from foretell.errors import SettingsError
 from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.events import Event, Note, silent
+from foretell.training.events import Event, Note
 from foretell.training.options import TrainOptions
 
 
@@ -57,7 +57,7 @@ def test_notes_that_were_shown_are_not_repeated() -> None:
 
 def test_the_options_of_the_trainers() -> None:
     training = Training(out=Path("m"), resume=True, tensorboard=Path("logs"))
-    options = training.options(preset="best", baseline=False, listener=silent, started=12.5)
+    options = training.options(preset="best", baseline=False, started=12.5)
     assert options == TrainOptions(
         out=Path("m"), preset="best", resume=True, tensorboard=Path("logs"), baseline=False, started=12.5
     )

@@ -77,8 +77,8 @@ REFUSED = {
     "numbers.csv": "found only 'minutes', which holds numbers; name it with --label",
     "tickets.csv": "several that could be: vip, team, stars; name it with --label COLUMN",
     "messy.xlsx": "several that could be: vip, team, stars; name it with --label COLUMN",
-    "tickets.csv --text body --label id": "found 60 different labels for 60 texts; name it with --label",
-    "tickets.csv --text body --label date": "found 60 different labels for 60 texts (dates); name it with",
+    "tickets.csv --text body --label id": "60 different labels for 60 texts; name another column with",
+    "tickets.csv --text body --label date": "found 60 different labels for 60 texts (dates); name another",
     "tickets.csv --text bdy": "did you mean --text body?",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
     "messy.xlsx --header-row 0": "--header-row: expected 1 or more, found 0",
@@ -99,7 +99,7 @@ REFUSED = {
     "stars.csv --vectors flat": "flat: expected a file of word vectors, found a folder",
     "stars.csv --vectors pipe.txt": "pipe.txt: expected a file of word vectors, found a pipe",
     "stars.csv --vectors notes.txt": "notes.txt: expected word vectors (GloVe .txt",
-    "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found too many levels",
+    "stars.csv --config deep.toml": "deep.toml: expected a TOML file, found maximum recursion depth",
 }
 
 
