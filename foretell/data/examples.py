@@ -18,7 +18,7 @@ from foretell.data.records import Part, Reading, ReadOptions, Record, text_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.hub.client import is_address
-from foretell.hub.datasets import DatasetAddress, fetch_dataset, parse_dataset
+from foretell.hub.datasets import SplitFiles, fetch_dataset, parse_dataset
 
 MAX_VALUES = 200
 EMPTY = "(empty)"
@@ -159,7 +159,7 @@ def _named_records(name: str, part: Part, notes: list[str]) -> Iterator[Record]:
         yield Record(text, label, {"text": text, "label": label})
 
 
-def hub_files(address: str, part: Part | None, notes: list[str]) -> tuple[DatasetAddress, list[Path]]:
+def hub_files(address: str, part: Part | None, notes: list[str]) -> SplitFiles:
     """Download the files of a split of a data set on the Hub; a note has the commit hash.
 
     `address` is `hf://owner/name[@revision][#[configuration/]split]`; `part` is used where it names no split.
@@ -173,9 +173,7 @@ def hub_files(address: str, part: Part | None, notes: list[str]) -> tuple[Datase
     return files
 
 
-def hub_records(
-    files: tuple[DatasetAddress, list[Path]], options: ReadOptions, notes: list[str]
-) -> Iterator[Record]:
+def hub_records(files: SplitFiles, options: ReadOptions, notes: list[str]) -> Iterator[Record]:
     """Yield the records of the files of a split, in their order."""
     address, paths = files
     for path in paths:

@@ -75,13 +75,14 @@ def parse_dataset(text: str) -> DatasetAddress:
     return DatasetAddress(repository, parts[0] if len(parts) == 2 else None, parts[-1])
 
 
-def fetch_dataset(
-    address: DatasetAddress, part: Literal["train", "valid", "test"] | None
-) -> tuple[DatasetAddress, list[Path]]:
+SplitFiles = tuple[DatasetAddress, list[Path]]
+"""A split in the cache: its address with the commit hash, configuration and split, and its files in order."""
+
+
+def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test"] | None) -> SplitFiles:
     """Download the files of a split into the cache of the Hub, unless they are there.
 
     The revision becomes a commit hash first. Without a connection it is the commit of the last download.
-    Returned are the address with the commit hash, configuration and split, and the files in order.
 
     Args:
         address: the data set.
