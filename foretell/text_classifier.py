@@ -408,20 +408,16 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if separator:
             rows = self._runtime.predict_proba(examples.texts)
             return multi_label_report(self._runtime, examples, rows, by=column)
+        side = None if positive is None else str(positive)
         if folds is not None:
-            from foretell.cross_validation import cross_validate, folds_report
+            from foretell.cross_validation import cross_validate
 
-            answers = cross_validate(examples, self._settings(), folds, preset=self.preset, by=column)
-            return folds_report(answers, costs=costs, positive=None if positive is None else str(positive))
-        check_any_known(examples.labels, self._runtime.labels, examples.name)
-        return evaluation_report(
-            examples.labels,
-            self._runtime.predict_proba(examples.texts),
-            self._runtime.labels,
-            by=column,
-            costs=costs,
-            positive=None if positive is None else str(positive),
-        )
+            return cross_validate(
+                examples, self._settings(), folds, preset=self.preset, by=column, costs=costs, positive=side
+            )
+        known, rows = self._runtime.labels, self._runtime.predict_proba(examples.texts)
+        check_any_known(examples.labels, known, examples.name)
+        return evaluation_report(examples.labels, rows, known, by=column, costs=costs, positive=side)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None) -> Self:

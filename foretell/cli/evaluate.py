@@ -203,21 +203,23 @@ def _labels_report(
 def _folds_report(
     opened: Model, examples: Examples, by: Column | None, breakdown: Breakdown, costs: Costs | None
 ) -> Report:
-    from foretell.cross_validation import cross_validate, folds_report
+    from foretell.cross_validation import cross_validate
 
     assert breakdown.folds is not None
     assert isinstance(opened.settings, LabelsSettings)
     began = time.monotonic()
+    notes: list[str] = []
 
     def progress(done: int, of: int) -> None:
         seconds = f", {time.monotonic() - began:.0f} s" if done else ""
         note(f"{done} of {of} folds{seconds}")
 
-    answers = cross_validate(
-        examples, opened.settings, breakdown.folds, preset=opened.preset, by=by, progress=progress
-    )
-    show_notes(answers.notes)
-    return folds_report(answers, costs=costs, positive=breakdown.positive)
+    report = cross_validate(
+        examples, opened.settings, breakdown.folds, preset=opened.preset, by=by, costs=costs,
+        positive=breakdown.positive, progress=progress, notes=notes,
+    )  # fmt: skip
+    show_notes(notes)
+    return report
 
 
 def predict(runtime: LabelsRuntime, texts: Sequence[str]) -> npt.NDArray[np.float32]:

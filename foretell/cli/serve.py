@@ -137,7 +137,7 @@ def serve(
         bind(host, port) as listening,
         nullcontext() if texts.annotate is None else _opened(texts, reading, places) as annotation,
     ):
-        _serve_until_stopped(listening, places, limits, allowed, quiet=quiet, annotation=annotation)
+        _serve_until_stopped(listening, places, limits, allowed, annotation, quiet=quiet)
 
 
 def serve_annotation(annotation: Annotation, port: int) -> None:
@@ -152,19 +152,14 @@ def serve_annotation(annotation: Annotation, port: int) -> None:
     from foretell.service.server import bind
 
     with bind("127.0.0.1", port) as listening:
-        allowed = _access("127.0.0.1", _OPEN)
-        _serve_until_stopped(listening, (), Limits(), allowed, quiet=True, annotation=annotation)
+        allowed = _access("127.0.0.1", AccessOptions())
+        _serve_until_stopped(listening, (), Limits(), allowed, annotation, quiet=True)
 
 
 def _serve_until_stopped(
-    listening: socket.socket,
-    places: Sequence[tuple[str, Path]],
-    limits: Limits,
-    allowed: Access,
-    *,
-    quiet: bool,
-    annotation: Annotation | None = None,
-) -> None:
+    listening: socket.socket, places: Sequence[tuple[str, Path]], limits: Limits, allowed: Access,
+    annotation: Annotation | None, *, quiet: bool,
+) -> None:  # fmt: skip
     """Serve models, and texts to label, until Ctrl-C or SIGTERM."""
     from foretell.service.app import create_app
     from foretell.service.logs import log_to_stderr
@@ -175,12 +170,10 @@ def _serve_until_stopped(
     log_to_stderr()
     names = [f"{served.name} ({served.loaded.card.job})" for served in service.models]
     names += [] if annotation is None else [f"{annotation.counts().left:,} texts to label"]
-    view = "" if annotation is None else "/#annotate"
-
-    def ready() -> None:
-        note(f"serving {', '.join(names)} at {url(listening)}{view}; Ctrl-C stops")
-
-    Server(create_app(service, allowed, quiet=quiet), service, on_ready=ready).listen(listening)
+    where = f"{url(listening)}{'' if annotation is None else '/#annotate'}"
+    app = create_app(service, allowed, quiet=quiet)
+    ready = f"serving {', '.join(names)} at {where}; Ctrl-C stops"
+    Server(app, service, on_ready=lambda: note(ready)).listen(listening)
     if not service.end_threads(THREAD_SECONDS):
         if annotation is not None:
             annotation.close()

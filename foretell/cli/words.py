@@ -136,31 +136,19 @@ def complete(
     runtime = open_words(model)
     prompt = read_text(text, literal=literal)
     note_unknown(runtime, prompt)
-    plan: dict[str, Any] = {
-        **dataclasses.asdict(choice),
-        "words": extent.words,
-        "max_tokens": extent.max_tokens,
-        "stop": extent.stop,
-        "unfinished": extent.unfinished,
-    }
-    format = output.chosen()
-    if format == "text" and extent.n == 1:
+    plan: dict[str, Any] = {**dataclasses.asdict(choice), **dataclasses.asdict(extent)}
+    format, n = output.chosen(), plan.pop("n")
+    if format != "text":
+        _write(runtime.continuations(prompt, n, **plan), format)
+    elif n != 1:
+        show("\n\n".join(prompt + each.text for each in runtime.continuations(prompt, n, **plan)))
+    else:
         pieces = runtime.complete(prompt, **plan)
         # The first piece is chosen before anything is shown: a bad option must not leave half a line.
-        _stream(prompt + next(pieces, ""), pieces)
-        return
-    continuations = runtime.continuations(prompt, extent.n, **plan)
-    if format == "text":
-        show("\n\n".join(prompt + each.text for each in continuations))
-    else:
-        _write(continuations, format)
-
-
-def _stream(beginning: str, pieces: Iterator[str]) -> None:
-    show(beginning, end="", flush=True)
-    for piece in pieces:
-        show(piece, end="", flush=True)
-    show("")
+        show(prompt + next(pieces, ""), end="", flush=True)
+        for piece in pieces:
+            show(piece, end="", flush=True)
+        show("")
 
 
 def _write(continuations: list[Continuation], format: Format) -> None:

@@ -253,17 +253,16 @@ def _public_metrics(model: Model) -> dict[str, Any]:
 
 
 def _card(model: Model, card: str, repository: str, language: str | None) -> str:
-    """Return README.md for the Hub: a header by `ModelCardData`, then the model's own card.
+    """Return README.md for the Hub: the model's own card, with language, metrics and address.
 
     Raises:
         HubError: the card quotes a training text.
     """
-    from huggingface_hub import ModelCardData
+    from huggingface_hub import ModelCard
 
-    header, end, rest = card.partition("\n---\n")
     # The report is not pushed: it quotes texts.
-    body = (rest if header.startswith("---\n") and end else card).replace(", curves in `run/report.html`", "")
-    mistakes, shown = model.metrics.get("mistakes"), " ".join(body.split())
+    made = ModelCard(card.replace(", curves in `run/report.html`", ""))
+    mistakes, shown = model.metrics.get("mistakes"), " ".join(made.text.split())
     for each in mistakes if isinstance(mistakes, list) else ():
         text = " ".join(str(each.get("text", "") if isinstance(each, dict) else each).split())
         if len(text) >= _MIN_QUOTE and text in shown:
@@ -271,19 +270,14 @@ def _card(model: Model, card: str, repository: str, language: str | None) -> str
                 expected="a card that quotes no training text", found="one that does", where="README.md",
                 fix="train the model again, or remove the text",
             )  # fmt: skip
-    results = list(_results(model))
-    data = ModelCardData(
-        language=language,
-        library_name="foretell",
-        pipeline_tag=_TASKS[model.job],
-        tags=["foretell", "lstm", "onnx"],
-        metrics=[each.metric_type for each in results] or None,
-        model_name=repository.partition("/")[2] if results else None,
-        eval_results=results or None,
-    )
+    made.data.language = language
+    if results := list(_results(model)):
+        made.data.model_name = repository.partition("/")[2]
+        made.data.metrics = [each.metric_type for each in results]
+        made.data.eval_results = results
     command = 'classify hf://{} "a text"' if model.job == "labels" else 'next hf://{} "some words"'
     return (
-        f"---\n{data.to_yaml()}\n---\n\n{body.strip()}\n\n"
+        f"---\n{made.data.to_yaml()}\n---\n\n{made.text.strip()}\n\n"
         "## From the Hub\n\nAfter `pip install 'foretell[hub]'`, wherever a model directory is accepted:\n\n"
         f"```sh\nforetell {command.format(repository)}\n```\n\n"
         f'```python\nmodel = foretell.load("hf://{repository}")\n```\n'

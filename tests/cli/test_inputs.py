@@ -162,9 +162,9 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
 
 def counted(*arguments: str) -> tuple[int | None, int]:
     """Return the size of the data and the sum of the sizes of its records."""
-    size = size_of_records(arguments)
+    total, size_of = size_of_records(arguments)
     records = read_records(arguments, TextInput(), notes=Notes())
-    return size.total, sum(map(size.of, records))
+    return total, sum(map(size_of, records))
 
 
 def test_texts_are_counted() -> None:
@@ -205,7 +205,7 @@ def test_the_size_of_what_is_compressed_or_piped_is_not_known(tmp_path: Path) ->
     assert bytes_of([str(packed)]) is None
     assert bytes_of(["-"]) is None
     assert bytes_of([str(tmp_path / "missing.txt")]) is None
-    assert size_of_records(["-"]).total is None
+    assert size_of_records(["-"])[0] is None
 
 
 def test_bytes_of_a_text() -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("tensorflow")
 
 import foretell
 from foretell.config import LabelsSettings, with_changes
-from foretell.cross_validation import cross_validate, folds_report
+from foretell.cross_validation import cross_validate
 from foretell.data.examples import Examples, read_examples
 from foretell.data.split import make_split, text_key
 from foretell.metrics.costs import Costs, cost_report
@@ -127,8 +127,8 @@ def test_known_label_noise_is_not_beaten(seeds: Sequence[int], tmp_path: Path) -
 def test_cross_validation_and_costs_are_at_chance(seeds: Sequence[int]) -> None:
     settings, reports = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "text_vectors": False}), []
     for seed in seeds:
-        answers = cross_validate(texts_and_random_labels(seed), settings, 2)
-        reports.append(folds_report(answers, costs=Costs(fp=1, fn=1)))
+        costs = Costs(fp=1, fn=1)
+        reports.append(cross_validate(texts_and_random_labels(seed), settings, 2, costs=costs))
     assert_at_chance([each["accuracy"] for each in reports], N)
     assert_at_chance([1 - each["threshold"]["cross_validated_cost"] for each in reports], N)
 
