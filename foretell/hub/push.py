@@ -270,11 +270,11 @@ def _card(model: Model, card: str, repository: str, language: str | None) -> str
                 expected="a card that quotes no training text", found="one that does", where="README.md",
                 fix="train the model again, or remove the text",
             )  # fmt: skip
-    made.data.language = language
+    made.data["language"] = language
     if results := list(_results(model)):
-        made.data.model_name = repository.partition("/")[2]
-        made.data.metrics = [each.metric_type for each in results]
-        made.data.eval_results = results
+        made.data["model_name"] = repository.partition("/")[2]
+        made.data["metrics"] = [each.metric_type for each in results]
+        made.data["eval_results"] = results
     command = 'classify hf://{} "a text"' if model.job == "labels" else 'next hf://{} "some words"'
     return (
         f"---\n{made.data.to_yaml()}\n---\n\n{made.text.strip()}\n\n"
