@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from annotation.tickets import LABELS
 
-from foretell.annotation import quick_model
-from foretell.annotation.quick_model import QuickModel, words_of_name
-from foretell.annotation.ranking import densities, information, select
+from foretell.annotation import ranking
+from foretell.annotation.ranking import QuickModel, densities, information, select, words_of_name
 
 NOTHING = np.zeros(0, np.int64)
 
@@ -40,8 +39,8 @@ def test_any_text_has_features(texts: list[str]) -> None:
 
 def test_of_many_long_texts_the_beginning_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["the printer again and again", "the printer is not a bank", "a refund please"]
-    monkeypatch.setattr(quick_model, "MAX_CHARACTERS", 33)
-    monkeypatch.setattr(quick_model, "MIN_CHARACTERS", 5)
+    monkeypatch.setattr(ranking, "MAX_CHARACTERS", 33)
+    monkeypatch.setattr(ranking, "MIN_CHARACTERS", 5)
     quick = QuickModel(texts, ["refund", "printer"])
     rows = quick.probabilities(NOTHING, NOTHING)
     np.testing.assert_array_equal(rows[0], rows[1])
