@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretell.data.examples import Column, Examples, examples_of, read_examples, read_with_column, value_of
+from foretell.data.examples import Column, Examples, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns
-from foretell.data.label_sets import has_several_labels, sets_of
+from foretell.data.label_sets import LabelSets, has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import is_missing, values_of
 from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
@@ -60,29 +60,37 @@ def estimator_data(
     Raises:
         DataError: something that is not a text or a label, or lengths that differ.
     """
-    y = values_of(y)
-    if multi_label or has_several_labels(y):
-        return _with_several_labels(x, y, sample_weight, multi_label or SEPARATOR)
-    texts, values = texts_of(x), _label_values(y)
-    if len(texts) != len(values):
-        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{len(values)}")
-    _check_not_swapped(texts, values)
-    rows = labelled_rows(values)
-    labels = _typed([values[place] for place in rows.labelled])
-    label_type = dtype_type(labels)
-    classes = np.unique(labels)
-    names = [str(label) for label in classes.tolist()]
-    if len(set(names)) != len(names):
-        raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
+    y = list(y) if isinstance(y, Iterator) else values_of(y)
+    texts = texts_of(x)
     weights = weights_of(sample_weight, len(texts))
+    sets, separator = None, multi_label or (SEPARATOR if has_several_labels(y) else "")
+    if separator:
+        all_sets, label_type = sets_of(y)
+        _check_length(texts, len(all_sets.values))
+        labelled, notes = _texts_with_sets(all_sets)
+        sets = all_sets.select(labelled)
+        labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
+    else:
+        values = _label_values(y)
+        _check_length(texts, len(values))
+        _check_not_swapped(texts, values)
+        labelled, notes = labelled_rows(values)
+        typed = _typed([values[place] for place in labelled])
+        labels, classes, label_type = list(map(str, typed.tolist())), np.unique(typed), dtype_type(typed)
+        if len(names := set(map(str, classes.tolist()))) != len(classes):
+            raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
+    kept = None if weights is None else [weights[place] for place in labelled]
     examples = Examples(
-        [texts[place] for place in rows.labelled],
-        [str(label) for label in labels.tolist()],
-        weights=None if weights is None else [weights[place] for place in rows.labelled],
-        label_type=label_type,
+        [texts[place] for place in labelled], labels, weights=kept, label_type=label_type, sets=sets
     )
-    unlabelled = tuple(texts[place] for place in rows.unlabelled)
-    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=rows.notes)
+    has_label = set(labelled)
+    unlabelled = tuple(text for place, text in enumerate(texts) if place not in has_label)
+    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
+
+
+def _check_length(texts: list[str], n_labels: int) -> None:
+    if len(texts) != n_labels:
+        raise DataError(expected=f"{len(texts)} labels, one for each text", found=f"{n_labels}")
 
 
 def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
@@ -93,28 +101,12 @@ def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
         )
 
 
-def _with_several_labels(x: object, y: Any, sample_weight: object, separator: str) -> EstimatorData:
-    """Return texts with several labels; those whose labels are all unknown count as unlabelled."""
-    texts = texts_of(x)
-    sets, label_type = sets_of(list(y) if isinstance(y, Iterator) else y)
-    if len(texts) != len(sets.values):
-        raise DataError(
-            expected=f"{len(texts)} rows of labels, one for each text", found=f"{len(sets.values)}"
-        )
+def _texts_with_sets(sets: LabelSets) -> tuple[list[int], tuple[str, ...]]:
+    """Return the places of the texts of which a label is known, and a note on the others."""
     known = ~np.isnan(sets.values).all(axis=1)
-    places = np.flatnonzero(known).tolist()
-    unlabelled = tuple(texts[place] for place in np.flatnonzero(~known))
-    weights = weights_of(sample_weight, len(texts))
-    examples = examples_of(
-        [texts[place] for place in places],
-        sets.select(places),
-        separator,
-        weights=None if weights is None else [weights[place] for place in places],
-        label_type=label_type,
-    )
-    note = f"{len(unlabelled):,} texts whose labels are all unknown count as unlabelled"
-    classes, notes = classes_of_names(sets.names, label_type), (note,) if unlabelled else ()
-    return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
+    n = int((~known).sum())
+    notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",) if n else ()
+    return np.flatnonzero(known).tolist(), notes
 
 
 def training_data(
@@ -187,7 +179,8 @@ def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, whe
     if not multi_label:
         return Examples(texts_of(x, where=where), labels_of(y))
     sets, label_type = sets_of(y, names)
-    return examples_of(texts_of(x, where=where), sets, multi_label, label_type=label_type)
+    texts = texts_of(x, where=where)
+    return Examples(texts, sets.joined(multi_label), label_type=label_type, sets=sets)
 
 
 def evaluation_data(

@@ -277,11 +277,6 @@ def gather(
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
 
 
-def examples_of(texts: list[str], sets: LabelSets, separator: str, **more: Any) -> Examples:
-    """Return examples with several labels; `more` are further fields of `Examples`."""
-    return Examples(texts, sets.joined(separator), sets=sets, **more)
-
-
 def name_of(source: Any) -> str:
     """Return the name of a source, for messages."""
     if isinstance(source, (str, Path)):

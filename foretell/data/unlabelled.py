@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,22 +71,7 @@ def unlabelled_texts(
     return texts
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledRows:
-    """Which rows of Python data have a label.
-
-    Attributes:
-        labelled: the places of the rows with a label, in order.
-        unlabelled: the places of the others, in order.
-        notes: how the label -1 was taken, if it occurs; one sentence each.
-    """
-
-    labelled: tuple[int, ...]
-    unlabelled: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-
-
-def labelled_rows(labels: Iterable[object]) -> LabelledRows:
+def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]:
     """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
 
     None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
@@ -94,6 +79,9 @@ def labelled_rows(labels: Iterable[object]) -> LabelledRows:
 
     Args:
         labels: labels from Python, [row]; not from a file, in which -1 is an ordinary label.
+
+    Returns:
+        The places of the rows with a label, in order; and how the label -1 was taken, if it occurs.
     """
     rows = list(labels)
     missing = [is_missing(label) or (isinstance(label, str) and not label.strip()) for label in rows]
@@ -110,11 +98,7 @@ def labelled_rows(labels: Iterable[object]) -> LabelledRows:
         notes.append(f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them")
     if "-1" in others:
         notes.append("the string '-1' counts as a label; give None or the number -1 to texts without one")
-    return LabelledRows(
-        tuple(place for place, has in enumerate(has_label) if has),
-        tuple(place for place, has in enumerate(has_label) if not has),
-        tuple(notes),
-    )
+    return [place for place, has in enumerate(has_label) if has], tuple(notes)
 
 
 def read_label_hints(source: str | Path | Mapping[Any, Any], arguments: Arguments = PYTHON) -> Examples:
