@@ -1,13 +1,19 @@
-"""The quick model, and which texts come next: uncertain, dense, and different from each other."""
+"""Which texts come next, by which model, from which pool; and metrics of random texts alone."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from annotation.tickets import LABELS
+from annotation.tickets import LABELS, tickets
 
+from foretell.annotation import pool as module
 from foretell.annotation import ranking
+from foretell.annotation.journal import Answer
+from foretell.annotation.metrics import changed_share, changes_little, counts_of, metrics_of
+from foretell.annotation.pool import Pool
 from foretell.annotation.ranking import QuickModel, densities, information, select, words_of_name
+from foretell.errors import DataError
+from foretell.metrics.bootstrap import Estimate, share_of
 
 NOTHING = np.zeros(0, np.int64)
 
@@ -80,3 +86,138 @@ def test_the_chosen_texts_differ() -> None:
     assert select(scores, embeddings, everything[1:], np.array([0]), 1) == [3]
     assert sorted(select(scores, embeddings, everything, np.array([], int), 9)) == [0, 1, 2, 3, 4]
     assert select(scores, embeddings, np.array([], int), np.array([], int), 3) == []
+
+
+def test_equal_texts_count_once_and_near_duplicates_are_known() -> None:
+    base = "the printer on the second floor does not print any more, please help us with it today"
+    pool = Pool(["other text about a bank", base, base.upper(), f"{base}!", "  other  text about a bank"])
+    assert pool.texts == ["other text about a bank", base, f"{base}!"]
+    assert pool.is_repeat.tolist() == [False, False, True]
+    assert pool.notes == ["1 near-duplicate of other texts is not shown"]
+    assert pool.place(base.title()) == 1
+
+
+def test_a_quarter_is_reserved_whatever_the_order() -> None:
+    texts = tickets(200)
+    pool, reverse = Pool(texts, 5), Pool(texts[::-1], 5)
+    assert len(pool.drawn) == 50
+    assert [pool.texts[i] for i in pool.drawn] == [reverse.texts[i] for i in reverse.drawn]
+    assert set(np.flatnonzero(pool.reserved)) == set(pool.drawn)
+    other = Pool(texts, 6)
+    assert set(other.drawn.tolist()) != set(pool.drawn.tolist())
+
+
+def test_more_texts_change_the_draw_little() -> None:
+    texts = tickets(400)
+    before, after = Pool(texts[:300], 1), Pool(texts, 1)
+    reserved = {before.texts[i] for i in before.drawn}
+    still = {after.texts[i] for i in after.drawn}
+    assert len(reserved & still) > 0.8 * len(reserved)
+
+
+def test_a_near_duplicate_of_a_reserved_text_is_reserved_too() -> None:
+    texts = [f"{text} and much more about it, as everybody here knows" for text in tickets(40)]
+    pool = Pool([*texts, *(f"{text}!" for text in texts)], 2)
+    assert pool.is_repeat.sum() == 40
+    assert pool.reserved[:40].tolist() == pool.reserved[40:].tolist()
+    assert len(pool.drawn) == 10
+
+
+def test_of_many_texts_some_are_drawn_but_answered_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TEXTS", 20)
+    texts = tickets(100)
+    left_out = next(text for text in texts if text not in Pool(texts).texts)
+    pool = Pool(texts, answered=[left_out])
+    assert len(pool) == 21
+    assert left_out in pool.texts
+    assert pool.notes[0] == "21 of 100 different texts can be labelled, drawn at random"
+
+
+def test_other_texts_than_the_answered_ones_are_one_line() -> None:
+    with pytest.raises(DataError, match="the texts that the answers are about, found 2 answered texts"):
+        Pool(tickets(5), answered=["one", "two", tickets(5)[0]])
+    with pytest.raises(DataError, match="texts to label, found none"):
+        Pool([])
+    with pytest.raises(DataError):
+        Pool(["a"]).place("b")
+
+
+AB = ["a", "b"]
+
+
+def answers(part: str, *labels: str) -> list[Answer]:
+    kinds = {"none": "none", "skip": "skip", "unclear": "unclear"}
+    return [
+        Answer(
+            text=f"{part} {n}",
+            kind=kinds.get(each, "label"),  # type: ignore[arg-type]
+            label=None if each in kinds else each,
+            part=part,  # type: ignore[arg-type]
+        )
+        for n, each in enumerate(labels)
+    ]
+
+
+@pytest.mark.parametrize(
+    # The published values of Clopper and Pearson's interval, as R's binom.test gives them.
+    ("hits", "texts", "low", "high"),
+    [(0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (7, 20, 0.1539, 0.5922), (81, 263, 0.2527, 0.3676)],
+)
+def test_the_exact_interval(hits: int, texts: int, low: float, high: float) -> None:
+    found = share_of(hits, texts)
+    assert found is not None
+    assert (found.value, found.texts) == (hits / texts, texts)
+    assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
+    assert share_of(0, 0) is None
+
+
+def test_counts() -> None:
+    given = [*answers("train", "a", "a", "b", "skip", "none"), *answers("test", "b", "unclear")]
+    found = counts_of(given, AB, 9)
+    assert (found.answers, found.train, found.test, found.left) == (7, 3, 1, 9)
+    assert (found.none, found.unclear, found.skip) == (1, 1, 1)
+    assert found.labels == {"a": 2, "b": 2}
+
+
+def test_shares_are_of_random_texts_alone() -> None:
+    given = [*answers("train", *"aaaa", "none"), *answers("test", "b", "a", "b", "none")]
+    found = metrics_of(given, AB, NOTHING, np.zeros((0, 2), np.float32), None)
+    assert found.none is not None
+    assert found.none.value == 0.25
+    share = found.shares["b"]
+    assert share is not None
+    assert (share.value, share.texts) == (pytest.approx(2 / 3), 3)
+    assert found.accuracy is None
+
+
+def test_the_accuracy_and_macro_f1_of_a_model() -> None:
+    truth = np.array([0, 1] * 15)
+    rows = np.eye(2, dtype=np.float32)[truth]
+    rows[:3] = rows[:3, ::-1]
+    found = metrics_of([], AB, truth, rows, None)
+    assert found.accuracy is not None
+    assert found.macro_f1 is not None
+    assert found.accuracy.value == pytest.approx(0.9)
+    assert found.macro_f1.low < found.macro_f1.value == pytest.approx(0.9, abs=0.01)
+    assert metrics_of([], AB, truth[:19], rows[:19], None).macro_f1 is None
+    # Labels that no text has or gets do not lower the mean.
+    wide = np.pad(rows, ((0, 0), (0, 3)))
+    assert metrics_of([], [*AB, "c", "d", "e"], truth, wide, None).macro_f1 == found.macro_f1
+
+
+def test_what_changes_little() -> None:
+    before = np.tile(np.array([[0.9, 0.1]], np.float32), (200, 1))
+    after = before.copy()
+    after[:2] = [0.1, 0.9]
+    changed = changed_share(before, after)
+    assert changed is not None
+    assert (changed.value, changed.texts) == (0.01, 200)
+    enough = [*answers("train", *"ab" * 40), *answers("test", *"ab" * 10)]
+    assert changes_little(changed, enough)
+    assert not changes_little(changed, enough[:99])
+    assert not changes_little(None, enough)
+    assert not changes_little(Estimate(0.02, 0.0, 0.06, 200), enough)
+    # Of a label with four texts more can be learned.
+    rare = [*answers("train", *"a" * 80, *"b" * 4), *answers("test", *"a" * 20)]
+    assert not changes_little(changed, rare)
+    assert not changes_little(changed, answers("train", *"a" * 100))

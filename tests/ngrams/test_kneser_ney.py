@@ -1,7 +1,4 @@
-"""The Kneser–Ney model of hand-made levels: the interpolation formula, with numbers that can be followed.
-
-How the levels are counted, and whole texts: tests/training/words/test_kneser_ney_fit.py.
-"""
+"""The Kneser–Ney model by its definition, and two models as one."""
 
 from __future__ import annotations
 
@@ -10,6 +7,8 @@ import pytest
 
 from foretell.errors import ArtifactError
 from foretell.ngrams.kneser_ney import KneserNey, Level
+from foretell.ngrams.merging import merged
+from foretell.training.words.kneser_ney_fit import count
 
 SIZE = 4
 
@@ -94,3 +93,38 @@ def test_other_arrays_are_refused(model, name, value, says):
     arrays = {**model.to_arrays(), name: value}
     with pytest.raises(ArtifactError, match=f"{name}: .*{says}"):
         KneserNey.from_arrays({key: each for key, each in arrays.items() if each is not None})
+
+
+def _text(seed: int, n: int, low: int, high: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(low, high, n)
+
+
+def test_every_context_gives_a_distribution() -> None:
+    old = count(_text(0, 300, 0, 8), 9, order=3).pruned(30)
+    new = count(_text(1, 500, 3, 12), 12).model
+    both = merged(old, new)
+    assert (both.size, both.order, both.words) == (12, 5, 800)
+    for context in ([], [1], [4, 5], [11, 3, 7], [2, 9, 9, 4]):
+        before = np.array(context, np.int64)
+        probabilities, _ = both.distribution(before)
+        np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
+        one, _ = both.probabilities(np.append(before, 4))
+        np.testing.assert_allclose(probabilities[4], one[-1], rtol=1e-4)
+    assert KneserNey.from_arrays(both.to_arrays()).words == 800
+
+
+def test_a_context_of_one_model_is_taken_from_it() -> None:
+    old, new = count(_text(0, 300, 0, 5), 5).model, count(_text(1, 900, 5, 9), 9).model
+    both = merged(old, new)
+    single = both.distribution(np.array([], np.int64))[0]
+    for model, words, word in ((old, slice(0, 5), 2), (new, slice(5, 9), 7)):
+        alone = model.distribution(np.array([], np.int64))[0]
+        after, of_model = (each.distribution(np.array([word]))[0] for each in (both, model))
+        weight = model.levels[1].backoffs[np.searchsorted(model.levels[0].keys, word)]
+        # Only the order below, single words, is that of both.
+        np.testing.assert_allclose(
+            after[words] - weight * single[words], of_model[words] - weight * alone[words], atol=1e-5
+        )
+    # Single words are weighted by the numbers of tokens: a quarter of them is old.
+    of_both, of_old, of_new = (float(model.levels[0].backoffs[0]) for model in (both, old, new))
+    np.testing.assert_allclose(of_both, 0.25 * of_old + 0.75 * of_new, rtol=1e-5)

@@ -1,10 +1,18 @@
-"""The check of the labels: wrong ones are found first, by models that were not fitted to their texts."""
+"""Likely label errors are found, and corrected in a copy of the data that was surveyed."""
 
 from __future__ import annotations
 
+import csv
 import random
+from pathlib import Path
 
-from foretell.surveying.label_check import check_labels
+import pytest
+
+import foretell
+from foretell.errors import DataError, ForetellError, SettingsError, UsageError
+from foretell.surveying.corrections import accepted_above, accepted_in_file, write_corrected
+from foretell.surveying.label_check import LabelError, check_labels
+from foretell.surveying.result import DataSurvey
 
 WORDS = {"good": ["good", "great", "lovely", "warm"], "bad": ["bad", "awful", "dull", "cold"]}
 
@@ -47,3 +55,93 @@ def test_labels_with_fewer_than_five_different_texts_are_not_judged() -> None:
 def test_one_judged_label_is_nothing_to_compare() -> None:
     check = check_labels([f"text {i}" for i in range(7)], ["a"] * 6 + ["b"], list(range(7)), 14, print)
     assert (check.errors, check.judged, check.not_judged) == ((), 0, {"b": 1, "a": 6})
+
+
+CSV = 'id,text,kind\n1,"=good, thing",pos\n2,,pos\n3,"bad\nthing",pos\n4,fine,neg\n'
+HEAD = "finding,row,text,label,suggested,probability,suggested_probability,accept\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data.csv"
+    path.write_text(CSV)
+    return path
+
+
+def surveyed(path: Path) -> DataSurvey:
+    return foretell.survey(path, text="text", label="kind")
+
+
+def test_the_copy_has_every_record_and_column_and_the_new_labels(data: Path, tmp_path: Path) -> None:
+    found = surveyed(data)
+    assert found.rows == [1, 3, 4]
+    assert write_corrected(found, {3: "neg", 4: "neg"}, tmp_path / "clean.csv") == 1
+    with (tmp_path / "clean.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [
+        {"id": "1", "text": "=good, thing", "kind": "pos"}, {"id": "2", "text": "", "kind": "pos"},
+        {"id": "3", "text": "bad\nthing", "kind": "neg"}, {"id": "4", "text": "fine", "kind": "neg"},
+    ]  # fmt: skip
+    assert data.read_text() == CSV
+    assert {path.name for path in tmp_path.iterdir()} == {"data.csv", "clean.csv"}
+
+
+def test_the_data_is_never_written(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.csv").symlink_to(data)
+    for path in (data, tmp_path / "link.csv"):
+        with pytest.raises(UsageError, match="expected another file than the data"):
+            write_corrected(surveyed(data), {3: "neg"}, path)
+    assert data.read_text() == CSV
+    found = surveyed(data)
+    data.write_text(CSV.replace("fine", "other"))
+    with pytest.raises(DataError, match=r"data\.csv, record 4: expected the data as it was surveyed"):
+        write_corrected(found, {3: "neg"}, tmp_path / "clean.csv")
+    assert not (tmp_path / "clean.csv").exists()
+    with pytest.raises(UsageError, match="read twice"):
+        write_corrected(foretell.survey(iter([("a", "x"), ("b", "y")])), {1: "y"}, tmp_path / "clean.csv")
+    with pytest.raises(ForetellError, match="a file that can be written"):
+        write_corrected(surveyed(data), {}, tmp_path / "no folder" / "clean.csv")
+
+
+def test_a_list_becomes_a_table(tmp_path: Path) -> None:
+    found = foretell.survey(["good", "bad"], ["x", "y"])
+    assert write_corrected(found, {2: "x"}, tmp_path / "clean.csv") == 1
+    assert (tmp_path / "clean.csv").read_text().splitlines() == ["text,label", "good,x", "bad,x"]
+
+
+def test_rows_with_yes_are_accepted_with_an_edited_label(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "errors.csv"
+    rows = [
+        "likely label error,1,\"'=good, thing\",pos,neg,0.1,0.9,YES",
+        'likely label error,3,"bad\nthing",pos,odd,,,x',
+        "likely label error,4,fine,neg,pos,0.1,0.9,no", "duplicate,4,fine,neg,,,,",
+    ]  # fmt: skip
+    table.write_text(HEAD + "\n".join(rows) + "\n")
+    assert accepted_in_file(table, surveyed(data)) == {1: "neg", 3: "odd"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("row,text,suggested\n1,a,b\n", "found no accept, label"),
+        (
+            HEAD + "e,9,fine,neg,pos,,,yes\n",
+            "row 9: expected the rows of data.csv, found a row that it does not",
+        ),
+        (HEAD + "e,4,fine!,neg,pos,,,yes\n", "found another text or label"),
+        (HEAD + "e,4,fine,pos,neg,,,yes\n", "found another text or label"),
+        (HEAD + "e,many,fine,pos,neg,,,yes\n", "found a row that it does not have"),
+        (HEAD + "e,4,fine,neg,,,,yes\n", "row 4, suggested: expected a label, found an empty cell"),
+    ],
+)
+def test_a_table_of_other_data_is_an_error(data: Path, tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "errors.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        accepted_in_file(tmp_path / "errors.csv", surveyed(data))
+
+
+def test_a_probability_accepts() -> None:
+    errors = [LabelError(1, "a", "x", "y", 0.1, 0.9), LabelError(2, "b", "x", "z", 0.3, 0.6)]
+    assert accepted_above(errors, 0.9) == {1: "y"}
+    with pytest.raises(SettingsError, match=r"from 0 to 1, found 1\.5"):
+        accepted_above(errors, 1.5)

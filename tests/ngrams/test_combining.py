@@ -1,0 +1,305 @@
+"""How members of a model are combined: ensembles, interpolation, and the cache."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from foretell.ngrams.cache import HALF, NONE, PENDING, ContinuousCache
+from foretell.ngrams.cache import probabilities as cached_probabilities
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, linear_log_probabilities, log_of, softmax
+from foretell.ngrams.interpolation import Interpolation
+from foretell.ngrams.labelwise import LabelwiseEnsemble, logit, sigmoid
+
+WEIGHTS = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.5])
+
+
+def drawn(n: int, n_labels: int, seed: int) -> Any:
+    return np.random.default_rng(seed).dirichlet(np.ones(n_labels), n).astype(np.float32)
+
+
+def slowly(
+    ensemble: Ensemble, network: list[float] | None, linear: list[float] | None, n_labels: int
+) -> list[float]:
+    """Mix one text's probabilities by products of powers, as the pool is defined."""
+    pooled = []
+    for label in range(n_labels):
+        value = math.exp(ensemble.offsets[label]) if ensemble.offsets else 1.0
+        value *= 1.0 if network is None else network[label] ** ensemble.network
+        value *= 1.0 if linear is None else linear[label] ** ensemble.linear
+        pooled.append(value)
+    return [value / sum(pooled) for value in pooled]
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.integers(2, 5), WEIGHTS, WEIGHTS, st.booleans(), st.integers(0, 10_000))
+def test_it_is_the_weighted_geometric_mean(
+    n_labels: int, network: float, linear: float, has_offsets: bool, seed: int
+) -> None:
+    assume(network + linear > 0)
+    offsets = np.random.default_rng(seed).normal(0, 1, n_labels) if has_offsets else np.zeros(0)
+    ensemble = Ensemble(network=network, linear=linear, offsets=tuple(offsets.tolist()))
+    of_network, of_linear = (drawn(7, n_labels, seed + k) for k in (1, 2))
+    found = ensemble(of_network, log_of(of_linear))
+    assert found.dtype == np.float32
+    for row, a, b in zip(found, of_network.tolist(), of_linear.tolist(), strict=True):
+        np.testing.assert_allclose(row, slowly(ensemble, a, b, n_labels), rtol=1e-4, atol=1e-6)
+
+
+def test_a_part_that_weighs_nothing_may_be_missing() -> None:
+    of_network, of_linear = drawn(5, 3, 0), drawn(5, 3, 1)
+    alone = Ensemble(network=0.0, linear=1.0)(None, log_of(of_linear))
+    np.testing.assert_allclose(alone, of_linear, atol=1e-6)
+    np.testing.assert_allclose(NETWORK_ALONE(of_network), of_network, atol=1e-6)
+    # It is left out altogether: even a NaN of its cannot reach the answer.
+    spoilt = np.full_like(of_network, np.nan)
+    np.testing.assert_array_equal(Ensemble(network=0.0, linear=1.0)(spoilt, log_of(of_linear)), alone)
+
+
+def test_certainty_and_impossibility_stay_finite() -> None:
+    certain = np.array([[1.0, 0.0]], np.float32)
+    for ensemble in (Ensemble(network=0.5, linear=0.5), Ensemble(network=40.0, linear=40.0)):
+        found = ensemble(certain, np.array([[-800.0, 0.0]]))
+        assert np.isfinite(found).all()
+        assert found.sum() == pytest.approx(1)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 4), WEIGHTS.filter(bool), WEIGHTS, st.booleans())
+def test_written_and_read_it_is_the_same(
+    n_labels: int, network: float, linear: float, has_offsets: bool
+) -> None:
+    offsets = tuple(0.1 * i for i in range(n_labels)) if has_offsets else ()
+    ensemble = Ensemble(network=network, linear=linear, offsets=offsets)
+    assert Ensemble.from_dict(json.loads(json.dumps(ensemble.to_dict()))) == ensemble
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"network": -0.1}, "no finite numbers 'network' from 0"),
+        ({"network": 0, "linear": 0}, "no weight above 0"),
+        ({"linear": math.nan}, "no finite numbers"),
+        ({"linear": math.inf}, "no finite numbers"),
+        ({"linear": "much"}, "no finite numbers"),
+        ({"offsets": [0.0, math.nan]}, "no finite numbers"),
+        ({"offsets": 1.0}, "no finite numbers"),
+    ],
+)
+def test_other_values_are_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Ensemble.from_dict({"network": 0.5, "linear": 0.5, "offsets": [], **changes})
+
+
+def test_scores_of_two_labels_are_the_log_odds_of_the_second() -> None:
+    logs = linear_log_probabilities(np.array([[2.0], [-700.0]], np.float32))
+    np.testing.assert_allclose(np.exp(logs[0]), [1 / (1 + math.exp(2)), 1 / (1 + math.exp(-2))])
+    np.testing.assert_allclose(logs[1], [0, -700], atol=1e-6)
+
+
+def test_scores_of_more_labels_are_the_logits_of_a_softmax() -> None:
+    scores = np.array([[1.0, 2.0, 900.0], [0.0, 0.0, 0.0]], np.float32)
+    logs = linear_log_probabilities(scores)
+    np.testing.assert_allclose(logs[0], [-899, -898, 0], atol=1e-6)
+    np.testing.assert_allclose(logs[1], np.log([1 / 3] * 3))
+    np.testing.assert_allclose(softmax(logs), np.exp(logs), atol=1e-7)
+
+
+ENSEMBLE = LabelwiseEnsemble(
+    network=(0.5, 2.0), linear=(1.0, 0.0), offsets=(0.1, -1.0), thresholds=(0.5, 0.2)
+)
+
+
+def test_it_adds_log_odds() -> None:
+    network, linear = np.array([[0.8, 0.3], [1.0, 0.0]], np.float32), np.array([[0.7, 9.0], [-2.0, 0.0]])
+    odds = 0.5 * np.log(4) + 0.7 + 0.1
+    found = ENSEMBLE(network, linear)
+    assert found.dtype == np.float32
+    assert found[0, 0] == pytest.approx(1 / (1 + np.exp(-odds)), abs=1e-6)
+    assert found[0, 1] == pytest.approx(1 / (1 + np.exp(1 + 2 * np.log(7 / 3))), abs=1e-6)
+    # A probability of 0 or 1 is not infinite.
+    assert np.isfinite(ENSEMBLE.logits(network, linear)).all()
+    assert ENSEMBLE.decide(found).tolist() == [[True, False], [True, False]]
+
+
+def test_members_without_weights_are_not_needed() -> None:
+    alone = LabelwiseEnsemble(linear=(1.0, 2.0), offsets=(0.0, 0.0), thresholds=(0.5, 0.5))
+    np.testing.assert_allclose(
+        alone(None, np.array([[0.0, 1.0]])), [[0.5, sigmoid(np.array(2.0))]], rtol=1e-6
+    )
+    assert not alone.network
+
+
+def test_log_odds_and_back() -> None:
+    values = np.array([[0.0, 1e-3, 0.5, 0.999, 1.0]], np.float32)
+    np.testing.assert_allclose(sigmoid(logit(values)), values, atol=2e-7)
+    assert sigmoid(np.array([-1e6, 1e6])).tolist() == [0.0, 1.0]
+
+
+def test_json_of_labelwise_weights_and_back() -> None:
+    assert LabelwiseEnsemble.from_dict(json.loads(json.dumps(ENSEMBLE.to_dict()))) == ENSEMBLE
+    for bad in (None, {}, {**ENSEMBLE.to_dict(), "linear": 1.0}):
+        with pytest.raises(ValueError, match="no "):
+            LabelwiseEnsemble.from_dict(bad)
+
+
+weights = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(tuple)
+shares = st.floats(1e-6, 1)
+
+
+@given(weights, st.lists(st.tuples(shares, shares, st.integers(0, 2)), min_size=1, max_size=9))
+def test_each_probability_is_the_weighted_mean_by_the_length_of_its_context(weights, rows):
+    network, ngrams, lengths = (np.array(column) for column in zip(*rows, strict=True))
+    found = Interpolation(weights).logs(np.log(network), np.log(ngrams), lengths)
+    expected = [math.log((1 - weights[n]) * a + weights[n] * b) for a, b, n in rows]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(weights, st.integers(0, 2), st.integers(0, 1_000))
+def test_a_whole_distribution_is_mixed_alike_and_sums_to_1(weights, length, seed):
+    network, ngrams = np.random.default_rng(seed).dirichlet(np.ones(7), 2).astype(np.float32)
+    interpolation = Interpolation(weights)
+    logs = interpolation.logs(np.log(network), np.log(ngrams), np.full(7, length))
+    found = interpolation.distribution(network.copy(), ngrams.copy(), length)
+    assert found.dtype == np.float32
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(found, np.exp(logs), rtol=1e-4)
+
+
+def test_json_gives_it_back():
+    interpolation = Interpolation((0.5, 0.25, 1.0))
+    assert Interpolation.from_dict(interpolation.to_dict()) == interpolation
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kneser_ney_weights": [0.5, 0.5, 1.1]},
+        {"kneser_ney_weights": [0.5, 0.5, math.nan]},
+        {"kneser_ney_weights": ["a", 0.5, 0.5]},
+        {"kneser_ney_weights": None},
+        {},
+        "x",
+        3,
+    ],
+)
+def test_other_interpolation_weights_are_refused(values):
+    with pytest.raises(ValueError, match="weights"):
+        Interpolation.from_dict(values)
+
+
+def by_definition(
+    theta: float, query: np.ndarray, hidden: np.ndarray, words: np.ndarray, size: int
+) -> np.ndarray:
+    """The probability of each word, [word], equation 2 of Grave et al. 2017."""
+    total = np.zeros(size)
+    for h, word in zip(hidden, words, strict=True):
+        if word >= 0:
+            total[word] += math.exp(theta * float(h.astype(float) @ query.astype(float)))
+    return total / total.sum()
+
+
+def cached_text(places: int, vocabulary: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(places)
+    return random.uniform(-1, 1, (places, 4)).astype(np.float32), random.integers(vocabulary, size=places)
+
+
+def test_a_distribution_is_the_weighted_mean_of_model_and_cache() -> None:
+    hidden, words = cached_text(9)
+    words[3], words[8] = NONE, PENDING
+    query, model = hidden[8], np.random.default_rng(1).dirichlet(np.ones(6))
+    found = np.exp(ContinuousCache(1.5, 0.4).add(np.log(model), hidden @ query, words))
+    weight = 0.4 * 7 / (7 + HALF)
+    expected = (1 - weight) * model + weight * by_definition(1.5, query, hidden, words, 6)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.sum() == pytest.approx(1)
+
+
+def test_an_empty_cache_changes_nothing() -> None:
+    hidden, _ = cached_text(3)
+    logp = np.log(np.full(6, 1 / 6))
+    empty = np.array([NONE, NONE, PENDING])
+    np.testing.assert_array_equal(ContinuousCache().add(logp, hidden @ hidden[0], empty), logp)
+    np.testing.assert_array_equal(
+        ContinuousCache(1, 0).add(logp, hidden @ hidden[0], np.array([1, 2, 3])), logp
+    )
+    cached, pairs = cached_probabilities(1.0, hidden, np.array([1, 2, 3]), 5, first=0)
+    assert (cached[0], pairs[0]) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_a_text_at_once_is_each_place_by_itself(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretell.ngrams.cache._ROWS", 7)
+    hidden, words = cached_text(30)
+    words[:2] = NONE
+    cached, pairs = cached_probabilities(0.7, hidden, words, size, first=4)
+    for place in range(4, 30):
+        held = slice(max(0, place - size), place)
+        n = int((words[held] >= 0).sum())
+        assert pairs[place - 4] == n
+        expected = by_definition(0.7, hidden[place], hidden[held], words[held], 6)[words[place]] if n else 0.0
+        assert cached[place - 4] == pytest.approx(expected, rel=1e-5)
+
+
+def test_scores_and_distributions_agree() -> None:
+    hidden, words = cached_text(12)
+    cache, model = ContinuousCache(0.9, 0.3), np.log(np.random.default_rng(2).dirichlet(np.ones(6)))
+    cached, pairs = cached_probabilities(cache.theta, hidden, words, 100, first=0)
+    logs = cache.logs(model[words], cached, pairs)
+    for place in range(12):
+        each = cache.add(model, hidden[:place] @ hidden[place], words[:place])
+        assert logs[place] == pytest.approx(each[words[place]], rel=1e-6)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 40), st.integers(1, 12), st.floats(0, 3), st.floats(0, 0.95), st.integers(0, 1000))
+def test_the_scores_of_all_words_in_a_place_are_the_definitions_and_sum_to_1(
+    before: int, size: int, theta: float, weight: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    hidden = rng.uniform(-2, 2, (before + 1, 3)).astype(np.float32)
+    words, model = rng.integers(5, size=before + 1), rng.dirichlet(np.ones(5))
+    held = slice(max(0, before - size), before)
+    pairs = before - held.start
+    part = weight * pairs / (pairs + HALF)
+    cached = by_definition(theta, hidden[-1], hidden[held], words[held], 5) if pairs else np.zeros(5)
+    found = []
+    for word in range(5):
+        of_cache = cached_probabilities(theta, hidden, np.append(words[:-1], word), size, first=before)
+        logs = ContinuousCache(theta, weight).logs(np.log(model[[word]]), *of_cache)
+        found.append(math.exp(logs[0]))
+    np.testing.assert_allclose(found, (1 - part) * model + part * cached, rtol=1e-4)
+    assert sum(found) == pytest.approx(1)
+
+
+def test_large_similarities_do_not_overflow() -> None:
+    hidden = np.full((3, 4), 100, np.float32)
+    words = np.array([1, 2, PENDING])
+    found = ContinuousCache(5.0, 0.5).add(np.log(np.full(6, 1 / 6)), hidden @ hidden[2], words)
+    assert np.isfinite(found).all()
+    cached, _ = cached_probabilities(5.0, hidden, np.array([1, 1, 1]), 9, first=0)
+    np.testing.assert_allclose(cached, [0, 1, 1])
+
+
+def test_json_and_back() -> None:
+    cache = ContinuousCache(0.3, 0.2)
+    assert ContinuousCache.from_dict(cache.to_dict()) == cache
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *(None, {}, {"theta": 1}, {"theta": "1", "weight": 0.1}),
+        *({"theta": theta, "weight": 0.1} for theta in (-1, math.inf, math.nan)),
+        *({"theta": 1, "weight": weight} for weight in (-0.1, 1.0, math.nan)),
+    ],
+)
+def test_other_parameters_of_a_cache_are_refused(values: object) -> None:
+    with pytest.raises(ValueError, match="no finite numbers"):
+        ContinuousCache.from_dict(values)
