@@ -10,8 +10,8 @@ import numpy as np
 
 from foretell.annotation.journal import Answer
 from foretell.arrays import Integers, Probabilities
+from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import Estimate, label_intervals, share_of
-from foretell.metrics.single_label import label_metrics
 
 RECENT = 50
 """The last answers, whose effect on the predictions shows what as many more would change."""

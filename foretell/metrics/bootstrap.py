@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.arrays import Array, Float64s, Floats, Integers
-from foretell.metrics.single_label import MIN_PROBABILITY, calibration_bins, label_metrics
+from foretell.metrics import MIN_PROBABILITY, calibration_bins, label_metrics, ratio
 
 LEVEL = 0.95
 RESAMPLES = 1000
@@ -87,14 +87,14 @@ class LabelCounts:
     @property
     def f1(self) -> Float64s:
         """F1, [resample, label]; NaN where a label is neither true nor predicted."""
-        return _ratio(2 * self.hits, self.support + self.predicted)
+        return ratio(2 * self.hits, self.support + self.predicted, np.nan)
 
     @property
     def macro_f1(self) -> Float64s:
         """Macro F1 [resample], over the labels that occur in the resample."""
         f1 = self.f1
         occurs = ~np.isnan(f1)
-        macro: Float64s = _ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1))
+        macro: Float64s = ratio(np.where(occurs, f1, 0).sum(axis=1), occurs.sum(axis=1), np.nan)
         return macro
 
     @property
@@ -119,7 +119,11 @@ def label_intervals(true_ids: Integers, predicted_ids: Integers, names: Sequence
     for drawn in resamples(len(true_ids), len(names)):
         counts = LabelCounts.of(true_ids, predicted_ids, drawn, len(names))
         heads.append(np.stack([counts.accuracy, counts.macro_f1]))
-        rows = (_ratio(counts.hits, counts.predicted), _ratio(counts.hits, counts.support), counts.f1)
+        rows = (
+            ratio(counts.hits, counts.predicted, np.nan),
+            ratio(counts.hits, counts.support, np.nan),
+            counts.f1,
+        )
         each.append(np.stack(rows).astype(np.float32))
     accuracy, macro_f1 = np.concatenate(heads, axis=1)
     by_label = np.concatenate(each, axis=1)
@@ -160,7 +164,7 @@ def probability_intervals(
     losses, means = means[:, 0], means[:, 1:]
     errors, means = np.abs(means[:, : gaps.shape[1]]).sum(axis=1), means[:, gaps.shape[1] :]
     coverage, right = np.split(means, 2, axis=1)
-    accuracy = _ratio(right, coverage)
+    accuracy = ratio(right, coverage, np.nan)
     return {
         "calibration_error": _reflected(interval(errors), float(np.abs(gaps.mean(axis=0)).sum())),
         "log_loss": interval(losses) if is_known else None,
@@ -184,11 +188,6 @@ def _counts(ids: Integers, size: int) -> Float64s:
     rows = np.arange(len(ids))[:, None] * (size + 1)
     counted = np.bincount((ids + rows).ravel(), minlength=len(ids) * (size + 1))
     return counted.reshape(len(ids), size + 1)[:, :size].astype(np.float64)
-
-
-def _ratio(above: Float64s, below: Float64s) -> Float64s:
-    ratio: Float64s = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return ratio
 
 
 def _reflected(ends: Interval | None, metric: float) -> Interval | None:

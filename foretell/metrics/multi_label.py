@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from foretell.arrays import Array, Float64s
+from foretell.metrics import MIN_PROBABILITY, calibration_error, ratios
 from foretell.metrics.bootstrap import LabelCounts, interval, resamples
-from foretell.metrics.single_label import MIN_PROBABILITY, calibration_error, ratios
 
 DEFAULT_THRESHOLD = 0.5
 MIN_PREDICTIONS, MIN_POSITIVES = 50, 10
