@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(np|npt|numpy|pathlib|collections|typing|types|sklearn)\..*"),
     (r"py:.*", r"Path|NotFittedError"),
     (r"py:class", r"foretell\.(annotation|artifacts|cluster|data|export|runtime|surveying|text)\..*"),
-    (r"py:class", r"Arguments|Format|OutFormat|Sources"),
+    (r"py:class", r"Format|OutFormat|Sources"),
 ]
 # `name` in a docstring is code, as in Markdown.
 default_role = "code"

@@ -126,7 +126,7 @@ def run(
         report = job(
             local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
             text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
-            arguments=reading.arguments(), **how,
+            **how,
         )  # fmt: skip
     return write_report(report, format, metrics)
 

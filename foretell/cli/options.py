@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cyclopts import App
 
     from foretell.data.examples import Examples
-    from foretell.data.records import Arguments, Part, Reading
+    from foretell.data.records import Part, Reading
 
 DATA = Group("Data", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -127,18 +127,8 @@ class TextInput:
             raise UsageError(expected="1 or more", found=str(self.header_row), where="--header-row")
         return {
             "text": self.text, "format": self.input_format, "header_row": self.header_row,
-            "sheet": self.sheet, "arguments": self.arguments(),
+            "sheet": self.sheet,
         }  # fmt: skip
-
-    def arguments(self) -> Arguments:
-        """Return how a command with these options spells them, for errors."""
-        from foretell.data.records import Arguments
-
-        label = "--label {}" if isinstance(self, LabelledInput) else None
-        return Arguments(
-            text="--text {}", label=label, format="--input-format {}", header_row="--header-row {}",
-            sheet="--sheet {}",
-        )  # fmt: skip
 
 
 @Parameter(name="*", group=DATA)

@@ -180,11 +180,11 @@ def _to_begin(
     minutes = changes.get("minutes")
     chosen = name or (labels_preset_for(minutes) if minutes else DEFAULT_PRESET)
     settings = with_changes(cast(LabelsSettings, preset("labels", chosen)), changes)
-    arguments, separator = reading.arguments(), settings.multi_label
-    hints = None if more.label_hints is None else read_label_hints(more.label_hints, arguments)
+    separator = settings.multi_label
+    hints = None if more.label_hints is None else read_label_hints(more.label_hints)
     if data is not None:
         examples = reading.read(data, part="train", multi_label=separator)
-        check_learnable(examples, arguments)
+        check_learnable(examples)
     elif hints is not None:
         examples = hints
     else:
@@ -220,4 +220,4 @@ def _unlabelled(more: Sources, reading: LabelledInput) -> list[str]:
 
     if not more.unlabelled:
         return []
-    return read_unlabelled(more.unlabelled, text=reading.text, arguments=reading.arguments())
+    return read_unlabelled(more.unlabelled, text=reading.text)

@@ -21,7 +21,7 @@ from foretell.cluster.shards import Shard, plan
 from foretell.cluster.storage import absolute, input_files
 from foretell.cluster.worker import process
 from foretell.config import check_one_label
-from foretell.data.records import PYTHON, Arguments, ReadOptions
+from foretell.data.records import ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
 from foretell.hashes import sha256_of
 from foretell.hub.models import local_path
@@ -94,7 +94,6 @@ class Where(TypedDict, total=False):
         format: the format of the files; None: by the name's ending, or else by the content.
         shard_mb: MiB of the input in a shard; None: 8, less for small inputs, more for very large ones.
         listener: is called with each finished shard.
-        arguments: how the caller's interface spells its arguments, for errors.
     """
 
     cluster: str
@@ -104,7 +103,6 @@ class Where(TypedDict, total=False):
     format: str | None
     shard_mb: float | None
     listener: Listener
-    arguments: Arguments
 
 
 def classify_files(
@@ -281,10 +279,7 @@ class _Job:
 
     def _plan(self) -> tuple[Task, list[Shard]]:
         where, need_label = self._where, self._task.command == "evaluate" and self._model.job == "labels"
-        options = ReadOptions(
-            text=where.get("text"), label=self._label, need_label=need_label,
-            arguments=where.get("arguments", PYTHON),
-        )  # fmt: skip
+        options = ReadOptions(text=where.get("text"), label=self._label, need_label=need_label)
         shard_mb = where.get("shard_mb")
         size = None if shard_mb is None else max(1, int(shard_mb * (1 << 20)))
         made = plan(self._files, options, where.get("format"), size)

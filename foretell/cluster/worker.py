@@ -26,7 +26,7 @@ from foretell.cluster.storage import find, join, local_copy, new_file, open_file
 from foretell.data.columns import Columns
 from foretell.data.formats import FORMATS, finite_number
 from foretell.data.frames import class_name, classes_in, damaged
-from foretell.data.records import Arguments, ReadOptions, Record
+from foretell.data.records import ReadOptions, Record
 from foretell.data.source import Source
 from foretell.errors import DataError, ForetellError
 from foretell.hashes import sha256_of
@@ -246,8 +246,7 @@ def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
 
 
 def _options(shard: Shard) -> ReadOptions:
-    arguments = Arguments(text="--text {}", label="--label {}", format="--input-format {}")
-    return ReadOptions(text=shard.text, label=shard.label, arguments=arguments)
+    return ReadOptions(text=shard.text, label=shard.label)
 
 
 def _whole_rows(shard: Shard, notes: list[str]) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from foretell.data.columns import MIN_TO_JUDGE, are_dates
 from foretell.data.examples import Examples
-from foretell.data.records import PYTHON, Arguments
+from foretell.data.records import spelled
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -24,12 +24,11 @@ _MAX_SINGLE = 5
 """Labels of one text each that can be a first try; more of them are no labels but identifiers."""
 
 
-def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
+def check_learnable(examples: Examples) -> None:
     """Check that a classifier can be trained on `examples`.
 
     Args:
         examples: the training texts with their labels.
-        arguments: how the caller's interface spells its arguments, for the error.
 
     Raises:
         DataError: no texts, fewer than two labels, or a label of its own for nearly every text.
@@ -39,15 +38,13 @@ def check_learnable(examples: Examples, arguments: Arguments = PYTHON) -> None:
         found = f"none ({reasons})" if reasons else "none"
         raise DataError(expected="texts with labels", found=found, where=examples.name)
     names = examples.label_names
-    # Where the labels are no column of a table, there is none to choose.
-    another = arguments.spell("label", "COLUMN")
-    choose = "" if another is None else f"name another column with {another}"
+    choose = f"name another column with {spelled('label', 'COLUMN')}"
     if len(names) < 2:
         raise DataError(
             expected="two labels or more",
             found=f"only '{names[0]}', {len(examples):,} times" if names else "none",
             where=examples.name,
-            fix="add texts with another label" + (f", or {choose}" if choose else ""),
+            fix=f"add texts with another label, or {choose}",
         )
     n_names, n_texts = len(names), len(examples)
     is_unique = n_names == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < n_names / UNIQUE_SHARE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from foretell.data.label_types import common_type, type_of
-from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, text_of
+from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, spelled, text_of
 from foretell.errors import DataError
 from foretell.readable import listed
 
@@ -106,8 +106,8 @@ def choose_columns(
     Raises:
         DataError: a named column does not exist, or the choice is not clear; lists the columns.
     """
-    text = None if options.text is None else _named(names, options.text, "text", options, where)
-    label = None if options.label is None else _named(names, options.label, "label", options, where)
+    text = None if options.text is None else _named(names, options.text, "text", where)
+    label = None if options.label is None else _named(names, options.label, "label", where)
     is_asked = label is not None
     if label is None:
         label = _usual(names, "label", text, options, where)
@@ -122,7 +122,7 @@ def choose_columns(
     elif label is None and options.need_label and len(others) == 1:
         label = others[0]
     if text is None:
-        raise _unclear(names, "text", options, where)
+        raise _unclear(names, "text", where)
     if options.need_label and not is_asked:
         _check_label(names, rows, text, label, options, where)
     return Columns(text, label, bool(options.multi_label))
@@ -163,7 +163,7 @@ def _check_label(
     values = {name: _values(rows, place, len(names)) for place, name in enumerate(names) if name != text}
     likely = [name for name in values if _may_be_label(values[name])]
     if label is None:
-        raise _unclear(likely if len(likely) > 1 else names, "label", options, where, len(likely) > 1)
+        raise _unclear(likely if len(likely) > 1 else names, "label", where, len(likely) > 1)
     if any(_fold(label) in tier for tier in LABEL_NAMES[:2]) or options.multi_label:
         return
     if _fold(label) in LABEL_NAMES[2]:
@@ -171,9 +171,9 @@ def _check_label(
         rivals = [name for name in many if _repeats(values[name])]
         if any(not _are_numbers(values[name]) for name in rivals):
             both = [name for name in values if name in (*likely, *rivals)]
-            raise _unclear(both, "label", options, where, True)
+            raise _unclear(both, "label", where, True)
     elif what := _why_no_label(values.get(label, [])):
-        fix, found = options.arguments.choose("label"), f"only '{label}', {what}"
+        fix, found = f"name it with {spelled('label', 'COLUMN')}", f"only '{label}', {what}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
 
 
@@ -207,15 +207,15 @@ def _why_no_label(values: Sequence[str]) -> str:
     return "which holds numbers" if kinds > 2 and all(map(_NUMBER.match, values)) else ""
 
 
-def _named(names: Sequence[str], wanted: str, role: Role, options: ReadOptions, where: str) -> str:
+def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
     if wanted in names:
         return wanted
     folded = [name for name in names if _fold(name) == _fold(wanted)]
     if len(folded) == 1:
         return folded[0]
     near = difflib.get_close_matches(wanted, names, n=1)
-    spelled = options.arguments.spell(role, near[0] if near else "COLUMN")
-    fix = f"did you mean {spelled}?" if near else f"name one of them with {spelled}"
+    name = spelled(role, near[0] if near else "COLUMN")
+    fix = f"did you mean {name}?" if near else f"name one of them with {name}"
     raise DataError(expected=f"a column named '{wanted}'", found=_listed(names), where=where, fix=fix)
 
 
@@ -229,15 +229,13 @@ def _usual(
         if len(matches) > 1:
             if role == "label" and not options.need_label:
                 return None
-            raise _unclear(matches, role, options, where, True)
+            raise _unclear(matches, role, where, True)
     return None
 
 
-def _unclear(
-    names: Sequence[str], role: Role, options: ReadOptions, where: str, several: bool = False
-) -> DataError:
+def _unclear(names: Sequence[str], role: Role, where: str, several: bool = False) -> DataError:
     found = f"several that could be: {listed(names)}" if several else _listed(names)
-    fix = options.arguments.choose(role)
+    fix = f"name it with {spelled(role, 'COLUMN')}"
     return DataError(expected=f"one column that is clearly the {role}", found=found, where=where, fix=fix)
 
 

@@ -16,7 +16,7 @@ from foretell.data import named
 from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
 from foretell.data.examples import hub_files, hub_records
 from foretell.data.frames import frame_records, has_columns
-from foretell.data.records import PYTHON, Arguments, Part, ReadOptions, text_of
+from foretell.data.records import Part, ReadOptions, text_of
 from foretell.errors import DataError
 from foretell.hub.client import is_address
 
@@ -53,7 +53,6 @@ class Corpus:
         *,
         text: str | None = None,
         part: Part = "train",
-        arguments: Arguments = PYTHON,
     ) -> Corpus:
         """Make a corpus of one text, of several, or of a table that `frame_records` reads.
 
@@ -66,7 +65,7 @@ class Corpus:
         if isinstance(texts, str):
             texts = [texts]
         elif has_columns(texts):
-            options = ReadOptions(text=text, part=part, arguments=arguments)
+            options = ReadOptions(text=text, part=part)
             texts = (record.text for record in frame_records(texts, options, notes))
         if isinstance(texts, (list, tuple)):
             kept = list(_checked(texts))

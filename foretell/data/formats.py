@@ -17,7 +17,7 @@ from pathlib import Path
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.decode import open_text
 from foretell.data.frames import parquet_records
-from foretell.data.records import Record, is_nested, label_of, text_of
+from foretell.data.records import Record, is_nested, label_of, spelled, text_of
 from foretell.data.signatures import PARQUET, is_spreadsheet
 from foretell.data.source import Source
 from foretell.data.tables import csv_records, row_records, tsv_records, workbook_records
@@ -214,12 +214,11 @@ def line_records(source: Source) -> Iterator[Record]:
         DataError: labels are needed.
     """
     if source.options.need_label:
-        named = source.options.arguments.spell("format", "FORMAT")
         raise DataError(
             expected="texts with labels (csv, tsv, jsonl, parquet, fastText lines or a folder per label)",
             found="plain lines of text",
             where=source.name,
-            fix="give the file the ending of its format" + (f", or name it with {named}" if named else ""),
+            fix=f"give the file the ending of its format, or name it with {spelled('format', 'FORMAT')}",
         )
     for line in source.plain_lines():
         yield Record(line, None, {"text": line})

@@ -10,7 +10,6 @@ from typing import Any, Literal, TypedDict
 from foretell.data.label_types import LabelType
 
 Part = Literal["train", "valid", "test"]
-Argument = Literal["text", "label", "format", "header_row", "sheet"]
 
 _MISSING_LABELS = frozenset({"", "nan", "<na>", "null"})
 
@@ -35,37 +34,14 @@ class Record:
     labels: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
-    """How the interface that was called spells its arguments, so that errors give advice in its terms.
+def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], value: str) -> str:
+    """Return an option of reading with its value, as the command line and Python spell it.
 
-    Each attribute is a template with `{}` for the value, or None where the interface has no such argument.
-
-    >>> Arguments(text="--text {}").choose("text")
-    'name it with --text COLUMN'
-    >>> Arguments(label=None).choose("label")
-    "rename the column to 'label'"
+    >>> spelled("text", "body")
+    "--text body (Python: text='body')"
     """
-
-    text: str | None = "text='{}'"
-    label: str | None = "label='{}'"
-    format: str | None = "format='{}'"
-    header_row: str | None = None
-    sheet: str | None = None
-
-    def spell(self, argument: Argument, value: str) -> str | None:
-        """Return an argument with its value as the user would write it, or None where there is none."""
-        template: str | None = getattr(self, argument)
-        return None if template is None else template.format(value)
-
-    def choose(self, column: Literal["text", "label"]) -> str:
-        """Return the advice for a column that has to be named."""
-        spelled = self.spell(column, "COLUMN")
-        return f"rename the column to '{column}'" if spelled is None else f"name it with {spelled}"
-
-
-PYTHON = Arguments()
-"""The arguments of `read_examples` and of the other readers."""
+    flag = "input-format" if option == "format" else option.replace("_", "-")
+    return f"--{flag} {value} (Python: {option}='{value}')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +53,6 @@ class ReadOptions:
         format: the name of a format of `foretell.data.formats`; None: by the name's ending or the content.
         need_label: whether a source without labels is an error.
         part: the part of a source that is divided into parts; None: the source's own choice.
-        arguments: how the caller's interface spells its arguments.
         multi_label: what separates the labels of a text; "": a text has one, and a list of them is an error.
         header_row: the row of a table that has the names of the columns, from 1; None: it is found.
         sheet: the sheet of a workbook; None: the first with records.
@@ -88,7 +63,6 @@ class ReadOptions:
     format: str | None = None
     need_label: bool = False
     part: Part | None = None
-    arguments: Arguments = PYTHON
     multi_label: str = ""
     header_row: int | None = None
     sheet: str | None = None
@@ -101,7 +75,6 @@ class Reading(TypedDict, total=False):
     label: str | None
     format: str | None
     part: Part | None
-    arguments: Arguments
     multi_label: str
     header_row: int | None
     sheet: str | None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
-from foretell.data.records import ReadOptions, Record, label_of, text_of
+from foretell.data.records import ReadOptions, Record, label_of, spelled, text_of
 from foretell.data.signatures import kind_of
 from foretell.data.source import Source
 from foretell.errors import DataError
@@ -128,13 +128,11 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
     fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
     if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
-        named = source.options.arguments.spell("header_row", "N")
-        title = f"only '{rows[0][0]:.60}'"
         raise DataError(
             expected="the names of the columns in the first row",
-            found=title,
+            found=f"only '{rows[0][0]:.60}'",
             where=source.name,
-            fix=f"if that is a title, {f'name the row of the header with {named}' if named else 'remove it'}",
+            fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
 
@@ -264,9 +262,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
         raise _unreadable(error, start, source.name) from error
     if len(names) > 1:
         others = ", ".join(f"'{name}'" for name in names if name != chosen)
-        named = source.options.arguments.spell("sheet", "NAME")
-        how = f" (choose with {named})" if named else ""
-        source.add_note(f"read the sheet '{chosen}', not {others}{how}")
+        source.add_note(f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}")
     cells = ((number, [*map(_cell, row)]) for number, row in enumerate(rows, start=1))
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
 
@@ -286,9 +282,8 @@ def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     enough = max(2, statistics.median(widths) / 2) if widths else 0
     place = next((i for i, width in enumerate(widths[:_MAX_TITLE_ROWS]) if width >= enough), 0)
     if place:
-        named = source.options.arguments.spell("header_row", "N")
-        how = f" (choose with {named})" if named else ""
-        source.add_note(f"the header is in row {first[place][0]}, below a title{how}")
+        how = f"choose with {spelled('header_row', 'N')}"
+        source.add_note(f"the header is in row {first[place][0]}, below a title: {how}")
     return itertools.chain(first[place:], rows)
 
 

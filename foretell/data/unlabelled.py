@@ -10,7 +10,7 @@ from typing import Any
 
 from foretell.data import named
 from foretell.data.examples import Examples, iter_records, read_examples
-from foretell.data.records import PYTHON, Arguments, is_missing
+from foretell.data.records import is_missing
 from foretell.errors import DataError
 
 HINTS = "label hints"
@@ -21,7 +21,6 @@ def read_unlabelled(
     *,
     text: str | None = None,
     notes: list[str] | None = None,
-    arguments: Arguments = PYTHON,
 ) -> list[str]:
     """Read texts without their labels, if they have any.
 
@@ -30,7 +29,6 @@ def read_unlabelled(
             one text a line). "imdb" means its unlabelled and its training reviews, never its test reviews.
         text: the text column of tables; None: chosen where it is clear.
         notes: a list to which notes are added.
-        arguments: how the caller's interface spells its arguments, for errors.
 
     Returns:
         The texts in order, without empty ones.
@@ -44,26 +42,24 @@ def read_unlabelled(
         if source == "imdb":
             texts += (each for part in ("unsup", "train") for each in named.imdb(part, notes=notes).texts)
         else:
-            texts += unlabelled_texts(source, text=text, notes=notes, arguments=arguments)
+            texts += unlabelled_texts(source, text=text, notes=notes)
     return texts
 
 
-def unlabelled_texts(
-    source: Any, *, text: str | None = None, notes: list[str] | None = None, arguments: Arguments = PYTHON
-) -> list[str]:
+def unlabelled_texts(source: Any, *, text: str | None = None, notes: list[str] | None = None) -> list[str]:
     """Return texts without their labels from what Python code has: strings in a list are texts, not paths.
 
     Args:
         source: a `Path`, a string that names a file or a named set, as for `read_unlabelled`; or a table, a
             Series or an iterable of texts, as for `iter_records`.
-        text, notes, arguments: as for `read_unlabelled`.
+        text, notes: as for `read_unlabelled`.
 
     Raises:
         DataError: no texts, something that is no text, or a source that cannot be read.
     """
     if isinstance(source, str) and source == "imdb":
         return read_unlabelled(source, notes=notes)
-    records = iter_records(source, text=text, part="train", notes=notes, arguments=arguments)
+    records = iter_records(source, text=text, part="train", notes=notes)
     texts = [record.text for record in records if record.text.strip()]
     if not texts:
         where = str(source) if isinstance(source, str | Path) else "unlabelled"
@@ -101,7 +97,7 @@ def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]
     return [place for place, has in enumerate(has_label) if has], tuple(notes)
 
 
-def read_label_hints(source: str | Path | Mapping[Any, Any], arguments: Arguments = PYTHON) -> Examples:
+def read_label_hints(source: str | Path | Mapping[Any, Any]) -> Examples:
     """Return a few words for each label as examples.
 
     >>> read_label_hints({"pos": ["good", "great"], "neg": "bad awful"}).texts
@@ -110,7 +106,6 @@ def read_label_hints(source: str | Path | Mapping[Any, Any], arguments: Argument
     Args:
         source: a file with labels and words, in any format of texts with labels, a label in one record or
             more; or a mapping from each label to its words, a string or several.
-        arguments: how the caller's interface spells its arguments, for errors.
 
     Raises:
         DataError: no file that can be read, something other than words, or one label only.
@@ -119,7 +114,7 @@ def read_label_hints(source: str | Path | Mapping[Any, Any], arguments: Argument
         texts = [_words(words, label) for label, words in source.items()]
         hints = Examples(texts, [str(label) for label in source], name=HINTS)
     else:
-        hints = replace(read_examples(source, arguments=arguments), name=HINTS)
+        hints = replace(read_examples(source), name=HINTS)
     if len(hints.label_names) < 2:
         found = f"only '{hints.label_names[0]}'" if len(hints) else "none"
         raise DataError(expected="words for two labels or more", found=found, where=HINTS)

@@ -116,5 +116,5 @@ def test_a_column_of_a_table_is_a_corpus() -> None:
     assert list(corpus) == list(corpus) == ["one", "two", "three"]
     assert corpus.notes == ["DataFrame: texts from the column 'body'"]
     assert list(Corpus.from_texts(frame, text="id")) == ["1", "2", "3"]
-    with pytest.raises(DataError, match=r"name one of them with text='COLUMN'$"):
+    with pytest.raises(DataError, match=r"name one of them with --text COLUMN \(Python: text='COLUMN'\)$"):
         Corpus.from_texts(frame, text="x")

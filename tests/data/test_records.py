@@ -21,7 +21,6 @@ from foretell.data.estimator_inputs import (
     weights_of,
 )
 from foretell.data.records import (
-    Arguments,
     ReadOptions,
     is_missing,
     label_of,
@@ -78,18 +77,18 @@ def test_clear_columns(names: list[str], options: ReadOptions, expected: tuple[s
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (["a", "b", "c"], ReadOptions(), "clearly the text, found the columns a, b, c; name it with text="),
-        (["text", "a", "b"], ReadOptions(need_label=True), "clearly the label, .*; name it with label="),
+        (["a", "b", "c"], ReadOptions(), "clearly the text, found the columns a, b, c; name it with --text"),
+        (["text", "a", "b"], ReadOptions(need_label=True), "clearly the label, .*; name it with --label"),
         (["text", "topic", "class"], ReadOptions(need_label=True), "clearly the label, found"),
         (
             ["text"],
             ReadOptions(text="txet"),
-            r"a column named 'txet', found the column text; did you mean text=",
+            r"found the column text; did you mean --text text \(Python: text='text'\)\?",
         ),
         (
             ["text"],
             ReadOptions(label="x"),
-            "a column named 'x', found the column text; name one of them with label=",
+            "a column named 'x', found the column text; name one of them with --label COLUMN",
         ),
         ([], ReadOptions(), "found no columns"),
         ([f"c{i}" for i in range(30)], ReadOptions(), "c19 and 10 more"),
@@ -99,14 +98,6 @@ def test_clear_columns(names: list[str], options: ReadOptions, expected: tuple[s
 def test_columns_that_are_not_clear(names: list[str], options: ReadOptions, message: str) -> None:
     with pytest.raises(DataError, match=rf"^a\.csv: expected .*{message}"):
         choose_columns(names, [], options, "a.csv")
-
-
-def test_errors_use_the_arguments_of_the_interface() -> None:
-    arguments = Arguments(text="--text {}", label=None)
-    with pytest.raises(DataError, match=r"; did you mean --text body\?$"):
-        choose_columns(["body", "x"], [], ReadOptions(text="bdy", arguments=arguments), "a.csv")
-    with pytest.raises(DataError, match=r"; rename the column to 'label'$"):
-        choose_columns(["text", "a", "b"], [], ReadOptions(need_label=True, arguments=arguments), "a.csv")
 
 
 def test_two_columns_are_told_apart_by_their_content() -> None:

@@ -155,7 +155,7 @@ def test_the_first_sheet_with_records_is_read_and_the_others_are_named(tmp_path:
     write_xlsx(path, {"Old": ROWS[:1], "Empty": [], "Reviews": ROWS, "More": ROWS}, hidden=["Old"])
     examples = read_examples(path)
     assert examples.texts == [record.text for record in EXPECTED]
-    assert examples.notes[0] == "a.xlsx: read the sheet 'Reviews', not 'Empty', 'More'"
+    assert examples.notes[0].startswith("a.xlsx: read the sheet 'Reviews', not 'Empty', 'More': choose with")
 
 
 def test_empty_rows_and_columns_around_the_table_are_left_out(tmp_path: Path) -> None:

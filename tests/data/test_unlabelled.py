@@ -12,7 +12,6 @@ import pytest
 
 from foretell.data import named
 from foretell.data.examples import Examples, read_examples
-from foretell.data.records import Arguments
 from foretell.data.split import make_split
 from foretell.data.unlabelled import (
     labelled_rows,
@@ -38,10 +37,10 @@ def test_labels_are_not_looked_at(folder: Path) -> None:
 
 def test_the_column_is_chosen(folder: Path) -> None:
     assert read_unlabelled(folder / "rows.jsonl", text="body") == ["from json"]
-    with pytest.raises(DataError, match=r"body, note; name one of them with text='COLUMN'$"):
+    with pytest.raises(
+        DataError, match=r"body, note; name one of them with --text COLUMN \(Python: text='COLUMN'\)$"
+    ):
         read_unlabelled(folder / "rows.jsonl", text="nosuch")
-    with pytest.raises(DataError, match=r"name one of them with --text COLUMN$"):
-        read_unlabelled(folder / "rows.jsonl", text="nosuch", arguments=Arguments(text="--text {}"))
 
 
 def test_nothing_to_read_is_an_error(folder: Path) -> None:
