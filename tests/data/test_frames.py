@@ -214,12 +214,3 @@ def test_damage_anywhere_is_a_typed_error(tmp_path: Path, compression: str) -> N
         except DataError:
             errors += 1
     assert errors > 100
-
-
-def test_without_the_package_the_command_that_installs_it_is_given(
-    tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.parquet").write_bytes(data)
-    monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[train\]'$"):
-        list(iter_records(tmp_path / "a.parquet"))

@@ -258,12 +258,6 @@ def test_every_vocabulary(tmp_path: Path, name: str, content: str) -> None:
     assert read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX))).words == WORDS
 
 
-def npz() -> bytes:
-    file = io.BytesIO()
-    np.savez(file, a=MATRIX)
-    return file.getvalue()
-
-
 def with_nan() -> np.ndarray:
     matrix = MATRIX.copy()
     matrix[4, 1] = np.nan
@@ -288,20 +282,6 @@ def test_what_is_wrong_with_an_array_is_one_line(tmp_path: Path, kind: str) -> N
     with pytest.raises(DataError, match=message) as raised:
         read_word_vectors(path)
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "data"),
-    [
-        ("a.npy", text_of().encode()),
-        ("a.npy", npz()),
-        ("a.npy", npy_of(MATRIX)[:40]),
-    ],
-)
-def test_a_file_that_is_no_array_is_an_error(tmp_path: Path, name: str, data: bytes) -> None:
-    write(tmp_path / "a.vocab.txt", "\n".join(WORDS))
-    with pytest.raises(DataError, match="found a damaged or different file"):
-        read_word_vectors(write(tmp_path / name, data))
 
 
 def test_an_array_without_a_vocabulary_names_the_file_to_write(tmp_path: Path) -> None:
@@ -339,17 +319,6 @@ def test_without_the_package_the_command_that_installs_it_is_given(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"found no .*; pip install 'foretell\[glove\]'$"):
-        read_word_vectors("glove")
-
-
-@needs_glove
-@pytest.mark.parametrize("found", ["none", "a damaged or different file"])
-def test_a_damaged_package_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str) -> None:
-    (array, _), index = module.vector_files("glove"), tmp_path / "index.parquet"
-    if found != "none":
-        index.write_bytes(b"PAR1 and nothing else")
-    monkeypatch.setattr(module, "_GLOVE_FILES", (array, index))
-    with pytest.raises(DataError, match=f"found {found}"):
         read_word_vectors("glove")
 
 

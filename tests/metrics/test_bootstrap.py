@@ -77,12 +77,6 @@ def test_a_label_that_the_model_lacks_leaves_out_the_log_loss() -> None:
     assert found["calibration_error"][1] > 0
 
 
-def test_many_labels_are_counted_in_smaller_blocks() -> None:
-    assert next(iter(resamples(10, 1 << 20))).shape == (2, 10)
-    blocks = np.concatenate(list(resamples(10, 1 << 20)))
-    assert (blocks == np.concatenate(list(resamples(10)))).all()
-
-
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (3, 3), (1, 9), (12, 2), (0, 5)])
 def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
     a = np.array([True] * only_a + [False] * only_b + [True, False])

@@ -45,11 +45,6 @@ def test_counting_words_stops_at_a_million(monkeypatch: pytest.MonkeyPatch) -> N
     assert ("distinct tokens", "more than 3") in survey.rows
 
 
-def test_many_labels_are_shortened() -> None:
-    examples = Examples([f"t{i}" for i in range(40)], [f"l{i % 20:02}" for i in range(40)])
-    assert any("and 8 more" in value for _, value in survey_examples(examples).rows)
-
-
 def test_warnings_about_the_data_are_among_the_notes() -> None:
     examples = Examples(["one", "two", "three words here"], ["x", "X", "x"])
     notes = survey_examples(examples).notes

@@ -83,12 +83,6 @@ def test_a_dotted_capital_i_is_two_letters_with_one_span():
     assert tokenizer.decode(tokenizer.encode("ISı")) == "isı"
 
 
-def test_it_is_read_as_it_was_written(tokenizer):
-    again = Tokenizer.from_json(tokenizer.to_json())
-    assert (again.style, again.size, again.bytes) == (tokenizer.style, tokenizer.size, tokenizer.bytes)
-    assert [again.encode(text) for text in ALL] == [tokenizer.encode(text) for text in ALL]
-
-
 def test_training_and_encoding_in_one_pass_are_the_same(tokenizer):
     low = tokenizer._lowercase
     same, ids, starts = Tokenizer.train_encoded(
