@@ -119,9 +119,10 @@ def read_text(argument: str, *, literal: bool = False) -> str:
         return argument
     from foretell.data.decode import open_text
 
-    with open_text(argument) as source:
-        text = source.stream.read().removesuffix("\n")
-    show_notes(source.notes)
+    notes: list[str] = []
+    with open_text(argument, notes=notes) as source:
+        text = source.read().removesuffix("\n")
+    show_notes(notes)
     return text
 
 
@@ -144,9 +145,10 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
         return
     from foretell.data.decode import open_text
 
-    with open_text(argument) as source:
+    notes: list[str] = []
+    with open_text(argument, notes=notes) as source:
         yield read_lines(source)
-    show_notes(source.notes)
+    show_notes(notes)
 
 
 class Notes(list[str]):

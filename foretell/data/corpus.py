@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from foretell.data import named
-from foretell.data.decode import STDIN, TextSource, existing, note, open_bytes, open_text
+from foretell.data.decode import STDIN, existing, note, open_bytes, open_text
 from foretell.data.examples import hub_files, hub_records
 from foretell.data.frames import frame_records, has_columns
 from foretell.data.records import Part, ReadOptions, text_of
@@ -206,10 +207,10 @@ def _file_lines(files: list[Path], notes: list[str], path: Path) -> Iterator[str
         raise DataError(expected="text", found="nothing but white space", where=str(path))
 
 
-def read_lines(source: TextSource) -> Iterator[str]:
+def read_lines(source: io.TextIOBase) -> Iterator[str]:
     """Read the lines of a source without empty ones; a line longer than `MAX_LINE` is cut at white space."""
     rest = ""
-    while chunk := source.stream.read(MAX_LINE):
+    while chunk := source.read(MAX_LINE):
         *lines, rest = (rest + chunk).split("\n")
         for line in lines:
             yield from _cut(line)
@@ -269,7 +270,7 @@ class _TemporaryFile:
         """Return the corpus of the file."""
 
         def read() -> Iterator[str]:
-            with TextSource(open_bytes(self.path), name, notes) as source:
+            with open_text(self.path, notes=notes, name=name) as source:
                 yield from read_lines(source)
 
         return Corpus(name, read, notes)

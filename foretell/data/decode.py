@@ -97,55 +97,39 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     return raw
 
 
-class TextSource:
-    """One open source of text; a context manager, which closes it unless it is standard input.
-
-    Attributes:
-        name: for messages.
-        notes: grows while the text is read: the first character outside ASCII decides the encoding.
-        stream: the text, as a file. Reading it raises DataError for bytes that cannot be decoded.
-    """
-
-    def __init__(
-        self,
-        raw: io.BufferedReader,
-        name: str,
-        notes: list[str],
-        newline: Literal["", "\n"] | None = None,
-        *,
-        keep_open: bool = False,
-    ) -> None:
-        self.name = name
-        self.notes = notes
-        self._raw, self._keep_open = raw, keep_open
-        utf8 = cast(IO[bytes], _Chunks(_utf8(raw, name, notes)))
-        # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
-        self.stream = io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
-
-    def __enter__(self) -> TextSource:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stream.close()
-        if not self._keep_open:
-            self._raw.close()
-
-
+@contextlib.contextmanager
 def open_text(
-    path: str | Path, *, notes: list[str] | None = None, newline: Literal["", "\n"] | None = None
-) -> TextSource:
-    """Open a file, or standard input for "-", as text.
+    path: str | Path, *, notes: list[str] | None = None, name: str | None = None
+) -> Iterator[io.TextIOWrapper]:
+    """Open a file, or standard input for "-", as text; close it at the end, unless it is standard input.
 
     Args:
         path: the file.
-        notes: a list to add the notes to; a new one by default.
-        newline: as Python's `open`: None turns every line end into "\\n", "" leaves them (for CSV).
+        notes: grows while the text is read: the first character outside ASCII decides the encoding.
+        name: for messages; None: the path.
 
     Raises:
         DataError: as `open_bytes`; while reading, also bytes that cannot be decoded, with their position.
     """
-    notes = [] if notes is None else notes
-    return TextSource(open_bytes(path), place(path), notes, newline, keep_open=str(path) == STDIN)
+    raw = open_bytes(path)
+    try:
+        yield text_stream(raw, name or place(path), [] if notes is None else notes)
+    finally:
+        if str(path) != STDIN:
+            raw.close()
+
+
+def text_stream(
+    raw: io.BufferedReader, name: str, notes: list[str], newline: Literal[""] | None = None
+) -> io.TextIOWrapper:
+    """Return bytes as text; arguments and errors as for `open_text`.
+
+    Args:
+        newline: as Python's `open`: None turns every line end into "\\n", "" leaves them (for CSV).
+    """
+    utf8 = cast(IO[bytes], _Chunks(_utf8(raw, name, notes)))
+    # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
+    return io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
 
 
 class _Chunks(io.RawIOBase):

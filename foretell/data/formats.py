@@ -266,7 +266,7 @@ def _whole_text(file: Path, notes: list[str]) -> str:
     if file.stat().st_size == 0:
         return ""
     with open_text(file, notes=notes) as source:
-        return source.stream.read().strip("\n")
+        return source.read().strip("\n")
 
 
 def _visible(path: Path) -> Sequence[Path]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from foretell.data.columns import Columns
-from foretell.data.decode import STDIN, TextSource, note, open_bytes, place
+from foretell.data.decode import STDIN, note, open_bytes, place, text_stream
 from foretell.data.records import ReadOptions
 from foretell.errors import DataError
 
@@ -65,7 +65,7 @@ class Source:
         Raises:
             DataError: no text.
         """
-        line = self._text.stream.readline(_PEEKED)
+        line = self._text.readline(_PEEKED)
         if not line:
             raise DataError(expected="records", found="nothing: it is empty", where=self.name)
         return line
@@ -73,7 +73,7 @@ class Source:
     @cached_property
     def second_line(self) -> str:
         """What follows `first_line`, up to the next line end or 64 Ki characters; "" at the end."""
-        return self._text.stream.readline(_PEEKED) if self.first_line else ""
+        return self._text.readline(_PEEKED) if self.first_line else ""
 
     def file(self) -> Path:
         """Return a file with the bytes; of a compressed file or a stream a temporary copy."""
@@ -90,8 +90,8 @@ class Source:
         """Return the lines of text as they are, with their line ends."""
         peeked = self._peeked()
         if not peeked.endswith("\n"):
-            peeked += self._text.stream.readline()
-        return itertools.chain(io.StringIO(peeked, newline=""), self._text.stream)
+            peeked += self._text.readline()
+        return itertools.chain(io.StringIO(peeked, newline=""), self._text)
 
     def plain_lines(self) -> Iterator[str]:
         """Return the lines of text without their line ends."""
@@ -99,7 +99,7 @@ class Source:
 
     def chunks(self) -> Iterator[str]:
         """Return the text in pieces of about 64 Ki characters."""
-        return itertools.chain([self._peeked()], iter(lambda: self._text.stream.read(_CHUNK), ""))
+        return itertools.chain([self._peeked()], iter(lambda: self._text.read(_CHUNK), ""))
 
     def add_note(self, text: str) -> None:
         """Add a note for the user, which begins with the source's short name."""
@@ -123,8 +123,6 @@ class Source:
         return raw
 
     @cached_property
-    def _text(self) -> TextSource:
+    def _text(self) -> io.TextIOWrapper:
         # CSV has line ends inside a field that must stay as they are.
-        keep_open = str(self.path) == STDIN
-        text = TextSource(self._raw, self.name, self.notes, newline="", keep_open=keep_open)
-        return self._open.enter_context(text)
+        return text_stream(self._raw, self.name, self.notes, newline="")

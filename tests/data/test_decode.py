@@ -19,9 +19,10 @@ from foretell.errors import DataError
 FRENCH = "Ce film était très décevant, malgré une idée brillante à l’origine.\nDeuxième ligne.\n"
 
 
-def read(path: str | Path, **options: object) -> tuple[str, list[str]]:
-    with open_text(path, **options) as source:  # type: ignore[arg-type]
-        return source.stream.read(), source.notes
+def read(path: str | Path) -> tuple[str, list[str]]:
+    notes: list[str] = []
+    with open_text(path, notes=notes) as source:
+        return source.read(), notes
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,11 @@ def test_missing_empty_and_folder_are_each_told(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "empty.txt").touch()
     with pytest.raises(DataError, match=r"did you mean .*notes\.txt"):
-        open_text(tmp_path / "notse.txt")
+        read(tmp_path / "notse.txt")
     with pytest.raises(DataError, match="it is empty"):
-        open_text(tmp_path / "empty.txt")
+        read(tmp_path / "empty.txt")
     with pytest.raises(DataError, match="a folder"):
-        open_text(tmp_path)
+        read(tmp_path)
 
 
 def test_standard_input_is_read_and_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_each_kind_is_named_with_what_to_do(tmp_path: Path, data: bytes, name: s
         pytest.raises(DataError, match=rf"file: expected text, found {name}.*; [a-z].+"),
         open_text(tmp_path / "file") as source,
     ):
-        source.stream.read()
+        source.read()
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def vocabulary_words(path: Path) -> Iterator[str]:
             raise _damaged("a Parquet file of words", error, path) from error
         return
     with open_text(path) as source:
-        for line in source.stream:
+        for line in source:
             yield line.rstrip("\n").partition("\t")[0].partition(" ")[0]
 
 
