@@ -125,8 +125,7 @@ def run(
 
         report = job(
             local_model(model), list(sources), cluster=files.cluster, workers=files.workers,
-            text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener,
-            **how,
+            text=reading.text, format=reading.input_format, shard_mb=files.shard_mb, listener=listener, **how,
         )  # fmt: skip
     return write_report(report, format, metrics)
 

@@ -79,7 +79,7 @@ REFUSED = {
     "messy.xlsx": "several that could be: vip, team, stars; name it with --label COLUMN",
     "tickets.csv --text body --label id": "60 different labels for 60 texts; name another column with",
     "tickets.csv --text body --label date": "found 60 different labels for 60 texts (dates); name another",
-    "tickets.csv --text bdy": "did you mean --text body?",
+    "tickets.csv --text bdy": "did you mean --text body ",
     "messy.xlsx --sheet Sumary": "expected a sheet named 'Sumary', found Tickets Q1, Summary",
     "messy.xlsx --header-row 0": "--header-row: expected 1 or more, found 0",
     "title.csv": "name the row of the header with --header-row N",
