@@ -17,7 +17,7 @@ from foretell.annotation.journal import Answer, Journal, Kind
 from foretell.annotation.metrics import Counts, Metrics, counts_of
 from foretell.annotation.pool import Flags, Places, Pool
 from foretell.annotation.ranking import Ranker, Ranking, opened_model
-from foretell.artifacts.replacement import new_file, write_synced
+from foretell.artifacts.replacement import new_file
 from foretell.data.unlabelled import unlabelled_texts
 from foretell.errors import UsageError
 
@@ -278,7 +278,7 @@ class Annotation:
             ForetellError: the file cannot be written.
         """
         with new_file(Path(path)) as new:
-            write_synced(new, self.to_csv().encode("utf-8", "replace"))
+            new.write_bytes(self.to_csv().encode("utf-8", "replace"))
 
     def close(self) -> None:
         """End the fits, and close the journal."""

@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
-from numbers import Real
-from typing import TypeGuard
 
 from foretell.artifacts import manifest
 from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings, Settings, WordsSettings, to_dict
 from foretell.errors import SettingsError
+from foretell.metrics.shown import NAMES, number, rows_of
 from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.presets import preset
 from foretell.readable import listed
 
-_METRICS = {
-    "accuracy": ("Accuracy", "{:.2%}"),
-    "micro_f1": ("Micro F1", "{:.4f}"),
-    "macro_f1": ("Macro F1", "{:.4f}"),
-    "hamming_loss": ("Hamming loss", "{:.4f}"),
-    "perplexity": ("Perplexity, training text", "{:,.2f}"),
-    "valid_perplexity": ("Perplexity, validation text", "{:,.2f}"),
-    "valid_loss": ("Validation loss (nats)", "{:.4f}"),
-    "valid_accuracy": ("Validation accuracy", "{:.2%}"),
-    "bits_per_byte": ("Bits per byte", "{:.3f}"),
-    "network_perplexity": ("Perplexity of the network alone", "{:,.2f}"),
-    "baseline_perplexity": ("Perplexity of a Kneser–Ney model of 1–5 grams, for comparison", "{:,.2f}"),
-    "network_accuracy": ("Accuracy of the network alone", "{:.2%}"),
-    "linear_accuracy": ("Accuracy of the linear model alone", "{:.2%}"),
-    "baseline_accuracy": ("Accuracy of a linear model of 1–3 grams, for comparison", "{:.2%}"),
-    "calibration_error": ("Expected calibration error", "{:.4f}"),
-    "texts": ("Texts", "{:,.0f}"),
-    "unlabelled_texts": ("Texts without labels", "{:,.0f}"),
-    "valid_texts": ("Validation texts", "{:,.0f}"),
-    "words": ("Words read in training", "{:,.0f}"),
-    "tokens": ("Tokens read in training", "{:,.0f}"),
-    "epochs": ("Epochs", "{:,.0f}"),
-    "seconds": ("Seconds of training", "{:,.1f}"),
-}
 _MAX_LABELS_SHOWN = 20
 
 _LIMITS_OF_WORDS = """\
@@ -55,17 +29,13 @@ _LIMITS_OF_LABELS = """\
   training texts; with `--abstain-below` it gives no label below a probability.
 - It reproduces the bias of its training labels. Do not make decisions about people by it alone.
 """
-_FILES = {
-    manifest.LINEAR: "has the n-gram linear model: keys of n-grams and their weights",
-    manifest.TFIDF: "has the linear models of TF-IDF values",
-    manifest.TEACHER_GRAPH: "is the kept teacher, a sentence encoder from outside",
-    manifest.KNESER_NEY: "has the Kneser–Ney model: keys of n-grams and their probabilities",
-}
-_ALL_FILES = f"""\
+_FILES = f"""\
 `{manifest.WEIGHTS}` has the weights of the network. `{manifest.ONNX}` is derived from them, was compared with
-a reference, and is used for prediction. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and `{manifest.METRICS}`
-are JSON. `{manifest.MANIFEST}` has the size and SHA-256 of each file, which are checked before the first
-prediction. No file in this directory can execute code.
+a reference, and is used for prediction. Where the model has these parts, `{manifest.LINEAR}` has the n-gram
+linear model, `{manifest.TFIDF}` linear models of TF-IDF values, `{manifest.KNESER_NEY}` the Kneser–Ney model,
+`{manifest.TEACHER_GRAPH}` the kept teacher. `{manifest.CONFIG}`, `{manifest.TOKENIZER}` and
+`{manifest.METRICS}` are JSON. `{manifest.MANIFEST}` has the size and SHA-256 of each file, which are checked
+before the first prediction. No file in this directory can execute code.
 """
 
 
@@ -85,7 +55,7 @@ def model_card(model: Model, name: str, version: str) -> str:
         f"## Metrics\n\n{_metrics(model)}",
         f"## Training\n\n{_training(model, version)}",
         f"## Limits\n\n{_limits(model)}",
-        f"## Files\n\n{_files(model)}{_ALL_FILES}",
+        f"## Files\n\n{_FILES}",
     ]
     return "\n".join(parts)
 
@@ -227,34 +197,29 @@ def _usage(model: Model, name: str) -> str:
 
 
 def _metrics(model: Model) -> str:
-    rows, found = [], model.metrics
-    for key, (title, form) in _METRICS.items():
-        value = found.get(key)
-        # With a validation text, the perplexity is that of the validation text.
-        if not _is_number(value) or (key == "perplexity" and _is_number(found.get("valid_perplexity"))):
-            continue
-        if model.tokenizer.is_open:
-            title = title.replace("Perplexity", "Perplexity per token").replace("Words of", "Tokens of")
-        rows.append(f"| {title} | {form.format(value)} |")
+    found = model.metrics
     if isinstance(reason := found.get("not_measured"), str):
         return f"No accuracy: {reason}.\n"
+    # With a validation text, the perplexity is that of the validation text.
+    left_out = "perplexity" if number(found.get("valid_perplexity")) is not None else ""
+    shown = {name: found[name] for name in NAMES if name in found and name != left_out}
+    rows = rows_of({k: v for k, v in shown.items() if isinstance(v, str) or number(v) is not None})
     if not rows:
         return f"None were recorded; see `{manifest.METRICS}`.\n"
-    where = "out of fold" if "fold" in str(found.get("measured_on")) else "on the validation texts"
-    measured = f"\nAccuracy is measured {where}." if _is_number(found.get("network_accuracy")) else ""
+    table = "".join(f"| {name} | {_escaped(value)} |\n" for name, value in rows)
     return (
-        "| | |\n|---|---:|\n" + "\n".join(rows) + f"\n{measured}\nAll of them are in `{manifest.METRICS}`, "
-        f"curves in `{manifest.RUN}/report.html`.\n"
+        f"| | |\n|---|---:|\n{table}\nAll of them are in `{manifest.METRICS}`, curves in "
+        f"`{manifest.RUN}/report.html`.\n"
     )
 
 
 def _training(model: Model, version: str) -> str:
-    changed, valid_texts = _changes(model), model.metrics.get("valid_texts")
+    changed, valid_texts = _changes(model), number(model.metrics.get("valid_texts"))
     differences = "with these settings of its own:\n\n" + changed if changed else "unchanged."
     calibrated = ""
-    if (model.interpolation or model.ensemble != NETWORK_ALONE) and _is_number(valid_texts):
+    if (model.interpolation or model.ensemble != NETWORK_ALONE) and valid_texts is not None:
         calibrated = (
-            f"Its probabilities are calibrated on {valid_texts:,} validation texts.\n"
+            f"Its probabilities are calibrated on {valid_texts:,.0f} validation texts.\n"
             if valid_texts
             else "Its probabilities are not calibrated: there were no validation texts.\n"
         )
@@ -306,21 +271,6 @@ def _limits(model: Model) -> str:
         )
         limits = _LIMITS_OF_LABELS.format(labels=labels, length=settings.length, unit=_unit(settings))
     return f"{limits}- {unknown}\n"
-
-
-def _files(model: Model) -> str:
-    parts = {
-        manifest.LINEAR: model.linear,
-        manifest.TFIDF: model.tfidf,
-        manifest.TEACHER_GRAPH: model.teacher,
-        manifest.KNESER_NEY: model.kneser_ney,
-    }
-    return "".join(f"`{name}` {_FILES[name]}.\n" for name, part in parts.items() if part)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    # NumPy's numbers are registered with numbers.Real, its bool is not.
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def _escaped(text: str) -> str:

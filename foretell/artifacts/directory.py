@@ -30,6 +30,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,8 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
     from foretell.artifacts import card
 
     weights = model.require_weights()
+    metrics = _json(model.metrics)
+    model = replace(model, metrics=json.loads(metrics))
     check_model(model)
     check_size(model.settings, network_size(model.settings, model.tokenizer), len(model.labels or ()))
     check_weights(weights, shapes_of(model.settings, model.tokenizer, model.labels))
@@ -191,7 +194,7 @@ def _contents(model: Model, name: str) -> dict[str, bytes]:
             {key: np.ascontiguousarray(weight) for key, weight in weights.items()}
         ),
         manifest.ONNX: onnx,
-        manifest.METRICS: _json(model.metrics),
+        manifest.METRICS: metrics,
         manifest.CARD: card.model_card(model, name, version).encode(errors="replace"),
     }
     if model.linear is not None:

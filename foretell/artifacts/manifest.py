@@ -188,14 +188,10 @@ def _check_version(path: Path) -> None:
 
 def _entries(path: Path, content: bytes) -> dict[str, Entry]:
     manifest = _parsed(content)
-    # Earlier versions wrote no SHA-256 of the manifest itself.
-    if manifest is not None and manifest.keys() != {"foretell", "files"}:
-        sealed = {name: value for name, value in manifest.items() if name != "sha256"}
-        if seal(sealed) != content:
-            raise changed(path, "a manifest as it was written", "another")
-    files = manifest.get("files") if manifest is not None else None
-    if not isinstance(files, dict):
-        raise changed(path, "a JSON object with 'files'", "something else")
+    sealed = {name: value for name, value in (manifest or {}).items() if name != "sha256"}
+    files = sealed.get("files")
+    if not isinstance(files, dict) or seal(sealed) != content:
+        raise changed(path, "a manifest as it was written", "another")
     entries = {}
     for name, values in files.items():
         if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST:

@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from foretell.errors import ForetellError
 
@@ -61,43 +60,49 @@ def sync_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; the synced file written there replaces `path` at the end.
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; the file written there replaces `path` at the end, synced.
 
-    After an error it is deleted, and the old file is unchanged.
+    A reader sees the old file or the new one, also if the power fails. An error leaves the old one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name[:40]}.tmp")
+    try:
+        new.unlink(missing_ok=True)
+        yield new
+        sync_file(new)
+        new.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Do the same as `replacing`, with a typed error.
 
     Raises:
         ForetellError: the file cannot be written.
     """
-    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:
-        try:
+        with replacing(path) as new:
             yield new
-            new.replace(path)
-            sync_directory(path.parent)
-        finally:
-            new.unlink(missing_ok=True)
     except OSError as error:
         found = error.strerror or str(error)
         raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all, also if the power fails: a reader sees the old or the new one.
+    """Write a file completely or not at all; see `replacing`.
 
     Raises:
         OSError: it cannot be written; the old file is unchanged.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.unlink(missing_ok=True)
-        write_synced(temporary, content)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+    with replacing(path) as new:
+        new.write_bytes(content)
 
 
 def make_directories(path: Path) -> None:
@@ -147,7 +152,9 @@ def take_place(new: Path, target: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Exchange two names in one system call; return False where the system has none."""
-    libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
+    if os.name != "posix":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
     one_name, other_name = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin" and hasattr(libc, "renamex_np"):
         result = libc.renamex_np(one_name, other_name, _SWAP)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from foretell.artifacts.replacement import make_directories, replace_file, sync_directory, sync_file
+from foretell.artifacts.replacement import make_directories, replace_file, replacing
 from foretell.data.decode import existing
 from foretell.errors import DataError, UsageError
 
@@ -200,15 +200,8 @@ def new_file(address: str) -> Iterator[Path]:
             ):
                 shutil.copyfileobj(file, stream, _COPIED)
         return
-    final = Path(address)
-    temporary = final.with_name(f".{final.name}.tmp")
-    try:
+    with replacing(Path(address)) as temporary:
         yield temporary
-        sync_file(temporary)
-        temporary.replace(final)
-        sync_directory(final.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from foretell.artifacts.replacement import new_file, write_synced
+from foretell.artifacts.replacement import new_file
 
 LEVELS = 8
 # The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
@@ -91,7 +91,7 @@ def write_html(explanation: Explanation, path: str | Path) -> None:
     path = Path(path)
     page = to_html(explanation).encode("utf-8")
     with new_file(path) as new:
-        write_synced(new, page)
+        new.write_bytes(page)
 
 
 def to_html(explanation: Explanation) -> str:
