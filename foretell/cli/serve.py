@@ -57,7 +57,6 @@ class LimitOptions:
         limit_tokens: Refuse requests that read and write more than N tokens (words, subwords or characters).
         limit_queue: Refuse requests while N texts wait for an answer.
         limit_seconds: Give up on an answer after N seconds.
-        limit_wait: Let a text wait at most N milliseconds for others to share its batch (0: not at all).
     """
 
     limit_body: Whole = 1 << 20
@@ -66,7 +65,6 @@ class LimitOptions:
     limit_tokens: Whole = 20_000
     limit_queue: Whole = 2048
     limit_seconds: float = 30.0
-    limit_wait: float = 2.0
 
 
 @Parameter(name="*", group=Group("Texts to label", sort_key=4))

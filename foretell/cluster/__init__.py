@@ -12,7 +12,7 @@ Names are imported on first use: Ray and Arrow are loaded only when a cluster is
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from foretell.cluster.files import ClusterReport, classify_files, evaluate_files, score_files
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ClusterReport", "classify_files", "evaluate_files", "read_rows", "score_files"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'foretell.cluster' has no attribute {name!r}")
     return getattr(import_module(f"foretell.cluster.{'output' if name == 'read_rows' else 'files'}"), name)

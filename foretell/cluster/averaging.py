@@ -85,7 +85,7 @@ class RayWorkers:
         _check_processors(workers, int(cluster.processors))
         self._cluster, self.average_every = cluster, average_every
         self.count = workers or max(1, int(cluster.processors))
-        self._make: Callable[[], tuple[Any, Any]] = lambda: (None, None)
+        self._make: Callable[[], tuple[object, object]] = lambda: (None, None)
         self._actors: list[Any] = []
         self.processes: list[int] = []
 
@@ -139,7 +139,7 @@ class RayWorkers:
         return [each for each in self._results(refs, lambda: None, _START_SECONDS) if each is not None]
 
     def _results(
-        self, refs: Sequence[Any], check: Callable[[], None], seconds: float = float("inf")
+        self, refs: Sequence[object], check: Callable[[], None], seconds: float = float("inf")
     ) -> list[Any]:
         """Return what the workers have returned; None where one has died, or is not ready in time."""
         import ray

@@ -78,10 +78,6 @@ class ClusterReport:
         return asdict(self)
 
 
-def _ignore(*_: object) -> None:
-    """Do nothing with a finished shard."""
-
-
 class Where(TypedDict, total=False):
     """How files are read and where they are worked on.
 
@@ -231,7 +227,7 @@ class _Job:
         self._task = replace(task, model=sha256_of(self._path / MANIFEST), out_format=out_format)
         self._files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
         self._where, self._label = where, label
-        self._listener = where.get("listener", _ignore)
+        self._listener: Listener = where.get("listener", lambda *_: None)
         self._rows: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
@@ -301,7 +297,7 @@ class _Job:
 
         task: Any = ray.remote(num_cpus=share, max_retries=0)(process)
         model = [ray.put(pack(self._path))]
-        queue, busy = deque(output.waiting), dict[Any, Shard]()
+        queue, busy = deque(output.waiting), dict[object, Shard]()
         attempts: Counter[int] = Counter()
         while queue or busy:
             while queue and len(busy) < workers:
@@ -383,7 +379,7 @@ class _Job:
         return evaluation_report(labels, np.concatenate(rows), names)
 
 
-def _result(ref: Any, shard: Shard) -> Done | Failed:
+def _result(ref: object, shard: Shard) -> Done | Failed:
     """Return what a worker has returned, or why it has died: killed, out of memory, or its node is gone."""
     import ray
     from ray.exceptions import RayError

@@ -32,7 +32,13 @@ from foretell.errors import DataError, ForetellError
 from foretell.hashes import sha256_of
 
 if TYPE_CHECKING:
+    from foretell.arrays import Array
+    from foretell.runtime.labels.classifier import LabelsRuntime
+    from foretell.runtime.words.predictor import WordsRuntime
     from foretell.runtime.words.scoring import Score
+
+    Runtime = LabelsRuntime | WordsRuntime
+    Evaluated = Score | tuple[list[str], Array] | None
 
 UNREADABLE, EMPTY = "not read", "an empty text"
 NO_LABEL, NO_WORDS = "no label (empty or NaN)", "no word that the model can predict"
@@ -41,16 +47,16 @@ _NO_WORD = "word that the model can predict"
 _CHUNK, _BATCH, _HASHED = 512, 256, 1 << 20
 _THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
 
-_models: dict[str, Any] = {}
+_models: dict[str, Runtime] = {}
 """The model of this process by the SHA-256 of its manifest: it stays open for the next shard."""
 
 Row = tuple[Record, str]
 """A record, and why it could not be read: "" where it was."""
-Answer = tuple[Row, dict[str, Any], str, Sequence[float]]
+Answer = tuple[Row, dict[str, object], str, Sequence[float]]
 """A row, its answer, why it has none ("" where it has one), and the probability of each label."""
 
 
-def process(task: Task, model: Sequence[Any], shard: Shard) -> Done | Failed:
+def process(task: Task, model: Sequence[object], shard: Shard) -> Done | Failed:
     """Do one shard, and never raise: an exception of another process would lose its reason.
 
     Args:
@@ -73,7 +79,7 @@ def process(task: Task, model: Sequence[Any], shard: Shard) -> Done | Failed:
         return Failed(reason=reason, trace=traceback.format_exc())
 
 
-def _opened(sha256: str, files: Any) -> Any:
+def _opened(sha256: str, files: object) -> Runtime:
     from foretell.artifacts.directory import unpack
     from foretell.runtime.open import open_model
 
@@ -88,7 +94,7 @@ def _opened(sha256: str, files: Any) -> Any:
     return _models[sha256]
 
 
-def _process(task: Task, model: Any, shard: Shard) -> Done:
+def _process(task: Task, model: Runtime, shard: Shard) -> Done:
     started = time.monotonic()
     notes: list[str] = []
     input_sha256, rows = open_shard(shard, notes)
@@ -102,11 +108,11 @@ def _process(task: Task, model: Any, shard: Shard) -> Done:
         with new_file(join(task.out, name)) as path:
             with ExitStack() as stack:
                 labels = getattr(model, "labels", ())
-                writer = (
-                    JsonWriter(path, task.names)
-                    if task.out_format == "jsonl"
-                    else ParquetWriter(path, task.names, task.schema, labels, shard.name)
-                )
+                writer: JsonWriter | ParquetWriter
+                if task.out_format == "jsonl":
+                    writer = JsonWriter(path, task.names)
+                else:
+                    writer = ParquetWriter(path, task.names, task.schema, labels, shard.name)
                 stack.callback(writer.close)
                 evaluated = _answered(task, model, rows, counts, writer)
             part = {"part": name, "size": path.stat().st_size, "sha256": sha256_of(path)}
@@ -126,13 +132,24 @@ def _process(task: Task, model: Any, shard: Shard) -> Done:
     )
 
 
-def _answered(task: Task, model: Any, rows: Iterator[Row], counts: Counter[str], writer: Any) -> Any:
+def _answered(
+    task: Task,
+    model: Runtime,
+    rows: Iterator[Row],
+    counts: Counter[str],
+    writer: JsonWriter | ParquetWriter | None,
+) -> Evaluated:
     """Answer and write every row, in order; return what an evaluation needs; see `Done.evaluated`."""
-    if task.command == "evaluate" and model.model.job == "words":
-        return _score_stream(task, model, rows, counts)
+    from foretell.runtime.words.predictor import WordsRuntime
+
+    if isinstance(model, WordsRuntime):
+        if task.command == "evaluate":
+            return _score_stream(task, model, rows, counts)
+        answers = _scored(task, model, rows)
+    else:
+        answers = _classified(task, model, rows)
     labels: list[str] = []
     probabilities: list[Sequence[float]] = []
-    answers = _scored(task, model, rows) if task.command == "score" else _classified(task, model, rows)
     for (record, problem), answer, skipped, raw in answers:
         if task.command == "evaluate" and not skipped:
             if record.label is None:
@@ -144,14 +161,14 @@ def _answered(task: Task, model: Any, rows: Iterator[Row], counts: Counter[str],
         if writer is not None:
             only_text = {"text": None if problem else record.text}
             writer.write(kept(record) if task.keep_columns else only_text, answer)
-    if task.command != "evaluate":
+    if task.command != "evaluate" or isinstance(model, WordsRuntime):
         return None
     import numpy as np
 
     return labels, np.array(probabilities, np.float32).reshape(len(labels), len(model.labels))
 
 
-def _classified(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]:
+def _classified(task: Task, model: LabelsRuntime, rows: Iterator[Row]) -> Iterator[Answer]:
     waiting: deque[Row] = deque()
 
     def texts() -> Iterator[str]:
@@ -173,7 +190,7 @@ def _classified(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]
     yield from unread()
 
 
-def _scored(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]:
+def _scored(task: Task, model: WordsRuntime, rows: Iterator[Row]) -> Iterator[Answer]:
     for record, problem in rows:
         if problem:
             yield (record, problem), no_answer(SCORE, problem), UNREADABLE, ()
@@ -187,7 +204,7 @@ def _scored(task: Task, model: Any, rows: Iterator[Row]) -> Iterator[Answer]:
             yield (record, ""), answer, "", ()
 
 
-def _score_stream(task: Task, model: Any, rows: Iterator[Row], counts: Counter[str]) -> Score | None:
+def _score_stream(task: Task, model: WordsRuntime, rows: Iterator[Row], counts: Counter[str]) -> Score | None:
     """Score a shard as one stream of lines, as `evaluate` does with a whole file; None: it has no words."""
 
     def lines() -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
 
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
@@ -13,13 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from foretell.errors import ArtifactError, ForetellError
-from foretell.service.schemas import ErrorBody, ErrorResponse
+from foretell.service.schemas import ErrorBody, ErrorResponse, ErrorType
 
 _log = logging.getLogger("foretell.service")
-
-ErrorType = Literal[
-    "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
-]
 
 _TYPES: dict[int, ErrorType] = {
     401: "authentication_error",
@@ -86,13 +81,8 @@ def invalid(
     return ApiError(status, message, param=param, code=code)
 
 
-def invalid_body(status: int, errors: Sequence[ErrorDetails]) -> ApiError:
-    """Return the error of a body that does not match its schema.
-
-    Args:
-        status: 422, for completions 400; JSON that cannot be parsed is 400 everywhere.
-        errors: pydantic's, without their inputs.
-    """
+def invalid_body(errors: Sequence[ErrorDetails]) -> ApiError:
+    """Return the error of a body that does not match its schema, from pydantic's without their inputs."""
     # Of the alternatives of a union, the one that matched furthest.
     error = max(errors, key=lambda each: len(each["loc"]))
     if error["type"] == "json_invalid":
@@ -101,9 +91,9 @@ def invalid_body(status: int, errors: Sequence[ErrorDetails]) -> ApiError:
     name = ".".join(part for part in parts if part not in _UNION_MEMBERS) or None
     if error["type"] == "extra_forbidden":
         message = f"expected a known parameter, found {name}; leave it out"
-        return invalid(message, param=name, code="unknown_parameter", status=status)
+        return invalid(message, param=name, code="unknown_parameter")
     message = f"{name or 'the body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"
-    return invalid(message, param=name, code=error["type"], status=status)
+    return invalid(message, param=name, code=error["type"])
 
 
 _RETRY = {"Retry-After": "5"}
@@ -173,12 +163,7 @@ async def answer_exception(request: Request, error: Exception) -> Response:
     return from_exception(error).response()
 
 
-class _Location(TypedDict):
-    error: str
-    at: list[str]
-
-
-def _location(error: BaseException) -> _Location:
+def _location(error: BaseException) -> dict[str, object]:
     """Return where an exception was raised, without its message, which may quote a text."""
     frames = traceback.extract_tb(error.__traceback__)
     return {

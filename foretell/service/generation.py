@@ -77,12 +77,31 @@ class Generation:
     def __post_init__(self) -> None:
         self.lane = lane_of(self.prompts * self.n)
         self._deadline = time.monotonic() + self.service.limits.seconds
+        self._waiting = 0
         self._head = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": int(time.time()),
             "model": self.model.card.id,
         }
+
+    def begin(self) -> None:
+        """Count the continuations among the texts that wait.
+
+        Raises:
+            ApiError: 429, too many texts wait.
+        """
+        n_texts = self.n * len(self.prompts)
+        self.service.models.waiting[self.lane].add(n_texts)
+        self._waiting = n_texts
+
+    def end(self) -> None:
+        """Count them no longer, whether they were written or not."""
+        name, metrics = self.model.card.id, self.service.metrics
+        self.service.models.waiting[self.lane].remove(self._waiting)
+        metrics.texts.labels(name, "completions").inc(self._waiting)
+        metrics.words.labels(name).inc(self.n_words if self._waiting else 0)
+        self._waiting = 0
 
     async def whole(self) -> bytes:
         """Return all continuations as JSON."""

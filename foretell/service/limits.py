@@ -46,7 +46,6 @@ class Limits:
         queue: maximum texts that wait for an answer, of all short requests together, and of all long ones
             (429).
         seconds: maximum seconds until an answer (503), for a body to arrive (408), and for a client to read.
-        wait: maximum milliseconds that a text waits for others to share a batch with.
 
     Raises:
         SettingsError: a value below its minimum, or a queue smaller than `texts`.
@@ -58,12 +57,11 @@ class Limits:
     tokens: int = 20_000
     queue: int = 2048
     seconds: float = 30.0
-    wait: float = 2.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            minimum = {"wait": 0, "seconds": 0.1}.get(field.name, 1)
+            minimum = 0.1 if field.name == "seconds" else 1
             # Written so that NaN fails too.
             if not value >= minimum:
                 raise SettingsError(
@@ -96,13 +94,12 @@ class Limits:
                 status=400,
             )
 
-    def check_texts(self, texts: Sequence[str], *, param: str, status: int = 422, copies: int = 1) -> None:
+    def check_texts(self, texts: Sequence[str], *, param: str, copies: int = 1) -> None:
         """Refuse too many texts, too many characters, and a word that is too long.
 
         Args:
             texts: the texts of a request.
             param: the field that holds them.
-            status: the status of the error.
             copies: how often each text is read.
 
         Raises:
@@ -113,7 +110,6 @@ class Limits:
                 f"expected at most {self.texts} texts, found {copies * len(texts)}; send several requests",
                 param=param,
                 code="too_many_texts",
-                status=status,
             )
         characters = copies * sum(map(len, texts))
         if characters > self.characters:
@@ -122,7 +118,6 @@ class Limits:
                 "send several requests, or split a long text",
                 param=param,
                 code="text_too_long",
-                status=status,
             )
         for index, text in enumerate(texts):
             if len(text) > MAX_WORD and any(map(_is_too_long, text.split())):
@@ -130,7 +125,6 @@ class Limits:
                     f"expected words of at most {MAX_WORD} characters, found a longer one in text {index}",
                     param=param,
                     code="word_too_long",
-                    status=status,
                 )
 
     def needs_count(self, texts: Sequence[str], *, more: int = 0, copies: int = 1) -> bool:
@@ -141,16 +135,14 @@ class Limits:
         return copies * most + more > self.tokens
 
     def check_tokens(
-        self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, status: int = 422, more: int = 0,
-        copies: int = 1,
-    ) -> None:  # fmt: skip
+        self, tokenizer: Tokenizer, texts: Sequence[str], *, param: str, more: int = 0, copies: int = 1
+    ) -> None:
         """Refuse too many tokens. Call it on a thread: it may take a second.
 
         Args:
             tokenizer: the model's.
             texts: the texts of a request, which `check_texts` has accepted.
             param: the field that holds them.
-            status: the status of the error.
             more: tokens that the request asks to be written.
             copies: how often each text is read.
 
@@ -169,7 +161,6 @@ class Limits:
                 + ", found more; send several requests, or split a long text",
                 param=param,
                 code="text_too_long",
-                status=status,
             )
 
 

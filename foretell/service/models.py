@@ -41,8 +41,8 @@ CONCURRENCY = 2
 CHECK_SECONDS = 1.0
 """Seconds from one look at the directories to the next."""
 
-MAX_RETRY_SECONDS = 300.0
-"""Maximum seconds until a model that could not be opened is tried again; they double with each failure."""
+RETRY_SECONDS = 10.0
+"""Seconds until a model that could not be opened is tried again: to open it reads all of its files."""
 
 _MAX_NAME = 200
 
@@ -56,6 +56,7 @@ class LoadedModel:
 
     Attributes:
         card: what GET /v1/models returns.
+        batchers: one for each verb in each lane; see `Models.batcher`.
         fingerprint: of the directory when the model was opened.
 
     Raises:
@@ -67,7 +68,7 @@ class LoadedModel:
         self.fingerprint = fingerprint(path)
         self._runtime = open_model(path)
         self.card = _card(self._runtime.model, name, self.fingerprint)
-        self._batchers: dict[str, Batcher[Any, bytes]] = {}
+        self.batchers: dict[str, Batcher[Any, bytes]] = {}
         self._weights: Model | None = None
 
     @property
@@ -86,12 +87,6 @@ class LoadedModel:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer."""
         return self._runtime.tokenizer
-
-    def batcher(self, key: str, make: Callable[[], Batcher[Any, bytes]]) -> Batcher[Any, bytes]:
-        """Return the batcher of one verb in one lane; `make` makes it the first time."""
-        if key not in self._batchers:
-            self._batchers[key] = make()
-        return self._batchers[key]
 
     def with_weights(self) -> Model:
         """Return the model with its weights, which are read the first time.
@@ -124,7 +119,6 @@ class Served:
         loaded: the model that answers now.
         state: stale if the files are missing, or were changed and cannot be opened.
         tried: the fingerprint of the files that were opened last.
-        failures: how often these files could not be opened.
         retry_at: when they are tried again, by `time.monotonic`.
     """
 
@@ -133,7 +127,6 @@ class Served:
     loaded: LoadedModel
     state: Literal["fresh", "stale"] = "fresh"
     tried: Fingerprint | None = None
-    failures: int = 0
     retry_at: float = 0.0
 
     def card(self) -> ModelCard:
@@ -166,7 +159,7 @@ class Models:
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self._lanes, self._limits, self._metrics = lanes, limits, metrics
+        self._lanes, self._metrics = lanes, metrics
         self.waiting = {lane: WaitingTexts(limits.queue) for lane in (QUICK, LONG)}
         self._served: dict[str, Served] = {}
         for name, path in places:
@@ -229,20 +222,18 @@ class Models:
             work: items to answers in JSON, by this model.
         """
 
-        def make() -> Batcher[Any, bytes]:
-            shares = verb == "classify"
-            return Batcher(
+        key, shares = f"{verb} {lane}", verb == "classify"
+        if key not in loaded.batchers:
+            loaded.batchers[key] = Batcher(
                 work,
                 pool=self._lanes[lane],
                 waiting=self.waiting[lane],
                 max_batch=MAX_BATCH if shares else 1,
                 # One after another: each of these may need some memory.
                 concurrency=CONCURRENCY if shares or lane == QUICK else 1,
-                wait=self._limits.wait / 1e3 if shares else 0.0,
                 on_batch=self._metrics.batches.labels(loaded.card.id, verb).observe,
             )
-
-        return loaded.batcher(f"{verb} {lane}", make)
+        return loaded.batchers[key]
 
     async def keep_fresh(self) -> None:
         """Check the directories until cancelled."""
@@ -264,7 +255,7 @@ class Models:
         elif current is None:
             self._set_state(served, "stale", "the files are missing")
         elif current != served.tried:
-            served.tried, served.failures = current, 0
+            served.tried = current
             self._reopen(served)
         elif served.state == "stale" and time.monotonic() >= served.retry_at:
             self._reopen(served)
@@ -277,9 +268,7 @@ class Models:
             # Also an exception that no one expects of damaged files: the other models must be checked on.
             expected = isinstance(error, ForetellError | OSError)
             self._set_state(served, "stale", str(error) if expected else type(error).__name__)
-            # To open it reads all of its files: not each second.
-            wait = min(CHECK_SECONDS * 2 ** min(served.failures, 10), MAX_RETRY_SECONDS)
-            served.failures, served.retry_at = served.failures + 1, time.monotonic() + wait
+            served.retry_at = time.monotonic() + RETRY_SECONDS
             return
         self._metrics.loads.labels(served.name).inc()
         self._set_state(served, "fresh")

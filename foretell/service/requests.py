@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from inspect import signature
-from typing import Any, get_type_hints
+from typing import TypeVar, get_type_hints
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -25,6 +25,8 @@ from foretell.service.limits import Limits
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LONG, QUICK, LoadedModel
 from foretell.service.state import Service, service_of
+
+Result = TypeVar("Result")
 
 BODY = "body"
 """The parameter of a route's function that is the request's body; its type is the schema."""
@@ -52,27 +54,29 @@ class JsonRoute(APIRoute):
     answered as `foretell.service.errors.from_exception` describes.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
         """Return the function that Starlette calls."""
         schema = get_type_hints(self.endpoint).get(BODY)
         parameters = signature(self.endpoint).parameters
-        # OpenAI's clients expect 400 for every error in a completion's parameters.
-        status = 400 if self.path.endswith("/completions") else 422
+        is_openai = self.path.endswith("/completions")
 
         async def handle(request: Request) -> Response:
             service = service_of(request)
             try:
-                arguments: dict[str, Any] = {**request.path_params}
+                arguments: dict[str, object] = {**request.path_params}
                 if "request" in parameters:
                     arguments["request"] = request
                 if schema is not None:
                     body = await read_body(request, service.limits)
-                    arguments[BODY] = parse_body(schema, body, status=status)
+                    arguments[BODY] = parse_body(schema, body)
                 result = await _within(service, request, self.endpoint(**arguments))
             except ClientDisconnect:
                 return known("client_closed").response()
             except Exception as error:
-                return from_exception(error).response()
+                answer = from_exception(error)
+                # OpenAI's clients expect 400 for every error in a completion's parameters.
+                answer.status = 400 if is_openai and answer.status == 422 else answer.status
+                return answer.response()
             if isinstance(result, Response):
                 return result
             return Response(result.model_dump_json(), media_type="application/json")
@@ -107,13 +111,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     return bytes(body)
 
 
-def parse_body(schema: type[BaseModel], body: bytes, *, status: int) -> BaseModel:
-    """Return the body as its schema's object.
-
-    Args:
-        schema: the schema.
-        body: JSON.
-        status: the status of the error where the body does not match the schema.
+def parse_body(schema: type[BaseModel], body: bytes) -> BaseModel:
+    """Return a body of JSON as its schema's object.
 
     Raises:
         ApiError: naming the first field that does not match, without its value.
@@ -123,12 +122,12 @@ def parse_body(schema: type[BaseModel], body: bytes, *, status: int) -> BaseMode
     except ValidationError as error:
         if error.error_count() > MAX_ERRORS:
             message = f"expected a body that matches the schema, found {error.error_count()} errors in it"
-            raise invalid(message, code="too_many_errors", status=status) from None
+            raise invalid(message, code="too_many_errors") from None
         errors = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid_body(status, errors) from None
+        raise invalid_body(errors) from None
 
 
-async def _within(service: Service, request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+async def _within(service: Service, request: Request, work: Awaitable[Result]) -> Result:
     """Return the result of `work`, which is cancelled when the time has passed or the client disconnects.
 
     Raises:

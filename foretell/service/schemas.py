@@ -97,17 +97,16 @@ class ModelCard(ResponseBody):
     )
 
 
+ErrorType = Literal[
+    "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
+]
+
+
 class ErrorBody(ResponseBody):
     """An error, in OpenAI's format."""
 
     message: str
-    type: Literal[
-        "invalid_request_error",
-        "authentication_error",
-        "permission_error",
-        "rate_limit_error",
-        "server_error",
-    ]
+    type: ErrorType
     param: str | None = None
     code: str | None = None
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import os
 import signal
 import socket
 import sys
@@ -54,7 +55,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         if not 0 <= port <= 65535:
             raise OverflowError(port)
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, OverflowError, UnicodeError) as error:
@@ -63,33 +64,17 @@ def bind(host: str, port: int) -> socket.socket:
             found=f"{host}, port {port}",
             where="--host",
         ) from error
-    listening = socket.socket(family, kind, protocol)
     try:
-        # So that a service can be started again at once. A port in use is refused all the same.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        # Here already: with SO_REUSEADDR two sockets can be bound to one port, but only one can listen.
-        listening.listen(2048)
+        # It may take the address of a service that has just ended, but not a port in use.
+        return socket.create_server(address, family=family, backlog=2048)
     except OSError as error:
-        listening.close()
-        raise _not_bound(host, port, error) from error
-    return listening
-
-
-def _not_bound(host: str, port: int, error: OSError) -> ForetellError:
-    if error.errno == errno.EADDRINUSE:
-        return ForetellError(
-            expected="a free port",
-            found=f"port {port} in use",
+        is_used = error.errno == errno.EADDRINUSE
+        raise ForetellError(
+            expected="a free port" if is_used else "an address and port that may be used",
+            found=f"port {port} in use" if is_used else os.strerror(error.errno or 0),
             where=host,
-            fix="stop the program that uses it, or choose another --port",
-        )
-    return ForetellError(
-        expected="an address and port that may be used",
-        found=error.strerror or str(error),
-        where=host,
-        fix="choose another --host or --port",
-    )
+            fix="stop the program that uses it, or choose another --host or --port",
+        ) from error
 
 
 def url(listening: socket.socket) -> str:

@@ -66,7 +66,7 @@ def test_a_port_in_use_is_one_line(run: Run) -> None:
     assert answer.code == 1
     assert answer.err == (
         f"foretell: 127.0.0.1: expected a free port, found port {port} in use; "
-        "stop the program that uses it, or choose another --port\n"
+        "stop the program that uses it, or choose another --host or --port\n"
     )
 
 

@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_nothing_and_may_be_tried_again(
     for out_format in ("parquet", "jsonl"):
         (do,) = work(path, labels_model, tmp_path / out_format, out_format=out_format)
         with monkeypatch.context() as patch:
-            patch.setattr("foretell.cluster.storage.sync_file", full)
+            patch.setattr("foretell.artifacts.replacement.sync_file", full)
             failed = do()
         assert isinstance(failed, Failed)
         assert not failed.is_final

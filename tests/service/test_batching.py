@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -80,6 +80,18 @@ def test_a_failure_is_only_its_own_requests(pool: ThreadPoolExecutor) -> None:
     asyncio.run(scene())
 
 
+def test_nothing_is_logged_of_the_other_failures_of_a_request(
+    pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        with pytest.raises(ValueError, match="a bad item"):
+            await batcher(Doubling(), pool)([-1, -1, 2])
+
+    asyncio.run(scene())
+    gc.collect()
+    assert not caplog.records
+
+
 def test_who_has_left_is_not_worked_for(pool: ThreadPoolExecutor) -> None:
     async def scene() -> None:
         work = Doubling()
@@ -114,34 +126,6 @@ def test_a_full_line_refuses_and_says_when_to_come_again(pool: ThreadPoolExecuto
         assert int(caught.value.headers["Retry-After"]) >= 1
         work.go.set()
         assert await asyncio.gather(asked, call([3])) == [[2, 4], [6]]
-
-    asyncio.run(scene())
-
-
-WAIT = 2.0
-"""Seconds; far more than a few calls take on a busy machine."""
-
-
-def test_waiting_is_adaptive(pool: ThreadPoolExecutor) -> None:
-    async def scene() -> None:
-        work = Doubling()
-        call = batcher(work, pool, wait=WAIT)
-        began = time.monotonic()
-        for number in range(5):
-            await call([number])
-        # Requests that come one by one wait for nobody.
-        assert time.monotonic() - began < 5 * WAIT
-        for _ in range(8):
-            await asyncio.gather(*(call([number]) for number in range(8)))
-        work.batches.clear()
-
-        async def later(number: int) -> list[int]:
-            await asyncio.sleep(0.01 * number)
-            return await call([number])
-
-        await asyncio.gather(*(later(number) for number in range(8)))
-        # After many that came together, the next ones are waited for.
-        assert len(work.batches) <= 3
 
     asyncio.run(scene())
 

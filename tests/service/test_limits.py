@@ -26,7 +26,7 @@ STRANGE = [
     "\0", "a\0b", "\u202eevil\u202c", "\x1b[31m", "\ufeff", "\u0301" * 40, "😀" * 40, "</script>", "\r\n\r\n",
 ]  # fmt: skip
 SENSELESS: list[dict[str, Any]] = [
-    {"body": 0}, {"texts": -1}, {"tokens": 0.5}, {"characters": 0}, {"seconds": float("nan")}, {"wait": -1},
+    {"body": 0}, {"texts": -1}, {"tokens": 0.5}, {"characters": 0}, {"seconds": float("nan")},
     {"texts": 9, "queue": 8},
 ]  # fmt: skip
 

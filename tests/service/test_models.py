@@ -138,20 +138,18 @@ def test_a_directory_that_is_deleted_piece_by_piece_is_no_change(tmp_path: Path)
         assert it.post("/v1/states", {"text": "good"}).status_code == 503
 
 
-def test_a_broken_model_is_tried_again_less_and_less_often(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_model_is_tried_again_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, tries, really = write_labels(tmp_path / "reviews"), list[float](), models.open_model
+    monkeypatch.setattr(models, "RETRY_SECONDS", 0.2)
     monkeypatch.setattr(
         models, "open_model", lambda place: (tries.append(time.monotonic()), really(place))[1]
     )
     with running(path) as it:
         (path / "manifest.json").write_text("{}")
-        until(lambda: len(tries) >= 6)
+        until(lambda: len(tries) >= 4)
         assert state_of(it) == "stale"
-        # CHECK_SECONDS is 0.02 here, and doubles. The first time it was opened well.
-        waits = [after - before for before, after in itertools.pairwise(tries[1:])]
-        assert all(wait >= 0.019 * 2**number for number, wait in enumerate(waits))
+        # The first time it was opened well.
+        assert all(after - before >= 0.2 for before, after in itertools.pairwise(tries[1:]))
         # Another change is tried at once.
         (served,) = it.service.models
         served.retry_at = float("inf")

@@ -19,6 +19,8 @@ from foretell.metrics.multi_label import DEFAULT_THRESHOLD, multi_label_interval
 if TYPE_CHECKING:
     from foretell.runtime.labels.classifier import LabelsRuntime
 
+Report = dict[str, Any]
+
 _NAMES_SHOWN = 10
 
 
@@ -27,7 +29,7 @@ def classification_report(
     predicted: Sequence[str],
     probabilities: Floats | None,
     names: Sequence[str],
-) -> dict[str, Any]:
+) -> Report:
     """Compare predicted labels with the true ones.
 
     Args:
@@ -46,7 +48,7 @@ def classification_report(
     _check(labels, predicted, probabilities)
     all_names = [*names, *sorted(set(labels) - set(names))]
     true_ids, predicted_ids = ids_of(labels, all_names), ids_of(predicted, all_names)
-    report: dict[str, Any] = {"texts": len(labels), **label_metrics(true_ids, predicted_ids, all_names)}
+    report: Report = {"texts": len(labels), **label_metrics(true_ids, predicted_ids, all_names)}
     if probabilities is not None:
         report["calibration_error"] = calibration_error(probabilities.max(axis=1), true_ids == predicted_ids)
         report["log_loss"] = log_loss(true_ids, probabilities) if len(all_names) == len(names) else None
@@ -61,7 +63,7 @@ def evaluation_report(
     by: Column | None = None,
     costs: Costs | None = None,
     positive: str | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Return the metrics of a classifier on labelled texts, with confidence intervals.
 
     Args:
@@ -104,14 +106,14 @@ def ids_of(labels: Sequence[str], names: Sequence[str]) -> Integers:
 
 def _intervals(
     true_ids: Integers, probabilities: Array, names: Sequence[str], thresholds: Sequence[float] = ()
-) -> dict[str, Any]:
+) -> Report:
     return {
         **label_intervals(true_ids, probabilities.argmax(axis=1), names),
         **probability_intervals(true_ids, probabilities, thresholds),
     }
 
 
-def _slices(by: Column, metrics: Callable[[Integers], dict[str, Any]]) -> dict[str, Any]:
+def _slices(by: Column, metrics: Callable[[Integers], Report]) -> Report:
     """Return the metrics of each value's texts, by their places, of the most frequent value first."""
     counts, values = Counter(by.values), np.array(by.values)
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
@@ -121,7 +123,7 @@ def _slices(by: Column, metrics: Callable[[Integers], dict[str, Any]]) -> dict[s
 
 def _head_metrics(
     labels: Sequence[str], probabilities: Array, names: Sequence[str], places: Integers
-) -> dict[str, Any]:
+) -> Report:
     """Return the metrics that are one number, and their intervals, for the texts at `places`."""
     chosen, rows = [labels[place] for place in places], probabilities[places]
     best = rows.argmax(axis=1)
@@ -138,7 +140,7 @@ def _head_metrics(
 
 def _threshold(
     labels: Sequence[str], probabilities: Array, names: Sequence[str], costs: Costs, positive: str | None
-) -> dict[str, Any]:
+) -> Report:
     """Return the threshold that costs least, and what it costs."""
     if len(names) != 2:
         raise UsageError(
@@ -197,7 +199,7 @@ HEAD = ("accuracy", "micro_f1", "macro_f1", "hamming_loss", "log_loss", "calibra
 
 def multi_label_report(
     runtime: LabelsRuntime, examples: Examples, probabilities: Array, *, by: Column | None = None
-) -> dict[str, Any]:
+) -> Report:
     """Return the metrics on texts with labels, with confidence intervals.
 
     Args:
@@ -223,7 +225,7 @@ def multi_label_report(
     rows = np.pad(probabilities, ((0, 0), (0, len(others))))
     decided = np.pad(runtime.decide(probabilities), ((0, 0), (0, len(others))))
     thresholds = (*_thresholds(runtime), *[DEFAULT_THRESHOLD] * len(others))
-    report: dict[str, Any] = {
+    report: Report = {
         "texts": len(examples),
         **multi_label_metrics(targets, decided, rows, names, thresholds),
         "unknown_labels": others,
@@ -253,7 +255,7 @@ def _multi_label_head(
     names: list[str],
     thresholds: Sequence[float],
     places: Integers,
-) -> dict[str, Any]:
+) -> Report:
     """Return the metrics that are one number, and their intervals, for the texts at `places`."""
     found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
     intervals = multi_label_intervals(targets[places], decided[places], names)

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from foretell.errors import ForetellError
-from foretell.service.errors import ApiError, from_exception, invalid
+from foretell.service.errors import invalid
 from foretell.service.generation import EventStream, Generation, with_first
 from foretell.service.logs import add_log_fields
 from foretell.service.models import LONG
@@ -28,8 +27,6 @@ _WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
     "presence_penalty": (None, 0),
     "frequency_penalty": (None, 0),
 }
-_STATUS = 400
-"""OpenAI's clients expect 400 for every error in a completion's parameters."""
 
 
 class StreamOptions(RequestBody):
@@ -58,18 +55,18 @@ class CompletionRequest(RequestBody):
     echo: bool | None = False
     stop: str | Annotated[list[str], Field(max_length=4, fail_fast=True)] | None = None
     seed: Integer | None = None
-    user: Any = None
+    user: object = None
     top_k: Integer = Field(default=0, ge=0)
     min_p: float = Field(default=0.0, ge=0, le=1)
     repetition_penalty: float = Field(default=1.0, gt=0)
     avoid_unknown: bool = True
     unfinished: bool = False
     cache: Cache = 0
-    best_of: Any = Field(default=None, description="null, or the value of n.")
-    suffix: Any = Field(default=None, json_schema_extra={"enum": [None, ""]})
-    logit_bias: Any = Field(default=None, json_schema_extra={"enum": [None, {}]})
-    presence_penalty: Any = Field(default=None, json_schema_extra={"enum": [None, 0]})
-    frequency_penalty: Any = Field(default=None, json_schema_extra={"enum": [None, 0]})
+    best_of: object = Field(default=None, description="null, or the value of n.")
+    suffix: object = Field(default=None, json_schema_extra={"enum": [None, ""]})
+    logit_bias: object = Field(default=None, json_schema_extra={"enum": [None, {}]})
+    presence_penalty: object = Field(default=None, json_schema_extra={"enum": [None, 0]})
+    frequency_penalty: object = Field(default=None, json_schema_extra={"enum": [None, 0]})
 
 
 class Logprobs(ResponseBody):
@@ -129,30 +126,17 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
     await _check_limits(generation, 16 if body.max_tokens is None else body.max_tokens)
     n_texts = generation.n * len(generation.prompts)
     add_log_fields(request.scope, model=model.card.id, texts=n_texts, stream=bool(body.stream))
-    waiting = service.models.waiting[generation.lane]
-    waiting.add(n_texts)
-    is_open = True
-
-    def end() -> None:
-        nonlocal is_open
-        if is_open:
-            waiting.remove(n_texts)
-            service.metrics.texts.labels(model.card.id, "completions").inc(n_texts)
-            service.metrics.words.labels(model.card.id).inc(generation.n_words)
-        is_open = False
-
+    generation.begin()
     try:
         if body.stream:
             with_usage = body.stream_options is not None and bool(body.stream_options.include_usage)
             events = await with_first(generation.events(with_usage=with_usage))
-            return EventStream(events, on_end=end)
+            return EventStream(events, on_end=generation.end)
         answer = await generation.whole()
-    except BaseException as error:
-        end()
-        if isinstance(error, ForetellError):
-            raise _as_400(error) from error
+    except BaseException:
+        generation.end()
         raise
-    end()
+    generation.end()
     return Response(answer, media_type="application/json")
 
 
@@ -163,19 +147,17 @@ async def _check_limits(generation: Generation, max_tokens: int) -> None:
         ApiError: naming the limit.
     """
     limits, prompts, n = generation.service.limits, generation.prompts, generation.n
-    limits.check_texts(prompts, param="prompt", status=_STATUS, copies=n)
+    limits.check_texts(prompts, param="prompt", copies=n)
     written = max_tokens * n * len(prompts)
     if written > limits.tokens:
         raise invalid(
             f"expected at most {limits.tokens} as max_tokens of all continuations together, found {written}",
             param="max_tokens",
-            status=_STATUS,
         )
     if limits.needs_count(prompts, more=written, copies=n):
         check = partial(
-            limits.check_tokens, generation.model.tokenizer, prompts, param="prompt", status=_STATUS,
-            more=written, copies=n,
-        )  # fmt: skip
+            limits.check_tokens, generation.model.tokenizer, prompts, param="prompt", more=written, copies=n
+        )
         await generation.service.in_lane(LONG, check)
 
 
@@ -203,18 +185,6 @@ def _check_supported(body: CompletionRequest) -> None:
             f"expected no {refused[0]}, which is not supported, found one; leave it out",
             param=refused[0],
             code="unsupported_parameter",
-            status=_STATUS,
         )
     if body.stream_options is not None and not body.stream:
-        raise invalid(
-            "expected stream_options only with stream, found them without",
-            param="stream_options",
-            status=_STATUS,
-        )
-
-
-def _as_400(error: ForetellError) -> ApiError:
-    """Return the error with status 400 where other routes answer 422."""
-    answer = from_exception(error)
-    answer.status = _STATUS if answer.status == 422 else answer.status
-    return answer
+        raise invalid("expected stream_options only with stream, found them without", param="stream_options")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -90,26 +89,17 @@ class StatesResponse(ResponseBody):
 async def states(body: StatesRequest, request: Request) -> Response:
     """Return the gates, the cell state and the output of one LSTM unit along a text."""
     prediction = Prediction(request, "states", body.model, body.text, param="text")
-    item = _States(body.text, body.layer, body.unit)
-    (answer,) = await prediction.answers(partial(_states, prediction.model), [item])
+    (answer,) = await prediction.answers(partial(_states, prediction.model), [body])
     return Response(answer, media_type="application/json")
 
 
-class _States(NamedTuple):
-    """The text of a request for states."""
-
-    text: str
-    layer: str | None
-    unit: int | None
-
-
-def _states(model: LoadedModel, items: Sequence[_States]) -> list[bytes]:
+def _states(model: LoadedModel, items: Sequence[StatesRequest]) -> list[bytes]:
     return [
         _response(model, item, gates_along(model.with_weights(), item.text, item.layer)) for item in items
     ]
 
 
-def _response(model: LoadedModel, item: _States, gates: Gates) -> bytes:
+def _response(model: LoadedModel, item: StatesRequest, gates: Gates) -> bytes:
     layers = model.card.layers
     name = item.layer or layers[0].name
     n_units = next(layer.units for layer in layers if layer.name == name)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -113,9 +112,7 @@ class ScoreResponse(ResponseBody):
 async def next_words(body: NextRequest, request: Request) -> Response:
     """Return the most probable next words after each text."""
     prediction = Prediction(request, "next", body.model, body.texts, job="words")
-    items = [
-        _Next(index, text, body.k, body.unfinished, body.cache) for index, text in enumerate(prediction.texts)
-    ]
+    items = [(body, index, text) for index, text in enumerate(prediction.texts)]
     return await prediction.response(partial(_next, prediction.model.words), items)
 
 
@@ -127,53 +124,29 @@ async def next_words(body: NextRequest, request: Request) -> Response:
 async def score(body: ScoreRequest, request: Request) -> Response:
     """Return the probability of each text and, with `words`, of each of its words."""
     prediction = Prediction(request, "score", body.model, body.texts, job="words")
-    items = [
-        _Score(index, text, body.words, body.top, body.start, body.cache)
-        for index, text in enumerate(prediction.texts)
-    ]
+    items = [(body, index, text) for index, text in enumerate(prediction.texts)]
     return await prediction.response(partial(_score, prediction.model.words), items)
 
 
-class _Next(NamedTuple):
-    """One text of a request for next words."""
-
-    number: int
-    text: str
-    k: int
-    unfinished: bool
-    cache: int
-
-
-class _Score(NamedTuple):
-    """One text of a request for scores."""
-
-    number: int
-    text: str
-    words: bool
-    top: int
-    start: int
-    cache: int
-
-
-def _next(runtime: WordsRuntime, items: Sequence[_Next]) -> list[bytes]:
+def _next(runtime: WordsRuntime, items: Sequence[tuple[NextRequest, int, str]]) -> list[bytes]:
     answers = []
-    for item in items:
-        with _naming(item.number):
-            candidates = runtime.next(item.text, k=item.k, unfinished=item.unfinished, cache=item.cache)
+    for body, index, text in items:
+        with _naming(index):
+            candidates = runtime.next(text, k=body.k, unfinished=body.unfinished, cache=body.cache)
         answers.append(to_json(NextWords(words=candidates)))
     return answers
 
 
-def _score(runtime: WordsRuntime, items: Sequence[_Score]) -> list[bytes]:
+def _score(runtime: WordsRuntime, items: Sequence[tuple[ScoreRequest, int, str]]) -> list[bytes]:
     answers = []
-    for item in items:
-        with _naming(item.number):
-            if item.words or item.start:
-                words = score_words(runtime, item.text, top=item.top, start=item.start, cache=item.cache)
-                whole = total(words, item.text if runtime.tokenizer.is_open else None)
-                answers.append(_scored(item.text, whole, words if item.words else None))
+    for body, index, text in items:
+        with _naming(index):
+            if body.words or body.start:
+                words = score_words(runtime, text, top=body.top, start=body.start, cache=body.cache)
+                whole = total(words, text if runtime.tokenizer.is_open else None)
+                answers.append(_scored(text, whole, words if body.words else None))
             else:
-                answers.append(_scored(item.text, runtime.score([item.text], cache=item.cache), None))
+                answers.append(_scored(text, runtime.score([text], cache=body.cache), None))
     return answers
 
 
