@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 
 from foretell.arrays import Integers
 from foretell.data.examples import Examples
-from foretell.data.split import places_of_equal, plain_text, text_key
+from foretell.data.split import places_of_equal, plain_text
 from foretell.surveying.counts import label_counts
 
 SIMILARITY = 0.8
@@ -202,8 +202,9 @@ class Repeats:
 
 def find_repeats(texts: Sequence[str]) -> Repeats:
     """Find equal and nearly equal texts."""
-    groups = list(places_of_equal(map(text_key, texts)).values())
-    near = near_duplicates([plain_text(texts[group[0]]) for group in groups])
+    plain = list(map(plain_text, texts))
+    groups = list(places_of_equal(plain).values())
+    near = near_duplicates([plain[group[0]] for group in groups])
     return Repeats(
         tuple(tuple(group) for group in groups if len(group) > 1),
         tuple(tuple(groups[i][0] for i in group) for group in near),
