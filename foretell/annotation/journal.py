@@ -292,20 +292,13 @@ def checked_labels(labels: Sequence[str] | None, where: str) -> list[str]:
         UsageError: fewer than two, too many, an empty one, or one twice.
     """
     names = [label.strip() for label in labels or ()]
-    problem = None
-    if len(names) < 2:
-        problem = "none" if not names else f"only {names[0]!r}"
-    elif len(names) > _MAX_LABELS:
-        problem = f"{len(names):,}, more than {_MAX_LABELS:,}"
-    elif not all(names):
-        problem = "an empty name"
-    elif len(set(names)) < len(names):
-        problem = f"{next(name for name in names if names.count(name) > 1)!r} twice"
-    if problem is not None:
+    if not 2 <= len(names) <= _MAX_LABELS or not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            expected="two labels or more, all different", found=problem, where=where,
+            expected=f"2 to {_MAX_LABELS:,} labels, all different",
+            found=", ".join(map(repr, names))[:200] or "none",
+            where=where,
             fix="give the labels, such as --labels good,bad",
-        )  # fmt: skip
+        )
     return names
 
 

@@ -51,7 +51,9 @@ class Pool:
         groups = places_of_equal(map(text_key, texts))
         if not groups:
             raise DataError(expected="texts to label", found="none that is not empty")
-        needed = self._needed(groups, answered)
+        needed = set(map(text_key, answered))
+        if unknown := needed - groups.keys():
+            raise _unknown(len(unknown))
         ranks = {key: _rank(key, seed) for key in groups}
         self.notes: list[str] = []
         kept = list(groups)
@@ -90,14 +92,8 @@ class Pool:
         """
         place = self._place_of.get(text_key(text))
         if place is None:
-            raise _unknown([text])
+            raise _unknown(1)
         return place
-
-    def _needed(self, groups: dict[bytes, list[int]], answered: Sequence[str]) -> set[bytes]:
-        keys = {text_key(text): text for text in answered}
-        if unknown := [text for key, text in keys.items() if key not in groups]:
-            raise _unknown(unknown)
-        return set(keys)
 
 
 def _rank(key: bytes, seed: int) -> int:
@@ -105,8 +101,7 @@ def _rank(key: bytes, seed: int) -> int:
     return int.from_bytes(digest)
 
 
-def _unknown(texts: Sequence[str]) -> DataError:
-    n = len(texts)
+def _unknown(n: int) -> DataError:
     return DataError(
         expected="the texts that the answers are about",
         found="an answered text that is not there" if n == 1 else f"{n:,} answered texts that are not there",
