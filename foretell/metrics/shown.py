@@ -5,9 +5,7 @@ Pure functions of what `metrics.json` holds; the report, the command line and Py
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import cast
 
 from foretell.readable import duration, percent
 
@@ -62,9 +60,6 @@ _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
 _FAR_BEHIND = 0.02
 """The network is far behind the linear models from this difference of accuracy on."""
-
-_Z = 1.96
-"""95 % of a normal distribution lie within this many standard deviations."""
 
 
 def name_of(key: str, metrics: Metrics) -> str:
@@ -150,23 +145,8 @@ def _parts_of_classifier(metrics: Metrics) -> str:
     alone, linear, both = (number(metrics.get(key)) for key in keys)
     if alone is None or linear is None or both is None or linear - alone < _FAR_BEHIND:
         return ""
-    text = (
+    return (
         f"The network alone has {percent(alone)}, the linear models {percent(linear)}, both {percent(both)}: "
         "here the linear models decide. The network has the weight that gives the smallest log loss; it "
         "gains with more texts."
     )
-    texts = _measured_texts(metrics)
-    if both < linear and texts:
-        chance = _Z * math.sqrt(linear * (1 - linear) / texts)
-        if linear - both <= chance:
-            text += f" What both lose against the linear models is within chance for {texts:,} texts."
-    return text
-
-
-def _measured_texts(metrics: Metrics) -> int:
-    confusion = metrics.get("confusion")
-    counts = confusion.get("counts") if isinstance(confusion, dict) else None
-    if not isinstance(counts, list):
-        return 0
-    rows = cast("list[list[float]]", counts)
-    return int(sum(sum(row) for row in rows))
