@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from foretell.artifacts.replacement import new_file, sync_file
+from foretell.artifacts.replacement import new_file
 from foretell.data.decode import STDIN
 from foretell.data.examples import iter_records
 from foretell.data.records import Record, text_of
@@ -98,7 +98,6 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
     _check_copy(source, path)
     with new_file(path) as new:
         changed = _write(survey, corrections, iter_records(source, need_label=True, **how), new)
-        sync_file(new)
     return changed
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from foretell.artifacts.replacement import new_file, write_synced
+from foretell.artifacts.replacement import new_file
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
@@ -124,7 +124,7 @@ class DataSurvey:
             ForetellError: it cannot be written.
         """
         with new_file(Path(path)) as new:
-            write_synced(new, to_page(self).encode("utf-8", "replace"))
+            new.write_bytes(to_page(self).encode("utf-8", "replace"))
 
     def write_corrected(
         self, path: str | Path, *, accept: Iterable[LabelError] = (), above: float | None = None
