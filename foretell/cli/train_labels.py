@@ -216,8 +216,6 @@ def _show_survey(examples: Examples, settings: LabelsSettings, split: Split | No
 
 
 def _unlabelled(more: Sources, reading: LabelledInput) -> list[str]:
-    from foretell.data.unlabelled import read_unlabelled
+    from foretell.data.unlabelled import unlabelled_texts
 
-    if not more.unlabelled:
-        return []
-    return read_unlabelled(more.unlabelled, text=reading.text)
+    return [text for each in more.unlabelled for text in unlabelled_texts(each, text=reading.text)]

@@ -16,49 +16,21 @@ from foretell.errors import DataError
 HINTS = "label hints"
 
 
-def read_unlabelled(
-    sources: str | Path | Iterable[Any],
-    *,
-    text: str | None = None,
-    notes: list[str] | None = None,
-) -> list[str]:
-    """Read texts without their labels, if they have any.
-
-    Args:
-        sources: a file, a folder, a named set, or several of these, in any format of examples (plain text:
-            one text a line). "imdb" means its unlabelled and its training reviews, never its test reviews.
-        text: the text column of tables; None: chosen where it is clear.
-        notes: a list to which notes are added.
-
-    Returns:
-        The texts in order, without empty ones.
-
-    Raises:
-        DataError: no texts, or a source that cannot be read.
-    """
-    given = [sources] if isinstance(sources, str | Path) else list(sources)
-    texts: list[str] = []
-    for source in given:
-        if source == "imdb":
-            texts += (each for part in ("unsup", "train") for each in named.imdb(part, notes=notes).texts)
-        else:
-            texts += unlabelled_texts(source, text=text, notes=notes)
-    return texts
-
-
 def unlabelled_texts(source: Any, *, text: str | None = None, notes: list[str] | None = None) -> list[str]:
-    """Return texts without their labels from what Python code has: strings in a list are texts, not paths.
+    """Return texts without their labels, if they have any; without empty ones.
 
     Args:
-        source: a `Path`, a string that names a file or a named set, as for `read_unlabelled`; or a table, a
-            Series or an iterable of texts, as for `iter_records`.
-        text, notes: as for `read_unlabelled`.
+        source: a `Path`, or a string that names a file, a folder or a named set, in any format of examples
+            (plain text: one text a line); or a table, a Series or an iterable of texts, as for
+            `iter_records`. "imdb" means its unlabelled and its training reviews, never its test reviews.
+        text: the text column of a table; None: chosen where it is clear.
+        notes: a list to which notes are added.
 
     Raises:
         DataError: no texts, something that is no text, or a source that cannot be read.
     """
     if isinstance(source, str) and source == "imdb":
-        return read_unlabelled(source, notes=notes)
+        return [each for part in ("unsup", "train") for each in named.imdb(part, notes=notes).texts]
     records = iter_records(source, text=text, part="train", notes=notes)
     texts = [record.text for record in records if record.text.strip()]
     if not texts:

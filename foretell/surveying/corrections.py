@@ -97,8 +97,7 @@ def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Pa
     source, how = survey.source
     _check_copy(source, path)
     with new_file(path) as new:
-        changed = _write(survey, corrections, iter_records(source, need_label=True, **how), new)
-    return changed
+        return _write(survey, corrections, iter_records(source, need_label=True, **how), new)
 
 
 def _check_copy(source: Any, path: Path) -> None:

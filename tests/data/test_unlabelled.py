@@ -16,7 +16,6 @@ from foretell.data.split import make_split
 from foretell.data.unlabelled import (
     labelled_rows,
     read_label_hints,
-    read_unlabelled,
     unlabelled_texts,
 )
 from foretell.errors import DataError, ForetellError
@@ -32,29 +31,29 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_labels_are_not_looked_at(folder: Path) -> None:
-    assert read_unlabelled(folder / "table.csv") == ["two\nlines", "last"]
+    assert unlabelled_texts(folder / "table.csv") == ["two\nlines", "last"]
 
 
 def test_the_column_is_chosen(folder: Path) -> None:
-    assert read_unlabelled(folder / "rows.jsonl", text="body") == ["from json"]
+    assert unlabelled_texts(folder / "rows.jsonl", text="body") == ["from json"]
     with pytest.raises(
         DataError, match=r"body, note; name one of them with --text COLUMN \(Python: text='COLUMN'\)$"
     ):
-        read_unlabelled(folder / "rows.jsonl", text="nosuch")
+        unlabelled_texts(folder / "rows.jsonl", text="nosuch")
 
 
 def test_nothing_to_read_is_an_error(folder: Path) -> None:
     (folder / "empty.txt").write_text("\n \n")
     with pytest.raises(DataError, match=r"empty\.txt: expected texts without labels, found none"):
-        read_unlabelled(folder / "empty.txt")
+        unlabelled_texts(folder / "empty.txt")
     with pytest.raises(ForetellError, match=r"missing\.txt"):
-        read_unlabelled(folder / "missing.txt")
+        unlabelled_texts(folder / "missing.txt")
 
 
 def test_imdb_means_its_unlabelled_and_training_reviews(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {part: named.Reviews([f"a {part} review"], ["pos"]) for part in ("test", "train", "unsup")}
     monkeypatch.setattr(named, "imdb", lambda part, **_: parts[part])
-    assert read_unlabelled("imdb") == ["a unsup review", "a train review"]
+    assert unlabelled_texts("imdb") == ["a unsup review", "a train review"]
 
 
 @pytest.mark.parametrize(

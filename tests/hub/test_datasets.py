@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from foretell.cli.inputs import names_source, open_lines, read_text
 from foretell.data.corpus import open_corpus
 from foretell.data.examples import iter_records, read_examples
-from foretell.data.unlabelled import read_unlabelled
+from foretell.data.unlabelled import unlabelled_texts
 from foretell.errors import DataError, HubError, MissingExtraError, UsageError
 from foretell.hub.client import Address
 from foretell.hub.datasets import CONVERTED, DatasetAddress, choose_split, parse_dataset, splits_of
@@ -68,7 +68,7 @@ def test_a_split_is_read_with_the_names_of_its_classes(reviews: Repository, hub:
     # The part that the caller needs, and the split that the address names.
     assert pairs(NAME, part="test") == [("dull", "neg"), ("?", None)]
     assert pairs(f"{NAME}#test") == pairs(f"{NAME}#default/test", part="train")
-    assert read_unlabelled(f"{NAME}#test") == ["dull", "?"]
+    assert unlabelled_texts(f"{NAME}#test") == ["dull", "?"]
     # What is in the cache is not downloaded again.
     before = len([line for line in hub.requests if line.startswith("GET /datasets")])
     assert list(open_corpus(NAME)) == ["good", "bad", "fine"]

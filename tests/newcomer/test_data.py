@@ -13,7 +13,7 @@ import pytest
 from foretell import TextClassifier
 from foretell.cli import main
 from foretell.data.examples import read_examples
-from foretell.data.unlabelled import read_unlabelled
+from foretell.data.unlabelled import unlabelled_texts
 from foretell.errors import DataError, SeenTextsWarning
 from tests.data.spreadsheets import write_xlsx
 
@@ -145,9 +145,9 @@ def test_python_has_the_same_advice(folder: Path) -> None:
 
 def test_lines_of_a_text_file_are_lines(folder: Path) -> None:
     lines = ["A first line, with a comma", "The text, label and so on"]
-    assert read_unlabelled(folder / "notes.txt", text="text") == lines
+    assert unlabelled_texts(folder / "notes.txt", text="text") == lines
     (folder / "notes.jsonl").write_text(json.dumps({"text": "a"}) + "\n")
-    assert read_unlabelled([folder / "notes.jsonl", folder / "notes.txt"], text="text") == ["a", *lines]
+    assert unlabelled_texts(folder / "notes.jsonl", text="text") == ["a"]
 
 
 @pytest.fixture(scope="module")
