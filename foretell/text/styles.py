@@ -239,37 +239,6 @@ def _splitter(style: Style) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Split(Regex(_KERAS_FILTERS if style == "keras" else _WHITE_SPACE), "removed")
 
 
-def style_of(library: Tokenizer) -> Style:
-    """Return the style of a tokenizer, by the special ids that only it has.
-
-    Raises:
-        ValueError: `library_tokenizer` did not make it.
-    """
-    style = _style_of(library)
-    if style != "char" and _state(library.pre_tokenizer) != _state(_splitter(style)):
-        raise ValueError(f"rules of the style {style} that this version of foretell does not have")
-    return style
-
-
-def _style_of(library: Tokenizer) -> Style:
-    if isinstance(library.model, models.BPE):
-        return "char" if library.pre_tokenizer is None else "subword"
-    if library.id_to_token(library.get_vocab_size() - 1) == _WHITE_SPACE_UNKNOWN:
-        return "white-space"
-    styles: tuple[Style, ...] = ("keras", "words")
-    for style in styles:
-        specials = SPECIALS[style]
-        if [library.id_to_token(i) for i in range(len(specials))] == specials:
-            return style
-    raise ValueError("the vocabulary of another program")
-
-
-def _state(splitter: pre_tokenizers.PreTokenizer) -> bytes:
-    """Return a pre-tokenizer as JSON: its pattern and what is done with it."""
-    state: bytes = splitter.__getstate__()
-    return state
-
-
 Spans = list[tuple[int, int]]
 """(start, end) of each token, in code points."""
 

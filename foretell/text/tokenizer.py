@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-from foretell.errors import ArtifactError, SettingsError
+from foretell.errors import SettingsError
 from foretell.text import styles
 from foretell.text import vocabulary as learned
 from foretell.text.spacing import Spacing
@@ -60,7 +60,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Tokenizer:
-    """Text to word ids and back. Make one with `train` or `from_json`.
+    """Text to word ids and back. Make one with `train`.
 
     Attributes:
         style: "white-space", "keras", "words", "subword" or "char".
@@ -202,22 +202,6 @@ class Tokenizer:
         library = library_tokenizer(self.style, lowercase, tokens, merges=merges)
         return Tokenizer(library, self.style), tokens
 
-    @classmethod
-    def from_json(cls, text: str) -> Tokenizer:
-        """Rebuild the tokenizer that `to_json` wrote.
-
-        Raises:
-            ArtifactError: the text is not the JSON of a foretell tokenizer.
-        """
-        try:
-            inner = HuggingFaceTokenizer.from_str(text)
-            style = styles.style_of(inner)
-        except Exception as error:  # tokenizers raises bare Exception
-            raise ArtifactError(
-                expected="the JSON of a foretell tokenizer", found=str(error)[:200], where="tokenizer.json"
-            ) from error
-        return cls(inner, style)
-
     def extended(self, words: Iterable[str]) -> Tokenizer:
         """Return a tokenizer with more words; the ids of those that it has already do not change.
 
@@ -253,7 +237,7 @@ class Tokenizer:
         return self.extended(word for word, _ in ordered[:room]) if ordered else self
 
     def to_json(self) -> str:
-        """Return the tokenizer as Hugging Face's tokenizer.json."""
+        """Return the tokenizer as Hugging Face's tokenizer.json; `artifacts.stored_tokenizer` reads it."""
         text: str = self._inner.to_str(pretty=False)
         return text
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.artifacts.replacement import make_directories, replace_file
+from foretell.artifacts.stored_tokenizer import stored_tokenizer
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
@@ -213,7 +214,7 @@ def _tokenizer(run: Run, corpus: Corpus, settings: WordsSettings, known: Tokeniz
     """Return the tokenizer of the cache; if there is no whole one, count the words and write it."""
     path = run.cache / "tokenizer.json"
     if is_recorded(path):
-        return Tokenizer.from_json(path.read_text(encoding="utf-8"))
+        return stored_tokenizer(path.read_text(encoding="utf-8"), settings)
     run.options.listener(Note(text="counting the words of the corpus"))
     lines = _in_time(run, corpus)
     size, min_count = settings.vocabulary, settings.min_count
