@@ -23,6 +23,7 @@ from foretell.annotation.metrics import RECENT, Metrics, changed_share, metrics_
 from foretell.annotation.pool import Places, Pool
 from foretell.arrays import Float32s, Float64s, Integers, Probabilities
 from foretell.errors import UsageError
+from foretell.ngrams.ensemble import Ensemble, log_of
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.open import open_model
 
@@ -129,6 +130,8 @@ DENSITY_POWER = 0.5
 NEIGHBOURS = 10
 """Texts that density is measured on."""
 
+# The logarithmic opinion pool of two models with equal weights.
+_POOL = Ensemble(network=0.5, linear=0.5)
 _SAMPLE = 2_000
 _SHORTLIST = 400
 
@@ -191,7 +194,7 @@ class Ranker:
             answers: all that were not undone, in order.
         """
         quick = self.probabilities(answers)
-        used = quick if self._model is None else _pooled(quick, self._of_model)
+        used = quick if self._model is None else _POOL(quick, log_of(self._of_model))
         queue = self.queue(used, answers, QUEUE)
         return Ranking(version, used, tuple(queue), self._metrics(answers, quick, used))
 
@@ -308,10 +311,3 @@ def select(
         left[best] = -1
         closest = np.maximum(closest, rows @ rows[best])
     return chosen
-
-
-def _pooled(one: Probabilities, other: Probabilities) -> Probabilities:
-    """Return the logarithmic opinion pool of two models with equal weights, [text, label]."""
-    product = np.sqrt(np.maximum(one, 1e-9) * np.maximum(other, 1e-9))
-    result: Probabilities = (product / product.sum(axis=1, keepdims=True)).astype(np.float32)
-    return result
