@@ -131,7 +131,7 @@ def test_suggestions_are_accepted_by_enter(tmp_path: Path, capsys: pytest.Captur
     ("arguments", "code", "says"),
     [
         ("label texts.csv --out new.jsonl", 2, "2 to 1,000 labels, all different, found none"),
-        ("label texts.csv --out new.jsonl --labels one", 2, "only 'one'"),
+        ("label texts.csv --out new.jsonl --labels one", 2, "all different, found 'one'"),
         ("label texts.csv --out texts.csv --labels a,b", 1, "a journal of answers, found another file"),
         ("label none.csv --out new.jsonl --labels a,b", 1, "none.csv"),
         ("label - --out new.jsonl --labels a,b", 2, "standard input"),
