@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -19,7 +18,7 @@ from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_o
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
 from foretell.cluster.storage import absolute, input_files
-from foretell.cluster.worker import process
+from foretell.cluster.worker import process, together
 from foretell.config import check_one_label
 from foretell.data.records import ReadOptions
 from foretell.errors import RunError, SettingsError, UsageError
@@ -28,7 +27,7 @@ from foretell.hub.models import local_path
 
 ATTEMPTS = 3
 """Attempts of each shard."""
-_WAIT_SECONDS, _START_SECONDS = 1.0, 120.0
+_WAIT_SECONDS = 1.0
 
 Sources = str | Path | Sequence[str | Path]
 
@@ -244,7 +243,7 @@ class _Job:
                     workers = self._where.get("workers") or max(1, int(cluster.processors))
                     # With more workers than processors each has a part, so that none waits for ever.
                     share = min(1.0, int(10_000 * cluster.processors / workers) / 10_000) or 0.0001
-                    _wait_for_worker(cluster, share)
+                    cluster.wait_for_worker(share)
                     began = time.monotonic()
                     try:
                         self._do(cluster, output, workers, share)
@@ -341,6 +340,7 @@ class _Job:
         names = {shard.ordinal: shard.name for shard in output.shards}
         lines = list(output.done.values())
         skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
+        is_evaluated = self._task.command == "evaluate" and not self._failed
         slow = max(self._new, key=lambda line: line.seconds, default=None)
         slowest = None if slow is None else {
             "shard": names[slow.ordinal], "seconds": slow.seconds, "worker": slow.worker,
@@ -359,24 +359,8 @@ class _Job:
             slowest=slowest,
             whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
             notes=tuple(dict.fromkeys([*notes, *(note for line in lines for note in line.notes)])),
-            metrics=None if self._failed or self._task.command != "evaluate" else self._metrics(output),
+            metrics=together(output, self._model) if is_evaluated else None,
         )
-
-    def _metrics(self, output: Output) -> dict[str, Any]:
-        """Return what `foretell evaluate --json` prints."""
-        parts = [output.done[shard.ordinal].evaluated for shard in output.shards]
-        if self._model.job == "words":
-            from foretell.runtime.words.scoring import Score
-
-            return asdict(Score.together([part for part in parts if part is not None]))
-        import numpy as np
-
-        from foretell.runtime.labels.evaluation import evaluation_report
-
-        names = [str(label) for label in self._model.labels or ()]
-        labels = [label for each, _ in parts for label in each]
-        rows = [rows for _, rows in parts] or [np.zeros((0, len(names)), np.float32)]
-        return evaluation_report(labels, np.concatenate(rows), names)
 
 
 def _result(ref: object, shard: Shard) -> Done | Failed:
@@ -393,30 +377,6 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
         )
         return Failed(reason=f"{shard.name}: expected a finished shard, found {why}", trace=found)
     return result
-
-
-def _wait_for_worker(cluster: Cluster, share: float) -> None:
-    """Wait until processors of the cluster are free.
-
-    Raises:
-        RunError: none are for two minutes, or a worker does not start.
-    """
-    import ray
-    from ray.exceptions import RayError
-
-    task: Any = ray.remote
-    hello = task(num_cpus=share, max_retries=0)(version)
-    try:
-        found = ray.get(hello.remote("foretell"), timeout=_START_SECONDS)
-    except (RayError, PackageNotFoundError) as error:
-        found = f"no worker ({' '.join(str(error).split()) or 'its processors are taken':.200})"
-    if found != version("foretell"):
-        raise RunError(
-            expected=f"a worker with foretell {version('foretell')} within {_START_SECONDS:.0f} s",
-            found=found,
-            where=cluster.address,
-            fix="wait until processors are free, or install the same foretell[cluster] on every node",
-        )
 
 
 def _opened(path: Path, job: str, task: Task) -> Model:

@@ -20,6 +20,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from foretell.machine import require, usable_processors
 OBJECT_STORE_BYTES = 96 << 20
 """Shared memory of a local cluster. Rows never pass through it; a model that is sent to workers does."""
 _LOOPBACK = "127.0.0.1"
-_ANSWER_SECONDS, _PROBE_SECONDS, _STOP_SECONDS = 5.0, 30.0, 20.0
+_ANSWER_SECONDS, _PROBE_SECONDS, _STOP_SECONDS, _START_SECONDS = 5.0, 30.0, 20.0, 120.0
 # A path of a Unix socket has at most 107 bytes, of which Ray's names need about 65.
 _MAX_FOLDER = 38
 # Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
@@ -84,6 +85,29 @@ class Cluster:
     address: str
     processors: float
     notes: tuple[str, ...] = ()
+
+    def wait_for_worker(self, share: float) -> None:
+        """Wait until this part of a processor is free.
+
+        Raises:
+            RunError: none is for two minutes, or a worker does not start.
+        """
+        import ray
+        from ray.exceptions import RayError
+
+        task: Any = ray.remote
+        hello = task(num_cpus=share, max_retries=0)(version)
+        try:
+            found = ray.get(hello.remote("foretell"), timeout=_START_SECONDS)
+        except (RayError, PackageNotFoundError) as error:
+            found = f"no worker ({' '.join(str(error).split()) or 'its processors are taken':.200})"
+        if found != version("foretell"):
+            raise RunError(
+                expected=f"a worker with foretell {version('foretell')} within {_START_SECONDS:.0f} s",
+                found=found,
+                where=self.address,
+                fix="wait until processors are free, or install the same foretell[cluster] on every node",
+            )
 
     def check_alive(self) -> None:
         """Check that the head is still there.

@@ -19,7 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foretell.cluster.output import Done, Failed, Task
+from foretell.artifacts.model import Model
+from foretell.cluster.output import Done, Failed, Output, Task
 from foretell.cluster.rows import ANSWER, SCORE, JsonWriter, ParquetWriter, kept, no_answer, verdict_parts
 from foretell.cluster.shards import Shard, beginning_of
 from foretell.cluster.storage import find, join, local_copy, new_file, open_file, read_range
@@ -221,6 +222,23 @@ def _score_stream(task: Task, model: WordsRuntime, rows: Iterator[Row], counts: 
             raise
         return None
     return score
+
+
+def together(output: Output, model: Model) -> dict[str, object]:
+    """Return what `foretell evaluate --json` prints, from what the workers have found in all shards."""
+    parts = [output.done[shard.ordinal].evaluated for shard in output.shards]
+    if model.job == "words":
+        from foretell.runtime.words.scoring import Score
+
+        return asdict(Score.together([part for part in parts if part is not None]))
+    import numpy as np
+
+    from foretell.runtime.labels.evaluation import evaluation_report
+
+    names = [str(label) for label in model.labels or ()]
+    labels = [label for each, _ in parts for label in each]
+    rows = [rows for _, rows in parts] or [np.zeros((0, len(names)), np.float32)]
+    return evaluation_report(labels, np.concatenate(rows), names)
 
 
 def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
