@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.artifacts.replacement import new_file
+from foretell.readable import frame, percent, visible
 
 LEVELS = 8
 # The smallest effect, in nats, that has the strongest colour: small effects stay pale in every text.
@@ -24,8 +24,6 @@ STRONG = 1.0
 MAX_ROWS = 25
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 560, 150, 52, 26
-# Control characters, characters that change the direction of writing, and lone surrogates.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _STYLE = files("foretell.runtime.labels").joinpath("explanation.css").read_text(encoding="utf-8")
 
 
@@ -76,9 +74,6 @@ class Explanation:
     together: int = 1
 
     def _repr_html_(self) -> str:
-        # Imported here: only notebooks need it.
-        from foretell.readable import frame
-
         return frame(to_html(self))
 
 
@@ -105,7 +100,7 @@ def to_html(explanation: Explanation) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
         f"<title>{label} · foretell explain</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<header><h1><bdi>{label}</bdi> <span>{_percent(explanation.probability)}</span></h1>"
+        f"<header><h1><bdi>{label}</bdi> <span>{percent(explanation.probability)}</span></h1>"
         '<p class="soft">The effect of each word of this text on its label</p></header>\n'
         f"{_text(explanation)}\n{_curve(explanation)}\n{_table(explanation)}\n{_claims(explanation)}\n"
         "</main>\n</body>\n</html>\n"
@@ -127,17 +122,8 @@ def by_strength(explanation: Explanation) -> list[Word]:
     return sorted(explanation.words, key=lambda word: -abs(word.effect))
 
 
-def visible(text: str) -> str:
-    """Replace control characters, and those that change the direction of writing, one for one."""
-    return _INVISIBLE.sub("\ufffd", text)
-
-
 def _shown(text: str) -> str:
     return escape(visible(text))
-
-
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.2f} %"
 
 
 def _text(explanation: Explanation) -> str:
@@ -183,7 +169,7 @@ def _curve(explanation: Explanation) -> str:
         for share in (0.0, 0.5, 1.0)
     )
     label = _shown(str(explanation.label))
-    summary = f"Probability from {_percent(points[0])} to {_percent(points[-1])}"
+    summary = f"Probability from {percent(points[0])} to {percent(points[-1])}"
     return (
         f'<h2>The running verdict</h2>\n<div class="card"><figure>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{summary}">{grid}'
@@ -200,7 +186,7 @@ def _table(explanation: Explanation) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Word", "Effect (nats)", "Without it"))
     rows = "".join(
         f'<tr><th scope="row"><bdi>{_shown(word.text)}</bdi></th><td>{word.effect:+.3f}</td>'
-        f"<td>{_percent(word.without)}</td></tr>"
+        f"<td>{percent(word.without)}</td></tr>"
         for word in by_strength(explanation)[:MAX_ROWS]
     )
     return (

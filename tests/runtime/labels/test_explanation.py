@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretell.errors import ForetellError
+from foretell.readable import visible
 from foretell.runtime.labels.explanation import (
     LEVELS,
     Explanation,
@@ -20,7 +21,6 @@ from foretell.runtime.labels.explanation import (
     by_strength,
     level,
     to_html,
-    visible,
     write_html,
 )
 
