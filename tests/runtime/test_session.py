@@ -1,7 +1,4 @@
-"""Sessions and threads, and what a forked child does with those of its parent. The forks are real.
-
-Each script runs in a process of its own: pytest's process has threads, and Python warns of a fork there.
-"""
+"""Sessions and threads, also in forked children; work that nobody waits for stops."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from foretell.artifacts.directory import open_verified
 from foretell.errors import ArtifactError, SettingsError
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.runtime.session import ERRORS_ONLY, MAX_THREADS, NOTHING, Session, Threads, check_threads
+from foretell.runtime.stopping import StoppedError, check_stopped, stops_when
 from foretell.runtime.words.predictor import WordsRuntime
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -199,3 +198,26 @@ def test_a_graph_that_cannot_be_computed_is_an_error_of_the_model(tmp_path: Path
     with pytest.raises(Exception, match="Reshape") as caught:
         Session(path, log_level=NOTHING).run(None, {"ids": np.zeros(3, np.float32)})
     assert not isinstance(caught.value, ArtifactError)
+
+
+def test_only_this_thread_stops_and_only_in_the_block() -> None:
+    seen = []
+    with stops_when(lambda: True):
+        with pytest.raises(StoppedError, match="given up"):
+            check_stopped()
+        other = threading.Thread(target=lambda: seen.append(check_stopped()))
+        other.start()
+        other.join()
+        with stops_when(lambda: False):
+            check_stopped()
+        with pytest.raises(StoppedError):
+            check_stopped()
+    check_stopped()
+    assert seen == [None]
+
+
+def test_a_classifier_stops_between_two_batches(any_labels: LabelsRuntime) -> None:
+    turns = iter([False] * 3)
+    with stops_when(lambda: next(turns, True)), pytest.raises(StoppedError):
+        any_labels.predict_proba(["the mind"] * 400)
+    assert len(any_labels.predict_proba(["the mind"] * 400)) == 400

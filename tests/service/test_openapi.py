@@ -1,7 +1,9 @@
-"""The OpenAPI document, and Schemathesis over it: what it promises is what comes."""
+"""Answers match the OpenAPI document, and the promises of the docs name tests that are there."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +87,18 @@ def test_every_route_says_how_it_may_fail(served: Running) -> None:
             assert operation["description"]
             assert {"401", "403", "421"} <= set(operation["responses"])
     assert "HTTPValidationError" not in found["components"]["schemas"]
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.skipif(not (ROOT / "docs").exists(), reason="docs/ is not beside the tests")
+@pytest.mark.parametrize("page", ["serving.md", "page.md"])
+def test_every_promise_names_tests_that_exist(page: str) -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    assert len(named) > 10
+    assert named - set(re.findall(r"def (test_\w+)", code)) == set()
+    for path in re.findall(r"`(tests/\S+\.py)`", text):
+        assert (ROOT / path).exists()

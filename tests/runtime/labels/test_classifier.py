@@ -1,7 +1,11 @@
+"""Classify with a model directory: one text alone and any batch have the same answers, flags and labels."""
+
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,10 @@ from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.network import BATCH, pad_end, pad_front
+from foretell.runtime.labels.verdict import Verdict
 from foretell.runtime.words.predictor import WordsRuntime
+from tests.builders import random_linear_model
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 SENTENCE = "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment"
@@ -234,3 +241,99 @@ def test_a_warm_review_takes_under_a_millisecond(labels_model: Callable[..., Lab
         return time.thread_time() - start
 
     assert min(seconds() for _ in range(50)) < 1e-3
+
+
+def flags(runtime: LabelsRuntime, text: str) -> tuple[str, ...]:
+    (verdict,) = runtime.classify([text])
+    return verdict.flags
+
+
+@pytest.mark.parametrize("name", ["base", "article"])
+def test_odd_texts_are_flagged(labels_model: Callable[..., LabelsRuntime], name: str) -> None:
+    runtime = labels_model(name, metrics={"shortest_text": 6, "longest_text": 10})
+    for text in ("", " \n\t"):
+        assert flags(runtime, text) == ("empty",)
+    assert flags(runtime, "the mind adapts") == ()
+    assert flags(runtime, "the mind") == ("far shorter than any seen in training",)
+    assert flags(runtime, "mind " * 20) == ()
+    assert flags(runtime, "mind " * 21) == ("far longer than any seen in training",)
+    assert flags(runtime, "the mind zebra quux") == ()
+    assert flags(runtime, "the zebra quux") == ("mostly unknown words",)
+    assert flags(runtime, "zebra " * 21) == ("mostly unknown words", "far longer than any seen in training")
+    together = runtime.classify(["the mind adapts", "", "the mind", "the zebra quux"])
+    assert [len(verdict.flags) for verdict in together] == [0, 1, 1, 1]
+
+
+def test_a_model_without_the_metrics_flags_no_lengths(labels_model: Callable[..., LabelsRuntime]) -> None:
+    for metrics in ({}, {"shortest_text": None, "longest_text": "many"}):
+        runtime = labels_model(metrics=metrics)
+        assert flags(runtime, "the " * 5000) == flags(runtime, "the") == ()
+        assert flags(runtime, "zebra") == ("mostly unknown words",)
+
+
+def test_a_text_of_which_only_the_end_is_read_has_its_whole_length(
+    labels_model: Callable[..., LabelsRuntime],
+) -> None:
+    text = "the mind " * 20_000
+    assert flags(labels_model(metrics={"longest_text": 21_000}), text) == ()
+    assert flags(labels_model(metrics={"longest_text": 19_000}), text) == (
+        "far longer than any seen in training",
+    )
+
+
+def test_a_notebook_shows_the_most_probable_labels_and_why_there_is_none() -> None:
+    probabilities = {f"<{i}>": p for i, p in enumerate([0.05, 0.5, 0.1, 0.05, 0.2, 0.1])}
+    html = Verdict("", 0.5, probabilities, reason="below 0.8", flags=("empty",))._repr_html_()
+    assert "(no label)" in html
+    assert html.index("50.00 %") < html.index("20.00 %")
+    assert html.count("%") == 5
+    assert "below 0.8; empty" in html
+    assert "<1>" not in html
+
+
+def test_threads_change_no_number(labels_model: Callable[..., LabelsRuntime]) -> None:
+    texts = [" ".join(WORDS[: i % 9]) for i in range(300)]
+    one, three = (labels_model(threads=threads).predict_proba(texts) for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
+    with pytest.raises(SettingsError, match="threads"):
+        labels_model(threads=0)
+
+
+def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., LabelsRuntime]) -> None:
+    runtime = labels_model(threads=2)
+    met, inner = threading.Barrier(2, timeout=60), runtime._network._session
+
+    class Meeting:
+        def run(self, *arguments: Any) -> Any:
+            # Breaks where the other batch waits for this one's end.
+            met.wait()
+            return inner.run(*arguments)
+
+    runtime._network._session = Meeting()  # type: ignore[assignment]
+    assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
+
+
+def test_words_that_only_the_linear_model_has_are_unknown_to_the_network(
+    labels_model: Callable[..., LabelsRuntime],
+) -> None:
+    size = labels_model().tokenizer.size
+    runtime = labels_model(linear=random_linear_model(size, 1), vocabulary=3)
+    assert runtime.tokenizer.size == size
+    network, unknown = runtime._network, runtime.tokenizer.unknown
+    for ids in ([5, 4, size - 1], [size - 1]):
+        masked = [id if id < 6 else unknown for id in ids]
+        np.testing.assert_array_equal(network([ids]), network([masked]))
+
+
+def test_pad_front_keeps_the_last_ids():
+    padded = pad_front([[1, 2, 3, 4], [5], []], 3)
+    assert padded.dtype == np.int64
+    assert padded.tolist() == [[2, 3, 4], [0, 0, 5], [0, 0, 0]]
+
+
+def test_pad_end_keeps_the_last_ids_and_is_no_longer_than_needed():
+    padded, lengths = pad_end([[1, 2, 3, 4], [5], []], 3)
+    assert (padded.dtype, lengths.dtype) == (np.int64, np.int32)
+    assert (padded.tolist(), lengths.tolist()) == ([[2, 3, 4], [5, 0, 0], [1, 0, 0]], [3, 1, 1])
+    assert pad_end([[7], [8]], 100)[0].shape == (2, 1)
+    assert pad_end([], 100)[0].shape == (0, 1)

@@ -1,0 +1,177 @@
+"""Verdicts, explanations, next words, scores and states over HTTP are those of the runtime."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from service_workplace import REVIEWS, Running
+
+from foretell.artifacts.directory import read_model
+from foretell.cli import main
+from foretell.runtime.gates import gates_along
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.words.predictor import WordsRuntime
+
+
+def test_a_service_that_stops_is_not_ready(served: Running) -> None:
+    assert served.http.get("/health/live").json() == {"status": "live"}
+    assert served.http.get("/health/ready").json() == {"status": "ready"}
+    served.service.is_stopping = True
+    try:
+        answer = served.http.get("/health/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "stopping"})
+    finally:
+        served.service.is_stopping = False
+
+
+Models = tuple[Path, Path]
+
+
+def test_models_are_listed_by_name(served: Running, models: Models) -> None:
+    found = {model["id"]: model for model in served.http.get("/v1/models").json()["data"]}
+    assert found["reviews"]["labels"] == LabelsRuntime.open(models[0]).labels
+    assert found["notes"]["layers"] == [{"name": "lstm_1", "units": 8}, {"name": "lstm_2", "units": 8}]
+    assert served.http.get("/v1/models/notes").json() == found["notes"]
+    assert served.http.get("/v1/models/nosuch").status_code == 404
+
+
+@pytest.mark.parametrize(("model", "layer"), [("notes", "lstm_2"), ("reviews", "lstm_backward")])
+def test_states_are_those_of_the_gates(served: Running, models: Models, model: str, layer: str) -> None:
+    text = "the mind 😀 adapts"
+    asked = {"model": model, "text": text, "layer": layer, "unit": 3}
+    found = served.post("/v1/states", asked).json()
+    wanted = gates_along(read_model(models[model == "notes"]), text, layer)
+    assert found["cell"] == pytest.approx(wanted.cell[:, 3].tolist(), abs=1e-9)
+    assert found["hidden"] == pytest.approx(wanted.hidden[:, 3].tolist(), abs=1e-9)
+    assert found["gates"]["forget"] == pytest.approx(wanted.forget[:, 3].tolist(), abs=1e-9)
+    assert [step["text"] for step in found["steps"]] == text.split()
+    assert found["backward"] == (layer == "lstm_backward")
+    units = {each["name"]: each["units"] for each in found["layers"]}
+    assert sorted(found["liveliest"]) == list(range(units[layer]))
+
+
+def test_states_choose_the_first_layer_and_its_liveliest_unit(served: Running) -> None:
+    found = served.post("/v1/states", {"model": "notes", "text": "the mind adapts"}).json()
+    assert found["layer"] == "lstm_1"
+    assert found["unit"] == found["liveliest"][0]
+    nothing = served.post("/v1/states", {"model": "reviews", "text": ""}).json()
+    assert (nothing["steps"], nothing["cell"], nothing["unit"]) == ([], [], 0)
+
+
+def test_classify_gives_the_command_lines_numbers(
+    served: Running, models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in REVIEWS))
+    assert main(["classify", str(models[0]), str(file), "--format", "jsonl", "--abstain-below", "0.7"]) == 0
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer = served.post("/v1/classify", {"texts": REVIEWS, "abstain_below": 0.7}).json()
+    assert answer["model"] == "reviews"
+    assert len(answer["answers"]) == len(REVIEWS)
+    for found, wanted in zip(answer["answers"], expected, strict=True):
+        assert [found[name] for name in ("label", "reason", "flags")] == [
+            wanted[name] for name in ("label", "reason", "flags")
+        ]
+        assert found["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
+        assert found["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
+
+
+def test_one_text_and_many_have_the_same_answers(served: Running) -> None:
+    together = served.post("/v1/classify", {"model": "reviews", "texts": REVIEWS}).json()["answers"]
+    for text, wanted in zip(REVIEWS, together, strict=True):
+        alone = served.post("/v1/classify", {"texts": text}).json()["answers"]
+        assert len(alone) == 1
+        assert alone[0]["probabilities"] == pytest.approx(wanted["probabilities"], abs=1e-5)
+
+
+def test_explain_gives_the_runtimes_numbers(served: Running, models: Models) -> None:
+    texts = ["good way to the bad 😀 obstacle", ""]
+    answers = served.post("/v1/explain", {"texts": texts}).json()["answers"]
+    runtime = LabelsRuntime.open(models[0])
+    verdicts = served.post("/v1/classify", {"texts": texts}).json()["answers"]
+    for text, found, verdict in zip(texts, answers, verdicts, strict=True):
+        wanted = runtime.explain(text)
+        assert found["label"] == wanted.label == verdict["label"]
+        assert found["probability"] == pytest.approx(wanted.probability, abs=1e-5)
+        assert found["flags"] == verdict["flags"]
+        assert [word["text"] for word in found["words"]] == text.split()
+        assert [word["effect"] for word in found["words"]] == pytest.approx(
+            [word.effect for word in wanted.words], abs=1e-5
+        )
+        assert found["running"] == pytest.approx(list(wanted.running), abs=1e-5)
+
+
+def test_next_gives_the_command_lines_numbers(
+    served: Running, models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["next", str(models[1]), "the mind", "-k", "4", "--format", "jsonl"]) == 0
+    expected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = served.post("/v1/next", {"texts": ["the mind", ""], "k": 4}).json()["answers"]
+    assert [word["word"] for word in found[0]["words"]] == [word["word"] for word in expected]
+    for word, wanted in zip(found[0]["words"], expected, strict=True):
+        assert word["probability"] == pytest.approx(wanted["probability"], abs=1e-5)
+    assert len(found[1]["words"]) == 4
+
+
+def test_next_ends_an_unfinished_word(served: Running, models: Models) -> None:
+    found = served.post("/v1/next", {"texts": "the obst", "unfinished": True}).json()["answers"][0]["words"]
+    assert [word["word"] for word in found] == ["obstacle"]
+    assert WordsRuntime.open(models[1]).next("the obst", unfinished=True)[0].word == "obstacle"
+
+
+def test_score_gives_the_runtimes_numbers_and_each_word(served: Running, models: Models) -> None:
+    texts = ["the mind adapts", "the obstacle 😀\nnosuchword to our acting ."]
+    answers = served.post("/v1/score", {"texts": texts, "words": True, "top": 2}).json()["answers"]
+    runtime = WordsRuntime.open(models[1])
+    for text, found in zip(texts, answers, strict=True):
+        wanted = runtime.score([text])
+        assert found["log_probability"] == pytest.approx(wanted.log_probability, abs=1e-5)
+        assert found["perplexity"] == pytest.approx(wanted.perplexity, rel=1e-5)
+        assert found["unknown"] == wanted.unknown
+        each = found["each"]
+        total = math.fsum(word["log_probability"] for word in each)
+        assert total == pytest.approx(wanted.log_probability, abs=1e-4)
+        assert all(word["text"] == text[word["start"] : word["end"]] for word in each)
+        assert all(len(word["top"]) == 2 for word in each)
+    assert [word["text"] for word in answers[1]["each"] if not word["known"]] == ["nosuchword"]
+    assert served.post("/v1/score", {"texts": "the mind"}).json()["answers"][0]["each"] is None
+
+
+def test_a_score_may_begin_in_the_text(served: Running) -> None:
+    text = "the obstacle 😀\nnosuchword to our acting ."
+    whole = served.post("/v1/score", {"texts": text, "words": True}).json()["answers"][0]
+    asked = {"texts": [text, text], "words": True, "start": text.index("to our")}
+    for found in served.post("/v1/score", asked).json()["answers"]:
+        each = [word for word in whole["each"] if word["start"] >= asked["start"]]
+        assert [word["text"] for word in found["each"]] == ["to", "our", "acting", ".", ""]
+        assert [word["log_probability"] for word in found["each"]] == pytest.approx(
+            [word["log_probability"] for word in each], abs=1e-6
+        )
+        assert found["characters"] == sum(word["characters"] for word in each) == len(" to our acting .") + 1
+        assert (found["tokens"], found["unknown"]) == (5, 0)
+    del asked["words"]
+    assert served.post("/v1/score", asked).json()["answers"][0] == {**found, "each": None}
+    assert whole["characters"] == sum(word["characters"] for word in whole["each"]) == len(text) + 1
+
+
+def test_a_cache_for_next_and_score(served: Running, models: Models) -> None:
+    runtime = WordsRuntime.open(models[1])
+    text = "the obstacle the obstacle the"
+    (words,) = served.post("/v1/next", {"texts": text, "cache": 20}).json()["answers"]
+    assert [(each["word"], pytest.approx(each["probability"])) for each in words["words"]] == [
+        (each.word, each.probability) for each in runtime.next(text, cache=20)
+    ]
+    for more in ({}, {"words": True}, {"start": 13}):
+        scores = [
+            served.post("/v1/score", {"texts": text, "cache": cache, **more}).json()["answers"][0]
+            for cache in (0, 20)
+        ]
+        assert scores[0]["log_probability"] != scores[1]["log_probability"]
+    assert scores[1]["tokens"] < runtime.score([text]).tokens
+    whole = served.post("/v1/score", {"texts": text, "cache": 20}).json()["answers"][0]
+    assert whole["log_probability"] == pytest.approx(runtime.score([text], cache=20).log_probability)
+    for cache in (-1, 2001, "9"):
+        assert served.post("/v1/next", {"texts": text, "cache": cache}).status_code == 422
