@@ -23,7 +23,7 @@ from foretell.readable import duration, percent, visible
 from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Note, Progress, Stage, silent
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
 
 MIN_SECONDS = 10.0
 """Between two lines about steps, where there is no terminal."""
@@ -187,38 +187,32 @@ class NotebookView(LiveView):
         is_frequent = isinstance(event, Progress | Checkpointed)
         if not is_frequent or time.monotonic() - self._updated >= _UPDATE_SECONDS:
             self._updated = time.monotonic()
-            self._handle.update(self)
+            self._handle.update(self._output_now())
 
     def _print(self, line: str) -> None:
         self._lines.append(line)
 
     def __enter__(self) -> NotebookView:
         # Imported by name: IPython is there in a notebook only.
-        self._handle = import_module("IPython.display").display(self, display_id=True)
+        self._handle = import_module("IPython.display").display(self._output_now(), display_id=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.remove_task(self._task)
-        self._handle.update(self)
+        self._handle.update(self._output_now())
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the lines, then the bar; see rich's console protocol."""
+    def _output_now(self) -> Table:
+        """Return the lines, and the bar below them."""
+        from rich.table import Table
         from rich.text import Text
 
-        yield from (Text(line) for line in self._lines)
-        yield self._bars
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        from rich.jupyter import JupyterMixin
-
-        bundle: dict[str, str] = JupyterMixin._repr_mimebundle_(
-            self,
-            options.get("include") or (),
-            options.get("exclude") or (),
-        )
-        return bundle
+        shown = Table.grid()
+        for line in self._lines:
+            shown.add_row(Text(line))
+        shown.add_row(self._bars.get_renderable())
+        return shown
 
 
 def view() -> PlainView:

@@ -34,7 +34,7 @@ from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
 from foretell.progress import shown
-from foretell.readable import did_you_mean
+from foretell.readable import did_you_mean, listed
 from foretell.runtime.labels.classifier import LabelsRuntime, Verdict
 from foretell.runtime.labels.evaluation import (
     check_any_known,
@@ -522,10 +522,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if not hasattr(self, "classes_"):
             unfitted: str = super()._repr_html_inner()
             return unfitted
-        names = [str(name) for name in self.classes_.tolist()]
-        shown_names = ", ".join(names[:_LABELS_SHOWN]) + (" …" if len(names) > _LABELS_SHOWN else "")
+        names = listed(map(str, self.classes_.tolist()), _LABELS_SHOWN)
         measured = str(self.metrics_.get("measured_on") or self.metrics_.get("not_measured", "–"))
-        facts = [("labels", shown_names), ("measured on", measured)]
+        facts = [("labels", names), ("measured on", measured)]
         return summary_html("TextClassifier", self._runtime.model, facts)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -11,11 +11,10 @@ from cyclopts import Parameter
 
 from foretell.cli import cluster as on_cluster
 from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
-from foretell.cli.inputs import STDIN, Notes, open_labels, read_records, size_of_records
+from foretell.cli.inputs import open_labels, open_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput
-from foretell.cli.output import Format, Writer, counter, excerpt, note, on_one_line
+from foretell.cli.output import Format, Writer, excerpt, note, on_one_line
 from foretell.cluster.rows import ANSWER, LABELS, free_names, verdict_parts
-from foretell.errors import UsageError
 
 if TYPE_CHECKING:
     from foretell.data.records import Record
@@ -50,33 +49,23 @@ def classify(
             "classifying", classify_files, texts, reading, files, output, model=model, literal=literal,
             keep_columns=keep_columns, abstain_below=abstain_below,
         )  # fmt: skip
-    if not texts and sys.stdin.isatty():
-        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
     runtime = open_labels(model)
-    arguments = texts or (STDIN,)
-    total, size_of = size_of_records(arguments, literal=literal)
     answers = _Answers(
         output.chosen(), runtime.labels, keep_columns=keep_columns, has_several=bool(runtime.separator)
     )
     waiting: deque[Record] = deque()
-    notes = Notes()
 
-    def read() -> Iterator[str]:
-        for record in read_records(arguments, reading, literal=literal, notes=notes):
+    def read(records: Iterator[Record]) -> Iterator[str]:
+        for record in records:
             waiting.append(record)
             yield record.text
             # The next record may take a while to come: what is answered must not wait for it in a buffer.
             sys.stdout.flush()
 
-    with counter("classifying", total, streams=True) as advance:
-        for verdict in runtime.classify(read(), abstain_below=abstain_below):
-            notes.show_new()
-            record = waiting.popleft()
-            answers.write(record, verdict)
-            if advance is not None:
-                advance(size_of(record))
+    with open_records("classifying", texts, reading, literal=literal) as records:
+        for verdict in runtime.classify(read(records), abstain_below=abstain_below):
+            answers.write(waiting.popleft(), verdict)
     answers.finish()
-    notes.show_new()
     return 0
 
 

@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model, show_notes
 from foretell.cli.options import LabelledInput, Output, TextInput, Whole
-from foretell.cli.output import Format, listed, note, show, write_object
+from foretell.cli.output import Format, Writer, listed, note
 from foretell.errors import UsageError
 from foretell.progress import view
 from foretell.readable import duration
@@ -140,10 +140,10 @@ def write_report(
     if metrics is not None and report.metrics is not None:
         note(report_text(report))
         metrics(report.metrics, format)
-    elif format == "text":
-        show(report_text(report))
     else:
-        write_object(report.to_dict())
+        # One object: a run has no rows for csv.
+        kind: Format = "text" if format == "text" else "jsonl"
+        Writer(kind, ()).write(report.to_dict(), report_text(report))
     for name, reason in list(report.failed.items())[:_FAILED_SHOWN]:
         note(f"failed: {name}: {reason}")
     if report.failed:

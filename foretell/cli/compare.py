@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from foretell.cli.evaluate import predict
 from foretell.cli.inputs import local_model, open_labels, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, LabelledInput, Output, Whole
-from foretell.cli.output import Writer, aligned, excerpt, note
+from foretell.cli.output import aligned, excerpt, note, write_report
 from foretell.cli.reports import Shown, interval_text
 from foretell.errors import UsageError
 from foretell.readable import percent
@@ -55,12 +55,8 @@ def compare(
     show_notes(examples.notes)
     rows = [predict(each.classifier, examples.texts)[:, each.order(names)] for each in (first, second)]
     found = comparison(examples, rows[0], rows[1], names)
-    if format in ("text", "jsonl"):
-        Writer(format, ()).write({"models": [a, b], **found.to_dict()}, comparison_text(found, (a, b), show))
-        return
-    writer = Writer(format, _COLUMNS)
-    for each in found.differ:
-        writer.write(dataclasses.asdict(each), "")
+    record, rows_of_csv = {"models": [a, b], **found.to_dict()}, map(dataclasses.asdict, found.differ)
+    write_report(format, record, comparison_text(found, (a, b), show), _COLUMNS, rows_of_csv)
 
 
 def comparison_text(found: Comparison, models: tuple[str, str], show: int) -> str:

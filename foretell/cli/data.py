@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from foretell.cli.inputs import show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, OUTPUT, LabelledInput, Output, Switch, Whole
-from foretell.cli.output import Writer, aligned, excerpt, listed, note
+from foretell.cli.output import aligned, excerpt, listed, note, write_report
 from foretell.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,12 +93,7 @@ def data(
     how: Reading = {**reading.how(), "multi_label": multi_label}
     survey = survey_of(data, valid=valid, test=test, check_labels=checked.check_labels, listener=note, **how)
     show_notes(survey.notes)
-    writer = Writer(format, _COLUMNS)
-    if format in ("text", "jsonl"):
-        writer.write(survey.to_dict(), survey_text(survey, show))
-    else:
-        for row in findings(survey):
-            writer.write(row, "")
+    write_report(format, survey.to_dict(), survey_text(survey, show), _COLUMNS, findings(survey))
     if html is not None:
         survey.save_html(html)
         note(f"page: {html}")

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 from foretell.cli.options import AS_TEXT, Output, Switch
-from foretell.cli.output import Writer, aligned, listed, show, write_object
+from foretell.cli.output import aligned, listed, write_report
 from foretell.machine import require, usable_processors
 
 PACKAGE = "foretell"
@@ -37,17 +37,10 @@ def doctor(
         train: Also import TensorFlow and list the devices that it trains on. Takes seconds.
     """
     format = output.chosen()
-    needed = dependencies()
-    if format == "text":
-        show(machine_text(machine(train=train)))
-        show(f"\n{dependencies_text(needed)}")
-    elif format == "jsonl":
-        write_object({**machine(train=train), "dependencies": [asdict(each) for each in needed]})
-    else:
-        rows = [asdict(each) for each in needed]
-        writer = Writer(format, list(rows[0]))
-        for row in rows:
-            writer.write(row, "")
+    needed, found = dependencies(), machine(train=train)
+    rows = [asdict(each) for each in needed]
+    text = f"{machine_text(found)}\n\n{dependencies_text(needed)}"
+    write_report(format, {**found, "dependencies": rows}, text, list(rows[0]), rows)
     return int(any(each.extra == REQUIRED and not each.is_good for each in needed))
 
 

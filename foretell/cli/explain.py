@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from foretell.cli.inputs import STDIN, Notes, names_source, open_labels, read_records, size_of_records
+from foretell.cli.inputs import names_source, open_labels, open_records
 from foretell.cli.options import ANY_TEXTS, AS_TEXT, OUTPUT, Literally, Output, TextInput, Whole
-from foretell.cli.output import Writer, aligned, counted, counter, excerpt, on_one_line, show
+from foretell.cli.output import Writer, aligned, excerpt, on_one_line, show
 from foretell.data.label_types import json_value
 from foretell.errors import UsageError
 from foretell.readable import percent, visible
@@ -49,24 +49,16 @@ def explain(
         html: Also write the explanation of one text to this file, as a page.
         label: Explain this label instead of the most probable one.
     """
-    if not texts and sys.stdin.isatty():
-        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
     runtime, format = open_labels(model), output.chosen()
-    notes = Notes()
-    records = read_records(texts or (STDIN,), reading, literal=literal, notes=notes)
-    if html is not None:
-        records = _only(records)
     has_title = len(texts) != 1 or names_source(texts[0], literal=literal)
     writer = Writer(format, COLUMNS)
-    total, size_of = size_of_records(texts or (STDIN,), literal=literal)
-    with counter("explaining", total, streams=True) as advance:
-        for number, each in enumerate(counted(records, advance, size_of), start=1):
+    with open_records("explaining", texts, reading, literal=literal) as records:
+        for number, each in enumerate(records if html is None else _only(records), start=1):
             explanation = runtime.explain(each.text, label)
             if html is not None:
                 from foretell.runtime.labels.explanation import write_html
 
                 write_html(explanation, html)
-            notes.show_new()
             if format == "text":
                 _show(explanation, k, number, has_title=has_title)
             elif format == "jsonl":
@@ -75,7 +67,6 @@ def explain(
             else:
                 for row in word_rows(explanation, number):
                     writer.write(row, "")
-    notes.show_new()
 
 
 def _only(records: Iterator[Record]) -> Iterator[Record]:

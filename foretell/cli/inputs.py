@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretell.cli.options import TextInput
-from foretell.cli.output import note
-from foretell.errors import DataError
+from foretell.cli.output import counted, counter, note
+from foretell.errors import DataError, UsageError
 from foretell.hub.client import is_address, parse
+from foretell.readable import listed
 from foretell.text.line_encoder import utf8_bytes
 
 if TYPE_CHECKING:
@@ -107,6 +109,39 @@ def read_records(
             yield Record(argument, None, {"text": argument})
 
 
+@contextmanager
+def open_records(
+    what: str, texts: Sequence[str], how: TextInput, *, literal: bool = False
+) -> Iterator[Iterator[Record]]:
+    """Open the records of the arguments; without any, of standard input.
+
+    They are counted on stderr, and what is chosen or guessed while they are read is noted there, once.
+
+    Args:
+        what: the work, such as "classifying".
+        texts, how, literal: see `read_records`.
+
+    Raises:
+        UsageError: no argument, and standard input is a terminal.
+    """
+    if not texts and sys.stdin.isatty():
+        raise UsageError(expected="a text, a file or -", found="nothing", where="TEXT")
+    notes: list[str] = []
+    records = read_records(texts or (STDIN,), how, literal=literal, notes=notes)
+    total, size_of = size_of_records(texts or (STDIN,), literal=literal)
+    with counter(what, total, streams=True) as advance:
+        yield _noted(counted(records, advance, size_of), notes)
+
+
+def _noted(records: Iterable[Record], notes: list[str]) -> Iterator[Record]:
+    shown = 0
+    for record in records:
+        show_notes(notes[shown:])
+        shown = len(notes)
+        yield record
+    show_notes(notes[shown:])
+
+
 def read_text(argument: str, *, literal: bool = False) -> str:
     """Return the one text that an argument gives: a file is read whole, without its last line end.
 
@@ -149,20 +184,6 @@ def open_lines(argument: str, *, literal: bool = False) -> Iterator[Iterator[str
     with open_text(argument, notes=notes) as source:
         yield read_lines(source)
     show_notes(notes)
-
-
-class Notes(list[str]):
-    """Notes that readers add while they read; each is shown once, as soon as it is known."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown = 0
-
-    def show_new(self) -> None:
-        """Write the notes that were not shown yet to stderr."""
-        if len(self) > self._shown:
-            show_notes(self[self._shown :])
-            self._shown = len(self)
 
 
 def show_notes(notes: Iterable[str]) -> None:
@@ -280,5 +301,4 @@ def note_unknown(runtime: WordsRuntime, text: str) -> None:
     spans = tokenizer.encode_with_offsets(text)
     words = list(dict.fromkeys(text[start:end] for i, start, end in spans if i == unknown))
     if words:
-        shown = ", ".join(words[:_MAX_UNKNOWN]) + (" …" if len(words) > _MAX_UNKNOWN else "")
-        note(f"unknown to the model: {shown}")
+        note(f"unknown to the model: {listed(words, _MAX_UNKNOWN)}")

@@ -63,11 +63,6 @@ def _one_cell(value: object) -> str:
     return value if isinstance(value, str) else as_json(value)
 
 
-def write_object(value: object) -> None:
-    """Write one JSON object as a line of stdout."""
-    print(as_json(value))
-
-
 class _Rows:
     """Takes rows of CSV from Python's writer, which quotes a lone \\r only where a row ends with one."""
 
@@ -103,7 +98,7 @@ class Writer:
     def write(self, record: Mapping[str, object], text: str) -> None:
         """Write `record`, or `text`, which shows it to people; several lines for several values."""
         if self._format == "jsonl":
-            write_object(record)
+            print(as_json(record))
         elif self._format in ("csv", "csv-raw"):
             self._csv.writerow([self._cell(record.get(column, "")) for column in self._columns])
         else:
@@ -117,6 +112,19 @@ class Writer:
         # Numbers stay what they are: -1.5 is no formula.
         is_formula = self._format == "csv" and isinstance(cell, str) and cell.startswith(_FORMULA)
         return f"{_AS_TEXT}{cell}" if is_formula else cell
+
+
+def write_report(
+    format: Format,
+    record: Mapping[str, object],
+    text: str,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, object]],
+) -> None:
+    """Write a report: `text` for people, `record` as one JSON object, or its `rows` as CSV."""
+    writer = Writer(format, columns)
+    for row in [record] if format in ("text", "jsonl") else rows:
+        writer.write(row, text)
 
 
 def aligned(rows: Iterable[Sequence[object]], *, indent: int = 0) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from foretell.cli.output import Format, Writer, aligned, listed, on_one_line
+from foretell.cli.output import Format, aligned, listed, on_one_line, write_report
 from foretell.data.checks import MAJORITY_SHARE
 from foretell.readable import percent
 
@@ -47,9 +47,6 @@ def write_labels_report(report: Report, format: Format) -> None:
 
     Text and jsonl have all of it; csv has one row for each label, or with slices one for each value.
     """
-    if format in ("text", "jsonl"):
-        Writer(format, ()).write(report, labels_text(report))
-        return
     if "slices" in report:
         first = report["slices"]["column"]
         rows = [{first: row["value"], **row} for row in report["slices"]["values"]]
@@ -61,11 +58,11 @@ def write_labels_report(report: Report, format: Format) -> None:
         ]
         columns = [name for name in rows[0] if name != "intervals"]
     ends = list(rows[0]["intervals"]) if all("intervals" in row for row in rows) else []
-    writer = Writer(format, [*columns, *(f"{key}_{end}" for key in ends for end in ("low", "high"))])
     for row in rows:
         for key in ends:
             row[f"{key}_low"], row[f"{key}_high"] = row["intervals"][key] or (None, None)
-        writer.write(row, "")
+    columns += [f"{key}_{end}" for key in ends for end in ("low", "high")]
+    write_report(format, report, labels_text(report), columns, rows)
 
 
 def _head_of(report: Report) -> Mapping[str, tuple[str, Shown]]:

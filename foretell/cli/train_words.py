@@ -148,7 +148,6 @@ def advice(model: Model) -> str:
     return ""
 
 
-_TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"})
 _SURVEY_SHARE = 1 / 16
 """The part of the time left that counting the text may take, which only the reader needs."""
 
@@ -213,10 +212,13 @@ def train_words(
         name = training.preset or model.preset
         settings = continued_words_settings(model, training.preset, changes)
     check_possible(training)
-    corpus, valid_corpus = _read(settings, sources, valid, cluster)
     from foretell.cluster.averaging import training_workers
+    from foretell.data.corpus import open_corpus
+    from foretell.training.words.train import check_valid
     from foretell.training.words.train import train_words as train
 
+    check_valid(settings, valid or None, cluster.cluster)
+    corpus, valid_corpus = open_corpus(sources), open_corpus(valid, part="test") if valid else None
     surveys = [_survey(each, settings, started) for each in (corpus, valid_corpus) if each is not None]
     for survey in surveys:
         show_survey(survey)
@@ -265,20 +267,3 @@ def _survey(corpus: Corpus, settings: WordsSettings, started: float) -> Survey:
     if lines.is_cut:
         survey.notes.append(f"the time limit is short: only the first {lines.count:,} lines are counted here")
     return survey
-
-
-def _read(
-    settings: WordsSettings, sources: tuple[str, ...], valid: tuple[str, ...], cluster: TrainCluster
-) -> tuple[Corpus, Corpus | None]:
-    """Return the corpus and the validation text of the user's own, if any."""
-    from foretell.data.corpus import open_corpus
-    from foretell.training.words.train import check_valid
-
-    check_valid(settings, valid or None, cluster.cluster)
-    for source in sources:
-        if Path(source).suffix.lower() in _TABLES:
-            note(
-                f"{source} is a table, and is read as plain text here: save its texts as a .txt, or "
-                "train a classifier with foretell train labels"
-            )
-    return open_corpus(sources), open_corpus(valid, part="test") if valid else None

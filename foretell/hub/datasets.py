@@ -15,6 +15,7 @@ from typing import Literal
 
 from foretell.errors import DataError, HubError, UsageError
 from foretell.hub.client import MAIN, SCHEME, Address, download, parse, require_hub, snapshot
+from foretell.readable import listed
 
 CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a set as Parquet."""
@@ -152,7 +153,7 @@ def choose_split(
             like = f"{configurations[0]}/SPLIT"
     raise DataError(
         expected=expected,
-        found=", ".join(found[:20]) + (" …" if len(found) > 20 else "") or "none",
+        found=listed(found) or "none",
         where=str(address),
         fix=f"name one: {SCHEME}{address.repository.repository}#{like}" if like else "",
     )

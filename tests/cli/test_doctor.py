@@ -16,7 +16,7 @@ import pytest
 from cli_workplace import Run
 
 from foretell.cli import doctor
-from foretell.cli.doctor import Dependency, dependencies, dependencies_text, install_command
+from foretell.cli.doctor import Dependency, dependencies, dependencies_text
 from foretell.errors import MissingExtraError
 
 
@@ -139,8 +139,3 @@ def test_without_packaging_there_is_the_command_that_installs_it(monkeypatch: py
     monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match="pip install --force-reinstall foretell"):
         dependencies()
-
-
-def test_how_each_extra_is_installed() -> None:
-    assert install_command("excel") == "pip install 'foretell[excel]'"
-    assert install_command("") == "pip install --force-reinstall foretell"

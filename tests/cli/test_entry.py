@@ -182,12 +182,6 @@ def test_an_interruption_gives_the_command_that_resumes() -> None:
     assert describe(KeyboardInterrupt(), [])[1] == 130
 
 
-def test_a_signal_has_its_own_exit_code() -> None:
-    error = Interrupted(expected="a", found="b")
-    error.exit_code = 143
-    assert describe(error, ["train"])[1] == 143
-
-
 def test_a_wrong_value_names_the_help_of_its_command(run: Run) -> None:
     answer = run("train", "labels", "reviews.csv", "--out", "never", "--dropout", "much")
     assert answer.err == (
@@ -263,17 +257,6 @@ def test_what_stands_after_two_dashes_is_text() -> None:
     assert request.tokens == ("classify", "m", "--", "--debug", "--help-all", "--input")
     assert not request.debug
     assert not request.all_options
-
-
-def test_options_of_every_command_are_taken_out_wherever_they_stand() -> None:
-    request = read_tokens(["--debug", "info", "m"])
-    assert (request.tokens, request.debug) == (("info", "m"), True)
-    request = read_tokens(["train", "labels", "--help-all"])
-    assert (request.tokens, request.all_options) == (("train", "labels", "--help"), True)
-
-
-def test_no_argument_asks_for_help() -> None:
-    assert read_tokens([]).tokens == ("--help",)
 
 
 def test_standard_input_does_not_look_like_an_option() -> None:

@@ -14,20 +14,16 @@ import pytest
 from cli_workplace import Run
 
 from foretell.cli.inputs import (
-    Notes,
     bytes_of,
     names_source,
-    open_labels,
     open_lines,
-    open_model,
-    open_words,
+    open_records,
     read_records,
     read_text,
     size_of_records,
-    utf8_bytes,
 )
 from foretell.cli.options import TextInput
-from foretell.errors import DataError, NotAModelError, UsageError
+from foretell.errors import DataError
 
 
 @pytest.fixture
@@ -95,7 +91,7 @@ def test_the_nearest_name_is_offered() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_one_record_for_each_text_in_order() -> None:
-    notes = Notes()
+    notes: list[str] = []
     records = read_records(["first", "good", "", "many"], TextInput(), notes=notes)
     assert [record.text for record in records] == ["first", "one", "two", "", "d"]
     literal = read_records(["good", "-"], TextInput(), literal=True, notes=notes)
@@ -119,15 +115,13 @@ def test_lines_are_read_one_by_one(folder: Path) -> None:
         assert list(lines) == ["a text"]
 
 
-def test_notes_are_shown_once_each(capsys: pytest.CaptureFixture[str]) -> None:
-    notes = Notes()
-    notes.show_new()
-    notes.append("read as cp1252")
-    notes.show_new()
-    notes.append("another")
-    notes.show_new()
-    notes.show_new()
-    assert capsys.readouterr().err == "read as cp1252\nanother\n"
+def test_notes_are_shown_once_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes("text\ncafé\nthé\n".encode("cp1252"))
+    sources = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    with open_records("reading", sources, TextInput()) as records:
+        assert [record.text for record in records] == ["café", "thé"] * 2
+    assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["a.csv", "b.csv"]
 
 
 def test_the_rule_is_in_the_help_of_every_command_that_follows_it(run: Run) -> None:
@@ -138,32 +132,10 @@ def test_the_rule_is_in_the_help_of_every_command_that_follows_it(run: Run) -> N
         assert "--literal" in text
 
 
-def test_a_model_is_opened_for_its_job(workplace: Path) -> None:
-    assert open_model(str(workplace / "notes-model")).job == "words"
-    assert open_words(str(workplace / "notes-model")).tokenizer.size > 10
-    assert open_labels(str(workplace / "reviews-model")).labels == ["negative", "positive"]
-
-
-def test_a_model_for_the_other_job_is_refused_with_the_commands_for_it(workplace: Path) -> None:
-    with pytest.raises(
-        UsageError, match="expected a model for words, found one for labels; use foretell classify"
-    ):
-        open_words(str(workplace / "reviews-model"))
-    with pytest.raises(
-        UsageError, match="expected a model for labels, found one for words; use foretell next"
-    ):
-        open_labels(str(workplace / "notes-model"))
-
-
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotAModelError):
-        open_model(str(tmp_path))
-
-
 def counted(*arguments: str) -> tuple[int | None, int]:
     """Return the size of the data and the sum of the sizes of its records."""
     total, size_of = size_of_records(arguments)
-    records = read_records(arguments, TextInput(), notes=Notes())
+    records = read_records(arguments, TextInput(), notes=[])
     return total, sum(map(size_of, records))
 
 
@@ -206,8 +178,3 @@ def test_the_size_of_what_is_compressed_or_piped_is_not_known(tmp_path: Path) ->
     assert bytes_of(["-"]) is None
     assert bytes_of([str(tmp_path / "missing.txt")]) is None
     assert size_of_records(["-"])[0] is None
-
-
-def test_bytes_of_a_text() -> None:
-    for text in ("", "abc", "é漢🙂"):
-        assert utf8_bytes(text) == len(text.encode())

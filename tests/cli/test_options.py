@@ -14,13 +14,12 @@ import pytest
 from cli_workplace import Run, settings_of
 
 from foretell.cli.app import COMMANDS
-from foretell.cli.help import examples_text, paragraphs, two_columns
-from foretell.cli.options import InputFormat, Output, rare
+from foretell.cli.help import examples_text
+from foretell.cli.options import InputFormat, Output
 from foretell.cli.output import Format
 from foretell.cli.setting_flags import (
     PURPOSES,
     LabelsOptions,
-    SettingInfo,
     WordsOptions,
     given,
     plain,
@@ -68,13 +67,6 @@ def test_a_whole_number_is_not_rounded(run: Run, value: str) -> None:
     answer = run("next", "notes-model", "the", "-k", value)
     assert (answer.code, answer.out) == (2, "")
     assert "whole number" in answer.err
-
-
-def test_rare_options_have_a_group_of_their_own() -> None:
-    from foretell.cli.train_words import RUN
-
-    assert rare(RUN).name == "Run (more)"
-    assert rare(RUN).sort_key == RUN.sort_key
 
 
 def test_flag_then_environment_then_file_then_preset(
@@ -195,12 +187,6 @@ def test_only_what_was_given_counts(job: Job) -> None:
     assert given(None) == {}
 
 
-def test_an_info_is_frozen() -> None:
-    info: SettingInfo = setting_infos("words")[0]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        info.name = "other"  # type: ignore[misc]
-
-
 def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,29 +200,6 @@ def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
         data = str(tmp_path / "missing.csv")
         assert main([*words, data, *out]) == 1
         assert "missing.csv" in capsys.readouterr().err
-
-
-def test_a_short_name_shares_the_line_of_its_description_and_a_long_one_does_not() -> None:
-    lines = two_columns([("-k, --count N", "Number of words."), ("--" + "x" * 30, "Long.")], 80)
-    assert lines == ["  -k, --count N             Number of words.", "  --" + "x" * 30, " " * 28 + "Long."]
-
-
-def test_a_description_is_wrapped_below_its_beginning() -> None:
-    lines = two_columns([("--minutes X", "word " * 30)], 80)
-    assert len(lines) == 3
-    assert all(len(line) <= 80 for line in lines)
-    assert all(line.startswith(" " * 28 + "word") for line in lines[1:])
-
-
-def test_a_narrow_terminal_still_gets_every_word() -> None:
-    lines = two_columns([("--minutes X", "stop after some minutes, the whole command included")], 30)
-    assert (
-        " ".join(" ".join(lines).split()) == "--minutes X stop after some minutes, the whole command included"
-    )
-
-
-def test_paragraphs_stay_apart() -> None:
-    assert paragraphs("one two\nthree\n\nfour", 8) == "one two\nthree\n\nfour"
 
 
 def test_a_long_example_is_continued_between_words_and_still_runs() -> None:

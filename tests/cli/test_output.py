@@ -137,14 +137,6 @@ def test_a_value_that_is_not_there_is_an_empty_cell(capsys: pytest.CaptureFixtur
 pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
 
 
-def test_without_a_terminal_nothing_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    with counter("working", 3) as advance:
-        assert advance is None
-        items = [1, 2]
-        assert counted(items, advance, lambda _: 1) is items
-    assert capsys.readouterr() == ("", "")
-
-
 def test_answers_on_a_terminal_are_progress_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
