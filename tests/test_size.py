@@ -24,7 +24,7 @@ class Budget(NamedTuple):
 
 
 PARTS = {
-    "foretell/cli": Budget(4_900, 3_300),
+    "foretell/cli": Budget(4_840, 3_300),
     "foretell/service": Budget(3_440, 2_600),
     "foretell/annotation": Budget(1_340, 1_100),
     "foretell/cluster": Budget(2_540, 1_600),
@@ -37,8 +37,8 @@ PARTS = {
     "foretell/networks": Budget(1_700, 1_600),
     "foretell/artifacts": Budget(2_660, 2_200),
     "foretell/data": Budget(4_460, 3_600),
-    "foretell/hub": Budget(1_050, 450),
-    "foretell/*.py": Budget(2_760, 2_100),
+    "foretell/hub": Budget(1_010, 450),
+    "foretell/*.py": Budget(2_710, 2_100),
     "foretell": Budget(47_910, 37_000),
     "tests": Budget(41_120, 28_000),
     "bench": Budget(3_300, 3_000),
