@@ -10,10 +10,20 @@ from foretell.artifacts.model import Model
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import make_split
+from foretell.training.events import Event, Note
 from foretell.training.labels.teacher import Encoder
 from foretell.training.labels.train import train_labels
 from foretell.training.labels.transfer import LanguageModelWeights
 from foretell.training.options import TrainOptions
+
+
+class Notes(list[str]):
+    """A listener that keeps the text of each note."""
+
+    def __call__(self, event: Event) -> None:
+        """Keep a note."""
+        if isinstance(event, Note):
+            self.append(event.text)
 
 
 def train(

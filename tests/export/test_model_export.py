@@ -1,30 +1,61 @@
-"""Exporting: every copy is compared with the model, and is written whole or not at all."""
+"""Exports: what is written, checked, refused, read back."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
-from export_workplace import MODELS, TEXT, TEXTS, TWO, Copies, write
+from export_workplace import (
+    MODELS,
+    TEXT,
+    TEXTS,
+    TWO,
+    Copies,
+    exported,
+    padded,
+    random_tfidf_models,
+    tfidf_inputs,
+    write,
+)
 
 from foretell import machine
 from foretell.artifacts.directory import open_verified, read_model, write_model
+from foretell.cli.export import Target
+from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
-from foretell.errors import ArtifactError, MissingExtraError, SettingsError, UsageError
-from foretell.export import model_export
-from foretell.export.formats import FORMATS
-from foretell.export.model_export import export_model
-from foretell.ngrams.ensemble import Ensemble
+from foretell.errors import ArtifactError, DataError, MissingExtraError, SettingsError, UsageError
+from foretell.export import check, formats, model_export
+from foretell.export.formats import (
+    FILE,
+    FORMATS,
+    Format,
+    Inputs,
+    answer_of,
+    files_of,
+    model_bytes,
+    read_back,
+    softmax,
+    windows,
+)
+from foretell.export.model_export import export_model, write_export
+from foretell.export.source import Rows, Source
+from foretell.export.whole_graph import whole_graph
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.interpolation import Interpolation
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.words.kneser_ney_fit import count
+from tests.builders import MANY, random_linear_model, random_model, tokenizer_of
 
 DATA = Examples([f"{text} the" for text in TEXTS], ["bad", "good"] * 5)
 LINES = ["the mind adapts and converts to its own purposes"] * 3
@@ -157,3 +188,304 @@ def test_onnx_needs_no_tensorflow(models: dict[str, Path], tmp_path: Path) -> No
     arguments = [str(models["labels"]), str(tmp_path / "out")]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+SENTENCE = "the mind adapts and converts"
+
+
+def test_every_format_can_be_chosen() -> None:
+    assert set(FORMATS) == set(get_args(Target))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_files_of_a_format(models: dict[str, Path], format: Format) -> None:
+    files = files_of(Source(models["labels"]), format, int8=False)
+    assert files["model.onnx"]
+    assert "foretell.js" in files
+    assert json.loads(files["package.json"]) == {"type": "module"}
+    assert ("index.html" in files) == (format == "web")
+
+
+def test_windows_are_all_of_the_ids() -> None:
+    assert windows([1, 2, 3, 4], 3)[:, :, 0].tolist() == [[1, 2, 3], [2, 3, 4]]
+    assert windows([1, 2, 3], 3).dtype == np.float32
+
+
+def test_softmax_is_over_the_last_axis_and_does_not_overflow() -> None:
+    rows = softmax(np.array([[1000.0, 1000.0], [0.0, np.log(3.0)]]))
+    np.testing.assert_allclose(rows, [[0.5, 0.5], [0.25, 0.75]])
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("labels", {"ids": (1, 4)}),
+        ("words-article", {"ids": (2, 3, 1)}),
+        ("words", {"ids": (1, 4), "h_1": (1, 9), "c_1": (1, 9), "h_2": (1, 9), "c_2": (1, 9)}),
+    ],
+)
+def test_each_kind_has_its_inputs(
+    models: dict[str, Path], name: str, shapes: dict[str, tuple[int, ...]]
+) -> None:
+    given: list[Inputs] = []
+
+    def run(inputs: Inputs) -> Rows:
+        given.append(inputs)
+        return np.zeros((1, 4, 5) if name == "words" else (2, 5))
+
+    source = Source(models[name])
+    rows = answer_of(run, source)([3, 4, 5, 6])
+    assert {key: value.shape for key, value in given[0].items()} == shapes
+    assert rows.shape == ((4, 5) if name == "words" else (2, 5))
+    if name == "labels":
+        answer_of(run, source)([])
+        assert given[1]["ids"].tolist() == [[0]]
+    else:
+        np.testing.assert_allclose(rows.sum(axis=-1), 1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("int8", [False, True])
+def test_what_is_written_is_read_back(models: dict[str, Path], name: str, int8: bool, tmp_path: Path) -> None:
+    source = Source(models[name])
+    (tmp_path / FILE).write_bytes(model_bytes(source, int8=int8))
+    answer = read_back(tmp_path, source)
+    expected = source.answers([SENTENCE])[0]
+    known = ~np.isnan(expected)
+    scores = source.tfidf_scores(SENTENCE)
+    given = (source.ids(SENTENCE),) if scores is None else (source.ids(SENTENCE), scores)
+    difference = np.abs(answer(*given)[-1][known] - expected[known]).max()
+    assert difference < (0.1 if int8 else 1e-6)
+    assert difference > 0 or not int8
+
+
+def test_every_input_is_required(models: dict[str, Path]) -> None:
+    """ONNX Runtime for JavaScript has no optional inputs."""
+    graph = onnx.load_from_string(model_bytes(Source(models["words"]))).graph
+    assert "skip" in {each.name for each in graph.input}
+    assert not {each.name for each in graph.input} & {each.name for each in graph.initializer}
+
+
+def test_a_graph_that_does_not_run_is_an_error(models: dict[str, Path], tmp_path: Path) -> None:
+    source = Source(models["labels"])
+    (tmp_path / FILE).write_bytes(model_bytes(Source(models["words"])))
+    with pytest.raises(ArtifactError, match="an exported model that runs"):
+        read_back(tmp_path, source)([1, 2])
+
+
+KINDS = {"words": "stateful", "words-subword": "stateful", "words-article": "windowed"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_model_has_one_kind(models: dict[str, Path], name: str) -> None:
+    source = Source(models[name])
+    assert source.kind == KINDS.get(name, "classifier")
+    assert bool(source.states) == (source.kind == "stateful")
+    assert bool(source.window) == (source.kind == "windowed")
+    assert bool(source.length) == bool(source.labels) == (source.kind == "classifier")
+    description = source.description("onnx", "float32")
+    assert description["job"] == source.model.job
+    assert description["answer"] == "whole"
+
+
+def test_a_language_model_reads_the_end_of_a_line_first(models: dict[str, Path]) -> None:
+    source = Source(models["words"])
+    end = source.model.tokenizer.end_of_line
+    assert source.ids("the mind") == [end, *source.model.tokenizer.encode("the mind")]
+    assert Source(models["labels"]).ids("") == []
+
+
+def test_its_answers_are_the_runtimes(models: dict[str, Path]) -> None:
+    texts = ["the mind", "action"]
+    expected = LabelsRuntime.open(models["labels"]).predict_proba(texts)
+    np.testing.assert_array_equal(Source(models["labels"]).answers(texts), expected)
+    words = Source(models["words"])
+    rows = words.answers(texts)
+    assert rows.shape == (2, words.model.tokenizer.size)
+    # The padding and the unknown word are never predicted.
+    assert np.isnan(rows).sum() == 4
+    np.testing.assert_allclose(np.nansum(rows, axis=1), 1, atol=0.2)
+
+
+def test_a_directory_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError):
+        Source(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels", "words", "words-article"])
+def test_sample_texts_are_the_same_each_time_and_can_be_read(models: dict[str, Path], name: str) -> None:
+    source = Source(models[name])
+    texts = check.sample_texts(source)
+    assert len(texts) == check.N_TEXTS
+    assert texts == check.sample_texts(Source(models[name]))
+    assert min(len(text.split()) for text in texts) >= source.window
+    assert len(source.answers(texts)) == len(texts)
+    # A language model of the article's has no id for unknown words.
+    assert any("xyzzy" in text for text in texts) == (name != "words-article")
+
+
+def test_the_difference_without_tfidf_is_that_of_the_answers(models: dict[str, Path]) -> None:
+    source = Source(models["labels-tfidf"])
+    texts = ["the mind", "adapts", "xyzzy", "the way becomes the obstacle"]
+    rows = LabelsRuntime.open(models["labels-tfidf"]).predict_proba(texts)
+    model = dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=())
+    others = LabelsRuntime(model).predict_proba(texts)
+    found = check.change(source, rows, others)
+    assert found.largest == np.abs(rows - others).max() > 0.05
+    assert found.mean == pytest.approx(np.abs(rows - others).mean())
+    assert found.changed == (rows.argmax(axis=1) != others.argmax(axis=1)).mean()
+    assert found.count == 4
+
+
+def test_a_copy_that_ignores_the_scores_is_refused(models: dict[str, Path], copies: Copies) -> None:
+    source = Source(models["labels-tfidf"])
+    answer = formats.read_back(copies["labels-tfidf"].path, source)
+    assert check.check_same(source, answer, ["the mind"]) < 1e-5
+    with pytest.raises(ArtifactError, match="a difference of"):
+        check.check_same(source, lambda ids, _=None: answer(ids), ["the mind"])
+
+
+@pytest.mark.parametrize(("shift", "accepted"), [(0.9e-4, True), (1.1e-4, False), (np.nan, False)])
+def test_a_difference_above_the_tolerance_is_refused(
+    models: dict[str, Path], shift: float, accepted: bool
+) -> None:
+    source = Source(models["labels"])
+    texts = ["the mind", "adapts"]
+    rows = iter(source.answers(texts).astype(np.float64))
+
+    def answer(_: Sequence[int]) -> Rows:
+        return next(rows)[None] + np.array([[0.0, shift]])
+
+    if accepted:
+        assert check.check_same(source, answer, texts) == pytest.approx(shift, rel=1e-3)
+    else:
+        with pytest.raises(ArtifactError, match=r"within 0\.0001 of foretell's on 2 texts"):
+            check.check_same(source, answer, texts)
+
+
+def test_the_loss_of_a_classifier_is_the_difference_of_accuracies(models: dict[str, Path]) -> None:
+    source = Source(models["labels"])
+    texts = ["the mind", "adapts", "the way", "action"]
+    right = [source.labels[i] for i in source.answers(texts).argmax(axis=1)]
+    always_second = check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), Examples(texts, right))
+    assert always_second.before == 1
+    assert always_second.after == right.count(source.labels[1]) / 4
+    assert always_second.lost == 1 - always_second.after
+    new = Examples(texts, ["new"] * 4)
+    assert check.labels_loss(source, lambda _: np.array([[0.0, 1.0]]), new).before == 0
+
+
+def test_the_loss_of_a_language_model_counts_the_next_words(models: dict[str, Path]) -> None:
+    source = Source(models["words"])
+    tokenizer = source.model.tokenizer
+
+    def always(word: str) -> formats.Answer:
+        def answer(ids: Sequence[int]) -> Rows:
+            rows = np.zeros((len(ids), tokenizer.size))
+            rows[:, tokenizer.id(word)] = 1
+            return rows
+
+        return answer
+
+    loss = check.words_loss(source, always("the"), always("mind"), ["the mind the way", "the"])
+    assert (loss.count, loss.before, loss.after) == (5, 3 / 5, 1 / 5)
+    with pytest.raises(DataError, match="the model's vocabulary"):
+        check.words_loss(source, always("the"), always("the"), [])
+
+
+def test_an_older_export_is_replaced_and_nothing_else(models: dict[str, Path], tmp_path: Path) -> None:
+    out = exported(models, "words", "onnx", tmp_path)
+    exported(models, "labels", "onnx", tmp_path)
+    assert json.loads((out / "model.json").read_text())["job"] == "labels"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(ArtifactError, match=r"mine\.txt, which is not part of an export"):
+        exported(models, "words", "onnx", tmp_path)
+    shutil.copytree(models["labels"], tmp_path / "model")
+    with pytest.raises(ArtifactError, match="which is not part of an export"):
+        export_model(models["words"], tmp_path / "model")
+    assert open_verified(tmp_path / "model").job == "labels"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match="found a file"):
+        export_model(models["words"], tmp_path / "file")
+
+
+def test_what_fails_its_check_does_not_replace_an_older_export(tmp_path: Path) -> None:
+    write_export({"a/b.txt": b"old"}, {"job": "labels"}, tmp_path / "out", lambda _: None)
+
+    def fail(folder: Path) -> None:
+        assert (folder / "a/b.txt").read_bytes() == b"new"
+        raise ArtifactError(expected="a good copy", found="a bad one")
+
+    with pytest.raises(ArtifactError, match="a bad one"):
+        write_export({"a/b.txt": b"new"}, {"job": "labels"}, tmp_path / "out", fail)
+    assert (tmp_path / "out/a/b.txt").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": {}}', '{"foretell_export": 1}'])
+def test_a_folder_with_another_model_json_is_not_an_export(tmp_path: Path, content: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"model\.json, which is not part of an export"):
+        write_export({}, {}, tmp_path / "out", lambda _: None)
+    assert (tmp_path / "out" / "model.json").read_text() == content
+
+
+def test_a_label_with_half_a_surrogate_pair_is_written(tmp_path: Path) -> None:
+    write_export({}, {"labels": ["\ud800"]}, tmp_path / "out", lambda _: None)
+    assert json.loads((tmp_path / "out" / "model.json").read_bytes())["labels"] == ["\ud800"]
+
+
+LABELS = [name for name in MODELS if name.startswith("labels")]
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_the_graph_answers_as_the_whole_classifier(
+    models: dict[str, Path], copies: Copies, name: str
+) -> None:
+    runtime = LabelsRuntime.open(models[name])
+    session = onnxruntime.InferenceSession(str(copies[name].path / "model.onnx"))
+    ids = runtime.tokenizer.encode_batch(TEXTS)
+    expected = runtime.predict_proba(TEXTS)
+    inputs = {"ids": padded(ids), **tfidf_inputs(runtime.model, TEXTS)}
+    np.testing.assert_allclose(session.run(None, inputs)[0], expected, atol=1e-6)
+    for text, each, row in zip(TEXTS, ids, expected, strict=True):
+        inputs = {"ids": np.array([each or [0]]), **tfidf_inputs(runtime.model, [text])}
+        alone = session.run(None, inputs)[0][0]
+        np.testing.assert_allclose(alone, row, atol=1e-6)
+
+
+def test_the_scores_of_the_tfidf_models_can_be_left_out(models: dict[str, Path], copies: Copies) -> None:
+    without = LabelsRuntime(dataclasses.replace(open_verified(models["labels-tfidf"]), tfidf=()))
+    session = onnxruntime.InferenceSession(str(copies["labels-tfidf"].path / "model.onnx"))
+    assert [each.name for each in session.get_inputs()] == ["ids"]
+    assert [each.name for each in session.get_overridable_initializers()] == ["tfidf_scores"]
+    ids = padded(without.tokenizer.encode_batch(TEXTS))
+    expected = without.predict_proba(TEXTS)
+    zeros = np.zeros((1, 3), np.float32)
+    for inputs in ({"ids": ids}, {"ids": ids, "tfidf_scores": zeros}):
+        np.testing.assert_allclose(session.run(None, inputs)[0], expected, atol=1e-6)
+
+
+def test_two_labels_have_one_column_of_scores() -> None:
+    settings = LabelsSettings(units=3, embedding_size=2)
+    tokenizer = tokenizer_of(settings, TEXT, MANY)
+    tfidf = random_tfidf_models(tokenizer, [TEXT], n_columns=1)
+    linear = random_linear_model(tokenizer.size, 1)
+    ensemble = Ensemble(network=0.0, linear=1.1)
+    model = random_model(settings, TWO, text=TEXT, linear=linear, tfidf=tfidf, ensemble=ensemble)
+    graph = whole_graph(model, onnx.ModelProto())
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    ids = tokenizer.encode_batch(TEXTS)
+    scores = tfidf_inputs(model, TEXTS)
+    expected = ensemble(None, linear_log_probabilities(linear.scores(ids) + scores["tfidf_scores"]))
+    np.testing.assert_allclose(session.run(None, {"ids": padded(ids), **scores})[0], expected, atol=1e-6)
+
+
+def test_its_operators_are_standard(copies: Copies) -> None:
+    graph = onnx.load(str(copies["labels"].path / "model.onnx"))
+    assert {each.domain for each in graph.opset_import} == {""}
+    assert {node.domain for node in graph.graph.node} == {""}
+    assert [each.name for each in graph.graph.input] == ["ids"]
+    assert [each.name for each in graph.graph.output] == ["probabilities"]

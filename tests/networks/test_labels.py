@@ -1,16 +1,25 @@
-"""The classifiers as networks: what makes the article's the article's, and what padding must not do."""
+"""Classifiers' networks beside plain Keras; the names and shapes of weights."""
+
+from __future__ import annotations
 
 import random
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from export_workplace import MODELS, write
 
+import foretell
+from foretell.artifacts.directory import open_verified, read_weights_of
+from foretell.artifacts.onnx_graph import random_inputs
 from foretell.config import with_changes
-from foretell.errors import SettingsError
+from foretell.errors import ArtifactError, SettingsError
 from foretell.networks import set_weights, weights_of
 from foretell.networks.labels import labels_network
 from foretell.presets import LABELS_PRESETS
+from foretell.runtime.session import Session
 
 ARTICLE = LABELS_PRESETS["article"]
 SMALL = {"units": 5, "embedding_size": 4, "dense_units": 6, "length": 24}
@@ -172,3 +181,80 @@ def test_a_convolution_longer_than_the_texts_is_refused():
     with pytest.raises(SettingsError, match="length: expected at least kernel-size"):
         labels_network(small("cnn-lstm", length=7), 30, 2)
     labels_network(small("cnn-lstm", length=8), 30, 2)
+
+
+class Weight:
+    """A variable with the two names that Keras gives."""
+
+    def __init__(self, path: str, shape: tuple[int, ...]) -> None:
+        self.path, self.name, self.shape = path, path.split("/")[-1], shape
+        self.value = np.zeros(shape, np.float32)
+
+    def numpy(self) -> np.ndarray:
+        return self.value
+
+    def assign(self, value: np.ndarray) -> None:
+        self.value = value
+
+
+def network(*paths: str, shape: tuple[int, ...] = (2,)) -> SimpleNamespace:
+    return SimpleNamespace(trainable_variables=[Weight(path, shape) for path in paths])
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("words/lstm_1/lstm_cell/kernel", "lstm_1/kernel"),
+        ("lstm_1/kernel:0", "lstm_1/kernel"),
+        ("embedding/embeddings", "embedding"),
+        ("bilstm/bidirectional/forward_lstm/lstm_cell/bias", "lstm_forward/bias"),
+        ("output/bias", "output/bias"),
+    ],
+)
+def test_the_names_of_keras_and_tensorflow(path: str, name: str) -> None:
+    assert list(weights_of(network(path))) == [name]
+
+
+def test_set_weights_undoes_weights_of() -> None:
+    one, other = network("a/kernel", "a/bias"), network("a/kernel", "a/bias")
+    one.trainable_variables[1].value = np.ones(2, np.float32)
+    set_weights(other, weights_of(one))
+    np.testing.assert_array_equal(weights_of(other)["a/bias"], 1)
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    weights = weights_of(network("a/kernel"))
+    with pytest.raises(ArtifactError, match="shape"):
+        set_weights(network("a/kernel", shape=(3,)), weights)
+    with pytest.raises(ArtifactError, match="the weights"):
+        set_weights(network("a/kernel", "a/bias"), weights)
+    with pytest.raises(ArtifactError, match="the weights"):
+        set_weights(network("a/kernel"), {})
+
+
+def test_they_are_copies() -> None:
+    one = network("a/kernel")
+    weights_of(one)["a/kernel"][:] = 5
+    assert not one.trainable_variables[0].value.any()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_network_alone_gives_what_its_graph_gives(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="needs the extra train")
+    path = write(tmp_path / name, name)
+    model = open_verified(path)
+    inputs = random_inputs(model.settings, read_weights_of(model))
+    if "lengths" in inputs:
+        # 0 is padding to the Keras model wherever it stands.
+        steps = np.arange(inputs["ids"].shape[1])
+        inputs["ids"] = np.where(steps < inputs["lengths"][:, None], np.maximum(inputs["ids"], 1), 0)
+    inputs = {
+        key: np.zeros_like(value) if key[:2] in ("h_", "c_") else value for key, value in inputs.items()
+    }
+    inputs.pop("skip", None)
+    output = "probabilities" if name.startswith("labels") else "logits"
+    (expected,) = Session.of_model(model).run([output], inputs)
+    found = foretell.load(path).to_keras().predict(inputs["ids"], verbose=0)
+    if found.shape[-1] == 1:
+        found = np.concatenate([1 - found, found], axis=-1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -108,7 +108,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path: Path, job
 @pytest.mark.soak
 @pytest.mark.timeout(SOAK_SECONDS)
 def test_a_signal_at_a_random_moment_is_answered_in_time(tmp_path: Path, job: str) -> None:
-    """A few signals to each job are a part of `make test`: tests/training/*/test_signals.py."""
+    """A few signals to each job are a part of `make test`: tests/training/test_signals.py."""
     interrupt_at_random(Trainings(job, tmp_path), list(EXIT_CODES), part_of(50))
 
 

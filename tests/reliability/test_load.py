@@ -8,9 +8,19 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from reliability.clients import Answer, Client, ask_evenly, percentile, statuses
-from reliability.processes import ServiceProcess, serving
-from reliability.requests import KINDS_OF_EXPENSIVE, expensive, usual, write_served
+from reliability.attacked import (
+    KINDS_OF_EXPENSIVE,
+    Answer,
+    Client,
+    ServiceProcess,
+    ask_evenly,
+    expensive,
+    percentile,
+    serving,
+    statuses,
+    usual,
+    write_served,
+)
 from reliability.sizes import report, sizes
 from service_workplace import until
 

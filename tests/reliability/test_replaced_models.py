@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reliability.clients import Client, request
-from reliability.processes import ServiceProcess, serving
+from reliability.attacked import Client, ServiceProcess, request, serving
 from reliability.sizes import report, sizes
 
 from foretell.artifacts.directory import write_model

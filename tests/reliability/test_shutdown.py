@@ -12,9 +12,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from reliability.clients import Answer, Client
-from reliability.processes import ServiceProcess, serving
-from reliability.requests import KINDS_OF_EXPENSIVE, expensive, usual, write_served
+from reliability.attacked import (
+    KINDS_OF_EXPENSIVE,
+    Answer,
+    Client,
+    ServiceProcess,
+    expensive,
+    serving,
+    usual,
+    write_served,
+)
 from reliability.sizes import report, sizes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")

@@ -1,16 +1,19 @@
-"""A run guards what is there, and continues only as the training that it was."""
+"""A run guards what is there, and continues only as the training that it was: lock, signals, time."""
 
 from __future__ import annotations
 
 import dataclasses
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,16 +24,20 @@ import pytest
 
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import weight_shapes
-from foretell.config import WordsSettings
-from foretell.errors import ArtifactError, Interrupted, RunError
+from foretell.config import WordsSettings, with_changes
+from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
+from foretell.presets import LABELS_PRESETS
 from foretell.text.tokenizer import Tokenizer
 from foretell.training import run as run_module
-from foretell.training import run_lock
+from foretell.training import run_lock, spent_time
+from foretell.training.ancestry import check_unchanged
 from foretell.training.budget import Budget
 from foretell.training.events import Event, Note
+from foretell.training.interrupt import Interrupt, interrupted, nothing_to_resume
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run, check_can_begin, folder_of, is_unfinished, read_request
 from foretell.training.run_lock import RunLock
+from foretell.training.spent_time import SpentTime, read_spent_time
 
 REQUEST = Request(job="words", settings=WordsSettings(units=8), data="abc")
 
@@ -498,3 +505,224 @@ def test_a_place_that_cannot_be_written_is_refused_whoever_asks() -> None:
     # Its permissions allow it to root.
     with pytest.raises(ArtifactError, match="a directory to write in"):
         check_can_begin(TrainOptions(out=Path("/proc/model")))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan])
+def test_checkpoints_need_time_between_them(seconds: float) -> None:
+    with pytest.raises(SettingsError, match=r"checkpoint-seconds: expected more than 0"):
+        TrainOptions(out=Path("m"), checkpoint_seconds=seconds)
+
+
+def test_resume_and_restart_exclude_each_other() -> None:
+    with pytest.raises(SettingsError, match="both"):
+        TrainOptions(out=Path("m"), resume=True, restart=True)
+
+
+def test_each_training_of_a_process_starts_with_a_fresh_time_limit() -> None:
+    first = TrainOptions(out=Path("m"))
+    time.sleep(0.01)
+    second = TrainOptions(out=Path("m"))
+    assert first.started < second.started <= time.monotonic()
+
+
+def test_what_is_noted_is_read(tmp_path: Path) -> None:
+    path, seconds = tmp_path / "spent.json", iter([0.5, 2.5])
+    spent = SpentTime(path, lambda: next(seconds))
+    assert read_spent_time(path) == 0
+    for expected in (0.5, 2.5):
+        spent.note()
+        assert read_spent_time(path) == expected
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "3", '{"seconds": "x"}', '{"seconds": NaN}', '{"seconds": -1}',
+    '{"seconds": Infinity}'],
+)  # fmt: skip
+def test_what_is_no_time_counts_as_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "spent.json").write_text(content)
+    assert read_spent_time(tmp_path / "spent.json") == 0
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spent_time, "replace_file", full_disk)
+    with pytest.raises(RunError, match=f"{tmp_path}: expected a folder .* found .*No space left"):
+        SpentTime(tmp_path / "spent.json", lambda: 1.0).note()
+
+
+def test_it_is_noted_again_and_again_until_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = tmp_path / "spent.json", []
+
+    def seconds() -> float:
+        asked.append(0)
+        return float(len(asked))
+
+    spent = SpentTime(path, seconds)
+    spent.start(every=0.01)
+    thread = spent._thread
+    assert thread is not None
+    # It does not keep a process alive.
+    assert thread.daemon
+    wait_for(lambda: read_spent_time(path) >= 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(spent_time, "replace_file", full_disk)
+        count = len(asked)
+        wait_for(lambda: len(asked) > count + 2)
+    # It goes on once there is room again.
+    count = len(asked)
+    wait_for(lambda: read_spent_time(path) > count)
+    spent.stop()
+    assert not thread.is_alive()
+    count = len(asked)
+    time.sleep(0.05)
+    assert len(asked) == count
+    spent.stop()
+
+
+def test_one_that_was_not_started_can_be_stopped(tmp_path: Path) -> None:
+    SpentTime(tmp_path / "spent.json", lambda: 1.0).stop()
+    assert spent_time.SECONDS_BETWEEN_NOTES == 5
+
+
+def wait_for(happens: Any) -> None:
+    for _ in range(3_000):
+        if happens():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_stops_where_the_main_thread_is(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Interrupt() as interrupt, pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+    assert interrupt.signal == number
+    assert interrupt.exit_code() == EXIT_CODES[number]
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_deferred_signal_is_only_noted(number: signal.Signals) -> None:
+    with Interrupt() as interrupt, suppress(Interrupted), interrupt.deferred():
+        assert not interrupt.at(1)
+        os.kill(os.getpid(), number)
+        assert interrupt.at(2)
+        with pytest.raises(Interrupted, match=number.name):
+            interrupt.check()
+    assert interrupt.exit_code() == EXIT_CODES[number]
+
+
+def test_a_signal_that_nobody_asked_for_is_raised_when_it_is_no_longer_deferred() -> None:
+    done = []
+
+    def train(interrupt: Interrupt) -> None:
+        with interrupt.deferred():
+            with interrupt.deferred():
+                os.kill(os.getpid(), signal.SIGINT)
+            done.append("the last step")
+        done.append("what follows")
+
+    with Interrupt() as interrupt, pytest.raises(Interrupted):
+        train(interrupt)
+    assert done == ["the last step"]
+
+
+def test_a_second_signal_has_its_effect_without_foretell() -> None:
+    """Python's own for SIGINT, here; for SIGTERM, a handler of the program."""
+    received = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: received.append(number))
+    try:
+        with Interrupt() as interrupt, suppress(Interrupted), interrupt.deferred():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert received == [signal.SIGTERM]
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """As under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupt.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_worker_threads_stop_at_their_check() -> None:
+    started = threading.Event()
+
+    def work(interrupt: Interrupt) -> None:
+        while True:
+            started.set()
+            interrupt.check()
+
+    with Interrupt() as interrupt, ThreadPoolExecutor(2) as threads:
+        futures = [threads.submit(work, interrupt) for _ in range(2)]
+        started.wait()
+        interrupt.request(signal.SIGTERM)
+        for future in futures:
+            with pytest.raises(Interrupted):
+                future.result(timeout=10)
+
+
+def test_off_the_main_thread_it_can_be_requested() -> None:
+    def work() -> None:
+        with Interrupt() as interrupt:
+            interrupt.request()
+            interrupt.check()
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(Interrupted):
+        threads.submit(work).result(timeout=10)
+
+
+def test_stop_after_steps_counts_from_the_start_of_the_run() -> None:
+    interrupt = Interrupt(stop_after_steps=10)
+    assert [interrupt.at(step) for step in (9, 10, 11)] == [False, True, True]
+    interrupt.check()
+
+
+def test_another_programs_main_is_not_foretells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/x/pytest/__main__.py", "tests"])
+    assert interrupted(12, Path("m")).fix == "train again with resume=True and out='m'"
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/foretell", "/x/foretell/__main__.py"])
+def test_the_error_names_the_command_that_resumes(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    monkeypatch.setattr("sys.argv", [program, "train", "words", "my notes.txt", "--out", "m", "--restart"])
+    error = interrupted(12, Path("m"))
+    assert error.exit_code == 130
+    assert error.fix == "foretell train words 'my notes.txt' --out m --resume"
+    assert "after step 12" in str(error)
+
+
+def test_a_temporary_run_ends_with_a_keyboard_interrupt() -> None:
+    """scikit-learn's searches would take an `Exception` for the failure of one model, and go on."""
+    with pytest.raises(KeyboardInterrupt, match="out="), nothing_to_resume(is_temporary=True):
+        raise interrupted(3, Path("m"))
+    with pytest.raises(Interrupted, match="resume=True"), nothing_to_resume(is_temporary=False):
+        raise interrupted(3, Path("m"))
+
+
+OWN = LABELS_PRESETS["base"]
+
+
+def test_a_setting_that_stays_may_not_change() -> None:
+    other = with_changes(OWN, {"units": 3, "epochs": 2})
+    check_unchanged(OWN, other, ("network", "tokens"), name=None, changes={"units": 3}, data="data")
+    with pytest.raises(
+        SettingsError, match=r"units 64, as in the model to continue, found 3; .* on all data"
+    ):
+        check_unchanged(OWN, other, ("units",), name=None, changes={"units": 3}, data="data")
+    with pytest.raises(SettingsError, match=r"found 3 \(preset quick\); .* on all text"):
+        check_unchanged(OWN, other, ("units",), name="quick", changes={}, data="text")

@@ -1,31 +1,204 @@
-"""A classifier is continued: with the old examples and without, with new labels and words; and resumed."""
+"""Classifiers that continue a classifier, or begin with a language model."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import random
-from collections.abc import Iterator
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
 
+import dataclasses
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from trainers import Notes, train
+
 from foretell.artifacts.directory import read_model
+from foretell.artifacts.model import Model
 from foretell.config import with_changes
+from foretell.data.corpus import Corpus
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.errors import DataError, Interrupted, RunError, SettingsError, UsageError
-from foretell.presets import LABELS_PRESETS
+from foretell.networks.labels import labels_network
+from foretell.ngrams.keys import ngram_keys
+from foretell.presets import LABELS_PRESETS, WORDS_PRESETS
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Note
-from foretell.training.labels.ancestor import Ancestor, read_ancestor
-from foretell.training.labels.continued import continued_split
-from foretell.training.labels.replay import made_up_texts
+from foretell.training.labels.ancestor import (
+    Ancestor,
+    columns_for,
+    continued_settings,
+    keys_for,
+    read_ancestor,
+)
+from foretell.training.labels.continued import Continued, continued_metrics, continued_split
+from foretell.training.labels.estimator_split import _typed
+from foretell.training.labels.metrics import Measured
+from foretell.training.labels.replay import ids_of_keys, made_up_texts
 from foretell.training.labels.train import train_labels
+from foretell.training.labels.transfer import fitting_settings, read_language_model, take_over
 from foretell.training.options import TrainOptions
+from foretell.training.words.train import train_words
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    grown = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return grown / grown.sum(axis=1, keepdims=True)
+
+
+def test_columns_of_more_labels_keep_the_odds_of_the_old() -> None:
+    one = np.array([[0.7], [-2.0]], np.float32)
+    assert np.array_equal(columns_for(one, ["a", "c"], ["a", "c"]), one)
+    three = softmax(columns_for(one, ["a", "c"], ["a", "b", "c"]))
+    np.testing.assert_allclose(np.log(three[:, 2] / three[:, 0]), one[:, 0], atol=1e-5)
+    scores = np.array([[1.0, 2.0, 6.0]], np.float32)
+    five = columns_for(scores, ["b", "c", "e"], ["a", "b", "c", "d", "e"])
+    np.testing.assert_array_equal(five, [[3.0, 1.0, 2.0, 3.0, 6.0]])
+
+
+@given(st.lists(st.lists(st.integers(2, 9), min_size=1, max_size=3), min_size=1), st.integers(0, 30))
+def test_keys_of_a_larger_vocabulary(ngrams: list[list[int]], more: int) -> None:
+    old, new = 10, 10 + more
+
+    def keys(size: int) -> np.ndarray:
+        found = []
+        for ids in ngrams:
+            by_length = list(ngram_keys(np.array(ids), np.array([0, len(ids)]), size, len(ids)))
+            found.append(by_length[-1][0][0])
+        return np.array(found)
+
+    np.testing.assert_array_equal(keys_for(keys(old), old, new), keys(new))
+    assert ids_of_keys(keys(new), new) == ngrams
+
+
+def test_settings_that_the_weights_depend_on_stay() -> None:
+    own = with_changes(LABELS_PRESETS["quick"], {"epochs": 3})
+    tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
+    model = Model(job="labels", preset="quick", settings=own, tokenizer=tokenizer, labels=["a", "b"])
+    assert continued_settings(model, None, {"seed": 7}) == with_changes(own, {"seed": 7})
+    others = (({"units": 7}, "units"), ({"tokens": "char"}, "tokens"), ({"network": "article"}, "network"))
+    for changes, name in others:
+        with pytest.raises(SettingsError, match=f"{name}.*as in the model to continue"):
+            continued_settings(model, None, changes)
+    with pytest.raises(SettingsError, match=r"expected embedding-size 64.*preset base"):
+        continued_settings(model, "base", {})
+
+
+def ancestor(*labels: str) -> Ancestor:
+    return cast(Ancestor, SimpleNamespace(name="old-model", labels=list(labels)))
+
+
+@pytest.mark.parametrize(
+    ("names", "new", "expected"),
+    [
+        ({"1", "2", "10"}, [2, 10], [1, 2, 10]),
+        ({"0.5", "2.0"}, [0.5], [0.5, 2.0]),
+        ({"True", "False"}, [True], [False, True]),
+        ({"b", "a"}, ["b"], ["a", "b"]),
+    ],
+)
+def test_old_labels_get_the_type_of_the_new(names: set[str], new: list[Any], expected: list[Any]) -> None:
+    found = _typed(names, np.array(new), ancestor(*sorted(names)))
+    assert found.tolist() == expected
+    assert [type(value) for value in found.tolist()] == [type(value) for value in expected]
+
+
+@pytest.mark.parametrize(("old", "new"), [("good", [1, 2]), ("1.0", [1, 2]), ("1", [True, False])])
+def test_labels_of_another_type_are_refused(old: str, new: list[Any]) -> None:
+    with pytest.raises(DataError, match=f"as which '{old}' cannot be written"):
+        _typed({old, *map(str, new)}, np.array(new), ancestor(old))
+
+
+LABELS = ["a", "b", "c"]
+
+
+class Known:
+    """An old model that gives every text the label a."""
+
+    labels = ["a", "b"]  # noqa: RUF012
+
+    def predict_proba(self, texts: Sequence[str]) -> Any:
+        return np.tile(np.array([[0.9, 0.1]], np.float32), (len(texts), 1))
+
+
+def old_model(labels: list[str], **more: Any) -> Model:
+    tokenizer = Tokenizer.train(["x y z"], "words", lowercase=True, vocabulary=9)
+    return Model(
+        job="labels",
+        preset="quick",
+        settings=LABELS_PRESETS["quick"],
+        tokenizer=tokenizer,
+        labels=labels,
+        **more,
+    )
+
+
+def metrics_after(accuracy: float, before: float | None, n: int) -> tuple[dict[str, Any], list[str]]:
+    """Return the metrics of n old and n new texts of label a, of which the new model gets a share right."""
+    metrics = {} if before is None else {"accuracy": before, "confusion": {"counts": [[n, 0], [0, 0]]}}
+    old = old_model(["a", "b"], metrics=metrics, sha256="1" * 64)
+    ancestor = Ancestor(name="old", model=old, runtime=Known(), open=lambda _: Known())
+    texts = [f"text {i}" for i in range(2 * n)]
+    answers = np.zeros((2 * n, 3), np.float32)
+    answers[np.arange(2 * n), np.where(np.arange(2 * n) % n < accuracy * n, 0, 2)] = 1
+    measured = Measured(texts, np.zeros(2 * n, np.int32), answers, answers > 0, None, "validation texts")
+    keys = frozenset(map(text_key, texts[:n])) if before is not None else frozenset()
+    what = Continued(
+        ancestor=ancestor, has_old=before is not None, old_keys=keys, old_valid=None, replayed={}
+    )
+    notes = Notes()
+    found = continued_metrics(
+        old_model(LABELS), what, measured, lambda event: isinstance(event, Note) and notes.append(event.text)
+    )
+    return found, notes
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "before", "n", "drops"),
+    [(0.7, 0.9, 100, True), (0.8, 0.9, 20, False), (0.9, 0.9, 100, False), (1.0, 0.5, 100, False)],
+)
+def test_a_drop_that_is_more_than_chance_gives_a_warning(
+    accuracy: float, before: float, n: int, drops: bool
+) -> None:
+    found, notes = metrics_after(accuracy, before, n)
+    assert found["old"]["accuracy"] == accuracy
+    assert found["old"]["accuracy_before"] == before
+    assert found["new"]["texts"] == n
+    assert found["old"]["has_dropped"] is drops
+    assert any(note.startswith("warning: the accuracy on the old data") for note in notes) is drops
+
+
+def test_without_old_examples_it_is_stated_that_nothing_is_known() -> None:
+    found, notes = metrics_after(0.75, None, 20)
+    assert found["old"] is None
+    # The old model gives every text the label a.
+    assert found["agreement"] == 0.75
+    assert found["new_labels"] == ["c"]
+    text = (
+        "not measured, because no old examples were given; old and new model agree on 75.00% of the new texts"
+    )
+    assert notes[-1] == f"old data: {text}"
+
+
+def test_what_cannot_be_measured() -> None:
+    what = Continued(
+        ancestor=Ancestor(name="old", model=old_model(["a", "b"]), runtime=Known(), open=lambda _: Known()),
+        has_old=False,
+        old_keys=frozenset(),
+        old_valid=None,
+        replayed={},
+    )
+    found = continued_metrics(old_model(LABELS), what, None, lambda _: None)
+    assert (found["new"], found["old"]) == (None, None)
+
 
 TINY = with_changes(
     LABELS_PRESETS["quick"], {"units": 4, "embedding_size": 6, "folds": 2, "length": 30, "seed": 3}
@@ -107,7 +280,7 @@ def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path)
     assert february.model.ancestors[0] in card
     config = json.loads((without_old[0] / "config.json").read_text())
     assert config["ancestors"] == list(february.model.ancestors)
-    notes: list[str] = []
+    notes = Notes()
     test = examples("ab", 30, seed=5)
     march = continued(
         february,
@@ -168,7 +341,7 @@ def test_made_up_texts_depend_on_the_seed_alone(old: Ancestor) -> None:
 def test_what_cannot_be_continued(old: Ancestor, tmp_path: Path) -> None:
     split, what = continued_split(examples("ab", 20), old, settings=TINY)
     with pytest.raises(SettingsError, match="from too"):
-        train_labels(split, TINY, TrainOptions(out=tmp_path / "x"), start=_start(), continued=what)
+        train_labels(split, TINY, TrainOptions(out=tmp_path / "x"), start=start_of_words(), continued=what)
     with pytest.raises(DataError, match="new examples, found none"):
         continued_split(Examples([], []), old, settings=TINY)
 
@@ -184,7 +357,7 @@ def test_a_language_model_is_no_classifier_to_continue(tmp_path: Path) -> None:
         read_ancestor(tmp_path / "words", LabelsRuntime.open)
 
 
-def _start():
+def start_of_words():
     from foretell.training.labels.transfer import LanguageModelWeights
 
     rng = np.random.default_rng(0)
@@ -197,3 +370,93 @@ def _start():
         embedding=rng.normal(size=(5, 6)).astype(np.float32),
         lstm={name: rng.normal(size=shape).astype(np.float32) for name, shape in parts.items()},
     )
+
+
+WORDS_SETTINGS = with_changes(
+    WORDS_PRESETS["base"],
+    {"units": 6, "embedding_size": 5, "epochs": 1, "min_steps": 3, "valid_fraction": 0.0},
+)
+
+LABELS_SETTINGS = with_changes(
+    LABELS_PRESETS["base"],
+    {
+        "units": 9,
+        "embedding_size": 8,
+        "epochs": 2,
+        "min_steps": 1,
+        "batch_size": 8,
+        "valid_fraction": 0.2,
+        "folds": 0,
+    },
+)
+
+
+def reviews(n=40):
+    rng = random.Random(0)
+    texts = [
+        " ".join(rng.choice(["film", "plot", "good", "bad", f"w{i}"]) for _ in range(9)) for i in range(n)
+    ]
+    return Examples(
+        [f"{text} n{i}" for i, text in enumerate(texts)], ["neg", "pos"] * (n // 2), name="made up"
+    )
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory):
+    out = tmp_path_factory.mktemp("models") / "words"
+    corpus = Corpus.from_texts(["a film with a plot, a good film"] * 40)
+    train_words(corpus, WORDS_SETTINGS, TrainOptions(out=out))
+    return out
+
+
+def test_words_in_common_keep_their_vectors_and_the_lstm_is_taken_over(language_model):
+    model = read_model(language_model)
+    start = read_language_model(language_model)
+    settings = fitting_settings(LABELS_SETTINGS, start)
+    assert (settings.embedding_size, settings.units) == (5, 6)
+    tokenizer = Tokenizer.train(["good film zzz"], "words", lowercase=True, vocabulary=100, min_count=1)
+    network = labels_network(settings, tokenizer.size, 2)
+    assert take_over(network, tokenizer, settings, start) == 2
+    vectors = network.get_layer("embedding").embeddings.numpy()
+    for word in ("good", "film"):
+        theirs = model.weights["embedding"][model.tokenizer.id(word)]
+        np.testing.assert_array_equal(vectors[tokenizer.id(word)], theirs)
+    new = vectors[tokenizer.id("zzz")]
+    assert np.isfinite(new).all()
+    assert new.any()
+    for direction in ("lstm_forward", "lstm_backward"):
+        cell = network.get_layer(direction).cell
+        np.testing.assert_array_equal(cell.recurrent_kernel, model.weights["lstm_1/recurrent_kernel"])
+
+
+def test_it_is_said_and_changes_what_is_learned(language_model, tmp_path):
+    said = []
+    start = read_language_model(language_model)
+    options = {"start": start, "listener": lambda e: said.append(e.text) if isinstance(e, Note) else None}
+    with_start = train(reviews(), LABELS_SETTINGS, out=tmp_path / "a", **options)
+    assert any("have their embedding from" in text for text in said)
+    assert with_start.settings.units == 6
+    plain = with_changes(LABELS_SETTINGS, {"units": 6, "embedding_size": 5})
+    without = train(reviews(), plain, out=tmp_path / "b")
+    assert not np.allclose(with_start.weights["embedding"], without.weights["embedding"])
+
+
+def test_a_start_resumes_bit_for_bit_and_only_from_the_same_model(language_model, tmp_path):
+    start = read_language_model(language_model)
+    whole = train(reviews(), LABELS_SETTINGS, out=tmp_path / "whole", start=start)
+    with pytest.raises(Interrupted):
+        train(reviews(), LABELS_SETTINGS, out=tmp_path / "cut", start=start, stop_after_steps=3)
+    plain = fitting_settings(LABELS_SETTINGS, start)
+    with pytest.raises(RunError):
+        train(reviews(), plain, out=tmp_path / "cut", resume=True)
+    resumed = train(reviews(), LABELS_SETTINGS, out=tmp_path / "cut", start=start, resume=True)
+    for name, weight in whole.weights.items():
+        np.testing.assert_array_equal(weight, resumed.weights[name])
+
+
+def test_the_articles_language_model_is_refused(tmp_path):
+    settings = with_changes(WORDS_PRESETS["article"], {"units": 4, "iterations": 3})
+    options = TrainOptions(out=tmp_path / "words", preset="article")
+    train_words(Corpus.from_texts(["a b c d e f g h i j"]), settings, options)
+    with pytest.raises(UsageError, match="word vectors"):
+        read_language_model(tmp_path / "words")

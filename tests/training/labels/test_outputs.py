@@ -1,4 +1,4 @@
-"""How members are combined: weights, calibration and thresholds, fitted to texts that no member has seen."""
+"""Folds, the ensemble fitted to texts that no member has seen, and the metrics of its answers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from foretell.metrics import calibration_error, log_loss
+from foretell.config import with_changes
+from foretell.metrics import calibration_error, log_loss, mean_accuracy, mean_loss
 from foretell.metrics.multi_label import mean_log_loss
-from foretell.ngrams.ensemble import Ensemble, log_of, softmax
+from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble, log_of, softmax
 from foretell.ngrams.labelwise import sigmoid
+from foretell.presets import LABELS_PRESETS
+from foretell.training.labels.fold_networks import fixed_schedule
+from foretell.training.labels.folds import make_folds
+from foretell.training.labels.metrics import Measured, metrics_of
 from foretell.training.labels.outputs import EQUAL, LINEAR, OneLabel, Prior, SeveralLabels, fit_ensemble
+from foretell.training.labels.plan import Plan, enough_labels, make_plan
 
 SEVERAL = SeveralLabels(3)
 
@@ -170,3 +178,121 @@ def test_a_pool_prefers_the_better_member(outputs: Any) -> None:
     targets = hard if isinstance(outputs, OneLabel) else outputs.soft(np.eye(3, dtype=np.float32)[hard])
     weights = outputs.fit_pool(targets, np.stack([logs_of(rng.normal(0, 1, logits.shape)), logs_of(logits)]))
     assert weights[1] > 2 * weights[0]
+
+
+def metrics(texts: list[str], targets: Any, answers: Any, labels: list[str], network: Any = None) -> Any:
+    decided = OneLabel(len(labels)).decide(NETWORK_ALONE, answers)
+    return metrics_of(Measured(texts, targets, answers, decided, network, "texts"), labels, NETWORK_ALONE)
+
+
+def test_they_are_of_the_labels_and_the_loss() -> None:
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 3, 40).astype(np.int32)
+    probabilities = rng.dirichlet(np.ones(3), 40).astype(np.float32)
+    found = metrics(["text"] * 40, targets, probabilities, ["bad", "fair", "good"])
+    assert found["accuracy"] == pytest.approx(mean_accuracy(targets, probabilities))
+    chosen = [row[i] for row, i in zip(probabilities, targets, strict=True)]
+    assert found["valid_loss"] == pytest.approx(-np.log(np.clip(chosen, 1e-7, 1)).mean(), rel=1e-4)
+
+
+def test_mistakes_come_with_the_highest_probability_first_and_are_cut() -> None:
+    probabilities = np.array([[0.6, 0.4], [0.01, 0.99], [0.9, 0.1], [0.3, 0.7]], np.float32)
+    texts, targets = ["first", "word " * 200, "third", "fourth"], np.array([1, 0, 0, 1], np.int32)
+    mistakes = metrics(texts, targets, probabilities, ["bad", "good"])["mistakes"]
+    assert [(m["label"], m["predicted"]) for m in mistakes] == [("bad", "good"), ("good", "bad")]
+    assert mistakes[0]["probability"] == pytest.approx(0.99)
+    assert len(mistakes[0]["text"]) < 410
+    assert mean_loss(np.array([0], np.int32), np.array([[0.0, 1.0]], np.float32)) < 20
+
+
+def test_reliability_is_measured_for_the_answers_and_for_the_network_alone() -> None:
+    targets = np.array([1, 0, 1], np.int32)
+    network: Any = np.array([[0.4, 0.6], [0.6, 0.4], [0.9, 0.1]], np.float32)
+    answers: Any = np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]], np.float32)
+    found = metrics(["a", "b", "c"], targets, answers, ["x", "y"], network)
+    assert found["network_accuracy"] == pytest.approx(2 / 3)
+    assert found["network_calibration_error"] == pytest.approx((0.4 + 0.4 + 0.9) / 3)
+    assert sum(each["texts"] for each in found["reliability"]) == 3
+    gaps = [each["texts"] * abs(each["accuracy"] - each["confidence"]) for each in found["reliability"]]
+    assert sum(gaps) / 3 == pytest.approx(found["calibration_error"])
+    assert [row["accuracy"] for row in found["coverage"]] == pytest.approx([2 / 3, 1 / 2])
+
+
+def test_texts_with_labels_of_a_model_are_left_out() -> None:
+    from foretell.data.split import text_key
+
+    answers: Any = np.array([[0.1, 0.9], [0.2, 0.8]], np.float32)
+    measured = Measured(["a", "b"], np.array([1, 0]), answers, answers > 0.5, None, "texts")
+    kept = measured.without(frozenset([text_key(" B ")]))
+    assert kept is not None
+    assert (kept.texts, kept.targets.tolist()) == (["a"], [1])
+    assert measured.without(frozenset(map(text_key, "ab"))) is None
+
+
+LABELLED = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 2)), min_size=1, max_size=60)
+
+
+@settings(deadline=None)
+@given(LABELLED, st.integers(2, 6))
+def test_equal_texts_stay_together_and_every_fold_knows_every_label(
+    labelled: list[tuple[str, int]], n_folds: int
+) -> None:
+    texts = [f"{text.upper()} text" if i % 2 else f"{text}  text" for i, (text, _) in enumerate(labelled)]
+    targets = np.array([label for _, label in labelled], np.int32)
+    folds = make_folds(texts, targets, n_folds, seed=1)
+    assert folds.count <= n_folds
+    for key in {text.casefold().split()[0] for text in texts}:
+        assert len({int(folds.fold_of[i]) for i, text in enumerate(texts) if text.casefold()[0] == key}) == 1
+    for rows, held in folds:
+        assert not (rows & held).any()
+        assert (rows | held).all()
+        assert rows.any() or not held.any()
+
+
+def test_labels_are_spread_evenly_over_the_folds() -> None:
+    targets = np.repeat(np.arange(3, dtype=np.int32), [50, 25, 7])
+    folds = make_folds([f"text {i}" for i in range(82)], targets, 5, seed=3)
+    for label, most in ((0, 10), (1, 5), (2, 2)):
+        counts = np.bincount(folds.fold_of[targets == label], minlength=5)
+        assert counts.max() <= most
+        assert counts.max() - counts.min() <= 1
+    assert not folds.notes
+    assert (make_folds([f"text {i}" for i in range(82)], targets, 5, seed=4).fold_of != folds.fold_of).any()
+
+
+def test_a_label_of_one_text_is_never_held_out_and_a_note_says_so() -> None:
+    targets = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2], np.int32)
+    folds = make_folds([f"text {i}" for i in range(9)], targets, 5, seed=1)
+    assert folds.fold_of[6] == -1
+    assert folds.held.sum() == 8
+    assert any(note.startswith("1 label has one text only") for note in folds.notes)
+    assert any(note.startswith("1 label has fewer texts than there are folds (5)") for note in folds.notes)
+
+
+def test_small_data_sets_are_repeated_for_more_epochs() -> None:
+    base = LABELS_PRESETS["base"]
+    few, many = make_plan(base, 300), make_plan(base, 25_000)
+    assert many == Plan(391, base.epochs, base.patience)
+    assert make_plan(base, 75_000) == Plan(1_172, base.max_steps // 1_172, 2)
+    assert make_plan(base, 1_000_000).epochs == 1
+    assert few.steps >= base.min_steps > few.steps - few.steps_per_epoch
+    assert few.patience > base.patience
+
+
+def test_what_was_given_is_not_replaced() -> None:
+    base = with_changes(LABELS_PRESETS["base"], {"epochs": 3, "patience": 1})
+    assert make_plan(base, 300, frozenset({"epochs", "patience"})) == Plan(5, 3, 1)
+    assert make_plan(base, 300, frozenset({"epochs", "min_steps"})).steps >= base.min_steps
+    assert make_plan(base, 300, frozenset({"patience"})).patience == 1
+    assert make_plan(base, 1_000_000, frozenset({"epochs"})).epochs == 3
+    assert make_plan(base, 1_000_000, frozenset({"epochs", "max_steps"})).epochs == 1
+    few = fixed_schedule(base, frozenset({"epochs", "batch_size"}))
+    assert (few.epochs, few.batch_size, few.min_steps) == (3, base.batch_size, 1)
+    assert fixed_schedule(base, frozenset()).batch_size < base.batch_size
+
+
+def test_labels_are_enough_where_they_make_the_minimum_of_steps() -> None:
+    base = LABELS_PRESETS["base"]
+    enough = base.batch_size * base.min_steps // base.epochs
+    assert enough_labels(base, enough)
+    assert not enough_labels(base, enough - base.batch_size)

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("tensorflow")
 pytest.importorskip("onnx")
 
-from trainers import train
+from trainers import Notes, train
 
 from foretell.artifacts.directory import read_model
 from foretell.config import LabelsSettings, with_changes
@@ -23,7 +23,6 @@ from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.events import Note
 from foretell.training.labels import fold_networks
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
@@ -97,11 +96,11 @@ def right_of_new_words(folder: Path) -> float:
 def test_students_know_words_that_only_unlabelled_texts_have(
     encoder: SentenceEncoder, tmp_path: Path
 ) -> None:
-    notes: list[str] = []
+    notes = Notes()
     model = train_taught(
         tmp_path / "m",
         encoder,
-        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+        listener=notes,
     )
     # Nothing but the teacher connects the new words with a label.
     assert right_of_new_words(tmp_path / "m") > 0.95
@@ -171,13 +170,12 @@ def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again
 def test_the_time_limit_leaves_texts_or_the_teacher_out(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, texts: int | None
 ) -> None:
-    notes: list[str] = []
-    listener = lambda event: notes.append(event.text) if isinstance(event, Note) else None  # noqa: E731
+    notes = Notes()
     out = tmp_path / "run"
     settings = with_changes(SETTINGS, {"folds": 2, "minutes": 5.0})
     monkeypatch.setattr(module, "_CHUNK", chunk)
     monkeypatch.setattr(module, "_MAX_TIME_SHARE", 1e-9)
-    model = train_taught(out, encoder, settings=settings, listener=listener)
+    model = train_taught(out, encoder, settings=settings, listener=notes)
     # The first chunk is encoded in any case. There are 36 labelled texts.
     if texts is None:
         assert "teacher" not in model.metrics
@@ -188,25 +186,25 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
 
 
 def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_path: Path) -> None:
-    notes: list[str] = []
+    notes = Notes()
     train_taught(
         tmp_path / "m",
         encoder,
         settings=with_changes(SETTINGS, {"folds": 2}),
         unlabelled=[f"{first} {second} x{i}" for i in range(20) for first in OTHERS for second in OTHERS],
-        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+        listener=notes,
     )
     assert any("less certain of the unlabelled texts" in note for note in notes)
 
 
 def test_a_kept_teacher_answers_without_unlabelled_texts(encoder: SentenceEncoder, tmp_path: Path) -> None:
-    notes: list[str] = []
+    notes = Notes()
     model = train_taught(
         tmp_path / "m",
         encoder,
         unlabelled=(),
         keep_teacher=True,
-        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+        listener=notes,
     )
     # No labelled text has a new word; the encoder knows them.
     assert right_of_new_words(tmp_path / "m") > 0.95
@@ -268,7 +266,7 @@ def test_a_kept_teacher_is_weighed_with_validation_texts_too(
 def test_a_teacher_without_weight_is_not_kept(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes: list[str] = []
+    notes = Notes()
     fit = OneLabel.fit_pool
     monkeypatch.setattr(
         OneLabel, "fit_pool", lambda one, targets, logs: np.append(fit(one, targets, logs[:-1]), 0.0)
@@ -279,7 +277,7 @@ def test_a_teacher_without_weight_is_not_kept(
         settings=with_changes(SETTINGS, {"folds": 2}),
         unlabelled=(),
         keep_teacher=True,
-        listener=lambda event: notes.append(event.text) if isinstance(event, Note) else None,
+        listener=notes,
     )
     assert model.teacher is None
     assert model.metrics["teacher"]["kept"] is False

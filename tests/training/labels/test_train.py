@@ -1,19 +1,43 @@
-"""Training a classifier: same seed, same weights; interrupted anywhere, same weights."""
+"""A classifier's network: tokens, batches, training, interruption and resumption."""
 
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import dataclasses
 import json
+import math
 import random
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
-from trainers import train
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trainers import Notes, train
 
-from foretell.artifacts.directory import read_model
+from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.weights import network_size
 from foretell.config import with_changes
 from foretell.data.examples import Examples
+from foretell.data.split import Split, make_split
 from foretell.errors import Interrupted, RunError
 from foretell.presets import LABELS_PRESETS
-from foretell.training.events import Checkpointed, EpochDone, Progress
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.runtime.labels.network import pad_end, pad_front
+from foretell.text.tokenizer import Tokenizer
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
+from foretell.training.labels import many_labels, network_fit
+from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, padded
+from foretell.training.labels.compiled import new_network
+from foretell.training.labels.many_labels import memory_needed, without_linear
+from foretell.training.labels.tokens import Tokens, encode_examples, tokenize_split
+from tests.text.texts import ALL, TEXTS
 
 SMALL = {
     "units": 6,
@@ -26,6 +50,7 @@ SMALL = {
     "min_steps": 1,
     "folds": 0,
 }
+
 N_TEXTS = 44
 
 
@@ -62,27 +87,22 @@ CASES = {
     "case", ["bilstm", *(pytest.param(case, marks=pytest.mark.soak) for case in ("article", "cnn-lstm"))]
 )
 def test_interrupted_at_three_points_is_as_if_never(case, tmp_path):
-    settings, examples = CASES[case], made_up()
+    """Nor do checkpoints on the clock change anything: the interrupted run has one after each step."""
+    settings, examples, events = CASES[case], made_up(), []
     whole = train(examples, settings, out=tmp_path / "whole")
+    often = {"checkpoint_seconds": 1e-9, "listener": events.append}
     out, steps = tmp_path / "stopped", whole.metrics["steps"]
     # In mid-epoch, at the end of an epoch, and one step before the end of all.
     stops = [2, steps // settings.epochs, steps - 1]
     for i, stop in enumerate(stops):
         with pytest.raises(Interrupted, match=f"after step {stop}"):
-            train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop)
-    resumed = train(examples, settings, out=out, resume=True)
+            train(examples, settings, out=out, resume=i > 0, stop_after_steps=stop, **often)
+    resumed = train(examples, settings, out=out, resume=True, **often)
+    assert {event.step for event in events if isinstance(event, Checkpointed)} == set(range(1, steps + 1))
     same(whole.weights, resumed.weights)
     timing = ("seconds", "texts_per_second")
     for name in whole.metrics.keys() - set(timing):
         assert whole.metrics[name] == resumed.metrics[name], name
-
-
-def test_checkpoints_on_the_clock_change_nothing(tmp_path):
-    settings, examples, events = CASES["bilstm"], made_up(), []
-    plain = train(examples, settings, out=tmp_path / "plain")
-    saved = train(examples, settings, out=tmp_path / "saved", checkpoint_seconds=1e-9, listener=events.append)
-    same(plain.weights, saved.weights)
-    assert sum(isinstance(event, Checkpointed) for event in events) == saved.metrics["steps"]
 
 
 def test_article_training_is_plain_keras_on_the_same_batches(tmp_path):
@@ -172,3 +192,315 @@ def test_only_the_same_training_is_resumed(tmp_path):
         train(made_up(seed=5), settings, out=out, resume=True)
     train(made_up(), settings, out=out, restart=True)
     assert read_model(out).job == "labels"
+
+
+NETWORK_ALONE = with_changes(
+    LABELS_PRESETS["base"],
+    {"folds": 0, "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 4, "min_steps": 1,
+     "valid_fraction": 0.25, "patience": 0, "keep": "best"},
+)  # fmt: skip
+
+
+def few_films() -> Examples:
+    labels = [("bad", "good")[k % 2] for k in range(32)]
+    return Examples([f"a {label} film n{k}" for k, label in enumerate(labels)], labels, name="made up")
+
+
+def test_an_epoch_whose_held_out_loss_is_nan_is_never_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([math.nan, 0.7, math.nan, 0.8])
+    accuracies = iter([1.0, 0.5, 1.0, 0.5])
+    monkeypatch.setattr(network_fit, "mean_loss", lambda *_: next(losses))
+    monkeypatch.setattr(network_fit, "mean_accuracy", lambda *_: next(accuracies))
+    events: list[Event] = []
+    model = train(few_films(), NETWORK_ALONE, out=tmp_path / "m", listener=events.append)
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.is_best for event in done] == [False, True, False, False]
+    assert model.metrics["best_epoch"] == 2
+
+
+def test_a_loss_of_nan_stops_and_keeps_the_best_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = 2 * 3 + 1  # two epochs of 24 texts, and a step
+    monkeypatch.setattr(
+        network_fit, "learning_rate", lambda step, _steps, peak: math.nan if step >= until else peak
+    )
+    events: list[Event] = []
+    model = train(few_films(), NETWORK_ALONE, out=tmp_path / "m", listener=events.append)
+    assert len([event for event in events if isinstance(event, EpochDone)]) == 2
+    assert any(isinstance(event, Note) and "--learning-rate" in event.text for event in events)
+    assert all(np.isfinite(weight).all() for weight in model.weights.values())
+
+
+def test_a_loss_of_nan_before_any_epoch_names_the_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network_fit, "learning_rate", lambda *_: math.nan)
+    with pytest.raises(RunError, match="lower learning rate"):
+        train(few_films(), NETWORK_ALONE, out=tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_large_gradient_is_clipped(optimizer: str) -> None:
+    rate = {"adam": 0.003, "sgd": 1.0}[optimizer]
+    settings = with_changes(NETWORK_ALONE, {"optimizer": optimizer, "learning_rate": rate, "momentum": 0.0})
+    model = new_network(settings, 9, 2)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        # The gradient of what is multiplied by large weights is large.
+        scale = 50 if "output/kernel" in variable.path else 0.1
+        variable.assign(scale * rng.standard_normal(variable.shape))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    model.train_on_batch(np.arange(1, 9, dtype=np.int32).reshape(1, 8), np.array([[0.0]]))
+    steps = [new.numpy() - old for new, old in zip(model.trainable_variables, before, strict=True)]
+    if optimizer == "adam":
+        # Its steps have one length at first: its mean of gradients shows theirs.
+        steps = [10 * each.numpy() for each in model.optimizer.variables if "_momentum" in each.path]
+    assert sum(float((step**2).sum()) for step in steps) ** 0.5 == pytest.approx(1.0, rel=0.02)
+
+
+WITHOUT_TIME = {
+    "units": 4, "embedding_size": 4, "length": 8, "batch_size": 8, "epochs": 3, "min_steps": 1, "folds": 0,
+    "valid_fraction": 0.2, "linear": False, "minutes": 10.0,
+}  # fmt: skip
+
+
+def test_without_time_a_resumed_training_measures_and_writes_what_it_has(tmp_path: Path) -> None:
+    settings = with_changes(LABELS_PRESETS["base"], WITHOUT_TIME)
+    names = ["bad", "good"] * 22
+    examples = Examples([f"{name} text n{k}" for k, name in enumerate(names)], names, name="made up")
+    with pytest.raises(Interrupted):
+        train(examples, settings, out=tmp_path / "m", stop_after_steps=2)
+    (tmp_path / "m.run" / "spent.json").write_text('{"seconds": 600}')
+    model = train(examples, settings, out=tmp_path / "m", resume=True)
+    assert model.metrics["steps"] == 3
+    assert math.isfinite(model.metrics["valid_loss"])
+    assert 0 <= model.metrics["accuracy"] <= 1
+    assert model.metrics["seconds"] > 600
+    open_verified(tmp_path / "m")
+
+
+WEIGHTED = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 4, "embedding_size": 4, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
+     "folds": 0,
+     "learning_rate": 0.5},
+)  # fmt: skip
+
+FILMS = [f"{'good' if i % 2 else 'bad'} film number{i}" for i in range(40)]
+
+MOODS = ["pos" if i % 2 else "neg" for i in range(40)]
+
+
+def test_weights_of_one_change_nothing_and_others_do(tmp_path: Path) -> None:
+    examples = Examples(FILMS, MOODS, name="made up")
+    ones = dataclasses.replace(examples, weights=[1.0] * 40)
+    uneven = dataclasses.replace(examples, weights=[5.0 if i % 2 else 1.0 for i in range(40)])
+    models = [train(data, WEIGHTED, out=tmp_path / str(k)) for k, data in enumerate((examples, ones, uneven))]
+    plain, same, other = models
+    for name, weight in plain.weights.items():
+        np.testing.assert_allclose(weight, same.weights[name], atol=1e-6)
+    assert plain.linear is not None
+    assert same.linear is not None
+    assert other.linear is not None
+    np.testing.assert_allclose(plain.linear.bias, same.linear.bias, atol=1e-6)
+    # The label with the larger weights is more probable a priori.
+    assert other.linear.bias[0] > plain.linear.bias[0] + 0.5
+    assert not np.array_equal(plain.weights["output/bias"], other.weights["output/bias"])
+
+
+lengths_lists = st.lists(st.integers(1, 30), min_size=1, max_size=60)
+
+
+def encode_as_read(texts, targets, n_labels, tokenizer, settings):
+    """Return texts as the network reads them."""
+    encoded = encode_examples(Examples(texts, ["a"] * len(texts)), tokenizer, ["a", "b"])
+    return as_read(encoded.texts, targets, n_labels, tokenizer, settings)
+
+
+def made(lengths, *, length=None, n_labels=2):
+    rng = np.random.default_rng(0)
+    return EncodedTexts(
+        ids=rng.integers(1, 99, sum(lengths)).astype(np.int32),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        targets=rng.integers(0, n_labels, len(lengths)).astype(np.int32),
+        n_labels=n_labels,
+        length=length,
+    )
+
+
+@settings(deadline=None)
+@given(lengths_lists, st.integers(1, 9), st.integers(0, 5), st.booleans())
+def test_each_text_once_an_epoch(lengths, batch_size, epoch, fixed):
+    texts = made(lengths, length=30 if fixed else None)
+    order = epoch_order(texts, batch_size, seed=1, epoch=epoch)
+    assert sorted(order) == list(range(len(lengths)))
+    np.testing.assert_array_equal(order, epoch_order(texts, batch_size, seed=1, epoch=epoch))
+
+
+@pytest.mark.parametrize("length", [None, 12, 30])
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_batches_hold_what_the_tokenizer_pads(length, n_labels):
+    lengths = [1, 5, 12, 3, 8, 2, 11]
+    texts = made(lengths, length=length, n_labels=n_labels)
+    rows = [list(texts.ids[a:b]) for a, b in zip(texts.starts, texts.starts[1:], strict=False)]
+    order = np.array([4, 1, 6, 0, 2, 5, 3])
+    found = list(batches(texts, order, 3))
+    assert [len(ids) for ids, _ in found] == [3, 3, 1]
+    for k, (ids, targets) in enumerate(found):
+        places = order[3 * k : 3 * k + 3]
+        chosen = [rows[i] for i in places]
+        expected = pad_front(chosen, length) if length else pad_end(chosen, 99)[0]
+        np.testing.assert_array_equal(ids, expected)
+        np.testing.assert_array_equal(padded(texts, places), expected)
+        np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
+        assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
+
+
+@settings(max_examples=12, deadline=None)
+@given(lengths_lists, st.integers(1, 9), st.integers(0, 8))
+def test_batches_go_on_from_any_place(lengths, batch_size, first):
+    texts = made(lengths)
+    order = epoch_order(texts, batch_size, seed=3, epoch=2)
+    whole = list(batches(texts, order, batch_size))[first:]
+    rest = list(batches(texts, order, batch_size, first=first))
+    assert len(whole) == len(rest)
+    for (ids, targets), (other_ids, other_targets) in zip(whole, rest, strict=True):
+        np.testing.assert_array_equal(ids, other_ids)
+        np.testing.assert_array_equal(targets, other_targets)
+
+
+def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
+    article = with_changes(LABELS_PRESETS["article"], {"length": 3})
+    tokenizer = Tokenizer.train(["a a a b b c"], "keras", lowercase=True, vocabulary=9)
+    targets = np.array([0, 1], np.int32)
+    texts = encode_as_read(["a b c a b", "c"], targets, 2, tokenizer, article)
+    [(ids, _)] = batches(texts, np.arange(2), 2)
+    # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
+    np.testing.assert_array_equal(ids, [[6, 4, 5], [0, 1, 6]])
+
+
+def test_a_text_without_words_is_one_unknown_word():
+    tokenizer = Tokenizer.train(["a b"], "words", lowercase=True, vocabulary=9)
+    texts = encode_as_read(["", "a"], np.array([0, 1], np.int32), 2, tokenizer, LABELS_PRESETS["base"])
+    np.testing.assert_array_equal(texts.ids, [1, 3])
+    np.testing.assert_array_equal(texts.lengths, [1, 1])
+
+
+TRAIN = Examples(["good good thing", "bad", "good thing , really"], ["good", "bad", "good"], name="made up")
+
+VALID = Examples(["good", "bad thing " * 40, "bad"], ["good", "bad", "good"], name="validation")
+
+
+def tokens(preset: str = "base", unlabelled: tuple[str, ...] = ()) -> Tokens:
+    split = Split(train=TRAIN, valid=VALID, unlabelled=unlabelled)
+    return tokenize_split(split, LABELS_PRESETS[preset])
+
+
+def test_each_part_is_encoded_with_the_vocabulary_of_training_and_unlabelled_texts() -> None:
+    made = tokens(unlabelled=("entirely new",))
+    assert made.labels == ["bad", "good"]
+    assert made.train.targets.tolist() == [1, 0, 1]
+    assert len(made.unlabelled) == 1
+    encode = made.tokenizer.encode
+    parts = ((made.train.texts, TRAIN.texts), (made.unlabelled, ["entirely new"]))
+    for part, texts in parts:
+        for i, text in enumerate(texts):
+            assert part.ids[part.starts[i] : part.starts[i + 1]].tolist() == encode(text)
+    assert made.valid is not None
+    assert made.valid.texts.ids.tolist() == [token for text in VALID.texts for token in encode(text)]
+    np.testing.assert_array_equal(made.hard, [[0, 1], [1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("style", ["subword", "char"])
+def test_an_open_vocabulary_is_one_for_both_models(style: str) -> None:
+    settings = with_changes(LABELS_PRESETS["base"], {"tokens": style, "vocabulary": 12})
+    train = Examples(ALL, ["a", "b", "c"] * 3)
+    made = tokenize_split(Split(train=train, valid=None, unlabelled=()), settings)
+    assert made.tokenizer.size <= 3 + 12 + 256
+    # The network reads every token: a character that is none is spelled in bytes, which are the last ids.
+    assert network_size(settings, made.tokenizer) == made.tokenizer.size
+    rows = [made.train.texts.part(i, i + 1).ids.tolist() for i in range(len(ALL))]
+    assert rows == [made.tokenizer.encode(text) for text in ALL]
+    for text, ids in zip(ALL, rows, strict=True):
+        low = "".join(letter.lower() for letter in unicodedata.normalize("NFC", text))
+        assert made.tokenizer.decode(ids) == low
+
+
+OPEN = {
+    "units": 6, "embedding_size": 5, "length": 60, "batch_size": 8, "epochs": 2, "min_steps": 1, "folds": 0,
+    "vocabulary": 200, "valid_fraction": 0.25, "text_vectors": False,
+}  # fmt: skip
+
+
+def test_texts_in_every_script(tmp_path: Path) -> None:
+    """The label is the script: a linear model of characters finds it."""
+    texts = [f"{text} {number}" for number in range(8) for text in TEXTS.values()]
+    labels = [name for _ in range(8) for name in TEXTS]
+    settings = with_changes(LABELS_PRESETS["base"], {**OPEN, "tokens": "char"})
+    train(Examples(texts, labels, name="scripts"), settings, out=tmp_path / "m")
+    runtime = LabelsRuntime.open(tmp_path / "m")
+    found = [verdict.label for verdict in runtime.classify(list(TEXTS.values()))]
+    assert sum(map(str.__eq__, found, TEXTS)) >= 7
+    for text in TEXTS.values():
+        explanation = runtime.explain(text)
+        assert "".join(word.text for word in explanation.words) == text
+    # Nothing but bytes: a script that no training text had.
+    (verdict,) = runtime.classify(["ⲁⲛⲟⲕ ⲡⲉ"])
+    assert any("unknown" in flag for flag in verdict.flags)
+
+
+MANY_LABELS = with_changes(
+    LABELS_PRESETS["base"],
+    {"units": 4, "embedding_size": 4, "epochs": 1, "min_steps": 1, "folds": 0, "valid_fraction": 0.2},
+)
+
+SCRIPT = Path(__file__).with_name("train_many_labels.py")
+
+
+def numbered(n_texts: int, n_labels: int) -> Examples:
+    rng = random.Random(1)
+    labels = [f"label {i % n_labels}" for i in range(n_texts)]
+    texts = [
+        f"word{i % n_labels} {' '.join(f'w{rng.randint(0, 500)}' for _ in range(8))}" for i in range(n_texts)
+    ]
+    return Examples(texts, labels, name="made up")
+
+
+def test_too_many_labels_leave_linear_models_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_labels, "MAX_CELLS", 100)
+    monkeypatch.setattr("foretell.training.labels.one_member.MAX_CELLS", 100)
+    monkeypatch.setattr(many_labels, "STATED_FROM", 1_000)
+    notes = Notes()
+    model = train(
+        numbered(60, 6), MANY_LABELS, out=tmp_path / "m", unlabelled=["a text more"],
+        listener=notes,
+    )  # fmt: skip
+    assert any("too many for linear models" in note and "no texts without labels" in note for note in notes)
+    assert any(note.startswith("the training needs at most 1.") and "6 labels" in note for note in notes)
+    assert model.linear is None
+    assert "baseline_accuracy" not in model.metrics
+    assert model.metrics["unlabelled_texts"] == 0
+
+
+def test_few_labels_change_nothing_and_need_less_memory() -> None:
+    few, many = (make_split(numbered(400, n), fraction=0.2, seed=1) for n in (4, 100))
+    assert without_linear(few, MANY_LABELS) == (few, MANY_LABELS, "")
+    assert memory_needed(few, MANY_LABELS) < memory_needed(many, MANY_LABELS)
+    assert many_labels.memory_note(few, MANY_LABELS) == ""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("n_texts", "n_labels"), [(25_000, 10_000), (6_000, 1_000)])
+def test_a_training_with_many_labels_needs_no_more_memory_than_stated(
+    tmp_path: Path, n_texts: int, n_labels: int
+) -> None:
+    arguments = [str(tmp_path / "m"), str(n_texts), str(n_labels)]
+    done = subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["labels"] == n_labels
+    assert 0.2 * found["stated"] < found["peak"] < found["stated"], found

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trainers import Notes
 
 pytest.importorskip("tensorflow")
 
@@ -69,7 +70,7 @@ def test_old_text_is_mixed_in_and_measured(old: WordsAncestor, tmp_path: Path) -
 
 
 def test_without_old_text_the_kneser_ney_models_are_merged(old: WordsAncestor, tmp_path: Path) -> None:
-    notes: list[str] = []
+    notes = Notes()
     what = ContinuedWords(ancestor=old)
     whole = trained(what, tmp_path / "whole", notes)
     assert "old text: not measured, because no old text was given" in notes
@@ -109,7 +110,7 @@ def test_settings_and_models_that_do_not_fit(old: WordsAncestor) -> None:
 
 
 def test_a_warning_where_old_text_is_forgotten(old: WordsAncestor, tmp_path: Path) -> None:
-    notes: list[str] = []
+    notes = Notes()
     what = ContinuedWords(ancestor=old, old_valid=phrases())
     model = trained(what, tmp_path / "new", notes)
     remembered = model.metrics["continued"]["old"]

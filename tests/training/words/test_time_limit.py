@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trainers import Notes
 
 pytest.importorskip("tensorflow")
 
@@ -100,7 +101,7 @@ def test_it_ends_in_time(
 ) -> None:
     clock = Clock(slowness)
     costly(monkeypatch, clock)
-    notes: list[str] = []
+    notes = Notes()
 
     def listen(event: Event) -> None:
         if isinstance(event, Note):

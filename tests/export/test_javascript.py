@@ -1,0 +1,183 @@
+"""Tokens and TF-IDF scores in JavaScript are those in Python; the rules that JavaScript reads."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from export_workplace import random_tfidf_models
+from nasty import nasty_texts
+from safetensors.numpy import save
+
+from foretell.export.token_rules import lowercases, token_rules
+from foretell.ngrams.tfidf import tfidf_arrays
+from foretell.text.spacing import Spacing
+from foretell.text.styles import OPEN
+from foretell.text.tokenizer import Style, Tokenizer
+
+SCRIPT = """
+import { readFileSync } from "node:fs";
+const [folder, path] = process.argv.slice(2);
+const { Tokens } = await import(`${folder}/tokens.js`);
+const { Spacing } = await import(`${folder}/spacing.js`);
+const { vocabulary, rules, texts } = JSON.parse(readFileSync(path, "utf8"));
+const tokens = new Tokens(vocabulary, rules);
+const ids = texts.map((text) => tokens.encode(text));
+const joined = ids.map((row) => {
+  const spacing = new Spacing(rules);
+  return row.map((id) => spacing.piece(id === -1 ? "<unk>" : tokens.word(id))).join("");
+});
+process.stdout.write(JSON.stringify({ ids, joined }));
+"""
+
+
+def in_javascript(node: str, folder: Path, tokenizer: Tokenizer, texts: list[str]) -> dict[str, list[object]]:
+    given = {
+        "vocabulary": json.loads(tokenizer.to_json()), "rules": token_rules(tokenizer), "texts": texts,
+    }  # fmt: skip
+    (folder / "given.json").write_text(json.dumps(given))
+    (folder / "run.mjs").write_text(SCRIPT)
+    with as_file(files("foretell.export") / "web") as scripts:
+        # Node.js treats a .js file as a module only if package.json says so.
+        for name in ("tokens", "spacing"):
+            (folder / f"{name}.js").write_bytes((scripts / f"{name}.js").read_bytes())
+    (folder / "package.json").write_text('{"type": "module"}')
+    done = subprocess.run(
+        [node, "run.mjs", str(folder), "given.json"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    output: dict[str, list[object]] = json.loads(done.stdout)
+    return output
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("style", ["words", "keras", "white-space", "subword", "char"])
+def test_the_same_ids_for_nasty_texts(node: str, tmp_path: Path, style: Style, lowercase: bool) -> None:
+    texts = nasty_texts()
+    assert len(texts) == 1000
+    # Words that occur only in the first texts are unknown. Equal ids are equal words. Of an open vocabulary
+    # with few tokens some characters are spelled in bytes.
+    vocabulary = 800 if style in OPEN else 100_000
+    tokenizer = Tokenizer.train(texts[100:], style, lowercase=lowercase, vocabulary=vocabulary)
+    assert lowercases(tokenizer) == lowercase
+    output = in_javascript(node, tmp_path, tokenizer, texts)
+    expected = [tokenizer.encode(text) for text in texts]
+    wrong = [
+        (text, theirs, ours)
+        for text, theirs, ours in zip(texts, output["ids"], expected, strict=True)
+        if theirs != ours
+    ]
+    assert not wrong, wrong[:3]
+    for ids, joined in zip(expected, output["joined"], strict=True):
+        spacing = Spacing(style)
+        assert joined == "".join(spacing.piece(tokenizer.word(i)) for i in ids)
+    assert tokenizer.size > 1000
+    if style in OPEN:
+        assert any(id >= tokenizer.bytes.start for ids in expected for id in ids)
+
+
+def test_both_agree_on_every_letter_of_unicode(node: str, tmp_path: Path) -> None:
+    # Each character between two letters: one word if it is a letter, three words if not.
+    texts = [
+        "".join(f"x{chr(code)}x " for code in range(start, start + 4096)) for start in range(0, 0x20000, 4096)
+    ]
+    tokenizer = Tokenizer.train(texts, "words", lowercase=True, vocabulary=2_000_000)
+    assert in_javascript(node, tmp_path, tokenizer, texts)["ids"] == tokenizer.encode_batch(texts)
+
+
+def _code_points(ranges: str) -> set[int]:
+    return {
+        code
+        for first, last in re.findall(r"\\u\{([0-9a-f]+)\}-\\u\{([0-9a-f]+)\}", ranges)
+        for code in range(int(first, 16), int(last, 16) + 1)
+    }
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("style", ["words", "keras", "white-space", "subword", "char"])
+def test_the_rules_are_the_tokenizers(style: Style, lowercase: bool) -> None:
+    tokenizer = Tokenizer.train(["The mind"], style, lowercase=lowercase, vocabulary=10)
+    rules = token_rules(tokenizer)
+    assert rules["lowercase"] == lowercases(tokenizer) == lowercase
+    for name in ("style", "size", "pad", "start", "unknown", "end_of_line"):
+        assert rules[name] == getattr(tokenizer, name)
+    assert rules["first_byte"] == (tokenizer.size - 256 if style in ("subword", "char") else None)
+
+
+def test_letters_and_spaces_are_listed() -> None:
+    rules = token_rules(Tokenizer.train(["a"], "words", lowercase=True, vocabulary=10))
+    letters, spaces = _code_points(rules["letters"]), _code_points(rules["spaces"])
+    assert {ord(letter) for letter in "azAZ09_éßΑ日\u0301"} <= letters
+    assert {ord(space) for space in " \t\n\u00a0\u2003\u3000"} <= spaces
+    assert not letters & spaces
+    assert not letters & {ord(sign) for sign in ".,!?'🙂\u200b"}
+
+
+SCORES = """
+import { readFileSync } from "node:fs";
+import { Tfidf } from "./tfidf.js";
+const tfidf = new Tfidf(readFileSync("tfidf.safetensors"));
+const given = JSON.parse(readFileSync("given.json", "utf8"));
+process.stdout.write(JSON.stringify(given.map(({ ids, text }) => Array.from(tfidf.scores(ids, text)))));
+"""
+REQUIRED = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { withRequiredInput } from "./graph.js";
+writeFileSync("required.onnx", withRequiredInput(readFileSync("model.onnx"), "tfidf_scores"));
+"""
+
+
+def run(node: str, folder: Path, script: str) -> str:
+    with as_file(files("foretell.export") / "web") as scripts:
+        for name in ("tfidf.js", "graph.js"):
+            shutil.copy(scripts / name, folder)
+    # Node.js treats a .js file as a module only if package.json says so.
+    (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "run.mjs").write_text(script)
+    done = subprocess.run([node, "run.mjs"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_the_same_scores_for_nasty_texts(node: str, tmp_path: Path, n_columns: int) -> None:
+    texts = [*nasty_texts(), "  ", "ΑΣ ΣΑΣ\x85ΣΑ\u2003x\ufeffy", "👩‍👩‍👧‍👦👍🏽 👍🏽", "good film " * 50]
+    # Words and characters that occur only in the first texts are unknown.
+    tokenizer = Tokenizer.train(texts[100:], "words", lowercase=True, vocabulary=100_000)
+    models = random_tfidf_models(tokenizer, texts[100:], n_columns)
+    ids = tokenizer.encode_batch(texts)
+    (tmp_path / "tfidf.safetensors").write_bytes(save(tfidf_arrays(models)))
+    given = [{"ids": each, "text": text} for each, text in zip(ids, texts, strict=True)]
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    found = np.array(json.loads(run(node, tmp_path, SCORES)))
+    expected = np.sum([model.scores(ids, texts) for model in models], axis=0)
+    assert found.shape == expected.shape == (len(texts), n_columns)
+    assert np.ptp(expected) > 1
+    differences = np.abs(found - expected).max(axis=1)
+    assert differences.max() < 1e-5, [texts[i] for i in differences.argsort()[-3:]]
+
+
+def test_the_default_value_of_an_input_is_taken_away(node: str, tmp_path: Path) -> None:
+    """The other initializers keep their names and values."""
+    text = (
+        "foretell (float[n, 2] x, float[n, 2] tfidf_scores) => (float[n, 2] y) { y = Add (x, tfidf_scores) }"
+    )
+    graph = onnx.parser.parse_graph(text)
+    for name in ("x", "tfidf_scores"):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 2), np.float32), name))
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "model.onnx")
+    run(node, tmp_path, REQUIRED)
+    session = onnxruntime.InferenceSession(tmp_path / "required.onnx")
+    assert [each.name for each in session.get_inputs()] == ["tfidf_scores"]
+    assert [each.name for each in session.get_overridable_initializers()] == ["x"]
+    given = np.array([[1, 2]], np.float32)
+    np.testing.assert_array_equal(session.run(None, {"tfidf_scores": given})[0], given)

@@ -1,0 +1,407 @@
+"""The LSTM layer and its kernel beside Keras and the equations; products of matrices in bfloat16."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("numba")
+
+import ctypes
+import gc
+import os
+import subprocess
+import sys
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from foretell.artifacts.reference import lstm
+from foretell.networks import amx, avx512, lstm_cell, lstm_kernel, lstm_layer, tiles
+from foretell.networks.lstm_layer import FastLSTM
+
+pytestmark = pytest.mark.skipif(not lstm_layer.kernel_is_usable(), reason="there is no kernel here")
+
+
+def outcome(kind, shape, *, units=17, training=True, states=False, **options):
+    """Return outputs and gradients of a layer with given weights on given input, all from one seed."""
+    rng = np.random.default_rng(0)
+    keras.utils.set_random_seed(3)
+    layer = kind(units, seed=5, **options)
+    x = tf.constant(rng.normal(size=shape), tf.float32)
+    layer.build(x.shape)
+    for weight in layer.weights:
+        weight.assign(rng.normal(size=weight.shape) * 0.3)
+    given = (
+        [tf.constant(rng.normal(size=(shape[0], units)), tf.float32) for _ in range(2)] if states else None
+    )
+
+    @tf.function
+    def run(x):
+        watched = [x, *(given or [])]
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            outputs = tf.nest.flatten(layer(x, initial_state=given, training=training))
+            loss = tf.add_n([tf.reduce_sum(tf.sin(3.0 * y)) for y in outputs])
+        return outputs + tape.gradient(loss, watched + [w.value for w in layer.trainable_weights])
+
+    return [np.array(value) for value in run(x)]
+
+
+def assert_like_keras(shape, **options):
+    both = [outcome(kind, shape, **options) for kind in (FastLSTM, keras.layers.LSTM)]
+    for ours, theirs in zip(*both, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"return_sequences": True},
+        {"return_sequences": True, "return_state": True, "states": True},
+        {"dropout": 0.3},
+        {"dropout": 0.2, "recurrent_dropout": 0.2},
+        {"recurrent_dropout": 0.4, "return_sequences": True},
+        {"dropout": 0.2, "recurrent_dropout": 0.2, "training": False},
+        {"go_backwards": True},
+        {"use_bias": False},
+        {"recurrent_activation": "hard_sigmoid"},
+    ],
+    ids=str,
+)
+def test_values_and_gradients_are_keras_own(options):
+    assert_like_keras((6, 9, 7), **options)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
+def test_any_size(batch, steps, inputs, units):
+    assert_like_keras((batch, steps, inputs), units=units, return_sequences=True)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(1, 9), st.integers(1, 12), st.integers(1, 20), st.integers(1, 20), st.integers(300, 20_000),
+    st.booleans(),
+)  # fmt: skip
+def test_any_blocks(batch, steps, inputs, units, most, with_masks):
+    masks = {"dropout": 0.2, "recurrent_dropout": 0.2} if with_masks else {}
+    with (
+        mock.patch.object(lstm_kernel, "_MAX_MULTIPLICATIONS", most),
+        mock.patch.object(lstm_kernel, "_MIN_WIDTH", 3),
+    ):
+        assert_like_keras((batch, steps, inputs), units=units, return_sequences=True, **masks)
+
+
+def test_a_masked_layer_is_keras_own():
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(3, 5, 2)), tf.float32)
+    mask = tf.constant([[True] * 5, [True, True, False, False, False], [True] * 4 + [False]])
+    ours, theirs = FastLSTM(4), keras.layers.LSTM(4)
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(x, mask=mask), theirs(x, mask=mask), rtol=1e-5, atol=1e-6)
+
+
+def test_two_passes_may_be_open_at_once():
+    layer = FastLSTM(4)
+    x = tf.random.stateless_normal((3, 5, 2), [1, 2])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        first, second = layer(x, training=True), layer(2.0 * x, training=True)
+    of_second, of_first = tape.gradient(second, x), tape.gradient(first, x)
+    with tf.GradientTape() as alone:
+        alone.watch(x)
+        again = layer(x, training=True)
+    np.testing.assert_array_equal(of_first, alone.gradient(again, x))
+    assert not np.allclose(of_first, of_second)
+
+
+def test_passes_without_a_backward_pass_do_not_pile_up():
+    layer = FastLSTM(4)
+    for _ in range(2 * lstm_layer._MAX_OPEN_PASSES):
+        layer(tf.zeros((2, 3, 2)))
+    assert len(layer._passes._open) == lstm_layer._MAX_OPEN_PASSES
+
+
+def test_the_same_step_gives_the_same_bits():
+    shape = (8, 30, 12)
+    for ours, again in zip(outcome(FastLSTM, shape), outcome(FastLSTM, shape), strict=True):
+        np.testing.assert_array_equal(ours, again)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"dropout": 0.3}, {"recurrent_dropout": 0.4, "dropout": 0.1}], ids=str
+)
+def test_mixed_precision_rounds_and_no_more(options):
+    shape, options = (8, 30, 12), {"return_sequences": True, "states": True, **options}
+    exact = outcome(FastLSTM, shape, **options)
+    rounded = outcome(FastLSTM, shape, precision="mixed_bfloat16", **options)
+    for ours, theirs in zip(rounded, exact, strict=True):
+        assert 0 < np.abs(ours - theirs).max() < 0.03 * np.abs(theirs).max()
+    predicted = [
+        outcome(FastLSTM, shape, training=False, precision=precision, **options)[0]
+        for precision in ("float32", "mixed_bfloat16")
+    ]
+    np.testing.assert_array_equal(*predicted)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "import sys; sys.modules['numba'] = None",
+        pytest.param("import os; os.environ['FORETELL_LSTM_KERNEL'] = '0'", marks=pytest.mark.soak),
+    ],
+)
+def test_without_the_kernel_keras_computes(how):
+    code = f"{how}\n" + (
+        "import numpy as np\n"
+        "from foretell.networks.lstm_layer import FastLSTM, kernel_is_usable\n"
+        "assert not kernel_is_usable()\n"
+        "print(FastLSTM(3)(np.ones((2, 4, 2), 'float32')).shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(2, 3)"
+
+
+def test_buffers_are_used_again_and_bounded():
+    buffers = lstm_kernel.Buffers()
+    array = buffers.take(2, 3)
+    buffers.give(array)
+    assert buffers.take(2, 3) is array
+    for k in range(500):
+        buffers.give(np.empty(k, np.float32))
+    gc.collect()
+    assert sum(len(free) for free in buffers._free.values()) <= 64
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_the_number_of_threads_changes_nothing_but_rounding(threads):
+    rng = np.random.default_rng(0)
+    batch, steps, units = 7, 5, 6
+    inputs = rng.normal(size=(batch, steps, 4 * units)).astype(np.float32)
+    recurrent = rng.normal(size=(units, 4 * units)).astype(np.float32)
+    zeros, masks = np.zeros((batch, units), np.float32), np.ones((1, batch, units), np.float32)
+
+    def outcome(n):
+        buffers = lstm_kernel.Buffers()
+        with mock.patch.object(lstm_kernel, "_THREADS", n):
+            hidden, c, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+            assert len(done.parts) == min(n, batch)
+            return [hidden, c, *lstm_kernel.backward(hidden, zeros, zeros, done, buffers)]
+
+    for one, other in zip(outcome(1), outcome(threads), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("units", [64, 50])  # 50: no tiles, the products stay in float32
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("way", ["amx", "avx512"])
+def test_the_recurrence_in_bfloat16_is_near_that_in_float32(units, groups, way):
+    rng = np.random.default_rng(0)
+    batch, steps = 21, 9
+    inputs = rng.normal(size=(batch, steps, 4 * units)).astype(np.float32)
+    recurrent = (rng.normal(size=(units, 4 * units)) / np.sqrt(units)).astype(np.float32)
+    h, c = rng.normal(size=(2, batch, units)).astype(np.float32)
+    masks = rng.integers(0, 2, (groups, batch, units)).astype(np.float32)
+
+    def outcome(in_bfloat16):
+        buffers = lstm_kernel.Buffers()
+        hidden, last, done = lstm_kernel.forward(
+            inputs, recurrent, h, c, masks, buffers, in_bfloat16=in_bfloat16
+        )
+        return [hidden, last, *lstm_kernel.backward(hidden, c, h, done, buffers)]
+
+    available = getattr(lstm_kernel, way).available()
+    other = {"amx": lstm_kernel.avx512, "avx512": lstm_kernel.amx}[way]
+    with mock.patch.object(other, "available", return_value=False):
+        exact, mixed = outcome(False), outcome(True)
+    for one, another in zip(exact, mixed, strict=True):
+        if units == 50 or not available:
+            np.testing.assert_array_equal(another, one)
+        else:
+            assert not np.array_equal(another, one)
+            assert np.abs(another - one).max() < 0.03 * np.abs(one).max()
+
+
+def test_all_steps_are_those_of_the_equations():
+    rng = np.random.default_rng(0)
+    rows, steps, units = 3, 6, 5
+    x = rng.normal(size=(rows, steps, 4))
+    kernel, recurrent = rng.normal(size=(4, 4 * units)), rng.normal(size=(units, 4 * units))
+    bias, h, c = rng.normal(size=4 * units), rng.normal(size=(rows, units)), rng.normal(size=(rows, units))
+    expected, last_h, last_c = lstm(x, kernel, recurrent, bias, h, c)
+    inputs, blocks = (x @ kernel + bias).astype(np.float32), recurrent.astype(np.float32)[None, None]
+    gates = np.empty((1, steps, rows, 4 * units), np.float32)
+    cells = np.empty((steps + 1, rows, units), np.float32)
+    hidden = np.empty((rows, steps, units), np.float32)
+    cells[0], state = c, h.astype(np.float32)
+    masks = np.ones((1, rows, units), np.float32)
+    memory = np.empty((1, rows, 4 * units), np.float32)
+    lstm_cell.forward_steps(inputs, blocks, masks, gates, cells, state, hidden, memory)
+    np.testing.assert_allclose(hidden, expected, atol=2e-6)
+    np.testing.assert_allclose(state, last_h, atol=2e-6)
+    np.testing.assert_allclose(cells[-1], last_c, atol=2e-6)
+
+
+def test_tiny_gradients_are_zero_and_not_denormal():
+    rng = np.random.default_rng(0)
+    inputs, zeros = np.full((4, 300, 20), -3, np.float32), np.zeros((4, 5), np.float32)
+    recurrent = rng.normal(size=(5, 20)).astype("f") * 1e-3
+    buffers, masks = lstm_kernel.Buffers(), np.ones((1, 4, 5), np.float32)
+    _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+    none = np.zeros((4, 0, 5), np.float32)
+    gradients = lstm_kernel.backward(none, zeros + 1, zeros, done, buffers)
+    for gradient in gradients:
+        small = np.abs(gradient[gradient != 0])
+        assert (small > np.finfo(np.float32).tiny).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-12, 1e-18])
+def test_small_gradients_are_kept(scale):
+    rng = np.random.default_rng(0)
+    inputs, zeros = rng.normal(size=(2, 3, 20)).astype("f"), np.zeros((2, 5), np.float32)
+    recurrent, masks = rng.normal(size=(5, 20)).astype("f"), np.ones((1, 2, 5), np.float32)
+    none = np.zeros((2, 0, 5), np.float32)
+    found = []
+    for each in (1.0, scale):
+        buffers = lstm_kernel.Buffers()
+        _, _, done = lstm_kernel.forward(inputs, recurrent, zeros, zeros, masks, buffers)
+        found.append(lstm_kernel.backward(none, zeros + np.float32(each), zeros, done, buffers))
+    for whole, small in zip(*found, strict=True):
+        np.testing.assert_allclose(small / np.float32(scale), whole, rtol=1e-3, atol=1e-4)
+
+
+ROWS = (1, 2, 3, 4, 7, 8, 16, 17, 19, 32, 45)
+SIZES = ((32, 64), (64, 80), (96, 256))
+"""Inner values and columns of matrices."""
+
+
+def rounded(x):
+    """Return the values in bfloat16, as float32."""
+    return tf.cast(tf.cast(x, tf.bfloat16), tf.float32).numpy()
+
+
+def compiled(multiply):
+    @njit
+    def call(rows, matrix, memory, result):
+        multiply(rows, matrix, memory, result)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("way", "kind", "needed"),
+    [(amx, np.uint16, "tile registers"), (avx512, np.uint32, "vector instructions for bfloat16")],
+    ids=["amx", "avx512"],
+)
+def test_a_product_is_that_of_the_rounded_factors(way, kind, needed):
+    if not way.available():
+        pytest.skip(f"the processor has no {needed}")
+    multiply, rng = compiled(way.multiply), np.random.default_rng(0)
+    for rows in ROWS:
+        for inner, columns in SIZES:
+            a = rng.normal(size=(rows, inner)).astype(np.float32)
+            b = rng.normal(size=(inner, columns)).astype(np.float32)
+            result = np.full((rows, columns), np.nan, np.float32)
+            packed = tiles.packed(b[None], map, 1)[0].view(kind)
+            multiply(a, packed, np.empty((rows + 1, inner), np.uint16), result)
+            np.testing.assert_allclose(result, rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
+
+
+def unpacked(packed):
+    """Return a packed matrix as it was, in bfloat16: [inner, column]."""
+    columns, inners = packed.shape[:2]
+    pairs = packed.reshape(columns, inners, 16, 16, 2)  # …, pair, column, which of the pair
+    bits = pairs.transpose(1, 2, 4, 0, 3).reshape(32 * inners, 16 * columns).astype(np.uint32) << 16
+    return bits.view(np.float32)
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(4, 9), st.integers(1, 3), st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_packing_rounds_and_loses_nothing(n, inner, columns, parts, transposed):
+    whole = np.random.default_rng(0).normal(size=(n, 32 * inner, 16 * columns)).astype(np.float32)
+    if transposed:
+        whole = np.ascontiguousarray(whole.transpose(0, 2, 1)).transpose(0, 2, 1)
+    packed = tiles.packed(whole, map, parts)
+    assert packed.ctypes.data % 64 == 0
+    for one, matrix in zip(packed, whole, strict=True):
+        np.testing.assert_array_equal(unpacked(one), rounded(matrix))
+
+
+@pytest.mark.parametrize(
+    ("inner", "columns", "fits"),
+    [(64, 256, True), (32, 64, True), (48, 64, False), (64, 48, False), (64, 72, False), (100, 400, False)],
+)
+def test_the_sizes_that_fit(inner, columns, fits):
+    assert tiles.fit(inner, columns) == fits
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (None, None, True),  # this processor
+        ("generic", "", False),
+        ("znver4", "+avx512f,+avx512bf16", True),
+        (None, "+avx512f,-avx512bf16", False),
+        (None, "+avx2", False),
+    ],
+)
+def test_another_processor_that_numba_compiles_for_is_respected(name, text, expected):
+    with (
+        mock.patch.object(tiles.config, "CPU_NAME", name),
+        mock.patch.object(tiles.config, "CPU_FEATURES", text),
+        mock.patch.object(
+            tiles.llvm, "get_host_cpu_features", return_value={"avx512f": True, "avx512bf16": True}
+        ),
+    ):
+        assert tiles.compiles_for("avx512f", "avx512bf16") == expected
+
+
+def test_a_process_that_compiles_for_any_processor_does_not_end(tmp_path):
+    code = """
+import numpy as np
+from foretell.networks import lstm_kernel
+assert not lstm_kernel.multiplies_tiles()
+h = np.ones((2, 64), np.float32)
+lstm_kernel.forward(
+    np.ones((2, 1, 256), np.float32), np.ones((64, 256), np.float32), h, h, np.ones((1, 2, 64), np.float32),
+    lstm_kernel.Buffers(), in_bfloat16=True,
+)
+"""
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_not_every_machine_has_tiles():
+    amx.available.cache_clear()
+    with mock.patch.object(amx.platform, "system", return_value="Darwin"):
+        assert not amx.available()
+    amx.available.cache_clear()
+    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value={"avx2": True}):
+        assert not amx.available()
+    amx.available.cache_clear()
+    refused = mock.Mock(syscall=mock.Mock(return_value=-1))
+    with (
+        mock.patch.object(
+            tiles.llvm, "get_host_cpu_features", return_value={"amx-tile": True, "amx-bf16": True}
+        ),
+        mock.patch.object(ctypes, "CDLL", return_value=refused),
+    ):
+        assert not amx.available()
+    amx.available.cache_clear()
+
+
+@pytest.mark.parametrize("features", [{}, {"avx512f": True}, {"avx512f": True, "avx512bf16": False}])
+def test_not_every_processor_has_the_instructions(features):
+    avx512.available.cache_clear()
+    with mock.patch.object(tiles.llvm, "get_host_cpu_features", return_value=features):
+        assert not avx512.available()
+    avx512.available.cache_clear()

@@ -1,0 +1,289 @@
+"""A served process, clients that ask it, and the requests that they send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foretell.config import LabelsSettings, WordsSettings
+from foretell.ngrams.ensemble import Ensemble
+from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS
+from tests.builders import kneser_ney_parts, random_linear_model, write_random
+
+
+@dataclass(frozen=True)
+class ServiceProcess:
+    """A service that listens on loopback.
+
+    Attributes:
+        process: its process.
+        address: where it listens.
+        log: the file of its log.
+    """
+
+    process: subprocess.Popen[bytes]
+    address: tuple[str, int]
+    log: Path
+
+    def megabytes(self) -> float:
+        """Return its resident memory."""
+        return self._status("VmRSS")
+
+    def peak_megabytes(self) -> float:
+        """Return the most resident memory that it had since `forget_peak`."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        """Begin to measure the most memory from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def _status(self, name: str) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(rf"{name}:\s+(\d+) kB", status)[0]) / 1024
+
+    def open_files(self) -> int:
+        """Return how many files and sockets it holds open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Return the lines of its log."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()[1:]]
+
+
+@contextmanager
+def serving(folder: Path, *models: Path, **limits: float) -> Iterator[ServiceProcess]:
+    """Serve models, each named as its directory is, until the block ends; `limits` as `--limit-NAME`."""
+    log = folder / "service.log"
+    flags = [f"--limit-{name}={value:g}" for name, value in limits.items()]
+    command = [sys.executable, "-m", "foretell", "serve", *map(str, models), "--port=0", "--quiet", *flags]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FORETELL_")}
+    with log.open("wb") as file, subprocess.Popen(command, stderr=file, env=environment) as process:
+        try:
+            yield ServiceProcess(process, _address(process, log), log)
+        finally:
+            process.kill()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, int]:
+    deadline = time.monotonic() + 60
+    while not (found := re.search(r" at http://(\S+):(\d+);", log.read_text())):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+    return found[1], int(found[2])
+
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response.
+
+    Attributes:
+        status: its status; 0: the connection was closed without one.
+        body: its body.
+        sent: when the request was sent, by `time.monotonic`.
+        seconds: from then to the end of the response.
+    """
+
+    status: int
+    body: bytes
+    sent: float
+    seconds: float
+
+    def json(self) -> Any:
+        """Return the body."""
+        return json.loads(self.body)
+
+    def code(self) -> str:
+        """Return the code of an error, or ""; of GET /health/ready the status."""
+        if self.status in (0, 200):
+            return ""
+        body = self.json()
+        return str(body["error"]["code"] if "error" in body else body["status"])
+
+
+def request(path: str, body: Any = None, *, method: str = "") -> bytes:
+    """Return the bytes of a request; with a body it is a POST."""
+    content = b"" if body is None else json.dumps(body).encode()
+    return raw_request(path, content, method=method or ("GET" if body is None else "POST"))
+
+
+def raw_request(path: str, content: bytes, *, method: str = "POST") -> bytes:
+    """Return the bytes of a request with this body, which need not be JSON."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
+    if content:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+    return head.encode() + b"\r\n" + content
+
+
+class Client:
+    """A client with one connection, which is made again where the service has closed it."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def ask(self, content: bytes) -> Answer:
+        """Send a request and return the response.
+
+        Raises:
+            AssertionError: a part of a response came, and not the rest.
+        """
+        sent = time.monotonic()
+        try:
+            if self._writer is None:
+                self._reader, self._writer = await asyncio.open_connection(*self._address, limit=1 << 26)
+            sent = time.monotonic()
+            self._writer.write(content)
+            await self._writer.drain()
+            assert self._reader is not None
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.close()
+            if getattr(error, "partial", b""):
+                raise AssertionError("a part of a head came, and not the rest") from error
+            return Answer(0, b"", sent, time.monotonic() - sent)
+        body = await self._body(head.lower())
+        answer = Answer(int(head.split(b" ", 2)[1]), body, sent, time.monotonic() - sent)
+        if b"\r\nconnection: close\r\n" in head.lower():
+            self.close()
+        return answer
+
+    async def _body(self, head: bytes) -> bytes:
+        assert self._reader is not None
+        if b"\r\ntransfer-encoding: chunked\r\n" not in head:
+            length = head.partition(b"\r\ncontent-length: ")[2].partition(b"\r\n")[0]
+            return await self._reader.readexactly(int(length))
+        parts = []
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            parts.append((await self._reader.readexactly(size + 2))[:-2])
+        await self._reader.readexactly(2)
+        return b"".join(parts)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+        # The connection is closed in the next turn of the loop.
+        await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        self._reader = self._writer = None
+
+
+async def ask_evenly(
+    address: Address, next_request: Callable[[int], bytes], *, clients: int, requests: int, seconds: float
+) -> list[Answer]:
+    """Send requests by many clients at once, each at an even pace; return the answers.
+
+    Args:
+        address: of the service.
+        next_request: the number of a request to its bytes.
+        clients: how many, each with one connection.
+        requests: how many in all.
+        seconds: the time over which they are spread; one that is answered late delays those of its client.
+    """
+    began = time.monotonic()
+
+    async def work(number: int) -> list[Answer]:
+        answers = []
+        async with Client(address) as client:
+            for index in range(number, requests, clients):
+                await asyncio.sleep(began + seconds * index / requests - time.monotonic())
+                answers.append(await client.ask(next_request(index)))
+        return answers
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work(number)) for number in range(clients)]
+    return [answer for task in tasks for answer in task.result()]
+
+
+def percentile(answers: Iterable[Answer], part: float) -> float:
+    """Return the seconds within which this part of the answers came."""
+    seconds = sorted(answer.seconds for answer in answers)
+    return seconds[min(len(seconds) - 1, int(part * len(seconds)))]
+
+
+def statuses(answers: Iterable[Answer]) -> dict[str, int]:
+    """Return how many answers have each status, with the code of an error."""
+    return dict(Counter(f"{answer.status} {answer.code()}".strip() for answer in answers))
+
+
+VOCABULARY = 3_000
+TEXT = " ".join(f"w{number % VOCABULARY}" for number in range(2 * VOCABULARY))
+MAX_TOKENS = 20_000
+"""The usual --limit-tokens."""
+
+
+def write_served(folder: Path, *, units: int) -> tuple[Path, Path]:
+    """Write a classifier named `reviews` and a language model named `notes`, with random weights."""
+    labels = LabelsSettings(embedding_size=units, units=units, length=200, vocabulary=VOCABULARY)
+    parts: dict[str, Any] = {
+        "ensemble": Ensemble(network=1, linear=1),
+        "linear": random_linear_model(size=200, n_columns=1),
+    }
+    words = WordsSettings(embedding_size=units, units=units, vocabulary=VOCABULARY)
+    return (
+        write_random(folder / "reviews", labels, ["neg", "pos"], text=TEXT, scale=0.1, **parts),
+        write_random(
+            folder / "notes", words, text=TEXT, scale=0.1, **kneser_ney_parts(words, TEXT, (0.2, 0.3, 0.4))
+        ),
+    )
+
+
+def usual(number: int) -> bytes:
+    """Return a request that a person or a program often sends; each kind in turn."""
+    few = " ".join(f"w{(7 * number + k) % VOCABULARY}" for k in range(number % 40 + 1))
+    posts: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/classify", {"model": "reviews", "texts": few}),
+        ("/v1/classify", {"model": "reviews", "texts": [few, few[::-1], ""]}),
+        ("/v1/next", {"model": "notes", "texts": few}),
+        ("/v1/score", {"model": "notes", "texts": few, "words": True}),
+        ("/v1/explain", {"model": "reviews", "texts": few[:60]}),
+        ("/v1/completions", {"model": "notes", "prompt": few, "max_tokens": 5, "seed": number}),
+        ("/v1/completions", {"model": "notes", "prompt": few, "max_tokens": 5, "stream": True}),
+        ("/v1/states", {"model": "notes", "text": few}),
+    ]
+    gets = ("/v1/models", "/health/ready", "/", "/metrics")
+    index = number % (len(posts) + len(gets))
+    return request(*posts[index]) if index < len(posts) else request(gets[index - len(posts)])
+
+
+def expensive(number: int) -> bytes:
+    """Return a request at the usual limits; each kind in turn."""
+    long = " ".join(f"w{(7 * k + number) % VOCABULARY}" for k in range(MAX_TOKENS - 100))
+    # As many short texts as a request may hold.
+    many = ["w1 " * 19] * 1_000
+    completion = {"model": "notes", "logprobs": 5, "cache": 2_000}
+    posts: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/explain", {"texts": long[:MAX_CHARACTERS]}),
+        ("/v1/completions", {**completion, "prompt": long[:3_000], "n": 16, "max_tokens": 700}),
+        ("/v1/score", {"texts": long, "words": True, "top": 5, "cache": 2_000}),
+        ("/v1/classify", {"texts": many}),
+        ("/v1/next", {"texts": many, "k": 100, "cache": 2_000}),
+        ("/v1/states", {"model": "reviews", "text": long}),
+        ("/v1/completions", {**completion, "prompt": ["w1"] * 62, "n": 16, "max_tokens": 15, "stream": True}),
+        ("/v1/explain", {"texts": [" ".join(long.split()[:1_000])] * 19}),
+    ]
+    return request(*posts[number % len(posts)])
+
+
+KINDS_OF_EXPENSIVE = 8

@@ -1,0 +1,471 @@
+"""Embeddings from co-occurrence, text vectors that label texts, and word vectors from outside."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("numba")
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trainers import Notes, train
+
+from foretell.artifacts.directory import read_model
+from foretell.config import LabelsSettings, with_changes
+from foretell.data.examples import Examples
+from foretell.data.split import Split
+from foretell.errors import DataError, Interrupted, RunError
+from foretell.hashes import sha256_of
+from foretell.ngrams.counting import CountedTexts, count_ngrams
+from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
+from foretell.presets import LABELS_PRESETS
+from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.labels import cooccurrence as cooccurrence
+from foretell.training.labels import text_vectors as text_vectors
+from foretell.training.labels import vector_labels
+from foretell.training.labels.cooccurrence import WINDOW, cooccurrence_embeddings
+from foretell.training.labels.dense_fit import DenseFit, outside_basis, to_pooled
+from foretell.training.labels.linear_fit import fit_ngrams, select_texts
+from foretell.training.labels.outside_vectors import digest_of
+from foretell.training.labels.text_vectors import drawn, label, make_vectors, to_linear_model
+from foretell.training.labels.tokens import Tokens, tokenize_split, with_vectors
+from foretell.training.labels.vector_labels import VectorLabels, label_by_vectors
+
+FIRST, SIZE = 2, 7
+
+TEXTS = st.lists(st.lists(st.integers(0, SIZE + 1), max_size=12), min_size=1, max_size=5)
+
+
+def flat(texts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    starts = np.cumsum([0, *map(len, texts)]).astype(np.int64)
+    return np.array([i for text in texts for i in text], np.int32), starts
+
+
+def slowly_near(texts: list[list[int]]) -> np.ndarray:
+    near = np.zeros((SIZE, SIZE))
+    for text in texts:
+        words = [i for i in text if FIRST <= i < SIZE]
+        for a, one in enumerate(words):
+            for b, other in enumerate(words):
+                if 0 < abs(a - b) <= WINDOW:
+                    near[one, other] += (WINDOW + 1 - abs(a - b)) / WINDOW
+    return near
+
+
+def counted_near(texts: list[list[int]]) -> Any:
+    return cooccurrence._near(*flat(texts), FIRST, SIZE, cooccurrence.WINDOW, by_distance=True)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.sampled_from([1, 3, 1 << 22]))
+def test_near_counts_by_distance_within_a_text_however_it_is_cut(
+    texts: list[list[int]], at_once: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cooccurrence, "_WORDS_AT_ONCE", at_once)
+        found = counted_near(texts)
+    np.testing.assert_allclose(found.toarray(), slowly_near(texts), rtol=1e-5)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+def test_associations_are_positive_pointwise_mutual_information(texts: list[list[int]]) -> None:
+    near = slowly_near(texts)
+    found = cooccurrence._associations(counted_near(texts)).toarray()
+    contexts = near.sum(axis=0) ** 0.75
+    with np.errstate(all="ignore"):
+        expected = np.log(near / (near.sum(axis=1, keepdims=True) * contexts / contexts.sum()))
+    np.testing.assert_allclose(found, np.where(near > 0, np.maximum(expected, 0), 0), rtol=1e-4, atol=1e-5)
+
+
+def test_words_used_alike_have_vectors_alike() -> None:
+    rng = np.random.default_rng(0)
+    # Words 2 and 3 stand among 10 to 19, words 4 and 5 among 20 to 29.
+    texts = []
+    for _ in range(400):
+        pair, around = ((2, 3), (10, 20)) if rng.random() < 0.5 else ((4, 5), (20, 30))
+        text = rng.integers(*around, size=8).tolist()
+        text[rng.integers(8)] = int(rng.choice(pair))
+        texts.append(text)
+    vectors, known = cooccurrence_embeddings(*flat(texts), first=2, size=30, width=8, seed=1)
+    assert known[[2, 3, 4, 5]].all()
+    unit = vectors[2:6] / np.linalg.norm(vectors[2:6], axis=1, keepdims=True)
+    alike = unit @ unit.T
+    assert min(alike[0, 1], alike[2, 3]) > 0.8 > 0.3 > max(alike[0, 2], alike[1, 3])
+
+
+def test_the_same_texts_and_seed_give_the_same_vectors_of_one_spread() -> None:
+    ids, starts = flat([np.random.default_rng(2).integers(2, 60, size=500).tolist()])
+    one, known = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
+    other, _ = cooccurrence_embeddings(ids, starts, first=2, size=60, width=16, seed=3)
+    np.testing.assert_array_equal(one, other)
+    assert one[known].std() == pytest.approx(0.3, rel=1e-3)
+
+
+FIRST_WORD, TOPIC, N_WORDS = 2, 20, 42
+
+
+def counted_topics() -> tuple[CountedTexts, np.ndarray, np.ndarray]:
+    """Return texts of two topics, what is known of them [text, 2], and their topics.
+
+    The first 40, which have labels, hold the first half of their topic's words; the next 800 hold all; the
+    last 40, of which nothing is known, hold the second half.
+    """
+    rng = np.random.default_rng(0)
+    topics = np.arange(880) % 2
+    texts = []
+    for i, topic in enumerate(topics):
+        low, high = (0, 10) if i < 40 else (0, 20) if i < 840 else (10, 20)
+        texts.append((FIRST_WORD + TOPIC * topic + rng.integers(low, high, 12)).tolist())
+    known = np.eye(2, dtype=np.float32)[topics]
+    known[40:840] = 0.8 * known[40:840] + 0.1
+    known[840:] = 0.5
+    return count_ngrams(*flat(texts), N_WORDS, min_texts=2), known, topics
+
+
+def test_texts_without_a_common_word_are_alike_where_others_use_their_words_alike() -> None:
+    counted, known, topics = counted_topics()
+    vectors = make_vectors(counted, known, seed=1, width=16)
+    assert vectors.texts.shape == (880, 16)
+    assert vectors.texts.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors.texts, axis=1), 1, atol=1e-5)
+    logs = label(vectors, topics[:40].astype(np.int32), 2)
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1, atol=1e-4)
+    assert (logs[840:].argmax(axis=1) == topics[840:]).mean() > 0.8
+
+
+@pytest.mark.parametrize("processors", [1, 3])
+def test_the_number_of_processors_has_no_say(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, known, _ = counted_topics()
+    found = make_vectors(counted, known, seed=3, width=8)
+    monkeypatch.setattr(text_vectors, "usable_processors", lambda: processors)
+    again = make_vectors(counted, known, seed=3, width=8)
+    np.testing.assert_array_equal(again.texts, found.texts)
+    np.testing.assert_array_equal(again.ngrams, found.ngrams)
+    assert (make_vectors(counted, known, seed=4, width=8).texts != found.texts).any()
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_of_texts_to_come_the_ngrams_vectors_make_a_linear_model(n_labels: int) -> None:
+    counted, known, topics = counted_topics()
+    rows = np.arange(counted.n_texts) < 840
+    seen = select_texts(counted, rows)
+    known = np.pad(known[:840], ((0, 0), (0, n_labels - 2)))
+    targets = topics[:40].astype(np.int32)
+    vectors = make_vectors(seen, known, seed=1, width=16)
+    model = to_linear_model(seen, vectors, targets, n_labels)
+    assert model.bias.shape == ((1,) if n_labels == 2 else (3,))
+    # Texts of words that no text with a label holds.
+    rng = np.random.default_rng(9)
+    new = [(FIRST_WORD + TOPIC * (i % 2) + rng.integers(10, 20, 12)).tolist() for i in range(40)]
+    logs = linear_log_probabilities(model.scores(new))
+    assert logs.shape == (40, n_labels)
+    assert (logs.argmax(axis=1) == np.arange(40) % 2).mean() > 0.8
+
+
+def test_ngrams_are_drawn_by_how_much_they_tell() -> None:
+    counted, known, _ = counted_topics()
+    found = drawn(counted, known)
+    held = [counted.texts[a:b] for a, b in zip(counted.starts[:-1], counted.starts[1:], strict=True)]
+    mass = np.array([known[texts].sum(axis=0) for texts in held]) + 2.0
+    others = np.array([(1 - known[texts]).sum(axis=0) for texts in held]) + 2.0
+    ratio = np.log(mass / mass.sum(axis=0)) - np.log(others / others.sum(axis=0))
+    expected = np.minimum(1, np.abs(ratio).max(axis=1) ** 2)
+    np.testing.assert_allclose(found, np.where(expected < 0.004, 0, expected), rtol=1e-4)
+    assert (drawn(counted, np.full_like(known, 0.5)) == 0).all()
+
+
+def slowly_learned(
+    texts: np.ndarray, ngrams: np.ndarray, held: list[list[int]], table: np.ndarray, first: int, rate: float
+) -> None:
+    """Do what `_learn` does where every n-gram is drawn: one gradient step after another, on the sphere."""
+
+    def step(text: np.ndarray, ngram: np.ndarray, wanted: float) -> tuple[np.ndarray, np.ndarray]:
+        cosine = text @ ngram / np.linalg.norm(text) / np.linalg.norm(ngram)
+        by = rate * (wanted - 1 / (1 + math.exp(-text_vectors.ALPHA * cosine)))
+        moved = text + by * (ngram - cosine * text), ngram + by * (text - cosine * ngram)
+        return moved[0] / np.linalg.norm(moved[0]), moved[1] / np.linalg.norm(moved[1])
+
+    place = first
+    for i, mine in enumerate(held):
+        for ngram in mine:
+            texts[i], ngrams[ngram] = step(texts[i], ngrams[ngram], 1.0)
+            for _ in range(text_vectors.NEGATIVES):
+                place = (place + 1) % len(table)
+                other = table[(place - 1) % len(table)]
+                texts[i], ngrams[other] = step(texts[i], ngrams[other], 0.0)
+
+
+def test_the_compiled_steps_are_those_of_a_slow_reference() -> None:
+    rng = np.random.default_rng(5)
+    held = [[0, 2, 3], [], [1, 2], [4]]
+    texts, ngrams = text_vectors._random_units(rng, 4, 6), text_vectors._random_units(rng, 5, 6)
+    table = rng.integers(0, 5, text_vectors._TABLE).astype(np.int32)
+    slow_texts, slow_ngrams = texts.astype(np.float64), ngrams.astype(np.float64)
+    starts = np.cumsum([0, *map(len, held)]).astype(np.int64)
+    always = np.full(5, 1 << 32, np.uint64)
+    flat_held = np.array([i for mine in held for i in mine], np.int32)
+    seed = np.uint64(12345)
+    text_vectors._learn(texts, ngrams, always, starts, flat_held, table, np.arange(4), np.float32(0.1), seed)
+    slowly_learned(slow_texts, slow_ngrams, held, table, int(seed) % text_vectors._TABLE, 0.1)
+    np.testing.assert_allclose(texts, slow_texts, atol=1e-5)
+    np.testing.assert_allclose(ngrams, slow_ngrams, atol=1e-5)
+
+
+def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, known, _ = counted_topics()
+    rates: list[float] = []
+
+    def note(_texts: object, rate: float, *_: object) -> None:
+        rates.append(float(rate))
+
+    monkeypatch.setattr(text_vectors, "_learn_part", note)
+    make_vectors(counted, known, seed=1)
+    assert len(set(rates)) == text_vectors.PASSES
+    assert rates[0] == pytest.approx(text_vectors.LEARNING_RATE)
+    assert min(rates) > 0
+    rates.clear()
+    make_vectors(counted, known, seed=1, seconds=0.0)
+    assert len(set(rates)) == 1
+
+
+N_LABELLED, N_VALID = 60, 60
+
+IS_SECOND = np.arange(400) % 2 == 1
+
+
+def two_topics(*, swap_valid: bool = False) -> Tokens:
+    """Return texts of two topics, of which those with labels use half of the words."""
+    rng = np.random.default_rng(0)
+    topics = ["ab"[second] for second in IS_SECOND.tolist()]
+    texts = [
+        " ".join(f"{topic}{word}" for word in rng.integers(0, 8 if i < N_LABELLED else 20, 4)) + f" n{i}"
+        for i, topic in enumerate(topics)
+    ]
+    of_valid = topics[-N_VALID:]
+    split = Split(
+        train=Examples(texts[:N_LABELLED], topics[:N_LABELLED]),
+        valid=Examples(texts[-N_VALID:], of_valid[::-1] if swap_valid else of_valid),
+        unlabelled=tuple(texts[N_LABELLED:-N_VALID]),
+    )
+    return tokenize_split(split, LABELS_PRESETS["base"])
+
+
+def labelled(tokens: Tokens) -> tuple[VectorLabels, np.ndarray]:
+    """Return the labels by vectors, and those of the linear model alone."""
+    texts, others = tokens.train.texts, tokens.unlabelled
+    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    alone = linear_log_probabilities(linear.scores_of_flat(others.ids, others.starts))
+    return label_by_vectors(tokens, linear, seed=1, seconds=float("inf")), alone.argmax(axis=1)
+
+
+def test_they_are_better_than_those_of_the_linear_model_and_the_same_again() -> None:
+    tokens = two_topics()
+    found, alone = labelled(tokens)
+    right = IS_SECOND[N_LABELLED:-N_VALID]
+    np.testing.assert_array_equal(found.soft[:N_LABELLED], tokens.hard)
+    np.testing.assert_allclose(found.soft.sum(axis=1), 1, atol=1e-5)
+    assert (found.soft[N_LABELLED:].argmax(axis=1) == right).mean() > (alone == right).mean() + 0.02
+    assert found.accuracy > 0.7
+    again, _ = labelled(tokens)
+    np.testing.assert_array_equal(found.soft, again.soft)
+    np.testing.assert_array_equal(found.model.weights, again.model.weights)
+
+
+def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_labels, "fit_ensemble", lambda *_: Ensemble(network=0.5, linear=0.5))
+    one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
+    np.testing.assert_array_equal(one.soft, two.soft)
+    np.testing.assert_array_equal(one.model.weights, two.model.weights)
+
+
+def test_each_round_has_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from foretell.training.labels import text_vectors
+
+    given: list[float] = []
+    make = text_vectors.make_vectors
+
+    def noted(*arguments: Any, seconds: float, **named: Any) -> Any:
+        given.append(seconds)
+        return make(*arguments, seconds=1.0, **named)
+
+    monkeypatch.setattr(text_vectors, "make_vectors", noted)
+    tokens, texts = two_topics(), two_topics().train.texts
+    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    label_by_vectors(tokens, linear, seed=1, seconds=10_000.0)
+    assert given[0] == pytest.approx(5_000, abs=100)
+    assert given[1] > 9_000
+
+
+SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
+
+SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
+
+GOOD = [f"good{i}" for i in range(20)]
+
+BAD = [f"bad{i}" for i in range(20)]
+
+OTHERS = ["the", "film", "was", "plot"]
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Return a file in which the words of each kind have similar vectors, the frequent words first."""
+    generator = np.random.default_rng(1)
+    lines = []
+    for words, centre in ((OTHERS, 0), (GOOD, 1), (BAD, 2)):
+        for word in words:
+            numbers = np.eye(4)[centre] + 0.2 * generator.normal(size=4)
+            lines.append(f"{word} " + " ".join(f"{number:.4f}" for number in numbers))
+    path = tmp_path / "glove.6B.4d.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def examples(n: int = 36) -> Examples:
+    """Texts with one of the first ten words of their label, of which no two are the same."""
+    rng = random.Random(3)
+    texts, labels = [], []
+    for i in range(n):
+        words = BAD if i % 2 else GOOD
+        texts.append(f"the film {rng.choice(OTHERS)} {words[i // 2 % 10]} the {rng.choice(OTHERS)} n{i}")
+        labels.append("bad" if i % 2 else "good")
+    return Examples(texts, labels, name="made up")
+
+
+def tokens_with(vectors: Path) -> Tokens:
+    split = Split(train=examples(), valid=Examples(["was good15"], ["good"], name="valid"))
+    return with_vectors(tokenize_split(split, SETTINGS), split, vectors, lambda _: None)
+
+
+def test_words_of_the_vectors_alone_count_in_new_texts(vectors: Path, tmp_path: Path) -> None:
+    notes = Notes()
+    model = train(
+        examples(),
+        SETTINGS,
+        out=tmp_path / "m",
+        vectors=vectors,
+        listener=notes,
+    )
+    assert "word vectors (glove.6B.4d.txt): of 24 of 60 words of the texts, and of 20 others" in notes
+    runtime = LabelsRuntime.open(tmp_path / "m")
+    new = [f"{word} plot" for word in (*GOOD[10:], *BAD[10:])]
+    right = [runtime.labels[row.argmax()] for row in runtime.predict_proba(new)]
+    assert right == ["good"] * 10 + ["bad"] * 10
+    assert model.metrics["members"]["vectors"]["weight"] > 0
+    metrics = model.metrics["vectors"]
+    assert metrics["sha256"] == sha256_of(vectors)
+    assert (metrics["licence"], metrics["known_words"], metrics["more_words"]) == ("PDDL-1.0", 24, 20)
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert f"glove.6B.4d.txt (licence: PDDL-1.0; SHA-256 `{metrics['sha256']}`)" in card.replace("\\", "")
+    # The network has embeddings of the words of the texts only.
+    assert model.settings.vocabulary == 60
+    assert model.require_weights()["embedding"].shape[0] == model.tokenizer.size - 20
+
+
+@pytest.mark.soak
+def test_a_resumed_training_is_as_if_never_interrupted(vectors: Path, tmp_path: Path) -> None:
+    whole = train(examples(), SETTINGS, out=tmp_path / "whole", vectors=vectors)
+    with pytest.raises(Interrupted):
+        train(examples(), SETTINGS, out=tmp_path / "cut", vectors=vectors, stop_after_steps=40)
+    other = tmp_path / "other.txt"
+    other.write_text(vectors.read_text().replace("good1 ", "good1x "))
+    for changed in (None, other):
+        with pytest.raises(RunError, match="the data"):
+            train(examples(), SETTINGS, out=tmp_path / "cut", vectors=changed, resume=True)
+    resumed = train(examples(), SETTINGS, out=tmp_path / "cut", vectors=vectors, resume=True)
+    for name, weight in whole.require_weights().items():
+        np.testing.assert_array_equal(resumed.require_weights()[name], weight, err_msg=name)
+    first, second = read_model(tmp_path / "whole"), read_model(tmp_path / "cut")
+    assert first.tfidf
+    assert second.tfidf
+    for one, two in zip(first.tfidf, second.tfidf, strict=True):
+        np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_the_folded_weights_give_the_scores_of_the_mean_vectors(vectors: Path) -> None:
+    tokens = tokens_with(vectors)
+    assert tokens.vectors is not None
+    texts, size, n = tokens.train.texts, tokens.tokenizer.size, len(tokens.train.texts)
+    basis = outside_basis(texts, tokens.vectors, n, first=tokens.tokenizer.specials, seed=1)
+    every = np.ones(n, np.bool_)
+    fit = DenseFit(basis.rows, every, tokens.hard, np.ones(n))
+    fitted = fit.fit(10.0)
+    model = to_pooled(basis, fitted, size)
+    ids = np.split(texts.ids, texts.starts[1:-1])
+    scores = model.scores([row.tolist() for row in ids], examples().texts)
+    np.testing.assert_allclose(scores, fit.scores(fitted, every), atol=1e-4)
+    # Six of seven tokens have a vector, so the vectors have 6/7 of the length.
+    lengths = [float((block**2).sum()) for block in np.split(basis.rows, [-tokens.vectors.rows.shape[1]], 1)]
+    assert tokens.vectors.coverage(texts) == pytest.approx(6 / 7)
+    assert lengths[1] / lengths[0] == pytest.approx((6 / 7) ** 2, rel=1e-3)
+
+
+def test_words_are_weighted_by_their_place_where_frequent_words_come_first(
+    vectors: Path, tmp_path: Path
+) -> None:
+    tokens = tokens_with(vectors)
+    assert tokens.vectors is not None
+    weights = tokens.vectors.frequency_weights(tokens.train.texts)
+    assert weights is not None
+    places = [tokens.tokenizer.id(word) for word in ("the", "film", "good0", "bad19")]
+    assert sorted(weights[places]) == weights[places].tolist()
+    backwards = tmp_path / "backwards.txt"
+    backwards.write_text("".join(f"{line}\n" for line in reversed(vectors.read_text().splitlines())))
+    tokens = tokens_with(backwards)
+    assert tokens.vectors is not None
+    assert tokens.vectors.frequency_weights(tokens.train.texts) is None
+
+
+def test_they_are_not_used_where_nothing_is_decided_on_folds(vectors: Path, tmp_path: Path) -> None:
+    settings = with_changes(SETTINGS, {"folds": 0, "epochs": 1, "min_steps": 1})
+    notes = Notes()
+    model = train(
+        examples(),
+        settings,
+        out=tmp_path / "m",
+        vectors=vectors,
+        listener=notes,
+    )
+    assert any(note.startswith("word vectors: not used, because") for note in notes)
+    assert "vectors" not in model.metrics
+
+
+def test_vectors_of_another_language_and_missing_ones_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.txt"
+    path.write_text("uno 1 2 3\ndos 1 2 3\n")
+    with pytest.raises(DataError, match="found none"):
+        tokens_with(path)
+    with pytest.raises(DataError, match="missing"):
+        digest_of(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize("width", [8, 4])
+def test_the_network_begins_with_the_vectors(vectors: Path, width: int) -> None:
+    pytest.importorskip("tensorflow")
+    from foretell.networks.labels import labels_network
+    from foretell.training.labels.network import initialise_embeddings
+
+    tokens = tokens_with(vectors)
+    size = tokens.tokenizer.size - 20  # the words of the texts
+    network = labels_network(with_changes(SETTINGS, {"embedding_size": width}), size, 2)
+    weights = network.get_layer("embedding").embeddings
+    before = weights.numpy()
+    initialise_embeddings(network, tokens, 1, lambda _: None)
+    after, half = weights.numpy(), width // 2
+    np.testing.assert_array_equal(after[:, :half], before[:, :half])
+    assert tokens.vectors is not None
+    known = tokens.vectors.known[:size]
+    np.testing.assert_array_equal(after[~known], before[~known])
+    # The vectors of a kind of words are similar: in two of their four principal components too.
+    unit = after[:, half:] / np.linalg.norm(after[:, half:], axis=1, keepdims=True)
+    ids = {word: tokens.tokenizer.id(word) for word in (*GOOD[:10], *BAD[:10])}
+    of_kind = [np.mean([unit[ids[word]] for word in words[:10]], axis=0) for words in (GOOD, BAD)]
+    assert all(unit[ids[word]] @ of_kind[0] > unit[ids[word]] @ of_kind[1] for word in GOOD[:10])
+    assert all(unit[ids[word]] @ of_kind[1] > unit[ids[word]] @ of_kind[0] for word in BAD[:10])

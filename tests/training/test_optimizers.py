@@ -1,0 +1,155 @@
+"""Adam and clipped SGD beside Keras's own, the learning rate by step, the choice of precision."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from foretell.training import precision
+from foretell.training.adam import Adam
+from foretell.training.gradients import clipped
+from foretell.training.precision import precision_for
+from foretell.training.schedule import AVERAGED_FLOOR, FLOOR, learning_rate
+
+
+def after_adam(kind, *, clip_norm):
+    rng = np.random.default_rng(0)
+    table, bias = (keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,)))
+    optimizer = kind(0.0, global_clipnorm=clip_norm)
+    optimizer.build([table, bias])
+    apply = tf.function(lambda *gradients: optimizer.apply(gradients, [table, bias]))
+    for step in range(7):
+        # Rows that come twice in one gradient count twice; most rows of a step have none.
+        rows = tf.IndexedSlices(
+            tf.constant(rng.normal(size=(3, 4)), tf.float32), tf.constant([step, 2, 2]), tf.constant([9, 4])
+        )
+        optimizer.learning_rate.assign(0.1 / (step + 1))
+        apply(tf.convert_to_tensor(rows), tf.constant(rng.normal(size=4), tf.float32))
+    return [variable.numpy() for variable in (table, bias, *optimizer.variables)]
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_the_numbers_of_adam_are_keras_own(clip_norm):
+    ours, theirs = (after_adam(kind, clip_norm=clip_norm) for kind in (Adam, keras.optimizers.Adam))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=3e-6)
+
+
+def test_a_gradient_of_rows_is_one_of_all_rows():
+    table = keras.Variable(np.ones((5, 2), "float32"))
+    optimizer = Adam(0.1)
+    optimizer.build([table])
+    slices = tf.IndexedSlices(tf.ones([2, 2]), tf.constant([3, 3]), tf.constant([5, 2]))
+    optimizer.apply([slices], [table])
+    np.testing.assert_allclose(table[3], 0.9, atol=1e-6)
+    np.testing.assert_array_equal(table[:3], 1.0)
+
+
+def after_sgd(optimizer: Any, given: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    rng = np.random.default_rng(0)
+    table, bias = (keras.Variable(rng.normal(size=shape).astype("float32")) for shape in ((9, 4), (4,)))
+    optimizer.build([table, bias])
+    apply = tf.function(
+        lambda values, rows, dense: optimizer.apply(
+            given([tf.IndexedSlices(values, rows, tf.constant([9, 4])), dense]), [table, bias]
+        )
+    )
+    for step in range(7):
+        optimizer.learning_rate.assign(3.0 / (step + 1))
+        # Rows that come twice in one gradient count twice, in its norm too.
+        rows = tf.constant([step, 2, 2, 0])
+        apply(tf.constant(rng.normal(size=(4, 4)), tf.float32), rows, tf.ones(4))
+    return [table.numpy(), bias.numpy()]
+
+
+@pytest.mark.parametrize("clip_norm", [0.5, 1000.0])
+def test_the_numbers_of_sgd_are_keras_own(clip_norm: float) -> None:
+    ours = after_sgd(keras.optimizers.SGD(0.0), lambda found: clipped(found, clip_norm))
+    theirs = after_sgd(
+        keras.optimizers.SGD(0.0, global_clipnorm=clip_norm),
+        lambda found: [tf.convert_to_tensor(each) for each in found],
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=3e-6)
+
+
+def test_rows_that_no_step_has_read_stay_to_the_bit() -> None:
+    table = keras.Variable(np.full((5, 2), 0.1, "float32"))
+    optimizer = keras.optimizers.SGD(1.0)
+    optimizer.build([table])
+    found = tf.IndexedSlices(tf.ones([2, 2]), tf.constant([3, 3]), tf.constant([5, 2]))
+    (given,) = clipped([found], 9.0)
+    # A gradient of all rows would give these numbers, too, at the price of a pass over the table.
+    assert isinstance(given, tf.IndexedSlices)
+    optimizer.apply([given], [table])
+    np.testing.assert_allclose(table[3], -1.9, rtol=1e-6)
+    np.testing.assert_array_equal(table[:3], np.float32(0.1))
+
+
+def test_a_gradient_that_is_no_number_shows() -> None:
+    table = keras.Variable(np.ones((2, 2), "float32"))
+    optimizer = keras.optimizers.SGD(1.0)
+    optimizer.build([table])
+    optimizer.apply(clipped([tf.constant([[np.nan, 1.0], [1.0, 1.0]])], 1.0), [table])
+    assert np.isnan(table.numpy()).all()
+
+
+def test_the_learning_rate_warms_up_and_decays() -> None:
+    rates = [learning_rate(step, 200, 0.1) for step in range(201)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(0.1)
+    assert 5 <= peak <= 15
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 0.005
+
+
+def test_the_last_rate_stays() -> None:
+    assert learning_rate(500, 200, 0.1) == pytest.approx(FLOOR * 0.1)
+
+
+def test_it_falls_to_the_floor_that_is_asked_for() -> None:
+    assert learning_rate(200, 200, 0.1, AVERAGED_FLOOR) == pytest.approx(AVERAGED_FLOOR * 0.1)
+    assert learning_rate(3, 200, 0.1, AVERAGED_FLOOR) == learning_rate(3, 200, 0.1)
+
+
+def test_one_step_has_the_highest_rate() -> None:
+    assert learning_rate(0, 1, 0.1) == pytest.approx(0.1)
+
+
+LARGE = (1_120, 512, 2_048)
+
+
+@pytest.mark.parametrize("wanted", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("size", [(1, 1, 1), LARGE])
+def test_what_is_wanted_is_not_probed(wanted, size, monkeypatch):
+    monkeypatch.setattr(precision, "_seconds", None)
+    assert precision_for(wanted, *size) == wanted
+
+
+def test_small_products_are_float32_without_a_probe(monkeypatch):
+    monkeypatch.setattr(precision, "_seconds", None)
+    assert precision_for("auto", 100, 64, 256) == "float32"
+
+
+@pytest.mark.parametrize(("times", "chosen"), [(0.2, "float32"), (1.0, "float32"), (1.2, "mixed_bfloat16")])
+def test_the_faster_one_by_far_is_chosen(times, chosen, monkeypatch):
+    taken = {"float32": times, "mixed_bfloat16": 1.0}
+    monkeypatch.setattr(
+        precision, "_seconds", lambda *factors_and_precision: taken[factors_and_precision[-1]]
+    )
+    assert precision_for("auto", *LARGE) == chosen
+
+
+def test_a_probe_tells_seconds():
+    assert precision_for("auto", 512, 512, 512) in {"float32", "mixed_bfloat16"}
+    one = tf.constant([[1.0]])
+    assert 0 < precision._seconds(one, one, "float32") < 10
