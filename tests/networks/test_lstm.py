@@ -78,13 +78,13 @@ def test_values_and_gradients_are_keras_own(options):
     assert_like_keras((6, 9, 7), **options)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 def test_any_size(batch, steps, inputs, units):
     assert_like_keras((batch, steps, inputs), units=units, return_sequences=True)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.integers(1, 9), st.integers(1, 12), st.integers(1, 20), st.integers(1, 20), st.integers(300, 20_000),
     st.booleans(),
@@ -364,6 +364,7 @@ def test_another_processor_that_numba_compiles_for_is_respected(name, text, expe
         assert tiles.compiles_for("avx512f", "avx512bf16") == expected
 
 
+@pytest.mark.soak
 def test_a_process_that_compiles_for_any_processor_does_not_end(tmp_path):
     code = """
 import numpy as np

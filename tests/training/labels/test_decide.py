@@ -42,7 +42,8 @@ from foretell.training.options import TrainOptions
 from tests.training.labels.few import few_rows
 
 SETTINGS = with_changes(
-    LABELS_PRESETS["base"], {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0}
+    LABELS_PRESETS["base"],
+    {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0, "folds": 2},
 )
 
 
@@ -59,18 +60,18 @@ def train_few(out: Path, *, n: int = 60, settings: LabelsSettings = SETTINGS, **
 
 def test_a_few_labels_are_all_learned_from_and_metrics_are_out_of_fold(tmp_path: Path) -> None:
     notes = Notes()
-    model = train_few(tmp_path / "m", listener=lambda event: notes.append(getattr(event, "text", "")))
+    model = train_few(tmp_path / "m", listener=notes)
     metrics = model.metrics
     assert metrics["texts"] == 60
     assert metrics["valid_texts"] == 0
-    assert metrics["measured_on"].startswith("out-of-fold predictions of 5 folds")
+    assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert sum(each["support"] for each in metrics["labels"].values()) == 60
     assert "60 predictions" in metrics["decided_by"]
     assert metrics["accuracy"] > 0.8
     assert any("linear models (" in note for note in notes)
     assert any("out-of-fold accuracy" in note and note.startswith("network") for note in notes)
     card = (tmp_path / "m" / "README.md").read_text()
-    assert "out-of-fold predictions of 5 folds" in card
+    assert "out-of-fold predictions of 2 folds" in card
     runtime, texts = LabelsRuntime.open(tmp_path / "m"), few_rows(n=20)[0]
     answers = runtime.predict_proba(texts.texts)
     assert (answers.argmax(axis=1) == texts.targets).mean() > 0.8
@@ -106,7 +107,7 @@ def test_with_more_labels_validation_texts_stop_the_network(
     assert model.metrics["valid_texts"] == 6
     assert model.metrics["measured_on"].startswith("validation texts")
     assert "6 predictions" in model.metrics["decided_by"]
-    assert "5 folds" in model.metrics["decided_by"]
+    assert "2 folds" in model.metrics["decided_by"]
     monkeypatch.setattr(decide, "MAX_FOLDED_TEXTS", 40)
     model = train_few(tmp_path / "m2", settings=settings)
     assert model.metrics["decided_by"].startswith("linear models and their weights: validation texts")
@@ -331,7 +332,7 @@ def test_the_linear_model_is_fitted_again_to_all_texts(plain: tuple[Model, Path]
 TINY = {"units": 4, "embedding_size": 4, "length": 12, "batch_size": 16, "minutes": 0.0, "epochs": 2,
         "min_steps": 1, "learning_rate": 0.3}  # fmt: skip
 
-BALANCED = with_changes(LABELS_PRESETS["base"], {**TINY, "balance": True})
+BALANCED = with_changes(LABELS_PRESETS["base"], {**TINY, "balance": True, "folds": 2})
 
 
 def uneven(n: int = 120, share: float = 0.1, seed: int = 1) -> Examples:
@@ -413,7 +414,7 @@ def test_a_teacher_and_class_weights_exclude_each_other(tmp_path: Path) -> None:
 
 
 GOOD, BAD = ([f"{kind}{i}" for i in range(20)] for kind in ("good", "bad"))
-SIZES = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
+SIZES = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
 HINTS = {1: GOOD[10:], 0: " ".join(BAD[10:])}
 
 

@@ -21,7 +21,6 @@ from foretell.errors import DataError, RunError, SettingsError, UsageError
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import EpochDone
-from foretell.training.labels import fold_networks
 
 TINY: dict[str, Any] = {
     "units": 4, "embedding_size": 8, "epochs": 2, "min_steps": 1, "batch_size": 16, "length": 16,
@@ -48,18 +47,10 @@ def tickets(n: int = 150, seed: int = 1) -> tuple[list[str], list[list[str]]]:
     return texts, labels
 
 
-@pytest.fixture(scope="module", autouse=True)
-def short() -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fold_networks, "_EPOCHS", 2)
-        patch.setattr(fold_networks, "_STEPS", 6)
-        yield
-
-
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> foretell.TextClassifier:
     texts, labels = tickets()
-    return foretell.TextClassifier(**TINY, folds=3).fit(
+    return foretell.TextClassifier(**TINY, folds=2).fit(
         texts, labels, out=tmp_path_factory.mktemp("multi") / "m"
     )
 
@@ -83,7 +74,7 @@ def test_lists_of_labels_give_matrices_as_scikit_learn_does(fitted: foretell.Tex
 
 def test_its_metrics_are_out_of_fold_and_its_parts_are_all_there(fitted: foretell.TextClassifier) -> None:
     metrics, model = fitted.metrics_, fitted._runtime.model
-    assert metrics["measured_on"].startswith("out-of-fold predictions of 3 folds")
+    assert metrics["measured_on"].startswith("out-of-fold predictions of 2 folds")
     assert 0.8 < metrics["micro_f1"] <= 1
     assert set(metrics["members"]) == {"ngrams", "tfidf", "svd", "pooled"}
     ensemble = model.ensemble

@@ -23,7 +23,6 @@ from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.labels import fold_networks
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.members import Chosen
@@ -34,7 +33,7 @@ from foretell.training.labels.tokenized import one_hot
 from foretell.training.labels.tokens import targets_of, tokenize
 from tests.encoders import tiny_encoder
 
-SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
+SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
 SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
 KNOWN, NEW = range(10), range(10, 20)
 OTHERS = ["the", "film", "was", "plot"]
@@ -43,12 +42,6 @@ WORDS = [
     *(f"{kind}{i}" for kind in ("good", "bad") for i in range(20)),
     *OTHERS,
 ]
-
-
-@pytest.fixture(autouse=True)
-def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold_networks, "_EPOCHS", 1)
-    monkeypatch.setattr(fold_networks, "_STEPS", 6)
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +138,13 @@ def test_a_teacher_answers_by_the_labels_that_it_was_shown(encoder: SentenceEnco
 def test_a_resumed_training_is_as_if_never_interrupted_and_encodes_nothing_again(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = with_changes(SETTINGS, {"folds": 2})
-    options: dict[str, Any] = {"settings": settings, "keep_teacher": True}
+    options: dict[str, Any] = {"keep_teacher": True}
     whole = train_taught(tmp_path / "whole", encoder, **options)
     with pytest.raises(Interrupted):
         train_taught(tmp_path / "cut", encoder, stop_after_steps=3, checkpoint_seconds=1e-9, **options)
     for other in (None, encoder):
         with pytest.raises(RunError, match="the data"):
-            train_taught(tmp_path / "cut", other, settings=settings, resume=True)
+            train_taught(tmp_path / "cut", other, resume=True)
     monkeypatch.setattr(SentenceEncoder, "encode_counted", None)
     resumed = train_taught(tmp_path / "cut", encoder, resume=True, **options)
     assert resumed.metrics["teacher"] == whole.metrics["teacher"]
@@ -172,7 +164,7 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
 ) -> None:
     notes = Notes()
     out = tmp_path / "run"
-    settings = with_changes(SETTINGS, {"folds": 2, "minutes": 5.0})
+    settings = with_changes(SETTINGS, {"minutes": 5.0})
     monkeypatch.setattr(module, "_CHUNK", chunk)
     monkeypatch.setattr(module, "_MAX_TIME_SHARE", 1e-9)
     model = train_taught(out, encoder, settings=settings, listener=notes)
@@ -190,7 +182,6 @@ def test_texts_of_another_kind_are_pointed_out(encoder: SentenceEncoder, tmp_pat
     train_taught(
         tmp_path / "m",
         encoder,
-        settings=with_changes(SETTINGS, {"folds": 2}),
         unlabelled=[f"{first} {second} x{i}" for i in range(20) for first in OTHERS for second in OTHERS],
         listener=notes,
     )
@@ -235,7 +226,7 @@ def test_a_teacher_sees_which_word_comes_first(encoder: SentenceEncoder, tmp_pat
         labels.append(first)
     model = train(
         Examples(texts[:60], labels[:60], name="made up"),
-        with_changes(SETTINGS, {"folds": 2}),
+        SETTINGS,
         teacher=encoder,
         keep_teacher=True,
         out=tmp_path / "m",
@@ -254,10 +245,7 @@ def test_a_kept_teacher_is_weighed_with_validation_texts_too(
     encoder: SentenceEncoder, tmp_path: Path
 ) -> None:
     valid = Examples(*texts_of(range(20), 40, 7), name="valid")
-    settings = with_changes(SETTINGS, {"folds": 2})
-    model = train_taught(
-        tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True, valid=valid
-    )
+    model = train_taught(tmp_path / "m", encoder, unlabelled=(), keep_teacher=True, valid=valid)
     answers = LabelsRuntime.open(tmp_path / "m").predict_proba(valid.texts)
     right = [model.labels[i] == label for i, label in zip(answers.argmax(axis=1), valid.labels, strict=True)]
     assert model.metrics["accuracy"] == pytest.approx(np.mean(right))
@@ -274,7 +262,6 @@ def test_a_teacher_without_weight_is_not_kept(
     model = train_taught(
         tmp_path / "m",
         encoder,
-        settings=with_changes(SETTINGS, {"folds": 2}),
         unlabelled=(),
         keep_teacher=True,
         listener=notes,
@@ -290,8 +277,7 @@ def test_a_teacher_alone_can_be_all_that_has_weight(
     encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OneLabel, "fit_pool", lambda *given: np.eye(len(given[-1]))[-1])
-    settings = with_changes(SETTINGS, {"folds": 2})
-    model = train_taught(tmp_path / "m", encoder, settings=settings, unlabelled=(), keep_teacher=True)
+    model = train_taught(tmp_path / "m", encoder, unlabelled=(), keep_teacher=True)
     assert model.tfidf == ()
     assert right_of_new_words(tmp_path / "m") > 0.95
 

@@ -303,7 +303,7 @@ def test_each_round_has_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert given[1] > 9_000
 
 
-SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "valid_fraction": 0.0}
+SMALL = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 2, "valid_fraction": 0.0}
 
 SETTINGS: LabelsSettings = with_changes(LABELS_PRESETS["base"], SMALL)
 
