@@ -41,35 +41,52 @@ def foretell(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("package", ["tensorflow", "keras", "onnx", "pyarrow", "pandas"])
-def test_the_environment_lacks_it(package: str) -> None:
-    found = subprocess.run([PYTHON, "-c", f"import {package}"], capture_output=True, text=True, check=False)
-    assert "ModuleNotFoundError" in found.stderr
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("classify", "labels", "good people"),
-        ("classify", "labels", "texts.csv"),
-        ("evaluate", "labels", "texts.csv"),
-        ("evaluate", "words", "text.txt"),
-        ("compare", "labels", "labels", "texts.csv"),
-        ("data", "texts.csv", "--check-labels"),
-        ("next", "words", "good food"),
-        ("complete", "words", "good food", "--words", "3"),
-        ("score", "words", "text.txt"),
-        ("explain", "labels", "good people"),
-        ("explain", "labels", "good people", "--html", "why.html"),
-        ("info", "labels"),
-        ("info", "--presets"),
-        ("doctor",),
-    ],
-)
-def test_it_predicts(models: Path, arguments: tuple[str, ...]) -> None:
-    done = foretell(models, *arguments)
+def python(folder: Path, code: str, *arguments: str) -> str:
+    """Run a program; return its output."""
+    done = subprocess.run(
+        [PYTHON, "-c", code, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    return done.stdout
+
+
+def test_the_environment_lacks_it(tmp_path: Path) -> None:
+    code = "import sys; from importlib.util import find_spec; print(*filter(find_spec, sys.argv[1:]))"
+    assert python(tmp_path, code, "tensorflow", "keras", "onnx", "pyarrow", "pandas") == "\n"
+
+
+COMMANDS = [
+    ("classify", "labels", "good people"),
+    ("classify", "labels", "texts.csv"),
+    ("evaluate", "labels", "texts.csv"),
+    ("evaluate", "words", "text.txt"),
+    ("compare", "labels", "labels", "texts.csv"),
+    ("data", "texts.csv", "--check-labels"),
+    ("next", "words", "good food"),
+    ("complete", "words", "good food", "--words", "3"),
+    ("score", "words", "text.txt"),
+    ("explain", "labels", "good people"),
+    ("explain", "labels", "good people", "--html", "why.html"),
+    ("info", "labels"),
+    ("info", "--presets"),
+    ("doctor",),
+]
+EACH = """
+import contextlib, io, json, sys
+from foretell.cli import main
+for command in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        code = main(command)
+    if code or not shown.getvalue():
+        sys.exit(f"{command}: {code}")
+"""
+
+
+def test_every_command_predicts(models: Path) -> None:
+    """One after another in a process; the first as a program."""
+    done = foretell(models, *COMMANDS[0])
+    assert (done.returncode, bool(done.stdout)) == (0, True), done.stderr
+    python(models, EACH, json.dumps(COMMANDS))
 
 
 def test_python_predicts(models: Path) -> None:
@@ -77,9 +94,7 @@ def test_python_predicts(models: Path) -> None:
         "import foretell, json; clf = foretell.load('labels'); lm = foretell.load('words');"
         "print(json.dumps([clf.predict_proba(['good']).tolist(), lm.next('good', k=2)[0].probability]))"
     )
-    done = subprocess.run([PYTHON, "-c", code], cwd=models, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    probabilities, likeliest = json.loads(done.stdout)
+    probabilities, likeliest = json.loads(python(models, code))
     assert sum(probabilities[0]) == pytest.approx(1)
     assert 0 < likeliest <= 1
 
