@@ -129,14 +129,6 @@ def test_pickled_it_answers_the_same(model: LanguageModel) -> None:
     assert pickle.loads(pickle.dumps(model)).next("the") == model.next("the")
 
 
-def test_its_temporary_directory_goes_with_it() -> None:
-    made = LanguageModel.train(LINES, **TINY)
-    path = made._home.path
-    assert path.is_dir()
-    del made
-    assert not path.exists()
-
-
 def test_out_names_the_directory(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("\n".join(LINES))
@@ -232,7 +224,9 @@ def test_an_interrupted_training_is_resumed(tmp_path: Path, model: LanguageModel
         LanguageModel.train(LINES, listener=interrupting, **how)
 
 
-def test_each_training_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_training_has_a_time_limit_of_its_own_and_shows_progress_with_verbose_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The limit counts from the call, whatever trainings of the same process took before it."""
     made: list[Budget] = []
 
@@ -241,22 +235,22 @@ def test_each_training_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPat
         return made[-1]
 
     monkeypatch.setattr(run, "Budget", noted)
-    for _ in range(2):
+    for verbose in (0, 1):
         before = time.monotonic()
-        LanguageModel.train(LINES, **TINY, minutes=60)
+        trained = LanguageModel.train(LINES, **TINY, minutes=60, verbose=verbose)
         after, deadline = time.monotonic(), made[-1].deadline
         assert deadline is not None
         assert before <= deadline - 3600 <= after
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert ("epoch 1/1" in captured.err) == bool(verbose)
+        assert verbose or captured.err == ""
     assert len(made) == 2
-
-
-def test_progress_is_shown_with_verbose_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    LanguageModel.train(LINES, **TINY)
-    assert capsys.readouterr() == ("", "")
-    LanguageModel.train(LINES, verbose=1, **TINY)
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "epoch 1/1" in captured.err
+    # Its temporary directory goes with it.
+    path = trained._home.path
+    assert path.is_dir()
+    del trained
+    assert not path.exists()
 
 
 def test_it_has_a_report(model: LanguageModel, tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
-"""The service under load: many clients, one that sends the most expensive requests, and slow connections."""
+"""The service under load: many clients, and slow connections."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
 from collections.abc import Iterator
 
 import pytest
 from reliability.attacked import (
-    KINDS_OF_EXPENSIVE,
     Answer,
-    Client,
     ServiceProcess,
     ask_evenly,
     expensive,
@@ -71,37 +68,6 @@ def test_many_clients_get_answers_and_memory_does_not_grow(service: ServiceProce
     )  # fmt: skip
     assert statuses(answers) == {"200": count}
     assert growth <= 32
-
-
-@sizes(120, 10_000)
-def test_expensive_requests_do_not_delay_the_others(service: ServiceProcess, count: int) -> None:
-    spent: list[Answer] = []
-
-    async def send_expensive() -> None:
-        async with Client(service.address) as client:
-            for number in itertools.count():
-                spent.append(await client.ask(expensive(number)))
-
-    async def both() -> list[Answer]:
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(send_expensive())
-            await asyncio.sleep(0.2)
-            answers = await _usual(service, count, min(200, count // 4))
-            # Each kind may take its ten seconds: longer than the requests of a minute.
-            while count >= 10_000 and len(spent) < KINDS_OF_EXPENSIVE:
-                answers += await _usual(service, 1_000, 200)
-            task.cancel()
-        return answers
-
-    answers = asyncio.run(both())
-    report(
-        "beside expensive requests", requests=len(answers), p50=f"{percentile(answers, 0.5):.3f} s",
-        p99=f"{percentile(answers, 0.99):.3f} s", slowest=f"{percentile(answers, 1):.3f} s",
-        expensive=statuses(spent), memory=f"{service.megabytes():.0f} MB",
-    )  # fmt: skip
-    assert statuses(answers) == {"200": len(answers)}
-    assert set(statuses(spent)) <= {"200", "503 timeout"}
-    assert percentile(answers, 0.99) <= max_p99(count)
 
 
 @sizes(100, 5_000)

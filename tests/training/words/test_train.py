@@ -438,7 +438,7 @@ class InProcess:
         self._make = lambda: Trainer(settings, size, precision)
         self._trainers = [self._make() for _ in range(self.count)]
 
-    def train_averaged(
+    def train(
         self, weights: Arrays, batches: Sequence[Sequence[Batch]], moments: Arrays, check: Callable[[], None]
     ) -> list[Trained]:
         check()
