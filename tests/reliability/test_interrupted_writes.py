@@ -74,7 +74,8 @@ def check(operation: str, kind: str, answer: str) -> tuple[int, str]:
 def test_every_call_that_writes(operation: str, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     with serving(operation, tmp_path) as server:
-        for kind in KINDS:
+        # `make soak` has EIO too, by system call.
+        for kind in ("SIGKILL", "ENOSPC"):
             for number in range(1, 100):
                 code, found = check(operation, kind, server.ask("patched", kind, number))
                 outcomes[f"{kind}, {found}"] += 1

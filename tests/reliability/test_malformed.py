@@ -162,7 +162,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [folder / "labels", folder / "words"]
 
 
-@sizes(300, 20_000)
+@sizes(150, 20_000)
 def test_model_files_with_true_hashes(models: list[Path], tmp_path: Path, count: int) -> None:
     """The hashes are corrected, so that only what a file holds can be refused."""
     chance = random.Random(2)
@@ -209,7 +209,7 @@ REQUESTS = [
 ]
 
 
-@sizes(300, 30_000)
+@sizes(150, 30_000)
 def test_bodies(count: int) -> None:
     chance = random.Random(3)
 
@@ -225,7 +225,7 @@ def test_bodies(count: int) -> None:
     check("bodies", inputs())
 
 
-@sizes(300, 30_000)
+@sizes(150, 30_000)
 def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr("foretell.service.connection.HEAD_SECONDS", 0.05)
     chance = random.Random(3)
@@ -245,7 +245,7 @@ def test_requests(models: list[Path], monkeypatch: pytest.MonkeyPatch, count: in
         check("requests", (partial(ask, it, mutate(chance.choice(REQUESTS), chance)) for _ in range(count)))
 
 
-@sizes(400, 40_000)
+@sizes(150, 40_000)
 def test_texts(models: list[Path], count: int) -> None:
     """Any text has an answer, or the article's network's error; half surrogates are texts, too."""
     chance = random.Random(4)
