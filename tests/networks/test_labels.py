@@ -12,7 +12,7 @@ from export_workplace import MODELS, write
 
 import foretell
 from foretell.artifacts.directory import open_verified, read_weights_of
-from foretell.artifacts.onnx_graph import random_inputs
+from foretell.artifacts.reference import random_inputs
 from foretell.config import with_changes
 from foretell.errors import ArtifactError, SettingsError
 from foretell.networks import set_weights, weights_of
