@@ -40,6 +40,7 @@ LIGHT = (
     "foretell.ngrams.tfidf",
     "foretell.runtime.words.predictor",
     "foretell.runtime.labels.classifier",
+    "foretell.runtime.labels.evaluation",
     "foretell.runtime.labels.explanation",
     "foretell.runtime.gates",
     "foretell.runtime.encoder",

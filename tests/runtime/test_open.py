@@ -150,8 +150,8 @@ def test_errors_are_those_of_the_directory_and_of_the_threads(lstm: WordsRuntime
         open_model(lstm.path, threads=0)
 
 
-def test_only_the_runtime_of_the_job_is_imported(lstm: WordsRuntime, any_labels: LabelsRuntime) -> None:
-    for runtime, other in ((lstm, "labels.classifier"), (any_labels, "words.predictor")):
+def test_only_the_runtime_of_the_job_is_imported(lstm: WordsRuntime, two) -> None:
+    for runtime, other in ((lstm, "labels.classifier"), (two[0], "words.predictor")):
         script = (
             f"import sys; from foretell.runtime.open import open_model; open_model({str(runtime.path)!r});"
             f"sys.exit('foretell.runtime.{other}' in sys.modules)"

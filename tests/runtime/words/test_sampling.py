@@ -151,12 +151,6 @@ def test_a_choice_is_the_word_at_that_part_of_all_probability(
     assert before - 1e-6 <= number * sums[-1] <= sums[word] + 1e-6
 
 
-@given(LONG, st.integers(1, 40))
-def test_top_k_of_many_words(values: np.ndarray, k: int) -> None:
-    logp = values.astype(np.float32)
-    assert kept(sampling.keep_top_k(logp, k)) == kept(logp) & set(by_likelihood(logp)[:k])
-
-
 @given(DISTRIBUTIONS, st.lists(st.integers(0, 9), min_size=1))
 def test_only_rules_out_all_others(logp: np.ndarray, words: list[int]) -> None:
     words = [word % len(logp) for word in words]
