@@ -1,13 +1,28 @@
-"""Numbers and texts in a form for people."""
+"""What people read: numbers and texts, errors, the summary of a model; hashes and processors."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
+import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretell import errors
+from foretell.artifacts.model import Model
+from foretell.config import WordsSettings
+from foretell.errors import DataError, ForetellError, Interrupted, UsageError
+from foretell.hashes import sha256_of
+from foretell.machine import usable_processors
 from foretell.readable import card, duration, frame, percent, visible
+from foretell.summary import Report, report_for, summary_html
+from foretell.text.tokenizer import Tokenizer
 
 
 def test_durations_and_percentages() -> None:
@@ -64,3 +79,90 @@ def test_a_card_escapes_every_text() -> None:
     assert "\x1b" not in html
     assert "\u202e" not in html
     assert page.text.endswith("vocabulary7 words")
+
+
+def test_an_error_reads_as_one_line() -> None:
+    error = DataError(expected="a\ncolumn", found="none", where="a.csv", fix="name it")
+    assert str(error) == "a.csv: expected a column, found none; name it"
+
+
+def test_parts_that_are_empty_leave_no_trace() -> None:
+    assert str(ForetellError(expected="this", found="that")) == "expected this, found that"
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, ForetellError)]
+)
+def test_every_error_survives_pickling(kind: type[ForetellError]) -> None:
+    again = pickle.loads(pickle.dumps(kind(expected="a", found="b", where="c", fix="d")))
+    assert type(again) is kind
+    assert str(again) == "c: expected a, found b; d"
+
+
+def test_exit_codes() -> None:
+    assert (ForetellError.exit_code, UsageError.exit_code, Interrupted.exit_code) == (1, 2, 130)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    tokenizer = Tokenizer.train(["a b"], "words", lowercase=False, vocabulary=2)
+    metrics = {"perplexity": 12.5, "seconds": 65.0, "confusion": {}, "steps": 7}
+    return Model(
+        job="words", preset="base", settings=WordsSettings(), tokenizer=tokenizer, metrics=metrics,
+        path=tmp_path,
+    )  # fmt: skip
+
+
+def test_a_summary_has_facts_and_metrics(model: Model) -> None:
+    html = summary_html("LanguageModel", model, [("vocabulary", "7 words")])
+    for shown in ("LanguageModel", "7 words", "Perplexity", "12.5", "1 min 05 s", str(model.path)):
+        assert shown in html
+    assert "confusion" not in html
+
+
+def test_a_report_is_that_of_the_run(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "report.html").write_text("<!doctype html>the run")
+    report = report_for(model)
+    assert report.path == tmp_path / "run" / "report.html"
+    assert "the run" in report._repr_html_()
+    assert "the run" not in repr(report)
+    report.save(tmp_path / "copy.html")
+    assert (tmp_path / "copy.html").read_text() == report.html
+
+
+def test_without_a_run_the_report_has_the_metrics(model: Model, tmp_path: Path) -> None:
+    report = report_for(model)
+    assert report.path is None
+    assert "12.5" in report.html
+    assert str(report).splitlines() == [
+        "Perplexity 12.5 on validation texts, trained in 1 min 05 s.",
+        "  Perplexity  12.5",
+        "  Steps       7",
+        "  Time        1 min 05 s",
+    ]
+    # Half of a surrogate pair, which UTF-8 cannot encode.
+    Report("\ud800", None).save(tmp_path / "copy.html")
+    assert (tmp_path / "copy.html").read_text() == "?"
+
+
+def test_files_are_hashed_one_after_another(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"the mind ")
+    second.write_bytes(b"adapts")
+    assert sha256_of(first) == hashlib.sha256(b"the mind ").hexdigest()
+    assert sha256_of(first, second) == hashlib.sha256(b"the mind adapts").hexdigest()
+    assert sha256_of(second, first) != sha256_of(first, second)
+
+
+def test_there_is_at_least_one() -> None:
+    assert 1 <= usable_processors() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors")
+def test_a_process_that_is_bound_to_one_may_use_one() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
+        "from foretell.machine import usable_processors; print(usable_processors())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"1\n"
