@@ -95,20 +95,12 @@ def test_the_articles_words_are_pinned() -> None:
 
 def test_the_articles_labels_are_pinned() -> None:
     article = LABELS_PRESETS["article"]
-    assert (article.network, article.tokens, article.vocabulary, article.length) == (
-        "article",
-        "keras",
-        996,
-        200,
-    )
-    assert (article.embedding_size, article.units, article.dense_units) == (50, 100, 250)
+    assert (article.network, article.tokens, article.vocabulary + 4) == ("article", "keras", 1000)
+    assert (article.length, article.embedding_size, article.units, article.dense_units) == (200, 50, 100, 250)
     assert (article.dropout, article.recurrent_dropout) == (0.2, 0.2)
-    assert (article.batch_size, article.epochs, article.learning_rate, article.keep) == (
-        64,
-        10,
-        0.001,
-        "last",
-    )
+    assert (article.batch_size, article.epochs, article.learning_rate) == (64, 10, 0.001)
+    assert (article.valid_fraction, article.patience, article.keep, article.min_steps) == (0.0, 0, "last", 1)
+    assert (article.lowercase, article.min_count) == (True, 1)
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:

@@ -32,15 +32,6 @@ def some_ids(rng, shape):
     return rng.integers(1, 30, shape).astype(np.int32)
 
 
-def test_article_preset_is_the_articles():
-    assert (ARTICLE.tokens, ARTICLE.vocabulary + 4, ARTICLE.length) == ("keras", 1000, 200)
-    assert (ARTICLE.embedding_size, ARTICLE.units, ARTICLE.dense_units) == (50, 100, 250)
-    assert (ARTICLE.dropout, ARTICLE.recurrent_dropout) == (0.2, 0.2)
-    assert (ARTICLE.batch_size, ARTICLE.epochs, ARTICLE.learning_rate) == (64, 10, 0.001)
-    assert (ARTICLE.valid_fraction, ARTICLE.patience, ARTICLE.keep, ARTICLE.min_steps) == (0.0, 0, "last", 1)
-    assert (ARTICLE.lowercase, ARTICLE.min_count) == (True, 1)
-
-
 def test_article_layers_are_the_articles():
     model = labels_network(ARTICLE, 1000, 2)
     embedding, drop_1, lstm, dense, drop_2, output = model.layers

@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.metrics import reliability_bins
-from foretell.metrics.shown import number
 from foretell.training.curves import _interval, draw_curves, draw_reliability
 from foretell.training.report import report_of, write_report
 
@@ -192,12 +191,6 @@ def test_the_policy_allows_its_own_style_sheet_and_nothing_else(tmp_path: Path) 
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
 
 
-def test_it_follows_the_readers_colour_scheme(tmp_path: Path) -> None:
-    html = report(tmp_path, {})
-    assert "prefers-color-scheme:dark" in html
-    assert "color-scheme:light dark" in html
-
-
 def test_every_text_is_escaped(tmp_path: Path) -> None:
     folder = tmp_path / '<b onload=x>&"name.run'
     folder.mkdir()
@@ -355,14 +348,6 @@ def test_without_metrics_there_is_a_sentence() -> None:
 )
 def test_the_interval_is_that_of_wilson(share: float, n: int, interval: tuple[float, float]) -> None:
     assert _interval(share, n) == pytest.approx(interval, abs=6e-4)
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(1, 1.0), (0.5, 0.5), (True, None), (float("nan"), None), (1e31, None), ("1", None), (None, None)],
-)
-def test_what_can_be_drawn_is_a_finite_number(value: object, shown: float | None) -> None:
-    assert number(value) == shown
 
 
 @settings(max_examples=60, deadline=None)

@@ -26,12 +26,6 @@ from tests.training.words.small import trained
 TINY = with_changes(WORDS_PRESETS["article"], {"units": 8, "iterations": 600})
 
 
-def test_golden_settings() -> None:
-    article = WORDS_PRESETS["article"]
-    assert (article.units, article.layers, article.window, article.iterations) == (512, 2, 3, 50_000)
-    assert (article.learning_rate, article.tokens, article.lowercase) == (0.001, "white-space", False)
-
-
 def test_golden_ids_of_the_sample() -> None:
     tokenizer = Tokenizer.train(
         open_corpus("meditations"), "white-space", lowercase=False, vocabulary=100, min_count=1
