@@ -206,6 +206,30 @@ def test_weights_of_an_ensemble_are_of_other_folds(outputs: Any, n_folds: int) -
     assert_at_chance(shares, n)
 
 
+class Nothing:
+    """A fit of nothing."""
+
+    def fit(self, *_: Any) -> None:
+        """Do nothing."""
+
+
+def members_of(
+    texts: list[str], targets: Any, logs: Sequence[Any], n_folds: int, outputs: Outputs, **options: Any
+) -> Any:
+    """Return members that answer out of fold with these log-probabilities, and their weights."""
+    tokenized = tokenize(texts, SETTINGS)[1]
+    rows = Rows(
+        texts=texts, tokenized=tokenized, targets=targets, counts=np.ones(len(texts)),
+        unlabelled=tokenized.part(0, 0), outputs=outputs,
+    )  # fmt: skip
+    nothing = Candidate(
+        name="ngrams", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
+    )
+    chosen = [Chosen(candidate=nothing, strength=1.0, logs=each) for each in logs]
+    folds = Folds(fold_of=(np.arange(len(texts)) % n_folds).astype(np.int32))
+    return fit_members(rows, chosen, folds, **options)
+
+
 @pytest.mark.parametrize("outputs", [OneLabel(2), SeveralLabels(2)], ids=["one", "several"])
 def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
     shares, n, n_members = [], 100, 30
@@ -216,20 +240,8 @@ def test_weights_of_members_are_of_other_folds(outputs: Outputs) -> None:
         logs = np.stack([-noise, noise], axis=2)
         if isinstance(outputs, OneLabel):
             logs -= np.logaddexp.reduce(logs, axis=2, keepdims=True)
-        tokenized = tokenize(["a"] * n, SETTINGS)[1]
-        rows = Rows(
-            texts=["a"] * n,
-            tokenized=tokenized,
-            targets=hard if isinstance(outputs, OneLabel) else one_hot(hard, 2),
-            counts=np.ones(n),
-            unlabelled=tokenized.part(0, 0),
-            outputs=outputs,
-        )
-        nothing = Candidate(
-            name="x", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
-        )
-        chosen = [Chosen(candidate=nothing, strength=1.0, logs=each) for each in logs]
-        found = fit_members(rows, chosen, Folds(fold_of=(np.arange(n) % 2).astype(np.int32))).logs
+        targets = hard if isinstance(outputs, OneLabel) else one_hot(hard, 2)
+        found = members_of(["a"] * n, targets, logs, 2, outputs).logs
         shares.append(float((found.argmax(axis=1) == hard).mean()))
     assert_at_chance(shares, n)
 
@@ -240,22 +252,6 @@ def test_texts_with_labels_of_a_model_are_not_measured() -> None:
     texts = [f"text {place}" for place in range(n)]
     logs = np.log(np.where(np.eye(2)[hard] == 1, 0.9, 0.1))
     logs[20:] = logs[20:, ::-1]
-    tokenized = tokenize(texts, SETTINGS)[1]
-    rows = Rows(
-        texts=texts, tokenized=tokenized, targets=hard, counts=np.ones(n), unlabelled=tokenized.part(0, 0),
-        outputs=OneLabel(2),
-    )  # fmt: skip
-    nothing = Candidate(
-        name="ngrams", on=lambda _: Nothing(), finished=lambda *_: (), strengths=(1.0,), first=0
-    )
-    chosen = [Chosen(candidate=nothing, strength=1.0, logs=logs)]
-    folds, keys = Folds(fold_of=(np.arange(n) % 4).astype(np.int32)), frozenset(map(text_key, texts[:20]))
-    metrics = fit_members(rows, chosen, folds, not_measured=keys).metrics
+    keys = frozenset(map(text_key, texts[:20]))
+    metrics = members_of(texts, hard, [logs], 4, OneLabel(2), not_measured=keys).metrics
     assert metrics["linear_accuracy"] == metrics["members"]["ngrams"]["accuracy"] == 0.0
-
-
-class Nothing:
-    """A fit of nothing."""
-
-    def fit(self, *_: Any) -> None:
-        """Do nothing."""
