@@ -73,18 +73,19 @@ def test_what_cannot_be_trained_with_is_refused_at_once(tmp_path: Path, wrong: d
         check_possible(Training(out=tmp_path / "m", **wrong))
 
 
-def test_words_with_json_print_one_object(run: Run, tmp_path: Path) -> None:
-    answer = run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), "--json")
+def test_words_with_json_print_one_object_and_tensorboard_is_written(run: Run, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    options = ("--out", str(tmp_path / "m"), "--tensorboard", str(logs), "--json")
+    answer = run("train", "words", "notes.txt", *options)
     assert answer.code == 0, answer.err
     assert {"accuracy", "perplexity"} & set(json.loads(answer.out))
+    assert list(logs.rglob("events.out.tfevents.*"))
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (("--minutes", "20"), r"--preset best, for 20 minutes for \d+ words"),
-        (("--minutes", "3"), r"--preset base, for 3 minutes for \d+ words"),
-        ((), None),
         (("--minutes", "20", "--preset", "base"), None),
     ],
 )
@@ -93,6 +94,7 @@ def test_minutes_choose_a_words_preset_and_say_so(
 ) -> None:
     answer = run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), *options)
     assert answer.code == 0, answer.err
+    assert answer.out == ""
     assert bool(says and re.search(says, answer.err)) == ("--preset" in answer.err)
     # What was given stays, whatever is chosen.
     assert settings_of(tmp_path / "m")["units"] == 8
@@ -107,10 +109,6 @@ def test_without_time_only_the_first_lines_are_counted(monkeypatch: pytest.Monke
     assert "only the first 1 lines" in survey.notes[0]
     whole = train_words._survey(corpus, WordsSettings(), time.monotonic() - 100)
     assert (whole.tokens, whole.notes) == (6, [])
-
-
-def test_without_json_stdout_is_empty(run: Run, tmp_path: Path) -> None:
-    assert run("train", "words", "notes.txt", "--out", str(tmp_path / "m")).out == ""
 
 
 def test_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
@@ -133,14 +131,6 @@ def test_validation_text_of_ones_own(run: Run, tmp_path: Path) -> None:
         assert says in refused.err
         assert len(refused.err.splitlines()) == 1
         assert not (tmp_path / "n").exists()
-
-
-def test_tensorboard_when_asked(run: Run, tmp_path: Path) -> None:
-    logs = tmp_path / "logs"
-    assert (
-        run("train", "words", "notes.txt", "--out", str(tmp_path / "m"), "--tensorboard", str(logs)).code == 0
-    )
-    assert list(logs.rglob("events.out.tfevents.*"))
 
 
 def interrupted(workplace: Path, out: Path, number: int) -> tuple[int, str]:
@@ -240,27 +230,22 @@ def test_minutes_choose_a_preset_and_say_so(run: Run, tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     assert "--preset quick, for 2 minutes\n" in answer.err
     assert settings_of(tmp_path / "m")["patience"] == 3
-    chosen = run(
-        "train", "labels", "reviews.csv", "--out", str(tmp_path / "n"), "--minutes", "2", "--preset", "base"
-    )
-    assert "--preset quick" not in chosen.err
 
 
-def test_metrics_as_csv_are_one_row(run: Run, tmp_path: Path) -> None:
-    answer = run("train", "labels", "reviews.csv", "--out", str(tmp_path / "m"), "--format", "csv")
+def test_the_format_of_the_data_can_be_named_and_metrics_as_csv_are_one_row(
+    run: Run, workplace: Path, tmp_path: Path
+) -> None:
+    lines = [json.dumps({"text": f"good {i}" if i % 2 else f"bad {i}", "label": i % 2}) for i in range(40)]
+    (workplace / "labelled.data").write_text("\n".join(lines) + "\n")
+    command = ("train", "labels", "labelled.data", "--input-format", "jsonl", "--format", "csv")
+    answer = run(*command, "--minutes", "2", "--preset", "base", "--out", str(tmp_path / "m"))
     assert answer.code == 0, answer.err
+    assert "0 20, 1 20" in answer.err
+    # A preset that was given is not replaced by one for the minutes.
+    assert "--preset quick" not in answer.err
     header, row = answer.out.splitlines()
     assert header.startswith("job,preset,out,")
     assert row.startswith("labels,base,")
-
-
-def test_the_format_of_the_data_can_be_named(run: Run, workplace: Path, tmp_path: Path) -> None:
-    lines = [json.dumps({"text": f"good {i}" if i % 2 else f"bad {i}", "label": i % 2}) for i in range(40)]
-    (workplace / "labelled.data").write_text("\n".join(lines) + "\n")
-    command = ("train", "labels", "labelled.data", "--input-format", "jsonl", "--json")
-    answer = run(*command, "--out", str(tmp_path / "m"))
-    assert answer.code == 0, answer.err
-    assert "0 20, 1 20" in answer.err
 
 
 def test_texts_without_labels_and_a_language_model_can_be_given(run: Run, tmp_path: Path) -> None:
