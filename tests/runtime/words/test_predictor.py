@@ -133,7 +133,6 @@ def test_each_further_word_takes_under_a_millisecond(words_model: Words) -> None
     assert min(seconds() for _ in range(10)) / 100 < 1e-3
 
 
-Words = Callable[..., WordsRuntime]
 TEXT = "the obstacle then there theory don't can't caf\u00e9 mind may mail my <unk> , ."
 VOCABULARY = TEXT.split()
 
