@@ -18,10 +18,9 @@ from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.network import BATCH, pad_end, pad_front
+from foretell.runtime.labels.network import BATCH
 from foretell.runtime.labels.verdict import Verdict
 from foretell.runtime.words.predictor import WordsRuntime
-from tests.builders import random_linear_model
 
 WORDS = ["the", "mind", "adapts", "and", "converts", ",", ".", "zebra"]
 SENTENCE = "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment"
@@ -311,29 +310,3 @@ def test_two_batches_are_in_the_network_at_once(labels_model: Callable[..., Labe
 
     runtime._network._session = Meeting()  # type: ignore[assignment]
     assert runtime.predict_proba(["the mind"] * 2 * BATCH).shape == (2 * BATCH, 2)
-
-
-def test_words_that_only_the_linear_model_has_are_unknown_to_the_network(
-    labels_model: Callable[..., LabelsRuntime],
-) -> None:
-    size = labels_model().tokenizer.size
-    runtime = labels_model(linear=random_linear_model(size, 1), vocabulary=3)
-    assert runtime.tokenizer.size == size
-    network, unknown = runtime._network, runtime.tokenizer.unknown
-    for ids in ([5, 4, size - 1], [size - 1]):
-        masked = [id if id < 6 else unknown for id in ids]
-        np.testing.assert_array_equal(network([ids]), network([masked]))
-
-
-def test_pad_front_keeps_the_last_ids():
-    padded = pad_front([[1, 2, 3, 4], [5], []], 3)
-    assert padded.dtype == np.int64
-    assert padded.tolist() == [[2, 3, 4], [0, 0, 5], [0, 0, 0]]
-
-
-def test_pad_end_keeps_the_last_ids_and_is_no_longer_than_needed():
-    padded, lengths = pad_end([[1, 2, 3, 4], [5], []], 3)
-    assert (padded.dtype, lengths.dtype) == (np.int64, np.int32)
-    assert (padded.tolist(), lengths.tolist()) == ([[2, 3, 4], [5, 0, 0], [1, 0, 0]], [3, 1, 1])
-    assert pad_end([[7], [8]], 100)[0].shape == (2, 1)
-    assert pad_end([], 100)[0].shape == (0, 1)
