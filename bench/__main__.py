@@ -22,7 +22,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "language_model": (("torch",), ()),
     "penn_treebank": ((), ("ptb.zip",)),
     "few_labels": (("fasttext",), ("few-labels.zip",)),
-    "label_errors": ((), ("few-labels.zip",)),
+    "distil": (("setfit",), ("few-labels.zip",)),
     "multi_label": ((), ("few-labels.zip",)),
     "cluster": (("ray",), ()),
     "averaging": (("ray",), ("aclImdb_v1.tar.gz",)),

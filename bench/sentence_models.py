@@ -29,6 +29,11 @@ MODEL2VEC_SIZE = 256
 
 def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:
     """SetFit: fine-tune the encoder on pairs of texts, then logistic regression (Tunstall et al. 2022)."""
+    return [str(label) for label in setfit_model(train, seed).predict(list(texts))]
+
+
+def setfit_model(train: Records, seed: int) -> Any:
+    """Return a trained SetFit model, whose `labels` are the columns of its `predict_proba`."""
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 
@@ -42,7 +47,7 @@ def setfit(train: Records, texts: Sequence[str], seed: int) -> list[str]:
             seed=seed, report_to="none", save_strategy="no", show_progress_bar=False,
         )  # fmt: skip
         Trainer(model=model, args=arguments, train_dataset=Dataset.from_dict(rows)).train()
-    return [str(label) for label in model.predict(list(texts))]
+    return model
 
 
 def model2vec(train: Records, texts: Sequence[str], seed: int, *, c: float) -> list[str]:

@@ -19,7 +19,6 @@ from foretell.config import LabelsSettings, with_changes
 from foretell.data.estimator_inputs import (
     SEPARATOR,
     evaluation_data,
-    more_texts,
     text_chunks,
     texts_of,
     training_data,
@@ -29,7 +28,6 @@ from foretell.data.examples import read_examples
 from foretell.data.label_types import classes_of_names
 from foretell.data.split import seen_notes
 from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
-from foretell.hub.models import local_encoder
 from foretell.machine import require_training
 from foretell.metrics.costs import costs_of
 from foretell.presets import DEFAULT_PRESET, LABELS_PRESETS, changed, preset
@@ -129,7 +127,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         unlabelled: Any = None,
         valid: Any = None,
         vectors: str | Path | None = None,
-        teacher: str | Path | None = None,
+        teacher: Any = None,
         keep_teacher: bool = False,
         label_hints: str | Path | Mapping[Any, str | Sequence[str]] | None = None,
         start: str | Path | LanguageModel | None = None,
@@ -161,9 +159,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
-                fastText, .npy), or "glove" for those of the extra `glove`.
-            teacher: a sentence encoder that helps to label the unlabelled texts, in training only: a folder
-                with model.onnx and tokenizer.json, or hf://owner/name.
+            validation_data(valid, text, label, settings.multi_label, names),
+            texts,
             keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
                 out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
@@ -205,28 +202,29 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         directory = None if continue_from is None else directory_of(continue_from)
         ancestor = opened_ancestor(directory, LabelsRuntime.open, old, old_valid)
         settings, name = self._training_settings(ancestor)
-        from foretell.runtime.encoder import SentenceEncoder
+        from foretell.teachers import with_teacher
         from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.labels.estimator_split import split_of
         from foretell.training.labels.train import train_labels
         from foretell.training.options import TrainOptions
 
-        data = training_data(X, y, sample_weight, text, label, label_hints, settings.multi_label)
+        data = training_data(X, y, sample_weight, text, label, label_hints, settings.multi_label, teacher)
+        data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
         if data.examples.sets is not None and not settings.multi_label:
             settings = with_changes(settings, {"multi_label": SEPARATOR})
         names = None if data.examples.sets is None else data.examples.sets.names
         split, continued, classes = split_of(
             data,
             validation_data(valid, text, label, settings.multi_label, names),
-            more_texts(unlabelled, text),
+            texts,
             settings,
             ancestor,
             old=validation_data(old, text, label),
             old_valid=validation_data(old_valid, text, label),
         )
         home = Home(out)
-        with shown(self.verbose, listener) as show:
+        with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             for note in (*data.notes, *split.notes):
                 show(Note(text=note))
             options = TrainOptions(
@@ -242,17 +240,16 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
                 started=started,
                 given=frozenset(self._changes()),
             )
-            with nothing_to_resume(is_temporary=out is None):
-                train_labels(
-                    split,
-                    settings,
-                    options,
-                    start=None if start is None else read_language_model(directory_of(start)),
-                    continued=continued,
-                    vectors=vectors,
-                    teacher=None if teacher is None else SentenceEncoder.open(local_encoder(teacher)),
-                    keep_teacher=keep_teacher,
-                )
+            train_labels(
+                split,
+                settings,
+                options,
+                start=None if start is None else read_language_model(directory_of(start)),
+                continued=continued,
+                vectors=vectors,
+                teacher=teacher,
+                keep_teacher=keep_teacher,
+            )
         self._open(home, classes)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)

@@ -29,6 +29,7 @@ PYTHON_RUNS = {
     "annotate.md": "test_the_annotation_of_the_docs",
     "continue.md": "test_a_model_is_continued",
     "data.md": "test_the_survey_of_the_docs",
+    "distil.md": "test_distilling_by_example",
     "multi-label.md": "test_several_labels_by_example",
     "python.md": "test_the_python_api_by_example",
     "explain.md": "test_the_python_api_by_example",
@@ -181,6 +182,15 @@ def test_the_python_api_by_example(
     # The page on explanations opens the model that this page saved.
     why = run_page("explain.md", {})["why"]
     assert [word.text for word in why.words][:4] == ["Cold", "soup", ",", "rude"]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+@pytest.mark.filterwarnings("ignore::foretell.errors.TooFewTextsWarning")
+def test_distilling_by_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_page("distil.md", {"TextClassifier()": 'TextClassifier("quick", folds=2)'})
+    assert names["clf"].metrics_["teacher"]["texts"] == 150
+    assert "unevaluated" in names["first"].classify(["A lovely little book."])[0].flags
 
 
 @pytest.mark.usefixtures("tiny_presets")

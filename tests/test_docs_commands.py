@@ -52,6 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = list(csv.DictReader(file))
     (made / "reviews.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows))
     (made / "more.csv").write_text("text\n" + "".join(f"a good or bad film: {n}\n" for n in range(40)))
+    answers = "".join(f"a good or bad film: {n},0.{9 - n % 9},0.{1 + n % 9}\n" for n in range(40))
+    (made / "soft.csv").write_text("text,positive,negative\n" + answers)
     (hints,) = (
         block for block in blocks(DOCS / "outside-knowledge.md", "text") if "label,text" in block.text
     )
@@ -126,6 +128,7 @@ with open("findings.csv", "w", newline="") as file:
         ("docs/multi-label.md", 4),
         ("docs/annotate.md", 3),
         ("docs/outside-knowledge.md", 3),
+        ("docs/distil.md", 1),
         ("docs/export.md", 5),
         ("examples/README.md", 2),
         ("docs/cluster.md", 1),

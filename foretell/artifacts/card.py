@@ -157,10 +157,10 @@ def _teacher(model: Model) -> str:
     teacher, kept = model.metrics.get("teacher"), model.teacher
     if not isinstance(teacher, dict):
         return ""
-    encoder = (
-        f"entence encoder {_escaped(str(teacher.get('name')))} "
-        f"(SHA-256 of its files `{_code(str(teacher.get('sha256')))}`)"
-    )
+    name, sha256 = _escaped(str(teacher.get("name"))), str(teacher.get("sha256", ""))
+    if not sha256:
+        return f"\nIn training a teacher, {name}, answered {teacher.get('texts'):,} texts without labels.\n"
+    encoder = f"entence encoder {name} (SHA-256 of its files `{_code(sha256)}`)"
     if kept is None:
         return (
             f"\nIn training the s{encoder} helped to label {teacher.get('texts'):,} texts without labels. "

@@ -19,6 +19,7 @@ from foretell.progress import view
 
 if TYPE_CHECKING:
     from foretell.data.examples import Examples
+    from foretell.data.soft import Answering
     from foretell.data.split import Split
     from foretell.training.labels.continued import Continued
 
@@ -38,6 +39,9 @@ class Sources:
         teacher: Let a sentence encoder help to label the --unlabelled texts, in training only: a folder with
             model.onnx and tokenizer.json, or hf://owner/name. The model then answers alone. See
             docs/outside-knowledge.md.
+        soft: Also learn from texts with a teacher's answers: a file with texts and a column for each label's
+            probability, or a label and perhaps its probability, in any format of DATA. Without DATA the model
+            learns from them alone. See docs/distil.md.
         keep_teacher: Also keep the teacher in the model and use it in each prediction, if that is better out
             of fold. The model is larger and takes milliseconds for a text. Needs no --unlabelled texts.
         label_hints: Words that say what each label means: a file with labels and words, in any format of
@@ -55,6 +59,7 @@ class Sources:
     unlabelled: Annotated[tuple[str, ...], Parameter(negative=(), metavar="TEXTS", show_default=False)] = ()
     vectors: Annotated[str | None, Parameter(metavar="FILE|glove")] = None
     teacher: Annotated[str | None, Parameter(metavar="DIR")] = None
+    soft: Annotated[str | None, Parameter(metavar="FILE")] = None
     keep_teacher: Switch = False
     label_hints: Annotated[str | None, Parameter(metavar="FILE")] = None
     from_: Annotated[str | None, Parameter(name="--from", metavar="MODEL")] = None
@@ -90,6 +95,8 @@ def train_labels(
 
     # Before the data is read and TensorFlow is imported, which takes minutes and seconds.
     encoder = None
+    if more.teacher is not None and more.soft is not None:
+        raise SettingsError(expected="one teacher", found="--teacher and --soft", where="train labels")
     if more.teacher is not None:
         folder = local_encoder(more.teacher, listener=lambda address: note(f"teacher: {address}"))
         encoder = check_encoder_folder(folder)
@@ -100,7 +107,7 @@ def train_labels(
     changes = given(options)
     check_possible(training)
     what = _to_continue if more.continue_ is not None else _to_begin
-    split, continued, settings, name = what(data, more, reading, training.preset, changes)
+    split, continued, soft, settings, name = what(data, more, reading, training.preset, changes)
     from foretell.runtime.encoder import SentenceEncoder
     from foretell.training.labels.train import train_labels as train
     from foretell.training.labels.transfer import read_language_model
@@ -116,14 +123,14 @@ def train_labels(
             start=None if more.from_ is None else read_language_model(local_model(more.from_)),
             continued=continued,
             vectors=more.vectors,
-            teacher=None if encoder is None else SentenceEncoder.open(encoder),
+            teacher=soft if encoder is None else SentenceEncoder.open(encoder),
             keep_teacher=more.keep_teacher,
         )
     finish(model, training, output)
 
 
-Begun: TypeAlias = "tuple[Split, Continued | None, LabelsSettings, str]"
-"""The data of a training, what it continues, its settings and the name of its preset."""
+Begun: TypeAlias = "tuple[Split, Continued | None, Answering | None, LabelsSettings, str]"
+"""The data of a training, what it continues, a teacher's answers, the settings and the name of the preset."""
 
 
 def _to_continue(
@@ -134,10 +141,10 @@ def _to_continue(
     from foretell.training.labels.ancestor import continued_settings, read_ancestor
     from foretell.training.labels.continued import continued_split, joined
 
-    if data is None or more.label_hints is not None:
+    if data is None or more.label_hints is not None or more.soft is not None:
         raise SettingsError(
             expected="DATA, new texts with labels, with --continue",
-            found="none" if data is None else "--label-hints",
+            found="none" if data is None else "--label-hints" if more.soft is None else "--soft",
             where="train labels",
         )
     assert more.continue_ is not None
@@ -155,7 +162,7 @@ def _to_continue(
         unlabelled=_unlabelled(more, reading),
         settings=settings,
     )
-    return split, continued, settings, preset or ancestor.model.preset
+    return split, continued, None, settings, preset or ancestor.model.preset
 
 
 def _to_begin(
@@ -168,6 +175,8 @@ def _to_begin(
         DataError: the data cannot be read, or there is nothing to learn from it.
     """
     from foretell.data.checks import check_learnable
+    from foretell.data.examples import Examples
+    from foretell.data.soft import read_soft
     from foretell.data.split import make_split
     from foretell.data.unlabelled import read_label_hints
 
@@ -185,24 +194,26 @@ def _to_begin(
     if data is not None:
         examples = reading.read(data, part="train", multi_label=separator)
         check_learnable(examples)
-    elif hints is not None:
-        examples = hints
+    elif hints is not None or more.soft is not None:
+        examples = Examples([], []) if hints is None else hints
     else:
-        raise SettingsError(
-            expected="DATA, texts with labels, or --label-hints FILE", found="neither", where="train labels"
-        )
+        expected = "DATA, texts with labels, or --label-hints FILE, or --soft FILE"
+        raise SettingsError(expected=expected, found="neither", where="train labels")
+    names, text = examples.label_names, reading.text
+    soft = None if more.soft is None else read_soft(more.soft, names, text=text)
     split = make_split(
         examples,
         valid=None if more.valid is None else reading.read(more.valid, part="test", multi_label=separator),
         fraction=settings.fraction_for(len(examples)),
         seed=settings.seed,
-        unlabelled=_unlabelled(more, reading),
+        unlabelled=[*_unlabelled(more, reading), *(() if soft is None else soft.texts)],
         hints=hints,
     )
-    _show_survey(examples, settings, split)
+    if len(examples):
+        _show_survey(examples, settings, split)
     if name is None and minutes:
         note(f"--preset {chosen}, for {settings.minutes:g} minutes\n")
-    return split, None, settings, chosen
+    return split, None, soft, settings, chosen
 
 
 def _show_survey(examples: Examples, settings: LabelsSettings, split: Split | None = None) -> None:

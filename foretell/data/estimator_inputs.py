@@ -117,8 +117,14 @@ def training_data(
     label: str | None,
     hints: Any = None,
     multi_label: str = "",
+    teacher: object = None,
 ) -> EstimatorData:
-    """Return what `fit` was given as examples; with hints and no label, the hints are the examples."""
+    """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
+
+    With a teacher, `y` may be missing: all texts are unlabelled then.
+    """
+    if teacher is not None and y is None and not isinstance(x, str | Path) and not has_columns(x):
+        y = [None] * len(x := texts_of(x))
     data = _training_data(x, y, sample_weight, text, label, multi_label)
     if hints is None:
         return data

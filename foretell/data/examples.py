@@ -43,6 +43,7 @@ class Examples:
         label_type: the type of the values that the labels stand for.
         sets: the labels of each text, where a text may have several; `labels` then has them joined. None:
             each text has one label.
+        soft: the probability of each label, learned instead of `labels`; None: the labels are certain.
     """
 
     texts: list[str]
@@ -53,6 +54,7 @@ class Examples:
     weights: list[float] | None = None
     label_type: LabelType = "text"
     sets: LabelSets | None = None
+    soft: LabelSets | None = None
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.labels):
@@ -65,7 +67,8 @@ class Examples:
     @property
     def label_names(self) -> list[str]:
         """The distinct labels, sorted as their type is."""
-        return self.sets.names if self.sets is not None else ordered(self.labels, self.label_type)
+        of_matrix = self.soft if self.sets is None else self.sets
+        return ordered(self.labels, self.label_type) if of_matrix is None else of_matrix.names
 
     def select(self, places: Iterable[int], name: str | None = None) -> Examples:
         """Return the examples at `places`, without notes."""
@@ -77,6 +80,7 @@ class Examples:
             weights=None if self.weights is None else [self.weights[place] for place in chosen],
             label_type=self.label_type,
             sets=None if self.sets is None else self.sets.select(chosen),
+            soft=None if self.soft is None else self.soft.select(chosen),
         )
 
 

@@ -37,6 +37,8 @@ class Split:
         unlabelled: the texts without labels, none of them in `train` or `valid`.
         hints: words for each label; None: there are none. The same as `train`: no text has a label.
         notes: what was removed, and what else is worth knowing; one sentence each.
+        taught: how many of the training texts, the last ones, have a teacher's answers. They are never held
+            out.
         not_measured: the `text_key` of texts whose labels are a model's: no metric is measured on them.
     """
 
@@ -45,6 +47,7 @@ class Split:
     unlabelled: tuple[str, ...] = ()
     hints: Examples | None = None
     notes: tuple[str, ...] = ()
+    taught: int = 0
     not_measured: frozenset[bytes] = frozenset()
 
     @property

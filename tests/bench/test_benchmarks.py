@@ -115,10 +115,11 @@ def test_few_labels(bench: Bench) -> None:
     assert [row[-1] for row in rows] == [""]
 
 
-def test_label_errors(bench: Bench) -> None:
-    rows = bench("label_errors", "--sets", "TREC", "CR", "--seeds", "1", "2")["label_errors"]
-    assert [row[:3] for row in rows] == [["TREC", "36", "3"], ["CR", "24", "2"]]
-    assert all(re.match(r"\d+\.\d%", cell) for row in rows for cell in row[3:8])
+def test_distil(bench: Bench) -> None:
+    arguments = ("--sets", "TREC", "--draws", "3", "--teachers", "all labels")
+    rows = bench("distil", *arguments, LABELLED="12")["distil"]
+    assert [row[:2] for row in rows] == [["TREC", "all labels"]]
+    assert re.match(r"\d+\.\d%", rows[0][5])
 
 
 def test_pictures(tmp_path: Path) -> None:

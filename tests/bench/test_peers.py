@@ -13,7 +13,6 @@ from bench import lstms
 from bench.classifiers import Peer, choose, fasttext, nb_weighted, tfidf
 from bench.data import DataSet, Records, accuracy, labels_of, texts_of
 from bench.few_labels import draw
-from bench.label_errors import flipped
 from bench.lstms import batches, keras_bilstm, predict_by_length, rates, torch_bilstm
 from tests.bench.conftest import installed
 
@@ -89,14 +88,6 @@ def test_a_draw_is_the_beginning_of_the_shuffled_training_part() -> None:
     assert draw(whole, "5", 3) == DataSet(shuffled[:5], whole.test, [text for text, _ in shuffled[5:]])
     assert draw(whole, "all", 3) == DataSet(shuffled, whole.test, [])
     assert whole.train == some
-
-
-def test_five_per_cent_of_the_labels_become_another_one() -> None:
-    labels = [str(i % 4) for i in range(200)]
-    wrong, places = flipped(labels, 1)
-    assert len(places) == 10
-    assert {i for i in range(200) if wrong[i] != labels[i]} == places
-    assert flipped(labels, 2)[1] != places
 
 
 def test_each_epoch_has_every_text_once_and_predictions_keep_their_order(

@@ -269,10 +269,35 @@ def test_without_labels_it_learns_from_hints(run: Run, tmp_path: Path) -> None:
     assert "unevaluated" in answer.out
 
 
+def test_a_teacher_s_answers_are_a_file(run: Run, tmp_path: Path) -> None:
+    soft = tmp_path / "soft.csv"
+    rows = [
+        f"a {word} film number {i},{p},{1 - p:.1f}\n"
+        for i in range(20)
+        for word, p in (("fine", 0.8), ("dull", 0.1))
+    ]
+    soft.write_text("text,positive,negative\n" + "".join(rows))
+    answer = run(
+        "train", "labels", "reviews.csv", "--soft", str(soft), "--json", "--out", str(tmp_path / "m")
+    )
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["teacher"]["texts"] == 40
+    assert "with the teacher's answers" in answer.err
+    answer = run("train", "labels", "--soft", str(soft), "--out", str(tmp_path / "alone"))
+    assert answer.code == 0, answer.err
+    assert "no text has a label" in answer.err
+    answer = run("classify", str(tmp_path / "alone"), "a fine film", "--format", "jsonl")
+    assert "unevaluated" in answer.out
+    answer = run("train", "labels", "reviews.csv", "--soft", str(soft), "--teacher", "hf://a/b", "--out", "m")
+    assert (answer.code, "expected one teacher, found --teacher and --soft" in answer.err) == (2, True)
+
+
 def test_without_data_and_hints_it_says_what_is_missing(run: Run, tmp_path: Path) -> None:
     answer = run("train", "labels", "--out", str(tmp_path / "m"))
     assert answer.code == 2
-    assert "expected DATA, texts with labels, or --label-hints FILE, found neither" in answer.err
+    assert (
+        "expected DATA, texts with labels, or --label-hints FILE, or --soft FILE, found neither" in answer.err
+    )
 
 
 def test_a_folder_without_an_encoder_is_no_teacher(run: Run, tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ class LabelsRuntime:
         n_words = len(ids) - (self.tokenizer.start is not None)
         n_unknown = self.tokenizer.count_unknown(ids)
         flags = flags_of(n_words, n_unknown, self._lengths, characters=len(text), encoded=len(part))
-        return (*flags, UNEVALUATED) if self.metrics.get("only_hints") else flags
+        return (*flags, UNEVALUATED) if {"only_hints", "only_teacher"} & self.metrics.keys() else flags
 
 
 def _teacher(model: Model, threads: int) -> Callable[[Sequence[str]], Float32s] | None:

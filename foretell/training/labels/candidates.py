@@ -90,14 +90,19 @@ class _Kind:
             finished=self.finished,
         )
 
-    def student(self, rows: Rows, teacher: Teacher) -> Candidate:
-        """Return the member that learns from labelled texts and from the teacher."""
-        everyone = np.concatenate([rows.weights, np.ones(teacher.n_taught)])
+    def student(
+        self, rows: Rows, n_taught: int, answers: Callable[[Mask], Soft], weight: float = 1.0
+    ) -> Candidate:
+        """Return the member that learns from labelled texts and from a teacher of the `n_taught` that follow.
+
+        `answers` are its probabilities [text, label] after learning from some of the labelled ones.
+        """
+        everyone = np.concatenate([rows.weights, np.full(n_taught, weight)])
 
         def on(inside: Mask) -> _LongerFit:
-            learned = np.concatenate([rows.soft, teacher.answers(inside)])
-            longer = np.concatenate([inside & rows.is_labelled, np.ones(teacher.n_taught, bool)])
-            return _LongerFit(self.on(longer, learned, everyone), teacher.n_taught)
+            learned = np.concatenate([rows.soft, answers(inside)])
+            longer = np.concatenate([inside & rows.is_labelled, np.ones(n_taught, bool)])
+            return _LongerFit(self.on(longer, learned, everyone), n_taught)
 
         return Candidate(
             name=f"taught_{self.name}",
@@ -148,14 +153,14 @@ def _all(
     size, n_labels = tokens.tokenizer.size, rows.outputs.n_labels
     # The generative models are for texts that have one label each; others have weights [text, label].
     generative = rows.weights.ndim == 1
-    for kind in _sparse_kinds(rows.texts, rows.tokenized, size, n_labels, generative=generative):
+    for kind in sparse_kinds(rows.texts, rows.tokenized, size, n_labels, generative=generative):
         yield kind.candidate(rows)
         if rows.hints and kind.name == "tfidf":
             yield kind.hinted(rows)
     if teacher is not None and teacher.n_taught:
         both = rows.tokenized.followed_by(teacher.tokenized)
-        for kind in _sparse_kinds([*rows.texts, *teacher.texts], both, size, n_labels):
-            yield kind.student(rows, teacher)
+        for kind in sparse_kinds([*rows.texts, *teacher.texts], both, size, n_labels):
+            yield kind.student(rows, teacher.n_taught, teacher.answers)
     most = min(_MAX_TOKENS, int(_TOKENS_PER_MINUTE * minutes)) if minutes else _MAX_TOKENS
     everything = rows.tokenized.followed_by(_bounded(rows.unlabelled, most))
     for name, basis in _bases(everything, len(rows.texts), tokens, n_labels, seed):
@@ -165,7 +170,7 @@ def _all(
             yield kind.hinted(rows)
 
 
-def _sparse_kinds(
+def sparse_kinds(
     texts: Sequence[str], tokenized: TokenizedTexts, size: int, n_labels: int, *, generative: bool = False
 ) -> Iterator[_Kind]:
     """Yield the models of n-grams and, unless the texts are too long for them, of TF-IDF values."""

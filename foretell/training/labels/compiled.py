@@ -60,7 +60,7 @@ def restart(model: Any, first: Sequence[npt.NDArray[Any]]) -> None:
         variable.assign(value)
 
 
-def new_network(settings: LabelsSettings, n_words: int, n_labels: int) -> Any:
+def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: bool = False) -> Any:
     """Return a compiled network whose values are still to be set.
 
     Args:
@@ -71,12 +71,12 @@ def new_network(settings: LabelsSettings, n_words: int, n_labels: int) -> Any:
     from foretell.networks.labels import labels_network
 
     network = labels_network(settings, n_words, n_labels)
-    compile_network(network, settings, n_labels)
+    compile_network(network, settings, n_labels, soft=soft)
     return network
 
 
 def compact_network(
-    network: Any, words: npt.NDArray[np.int32], settings: LabelsSettings, n_labels: int
+    network: Any, words: npt.NDArray[np.int32], settings: LabelsSettings, n_labels: int, *, soft: bool = False
 ) -> CompactNetwork:
     """Return a network with the embeddings of some words only, compiled.
 
@@ -88,7 +88,7 @@ def compact_network(
     """
     from foretell.networks import weights_of
 
-    small = new_network(settings, len(words), n_labels)
+    small = new_network(settings, len(words), n_labels, soft=soft)
     for target, source in zip(small.variables, network.variables, strict=True):
         value = source.numpy()
         target.assign(value if value.shape == target.shape else value[words])

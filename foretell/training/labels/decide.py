@@ -223,12 +223,17 @@ def _outputs(tokens: Tokens, settings: LabelsSettings) -> Outputs:
 
 
 def _folds(rows: Rows, split: Split, settings: LabelsSettings, run: Run) -> Folds:
-    """Return the folds of the rows; hints are never held out."""
-    n = len(rows.texts) - rows.hints
-    if settings.has_members and len(split.train) <= MAX_FOLDED_TEXTS:
-        folds = folds_to_decide(rows.texts[:n], rows.targets[:n], settings.folds, settings.seed)
+    """Return the folds of the rows; hints and a teacher's answers are never held out."""
+    n, n_train = len(rows.texts) - rows.hints, len(split.train)
+    if settings.has_members and n_train <= MAX_FOLDED_TEXTS and not 0 < n_train == split.taught:
+        places = np.r_[0 : n_train - split.taught, n_train:n]
+        texts = [rows.texts[place] for place in places.tolist()]
+        folds = folds_to_decide(texts, rows.targets[places], settings.folds, settings.seed)
+        fold_of = np.full(n, -1, np.int32)
+        fold_of[places] = folds.fold_of
+        folds = replace(folds, fold_of=fold_of)
     else:
-        folds = validation_fold(len(split.train), n - len(split.train))
+        folds = validation_fold(n_train, n - n_train)
     for note in folds.notes:
         run.options.listener(Note(text=note))
     return replace(folds, fold_of=np.append(folds.fold_of, np.full(rows.hints, -1, np.int32)))

@@ -22,7 +22,7 @@ Classes = npt.NDArray[Any]
 def split_of(
     data: EstimatorData,
     valid: Examples | None,
-    unlabelled: Sequence[str],
+    texts: Sequence[str],
     settings: LabelsSettings,
     ancestor: Ancestor | None,
     *,
@@ -34,7 +34,7 @@ def split_of(
     Args:
         data: the arguments of `fit`.
         valid: the validation set, or None.
-        unlabelled: more texts without labels.
+        texts: all texts without labels.
         settings: of the classifier.
         ancestor: the classifier to continue, or None.
         old, old_valid: its old examples, or None.
@@ -43,7 +43,6 @@ def split_of(
         DataError: labels of another type than those of the classifier; hints beside one; as `make_split` and
             `continued_split`.
     """
-    texts = [*data.unlabelled, *unlabelled]
     if ancestor is None:
         split = make_split(
             data.examples,

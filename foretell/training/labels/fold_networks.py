@@ -77,7 +77,8 @@ def few_labels_network(
         known.append(_texts(tokens.valid, None, tokens, settings).ids)
     words = np.unique(np.concatenate([[0], *known])).astype(np.int32)
     network = initialised_network(tokens, settings, start, run.options.listener)
-    return compact_network(network, words, settings, len(tokens.labels))
+    is_soft = tokens.train.soft is not None
+    return compact_network(network, words, settings, len(tokens.labels), soft=is_soft)
 
 
 def fold_probabilities(
@@ -191,8 +192,9 @@ def _texts(
     labelled: LabelledTokens, rows: npt.NDArray[np.bool_] | None, tokens: Tokens, settings: LabelsSettings
 ) -> EncodedTexts:
     """Return some of the labelled texts, or with `rows` None all, as the network reads them."""
-    texts, targets, weights = labelled.texts, labelled.targets, labelled.weights
+    texts, targets, weights, soft = labelled.texts, labelled.targets, labelled.weights, labelled.soft
     if rows is not None:
         texts, targets = texts.select(rows), targets[rows]
+        soft = None if soft is None else soft[rows]
         weights = None if weights is None else weights[rows]
-    return as_read(texts, targets, len(tokens.labels), tokens.tokenizer, settings, weights=weights)
+    return as_read(texts, targets, len(tokens.labels), tokens.tokenizer, settings, soft, weights)

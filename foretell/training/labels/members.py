@@ -280,7 +280,7 @@ def fit_members(
                 kept = Fitted(np.float32(weight) * part.weights, np.float32(weight) * part.bias)
             else:
                 others.append(part.times(weight))
-    nested = _nested(rows, logs, folds, weights)
+    nested = nested_logs(rows, logs, folds, weights)
     measured = np.ones(len(targets), bool)
     if not_measured:
         keys = [text_key(rows.texts[place]) for place in np.flatnonzero(held).tolist()]
@@ -294,9 +294,15 @@ def fit_members(
     )
 
 
-def _nested(rows: Rows, logs: Logits, folds: Folds, weights: npt.NDArray[np.float64]) -> Logits:
-    """Return the pool's logits [held-out text, label], each by weights of the other folds."""
+def nested_logs(
+    rows: Rows, logs: Logits, folds: Folds, weights: npt.NDArray[np.float64] | None = None
+) -> Logits:
+    """Return the logits [held-out text, label] of the pool of `logs`, each by weights of the other folds.
+
+    `weights` are those where there are no other folds.
+    """
     targets, fold_of = rows.targets[folds.held], folds.fold_of[folds.held]
+    weights = np.ones(len(logs)) if weights is None else weights
     nested = np.zeros(logs.shape[1:])
     for fold in range(folds.count):
         inside, outside = fold_of == fold, fold_of != fold

@@ -112,7 +112,9 @@ def network_checkpoint(run: Run) -> Checkpoint | None:
 def labelled_texts(tokens: Tokens, settings: LabelsSettings) -> EncodedTexts:
     """Return the labelled training texts as the network reads them."""
     train, n_labels = tokens.train, len(tokens.labels)
-    return as_read(train.texts, train.targets, n_labels, tokens.tokenizer, settings, weights=train.weights)
+    return as_read(
+        train.texts, train.targets, n_labels, tokens.tokenizer, settings, train.soft, train.weights
+    )
 
 
 def _prepare(

@@ -32,6 +32,7 @@ class Rows:
         outputs: what scores mean.
         hints: how many of the texts, the last ones, are words for labels. They are never held out, and only
             members of their own learn from them.
+        taught: float32 [text, label], the probabilities of the first texts; None: `targets` are certain.
     """
 
     texts: Sequence[str]
@@ -41,6 +42,7 @@ class Rows:
     unlabelled: TokenizedTexts
     outputs: Outputs
     hints: int = 0
+    taught: Soft | None = None
 
     @cached_property
     def is_labelled(self) -> Mask:
@@ -50,7 +52,8 @@ class Rows:
     @cached_property
     def soft(self) -> Soft:
         """The labels as probabilities, float32 [text, label]."""
-        return self.outputs.soft(self.targets)
+        soft = self.outputs.soft(self.targets)
+        return soft if self.taught is None else np.concatenate([self.taught, soft[len(self.taught) :]])
 
     @cached_property
     def weights(self) -> Float64s:
@@ -84,4 +87,5 @@ def rows_of(tokens: Tokens, split: Split, outputs: Outputs, *, with_valid: bool)
         unlabelled=tokens.unlabelled,
         outputs=outputs,
         hints=0 if tokens.hints is None else len(tokens.hints.targets),
+        taught=tokens.train.soft,
     )

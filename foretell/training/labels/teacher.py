@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ class Encoded(Protocol):
         """Return float32 [text, number]: the mean embedding, then those of the beginning and of the end."""
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """A sentence encoder; `foretell.runtime.encoder.SentenceEncoder` is one."""
 

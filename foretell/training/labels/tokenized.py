@@ -55,11 +55,13 @@ class LabelledTokens:
         targets: int32 [text], the place of each label among the sorted labels. Where texts may have several:
             float32 [text, label], 1, 0, or NaN where a label is unknown.
         weights: float64 [text], how much each text counts; None: 1 each.
+        soft: float32 [text, label], probabilities to learn instead of `targets`; None: learn `targets`.
     """
 
     texts: TokenizedTexts
     targets: npt.NDArray[Any]
     weights: Weights | None = None
+    soft: Soft | None = None
 
 
 def one_hot(targets: Targets, n_labels: int) -> Soft:

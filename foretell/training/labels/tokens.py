@@ -58,7 +58,8 @@ class Tokens:
     @property
     def hard(self) -> Soft:
         """The labels of the training texts as probabilities, float32 [text, label]."""
-        return one_hot(self.train.targets, len(self.labels))
+        soft = self.train.soft
+        return one_hot(self.train.targets, len(self.labels)) if soft is None else soft
 
     def weights_of(self, n_texts: int) -> Weights | None:
         """Return how much each of the first texts of `all_texts` counts, [text]; None: 1 each.
@@ -110,6 +111,7 @@ def tokenize_split(split: Split, settings: LabelsSettings, continued: Model | No
         texts=all_texts.part(0, len(split.train)),
         targets=_targets(split.train, labels),
         weights=_weights(split.train),
+        soft=None if split.train.soft is None else split.train.soft.values,
     )
     valid = None if split.valid is None else encode_examples(split.valid, tokenizer, labels)
     tokens = Tokens(

@@ -14,10 +14,12 @@ from pathlib import Path
 from foretell.artifacts.model import Model
 from foretell.config import MAX_FOLDED_TEXTS, LabelsSettings
 from foretell.data.checks import check_learnable
+from foretell.data.soft import Answering
 from foretell.data.split import Split, write_seen
 from foretell.errors import SettingsError
 from foretell.presets import changed
 from foretell.training.events import Listener, Note, Stage
+from foretell.training.labels.answers import taught_metrics, with_answers
 from foretell.training.labels.continued import Continued, continued_metrics
 from foretell.training.labels.decide import Outcome, decide, has_many_members
 from foretell.training.labels.many_labels import memory_note, without_linear
@@ -43,7 +45,7 @@ def train_labels(
     start: LanguageModelWeights | None = None,
     continued: Continued | None = None,
     vectors: str | Path | None = None,
-    teacher: Encoder | None = None,
+    teacher: Encoder | Answering | None = None,
     keep_teacher: bool = False,
 ) -> Model:
     """Train a classifier and write its model directory.
@@ -56,7 +58,8 @@ def train_labels(
         continued: the classifier to continue, as `continued_split` returned it with the split; the settings
             are those of `continued_settings`.
         vectors: a file of word vectors, or "glove" (see `read_word_vectors`); None: no vectors.
-        teacher: a sentence encoder that helps to label the unlabelled texts; None: no teacher.
+        teacher: what helps to label the unlabelled texts: a sentence encoder, a classifier or its answers.
+            Where no text has a label, the model learns from these answers alone. None: no teacher.
         keep_teacher: make the teacher a member of the ensemble too, where out-of-fold predictions give it
             weight: the model then contains it and runs it for each text.
 
@@ -79,16 +82,19 @@ def train_labels(
         settings = fitting_settings(settings, start)
     # A setting of one's own that a continued or loaded classifier has was given once.
     options = replace(options, given=options.given | changed("labels", settings, options.preset))
-    if not split.has_only_hints:
+    answering = teacher if isinstance(teacher, Answering) else None
+    if not split.has_only_hints and (answering is None or len(split.train)):
         check_learnable(split.train)
     outside = {"vectors": vectors, "teacher": teacher, "label_hints": split.hints}
     _check(split, settings, start, continued, outside, keep_teacher=keep_teacher)
     split, settings = _fitting(split, settings, options.listener)
-    if not _uses_outside(split, settings, outside, options.listener):
-        vectors, teacher = None, None
-    kept = teacher.files() if teacher is not None and keep_teacher else None
+    encoder = None if isinstance(teacher, Answering) else teacher
+    if answering is None and not _uses_outside(split, settings, outside, options.listener):
+        vectors, encoder = None, None
+    kept = encoder.files() if encoder is not None and keep_teacher else None
     _report(split, settings, continued, options.listener)
-    digests = "" if vectors is None else digest_of(vectors), "" if teacher is None else teacher.sha256
+    used = answering or encoder
+    digests = "" if vectors is None else digest_of(vectors), "" if used is None else used.sha256
     more = ["keep_teacher" if kept is not None else "", *([] if continued is None else continued.digests())]
     digest = _digest(split, start, *digests, *more)
     request = Request(job="labels", settings=settings, data=digest, sources=_sources(split))
@@ -97,23 +103,41 @@ def train_labels(
     beginning = None if continued is not None and continued.has_old else start or continued
     with Run.open(request, options) as run:
         write_seen(split, run.folder)
-        options.listener(Stage(name="counting words", done=0.05))
-        tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
-        if continued is not None and continued.has_old:
-            text = new_words(continued.ancestor, tokens.tokenizer, settings)
-            options.listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
-        if vectors is not None:
-            # The network reads the words of the texts only.
-            words = tokens.tokenizer.size - tokens.tokenizer.specials
-            settings = replace(settings, vocabulary=min(settings.vocabulary, words))
-            tokens = with_vectors(tokens, split, vectors, options.listener)
-        outcome = decide(tokens, split, settings, run, beginning, teacher, kept)
+        labelled = split
+        if answering is not None:
+            split, taught = with_answers(split, answering, settings, run)
+            split, settings = _fitting(split, settings, options.listener)
+        tokens, settings = _tokens(split, settings, continued, vectors, options.listener)
+        outcome = decide(tokens, split, settings, run, beginning, encoder, kept)
         model = _model(outcome, tokens, split, settings, run, continued)
+        if answering is not None:
+            model = replace(model, metrics=taught_metrics(model.metrics, labelled, taught))
         if continued is not None:
             remembered = continued_metrics(model, continued, outcome.measured, options.listener)
             model = replace(model, metrics={**model.metrics, "continued": remembered})
         run.finish(model)
     return model
+
+
+def _tokens(
+    split: Split,
+    settings: LabelsSettings,
+    continued: Continued | None,
+    vectors: str | Path | None,
+    listener: Listener,
+) -> tuple[Tokens, LabelsSettings]:
+    """Return the tokenized split, and the settings with the vocabulary that the network reads."""
+    listener(Stage(name="counting words", done=0.05))
+    tokens = tokenize_split(split, settings, None if continued is None else continued.ancestor.model)
+    if continued is not None and continued.has_old:
+        text = new_words(continued.ancestor, tokens.tokenizer, settings)
+        listener(Note(text=f"continued from {continued.ancestor.name}: {text}"))
+    if vectors is not None:
+        # The network reads the words of the texts only.
+        words = tokens.tokenizer.size - tokens.tokenizer.specials
+        settings = replace(settings, vocabulary=min(settings.vocabulary, words))
+        tokens = with_vectors(tokens, split, vectors, listener)
+    return tokens, settings
 
 
 def _model(
@@ -177,7 +201,8 @@ def _check(
     several, alone = settings.is_multi_label, f"the network '{settings.network}' alone"
     given = [name for name, value in outside.items() if value is not None]
     base, has_teacher = "choose --preset base, or set --linear", "teacher" in given
-    other = "from" if start is not None else "label-hints alone" if split.has_only_hints else ""
+    no_encoder = "a teacher that is no encoder" if isinstance(outside["teacher"], Answering) else ""
+    other = "from" if start is not None else "label-hints alone" if split.has_only_hints else no_encoder
     rules: list[tuple[bool, str, str, str, str]] = [
         (
             bool(split.unlabelled) and not settings.linear,
@@ -199,10 +224,10 @@ def _check(
         ),
         *((not settings.linear, "a preset with linear models", alone, name, base) for name in given),
         (keep_teacher and not has_teacher, "a teacher to keep", "none", "keep_teacher", "give --teacher too"),
+        (keep_teacher and bool(no_encoder), "a teacher to keep", no_encoder, "keep_teacher", "leave one out"),
         (
-            has_teacher and settings.balance,
-            "a teacher without class weights: what it answers has the true shares of the labels", "balance",
-            "teacher", "leave out one of the two",
+            has_teacher and settings.balance, "a teacher without class weights: its shares are true",
+            "balance", "teacher", "leave out one of the two",
         ),
         (
             has_teacher and not keep_teacher and not split.unlabelled,

@@ -1,0 +1,166 @@
+"""Answers of a teacher: probabilities of the labels for texts that nobody has labelled."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from foretell.arrays import Float32s
+from foretell.data.examples import iter_records, name_of
+from foretell.data.label_types import LabelType
+from foretell.data.records import Record
+from foretell.data.split import text_key
+from foretell.errors import DataError
+from foretell.readable import listed
+
+PROBABILITIES = frozenset({"probability", "prob", "proba", "confidence", "score", "p"})
+"""Names of a column that has the probability of the label beside it."""
+
+MAX_CELLS = 20_000_000
+"""Texts times labels that are read, at most: a training needs 160 bytes for each."""
+
+_TOLERANCE = 0.02
+"""How far a sum of probabilities may be from 1: programs round them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answering:
+    """A classifier from outside, or its answers.
+
+    Attributes:
+        name: for messages.
+        labels: of the columns of its answers.
+        ask: returns the probabilities [text, label] of texts.
+        sha256: what a resumed training must find again.
+        label_type: the type of the values that the labels stand for.
+        texts: those that it has answered; NaN is its answer to others. Empty: it answers all.
+    """
+
+    name: str
+    labels: list[str]
+    ask: Callable[[Sequence[str]], object]
+    sha256: str
+    label_type: LabelType = "text"
+    texts: tuple[str, ...] = ()
+
+
+def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: str) -> Answering:
+    """Return the answers [text, label] to texts.
+
+    Raises:
+        DataError: as `checked`; or a text has two different answers.
+    """
+    rows, places = checked(values, len(texts), labels, name), dict[bytes, int]()
+    for place, text in enumerate(texts):
+        first = places.setdefault(text_key(text), place)
+        if first != place and not np.allclose(rows[first], rows[place], atol=_TOLERANCE):
+            found = f"two different ones for '{text:.40}' (texts {first + 1:,} and {place + 1:,})"
+            fix = "keep one of them, or their mean"
+            raise DataError(expected="one answer for each text", found=found, where=name, fix=fix)
+    digest = hashlib.sha256(rows.tobytes() + b"".join(places) + "\n".join(labels).encode()).hexdigest()
+    table = np.concatenate([rows, np.full((1, len(labels)), np.nan, np.float32)])
+    kept = tuple(texts[place] for place in places.values())
+
+    def ask(some: Sequence[str]) -> Float32s:
+        found: Float32s = table[[places.get(text_key(text), -1) for text in some]]
+        return found
+
+    return Answering(name, list(labels), ask, digest, texts=kept)
+
+
+def checked(values: object, n_texts: int, labels: Sequence[str], where: str, first: int = 0) -> Float32s:
+    """Return probabilities as float32 [text, label], each row with a sum of exactly 1.
+
+    `where` and `first`, the source and the place of the first text, are for errors.
+
+    Raises:
+        DataError: another shape; negative or no numbers; a row that does not sum to 1.
+    """
+    try:
+        found, what = np.asarray(values, np.float64), ""
+    except (TypeError, ValueError):
+        found, what = np.zeros(0), f"{values!r:.60}"
+    if found.shape != (n_texts, len(labels)):
+        raise DataError(
+            expected=f"probabilities [text, label] of the shape {(n_texts, len(labels))}",
+            found=what or f"the shape {found.shape}", where=where,
+            fix=f"give a row for each text, with columns in the order {listed(labels)}",
+        )  # fmt: skip
+    sums = found.sum(axis=1)
+    for is_wrong, what in (
+        (~np.isfinite(sums), "a number that is not finite"),
+        ((found < 0).any(axis=1), "a negative number"),
+        (np.abs(sums - 1) > _TOLERANCE, "a sum of {:.3g}"),
+    ):
+        if is_wrong.any():
+            row, expected = int(np.argmax(is_wrong)), "probabilities from 0 to 1 with a sum of 1"
+            place = f"{where}, text {first + row + 1:,}"
+            raise DataError(expected=expected, found=what.format(sums[row]), where=place)
+    rows: Float32s = (found / sums[:, None]).astype(np.float32)
+    return rows
+
+
+def read_soft(source: Any, labels: Sequence[str] = (), *, text: str | None = None) -> Answering:
+    """Read a teacher's answers: a column for each label, or a label and perhaps its probability.
+
+    A label without a probability is certain. With one, the other labels share the rest equally.
+
+    Args:
+        source: a file of any format of examples, or a table.
+        labels: of the training texts, where there are some; others are an error.
+        text: the text column; None: chosen where it is clear.
+
+    Raises:
+        DataError: it cannot be read; as `answered`; other labels; too many texts for the memory.
+    """
+    name, texts, given, cells = name_of(source), list[str](), list[str](), array("f")
+    columns: list[str] | None = None
+    for number, record in enumerate(iter_records(source, text=text), start=1):
+        if not record.text.strip():
+            continue
+        where = f"{name}, text {number:,}"
+        columns = _columns(record, labels, name) if columns is None else columns
+        read = columns or [next((each for each in record.fields if each.casefold() in PROBABILITIES), "")]
+        cells.extend(_number(record.fields.get(column, 1.0), where) for column in read)
+        texts.append(record.text)
+        given.append(record.label or "")
+        if not columns and (not record.label or (labels and record.label not in labels)):
+            expected = f"one of the labels {listed(labels)}" if labels else "a label"
+            raise DataError(expected=expected, found=repr(record.label), where=where)
+        if len(texts) * max(2, len(columns), len(labels)) > MAX_CELLS:
+            expected = f"at most {MAX_CELLS:,} probabilities, for which the memory is enough"
+            raise DataError(expected=expected, found="more", where=name, fix="give a part of the texts")
+    if not texts:
+        raise DataError(expected="texts with a teacher's answers", found="none", where=name)
+    if columns:
+        return answered(texts, np.array(cells).reshape(-1, len(columns)), columns, name)
+    names = list(labels) or sorted(set(given))
+    own, place = np.array(cells)[:, None], np.array([names.index(label) for label in given])
+    values = np.where(place[:, None] == np.arange(len(names)), own, (1 - own) / max(1, len(names) - 1))
+    return answered(texts, values, names, name)
+
+
+def _columns(record: Record, labels: Sequence[str], name: str) -> list[str]:
+    """Return the columns of the labels' probabilities; empty: there is one column with the label."""
+    columns = [column for column, value in record.fields.items() if value != record.text]
+    if labels and set(labels) <= set(columns):
+        return list(labels)
+    if record.label in labels or (not labels and record.label is not None):
+        return []
+    if not labels and len(columns) > 1:
+        return columns
+    found = f"the columns {listed(list(record.fields))}" if record.label is None else f"'{record.label}'"
+    expected = f"a column for each label ({listed(labels)}), or one with the label"
+    raise DataError(expected=expected, found=found, where=name)
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        return float(str(value))
+    except ValueError as error:
+        raise DataError(expected="a probability", found=f"{value!r:.40}", where=where) from error

@@ -1,0 +1,241 @@
+"""A teacher's answers as rows: texts that nobody has labelled, with the probabilities that a teacher gives.
+
+A classifier is trained on thousands of such rows as on labels (Hinton, Vinyals and Dean, 2015, "Distilling
+the Knowledge in a Neural Network"). Where people have labelled some texts, these are held out from the rows:
+their log loss decides whether the answers are used, how sharp they are taken, and how much each counts.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from foretell.arrays import Float32s, Float64s
+from foretell.artifacts.replacement import replace_file
+from foretell.config import MAX_WITHOUT_VALIDATION, LabelsSettings
+from foretell.data.examples import Examples
+from foretell.data.label_sets import LabelSets
+from foretell.data.label_types import ordered
+from foretell.data.soft import Answering, checked
+from foretell.data.split import Split, make_split, text_key
+from foretell.errors import DataError, ForetellError, RunError
+from foretell.readable import listed
+from foretell.training.events import Note, Stage
+from foretell.training.labels.candidates import sparse_kinds
+from foretell.training.labels.folds import folds_to_decide
+from foretell.training.labels.members import Candidate, choose, nested_logs
+from foretell.training.labels.outputs import MAX_LOGIT, OneLabel
+from foretell.training.labels.rows import rows_of
+from foretell.training.labels.tokens import tokenize_split
+from foretell.training.run import Run
+
+NO_LABELS = "no text has a label: all labels are the teacher's"
+CAUTION = (
+    "if the teacher has learned from these labels, the metrics are too good: measure on labelled texts that "
+    "it has not seen"
+)
+
+_BATCH, _MAX_TIME_SHARE = 32, 1 / 4
+"""Texts that a teacher is asked for at once, and the part of the remaining time that it may take."""
+
+HARD = np.inf
+_POWERS, _WEIGHTS = (HARD, 1.0, 2.0), (1.0, 0.3, 0.1)
+"""Powers that probabilities are raised to, `HARD` for the most probable label alone, and how much a row
+counts beside a labelled text. The first of each where no labels can decide."""
+
+_MAX_DECIDING, _MARGIN = 3_000, 1.0
+"""Rows that the decision is made on, at most; standard errors by which they must lower the log loss."""
+
+_MIN_ROWS_PER_LABELLED = 4
+"""With so many rows for each labelled text, all labelled texts are the validation set."""
+
+
+class How(NamedTuple):
+    """How answers are taken: the power that probabilities are raised to, and how much a row counts."""
+
+    power: float = _POWERS[0]
+    weight: float = _WEIGHTS[0]
+
+
+def sharpened(values: Float32s, power: float) -> Float32s:
+    """Return probabilities [text, label] raised to a power, each row with a sum of 1."""
+    top = values.max(axis=1, keepdims=True)
+    raised = values == top if power == HARD else (values / top) ** power
+    rows: Float32s = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+    return rows
+
+
+def with_answers(
+    split: Split, teacher: Answering, settings: LabelsSettings, run: Run
+) -> tuple[Split, dict[str, Any]]:
+    """Return the split with a teacher's answers as training rows, and metrics ready for JSON.
+
+    Where labelled texts show that the answers are of no use, the split is returned as it is. Without any
+    labelled text the teacher's labels are all. The run's cache keeps the answers, so that a resumed training
+    does not ask again.
+
+    Raises:
+        DataError: answers of another shape, that are no probabilities, or of other labels; no text to ask.
+        RunError: the teacher raised an exception.
+        Interrupted: training was stopped.
+    """
+    labels = split.train.label_names or ordered(teacher.labels, teacher.label_type)
+    if set(labels) != set(teacher.labels):
+        expected, found = f"a teacher of the labels {listed(labels)}", listed(teacher.labels)
+        raise DataError(expected=expected, found=found, where=teacher.name)
+    if split.has_only_hints:
+        split = replace(split, train=split.train.select(()))
+    asked = _asked(teacher, split.unlabelled, run)[:, [teacher.labels.index(label) for label in labels]]
+    known = np.asarray(np.isfinite(asked).all(axis=1), bool)
+    values, texts = asked[known], list(compress(split.unlabelled, known))
+    others = tuple(compress(split.unlabelled, ~known))
+    if not texts:
+        expected, fix = "texts without labels that a teacher answers", "give more texts of the same kind"
+        raise DataError(expected=expected, found="none", where=teacher.name, fix=fix)
+    metrics: dict[str, Any] = {"name": teacher.name, "texts": len(texts), "kept": False}
+    split, how = replace(split, unlabelled=(*texts, *others)), How()
+    if len(split.train):
+        chosen, losses = _decided(split, values, settings, run)
+        metrics |= losses
+        if chosen is None:
+            return split, {**metrics, "used": False}
+        how = chosen
+    taught = Examples(
+        texts,
+        [labels[place] for place in values.argmax(axis=1).tolist()],
+        name=teacher.name,
+        label_type=split.train.label_type,
+        soft=LabelSets(labels, sharpened(values, how.power)),
+        weights=None if how.weight == 1 else [how.weight] * len(texts),
+    )
+    metrics |= {"used": True, "power": "hard" if how.power == HARD else how.power, "weight": how.weight}
+    return _joined(replace(split, unlabelled=others), taught, settings), metrics
+
+
+def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
+    """Return the split with the rows of a teacher in training; labelled texts are there to measure."""
+    labelled, n = split.train, len(split.train) + len(taught)
+    if not len(labelled):
+        made = make_split(taught, fraction=settings.fraction_for(n), seed=settings.seed)
+        keys = frozenset(map(text_key, taught.texts))
+        return replace(split, train=made.train, valid=made.valid, not_measured=keys)
+    if split.valid is None and settings.fraction_for(n):
+        if len(taught) > MAX_WITHOUT_VALIDATION and len(taught) >= _MIN_ROWS_PER_LABELLED * len(labelled):
+            return replace(split, train=taught, valid=labelled, taught=len(taught))
+        fraction = min(0.5, settings.valid_fraction * n / len(labelled))
+        part = make_split(labelled, fraction=fraction, seed=settings.seed)
+        split, labelled = replace(split, valid=part.valid), part.train
+    assert taught.soft is not None
+    names = taught.soft.names
+    certain = LabelSets.of_lists([(label,) for label in labelled.labels], names)
+    weights = None
+    if labelled.weights is not None or taught.weights is not None:
+        weights = [weight for each in (labelled, taught) for weight in each.weights or [1.0] * len(each)]
+    train = replace(
+        labelled,
+        texts=[*labelled.texts, *taught.texts],
+        labels=[*labelled.labels, *taught.labels],
+        weights=weights,
+        soft=LabelSets(names, np.concatenate([certain.values, taught.soft.values])),
+    )
+    return replace(split, train=train, taught=len(taught))
+
+
+def _asked(teacher: Answering, texts: Sequence[str], run: Run) -> Float32s:
+    """Return the answers to texts, [text, label]; NaN where there is none. Answers are kept in the run."""
+    if teacher.texts:
+        return np.asarray(teacher.ask(texts), np.float32)
+    path, n_labels = run.cache / "answers.npy", len(teacher.labels)
+    parts = [np.load(path)] if path.exists() else [np.zeros((0, n_labels), np.float32)]
+    n, began, seconds = len(parts[0]), time.monotonic(), run.budget.share(_MAX_TIME_SHARE)
+    listener, first = run.options.listener, n
+    listener(Note(text=f"the teacher ({teacher.name}) is asked for {len(texts) - n:,} texts"))
+    try:
+        while n < len(texts):
+            if n > first and time.monotonic() - began > seconds:
+                listener(Note(text=f"the time limit leaves the teacher time for {n:,} unlabelled texts"))
+                # Kept too, so that a resumed training has the same rows.
+                parts.append(np.full((len(texts) - n, n_labels), np.nan, np.float32))
+                break
+            batch = list(texts[n : n + _BATCH])
+            parts.append(checked(teacher.ask(batch), len(batch), teacher.labels, teacher.name, n))
+            n += len(batch)
+            if run.checkpoints.due():
+                _keep(np.concatenate(parts), run)
+            listener(Stage(name=f"teacher: {n:,} of {len(texts):,} texts", done=0.02 + 0.02 * n / len(texts)))
+            run.interrupt.check()
+    except ForetellError:
+        raise
+    except Exception as error:
+        raise RunError(
+            expected="probabilities from the teacher", found=f"{type(error).__name__}: {error}",
+            where=f"{teacher.name}, texts {n + 1:,} to {min(n + _BATCH, len(texts)):,}",
+            fix="with out= the answers so far are kept, and resume=True asks for the others",
+        ) from error  # fmt: skip
+    finally:
+        if n > first:
+            _keep(np.concatenate(parts), run)
+    return np.concatenate(parts)
+
+
+def _keep(answers: Float32s, run: Run) -> None:
+    """Write answers to the run's cache, and a checkpoint, so that another training does not delete them."""
+    run.cache.mkdir(exist_ok=True)
+    content = io.BytesIO()
+    np.save(content, answers)
+    replace_file(run.cache / "answers.npy", content.getvalue())
+    run.checkpoints.save(0, {"teacher/asked": np.array([len(answers)])}, {})
+
+
+def _decided(
+    split: Split, values: Float32s, settings: LabelsSettings, run: Run
+) -> tuple[How | None, dict[str, float]]:
+    """Return how answers are taken, by the log loss of held-out labelled texts; None: not at all."""
+    n, listener = min(len(values), _MAX_DECIDING), run.options.listener
+    small = replace(split, unlabelled=split.unlabelled[:n], hints=None)
+    tokens = tokenize_split(small, settings)
+    rows = rows_of(tokens, small, OneLabel(len(tokens.labels)), with_valid=True)
+    folds = folds_to_decide(rows.texts, rows.targets, settings.folds or 5, settings.seed)
+    if not folds.held.any():
+        listener(Note(text="too few labels to judge the teacher: its answers are taken as they are"))
+        return How(), {}
+    size, both = (tokens.tokenizer.size, len(tokens.labels)), rows.tokenized.followed_by(tokens.unlabelled)
+    *_, alone = sparse_kinds(rows.texts, rows.tokenized, *size)
+    *_, longer = sparse_kinds([*rows.texts, *small.unlabelled], both, *size)
+
+    def losses(candidate: Candidate) -> Float64s:
+        logs = choose(candidate, rows, folds, run.interrupt.check).logs[None, folds.held]
+        nested = np.maximum(nested_logs(rows, logs, folds), -MAX_LOGIT)
+        found: Float64s = -nested[np.arange(len(nested)), rows.targets[folds.held]]
+        return found
+
+    def taught(how: How) -> Float64s:
+        soft = sharpened(values[:n], how.power)
+        return losses(longer.student(rows, n, lambda _: soft, how.weight))
+
+    without, tried = losses(alone.candidate(rows)), {How(power): taught(How(power)) for power in _POWERS}
+    sharp = min(tried, key=lambda how: tried[how].mean())
+    tried |= {how: taught(how) for how in (sharp._replace(weight=weight) for weight in _WEIGHTS[1:])}
+    best = min(tried, key=lambda how: tried[how].mean())
+    gain = without - tried[best]
+    is_used = gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain))
+    found = {"log_loss": float(tried[best].mean()), "log_loss_without": float(without.mean())}
+    text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*found.values())
+    listener(Note(text=text if is_used else f"{text}: they are not used"))
+    return best if is_used else None, found
+
+
+def taught_metrics(metrics: Mapping[str, Any], labelled: Split, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a classifier's metrics with those of its teacher; `labelled` is the split without answers."""
+    n = 0 if labelled.has_only_hints else len(labelled.train)
+    more = {"texts": n, "unlabelled_texts": len(labelled.unlabelled), "teacher": found}
+    if not n:
+        kept = {name: value for name, value in metrics.items() if name not in ("accuracy", "measured_on")}
+        return {**kept, **more, "only_teacher": True, "not_measured": NO_LABELS}
+    return {**metrics, **more, **({"caution": CAUTION} if found["used"] and labelled.valid is None else {})}

@@ -1,0 +1,199 @@
+"""The example programs that distil: a language model behind a local stand-in of its address, and SetFit."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+import foretell
+from foretell.errors import RunError
+from tests.training.labels.test_answers import (
+    LABELLED,
+    LABELS,
+    MORE,
+    SMALL,
+    TEST,
+    accuracy,
+    certain,
+    label_of,
+)
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class StandIn(ThreadingHTTPServer):
+    """An OpenAI-compatible address whose language model knows the labels.
+
+    Attributes:
+        asked: the bodies of all requests.
+        faults: what it does wrong at first, one each time: a status, the content of an answer, or seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[dict[str, Any]] = []
+        self.faults: list[int | str | float] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: StandIn
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(body)
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if isinstance(fault, float):
+            time.sleep(fault)
+        text = body["messages"][-1]["content"]
+        label = label_of(text)
+        content = fault if isinstance(fault, str) else json.dumps({"label": label})
+        answer = json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+        self.send_response(fault if isinstance(fault, int) else 200)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *given: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    with StandIn() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def teacher_at(server: StandIn, **more: Any) -> Any:
+    address = f"http://127.0.0.1:{server.server_port}/v1"
+    return example("distil_llm").Teacher(address, "stand-in", LABELS, pause=0.001, **more)
+
+
+@pytest.mark.parametrize("fault", [500, 429, "no JSON", '{"label": "other"}', "{}", 1.0])
+def test_a_call_that_fails_is_tried_again(server: StandIn, fault: Any) -> None:
+    server.faults = [fault]
+    found = teacher_at(server, timeout=0.3).predict_proba(MORE[0][:3])
+    assert found == certain(MORE[1][:3], 1.0).tolist()
+    assert len(server.asked) == 4
+    format = server.asked[0]["response_format"]["json_schema"]
+    assert (format["strict"], format["schema"]["properties"]["label"]["enum"]) == (True, list(LABELS))
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "calls"),
+    [
+        (401, "status 401", 1),
+        (503, "status 503", 2),
+        ("no JSON", "expected JSON with a label, found", 2),
+        ('{"label": "other"}', "expected one of bad, good, so, found 'other'", 2),
+        (1.0, "timed out", 2),
+    ],
+)
+def test_what_does_not_get_better_is_one_line(
+    server: StandIn, fault: Any, message: str, calls: int, tmp_path: Path
+) -> None:
+    server.faults = [fault] * 2
+    teacher = teacher_at(server, tries=2, calls=1, timeout=0.3)
+    with pytest.raises(RunError, match=message) as error:
+        foretell.TextClassifier(**SMALL).fit(
+            *LABELLED, unlabelled=MORE[0], teacher=teacher, out=tmp_path / "m"
+        )
+    assert "\n" not in str(error.value)
+    # Another call may have begun before the error was seen.
+    assert len(server.asked) in (calls, calls + 1)
+
+
+def csv_of(path: Path, columns: dict[str, list[str]]) -> Path:
+    rows = [",".join(row) for row in zip(*columns.values(), strict=True)]
+    path.write_text("\n".join([",".join(columns), *rows]) + "\n")
+    return path
+
+
+def small_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = foretell.TextClassifier
+    monkeypatch.setattr(foretell, "TextClassifier", lambda: whole(**SMALL))
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_language_model_is_distilled(
+    server: StandIn,
+    labelled: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small_classifier(monkeypatch)
+    texts = csv_of(tmp_path / "texts.csv", {"text": MORE[0]})
+    address = f"http://127.0.0.1:{server.server_port}/v1"
+    given = [str(texts), str(tmp_path / "m"), "--address", address, "--name", "stand-in", "--labels", *LABELS]
+    given += ["--price-in", "1", "--price-out", "4"]
+    if labelled:
+        given += [
+            "--labelled",
+            str(csv_of(tmp_path / "known.csv", dict(zip(("text", "label"), LABELLED, strict=True)))),
+        ]
+    program = example("distil_llm")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    program.main(given)
+    assert not server.asked
+    assert "150 texts: about " in capsys.readouterr().err
+    if labelled:
+        program.main([*given, "--yes"])
+    else:
+        with pytest.warns(foretell.errors.TooFewTextsWarning):
+            program.main([*given, "--yes"])
+    assert len(server.asked) == len(MORE[0])
+    runtime = foretell.load(tmp_path / "m")
+    assert accuracy(runtime, TEST) > 0.8
+
+
+def test_setfit_is_distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Model:
+        labels: list[str]
+
+        @classmethod
+        def from_pretrained(cls, _encoder: str, labels: list[str]) -> Model:
+            model = cls()
+            model.labels = labels
+            return model
+
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            return certain([label_of(text) for text in texts])
+
+    trained: list[Any] = []
+    trainer = lambda **given: trained.append(given) or types.SimpleNamespace(train=lambda: None)  # noqa: E731
+    parts = {"SetFitModel": Model, "Trainer": trainer, "TrainingArguments": dict}
+    monkeypatch.setitem(sys.modules, "setfit", types.SimpleNamespace(**parts))
+    dataset = types.SimpleNamespace(from_dict=lambda rows: rows)
+    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(Dataset=dataset))
+    small_classifier(monkeypatch)
+    labelled = csv_of(tmp_path / "labelled.csv", dict(zip(("text", "label"), LABELLED, strict=True)))
+    more = csv_of(tmp_path / "more.csv", {"text": MORE[0]})
+    monkeypatch.setattr(sys, "argv", ["distil_setfit.py", str(labelled), str(more), str(tmp_path / "m")])
+    example("distil_setfit").main()
+    assert len(trained[0]["train_dataset"]["text"]) == 48
+    assert accuracy(foretell.load(tmp_path / "m"), TEST) > 0.8

@@ -1,0 +1,257 @@
+"""Any teacher: its answers become rows, useless ones do no harm, and no answer is lost or asked for twice."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+
+from foretell import TextClassifier
+from foretell.errors import DataError, ForetellError, RunError, SettingsError, TooFewTextsWarning
+from foretell.training.events import Note
+from foretell.training.labels import answers, fold_networks
+
+SMALL: dict[str, Any] = {"units": 4, "embedding_size": 4, "batch_size": 8, "folds": 3, "verbose": 0}
+FILLERS = ["the", "film", "was", "plot", "actor", "scene", "story", "end"]
+KNOWN, NEW = range(6), range(6, 20)
+LABELS = ("bad", "good", "so")
+_LETTERS = random.Random(0)
+WORDS = {
+    label: ["".join(_LETTERS.choices("abcdefghiklmnoprstu", k=7)) for _ in range(20)] for label in LABELS
+}
+"""Words of each label that have nothing in common."""
+KIND = {word: label for label, words in WORDS.items() for word in words}
+
+
+@pytest.fixture(autouse=True)
+def short_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold_networks, "_EPOCHS", 1)
+    monkeypatch.setattr(fold_networks, "_STEPS", 6)
+
+
+def texts_of(words: range, n: int, seed: int, labels: Sequence[str] = LABELS) -> tuple[list[str], list[str]]:
+    """Return texts with one word of their label each, and their labels."""
+    rng, texts, found = random.Random(seed), [], []
+    for i in range(n):
+        label = labels[i % len(labels)]
+        fillers = rng.choices(FILLERS, k=3)
+        texts.append(f"{fillers[0]} {fillers[1]} {WORDS[label][rng.choice(words)]} {fillers[2]} n{seed}x{i}")
+        found.append(label)
+    return texts, found
+
+
+def label_of(text: str) -> str:
+    return next(KIND[word] for word in text.split() if word in KIND)
+
+
+LABELLED = texts_of(KNOWN, 60, 1)
+MORE = texts_of(range(20), 150, 2)
+TEST = texts_of(NEW, 90, 3)
+
+
+def certain(labels: Sequence[str], sure: float = 0.9) -> np.ndarray:
+    rest = (1 - sure) / (len(LABELS) - 1)
+    return np.array([[sure if name == label else rest for name in LABELS] for label in labels])
+
+
+class Oracle:
+    """A teacher that knows the labels, and counts what it is asked."""
+
+    def __init__(self, labels: Sequence[Any] = LABELS, fails_after: int = 10**9) -> None:
+        self.labels, self.asked, self.fails_after = list(labels), list[str](), fails_after
+
+    def predict_proba(self, texts: list[str]) -> np.ndarray:
+        if len(self.asked) + len(texts) > self.fails_after:
+            raise ConnectionError("no answer\nfrom the server")
+        self.asked += texts
+        known = certain([label_of(text) for text in texts])
+        return known[:, [LABELS.index(str(label)) for label in self.labels]]
+
+
+def accuracy(classifier: TextClassifier, test: tuple[list[str], list[str]] = TEST) -> float:
+    return float(np.mean(np.array(classifier.predict(test[0])) == np.array(test[1])))
+
+
+def fitted(teacher: Any, notes: list[str] | None = None, **more: Any) -> TextClassifier:
+    given = {"unlabelled": MORE[0], **more}
+    kept = notes if notes is not None else []
+    listener = lambda event: kept.append(event.text) if isinstance(event, Note) else None  # noqa: E731
+    return TextClassifier(**SMALL).fit(*LABELLED, teacher=teacher, listener=listener, **given)
+
+
+@pytest.mark.parametrize(
+    "teacher", [Oracle(), Oracle(LABELS[::-1]), certain(MORE[1])], ids=["asked", "order", "soft"]
+)
+def test_words_that_only_the_teacher_knows_are_learned(teacher: Any) -> None:
+    notes: list[str] = []
+    classifier = fitted(teacher, notes)
+    assert accuracy(classifier) > 0.8 > 0.6 > accuracy(TextClassifier(**SMALL).fit(*LABELLED))
+    found = classifier.metrics_["teacher"]
+    assert (found["used"], found["texts"]) == (True, 150)
+    assert found["log_loss"] < found["log_loss_without"]
+    assert classifier.metrics_["texts"] == 60
+    assert "the teacher has learned from these labels" in classifier.metrics_["caution"]
+    assert any("with the teacher's answers" in note for note in notes)
+
+
+def useless() -> dict[str, Callable[[np.random.Generator], np.ndarray]]:
+    """Return kinds of teachers that know nothing of the texts, or the wrong labels."""
+    true, n = certain(MORE[1]), len(MORE[1])
+    return {
+        "random": lambda rng: rng.dirichlet(np.ones(3), n),
+        "random and certain": lambda rng: np.eye(3)[rng.integers(3, size=n)],
+        "one label": lambda rng: np.tile(np.eye(3)[rng.integers(3)], (n, 1)),
+        "all alike": lambda _: np.full((n, 3), 1 / 3),
+        "other texts' answers": lambda rng: true[rng.permutation(n)],
+        "shuffled columns": lambda rng: true[:, np.roll(np.arange(3), 1 + rng.integers(2))],
+        "by length, as of another language": lambda _: np.eye(3)[[len(text) % 3 for text in MORE[0]]],
+    }
+
+
+@pytest.mark.parametrize("kind", useless())
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_useless_teacher_changes_nothing(kind: str, seed: int) -> None:
+    classifier = fitted(useless()[kind](np.random.default_rng(seed)))
+    assert classifier.metrics_["teacher"]["used"] is False
+    texts = [*TEST[0], *LABELLED[0]]
+    np.testing.assert_allclose(classifier.predict_proba(texts), without().predict_proba(texts), atol=1e-5)
+
+
+@cache
+def without() -> TextClassifier:
+    return TextClassifier(**SMALL).fit(*LABELLED, unlabelled=MORE[0])
+
+
+def test_a_teacher_is_asked_once_a_text_and_a_resumed_training_asks_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_BATCH", 40)
+    whole, failing = Oracle(), Oracle(fails_after=100)
+    expected = fitted(whole, out=tmp_path / "whole")
+    assert sorted(whole.asked) == sorted(MORE[0])
+    with pytest.raises(RunError) as error:
+        fitted(failing, out=tmp_path / "cut")
+    assert "\n" not in str(error.value)
+    assert (
+        "texts 81 to 120: expected probabilities from the teacher, found ConnectionError: no answer"
+        in str(error.value)
+    )
+    with pytest.raises(RunError, match="resume=True"):
+        fitted(Oracle(), out=tmp_path / "cut")
+    rest = Oracle()
+    resumed = fitted(rest, out=tmp_path / "cut", resume=True)
+    assert sorted(failing.asked + rest.asked) == sorted(MORE[0])
+    np.testing.assert_array_equal(resumed.predict_proba(TEST[0]), expected.predict_proba(TEST[0]))
+    assert not list((tmp_path / "cut").rglob("answers.npy"))
+
+
+class Wrong:
+    """A teacher whose second batch is wrong."""
+
+    classes_ = LABELS
+
+    def __init__(self, answer: Callable[[list[str]], Any]) -> None:
+        self.answer, self.calls = answer, 0
+
+    def predict_proba(self, texts: list[str]) -> Any:
+        self.calls += 1
+        return certain([LABELS[0]] * len(texts)) if self.calls == 1 else self.answer(texts)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda texts: certain(["bad"] * (len(texts) - 1)), r"shape \(32, 3\), found the shape \(31, 3\)"),
+        (lambda texts: np.ones(len(texts)), r"found the shape \(32,\)"),
+        (
+            lambda texts: np.ones((len(texts), 3)),
+            "text 33: expected probabilities from 0 to 1 with a sum of 1, found a sum of 3",
+        ),
+        (lambda texts: np.full((len(texts), 3), np.nan), "found a number that is not finite"),
+        (lambda texts: np.tile([-0.5, 1, 0.5], (len(texts), 1)), "found a negative number"),
+        (lambda _: "none", "found 'none'"),
+    ],
+)
+def test_wrong_answers_are_one_line_and_lose_nothing(
+    answer: Callable[[list[str]], Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        fitted(Wrong(answer), out=tmp_path / "m")
+    assert "\n" not in str(error.value)
+    assert len(np.load(tmp_path / "m.run" / "cache" / "answers.npy")) == 32
+
+
+@pytest.mark.parametrize(
+    ("teacher", "more", "message"),
+    [
+        (Oracle(["bad", "good"]), {}, "a teacher of the labels bad, good, so, found bad, good"),
+        (Oracle([]), {}, "a teacher that names its labels"),
+        (object(), {}, "found object"),
+        (certain(MORE[1][:-1]), {}, r"found the shape \(149, 3\)"),
+        (Oracle(), {"unlabelled": None}, "unlabelled texts, which the teacher labels"),
+        (Oracle(), {"unlabelled": LABELLED[0]}, "unlabelled texts, which the teacher labels"),
+        (Oracle(), {"keep_teacher": True}, "a teacher to keep, found a teacher that is no encoder"),
+    ],
+)
+def test_teachers_that_cannot_teach(teacher: Any, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ForetellError, match=message) as error:
+        fitted(teacher, **more)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_without_any_label_the_teacher_is_all_and_answers_are_not_evaluated(numbers: bool) -> None:
+    teacher = Oracle()
+    if numbers:
+        teacher = type(
+            "Numbers", (), {"classes_": [7, 10, 8], "predict_proba": staticmethod(teacher.predict_proba)}
+        )()
+    with pytest.warns(TooFewTextsWarning, match="no text has a label"):
+        classifier = TextClassifier(**SMALL).fit(MORE[0], teacher=teacher)
+    names = {"bad": 7, "good": 10, "so": 8} if numbers else {label: label for label in LABELS}
+    assert classifier.classes_.tolist() == sorted(names.values())
+    assert accuracy(classifier, (TEST[0], [names[label] for label in TEST[1]])) > 0.8
+    assert classifier.metrics_["not_measured"].startswith("no text has a label")
+    assert "accuracy" not in classifier.metrics_
+    assert "unevaluated" in classifier.classify(TEST[0][:1])[0].flags
+
+
+def test_rows_of_empty_texts_are_left_out_with_them() -> None:
+    texts, rows = [*MORE[0][:40], " ", *MORE[0][40:]], certain([*MORE[1][:40], "so", *MORE[1][40:]])
+    assert fitted(rows, unlabelled=texts).metrics_["teacher"]["texts"] == 150
+
+
+def test_without_labels_an_array_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a teacher that names its labels"):
+        TextClassifier(**SMALL).fit(MORE[0], teacher=certain(MORE[1]))
+
+
+def test_an_object_that_encodes_is_a_teacher() -> None:
+    class Encoder:
+        def encode(self, texts: list[str]) -> np.ndarray:
+            near = [[any(word in text for word in WORDS[name]) for name in LABELS] for text in texts]
+            return np.array(near, np.float32) + 0.1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TooFewTextsWarning)
+        classifier = fitted(Encoder())
+    assert accuracy(classifier) > 0.8
+    assert classifier.metrics_["teacher"]["name"] == "Encoder"
+    with pytest.raises(SettingsError, match="which can be kept"):
+        fitted(Encoder(), keep_teacher=True)
+
+
+def test_many_rows_leave_all_labelled_texts_to_validate_on() -> None:
+    texts, labels = texts_of(range(20), 1100, 5)
+    classifier = fitted(certain(labels), unlabelled=texts)
+    assert accuracy(classifier) > 0.85
+    assert classifier.metrics_["valid_texts"] == 60
+    assert classifier.metrics_["teacher"]["used"]
