@@ -117,25 +117,6 @@ class EncoderFiles:
         """Return the SHA-256 of the graph followed by the tokenizer."""
         return hashlib.sha256(self.graph + self.tokenizer).hexdigest()
 
-    def check(self, where: str) -> None:
-        """Check that the encoder can be a part of a model directory.
-
-        Args:
-            where: its folder.
-
-        Raises:
-            ArtifactError: it has parts that are not let through.
-        """
-        try:
-            check_encoder_tokenizer(self.tokenizer)
-        except ValueError as error:
-            raise ArtifactError(
-                expected="an encoder whose tokenizer has usual parts alone, since it is kept",
-                found=f"{error!s:.200}",
-                where=where,
-                fix="export it with optimum-cli, or use it in training only, without --keep-teacher",
-            ) from error
-
 
 @dataclass(frozen=True, eq=False)
 class KeptTeacher:

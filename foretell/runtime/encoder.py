@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 
 from foretell.arrays import Array, Float32s
 from foretell.artifacts import manifest
-from foretell.artifacts.kept_teacher import GRAPH, TOKENIZER, EncoderFiles
+from foretell.artifacts.kept_teacher import GRAPH, TOKENIZER, EncoderFiles, check_encoder_tokenizer
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
 from foretell.runtime.session import NOTHING, Session, Threads, check_threads
@@ -181,7 +181,12 @@ class SentenceEncoder:
         files = EncoderFiles.read(self._folder)
         if files.sha256() != self.sha256:
             raise self._error("the encoder's files as they were opened", "others", "train again")
-        files.check(str(self._folder))
+        try:
+            check_encoder_tokenizer(files.tokenizer)
+        except ValueError as error:
+            expected = "an encoder whose tokenizer has usual parts alone, since it is kept"
+            fix = "export it with optimum-cli, or use it in training only, without --keep-teacher"
+            raise self._error(expected, f"{error!s:.200}", fix) from error
         _opened(self._path, files.graph, tried=True)
         return files
 

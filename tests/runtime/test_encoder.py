@@ -16,15 +16,7 @@ from onnx import TensorProto
 
 from foretell.errors import ArtifactError, SettingsError
 from foretell.runtime.encoder import SentenceEncoder
-from tests.encoders import (
-    DIMENSION,
-    PLACES,
-    TABLE,
-    WORDS,
-    minilm,
-    tiny_encoder,
-    tiny_tokenizer,
-)
+from tests.encoders import DIMENSION, PLACES, TABLE, WORDS, minilm, tiny_encoder, tiny_tokenizer
 
 TEXTS = ["good film", "bad film the dull film", "", "good", "unknown words", "the film " * 3, "film good"]
 LONG = "good bad film the " * 9
