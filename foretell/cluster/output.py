@@ -29,6 +29,7 @@ from foretell.cluster.shards import Shard
 from foretell.cluster.storage import StoredFile, absolute, is_bucket, join, name_of
 from foretell.errors import RunError
 from foretell.hashes import sha256_of
+from foretell.training.run_lock import lock
 
 FOLDER, RUN, MANIFEST, LOG, LOCK = "_foretell", "run.json", "manifest.json", "log.jsonl", "lock"
 FORMAT_VERSION = 1
@@ -281,7 +282,11 @@ def locked(out: str) -> Iterator[None]:
     make_directories(folder)
     try:
         with (folder / LOCK).open("ab") as file:
-            _hold(file.fileno(), out)
+            if not lock(file):
+                raise RunError(
+                    expected="one command at a time", found="another one that writes there", where=out,
+                    fix="wait for it, or choose another --out",
+                )  # fmt: skip
             yield
     finally:
         # Where nothing was begun, nothing is left.
@@ -290,20 +295,6 @@ def locked(out: str) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 folder.rmdir()
                 folder.parent.rmdir()
-
-
-def _hold(descriptor: int, out: str) -> None:
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except OSError as error:
-        raise RunError(
-            expected="one command at a time", found="another one that writes there", where=out,
-            fix="wait for it, or choose another --out",
-        ) from error  # fmt: skip
 
 
 def read_rows(out: str | Path) -> Iterator[dict[str, Any]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from foretell.cluster.storage import StoredFile, local_copy, name_of, open_file, read_range
 from foretell.data.columns import choose_columns
@@ -254,18 +255,14 @@ def _bytes_of(group: Any) -> tuple[int, int]:
 def _line_cuts(file: StoredFile, size: int) -> Iterator[int]:
     """Yield the places after the line end that follows each multiple of `size`."""
     with open_file(file.file) as stream:
-        at = size
+        lines, at = _buffered(stream, _SEEN), size
         while at < file.size:
-            stream.seek(at - 1)
-            passed = at - 1
-            while chunk := stream.read(_SEEN):
-                place = chunk.find(b"\n")
-                passed += len(chunk) if place < 0 else place + 1
-                if place >= 0:
-                    break
-            if passed < file.size:
-                yield passed
-            at = passed + size
+            lines.seek(at - 1)
+            lines.readline()
+            at = lines.tell()
+            if at < file.size:
+                yield at
+            at += size
 
 
 def _csv_cuts(file: StoredFile, delimiter: str, size: int, head: int) -> Iterator[int]:
@@ -286,7 +283,7 @@ def _record_ends(file: StoredFile, delimiter: str) -> Iterator[int]:
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
     at = 0
     with open_file(file.file) as stream:
-        lines = _lines(stream)
+        lines = _buffered(stream, _READ)
 
         def counted() -> Iterator[str]:
             nonlocal at
@@ -305,12 +302,6 @@ def _record_ends(file: StoredFile, delimiter: str) -> Iterator[int]:
                 yield at
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines with their line ends; Arrow's files have no iterator of whole lines."""
-    rest = b""
-    while chunk := stream.read(_READ):
-        # At newlines only: a lone carriage return is no place to cut.
-        *lines, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else (rest + chunk,)
-        yield from (line + b"\n" for line in lines)
-    if rest:
-        yield rest
+def _buffered(stream: IO[bytes], size: int) -> io.BufferedReader:
+    """Return the stream with lines, which Arrow's files lack; they end at newlines alone."""
+    return io.BufferedReader(cast(io.RawIOBase, stream), size)
