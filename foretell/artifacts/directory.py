@@ -59,26 +59,17 @@ def check_writable(path: str | Path) -> None:
     """
     target = Path(path).resolve()
     fix = "choose another --out"
-    try:
+    with replacement.typed(ArtifactError, "a place to write in", target, fix):
         if target.exists():
             _check_ours(target)
         parent = target.parent
         while not parent.exists():
             parent = parent.parent
-    except OSError as error:
-        raise ArtifactError(
-            expected="a place to write in", found=error.strerror or str(error), where=str(target), fix=fix
-        ) from error
     if not parent.is_dir():
         raise ArtifactError(expected="a directory to write in", found="a file", where=str(parent), fix=fix)
-    try:
+    with replacement.typed(ArtifactError, "a directory to write in", parent, fix):
         # Permissions alone do not say it: of root, of read-only and of virtual file systems.
         tempfile.TemporaryDirectory(dir=parent, prefix=".foretell-").cleanup()
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ArtifactError(
-            expected="a directory to write in", found=found, where=str(parent), fix=fix
-        ) from error
 
 
 def write_model(model: Model, path: str | Path, *, run: Path | None = None) -> None:
@@ -112,20 +103,14 @@ def write_files(contents: dict[str, bytes], path: str | Path) -> None:
         ArtifactError: `path` is not a model directory, or cannot be written; it is unchanged.
     """
     target = Path(path).resolve()
-    try:
-        with replacement.new_directory(target) as new:
-            for name, content in contents.items():
-                replacement.write_synced(new / name, content)
-            replacement.sync_directory(new)
-            check_writable(target)
-            replacement.take_place(new, target)
-    except OSError as error:
-        raise ArtifactError(
-            expected="to write the model",
-            found=error.strerror or str(error),
-            where=str(target),
-            fix="free some space or choose another directory; the old model there is unchanged",
-        ) from error
+    fix = "free some space or choose another directory; the old model there is unchanged"
+    failures = replacement.typed(ArtifactError, "to write the model", target, fix)
+    with failures, replacement.new_directory(target) as new:
+        for name, content in contents.items():
+            replacement.write_synced(new / name, content)
+        replacement.sync_directory(new)
+        check_writable(target)
+        replacement.take_place(new, target)
 
 
 def open_verified(path: str | Path) -> Model:
@@ -161,16 +146,10 @@ def read_weights_of(model: Model) -> Weights:
 
 def _take_in(run: Path, target: Path) -> None:
     # After the model: if the process ends before this, --resume still finds the run in its place.
-    try:
+    fix = "the model itself is complete: move or delete the run by hand"
+    with replacement.typed(ArtifactError, "to move the run into the model", run, fix):
         shutil.move(run, target / manifest.RUN)
         replacement.sync_directory(target)
-    except OSError as error:
-        raise ArtifactError(
-            expected="to move the run into the model",
-            found=error.strerror or str(error),
-            where=str(run),
-            fix="the model itself is complete: move or delete the run by hand",
-        ) from error
 
 
 def _contents(model: Model, name: str) -> dict[str, bytes]:
@@ -243,14 +222,10 @@ def _config(model: Model, version: str) -> dict[str, object]:
 
 def _consistently(path: Path, *, with_weights: bool) -> Model:
     """Return the model of one manifest, also while the directory is being replaced."""
-    try:
+    with replacement.typed(ArtifactError, "a readable model", path):
         return manifest.read_consistently(
             path, lambda listed: read_stored(path, listed, with_weights=with_weights)
         )
-    except OSError as error:
-        raise ArtifactError(
-            expected="a readable model", found=error.strerror or str(error), where=str(path)
-        ) from error
 
 
 def _check_ours(target: Path) -> None:

@@ -29,6 +29,16 @@ _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno
 
 
 @contextlib.contextmanager
+def typed(kind: type[ForetellError], expected: str, where: Path | str, fix: str = "") -> Iterator[None]:
+    """Raise an error of the system in the block as one of foretell's; `found` is what the system says."""
+    try:
+        yield
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise kind(expected=expected, found=found, where=str(where), fix=fix) from error
+
+
+@contextlib.contextmanager
 def new_directory(target: Path) -> Iterator[Path]:
     """Yield an empty directory beside `target`, and delete it at the end if it is still there.
 
@@ -87,12 +97,8 @@ def new_file(path: Path) -> Iterator[Path]:
     Raises:
         ForetellError: the file cannot be written.
     """
-    try:
-        with replacing(path) as new:
-            yield new
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise ForetellError(expected="a file that can be written", found=found, where=str(path)) from error
+    with typed(ForetellError, "a file that can be written", path), replacing(path) as new:
+        yield new
 
 
 def replace_file(path: Path, content: bytes) -> None:

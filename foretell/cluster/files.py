@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 from foretell.artifacts.directory import open_verified, pack
 from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
+from foretell.artifacts.replacement import typed
 from foretell.cluster.output import Done, Failed, Output, Task, locked, open_output
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
 from foretell.cluster.session import Cluster, connected, require_cluster
@@ -255,22 +256,13 @@ class _Job:
 
     @contextmanager
     def _output(self) -> Iterator[Output]:
-        out = self._task.out
-        try:
-            with nullcontext() if out is None else locked(out):
-                if out is None:
-                    yield Output(*self._plan(), {})
-                else:
-                    yield open_output(out, self._task, self._files, self._plan)
-        except OSError as error:
-            if out is None:
-                raise
-            raise RunError(
-                expected="an output folder that can be read and written",
-                found=error.strerror or str(error),
-                where=out,
-                fix="free some space or check the permissions; the same command continues",
-            ) from error
+        out, expected = self._task.out, "an output folder that can be read and written"
+        fix = "free some space or check the permissions; the same command continues"
+        if out is None:
+            yield Output(*self._plan(), {})
+            return
+        with typed(RunError, expected, out, fix), locked(out):
+            yield open_output(out, self._task, self._files, self._plan)
 
     def _plan(self) -> tuple[Task, list[Shard]]:
         where, need_label = self._where, self._task.command == "evaluate" and self._model.job == "labels"

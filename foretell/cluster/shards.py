@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, cast
 
+from foretell.artifacts.replacement import typed
 from foretell.cluster.storage import StoredFile, local_copy, name_of, open_file, read_range
 from foretell.data.columns import choose_columns
 from foretell.data.formats import FORMATS, format_named, format_of
@@ -99,11 +100,8 @@ def plan(
     size = shard_bytes or max(MIN_BYTES, min(MAX_BYTES, total // _SHARDS), -(-total // _MAX_SHARDS))
     made = Plan()
     for file in files:
-        try:
+        with typed(DataError, "a file that can be read", file.file):
             shards, names, sample = _FilePlan(file, options, format, size).divided()
-        except OSError as error:
-            found = error.strerror or str(error)
-            raise DataError(expected="a file that can be read", found=found, where=file.file) from error
         made.shards += [replace(each, ordinal=len(made.shards) + n) for n, each in enumerate(shards)]
         made.columns |= dict.fromkeys(names)
         made.sample += sample

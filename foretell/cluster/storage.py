@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from foretell.artifacts.replacement import make_directories, replace_file, replacing
+from foretell.artifacts.replacement import make_directories, replace_file, replacing, typed
 from foretell.data.decode import existing
 from foretell.errors import DataError, UsageError
 
@@ -223,13 +223,9 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
     files: dict[str, StoredFile] = {}
     for source in sources:
         address = absolute(source)
-        try:
+        fix = "check the address, its permissions and the key"
+        with typed(DataError, "files that can be read", address, fix):
             found = _files_of(address)
-        except OSError as error:
-            raise DataError(
-                expected="files that can be read", found=error.strerror or str(error), where=address,
-                fix="check the address, its permissions and the key",
-            ) from error  # fmt: skip
         for each in found:
             if each.file in files:
                 raise DataError(expected="each file once", found="one that is named twice", where=each.file)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretell.artifacts.model import Model
+from foretell.artifacts.replacement import typed
 from foretell.cluster.output import Done, Failed, Output, Task
 from foretell.cluster.rows import ANSWER, SCORE, JsonWriter, ParquetWriter, kept, no_answer, verdict_parts
 from foretell.cluster.shards import Shard, beginning_of
@@ -251,7 +252,7 @@ def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
     Raises:
         DataError: the file has changed since the run was planned, or cannot be read.
     """
-    try:
+    with typed(DataError, "a file that can be read", shard.file):
         stored = find(shard.file)
         if stored is None:
             raise DataError(
@@ -275,9 +276,6 @@ def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
             return digest, _json_rows(shard, content)
         head = read_range(shard.file, 0, shard.head) if shard.head else b""
         return digest, _range_rows(shard, head + content, notes)
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise DataError(expected="a file that can be read", found=found, where=shard.file) from error
 
 
 def _options(shard: Shard) -> ReadOptions:

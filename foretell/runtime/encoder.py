@@ -174,8 +174,7 @@ class SentenceEncoder:
         """Return the encoder's files and its licence, to be kept in a classifier.
 
         Raises:
-            ArtifactError: they have changed since the encoder was opened, or cannot be kept (see
-                `foretell.artifacts.kept_teacher.check_encoder_tokenizer`).
+            ArtifactError: they have changed since the encoder was opened, or the tokenizer cannot be kept.
             OSError: they cannot be read.
         """
         files = EncoderFiles.read(self._folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foretell.artifacts.replacement import typed
 from foretell.errors import UsageError
 from foretell.service.errors import ApiError
 
@@ -108,12 +109,8 @@ def read_token(path: Path) -> bytes:
         UsageError: the file cannot be read, or is not one line of at least 16 visible ASCII characters.
     """
     fix = "create one with: openssl rand -hex 32"
-    try:
+    with typed(UsageError, "a file with a token", path, fix):
         token = path.read_bytes().strip()
-    except OSError as error:
-        raise UsageError(
-            expected="a file with a token", found=error.strerror or str(error), where=str(path), fix=fix
-        ) from error
     is_short = len(token) < _MIN_TOKEN
     if is_short or not all(33 <= character <= 126 for character in token):
         raise UsageError(
