@@ -25,9 +25,9 @@ class Budget(NamedTuple):
 
 PARTS = {
     "foretell/cli": Budget(4_850, 3_300),
-    "foretell/service": Budget(3_440, 2_600),
+    "foretell/service": Budget(3_430, 2_600),
     "foretell/annotation": Budget(1_340, 1_100),
-    "foretell/cluster": Budget(2_520, 1_600),
+    "foretell/cluster": Budget(2_510, 1_600),
     "foretell/export": Budget(1_680, 1_300),
     "foretell/surveying": Budget(1_370, 1_000),
     "foretell/training/labels": Budget(7_250, 5_000),
@@ -35,7 +35,7 @@ PARTS = {
     "foretell/training/*.py": Budget(2_240, 1_700),
     "foretell/runtime": Budget(4_060, 3_700),
     "foretell/networks": Budget(1_700, 1_600),
-    "foretell/artifacts": Budget(2_640, 2_200),
+    "foretell/artifacts": Budget(2_620, 2_200),
     "foretell/data": Budget(4_640, 3_600),
     "foretell/hub": Budget(1_010, 450),
     "foretell/*.py": Budget(2_840, 2_100),
