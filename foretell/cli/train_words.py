@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import local_model
 from foretell.cli.options import AS_TEXT, DATA, Output, Switch, Whole, rare
-from foretell.cli.output import Writer, note
+from foretell.cli.output import Writer, listed, note
 from foretell.cli.setting_flags import WordsOptions, given
 from foretell.config import WordsSettings, with_changes
 from foretell.metrics.shown import number, remarks_on
@@ -90,7 +90,8 @@ def check_possible(training: Training) -> None:
 
 def show_survey(survey: Survey) -> None:
     """Write a survey of the data to stderr."""
-    note("\n".join(survey.lines()) + "\n")
+    notes = "".join(f"  · {each}\n" for each in survey.notes)
+    note(f"{survey.name}\n{listed(survey.rows, indent=2)}\n{notes}")
 
 
 def without_notes(listener: Listener, shown: Iterable[str]) -> Listener:

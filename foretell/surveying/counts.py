@@ -49,10 +49,6 @@ class Survey:
     rows: Rows
     notes: list[str]
 
-    def lines(self) -> list[str]:
-        """Return the rows, aligned, followed by the notes, as lines of plain text."""
-        return [self.name, *aligned_rows(self.rows), *(f"  · {note}" for note in self.notes)]
-
 
 @dataclass(frozen=True, slots=True)
 class TokenLengths:

@@ -28,13 +28,12 @@ def test_examples_are_counted() -> None:
         ("tokens in a text", "median 2, 95th percentile 3, maximum 3"), ("distinct tokens", "6"),
         ("duplicates", "1"), ("dropped", "1 with an empty text"),
     ]  # fmt: skip
-    assert survey.lines()[1].split() == ["texts", "4"]
 
 
 def test_a_corpus_is_counted_in_one_pass() -> None:
     survey = survey_corpus(Corpus.from_texts(["the mind adapts\nthe way", "way"]))
     assert survey.rows[:2] == [("lines", "3"), ("tokens", "6")]
-    assert not any("duplicates" in line for line in survey.lines())
+    assert not any(name == "duplicates" for name, _ in survey.rows)
     few = survey_corpus(Corpus.from_texts(["a", "b c"], name="n"), lines=["b c"])
     assert (few.name, few.rows[:2]) == ("n", [("lines", "1"), ("tokens", "2")])
 
