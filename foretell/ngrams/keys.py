@@ -59,3 +59,11 @@ def keys_fit(size: int, longest: int) -> bool:
     """Return whether the keys of all n-grams fit in 63 bits, and these have at most as many words."""
     # Their sum has as many terms as the longest n-grams have words: a damaged model can ask for billions.
     return longest <= KEY_BITS and end_of_keys(size, longest) < 1 << KEY_BITS
+
+
+def find(keys: NgramKeys, searched: NgramKeys) -> Integers:
+    """Return the place of each searched key among ascending keys, -1 where it is not there."""
+    if not len(keys):
+        return np.full(len(searched), -1, np.int64)
+    places = np.minimum(np.searchsorted(keys, searched), len(keys) - 1)
+    return np.where(keys[places] == searched, places, -1)

@@ -24,6 +24,7 @@ import numpy as np
 
 from foretell.arrays import Array, Float32s, Float64s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
+from foretell.ngrams.keys import find
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,7 @@ def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
     """Return the number of each n-gram, int64, -1 where it was not counted, and its probability, 0 there."""
     # In ascending order the search reads memory once from start to end; in random order it misses the cache.
     order = np.argsort(keys)
-    ascending = keys[order]
-    at = np.minimum(np.searchsorted(level.keys, ascending), len(level.keys) - 1)
-    is_known = level.keys[at] == ascending
-    grams = np.empty(len(keys), np.int64)
-    grams[order] = np.where(is_known, at, -1)
-    probabilities = np.empty(len(keys))
-    probabilities[order] = np.where(is_known, level.probabilities[at], 0.0)
+    found = find(level.keys, keys[order])
+    grams, probabilities = np.empty(len(keys), np.int64), np.empty(len(keys))
+    grams[order], probabilities[order] = found, np.where(found >= 0, level.probabilities[found], 0.0)
     return grams, probabilities

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
-from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, keys_fit, ngram_keys
+from foretell.ngrams.keys import KEY_BITS, LONGEST, end_of_keys, find, keys_fit, ngram_keys
 
 # Keys that one sort handles at a time in prediction: enough that the overhead of NumPy's calls is small.
 _KEYS_AT_ONCE = 1 << 19
@@ -123,18 +122,12 @@ class LinearModel:
         packed.sort()
         if len(packed):
             packed = packed[np.concatenate(([True], packed[1:] != packed[:-1]))]
-        features, is_known = self._look_up(packed >> bits)
+        features = find(self.keys, packed >> bits)
+        is_known = features >= 0
         features, texts = features[is_known], packed[is_known] & ((1 << bits) - 1)
         # bincount adds in float64, in the order of the keys: a text's sum does not depend on its batch.
         sums = [np.bincount(texts, column.take(features), n_texts) for column in self.weights.T]
         return (np.stack(sums, axis=1) + self.bias).astype(np.float32)
-
-    def _look_up(self, keys: NgramKeys) -> tuple[Integers, npt.NDArray[np.bool_]]:
-        """Return the feature of each key, and whether the model has it."""
-        if not len(self.keys):
-            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        features = np.minimum(self.keys.searchsorted(keys), len(self.keys) - 1)
-        return features, self.keys[features] == keys
 
 
 def weighted_sum(models: Sequence[LinearModel], weights: Sequence[float]) -> LinearModel:

@@ -20,7 +20,7 @@ import numpy as np
 from foretell.arrays import Array, Float32s, Integers, NgramKeys, TokenIds
 from foretell.ngrams.characters import MAX_ALPHABET, Alphabet, character_ngrams, end_of_character_keys
 from foretell.ngrams.checked_arrays import checked_array, checked_keys, wrong
-from foretell.ngrams.keys import end_of_keys, keys_fit, ngram_keys
+from foretell.ngrams.keys import end_of_keys, find, keys_fit, ngram_keys
 
 LONGEST = 2
 """Words of the longest n-grams."""
@@ -223,14 +223,6 @@ def word_ngrams(
     return np.concatenate([keys for keys, _ in by_length]), np.concatenate(
         [text_of[at] for _, at in by_length]
     )
-
-
-def find(keys: NgramKeys, searched: NgramKeys) -> Integers:
-    """Return the place of each searched key among ascending keys, -1 where it is not there."""
-    if not len(keys):
-        return np.full(len(searched), -1, np.int64)
-    places = np.minimum(np.searchsorted(keys, searched), len(keys) - 1)
-    return np.where(keys[places] == searched, places, -1)
 
 
 def count_pairs(texts: Integers, features: Integers, n_features: int) -> Counts:
