@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from foretell.data.columns import Columns, choose_columns
@@ -20,7 +21,7 @@ from foretell.data.frames import parquet_records
 from foretell.data.records import Record, is_nested, label_of, spelled, text_of
 from foretell.data.signatures import PARQUET, is_spreadsheet
 from foretell.data.source import Source
-from foretell.data.tables import csv_records, row_records, tsv_records, workbook_records
+from foretell.data.tables import csv_records, row_records, workbook_records
 from foretell.errors import DataError, UsageError
 
 MAX_ARRAY = 1 << 28
@@ -296,6 +297,10 @@ def _is_table(source: Source) -> bool:
     return is_header or (is_named and not is_text)
 
 
+def _is_tab_separated(source: Source) -> bool:
+    return _is_table(source) and "\t" in source.first_line
+
+
 def _is_json(source: Source) -> bool:
     line = source.first_line
     return line.lstrip().startswith("{") or _ARRAY.match(line) is not None
@@ -318,9 +323,7 @@ _TABLE = (
     ),
     Format("jsonl", json_records, _is_json, (".jsonl", ".ndjson")),
     Format("json", json_records, lambda _: False, (".json",)),
-    Format(
-        "tsv", tsv_records, lambda source: _is_table(source) and "\t" in source.first_line, (".tsv", ".tab")
-    ),
+    Format("tsv", partial(csv_records, prefer="\t"), _is_tab_separated, (".tsv", ".tab")),
     Format("csv", csv_records, _is_table, (".csv",)),
     Format("text", line_records, lambda _: True),
 )

@@ -101,11 +101,6 @@ def _regularity(rows: list[list[str]]) -> float:
     return sum(len(row) == len(rows[0]) for row in rows) / len(rows)
 
 
-def tsv_records(source: Source) -> Iterator[Record]:
-    """Read the records of a TSV file; as `csv_records`, with a preference for tabs."""
-    return csv_records(source, prefer="\t")
-
-
 def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     """Read the records of a CSV file one by one. Without a header the columns are called "1", "2", ….
 
