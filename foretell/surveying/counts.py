@@ -20,6 +20,7 @@ from foretell.data.split import Split, text_key
 from foretell.readable import listed
 
 _MAX_VOCABULARY = 1_000_000
+_MAX_CHARACTERS = 1 << 26
 NAMES_SHOWN = 12
 """Labels, columns or scripts that a row of a survey lists."""
 
@@ -58,7 +59,8 @@ class TokenLengths:
         texts: texts that were counted: all of small data, else some drawn at random and the longest ones.
         median, p95, max: tokens in a text: median, 95th percentile, maximum.
         total: tokens of all texts; an estimate where not all were counted.
-        distinct: different tokens of the counted texts, at most a million.
+        distinct: different tokens of the counted texts, up to a million, or of their first 64 Mi characters.
+        distinct_is_whole: False where there may be more.
         counts: number of counted texts by number of tokens.
     """
 
@@ -68,13 +70,14 @@ class TokenLengths:
     max: int
     total: int
     distinct: int
+    distinct_is_whole: bool
     counts: dict[int, int] = field(repr=False)
 
     def rows(self, unit: str, all_texts: int) -> Rows:
         """Return the counts as rows; `unit` is "text" or "line", of which there are `all_texts`."""
         is_part = self.texts < all_texts
         drawn = f" (of {self.texts:,} texts drawn at random)" if is_part else ""
-        more = "more than " if self.distinct == _MAX_VOCABULARY else ""
+        more = "" if self.distinct_is_whole else "more than "
         lengths = f"median {self.median:,}, 95th percentile {self.p95:,}, maximum {self.max:,}"
         return [
             ("tokens", f"{'about ' if is_part else ''}{self.total:,}"),
@@ -94,6 +97,7 @@ class TokenCounter:
         self._split = split
         self._counts: Counter[int] = Counter()
         self._vocabulary: set[str] = set()
+        self._characters = 0
         self.single = 0
 
     def add(self, texts: Iterable[str]) -> None:
@@ -102,8 +106,13 @@ class TokenCounter:
             tokens = self._split(text)
             self._counts[len(tokens)] += 1
             self.single += is_single(text, tokens)
-            if len(self._vocabulary) < _MAX_VOCABULARY:
+            if self._is_whole:
                 self._vocabulary.update(tokens)
+                self._characters += len(text)
+
+    @property
+    def _is_whole(self) -> bool:
+        return len(self._vocabulary) <= _MAX_VOCABULARY and self._characters <= _MAX_CHARACTERS
 
     @property
     def lengths(self) -> TokenLengths:
@@ -113,9 +122,16 @@ class TokenCounter:
         # The smallest length that at least this part of the texts does not exceed.
         seen = np.cumsum(counts)
         median, p95 = (int(lengths[np.searchsorted(seen, part * seen[-1])]) for part in (0.5, 0.95))
-        distinct = min(len(self._vocabulary), _MAX_VOCABULARY)
-        total, longest = int(lengths @ counts), int(lengths[-1])
-        return TokenLengths(int(seen[-1]), median, p95, longest, total, distinct, dict(self._counts))
+        return TokenLengths(
+            texts=int(seen[-1]),
+            median=median,
+            p95=p95,
+            max=int(lengths[-1]),
+            total=int(lengths @ counts),
+            distinct=min(len(self._vocabulary), _MAX_VOCABULARY),
+            distinct_is_whole=self._is_whole,
+            counts=dict(self._counts),
+        )
 
 
 def survey_examples(
@@ -166,12 +182,6 @@ def label_counts(examples: Examples) -> dict[str, int]:
     if examples.sets is not None:
         counts = dict(zip(examples.sets.names, map(int, examples.sets.positives()), strict=True))
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def aligned_rows(rows: Rows) -> list[str]:
-    """Return rows as lines of plain text."""
-    width = max(len(name) for name, _ in rows)
-    return [f"  {name:<{width}}  {value}" for name, value in rows]
 
 
 def counted(labels: Mapping[str, int]) -> str:

@@ -24,7 +24,7 @@ from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
 from foretell.readable import card, listed, percent, visible
-from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, TokenLengths, aligned_rows, counted
+from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, TokenLengths, counted
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
 
@@ -112,7 +112,9 @@ class DataSurvey:
         }
 
     def __str__(self) -> str:
-        return "\n".join([self.name, *aligned_rows(summary_rows(self))])
+        rows = summary_rows(self)
+        width = max(len(name) for name, _ in rows)
+        return "\n".join([self.name, *(f"  {name:<{width}}  {value}" for name, value in rows)])
 
     def _repr_html_(self) -> str:
         return card(self.name, summary_rows(self))
