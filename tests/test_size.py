@@ -29,7 +29,7 @@ PARTS = {
     "foretell/annotation": Budget(1_340, 1_100),
     "foretell/cluster": Budget(2_510, 1_600),
     "foretell/export": Budget(1_680, 1_300),
-    "foretell/surveying": Budget(1_380, 1_000),
+    "foretell/surveying": Budget(1_370, 1_000),
     "foretell/training/labels": Budget(7_250, 5_000),
     "foretell/training/words": Budget(3_430, 2_700),
     "foretell/training/*.py": Budget(2_240, 1_700),

@@ -30,10 +30,6 @@ Rows = list[tuple[str, str]]
 Splitter = Callable[[str], list[str]]
 
 
-def _split_at_white_space(text: str) -> list[str]:
-    return text.lower().split()
-
-
 @dataclass(frozen=True)
 class Survey:
     """Counts of a corpus or of examples, in the tokens of the caller's function.
@@ -134,15 +130,13 @@ class TokenCounter:
         )
 
 
-def survey_examples(
-    examples: Examples, split: Split | None = None, *, tokens: Splitter = _split_at_white_space
-) -> Survey:
+def survey_examples(examples: Examples, split: Split | None = None, *, tokens: Splitter) -> Survey:
     """Survey examples, and their split if it is given.
 
     Args:
         examples: the texts with their labels.
         split: the training and validation texts.
-        tokens: returns the tokens of a text; the default splits at white space and ignores case.
+        tokens: returns the tokens of a text.
     """
     counter = TokenCounter(tokens)
     counter.add(examples.texts)
@@ -159,9 +153,7 @@ def survey_examples(
     return Survey(examples.name, counter.lengths.total, rows, notes)
 
 
-def survey_corpus(
-    corpus: Corpus, *, tokens: Splitter = _split_at_white_space, lines: Iterable[str] | None = None
-) -> Survey:
+def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None) -> Survey:
     """Survey a corpus in one pass and constant memory. Duplicates are not counted.
 
     Args:

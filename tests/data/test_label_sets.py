@@ -113,7 +113,7 @@ def test_a_split_and_a_survey_of_them() -> None:
     assert split.valid.sets.values.sum(axis=0).tolist() == [10, 5]
     # All texts have the label a, which is no reason for the warning about accuracy.
     assert not any("macro" in note for note in split.notes)
-    assert ("2 labels", "a 50, b 25") in survey_examples(examples, split).rows
+    assert ("2 labels", "a 50, b 25") in survey_examples(examples, split, tokens=str.split).rows
 
 
 def test_matrices_of_every_kind() -> None:

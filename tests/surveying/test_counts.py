@@ -18,11 +18,13 @@ from foretell.surveying.counts import (
 )
 from foretell.text.splitting import splitter
 
+WORDS = splitter("words", lowercase=True)
+
 
 def test_examples_are_counted() -> None:
     texts = ["a b c", "A  b c", "d e", "f", ""]
     examples = read_examples(list(zip(texts, ["x", "x", "y", "x", "y"], strict=True)))
-    survey = survey_examples(examples, make_split(examples, fraction=0.5, seed=1))
+    survey = survey_examples(examples, make_split(examples, fraction=0.5, seed=1), tokens=WORDS)
     assert survey.rows == [
         ("texts", "4"), ("validation", "2"), ("2 labels", "x 3, y 1"), ("tokens", "9"),
         ("tokens in a text", "median 2, 95th percentile 3, maximum 3"), ("distinct tokens", "6"),
@@ -31,22 +33,22 @@ def test_examples_are_counted() -> None:
 
 
 def test_a_corpus_is_counted_in_one_pass() -> None:
-    survey = survey_corpus(Corpus.from_texts(["the mind adapts\nthe way", "way"]))
+    survey = survey_corpus(Corpus.from_texts(["the mind adapts\nthe way", "way"]), tokens=WORDS)
     assert survey.rows[:2] == [("lines", "3"), ("tokens", "6")]
     assert not any(name == "duplicates" for name, _ in survey.rows)
-    few = survey_corpus(Corpus.from_texts(["a", "b c"], name="n"), lines=["b c"])
+    few = survey_corpus(Corpus.from_texts(["a", "b c"], name="n"), tokens=WORDS, lines=["b c"])
     assert (few.name, few.rows[:2]) == ("n", [("lines", "1"), ("tokens", "2")])
 
 
 def test_counting_words_stops_at_a_million(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretell.surveying.counts._MAX_VOCABULARY", 3)
-    survey = survey_corpus(Corpus.from_texts(["a b", "c d", "e"]))
+    survey = survey_corpus(Corpus.from_texts(["a b", "c d", "e"]), tokens=WORDS)
     assert ("distinct tokens", "more than 3") in survey.rows
 
 
 def test_warnings_about_the_data_are_among_the_notes() -> None:
     examples = Examples(["one", "two", "three words here"], ["x", "X", "x"])
-    notes = survey_examples(examples).notes
+    notes = survey_examples(examples, tokens=WORDS).notes
     assert [note.split(":")[0] for note in notes] == [
         "labels that differ only in case or white space",
         "67 % of the texts consist of a single token",
@@ -55,7 +57,7 @@ def test_warnings_about_the_data_are_among_the_notes() -> None:
 
 def test_tokens_are_counted_as_the_model_reads_them() -> None:
     examples = Examples(["很好吃，下次再来", "很难吃！", "don't go"], ["good", "bad", "bad"])
-    survey = survey_examples(examples, tokens=splitter("words", lowercase=True))
+    survey = survey_examples(examples, tokens=WORDS)
     assert {("tokens", "14"), ("distinct tokens", "12")} <= set(survey.rows)
     assert not survey.notes
     assert ("tokens in a text", "median 4, 95th percentile 8, maximum 8") in survey.rows
