@@ -131,18 +131,14 @@ def read_manifest(path: Path) -> Manifest:
         MissingFileError: the manifest is missing.
         ChangedFileError: the manifest is invalid, names a file outside the directory, or lacks one.
     """
+    found = ""
     if not path.is_dir():
         found = "a file" if path.exists() else "nothing there"
-        raise NotAModelError(
-            expected="a foretell model directory", found=found, where=str(path), fix="check the path"
-        )
-    if not is_model(path):
-        raise NotAModelError(
-            expected="a foretell model directory",
-            found="a directory that foretell did not write",
-            where=str(path),
-            fix="give the directory that --out named in training",
-        )
+    elif not is_model(path):
+        found = "a directory that foretell did not write"
+    if found:
+        fix = "check the path: it is the directory that --out named in training"
+        raise NotAModelError(expected="a foretell model directory", found=found, where=str(path), fix=fix)
     _check_version(path)
     content = _read(path / MANIFEST, MAX_MANIFEST)
     entries = _entries(path / MANIFEST, content)

@@ -130,12 +130,13 @@ def _head_metrics(
     report = classification_report(chosen, [names[each] for each in best], rows, names)
     all_names = report["confusion"]["names"]
     intervals = _intervals(ids_of(chosen, all_names), rows, all_names)
-    keys = ("accuracy", "macro_f1", "calibration_error", "log_loss")
-    return {
-        "texts": len(chosen),
-        **{key: report[key] for key in keys},
-        "intervals": {key: intervals[key] for key in keys},
-    }
+    return _head(report, intervals, ("accuracy", "macro_f1", "calibration_error", "log_loss"), len(chosen))
+
+
+def _head(report: Report, intervals: Report, keys: Sequence[str], n_texts: int) -> Report:
+    """Return some metrics of texts, and their intervals where there are some."""
+    shown = {key: intervals.get(key) for key in keys}
+    return {"texts": n_texts, **{key: report[key] for key in keys}, "intervals": shown}
 
 
 def _threshold(
@@ -232,10 +233,14 @@ def multi_label_report(
         "interval_method": method(),
         "intervals": multi_label_intervals(targets, decided, names),
     }
+
+    def head(places: Integers) -> Report:
+        found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
+        intervals = multi_label_intervals(targets[places], decided[places], names)
+        return _head(found, intervals, HEAD, len(places))
+
     if by is not None:
-        report["slices"] = _slices(
-            by, lambda places: _multi_label_head(targets, decided, rows, names, thresholds, places)
-        )
+        report["slices"] = _slices(by, head)
     return report
 
 
@@ -246,24 +251,6 @@ def check_no_costs(costs: object, folds: object) -> None:
             raise UsageError(
                 expected=f"no {name} where texts may have several labels", found=name, fix=f"leave out {name}"
             )
-
-
-def _multi_label_head(
-    targets: Array,
-    decided: Array,
-    rows: Array,
-    names: list[str],
-    thresholds: Sequence[float],
-    places: Integers,
-) -> Report:
-    """Return the metrics that are one number, and their intervals, for the texts at `places`."""
-    found = multi_label_metrics(targets[places], decided[places], rows[places], names, thresholds)
-    intervals = multi_label_intervals(targets[places], decided[places], names)
-    return {
-        "texts": len(places),
-        **{key: found[key] for key in HEAD},
-        "intervals": {key: intervals.get(key) for key in HEAD},
-    }
 
 
 def _thresholds(runtime: LabelsRuntime) -> tuple[float, ...]:
