@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from foretell.artifacts.replacement import typed
 from foretell.errors import ArtifactError
 
 VERSION = "1.30.0"
@@ -82,12 +83,8 @@ def _npm_setting() -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with typed(ArtifactError, f"the archive {ARCHIVE}", path):
         return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            expected=f"the archive {ARCHIVE}", found=error.strerror or str(error), where=str(path)
-        ) from error
 
 
 def _download(address: str, argument: str) -> bytes:

@@ -276,22 +276,16 @@ def write_export(
     """
     target = path.resolve()
     check_free(target)
-    try:
-        with replacement.new_directory(target) as new:
-            for name, content in {**files, MODEL: _described(files, description)}.items():
-                (new / name).parent.mkdir(parents=True, exist_ok=True)
-                replacement.write_synced(new / name, content)
-            check(new)
-            replacement.sync_directory(new)
-            check_free(target)
-            replacement.take_place(new, target)
-    except OSError as error:
-        raise ArtifactError(
-            expected="to write the exported model",
-            found=error.strerror or str(error),
-            where=str(target),
-            fix="free some space or choose another place; what was there is unchanged",
-        ) from error
+    fix = "free some space or choose another place; what was there is unchanged"
+    failures = replacement.typed(ArtifactError, "to write the exported model", target, fix)
+    with failures, replacement.new_directory(target) as new:
+        for name, content in {**files, MODEL: _described(files, description)}.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            replacement.write_synced(new / name, content)
+        check(new)
+        replacement.sync_directory(new)
+        check_free(target)
+        replacement.take_place(new, target)
 
 
 def _described(files: Files, description: Mapping[str, object]) -> bytes:
