@@ -14,7 +14,7 @@ from foretell.artifacts.directory import open_verified, pack
 from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
 from foretell.artifacts.replacement import typed
-from foretell.cluster.output import Done, Failed, Output, Task, locked, open_output
+from foretell.cluster.output import Done, Failed, Json, Output, Task, locked, open_output
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
@@ -68,12 +68,12 @@ class ClusterReport:
     start_seconds: float
     rows_per_second: float
     worker_rates: dict[str, float]
-    slowest: dict[str, Any] | None
+    slowest: Json | None
     whole_files: dict[str, str]
     notes: tuple[str, ...] = ()
-    metrics: dict[str, Any] | None = None
+    metrics: Json | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Json:
         """Return the report as values that JSON can hold."""
         return asdict(self)
 

@@ -31,6 +31,8 @@ from foretell.errors import RunError
 from foretell.hashes import sha256_of
 from foretell.training.run_lock import lock
 
+Json = dict[str, Any]
+
 FOLDER, RUN, MANIFEST, LOG, LOCK = "_foretell", "run.json", "manifest.json", "log.jsonl", "lock"
 FORMAT_VERSION = 1
 _OTHER_OUT = "choose another --out, or delete the folder"
@@ -225,14 +227,14 @@ def _finished(out: str) -> dict[int, Done]:
     return done
 
 
-def _check_same(out: str, run: dict[str, Any], task: Task, files: list[dict[str, Any]]) -> None:
+def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
     """Check that a run is of the same format, model, options and input.
 
     Raises:
         RunError: it is not.
     """
     now = {"format_version": FORMAT_VERSION, **_listed(task), "files": [each["file"] for each in files]}
-    listed: list[dict[str, Any]] = run.get("files", [])
+    listed: list[Json] = run.get("files", [])
     before = {**run, **run.get("task", {}), "files": [each["file"] for each in listed]}
     for name, value in now.items():
         if name in ("names", "schema") or before.get(name) == value:
@@ -297,7 +299,7 @@ def locked(out: str) -> Iterator[None]:
                 folder.parent.rmdir()
 
 
-def read_rows(out: str | Path) -> Iterator[dict[str, Any]]:
+def read_rows(out: str | Path) -> Iterator[Json]:
     """Yield every output row in the order of the input, as the manifest says; each part is verified first.
 
     Args:
@@ -320,7 +322,7 @@ def read_rows(out: str | Path) -> Iterator[dict[str, Any]]:
         yield from _part_rows(join(address, line["part"]), line["sha256"])
 
 
-def _part_rows(part: str, sha256: str) -> Iterator[dict[str, Any]]:
+def _part_rows(part: str, sha256: str) -> Iterator[Json]:
     with storage.local_copy(part) as path:
         if not path.is_file() or sha256_of(path) != sha256:
             raise RunError(
@@ -337,7 +339,7 @@ def _part_rows(part: str, sha256: str) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
 
 
-def _listed(task: Task) -> dict[str, Any]:
+def _listed(task: Task) -> Json:
     """Return the task as values that JSON can hold, without the address of the output."""
     return {name: value for name, value in asdict(task).items() if name != "out"}
 
@@ -346,7 +348,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True).encode() + b"\n"
 
 
-def _read(address: str) -> dict[str, Any] | None:
+def _read(address: str) -> Json | None:
     """Return the JSON object of a file; None: there is no file."""
     try:
         value = json.loads(storage.read_range(address, 0))

@@ -181,11 +181,10 @@ class _FilePlan:
             last = first + 1
             while last < len(groups) and groups[last][1] - groups[first][0] <= self._size:
                 last += 1
-            place: dict[str, Any] = {"start": groups[first][0], "stop": groups[last - 1][1]}
+            start, stop = groups[first][0], groups[last - 1][1]
+            names_of = {"text": columns.text, "label": columns.label}
             shards.append(
-                self._shard(
-                    "parquet", **place, row_groups=[first, last], text=columns.text, label=columns.label
-                )
+                self._shard("parquet", start=start, stop=stop, row_groups=[first, last], **names_of)
             )
             first = last
         return shards, names, [columns.record(row, self._file.file) for row in rows]
