@@ -285,30 +285,21 @@ class LabelsRuntime:
         threshold: float,
     ) -> Iterator[Verdict]:
         rows = probabilities.result() if isinstance(probabilities, Future) else probabilities
-        if self.separator:
-            yield from self._several(texts, parts, ids, rows)
-            return
-        for i, (row, best) in enumerate(zip(rows.tolist(), rows.argmax(axis=1).tolist(), strict=True)):
-            answers = row[best] >= threshold
+        decided, best = self.decide(rows), rows.argmax(axis=1).tolist()
+        for i, row in enumerate(rows.tolist()):
+            labels: tuple[Any, ...] | None = None
+            if self.separator:
+                labels = tuple(self.classes[place] for place in np.flatnonzero(decided[i]))
+                label, reason = self.separator.join(map(str, labels)), "" if labels else NONE_APPLIES
+            elif row[best[i]] >= threshold:
+                label, reason = self.classes[best[i]], ""
+            else:
+                label, reason = "", f"below {threshold:g}"
             yield Verdict(
-                label=self.classes[best] if answers else "",
-                probability=row[best],
+                label=label,
+                probability=row[best[i]],
                 probabilities=dict(zip(self.classes, row, strict=True)),
-                reason="" if answers else f"below {threshold:g}",
-                flags=self._flags(ids[i], texts[i], parts[i]),
-            )
-
-    def _several(
-        self, texts: list[str], parts: Sequence[str], ids: list[list[int]], rows: Probabilities
-    ) -> Iterator[Verdict]:
-        """Yield the verdicts of texts that may have several labels."""
-        for i, (row, decided) in enumerate(zip(rows.tolist(), self.decide(rows), strict=True)):
-            labels = tuple(self.classes[place] for place in np.flatnonzero(decided))
-            yield Verdict(
-                label=self.separator.join(map(str, labels)),
-                probability=max(row),
-                probabilities=dict(zip(self.classes, row, strict=True)),
-                reason="" if labels else NONE_APPLIES,
+                reason=reason,
                 flags=self._flags(ids[i], texts[i], parts[i]),
                 labels=labels,
             )
