@@ -33,7 +33,7 @@ PARTS = {
     "foretell/training/labels": Budget(7_250, 5_000),
     "foretell/training/words": Budget(3_430, 2_700),
     "foretell/training/*.py": Budget(2_240, 1_700),
-    "foretell/runtime": Budget(4_050, 3_700),
+    "foretell/runtime": Budget(4_040, 3_700),
     "foretell/networks": Budget(1_700, 1_600),
     "foretell/artifacts": Budget(2_620, 2_200),
     "foretell/data": Budget(4_630, 3_600),
