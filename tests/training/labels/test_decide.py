@@ -138,12 +138,6 @@ def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
     assert "60 predictions" in model.metrics["decided_by"]
 
 
-def test_two_texts_are_enough_to_end_with_a_model(tmp_path: Path) -> None:
-    model = train_few(tmp_path / "m", n=2)
-    assert model.metrics["not_measured"].startswith("too few different texts to measure (2")
-    assert LabelsRuntime.open(tmp_path / "m").predict_proba(["a1ing"]).shape == (1, 2)
-
-
 ONE_MEMBER = with_changes(
     LABELS_PRESETS["base"],
     {"units": 6, "embedding_size": 5, "epochs": 3, "min_steps": 1, "batch_size": 8, "valid_fraction": 0.2,
@@ -572,16 +566,3 @@ def test_where_texts_are_enough_folds_decide() -> None:
     several = np.stack([few, 1 - few], axis=1).astype(np.float32)
     assert not folds_to_decide(texts[:30], several, 5, 1).held.any()
     assert folds_to_decide(texts, np.tile(several[-2:], (50, 1)), 5, 1).count == 5
-
-
-def test_python_trains_what_it_is_told(tmp_path: Path) -> None:
-    texts = [f"{('dull bad', 'good fine')[i % 2]} film {i}" for i in range(40)]
-    notes = Notes()
-    clf = foretell.TextClassifier("quick", units=4, epochs=2, batch_size=40).fit(
-        texts, [i % 2 for i in range(40)], listener=lambda event: notes.append(getattr(event, "text", ""))
-    )
-    assert (clf.metrics_["epochs"], clf.metrics_["steps"]) == (2, 2)
-    assert not any("instead of" in note for note in notes)
-    clf.save(tmp_path / "m")
-    loaded = foretell.TextClassifier.load(tmp_path / "m")
-    assert (loaded.epochs, loaded.batch_size, loaded.min_steps) == (2, 40, None)
