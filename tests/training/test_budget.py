@@ -160,8 +160,3 @@ def test_the_last_moments_have_a_step_each():
     assert budget.steps(4, 100) == 5
     clock.now += 0.2
     assert [budget.steps(done, 100) for done in (0, 1, 4)] == [1, 1, 4]
-
-
-def test_that_a_million_characters_are_read():
-    assert budget_module._MIN_CHARACTERS == 1 << 20
-    assert budget_module.SECONDS_TO_WRITE == 3

@@ -284,35 +284,6 @@ def test_a_lock_whose_file_was_deleted_meanwhile_is_not_one(tmp_path: Path, monk
             RunLock(tmp_path / "m.run")
 
 
-def test_its_request_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
-    """At each sync and rename the process may end: the run is then absent, or can be resumed."""
-    fsync, rename = os.fsync, Path.rename
-    for stop_at in range(1, 20):
-        out, steps = tmp_path / str(stop_at) / "m", []
-
-        def step(real_step: Any, *given: Any, steps: list[int] = steps, stop_at: int = stop_at) -> Any:
-            steps.append(0)
-            if len(steps) == stop_at:
-                raise KeyboardInterrupt
-            return real_step(*given)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", partial(step, fsync))
-            patch.setattr(Path, "rename", lambda path, to, step=step: step(rename, path, to))
-            try:
-                opened(out).close()
-            except KeyboardInterrupt:
-                pass
-            else:
-                break
-        if folder_of(out).exists():
-            assert read_request(out)["data"] == "abc"
-        opened(out).close()
-        opened(out, resume=True).close()
-    # The parent's name, the request, its folder, the rename and the name.
-    assert stop_at >= 6
-
-
 def test_the_log_is_rewound_to_the_checkpoint(tmp_path: Path) -> None:
     with opened(tmp_path / "m") as run:
         for step in (1, 2, 3):

@@ -18,7 +18,7 @@ from foretell.data.corpus import Corpus
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training import budget as budget_module
 from foretell.training import run
-from foretell.training.budget import SECONDS_TO_WRITE, Budget, InTime
+from foretell.training.budget import SECONDS_TO_WRITE, Budget
 from foretell.training.checkpoints import Checkpoints
 from foretell.training.events import Event, Note
 from foretell.training.words import kneser_ney_fit, loop, time_limit, train, validation_fit
@@ -173,23 +173,6 @@ def test_the_cache_is_fitted_on_what_fits(
     assert tokens_in_time(hidden, words, Budget(0, clock=clock), 20.0) == 5_000
     # Few tokens are not too few where the whole text has no more.
     assert tokens_in_time(hidden[:30], words[:30], budget, 20.0) in (0, 30)
-
-
-def test_lines_are_read_until_their_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
-    budget = Budget(1, clock=clock)
-    lines = list(corpus_of(clock, 50))
-    reading = InTime(corpus_of(clock, 50), budget, 20 * LINE)
-    # A million characters are read in any case.
-    assert list(reading) == lines
-    assert (reading.count, reading.is_cut) == (50, False)
-    monkeypatch.setattr(budget_module, "_MIN_CHARACTERS", 300)
-    assert list(reading) == lines[:20]
-    assert (reading.count, reading.is_cut) == (20, True)
-    monkeypatch.setattr(budget_module, "_MIN_CHARACTERS", 10**9)
-    assert list(reading) == lines
-    assert not reading.is_cut
-    assert len(list(InTime(lines, budget, float("inf")))) == 50
 
 
 def test_measuring_is_timed_on_enough_text_and_cut_to_a_tenth_of_the_time() -> None:
