@@ -120,7 +120,7 @@ from foretell.training.events import Event, Note
 from foretell.training.options import TrainOptions
 from foretell.training.run import Request, Run
 
-request = Request(job="words", settings=WordsSettings(minutes=2.0), data="abc")
+request = Request(job="words", settings=WordsSettings(minutes=20.0), data="abc")
 options = TrainOptions(out=Path({str(tmp_path / "m")!r}), started=time.monotonic() - 60)
 with Run.open(request, options) as run:
     run.checkpoints.save(1, {{}}, {{}})
@@ -128,10 +128,11 @@ with Run.open(request, options) as run:
 """
     killed = subprocess.run([sys.executable, "-c", program], check=False)
     assert killed.returncode == -signal.SIGKILL
-    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=2.0))
+    request = dataclasses.replace(REQUEST, settings=WordsSettings(minutes=20.0))
     with opened(tmp_path / "m", request, resume=True) as run:
         assert run.checkpoints.latest().step == 1
-        assert 30 < run.budget.left() <= 60
+        # What the process took on a busy machine is less than ten minutes.
+        assert 540 < run.budget.left() <= 1140
 
 
 def test_an_error_stays_what_it_is_where_the_time_cannot_be_noted(
