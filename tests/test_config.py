@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import pytest
@@ -79,11 +78,6 @@ def test_words_presets_survive_json(name: str) -> None:
 @pytest.mark.parametrize("name", LABELS_PRESETS)
 def test_labels_presets_survive_json(name: str) -> None:
     assert from_dict("labels", to_dict(LABELS_PRESETS[name])) == LABELS_PRESETS[name]
-
-
-def test_presets_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        WORDS_PRESETS["base"].units = 3  # type: ignore[misc]
 
 
 def test_the_articles_words_are_pinned() -> None:

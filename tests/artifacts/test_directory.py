@@ -441,7 +441,9 @@ def test_another_directory_is_not_replaced(directory: Path, tmp_path: Path) -> N
     assert (tmp_path / "mine" / "notes.txt").read_text() == "x"
 
 
-def test_a_temporary_directory_goes_with_its_object(directory: Path, tmp_path: Path) -> None:
+def test_a_temporary_directory_goes_with_its_object(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, named = Home(), Home(directory)
     shutil.copytree(directory, home.path)
     folder = home.path.parent
@@ -453,6 +455,13 @@ def test_a_temporary_directory_goes_with_its_object(directory: Path, tmp_path: P
     gc.collect()
     assert not folder.exists()
     assert files(again.path) == files(tmp_path / "saved") == files(directory)
+    # A process that did not make it deletes nothing.
+    folder = again.path.parent
+    monkeypatch.setattr("foretell.artifacts.directory.os.getpid", lambda: -1)
+    del again
+    gc.collect()
+    assert folder.is_dir()
+    shutil.rmtree(folder)
 
 
 _FORK = """

@@ -41,6 +41,11 @@ def archive(path: Path, reviews: dict[str, str]) -> None:
             tar.addfile(info, io.BytesIO(text.encode()))
 
 
+def test_a_sample_ships_with_the_package() -> None:
+    with named.sample("meditations.txt") as path:
+        assert len(path.read_text(encoding="utf-8").split()) == 89
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache; no archive and no network."""

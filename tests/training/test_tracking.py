@@ -16,7 +16,7 @@ from docs_blocks import DOCS, python_of
 
 from foretell import presets
 from foretell.errors import Interrupted, MissingExtraError
-from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage, silent
+from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress, Stage
 from foretell.training.tracking import MLflowListener
 from tests.training.words.small import SMALL, noisy_corpus, trained
 
@@ -134,10 +134,3 @@ def test_the_events_of_a_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     losses = [event.valid_loss for event in done if event.is_best]
     assert losses == sorted(losses, reverse=True)
     assert progress[-1].best == done[0].valid_loss
-
-
-def test_events_cannot_be_changed_by_a_listener() -> None:
-    event = Note(text="a note")
-    with pytest.raises(AttributeError):
-        event.text = "another"  # type: ignore[misc]
-    assert silent(event) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,6 @@ from foretell.errors import UsageError
 from foretell.ngrams.ensemble import Ensemble
 from foretell.ngrams.linear import LinearModel
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.runtime.labels.explanation import Explanation, Word
 from foretell.runtime.labels.leave_one_out import MAX_CHARACTERS, MAX_LEFT_OUT, MAX_POINTS
 from foretell.runtime.stopping import StoppedError, stops_when
 
@@ -190,13 +188,3 @@ def test_a_review_of_200_words_is_explained_at_once(
 
     # Of one processor: what the rest of the machine is doing counts little. This must hold on slow ones too.
     assert min(seconds() for _ in range(5)) < 0.6
-
-
-def test_the_values_cannot_be_changed() -> None:
-    word = Word("good", 0, 4, 0.5, 0.6, True)
-    explanation = Explanation("good", "pos", 0.75, (word,), (0.75,), 1)
-    assert dataclasses.replace(explanation) == explanation != dataclasses.replace(explanation, label=1)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        explanation.label = "neg"  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        word.effect = 1.0  # type: ignore[misc]
