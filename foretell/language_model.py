@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
@@ -15,6 +14,7 @@ from foretell.machine import require_training
 from foretell.presets import DEFAULT_PRESET
 from foretell.progress import shown
 from foretell.runtime.words.completion import Completion
+from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import Candidate, Continuation, WordsRuntime, Writing, Written
 from foretell.summary import Report, Trained, directory_of, summary_html
 
@@ -306,8 +306,11 @@ class LanguageModel(Trained[WordsRuntime]):
                 return self._runtime.score(read_lines(source), cache=cache)
         return self._runtime.score([text] if isinstance(text, str) else text, cache=cache)
 
-    def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, float]:
+    def evaluate(self, data: object, *, text: str | None = None, cache: int = 0) -> dict[str, Any]:
         """Return the metrics of `foretell evaluate`: perplexity, bits per character and byte, counts.
+
+        Where tokens are words also top1_accuracy, top3_accuracy and keystrokes_saved, and `suggestions`, with
+        those of each part of the model and their intervals.
 
         Args:
             data: text not used in training, of the kinds that `train` takes ("imdb": its test reviews).
@@ -317,7 +320,7 @@ class LanguageModel(Trained[WordsRuntime]):
         Raises:
             DataError: it cannot be read, or nothing in it can be predicted.
         """
-        return asdict(self._runtime.score(corpus_of(data, text, part="test"), cache=cache))
+        return evaluate_words(self._runtime, corpus_of(data, text, part="test"), cache=cache)
 
     def _test_data(self, data: Any) -> Any:
         return corpus_of(data, None, part="test")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from foretell.cli.cluster import NO_CLUSTER, ClusterOptions
 from foretell.cli.inputs import bytes_of, open_model, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, Cache, LabelledInput, Output
 from foretell.cli.output import Format, Writer, counted, counter, listed, note
-from foretell.cli.reports import Report, write_labels_report
+from foretell.cli.reports import Report, suggestions_text, write_labels_report
 from foretell.cli.words import score_rows
 from foretell.config import LabelsSettings
 from foretell.errors import SettingsError, UsageError
@@ -148,12 +147,14 @@ def _on_cluster(
 
 
 def _write_score(report: Report, opened: Model, format: Format) -> None:
-    rows = score_rows(report, is_open=opened.tokenizer.is_open)
-    Writer(format, list(report)).write(report, listed(rows))
+    flat = {key: value for key, value in report.items() if key != "suggestions"}
+    score = listed(score_rows(flat, is_open=opened.tokenizer.is_open))
+    blocks = [score, suggestions_text(report.get("suggestions"))]
+    Writer(format, list(flat)).write(report, "\n\n".join(filter(None, blocks)))
 
 
 def _score(opened: Model, data: str, reading: LabelledInput, cache: int) -> Report:
-    """Return the score of a language model on plain text."""
+    """Return the score of a language model on plain text, and how it suggests the next word."""
     if reading != ANY_RECORDS:
         raise UsageError(
             expected="plain text for a model for words",
@@ -161,11 +162,12 @@ def _score(opened: Model, data: str, reading: LabelledInput, cache: int) -> Repo
             fix="leave it out",
         )
     from foretell.data.corpus import open_corpus
+    from foretell.runtime.words.evaluation import evaluate_words
     from foretell.runtime.words.predictor import WordsRuntime
 
     with counter("evaluating", bytes_of([data])) as advance:
         lines = counted(open_corpus(data, part="test"), advance, lambda line: utf8_bytes(line) + 1)
-        return dataclasses.asdict(WordsRuntime(opened).score(lines, cache=cache))
+        return evaluate_words(WordsRuntime(opened), lines, cache=cache)
 
 
 def _labels_report(

@@ -102,6 +102,28 @@ def interval_text(ends: Sequence[float] | None, shown: Shown = _digits) -> str:
     return f"{shown(ends[0])} to {shown(ends[1])}" if ends else ""
 
 
+_MODELS = {"network": "network", "kneser_ney": "Kneser–Ney model", "both": "both", "cache": "both, cache"}
+
+
+def suggestions_text(report: Report | None) -> str:
+    """Return how each part of a language model suggests the next word, for people; "" where it does not."""
+    if not report:
+        return ""
+    rows: list[Row] = [("next word", "first suggestion", "among three", "keystrokes saved")]
+    for name, metrics in report["models"].items():
+        cells = (
+            f"{percent(metrics[key])}  ({interval_text(ends, percent)})"
+            for key, ends in metrics["intervals"].items()
+        )
+        rows.append((_MODELS[name], *cells))
+    how = report["interval_method"]
+    return (
+        f"{aligned(rows)}\nOn the first {report['positions']:,} tokens; the cache holds "
+        f"{report['cache_words']:,} words. In brackets: {100 * how['level']:g} % confidence, by the "
+        f"{how['name']}."
+    )
+
+
 def _majority(labels: dict[str, dict[str, float]]) -> tuple[list[str], list[tuple[str, object]]]:
     """Return a warning and the macro metrics where most texts have the same label; else nothing."""
     support = {name: row["support"] for name, row in labels.items()}

@@ -183,6 +183,17 @@ def _means(values: Float64s) -> Float64s:
     return means
 
 
+def ratio_intervals(parts: Float64s, wholes: Float64s) -> list[Interval | None]:
+    """Return the interval of each ratio of sums, of `parts` and `wholes` [block, ratio].
+
+    Blocks of neighbouring texts or words are drawn, since neighbours depend on one another (block bootstrap:
+    Künsch 1989).
+    """
+    means = _means(np.concatenate([parts, wholes], axis=1))
+    above, below = np.split(means, 2, axis=1)
+    return [interval(values) for values in ratio(above, below, np.nan).T]
+
+
 def _counts(ids: Integers, size: int) -> Float64s:
     """Count the ids from 0 to `size` - 1 in each row of `ids`: [row, id]; `size` itself is left out."""
     rows = np.arange(len(ids))[:, None] * (size + 1)

@@ -22,6 +22,9 @@ NAMES = {
     "valid_accuracy": "Validation accuracy",
     "valid_perplexity": "Validation perplexity",
     "bits_per_byte": "Bits per byte",
+    "top1_accuracy": "Next word is the first suggestion",
+    "top3_accuracy": "Next word is among three suggestions",
+    "keystrokes_saved": "Keystrokes saved by three suggestions",
     "calibration_error": "Calibration error",
     "valid_loss": "Log loss (nats)",
     "log_loss": "Log loss (nats)",
@@ -53,8 +56,8 @@ NAMES = {
 """The names of metrics, the most important first."""
 
 _TILES = (
-    *("accuracy", "perplexity", "micro_f1", "macro_f1", "valid_accuracy", "valid_perplexity"),
-    *("bits_per_byte", "calibration_error", "valid_loss"),
+    *("accuracy", "perplexity", "top1_accuracy", "keystrokes_saved", "micro_f1", "macro_f1"),
+    *("valid_accuracy", "valid_perplexity", "bits_per_byte", "calibration_error", "valid_loss"),
 )
 _ON_TRAINING_TEXT = ("training", "label hints", "the last")
 
@@ -100,7 +103,7 @@ def shown_value(key: str, value: object) -> str | None:
         return "not a number" if value != value else "too large to show"
     if key == "seconds":
         return duration(value)
-    return percent(value) if key.endswith(("accuracy", "calibration_error")) else count(value)
+    return percent(value) if key.endswith(("accuracy", "calibration_error", "_saved")) else count(value)
 
 
 def count(value: float) -> str:

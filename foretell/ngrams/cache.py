@@ -16,11 +16,12 @@ rarely right.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from foretell.arrays import Float64s, Floats, Integers, LogProbabilities, TokenIds
+from foretell.arrays import Float32s, Float64s, Floats, Integers, LogProbabilities, TokenIds
 from foretell.ngrams.checked_arrays import checked_numbers
 
 MAX_SIZE = 10_000
@@ -127,6 +128,43 @@ def probabilities(
     """
     cached = np.zeros(len(words) - first)
     pairs = np.zeros(len(words) - first, np.int64)
+    for start, stop, low, similar, n_pairs in _similarities(theta, hidden, words, size, first):
+        is_word = words[None, low:stop] == words[start:stop, None]
+        with np.errstate(invalid="ignore"):
+            each = np.where(is_word, similar, 0).sum(1, dtype=np.float64) / similar.sum(1, dtype=np.float64)
+        cached[start - first : stop - first] = np.where(n_pairs > 0, each, 0.0)
+        pairs[start - first : stop - first] = n_pairs
+    return cached, pairs
+
+
+def distributions(
+    theta: float, hidden: Floats, words: TokenIds, size: int, *, first: int, n_words: int
+) -> tuple[Float32s, Integers]:
+    """Return the probability that a cache gives each of `n_words` words, where `probabilities` gives one.
+
+    Returns:
+        float32 [place - first, word], zeros where the cache is empty; and int [place - first].
+    """
+    cached = np.zeros((len(words) - first, n_words), np.float32)
+    pairs = np.zeros(len(words) - first, np.int64)
+    for start, stop, low, similar, n_pairs in _similarities(theta, hidden, words, size, first):
+        places, earlier = np.nonzero(similar)
+        cells = places * n_words + words[low + earlier]
+        each = np.bincount(cells, similar[places, earlier], (stop - start) * n_words)
+        sums = np.maximum(similar.sum(1, dtype=np.float64), np.finfo(np.float32).tiny)
+        cached[start - first : stop - first] = each.reshape(stop - start, n_words) / sums[:, None]
+        pairs[start - first : stop - first] = n_pairs
+    return cached, pairs
+
+
+def _similarities(
+    theta: float, hidden: Floats, words: TokenIds, size: int, first: int
+) -> Iterator[tuple[int, int, int, Floats, Integers]]:
+    """Yield blocks of places, from `start` to `stop`, with the pairs of their caches, from `low` to `stop`.
+
+    The fourth value is exp(θ h · h) up to a factor, [place, pair], 0 for a pair that is not in the cache of
+    this place; the fifth the number of pairs, [place].
+    """
     for start in range(first, len(words), _ROWS):
         stop = min(start + _ROWS, len(words))
         low = max(0, start - size)
@@ -134,14 +172,7 @@ def probabilities(
         is_pair = (earlier < places) & (earlier >= places - size) & (words[None, low:stop] >= 0)
         # The similarities of all places of the block at once, those that are in no cache included.
         scores = np.where(is_pair, theta * (hidden[start:stop] @ hidden[low:stop].T), -np.inf)
-        similar = np.exp(_shifted(scores))
-        is_word = words[None, low:stop] == words[start:stop, None]
-        with np.errstate(invalid="ignore"):
-            each = np.where(is_word, similar, 0).sum(1, dtype=np.float64) / similar.sum(1, dtype=np.float64)
-        n_pairs = is_pair.sum(1)
-        cached[start - first : stop - first] = np.where(n_pairs > 0, each, 0.0)
-        pairs[start - first : stop - first] = n_pairs
-    return cached, pairs
+        yield start, stop, low, np.exp(_shifted(scores)), is_pair.sum(1)
 
 
 def _shifted(scores: Floats) -> Floats:

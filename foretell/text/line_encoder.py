@@ -1,12 +1,17 @@
-"""A long text to token ids: each piece between two spaces is tokenized once, and then looked up."""
+"""A long text to token ids: each piece between two spaces is tokenized once, and then looked up.
+
+Also what an unknown word costs in bytes, and what any word costs somebody who types it, in keys.
+"""
 
 from __future__ import annotations
 
 from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 
 from foretell.arrays import Integers, TokenIds
+from foretell.text.styles import END_OF_LINE, UNKNOWN, in_unspaced_script
 from foretell.text.tokenizer import Tokenizer
 from foretell.text.vocabulary import Places
 
@@ -87,3 +92,36 @@ def spelled_bytes(tokenizer: Tokenizer, text: str) -> int:
     if tokenizer.is_open:
         return 0
     return sum(utf8_bytes(word) + 1 for word in tokenizer.words(text) if tokenizer.id(word) is None)
+
+
+class Typed(NamedTuple):
+    """A vocabulary whose tokens are words.
+
+    Attributes:
+        words: the words, [id].
+        keys: what each costs, `keys_of`, [id].
+        hidden: ids that are never suggested: of no word of a text, and of unknown words.
+    """
+
+    words: list[str]
+    keys: list[int]
+    hidden: list[int]
+
+
+def typed(tokenizer: Tokenizer) -> Typed:
+    """Return the vocabulary of a tokenizer."""
+    words = [tokenizer.word(id) for id in range(tokenizer.size)]
+    # With the tokens white-space, `<unk>` and `<eos>` are words of prepared texts, as of the Penn Treebank.
+    hidden = [id for id, word in enumerate(words) if word == UNKNOWN or id < tokenizer.specials]
+    return Typed(words, list(map(keys_of, words)), [id for id in hidden if words[id] != END_OF_LINE])
+
+
+def keys_of(word: str) -> int:
+    """Return the keys that a word costs: one for each character, and one for the white space after it.
+
+    A mark, and a word of a script without spaces, has none. The end of a line is the white space of its last
+    word, so it costs nothing itself.
+    """
+    if word == END_OF_LINE:
+        return 0
+    return len(word) + (any(map(str.isalnum, word)) and not in_unspaced_script(word[-1]))

@@ -92,15 +92,16 @@ OPEN: tuple[Style, ...] = ("subword", "char")
 that is no token becomes the tokens of its UTF-8 bytes."""
 
 UNKNOWN = "<unk>"
+END_OF_LINE = "<eos>"
 
 # No text can contain these as words of their style: white-space words have no space, Keras's filters remove
 # < and >, the pattern of "words" splits <pad> into three tokens, and no subword has both signs and letters.
 SPECIALS: dict[str, list[str]] = {
     "white-space": [],
     "keras": ["<pad>", "<start>", UNKNOWN, "<unused>"],
-    "words": ["<pad>", UNKNOWN, "<eos>"],
-    "subword": ["<pad>", UNKNOWN, "<eos>"],
-    "char": ["<pad>", UNKNOWN, "<eos>"],
+    "words": ["<pad>", UNKNOWN, END_OF_LINE],
+    "subword": ["<pad>", UNKNOWN, END_OF_LINE],
+    "char": ["<pad>", UNKNOWN, END_OF_LINE],
 }
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 """The last tokens of an open vocabulary, in the form that the Hugging Face library replaces characters by."""

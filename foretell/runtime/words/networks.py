@@ -79,6 +79,7 @@ class LstmNetwork(StreamNetwork):
 
     Attributes:
         states: the states after beginnings of the prompts, at multiples of `PROMPT_CHUNK` words.
+        output: logits [row, word] of hidden values [row, embedding].
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class LstmNetwork(StreamNetwork):
         outputs = {entry.name: entry.shape for entry in session.get_outputs()}
         self._keeps_hidden, self._hidden_width = keeps_hidden, int(outputs["hidden"][-1])
         self._outputs = [*(["hidden"] if keeps_hidden else []), *(f"{name}_out" for name in self._names)]
-        self._output = output or self._row_logits
+        self.output: OutputLayer = output or self._row_logits
 
     def zero_state(self) -> State:
         """See `StreamNetwork.zero_state`."""
@@ -110,7 +111,7 @@ class LstmNetwork(StreamNetwork):
         inputs = {**self._inputs(ids[None, :-1], state), "skip": np.array([len(ids) - 1])}
         hidden, *states = self._session.run(outputs, inputs)
         after = (hidden, *states) if self._keeps_hidden else tuple(states)
-        return lambda: log_probabilities_of(self._output(hidden[0]), ids[1:]), after
+        return lambda: log_probabilities_of(self.output(hidden[0]), ids[1:]), after
 
     def _row_logits(self, rows: Floats) -> Logits:
         """Return the logits [row, word] of hidden values [row, embedding]; the states take no part."""

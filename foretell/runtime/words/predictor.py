@@ -26,7 +26,7 @@ from foretell.runtime.session import Session, check_threads
 from foretell.runtime.words import sampling
 from foretell.runtime.words.cached import network_of
 from foretell.runtime.words.completion import CompletionOptions, Prompt, sample
-from foretell.runtime.words.networks import ArticleNetwork, StreamNetwork
+from foretell.runtime.words.networks import ArticleNetwork, LstmNetwork, StreamNetwork
 from foretell.runtime.words.scoring import Score, score_article, score_lstm
 from foretell.runtime.words.writing import (
     MAX_TOKENS_A_WORD,
@@ -36,7 +36,7 @@ from foretell.runtime.words.writing import (
     Writing,
     Written,
 )
-from foretell.text.styles import in_unspaced_script
+from foretell.text.styles import UNKNOWN, in_unspaced_script
 from foretell.text.tokenizer import Tokenizer
 
 # Networks with a cache that a runtime keeps, each of another size.
@@ -54,6 +54,7 @@ class WordsRuntime:
         tokenizer: the model's tokenizer.
         metrics: metrics of the training.
         network: the network, with the Kneser–Ney model where there is one.
+        network_with_hidden: the network alone, its hidden values in its state; None: it has no state.
     """
 
     def __init__(self, model: Model, *, threads: int | None = None) -> None:
@@ -74,6 +75,8 @@ class WordsRuntime:
         self._threads = check_threads(threads)
         session = Session.of_model(model)
         self.network = network_of(model, settings, session)
+        carries = settings.traits.carries_state
+        self.network_with_hidden = LstmNetwork(session, keeps_hidden=True) if carries else None
         # A cache of another size is another network; a service is asked for few sizes at a time.
         self._cached = lru_cache(maxsize=_MAX_CACHES)(partial(network_of, model, settings, session))
         self._endings: Endings | None = None
@@ -220,7 +223,9 @@ class WordsRuntime:
 
     def _banned(self, avoid_unknown: bool) -> list[int]:
         tokenizer = self.tokenizer
-        never = [tokenizer.pad, tokenizer.start, tokenizer.unknown if avoid_unknown else None]
+        # Prepared texts with the tokens white-space have `<unk>` as a word.
+        unknown = tokenizer.id(UNKNOWN) if avoid_unknown else None
+        never = [tokenizer.pad, tokenizer.start, unknown]
         # A single byte may be no character.
         return [word for word in never if word is not None] + list(tokenizer.bytes if avoid_unknown else ())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import DataError
 from foretell.metrics import bits_per_byte
-from foretell.text.line_encoder import LineEncoder, spelled_bytes, utf8_bytes
+from foretell.text.line_encoder import LineEncoder, keys_of, spelled_bytes, utf8_bytes
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.budget import InTime
 from foretell.training.events import Note
@@ -36,6 +36,8 @@ MAX_VALID = 200_000
 """More validation words take long to measure and hardly make the perplexity more precise."""
 MAX_MEASURED = 100_000
 """Without validation text so many training tokens are measured, at most."""
+SUGGESTED = 5_000
+"""Validation words on which the suggestions of the next word are measured at the end of a training."""
 MIN_VALID = 1_000
 """With fewer validation words the perplexity depends on chance too much to choose an epoch by it."""
 
@@ -283,11 +285,13 @@ class MeasuredBytes:
         tokens: its tokens, ends of lines included.
         text: its bytes in UTF-8, an end of line as one.
         spelled: bytes to spell its unknown words, see `foretell.metrics.bits_per_byte`.
+        unknown_keys: the keys of its first unknown words, in order, see `foretell.text.line_encoder`.
     """
 
     tokens: int
     text: float
     spelled: float
+    unknown_keys: Sequence[int] = ()
 
     def bits_per_byte(self, mean_log_probability: float) -> float:
         """Return bits per byte by the mean log-probability of a token, in nats."""
@@ -343,7 +347,7 @@ def _end_of(tokens: TokenFile, end_of_line: int) -> _Place:
 def _size(lines: Iterable[str], tokenizer: Tokenizer, start: _Place, n_tokens: int | None) -> MeasuredBytes:
     """Return the size of the text from a place on, of so many tokens; None: of all."""
     encoder = LineEncoder(tokenizer)
-    tokens = 0
+    tokens, unknown_keys = 0, list[int]()
     text = spelled = 0.0
     for number, line in enumerate(_split(lines)):
         if number < start.lines:
@@ -351,12 +355,16 @@ def _size(lines: Iterable[str], tokenizer: Tokenizer, start: _Place, n_tokens: i
         in_line = len(encoder.encode(line + "\n"))
         first = start.tokens if number == start.lines else 0
         taken = in_line - first if n_tokens is None else min(in_line - first, n_tokens - tokens)
+        if tokens <= SUGGESTED and not tokenizer.is_open:
+            words = tokenizer.words(line)[first : first + taken]
+            unknown = (word for word in words if tokenizer.id(word) in (None, tokenizer.unknown))
+            unknown_keys += map(keys_of, unknown)
         tokens += taken
         text += (utf8_bytes(line) + 1) * taken / in_line
         spelled += spelled_bytes(tokenizer, line) * taken / in_line
         if tokens == n_tokens:
             break
-    return MeasuredBytes(tokens, text, spelled)
+    return MeasuredBytes(tokens, text, spelled, unknown_keys)
 
 
 def _split(lines: Iterable[str]) -> Iterator[str]:

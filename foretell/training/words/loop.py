@@ -312,7 +312,7 @@ class Loop:
         self.time.ended()
         perplexity = perplexity_of(predictions.logs)
         metrics: dict[str, object] = {
-            "accuracy": float(predictions.right.mean()),
+            "network_accuracy": float(predictions.right.mean()),
             "perplexity": perplexity,
             "valid_perplexity": perplexity if has_valid else None,
             "measured_on": "validation text" if has_valid else "training text",

@@ -13,13 +13,18 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from foretell.artifacts.model import Model
 from foretell.artifacts.weights import Weights
 from foretell.config import WordsSettings
 from foretell.data.corpus import Corpus
 from foretell.errors import UsageError
 from foretell.machine import require_training
+from foretell.ngrams.cache import ContinuousCache
 from foretell.ngrams.kneser_ney import KneserNey
+from foretell.ngrams.suggestions import Keyboard, Measurement, Parts, headline
+from foretell.text.line_encoder import typed
 from foretell.training.budget import InTime
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.options import TrainOptions
@@ -29,7 +34,7 @@ from foretell.training.words.continued import (
     continued_corpus,
     with_continued_metrics,
 )
-from foretell.training.words.data import MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
+from foretell.training.words.data import SUGGESTED, MeasuredBytes, TokenizedCorpus, measured_bytes, tokenized
 from foretell.training.words.kneser_ney_fit import KneserNeyFit, fit_kneser_ney
 from foretell.training.words.time_limit import words_in_time
 from foretell.training.words.validation_fit import (
@@ -45,8 +50,10 @@ if TYPE_CHECKING:
     from foretell.training.words.loop import Loop
     from foretell.training.words.state import TrainedNetwork
 
-_READING_SHARE, _CACHE_SHARE = 1 / 16, 1 / 2
-"""The parts of the time left that reading the validation text again, and fitting the cache, may take."""
+_READING_SHARE, _CACHE_SHARE, _SUGGESTIONS_SHARE = 1 / 16, 1 / 2, 1 / 2
+"""The parts of the time left that reading the validation text again, fitting the cache, and measuring
+suggestions may take."""
+_SUGGESTED_AT_ONCE = 250
 
 
 def train_words(
@@ -105,6 +112,7 @@ def train_words(
             network = _network(run, tokens, settings, loop)
             interpolation = _interpolation(run, network, kneser_ney, settings)
             cache = _cache(run, network, kneser_ney, interpolation, tokens)
+            suggestions = _suggestions(run, network, interpolation, cache, tokens, size)
         model = Model(
             job="words",
             preset=options.preset,
@@ -116,7 +124,8 @@ def train_words(
             cache=None if cache is None else cache.cache,
             ancestors=() if continued is None else continued.ancestor.lineage,
             metrics=_metrics(network, kneser_ney, interpolation, size)
-            | ({} if cache is None else cache.metrics),
+            | ({} if cache is None else cache.metrics)
+            | suggestions,
         )
         if continued is not None:
             remembered = with_continued_metrics(model, continued, old_valid, options.listener)
@@ -281,6 +290,51 @@ def _cache(
     return fit_cache(logs, hidden[:n_words], words[:n_words], run.options.listener)
 
 
+def _suggestions(
+    run: Run,
+    network: TrainedNetwork,
+    interpolation: InterpolationFit | None,
+    cache: CacheFit | None,
+    tokens: TokenizedCorpus,
+    size: MeasuredBytes | None,
+) -> dict[str, object]:
+    """Return how the model suggests the first validation words, as long as there is time; {}: not measured.
+
+    The keys of unknown words are those of `size`; without ends of lines no word is unknown.
+    """
+    tokenizer, hidden = tokens.tokenizer, network.valid_hidden
+    known = size is not None or tokenizer.end_of_line is None
+    if hidden is None or tokens.valid is None or tokenizer.is_open or not known:
+        return {}
+    weights, vocabulary = network.weights, typed(tokenizer)
+    parts = Parts(
+        output=lambda rows: rows @ weights["embedding"].T + weights["output/bias"],
+        kneser_ney=None if interpolation is None else interpolation.kneser_ney,
+        interpolation=None if interpolation is None else interpolation.interpolation,
+        cache=ContinuousCache() if cache is None else cache.cache,
+    )
+    count = min(len(hidden), SUGGESTED)
+    ids = tokens.valid.read(0, count + 1).astype(np.int64)
+    costs = np.array(vocabulary.keys, np.int64)[ids]
+    if size is not None:
+        is_unknown = ids == tokenizer.unknown
+        costs[is_unknown] = size.unknown_keys[: int(is_unknown.sum())]
+    measured = Measurement(Keyboard(*vocabulary), parts)
+    seconds, began = run.budget.share(_SUGGESTIONS_SHARE), run.budget.seconds()
+    for start in range(0, count, _SUGGESTED_AT_ONCE):
+        if run.budget.seconds() - began >= seconds:
+            break
+        stop = min(start + _SUGGESTED_AT_ONCE, count)
+        measured.add(ids[start : stop + 1], costs[start + 1 : stop + 1], hidden[start:stop])
+    found = measured.metrics()
+    if not (shown := headline(found)):
+        return {}
+    text = f"next word: the first suggestion {shown['top1_accuracy']:.1%}, among three"
+    text = f"{text} {shown['top3_accuracy']:.1%}, keystrokes saved {shown['keystrokes_saved']:.1%}"
+    run.options.listener(Note(text=f"{text}, on {found['positions']:,} validation words"))
+    return {**shown, "suggestions": found}
+
+
 def _metrics(
     network: TrainedNetwork,
     kneser_ney: KneserNeyFit | None,
@@ -292,7 +346,6 @@ def _metrics(
     if kneser_ney is not None:
         metrics |= kneser_ney.metrics
     if interpolation is not None:
-        metrics["network_accuracy"] = metrics.pop("accuracy")
         metrics |= interpolation.metrics
     perplexity = metrics["perplexity"]
     if size is not None and isinstance(perplexity, float):

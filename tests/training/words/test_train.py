@@ -20,8 +20,11 @@ from foretell.artifacts.model import Model
 from foretell.config import WordsSettings, with_changes
 from foretell.data.corpus import Corpus, open_corpus
 from foretell.errors import DataError, Interrupted, RunError, UsageError
+from foretell.metrics.shown import result_of
 from foretell.networks import weights_of
+from foretell.ngrams.suggestions import METRICS
 from foretell.presets import WORDS_PRESETS
+from foretell.runtime.words.evaluation import evaluate_words
 from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import EpochDone, Event, Note
 from foretell.training.options import TrainOptions
@@ -107,7 +110,6 @@ def test_a_kneser_ney_model_becomes_a_part_of_the_language_model(tmp_path: Path)
     assert any("mean weight of the Kneser–Ney model" in text for text in said)
     card = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert "A Kneser–Ney model (" in card
-    assert "`kneser_ney.safetensors` has the Kneser–Ney model" in card
 
     alone = trained(phrases(), with_changes(interpolating, {"kneser_ney": False}), tmp_path / "a")
     assert alone.kneser_ney is None
@@ -119,7 +121,28 @@ def test_without_validation_text_there_is_no_interpolation(tmp_path: Path) -> No
     interpolating = with_changes(SMALL, {"kneser_ney": True, "valid_fraction": 0.0})
     model = trained(phrases(), interpolating, tmp_path / "m")
     assert (model.kneser_ney, model.interpolation) == (None, None)
-    assert model.metrics["accuracy"] > 0
+    assert model.metrics["network_accuracy"] > 0
+    assert "suggestions" not in model.metrics
+    assert result_of(model.metrics).startswith("Perplexity ")
+
+
+def test_suggestions_are_measured_as_evaluate_measures_them(tmp_path: Path) -> None:
+    interpolating = with_changes(SMALL, {"kneser_ney": True, "streams": 1})
+    lines = [f"{line} xyzzy, becomes the way" for line in list(phrases())[:60]]
+    said: list[str] = []
+    model = trained(
+        phrases(), interpolating, tmp_path / "m", valid=Corpus.from_texts(lines),
+        listener=lambda event: said.append(event.text) if isinstance(event, Note) else None,
+    )  # fmt: skip
+    evaluated = evaluate_words(WordsRuntime.open(tmp_path / "m"), lines)
+    # The first token of the validation text is read, not predicted.
+    assert model.metrics["suggestions"]["positions"] == evaluated["suggestions"]["positions"] - 1
+    for key in METRICS:
+        assert model.metrics[key] == pytest.approx(evaluated[key], abs=0.004)
+        assert evaluated["suggestions"]["models"]["both"][key] == evaluated[key]
+    assert any("keystrokes saved" in text for text in said)
+    assert "Keystrokes saved by three suggestions" in (tmp_path / "m" / "README.md").read_text("utf-8")
+    assert "Keystrokes saved" in (tmp_path / "m" / "run" / "report.html").read_text("utf-8")
 
 
 def test_interpolation_resumes_bit_for_bit(tmp_path: Path) -> None:
@@ -167,7 +190,7 @@ def test_bits_per_byte_are_those_of_the_runtime(tmp_path: Path, tokens: str) -> 
     assert metrics["measured_tokens"] == score.tokens - 1
     assert not {"words", "measured_words", "words_per_second"} & metrics.keys()
     assert "predicts the next token" in card
-    assert f"Perplexity per token, validation text | {metrics['perplexity']:,.2f}" in card
+    assert f"Validation perplexity per token | {metrics['perplexity']:.4g}" in card
     assert "unknown word" not in card
     (again,) = runtime.continuations(ALL[5], words=3, seed=1)
     assert "".join(written.text for written in again.words) == again.text
@@ -212,7 +235,7 @@ def test_it_resumes_bit_for_bit(whole: Whole, tmp_path: Path, changes: dict[str,
         trained(corpus, chosen, tmp_path / "parts")
     parts = trained(corpus, chosen, tmp_path / "parts", resume=True)
     check_same(model, parts)
-    same = ("perplexity", "valid_perplexity", "accuracy", "train_loss", "steps")
+    same = ("perplexity", "valid_perplexity", "network_accuracy", "train_loss", "steps")
     assert {k: model.metrics[k] for k in same} == {k: parts.metrics[k] for k in same}
     assert lines_of(folder) == lines_of(tmp_path / "parts")
 
@@ -350,7 +373,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_training(tmp_path: Path) -> No
 def test_a_tiny_corpus_is_learned_by_heart(tmp_path: Path) -> None:
     events: list[Event] = []
     model = trained(open_corpus("meditations"), WORDS_PRESETS["base"], tmp_path / "m", listener=events.append)
-    assert model.metrics["accuracy"] > 0.95
+    assert model.metrics["network_accuracy"] > 0.95
     assert model.metrics["valid_perplexity"] is None
     said = " ".join(event.text for event in events if isinstance(event, Note))
     assert "too little text for validation" in said

@@ -1,0 +1,93 @@
+"""`evaluate` of a language model: accuracy of the next word, keystrokes saved, against their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from foretell.ngrams import suggestions
+from foretell.ngrams.suggestions import METRICS, Keyboard, headline
+from foretell.runtime.words import evaluation
+from foretell.runtime.words.evaluation import evaluate_words
+from foretell.runtime.words.predictor import WordsRuntime
+from foretell.text.line_encoder import keys_of
+
+LINES = ["the mind adapts, and the xyzzy stands", "", "what stands in the way becomes the way."] * 3
+
+
+def by_definition(runtime: WordsRuntime, cache: int) -> dict[str, float]:
+    """Type each word of the text, letter by letter, as somebody who accepts it as soon as it is suggested."""
+    tokenizer, network = runtime.tokenizer, runtime.network_for(cache)
+    read, hits, keys, cost = [tokenizer.end_of_line], [], 0, 0
+    typed = [
+        (word, tokenizer.id(word)) for line in LINES if line for word in [*tokenizer.words(line), "<eos>"]
+    ]
+    for word, id in typed:
+        logits, _ = network.read(read)
+        ranked = [tokenizer.word(i) for i in np.argsort(-logits[0], kind="stable").tolist()]
+        ranked = [each for each in ranked if each not in ("<pad>", "<unk>")]
+        hits.append(ranked.index(word) if word in ranked else len(ranked))
+        full = 0 if word == "<eos>" else len(word) + (word[0].isalpha())
+        needed = full
+        if id is not None and full > 1:
+            for n in range(len(word) + 1):
+                shown = [w for w in ranked if w.startswith(word[:n]) and w[0].isalpha()][:3]
+                if word in shown:
+                    needed = min(full, n + 1)
+                    break
+        keys, cost = keys + needed, cost + full
+        read.append(tokenizer.unknown if id is None else id)
+    ranks = np.array(hits)
+    values = (float((ranks < 1).mean()), float((ranks < 3).mean()), 1 - keys / cost)
+    return dict(zip(METRICS, values, strict=True))
+
+
+@pytest.mark.parametrize("cache", [0, 20])
+def test_the_metrics_are_those_of_somebody_who_types(
+    interpolated: WordsRuntime, cache: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggestions, "_AT_ONCE", 5 * interpolated.tokenizer.size)
+    monkeypatch.setattr(evaluation, "_STEPS", 13)
+    report = evaluate_words(interpolated, LINES, cache=cache)
+    found = {key: report[key] for key in METRICS}
+    assert found == pytest.approx(by_definition(interpolated, cache))
+    models = report["suggestions"]["models"]
+    assert list(models) == ["network", "kneser_ney", "both", "cache"]
+    assert headline(report["suggestions"], with_cache=bool(cache)) == found
+    assert report["suggestions"]["positions"] == report["tokens"]
+    assert report["perplexity"] == interpolated.score(LINES, cache=cache).perplexity
+    for model in models.values():
+        for key in METRICS:
+            low, high = model["intervals"][key]
+            assert low <= model[key] <= high
+
+
+def test_one_letter_more_where_three_words_begin_alike() -> None:
+    words = ["<pad>", "<unk>", "<eos>", "the", "then", "them", "they", "there", "cat", ","]
+    keyboard = Keyboard(words, list(map(keys_of, words)), [0, 1])
+    # Equally probable words come in the order of their ids; marks are not among suggestions of words.
+    targets = np.array([3, 6, 7, 8, 9, 1])
+    costs = np.array([4, 5, 6, 4, 1, 9])
+    found = keyboard.suggested(np.full((6, len(words)), 0.1, np.float32), targets, costs)
+    assert found.keys.tolist() == [1, 5, 5, 2, 1, 9]
+    assert found.top3.tolist() == [True, False, False, False, False, False]
+
+
+def test_keys_of_words_marks_and_lines() -> None:
+    words = ["the", ",", "<eos>", "don't", "愛", "😀", "7"]
+    assert [keys_of(word) for word in words] == [4, 1, 0, 6, 1, 1, 2]
+
+
+@pytest.mark.parametrize("changes", [{"tokens": "char"}, {"name": "article"}])
+def test_other_models_have_no_suggestions(words_model, changes) -> None:
+    runtime = words_model(**changes)
+    assert "suggestions" not in evaluate_words(runtime, ["the mind adapts and converts"])
+
+
+def test_only_the_beginning_of_a_text_is_measured(
+    lstm: WordsRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "MAX_POSITIONS", 10)
+    report = evaluate_words(lstm, iter(LINES * 3))
+    assert report["suggestions"]["positions"] == 10 < report["tokens"]
+    assert list(report["suggestions"]["models"]) == ["network", "cache"]
