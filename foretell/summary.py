@@ -85,12 +85,10 @@ class Trained(Generic[Runtime]):
     ) -> Exported:
         """Write the model as a folder for another program, and compare its answers with this model's.
 
-        Exports of a language model hold the network without the Kneser–Ney model.
-
         Args:
             format: "onnx" (ONNX Runtime, any language) or "web" (a static folder that runs in the browser).
             path: the folder to write; None: the name of the model directory and of the format.
-            int8: store the weights in 8 bits, a quarter of the size. Needs `data`.
+            int8: store the weights in 8 bits, those of a language model in 12. Needs `data`.
             data: what to compare the answers on: labelled texts, as `fit` takes them without `y`, or text, as
                 `LanguageModel.train` takes it.
             max_loss: the maximum loss of accuracy by `int8`, 0 to 1.

@@ -33,7 +33,7 @@ class Exporting:
     Attributes:
         to: Export to onnx (ONNX Runtime, any language) or web (a static folder that runs in the browser).
         out: Write the folder DIR. Without it, its name is that of the model with the format.
-        int8: Store the weights in 8 bits: a quarter of the size, and a small loss of accuracy, which is
+        int8: Store the weights in 8 bits (language models: 12), with a small loss of accuracy, which is
             measured on --data.
         max_loss: Fail if --int8 loses more accuracy than this, 0 to 1.
         runtime: Use this file for the npm package onnxruntime-web (--to web). Without it, the package is
@@ -87,8 +87,6 @@ def export(
     Writer(format, list(record)).write(record, _line(exported))
     if exported.without_teacher is not None:
         note(_without_teacher(exported.without_teacher))
-    elif not exported.whole:
-        note("the export holds the network alone, without the Kneser-Ney model that foretell interpolates")
 
 
 def _without_teacher(without: Change) -> str:
@@ -148,5 +146,5 @@ def _line(exported: Exported) -> str:
     if exported.loss is not None:
         loss = exported.loss
         before = f"{percent(loss.before)} before, on {loss.count:,} answers"
-        return f"{shown}accuracy {percent(loss.after)} in 8 bits, {before}"
+        return f"{shown}accuracy {percent(loss.after)} by --int8, {before}"
     return f"{shown}its probabilities differ by at most {exported.difference:.1g} on 200 texts"

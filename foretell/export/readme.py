@@ -16,9 +16,10 @@ _FILES = {
     "tokenizer.json": "the tokenizer, for Hugging Face's `tokenizers` in any language",
     "model.onnx": "the model, for ONNX Runtime",
     "tfidf.safetensors": "the linear models of TF-IDF values",
-    "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js`, "
-    "`spacing.js`, `graph.js` and `tfidf.js`",
-    "index.html": "a page to try the model, with `page.js` and `page.css`",
+    "kneser_ney.safetensors": "the Kneser–Ney model",
+    "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js`, `spacing.js`, "
+    "`graph.js`, `tfidf.js`, `kneser_ney.js`, `cache.js` and `safetensors.js`",
+    "index.html": "a page to try the model, with `page.js`, `suggestions.js` and `page.css`",
     "runtime/": "ONNX Runtime for browsers, from its npm package onnxruntime-web",
 }
 
@@ -47,12 +48,20 @@ _RUN_TFIDF = (
 )
 """The same for a classifier with linear models of TF-IDF values."""
 
+_RUN_KNESER_NEY = (
+    'kneser_ney = expanded(load_file("kneser_ney.safetensors"), len(probabilities))',
+    "counted, length = kneser_ney.distribution(np.array(ids))",
+    'weight = json.load(open("model.json", encoding="utf-8"))["interpolation"][length]',
+    "probabilities = (1 - weight) * probabilities + weight * counted",
+)
+"""What follows in a language model with a Kneser–Ney model."""
+
+_SOFTMAX = "probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()"
 _PRINT_LABELS = (
     'labels = json.load(open("model.json", encoding="utf-8"))["labels"]',
     "print(json.dumps(dict(zip(labels, probabilities.tolist()))))",
 )
 _PRINT_WORDS = (
-    "probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",
     "best = probabilities.argsort()[::-1][:5]",
     "print(json.dumps([[tokenizer.id_to_token(int(i)), float(probabilities[i])] for i in best]))",
 )
@@ -103,7 +112,7 @@ def _taught(without: Change) -> str:
 
 
 def _needs(source: Source) -> str:
-    return _NEEDS + (" foretell" if source.tfidf else "")
+    return _NEEDS + (" foretell" if source.tfidf or source.model.kneser_ney else "")
 
 
 def _tfidf_section(without: Change) -> str:
@@ -136,21 +145,27 @@ def python_code(source: Source) -> str:
         line.format(names=list(source.states), units=units, window=source.window)
         for line in (_RUN_TFIDF if source.tfidf else _RUN[source.kind])
     ]
+    words = (_SOFTMAX, *(_RUN_KNESER_NEY if source.model.kneser_ney else ()), *_PRINT_WORDS)
+    library = {
+        "tfidf import tfidf_models": source.tfidf,
+        "kneser_ney import expanded": source.model.kneser_ney,
+    }
+    imports = [f"from foretell.ngrams.{name}" for name, needed in library.items() if needed]
     lines = [
         "import json",
         "",
         "import numpy as np",
         "import onnxruntime",
-        *(["from safetensors.numpy import load_file"] if source.tfidf else []),
+        *(["from safetensors.numpy import load_file"] if imports else []),
         "from tokenizers import Tokenizer",
-        *(["", "from foretell.ngrams.tfidf import tfidf_models"] if source.tfidf else []),
+        *(["", *imports] if imports else []),
         "",
         'tokenizer = Tokenizer.from_file("tokenizer.json")',
         'session = onnxruntime.InferenceSession("model.onnx")',
         f"text = {json.dumps(example(source), ensure_ascii=False)}",
         f"ids = {_python_ids(source)}",
         *run,
-        *(_PRINT_LABELS if source.kind == "classifier" else _PRINT_WORDS),
+        *(_PRINT_LABELS if source.kind == "classifier" else words),
     ]
     return "\n".join(lines) + "\n"
 
@@ -195,17 +210,18 @@ def javascript_code(source: Source, format: Format) -> str:
 
 def _about(source: Source, precision: Precision) -> str:
     output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
+    bits = 12 if source.kind == "stateful" else 8
     equal = (
-        "equal to foretell's apart from rounding to 8 bits"
+        f"equal to foretell's apart from rounding to {bits} bits"
         if precision == "int8"
         else "compared with foretell's when this folder was written"
     )
     text = f"It returns {output}, {equal}."
-    if source.has_whole_answer or source.has_teacher:
+    if source.model.kneser_ney is None:
         return text
     return (
-        f"{text}\n\n**This is the network alone.** foretell interpolates it with a Kneser–Ney model, which "
-        "no exported format holds."
+        f"{text} The probabilities of the next word are those of network and Kneser–Ney model, interpolated "
+        "as below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."
     )
 
 

@@ -18,6 +18,7 @@ from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
 from foretell.export.token_rules import TokenRules, token_rules
 from foretell.hub.models import local_path
+from foretell.ngrams.cache import HALF, ContinuousCache
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.runtime.labels.classifier import LabelsRuntime
@@ -26,6 +27,9 @@ from foretell.runtime.words.predictor import WordsRuntime
 
 TFIDF = "tfidf.safetensors"
 """The file with a classifier's linear models of TF-IDF values."""
+
+KNESER_NEY = "kneser_ney.safetensors"
+"""The file with a language model's Kneser–Ney model, see `foretell.ngrams.kneser_ney`."""
 
 Rows = NDArray[np.floating]
 Precision = Literal["float32", "int8"]
@@ -41,7 +45,7 @@ class Description(TypedDict):
     foretell: str
     format: str
     precision: Precision
-    answer: Literal["network", "whole", "without teacher"]
+    answer: Literal["whole", "without teacher"]
     job: str
     preset: str
     labels: list[Any] | None
@@ -50,6 +54,9 @@ class Description(TypedDict):
     states: dict[str, int] | None
     window: int | None
     tfidf: str | None
+    kneser_ney: str | None
+    interpolation: list[float] | None
+    cache: dict[str, float] | None
     tokens: TokenRules
 
 
@@ -61,10 +68,7 @@ class Source:
 
     Attributes:
         path: the same.
-        model: the verified model, without weights and without what no export holds: of a language model its
-            Kneser–Ney model, of a classifier a kept teacher.
-        has_whole_answer: whether an export gives the model's whole answer; False: its network's, or the one
-            without its kept teacher.
+        model: the verified model, without weights and without a kept teacher.
         has_teacher: whether the model keeps a teacher, which no export holds.
         kind: what a copy takes and gives.
         tfidf: the linear models of TF-IDF values whose scores a copy takes as `tfidf_scores`; (): none.
@@ -83,8 +87,7 @@ class Source:
         self.path = Path(local_path(path))
         model = open_verified(self.path)
         self.has_teacher = model.teacher is not None and bool(model.ensemble.linear)
-        self.has_whole_answer = model.interpolation is None and not self.has_teacher
-        self.model: Model = replace(model, kneser_ney=None, interpolation=None, teacher=None)
+        self.model: Model = replace(model, teacher=None)
         self.tfidf: tuple[TfidfModel, ...] = model.tfidf if model.ensemble.linear else ()
         self.labels = list(model.labels or ())
         ensemble = model.ensemble
@@ -155,15 +158,12 @@ class Source:
 
     def description(self, format: str, precision: Precision) -> Description:
         """Return the content of model.json about the model."""
+        model, cache = self.model, self.model.cache or ContinuousCache()
         return {
             "foretell": self.model.written_by,
             "format": format,
             "precision": precision,
-            "answer": "without teacher"
-            if self.has_teacher
-            else "whole"
-            if self.has_whole_answer
-            else "network",
+            "answer": "without teacher" if self.has_teacher else "whole",
             "job": self.model.job,
             "preset": self.model.preset,
             "labels": [json_value(label) for label in self.classes] or None,
@@ -172,7 +172,10 @@ class Source:
             "states": self.states or None,
             "window": self.window or None,
             "tfidf": TFIDF if self.tfidf else None,
-            "tokens": token_rules(self.model.tokenizer),
+            "kneser_ney": None if model.kneser_ney is None else KNESER_NEY,
+            "interpolation": None if model.interpolation is None else list(model.interpolation.weights),
+            "cache": {**cache.to_dict(), "half": HALF} if self.states else None,
+            "tokens": token_rules(model.tokenizer),
         }
 
 

@@ -57,22 +57,22 @@ def whole_graph(model: Model, network: onnx.ModelProto) -> onnx.ModelProto:
     opsets = [onnx.helper.make_opsetid("", _OPSET)]
     if ensemble.network:
         named = onnx.compose.add_prefix(network, _PREFIX)
-        nodes += [*_parsed(_words_read(model)), *named.graph.node]
+        nodes += [*parsed(_words_read(model)), *named.graph.node]
         arrays += named.graph.initializer
         opsets += [each for each in named.opset_import if each.domain]
     if ensemble.linear:
         assert model.linear is not None
         is_labelwise = isinstance(ensemble, LabelwiseEnsemble)
-        nodes += _parsed(_linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise))
+        nodes += parsed(_linear(model.linear, has_tfidf=bool(model.tfidf), is_labelwise=is_labelwise))
         arrays += _linear_arrays(model.linear)
         if model.tfidf:
             inputs.append(_tfidf_input(len(model.linear.bias)))
             zeros = np.zeros((1, len(model.linear.bias)), np.float32)
             arrays.append(onnx.numpy_helper.from_array(zeros, TFIDF_SCORES))
     if isinstance(ensemble, LabelwiseEnsemble):
-        nodes += _parsed(_labelwise(ensemble))
+        nodes += parsed(_labelwise(ensemble))
     else:
-        nodes += _parsed(_combined(ensemble))
+        nodes += parsed(_combined(ensemble))
     shape: list[str | int | None] = ["batch", len(model.labels or ())]
     probabilities = onnx.helper.make_tensor_value_info("probabilities", onnx.TensorProto.FLOAT, shape)
     graph = onnx.helper.make_graph(nodes, "foretell", inputs, [probabilities], arrays)
@@ -91,7 +91,7 @@ def _tfidf_input(n_columns: int) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(TFIDF_SCORES, onnx.TensorProto.FLOAT, shape)
 
 
-def _parsed(lines: list[str]) -> list[onnx.NodeProto]:
+def parsed(lines: list[str]) -> list[onnx.NodeProto]:
     """Return the nodes that lines of ONNX's text format describe."""
     import onnx
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -175,3 +176,77 @@ def _look_up(level: Level, keys: NgramKeys) -> tuple[Integers, Float64s]:
     grams, probabilities = np.empty(len(keys), np.int64), np.empty(len(keys))
     grams[order], probabilities[order] = found, np.where(found >= 0, level.probabilities[found], 0.0)
     return grams, probabilities
+
+
+_MANY = 255
+_CODES = 256
+
+
+def compact(model: KneserNey, *, in_8_bits: bool) -> dict[str, Array]:
+    """Return a model in few bytes, as arrays for an export; `expanded` takes them back.
+
+    The n-grams of all orders stand one after another, in the order of their keys. An n-gram is its last word;
+    of each context the number of n-grams is stored, so no key is needed. In 8 bits a probability is the place
+    of the nearest value in a table, whose values have equal ratios: it changes by a few per cent at most.
+
+    Args:
+        model: the model.
+        in_8_bits: round probabilities and backoffs to 8 bits.
+
+    Returns:
+        `levels` int64 [order], the n-grams of each order; of all n-grams their last `words` (16 or 32 bits)
+        and `probabilities`; of all but the longest `counts`, 8 bits, the number of n-grams that they are the
+        context of, 255 for the next number of `many`; and the `backoffs` of the empty context, then of those
+        with a count. In 8 bits also `probability_values` and `backoff_values`, float32 [256].
+    """
+    size, levels = model.size, model.levels
+    number = np.uint16 if size <= 1 << 16 else np.uint32
+    each = [np.bincount(level.keys // size, minlength=len(below.keys)) for below, level in pairwise(levels)]
+    counts = np.concatenate([*each, np.zeros(0, np.int64)])
+    kept = [level.backoffs[of > 0] for level, of in zip(levels[1:], each, strict=True)]
+    arrays: dict[str, Array] = {
+        "levels": np.array([len(level.keys) for level in levels]),
+        "words": np.concatenate([level.keys % size for level in levels]).astype(number),
+        "counts": np.minimum(counts, _MANY).astype(np.uint8),
+        "many": counts[counts >= _MANY].astype(np.uint32),
+        "probabilities": np.concatenate([level.probabilities for level in levels]),
+        "backoffs": np.concatenate([levels[0].backoffs, *kept]),
+    }
+    if in_8_bits:
+        for name, values in (("probabilities", "probability_values"), ("backoffs", "backoff_values")):
+            arrays[name], arrays[values] = _coded(arrays[name])
+    return arrays
+
+
+def expanded(arrays: Mapping[str, Array], size: int) -> KneserNey:
+    """Rebuild the model, of `size` ids, that `compact` returned as arrays; in 8 bits as rounded."""
+    probabilities, backoffs = arrays["probabilities"], arrays["backoffs"]
+    if "probability_values" in arrays:
+        probabilities = arrays["probability_values"][probabilities]
+        backoffs = arrays["backoff_values"][backoffs]
+    counts = arrays["counts"].astype(np.int64)
+    counts[counts == _MANY] = arrays["many"]
+    words, levels = arrays["words"].astype(np.int64), list[Level]()
+    contexts, first, before = np.zeros(arrays["levels"][0], np.int64), 0, backoffs[:1]
+    at, first_context = 1, 0
+    for length in arrays["levels"].tolist():
+        part = slice(first, first + length)
+        levels.append(Level(contexts * size + words[part], probabilities[part], before))
+        of = counts[first_context : first_context + length]
+        contexts = np.repeat(np.arange(len(of)), of)
+        before = np.ones(length, np.float32)
+        n_kept = int((of > 0).sum())
+        before[: len(of)][of > 0] = backoffs[at : at + n_kept]
+        at, first, first_context = at + n_kept, first + length, first_context + length
+    return KneserNey(tuple(levels), size, 0)
+
+
+def _coded(values: Float32s) -> tuple[Array, Float32s]:
+    """Return a code for each value, uint8, and the value of each code; code 0 is 0."""
+    logs = np.log(values[values > 0])
+    table = np.zeros(_CODES, np.float32)
+    table[1:] = np.exp(np.linspace(logs.min(initial=0), logs.max(initial=-1), _CODES - 1))
+    codes = np.zeros(len(values), np.uint8)
+    step = (logs.max(initial=-1) - logs.min(initial=0)) / (_CODES - 2) or 1
+    codes[values > 0] = 1 + np.round((logs - logs.min(initial=0)) / step).astype(np.uint8)
+    return codes, table

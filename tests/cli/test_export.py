@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cli_workplace import Run
 
-from foretell.artifacts.directory import read_model, write_model
 from foretell.cli import export
-from foretell.ngrams.interpolation import Interpolation
-from foretell.training.words import kneser_ney_fit
 
 
 def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
@@ -94,21 +89,6 @@ def test_the_folder_of_data_sets_is_not_the_data_of_an_export(
 ) -> None:
     monkeypatch.setenv("FORETELL_DATA", "/nowhere")
     assert run("export", "reviews-model", "--out", str(tmp_path / "x")).code == 0
-
-
-def test_an_export_without_the_kneser_ney_model_is_noted(run: Run, workplace: Path, tmp_path: Path) -> None:
-    model = read_model(workplace / "notes-model")
-    ids = np.array(model.tokenizer.encode((workplace / "notes.txt").read_text()), np.int32)
-    parts = {
-        "kneser_ney": kneser_ney_fit.count(ids, model.tokenizer.size).model,
-        "interpolation": Interpolation((0.5,) * 5),
-    }
-    write_model(dataclasses.replace(model, **parts), tmp_path / "mixed")
-    answer = run("export", str(tmp_path / "mixed"), "--out", str(tmp_path / "out"))
-    assert answer.code == 0, answer.err
-    assert answer.err == (
-        "the export holds the network alone, without the Kneser-Ney model that foretell interpolates\n"
-    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from foretell.ngrams.ensemble import NETWORK_ALONE, Ensemble
 from foretell.ngrams.labelwise import LabelwiseEnsemble
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel, word_ngrams
 from foretell.text.tokenizer import Tokenizer
-from tests.builders import MANY, random_linear_model, tokenizer_of, write_random
+from tests.builders import MANY, kneser_ney_parts, random_linear_model, tokenizer_of, write_random
 
 TEXT = (
     "the mind adapts and converts to its own purposes the obstacle to our acting . the impediment , to "
@@ -26,6 +26,7 @@ FIXED = {"units": 7, "embedding_size": 5, "length": 23, "dense_units": 6}
 
 MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "words": (WordsSettings(units=9, embedding_size=6, layers=2), None),
+    "words-counted": (WordsSettings(units=9, embedding_size=6), None),
     "words-subword": (WordsSettings(tokens="subword", units=9, embedding_size=6), None),
     "words-article": (
         WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3), None
@@ -62,6 +63,9 @@ def write(path: Path, name: str, ensemble: Ensemble | LabelwiseEnsemble | None =
     if name in ("labels-tfidf", "labels-multi"):
         tfidf = random_tfidf_models(tokenizer_of(settings, TEXT, MANY), [TEXT], n_columns=3)
     parts = {"linear": linear, "tfidf": tfidf, "ensemble": ensemble}
+    if name == "words-counted":
+        assert isinstance(settings, WordsSettings)
+        parts |= kneser_ney_parts(settings, TEXT, (0.1, 0.3, 0.6, 0.8))
     return write_random(path, settings, labels, text=TEXT, vocabulary=MANY, scale=0.5, **parts)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from nasty import nasty_texts
 
@@ -130,6 +131,70 @@ def test_the_same_next_words_and_the_same_continuation(site: Any, page: Any, mod
         assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
     assert results["written"] == "".join(runtime.complete(text, words=12, temperature=0))
     assert len(results["drawn"]) == 5
+
+
+TOP_THREE = """async (texts) => {
+  const { openHere } = await import("./runtime.js");
+  const model = await openHere();
+  const answers = [];
+  for (const text of texts) {
+    const started = performance.now();
+    const next = await model.next(text, 3, { cache: 20 });
+    const milliseconds = performance.now() - started;
+    answers.push({ next, milliseconds, suggested: await model.suggest(text, { cache: 20 }) });
+  }
+  return answers;
+}"""
+
+
+def test_the_whole_language_model_has_the_same_top_three(
+    site: Any, page: Any, models: dict[str, Path]
+) -> None:
+    page.goto(site("words-counted"))
+    runtime = WordsRuntime.open(models["words-counted"])
+    words = np.random.default_rng(1).choice(["the", "mind", "way", "to", "action", "xyzzy", ","], 40).tolist()
+    # Forwards as somebody writes, then from the middle: states are kept, and fit the text.
+    texts = [" ".join(words[:count]) + " " for count in (*range(1, 41), 17, 23)]
+    for text, answer in zip(texts, page.evaluate(TOP_THREE, texts), strict=True):
+        ours = runtime.next(text, k=3, cache=20)
+        assert [each["word"] for each in answer["next"]] == [each.word for each in ours], text
+        for theirs, each in zip(answer["next"], ours, strict=True):
+            assert theirs["probability"] == pytest.approx(each.probability, abs=1e-5)
+        every = runtime.next(text, k=100, cache=20)
+        spoken = [each.word for each in every if each.word != "<eos>" and any(map(str.isalnum, each.word))]
+        assert [each["word"] for each in answer["suggested"]] == spoken[:3]
+        assert answer["suggested"][0]["text"] == f"{text}{spoken[0]} "
+
+
+def test_suggestions_are_accepted_on_the_page_without_a_network(
+    site: Any, page: Any, models: dict[str, Path]
+) -> None:
+    page.goto(site("words-counted"))
+    page.wait_for_selector("html[data-ready]")
+    page.context.set_offline(True)
+    shown, field = page.locator("#suggestions bdi"), page.locator("#text")
+    field.press_sequentially("the mind a")
+    runtime = WordsRuntime.open(models["words-counted"])
+    begun = [each.word for each in runtime.next("the mind a", k=3, unfinished=True, cache=500)]
+    page.wait_for_function(f"document.querySelector('#suggestions bdi').textContent === '{begun[0]}'")
+    assert shown.all_text_contents() == begun
+    field.press("2")
+    assert field.input_value() == f"the mind {begun[1]} "
+    field.press(".")
+    assert field.input_value() == f"the mind {begun[1]}."
+    field.fill("the w")
+    page.wait_for_function("document.querySelector('#suggestions bdi').textContent.startsWith('w')")
+    first = shown.first.text_content()
+    field.press("Tab")
+    assert field.input_value() == f"the {first} "
+    page.wait_for_function("document.querySelectorAll('#suggestions button').length === 3")
+    third = shown.nth(2).text_content()
+    page.locator("#suggestions button").nth(2).click()
+    assert field.input_value() == f"the {first} {third} "
+    field.press("Escape")
+    assert shown.count() == 0
+    field.press("Tab")
+    assert page.evaluate("document.activeElement.id") != "text"
 
 
 def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path]) -> None:

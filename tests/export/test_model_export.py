@@ -30,7 +30,7 @@ from export_workplace import (
 )
 
 from foretell import machine
-from foretell.artifacts.directory import open_verified, read_model, write_model
+from foretell.artifacts.directory import open_verified, read_model
 from foretell.cli.export import Target
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
@@ -48,9 +48,7 @@ from foretell.export.model_export import export_model, write_export
 from foretell.export.source import Rows, Source
 from foretell.export.whole_graph import whole_graph
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
-from foretell.ngrams.interpolation import Interpolation
 from foretell.runtime.labels.classifier import LabelsRuntime
-from foretell.training.words.kneser_ney_fit import count
 from tests.builders import MANY, random_linear_model, random_model, tokenizer_of
 
 DATA = Examples([f"{text} the" for text in TEXTS], ["bad", "good"] * 5)
@@ -80,21 +78,12 @@ def test_a_model_that_was_read_is_exported_too(models: dict[str, Path], tmp_path
         export_model(in_memory, tmp_path / "other")
 
 
-def test_of_a_language_model_with_a_kneser_ney_model_the_network_alone_is_written(
-    models: dict[str, Path], tmp_path: Path
-) -> None:
-    model = read_model(models["words"])
-    ids = np.array(model.tokenizer.encode(TEXT), np.int32)
-    kneser_ney = count(ids, model.tokenizer.size, order=3).model
-    half = Interpolation((0.5, 0.5, 0.5))
-    write_model(dataclasses.replace(model, kneser_ney=kneser_ney, interpolation=half), tmp_path / "model")
-    result = export_model(tmp_path / "model", tmp_path / "out")
-    assert result.difference is not None
-    assert 0 <= result.difference < 1e-5
-    assert not result.whole
-    readme = (tmp_path / "out" / "README.md").read_text()
-    assert "**This is the network alone.**" in readme
-    assert json.loads((tmp_path / "out" / "model.json").read_text())["answer"] == "network"
+def test_a_language_model_is_exported_with_its_kneser_ney_model(copies: Copies) -> None:
+    description = json.loads((copies["words-counted"].path / "model.json").read_text())
+    assert description["answer"] == "whole"
+    assert description["interpolation"] == [0.1, 0.3, 0.6, 0.8]
+    assert set(description["cache"]) == {"theta", "weight", "half"}
+    assert description["kneser_ney"] in description["files"]
 
 
 def test_a_linear_model_alone_is_exported(tmp_path: Path) -> None:
@@ -116,7 +105,7 @@ def test_the_loss_of_8_bits_is_measured(
     assert result.loss.count == (10 if name == "labels" else 27)
     assert json.loads((tmp_path / "out" / "model.json").read_text())["precision"] == "int8"
     assert (tmp_path / "out" / "model.onnx").read_bytes() != (exact / "model.onnx").read_bytes()
-    assert "8 bits" in (tmp_path / "out" / "README.md").read_text()
+    assert f"{8 if name == 'labels' else 12} bits" in (tmp_path / "out" / "README.md").read_text()
     if name == "labels":
         predicted = LabelsRuntime.open(models[name]).predict_proba(DATA.texts).argmax(axis=1)
         hits = [TWO[i] == label for i, label in zip(predicted, DATA.labels, strict=True)]
@@ -205,7 +194,8 @@ def test_the_files_of_a_format(models: dict[str, Path], format: Format) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_of_8_bits_are_read_back(models: dict[str, Path], name: str, tmp_path: Path) -> None:
     source = Source(models[name])
-    (tmp_path / FILE).write_bytes(model_bytes(source, int8=True))
+    for file, content in files_of(source, "onnx", int8=True).items():
+        (tmp_path / file).write_bytes(content)
     answer = read_back(tmp_path, source)
     expected = source.answers([SENTENCE])[0]
     known = ~np.isnan(expected)

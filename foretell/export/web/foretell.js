@@ -1,6 +1,7 @@
 // A foretell model in JavaScript, run by ONNX Runtime. `open` returns a text classifier or a language model.
 
 import { withRequiredInput } from "./graph.js";
+import { KneserNey } from "./kneser_ney.js";
 import { Labels } from "./labels.js";
 import { Tfidf } from "./tfidf.js";
 import { Tokens } from "./tokens.js";
@@ -14,12 +15,13 @@ export async function open(ort, read = fetchFile) {
   const decoder = new TextDecoder();
   const readJson = async (name) => JSON.parse(decoder.decode(await read(name)));
   const description = readJson("model.json");
-  const [model, vocabulary, graph, scores] = await Promise.all([
+  const [model, vocabulary, graph, scores, counts] = await Promise.all([
     description,
     readJson("tokenizer.json"),
     read("model.onnx"),
-    // Only some models have this file, and model.json shows which.
+    // Only some models have these files, and model.json shows which.
     description.then(({ tfidf }) => (tfidf ? read(tfidf) : null)),
+    description.then(({ kneser_ney: name }) => (name ? read(name) : null)),
   ]);
   const tokens = new Tokens(vocabulary, model.tokens);
   const tfidf = scores && new Tfidf(new Uint8Array(scores));
@@ -28,7 +30,7 @@ export async function open(ort, read = fetchFile) {
   const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   return model.job === "labels"
     ? new Labels(ort, session, tokens, model, tfidf)
-    : new Words(ort, session, tokens, model);
+    : new Words(ort, session, tokens, model, counts && new KneserNey(new Uint8Array(counts), model.tokens.size));
 }
 
 async function fetchFile(name) {

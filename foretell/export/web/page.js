@@ -1,6 +1,7 @@
 // The page of an exported model: it shows the answer of the model while the user types.
 
 import { openHere } from "./runtime.js";
+import { Suggestions } from "./suggestions.js";
 
 const MAX_ROWS = 8;
 const COMPLETION = { words: 20, temperature: 0.8 };
@@ -22,7 +23,12 @@ try {
   text.disabled = false;
   const predict = async () =>
     isLabels ? rankedLabels(await model.classify(text.value)) : model.next(text.value, MAX_ROWS);
-  const update = latestOnly(predict, message);
+  const rank = latestOnly(predict, message);
+  // The article's network reads three words; parts of words are no suggestions.
+  const hasSuggestions = !isLabels && model.states && !model.tokens.isOpen;
+  const suggestions = hasSuggestions
+    ? new Suggestions(document.getElementById("suggestions"), text, model, () => update()) : null;
+  const update = () => Promise.all([suggestions?.update().catch(showError), rank()]);
   text.addEventListener("input", update);
   button.addEventListener("click", () => continueText(model, update));
   await update();

@@ -1,11 +1,12 @@
 // The linear models of TF-IDF values: the scores that the graph adds to those of its n-gram linear model. They are the
 // numbers of foretell/ngrams/tfidf.py and characters.py in Python.
 
+import { readSafetensors } from "./safetensors.js";
+
 const FIRST_WORD = 2;
 const LONGEST_CHARACTERS = 5;
 // The white space of Python's `str.split`; \s of JavaScript has other characters.
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
-const ARRAYS = { I64: BigInt64Array, U32: Uint32Array, F32: Float32Array };
 
 export class Tfidf {
   // `bytes` is the content of tfidf.safetensors.
@@ -104,16 +105,4 @@ function found(features, counts, first) {
     if (low < features.length && features[low] === key) known.push([first + low, count]);
   }
   return known;
-}
-
-// Returns a Map from the name of each array to its numbers.
-function readSafetensors(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const start = 8 + Number(view.getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, start)));
-  delete header.__metadata__;
-  // A copy, because a view has to begin at a multiple of its numbers' size.
-  const array = ({ dtype, data_offsets: [first, last] }) =>
-    new ARRAYS[dtype](Uint8Array.from(bytes.subarray(start + first, start + last)).buffer);
-  return new Map(Object.entries(header).map(([name, entry]) => [name, array(entry)]));
 }

@@ -1,48 +1,107 @@
 // A language model: the most probable next words, and continuations. The caller keeps the LSTM state: the ONNX graph
 // has it as inputs and outputs.
 
+import { withCache } from "./cache.js";
 import { Spacing } from "./spacing.js";
 
+// States after beginnings of texts that are kept: typing goes on after the last of them, deleting after another.
+const MAX_READINGS = 8;
+const SUGGESTIONS = 3;
+const CACHE = 500;
+const LETTER = /[\p{L}\p{N}]/u;
+
 export class Words {
-  constructor(ort, session, tokens, model) {
-    Object.assign(this, { ort, session, tokens, states: model.states, window: model.window });
+  // `counts` is the Kneser–Ney model; null: the model has none.
+  constructor(ort, session, tokens, model, counts) {
+    const { states, window, interpolation, cache } = model;
+    Object.assign(this, { ort, session, tokens, states, window, interpolation, cacheRules: cache, counts });
     const { pad, start, unknown, first_byte: firstByte } = tokens.rules;
     // Ids that are never predicted. A single byte may be no character.
     const bytes = firstByte === null ? [] : Array.from({ length: 256 }, (_, byte) => firstByte + byte);
-    this.excluded = [...[pad, start, unknown].filter((id) => id !== null), ...bytes];
+    this.excluded = new Set([pad, start, unknown, tokens.ids.get("<unk>") ?? null, ...bytes].filter((id) => id !== null));
+    // Words of a letter or digit at least, which somebody types; with an open vocabulary there are none.
+    this.typed = tokens.isOpen ? [] : tokens.words.flatMap((word, id) =>
+      (LETTER.test(word) && word !== "<eos>" && !this.excluded.has(id) ? [id] : []));
+    this.readings = [];
+    this.running = Promise.resolve();
   }
 
   // Returns the k most probable next words, or tokens of an open vocabulary: [{word, probability}]. "<eos>" is the end
-  // of a line.
-  async next(text, k = 5) {
+  // of a line. `cache` is the number of words of the text in the continuous cache; 0: none.
+  async next(text, k = 5, { cache = 0 } = {}) {
     const [before, begun] = this.#split(text);
-    const { logits } = await this.#read(this.#prompt(before));
-    this.#keepBegun(logits, begun);
-    const ranked = softmax(logits).map((p, id) => [p, id]).filter(([, id]) => !this.excluded.includes(id));
-    ranked.sort(([p, i], [q, j]) => q - p || i - j);
-    return ranked.slice(0, k).map(([probability, id]) => ({ word: this.tokens.word(id), probability }));
+    const probabilities = this.#onlyBegun(await this.#predict(before, cache), begun);
+    return this.#best(probabilities, [...probabilities.keys()], k);
+  }
+
+  // Returns the k words that are suggested while the text is written: [{word, probability, text}], `text` with the word
+  // and a space at its end. After a letter they are the words that begin with the letters of the last word.
+  async suggest(text, { k = SUGGESTIONS, cache = CACHE } = {}) {
+    const begun = this.#begun(text);
+    const before = text.slice(0, text.length - begun.length);
+    const probabilities = await this.#predict(before, cache);
+    const written = this.tokens.rules.lowercase ? begun.toLowerCase() : begun;
+    const ids = this.typed.filter((id) => this.tokens.word(id).startsWith(written));
+    return this.#best(probabilities, ids, k).map(({ word, probability }) =>
+      ({ word, probability, text: `${before}${begun ? word : this.#following(text, word)} ` }));
   }
 
   // Yields a continuation of `text`, piece by piece.
   //   words        number of words; with an open vocabulary, of tokens
   //   temperature  0 always chooses the most probable word; higher values make less probable words more frequent
   //   random       returns a number from 0 to 1 (1 excluded)
-  async *complete(text, { words = 20, temperature = 1, random = Math.random } = {}) {
+  //   cache        words in the continuous cache; 0: none
+  async *complete(text, { words = 20, temperature = 1, random = Math.random, cache = 0 } = {}) {
     const [before, begun] = this.#split(text);
     const prompt = this.#prompt(before);
     const spacing = new Spacing(this.tokens.rules);
     for (const id of prompt) spacing.piece(this.#written(id));
     let endsWithSpace = this.tokens.isBlank(Array.from(text).at(-1) ?? "");
-    let { logits, state } = await this.#read(prompt);
-    this.#keepBegun(logits, begun);
+    let reading = await this.#read(prompt);
     for (let left = words; left > 0; left--) {
-      for (const id of this.excluded) logits[id] = -Infinity;
-      const id = temperature ? sample(softmax(logits.map((x) => x / temperature)), random) : argmax(logits);
+      const probabilities = left === words ? this.#onlyBegun(this.#probabilities(reading, cache), begun)
+        : this.#probabilities(reading, cache);
+      for (const id of this.excluded) probabilities[id] = 0;
+      const id = temperature ? sample(tempered(probabilities, temperature), random) : argmax(probabilities);
       const piece = spacing.piece(this.#written(id));
       yield endsWithSpace ? piece.replace(/^ +/u, "") : piece;
       endsWithSpace = false;
-      if (left > 1) ({ logits, state } = await this.#step(id, state));
+      if (left > 1) reading = await this.#step(id, reading);
     }
+  }
+
+  // The k most probable of some ids, which ascend; of equally probable ones the first.
+  #best(probabilities, ids, k) {
+    // One pass: sorting all of them would take most of the time.
+    const best = [];
+    for (const id of ids) {
+      const isWorse = best.length === k && probabilities[id] <= probabilities[best[k - 1]];
+      if (isWorse || this.excluded.has(id)) continue;
+      let place = best.length;
+      while (place && probabilities[best[place - 1]] < probabilities[id]) place--;
+      best.splice(place, 0, id);
+      if (best.length > k) best.pop();
+    }
+    return best.map((id) => ({ word: this.tokens.word(id), probability: probabilities[id] }));
+  }
+
+  // The probability of each id after a text. One text is read at a time, so that it can go on from the one before.
+  #predict(text, cache) {
+    const result = this.running.then(() => this.#read(this.#prompt(text)))
+      .then((reading) => this.#probabilities(reading, cache));
+    this.running = result.catch(() => {});
+    return result;
+  }
+
+  // Network, Kneser–Ney model and cache together.
+  #probabilities({ logits, ids, hidden }, cache) {
+    let probabilities = softmax(logits);
+    if (this.counts) {
+      const counted = this.counts.distribution(ids);
+      const weight = this.interpolation[counted.longest];
+      probabilities = probabilities.map((p, id) => (1 - weight) * p + weight * counted.probabilities[id]);
+    }
+    return cache && this.states ? withCache(probabilities, this.cacheRules, hidden, ids, cache) : probabilities;
   }
 
   // A space at the end of a text is the beginning of a subword: the text without it, and the space.
@@ -51,10 +110,27 @@ export class Words {
     return isBegun ? [text.slice(0, -1), " "] : [text, ""];
   }
 
-  // Leaves only the tokens that begin with the space.
-  #keepBegun(logits, begun) {
-    if (!begun) return;
-    for (const id of logits.keys()) if (!this.tokens.word(id).startsWith(begun)) logits[id] = -Infinity;
+  // The letters at the end of a text that belong to an unfinished word: its last token, if it is a word.
+  #begun(text) {
+    const run = /\S*$/u.exec(text)[0];
+    const last = this.tokens.split(run).at(-1) ?? "";
+    return LETTER.test(last) && run.toLowerCase().endsWith(last.toLowerCase()) ? run.slice(run.length - last.length) : "";
+  }
+
+  // `word` with a space before it if one is needed after the text.
+  #following(text, word) {
+    if (!text || this.tokens.isBlank(text.at(-1))) return word;
+    const spacing = new Spacing(this.tokens.rules);
+    for (const each of this.tokens.split(text.slice(text.lastIndexOf("\n") + 1))) spacing.piece(each);
+    return spacing.piece(word);
+  }
+
+  // Leaves only the tokens that begin with the space, with their probabilities among one another.
+  #onlyBegun(probabilities, begun) {
+    if (!begun) return probabilities;
+    const kept = probabilities.map((p, id) => (this.tokens.word(id).startsWith(begun) ? p : 0));
+    const sum = kept.reduce((a, b) => a + b, 0);
+    return kept.map((p) => p / sum);
   }
 
   // The ids to read. As in training, there is an end of line before the text and after each complete line.
@@ -68,41 +144,54 @@ export class Words {
   }
 
   #checked(ids) {
-    const isKnown = !ids.slice(-this.window).includes(-1);
-    if (ids.length >= this.window && isKnown) return ids;
-    const problem = ids.length < this.window ? `${ids.length}` : "an unknown word among the last ones";
-    throw new Error(`expected ${this.window} words or more of the text that the model was trained on, ` +
+    const needed = this.window ?? 1;
+    const isKnown = !(this.window ? ids.slice(-needed) : ids).includes(-1);
+    if (ids.length >= needed && isKnown) return ids;
+    const problem = ids.length < needed ? `${ids.length}` : "an unknown word among the last ones";
+    throw new Error(`expected ${needed} words or more of the text that the model was trained on, ` +
       `found ${problem}; type more words of that text`);
   }
 
+  // Returns {ids, logits, hidden, state} after some ids, from the longest beginning that was read before.
   async #read(ids) {
     if (!this.states) return this.#runWindow(ids.slice(-this.window));
+    const isBeginning = ({ ids: known }) => known.length <= ids.length && known.every((id, i) => id === ids[i]);
+    const reading = this.readings.filter(isBeginning).sort((a, b) => b.ids.length - a.ids.length)[0] ?? this.#nothingRead();
+    const rest = ids.slice(reading.ids.length);
+    const result = rest.length ? await this.#runWithState(rest, reading) : reading;
+    this.readings = [result, ...this.readings.filter((each) => each !== result)].slice(0, MAX_READINGS);
+    return result;
+  }
+
+  #nothingRead() {
     const state = {};
     for (const [name, units] of Object.entries(this.states)) {
       state[name] = new this.ort.Tensor("float32", new Float32Array(units), [1, units]);
     }
-    return this.#runWithState(ids, state);
+    return { ids: [], hidden: [], state };
   }
 
-  async #step(id, state) {
-    return this.states ? this.#runWithState([id], state) : this.#runWindow([...state.slice(1), id]);
+  async #step(id, reading) {
+    return this.states ? this.#runWithState([id], reading) : this.#runWindow([...reading.ids.slice(1), id]);
   }
 
   async #runWithState(ids, before) {
     const steps = new this.ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
     // Only the last step's logits are needed.
     const skip = new this.ort.Tensor("int64", BigInt64Array.of(BigInt(ids.length - 1)), [1]);
-    const outputs = await this.session.run({ ids: steps, skip, ...before });
+    const outputs = await this.session.run({ ids: steps, skip, ...before.state });
     const state = {};
     for (const name of Object.keys(this.states)) state[name] = outputs[`${name}_out`];
-    return { logits: Array.from(outputs.logits.data), state };
+    const width = outputs.hidden.dims.at(-1);
+    const rows = ids.map((_, i) => outputs.hidden.data.slice(i * width, (i + 1) * width));
+    return { ids: [...before.ids, ...ids], logits: outputs.logits.data, hidden: [...before.hidden, ...rows], state };
   }
 
   // A model without a state reads a window of words; the window takes the place of the state.
   async #runWindow(window) {
     const ids = new this.ort.Tensor("float32", Float32Array.from(window), [1, window.length, 1]);
     const { logits } = await this.session.run({ ids });
-    return { logits: Array.from(logits.data), state: window };
+    return { ids: window, logits: logits.data, hidden: [] };
   }
 
   #written(id) {
@@ -112,9 +201,14 @@ export class Words {
 
 function softmax(logits) {
   const max = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const scaled = logits.map((x) => Math.exp(x - max));
+  const scaled = Float64Array.from(logits, (x) => Math.exp(x - max));
   const sum = scaled.reduce((a, b) => a + b, 0);
   return scaled.map((x) => x / sum);
+}
+
+// Returns probabilities, which need not sum to 1, at a temperature.
+function tempered(probabilities, temperature) {
+  return softmax(probabilities.map((p) => Math.log(p) / temperature));
 }
 
 function argmax(values) {
