@@ -36,7 +36,7 @@ def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
     expect(title).to_have_text("Endings of obst")
     expect(page.locator("#view-words .ghost")).to_have_text("acle")
     field.press("Tab")
-    expect(field).to_have_value("the obstacle")
+    expect(field).to_have_value("the obstacle ")
     expect(field).to_be_focused()
     expect(title).to_have_text("Next word")
     # Tab stays in the text until Esc, also when it is pressed before the next words arrive.
@@ -54,6 +54,44 @@ def test_tab_inserts_the_first_word_until_escape_is_pressed(page: Page) -> None:
     expect(field).to_be_focused()
     page.keyboard.press("Shift+Tab")
     expect(field).not_to_be_focused()
+
+
+def test_three_suggestions_are_narrowed_by_letters_and_accepted_by_keys_and_taps(
+    page: Page, served: Running
+) -> None:
+    field, strip = page.locator("#words-text"), page.locator("#view-words .suggestions")
+    shown = strip.locator("button span")
+
+    def expected(text: str, *, unfinished: bool) -> list[str]:
+        words = answer(served, "next", texts=text, k=12, unfinished=unfinished, cache=500)["words"]
+        found = [each["word"] for each in words]
+        return [word for word in found if any(map(str.isalnum, word)) and word != "<eos>"][:3]
+
+    field.press_sequentially("the mind the mind the mind ")
+    second = expected("the mind the mind the mind ", unfinished=False)
+    expect(shown).to_have_text(second)
+    field.press("2")
+    expect(field).to_have_value(f"the mind the mind the mind {second[1]} ")
+    # The space that was written with a word is not left before a mark.
+    field.press(",")
+    expect(field).to_have_value(f"the mind the mind the mind {second[1]},")
+    field.fill("the a")
+    narrowed = expected("the a", unfinished=True)
+    assert len(narrowed) > 1
+    assert all(word.startswith("a") for word in narrowed)
+    expect(shown).to_have_text(narrowed)
+    strip.get_by_role("button").nth(1).click()
+    expect(field).to_have_value(f"the {narrowed[1]} ")
+    expect(field).to_be_focused()
+    # A number is written as it is, and after Esc any digit.
+    field.press_sequentially("71")
+    expect(field).to_have_value(f"the {narrowed[1]} 71")
+    field.fill("the ")
+    expect(shown).to_have_count(3)
+    field.press("Escape")
+    expect(shown).to_have_count(0)
+    field.press("1")
+    expect(field).to_have_value("the 1")
 
 
 def test_a_word_gets_the_same_white_space_as_from_the_service(page: Page) -> None:

@@ -7,6 +7,7 @@ import { LatestRequest, LONG_DELAY, SHORT_DELAY } from "./latest_request.js";
 import { hasOpenVocabulary, ModelChoice } from "./model_choice.js";
 import { post } from "./service.js";
 import { ending, following, lastWord, tokenAfter } from "./spacing.js";
+import { Suggestions } from "./suggestions.js";
 import { SurprisalCard } from "./surprisal.js";
 
 const MAX_CHOICES = 6;
@@ -33,6 +34,7 @@ export class WordsView {
       onChange: () => this.#update(),
       onCaret: (mark) => this.surprisal.describe(mark),
     });
+    this.suggestions = new Suggestions(view.querySelector(".suggestions"), this);
     this.continuation = new Continuation(view.querySelector(".continue"), this);
     this.editor.field.addEventListener("keydown", (event) => this.#keyDown(event));
     this.#makeRequests();
@@ -100,6 +102,7 @@ export class WordsView {
     this.cacheBox.disabled = this.choice.current.preset === "article";
     this.#nameTokens();
     this.nextRequest.start(this.text);
+    this.suggestions.update(this.text);
     this.scoreRequest.cancel();
     if (this.text.trim()) this.scoreRequest.start(this.text);
     else this.#showScores([]);
@@ -152,7 +155,7 @@ export class WordsView {
     const title = first?.isEnding ? ["Endings of ", isolated(lastWord(this.text))] : [`Next ${unit}`];
     this.title.replaceChildren(...title);
     this.list.replaceChildren(...choices.map((choice) => make("li", {}, this.#makeButton(choice))));
-    if (this.editor.isCaretAtEnd && this.text) {
+    if (this.suggestions.element.hidden && this.editor.isCaretAtEnd && this.text) {
       this.editor.suggest(first && first.word !== "<eos>" ? first.added : "");
     }
     if (!first) return;
@@ -194,7 +197,10 @@ export class WordsView {
       // Until the text changes, Tab moves to the next control as in other fields.
       this.#isTabFree = true;
       this.#isTabPending = false;
+      this.suggestions.hide();
       this.editor.suggest("");
+    } else if (!hasModifier && !this.#isTabFree && this.suggestions.takesKey(event)) {
+      event.preventDefault();
     } else if (event.key === "Tab" && !hasModifier) {
       this.#insertFirst(event);
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
