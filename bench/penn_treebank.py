@@ -41,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     folder: Path = OUT / "penn_treebank"
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {part: _written(archive("ptb.zip"), part, folder) for part in PARTS}
+    paths = {part: written(archive("ptb.zip"), part, folder) for part in PARTS}
     model = folder / "model" if options.model is None else options.model
     if options.model is None:
         foretell(
@@ -77,7 +77,7 @@ def _show(model: Path, paths: dict[str, Path]) -> None:
     print(f"{opened.metrics['seconds']:.0f} s of training")
 
 
-def _written(source: Path, part: str, folder: Path) -> Path:
+def written(source: Path, part: str, folder: Path) -> Path:
     """Write a part with a word for the end of each sentence, and return its path."""
     with zipfile.ZipFile(source) as file:
         name = next(n for n in file.namelist() if n.endswith(f"ptb.{part}.txt") and "__MACOSX" not in n)

@@ -24,26 +24,26 @@ class Budget(NamedTuple):
 
 
 PARTS = {
-    "foretell/cli": Budget(4_850, 3_300),
+    "foretell/cli": Budget(4_870, 3_300),
     "foretell/service": Budget(3_430, 2_600),
     "foretell/annotation": Budget(1_340, 1_100),
     "foretell/cluster": Budget(2_510, 1_600),
-    "foretell/export": Budget(1_680, 1_300),
+    "foretell/export": Budget(1_780, 1_300),
     "foretell/surveying": Budget(1_370, 1_000),
     "foretell/training/labels": Budget(7_250, 5_000),
-    "foretell/training/words": Budget(3_430, 2_700),
+    "foretell/training/words": Budget(3_490, 2_700),
     "foretell/training/*.py": Budget(2_240, 1_700),
-    "foretell/runtime": Budget(4_040, 3_700),
+    "foretell/runtime": Budget(4_140, 3_700),
     "foretell/networks": Budget(1_700, 1_600),
     "foretell/artifacts": Budget(2_620, 2_200),
     "foretell/data": Budget(4_630, 3_600),
     "foretell/hub": Budget(1_010, 450),
     "foretell/*.py": Budget(2_840, 2_100),
-    "foretell": Budget(48_410, 37_000),
-    "tests": Budget(40_140, 28_000),
+    "foretell": Budget(49_040, 37_000),
+    "tests": Budget(40_370, 28_000),
     "bench": Budget(3_300, 3_000),
 }
-MODULES, ANY = Budget(260, 250), Budget(630, 250)
+MODULES, ANY = Budget(262, 250), Budget(630, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),

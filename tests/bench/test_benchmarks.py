@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from bench import few_labels, language_model, lstm_layer, peers
+from bench import few_labels, language_model, peers
+from foretell.export import browser_runtime
 from tests.bench.conftest import Bench, first, installed
 
 pytestmark = pytest.mark.soak
@@ -46,14 +48,6 @@ def test_article_labels(bench: Bench) -> None:
     ]  # fmt: skip
 
 
-def test_lstm_layer(bench: Bench) -> None:
-    ways = [name for name, (package, _) in lstm_layer.WAYS.items() if installed(package)]
-    sizes = {"SHAPES": {"tiny": (2, 3, 4, 5)}, "WARM_UP": 1, "PASSES": 1}
-    (row,) = bench("lstm_layer", "--repeats", "1", "--ways", *ways, **sizes)["lstm_layer"]
-    assert row[:2] == ["tiny", "2, 3, 4, 5"]
-    assert len(row) == 3 + len(ways)
-
-
 def test_language_model(bench: Bench) -> None:
     ways = [name for name, (package, _) in language_model.WAYS.items() if installed(package)]
     sizes = {"WORDS": 3_000, "WIDTH": 8, "STREAMS": 2, "WINDOW": 4, "STEPS": 1, "WARM_UP": 1}
@@ -89,6 +83,16 @@ def test_penn_treebank(bench: Bench) -> None:
     # The same model again, without a training.
     again = bench("penn_treebank", "--model", "out/bench/penn_treebank/model", CACHES=(50,))["penn_treebank"]
     assert [row[:3] for row in again[-4:]] == [row[:3] for row in rows]
+
+
+def test_keyboard(bench: Bench) -> None:
+    if shutil.which("chromium") is None or not browser_runtime.cached().is_file():
+        pytest.skip("needs Chromium and onnxruntime-web")
+    bench("penn_treebank", "--minutes", "1", CACHES=())
+    model = "out/bench/penn_treebank/model"
+    tables = bench("keyboard", "--model", model, TEXTS=2, POSITIONS=4)
+    assert first(tables["keyboard_penn_treebank"]) == ["Kneser-Ney model", "network", "both", "both, cache"]
+    assert len(tables["keyboard_browser"]) == 1
 
 
 def test_few_labels(bench: Bench) -> None:
