@@ -98,7 +98,7 @@ def test_words_that_only_the_teacher_knows_are_learned(teacher: Any) -> None:
     assert (found["used"], found["texts"]) == (True, 150)
     assert found["log_loss"] < found["log_loss_without"]
     assert classifier.metrics_["texts"] == 60
-    assert "the teacher has learned from these labels" in classifier.metrics_["caution"]
+    assert "a teacher that has learned from these labels" in classifier.metrics_["caution"]
     assert any("with the teacher's answers" in note for note in notes)
 
 
