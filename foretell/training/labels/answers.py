@@ -18,7 +18,7 @@ import numpy as np
 
 from foretell.arrays import Float32s, Float64s
 from foretell.artifacts.replacement import replace_file
-from foretell.config import MAX_WITHOUT_VALIDATION, LabelsSettings
+from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.label_sets import LabelSets
 from foretell.data.label_types import ordered
@@ -47,13 +47,13 @@ _BATCH, _MAX_TIME_SHARE = 32, 1 / 4
 HARD = np.inf
 _POWERS, _WEIGHTS = (HARD, 1.0, 2.0), (1.0, 0.3, 0.1)
 """Powers that probabilities are raised to, `HARD` for the most probable label alone, and how much a row
-counts beside a labelled text. The first of each where no labels can decide."""
+counts beside a labelled text. The first of each unless held-out labels show that another is better."""
 
 _MAX_DECIDING, _MARGIN = 3_000, 1.0
-"""Rows that the decision is made on, at most; standard errors by which they must lower the log loss."""
+"""Rows that the decision is made on, at most; standard errors by which a choice must lower the log loss."""
 
-_MIN_ROWS_PER_LABELLED = 4
-"""With so many rows for each labelled text, all labelled texts are the validation set."""
+_MANY_ROWS = 4
+"""With so many rows for each labelled text, all of these validate, and a part of the rows."""
 
 
 class How(NamedTuple):
@@ -126,25 +126,32 @@ def _joined(split: Split, taught: Examples, settings: LabelsSettings) -> Split:
         keys = frozenset(map(text_key, taught.texts))
         return replace(split, train=made.train, valid=made.valid, not_measured=keys)
     if split.valid is None and settings.fraction_for(n):
-        if len(taught) > MAX_WITHOUT_VALIDATION and len(taught) >= _MIN_ROWS_PER_LABELLED * len(labelled):
-            return replace(split, train=taught, valid=labelled, taught=len(taught))
-        fraction = min(0.5, settings.valid_fraction * n / len(labelled))
-        part = make_split(labelled, fraction=fraction, seed=settings.seed)
+        if (fraction := settings.fraction_for(len(taught))) and len(taught) >= _MANY_ROWS * len(labelled):
+            part = make_split(taught, fraction=fraction, seed=settings.seed)
+            valid = labelled if part.valid is None else _together(labelled, part.valid)
+            keys = frozenset(map(text_key, valid.texts[len(labelled) :]))
+            return replace(split, train=part.train, valid=valid, taught=len(part.train), not_measured=keys)
+        part = make_split(
+            labelled, fraction=min(0.5, settings.valid_fraction * n / len(labelled)), seed=settings.seed
+        )
         split, labelled = replace(split, valid=part.valid), part.train
+    return replace(split, train=_together(labelled, taught), taught=len(taught))
+
+
+def _together(labelled: Examples, taught: Examples) -> Examples:
+    """Return labelled texts and then rows of a teacher."""
     assert taught.soft is not None
-    names = taught.soft.names
-    certain = LabelSets.of_lists([(label,) for label in labelled.labels], names)
+    certain = LabelSets.of_lists([(label,) for label in labelled.labels], taught.soft.names)
     weights = None
     if labelled.weights is not None or taught.weights is not None:
         weights = [weight for each in (labelled, taught) for weight in each.weights or [1.0] * len(each)]
-    train = replace(
+    return replace(
         labelled,
         texts=[*labelled.texts, *taught.texts],
         labels=[*labelled.labels, *taught.labels],
         weights=weights,
-        soft=LabelSets(names, np.concatenate([certain.values, taught.soft.values])),
+        soft=LabelSets(certain.names, np.concatenate([certain.values, taught.soft.values])),
     )
-    return replace(split, train=train, taught=len(taught))
 
 
 def _asked(teacher: Answering, texts: Sequence[str], run: Run) -> Float32s:
@@ -219,16 +226,23 @@ def _decided(
         soft = sharpened(values[:n], how.power)
         return losses(longer.student(rows, n, lambda _: soft, how.weight))
 
-    without, tried = losses(alone.candidate(rows)), {How(power): taught(How(power)) for power in _POWERS}
-    sharp = min(tried, key=lambda how: tried[how].mean())
-    tried |= {how: taught(how) for how in (sharp._replace(weight=weight) for weight in _WEIGHTS[1:])}
-    best = min(tried, key=lambda how: tried[how].mean())
-    gain = without - tried[best]
-    is_used = gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain))
-    found = {"log_loss": float(tried[best].mean()), "log_loss_without": float(without.mean())}
-    text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*found.values())
+    best, without = How(), losses(alone.candidate(rows))
+    least = taught(best)
+    for name, others in (("power", _POWERS[1:]), ("weight", _WEIGHTS[1:])):
+        for how in [best._replace(**{name: value}) for value in others]:
+            if _is_less(found := taught(how), least):
+                best, least = how, found
+    is_used, metrics = _is_less(least, without), {"log_loss": float(least.mean())}
+    metrics["log_loss_without"] = float(without.mean())
+    text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*metrics.values())
     listener(Note(text=text if is_used else f"{text}: they are not used"))
-    return best if is_used else None, found
+    return best if is_used else None, metrics
+
+
+def _is_less(losses: Float64s, others: Float64s) -> bool:
+    """Return whether losses [text] are less than others, by more than `_MARGIN` standard errors."""
+    gain = others - losses
+    return bool(gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain)))
 
 
 def taught_metrics(metrics: Mapping[str, Any], labelled: Split, found: dict[str, Any]) -> dict[str, Any]:
