@@ -22,10 +22,10 @@ from foretell.data.estimator_inputs import (
     text_chunks,
     texts_of,
     training_data,
-    validation_data,
 )
 from foretell.data.examples import read_examples
 from foretell.data.label_types import classes_of_names
+from foretell.data.records import Reading
 from foretell.data.split import seen_notes
 from foretell.errors import SeenTextsWarning, SettingsError, TooFewTextsWarning
 from foretell.machine import require_training
@@ -137,6 +137,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         sample_weight: Any = None,
         text: str | None = None,
         label: str | None = None,
+        header_row: int | None = None,
+        sheet: str | None = None,
         out: str | Path | None = None,
         resume: bool = False,
         restart: bool = False,
@@ -159,8 +161,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             valid: a validation set, `(texts, labels)` or what `X` may be without `y`; None: the fraction
                 `valid_fraction` of the training texts.
             vectors: word vectors from other texts, which help with few labels: a file (GloVe, word2vec,
-            validation_data(valid, text, label, settings.multi_label, names),
-            texts,
+                fastText, .npy), or "glove" for those of the extra `glove`.
+            teacher: what helps to label the unlabelled texts, in training only: a sentence encoder (a folder
+                with model.onnx and tokenizer.json, or hf://owner/name, or what has `encode`), a classifier
+                with `predict_proba`, or its answers to the unlabelled texts, [text, label] or a table.
             keep_teacher: also keep the teacher in the model and use it in each prediction, if that is better
                 out of fold. The model is larger and takes milliseconds for a text. Needs no unlabelled texts.
             label_hints: words that say what each label means, `{label: words}` or a file with labels and
@@ -174,6 +178,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             sample_weight: how much each text counts in training, [text]. Validation metrics are not weighted.
             text: the name of the text column of `X`; None: chosen where it is clear.
             label: the name of the label column of `X`; None: chosen where it is clear.
+            header_row: the row of a table in a file that has the names of the columns, from 1; None: found.
+            sheet: the sheet of a spreadsheet; None: the first with records.
             out: the model directory to write; None: a temporary one, deleted with this object.
             resume: continue the unfinished training of `out`.
             restart: delete the unfinished training of `out` and begin again.
@@ -196,60 +202,40 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         require_training()
         started = time.monotonic()
-        from foretell.training.labels.ancestor import opened_ancestor
-        from foretell.training.labels.transfer import read_language_model
-
-        directory = None if continue_from is None else directory_of(continue_from)
-        ancestor = opened_ancestor(directory, LabelsRuntime.open, old, old_valid)
-        settings, name = self._training_settings(ancestor)
+        ancestor, settings, name = self._beginning(continue_from, old, old_valid)
         from foretell.teachers import with_teacher
         from foretell.training.events import Note
         from foretell.training.interrupt import nothing_to_resume
         from foretell.training.labels.estimator_split import split_of
         from foretell.training.labels.train import train_labels
+        from foretell.training.labels.transfer import read_language_model
         from foretell.training.options import TrainOptions
 
-        data = training_data(X, y, sample_weight, text, label, label_hints, settings.multi_label, teacher)
+        how: Reading = {"text": text, "label": label, "header_row": header_row, "sheet": sheet}
+        data = training_data(
+            X, y, sample_weight, label_hints, teacher, **{**how, "multi_label": settings.multi_label}
+        )
         data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
         if data.examples.sets is not None and not settings.multi_label:
             settings = with_changes(settings, {"multi_label": SEPARATOR})
-        names = None if data.examples.sets is None else data.examples.sets.names
         split, continued, classes = split_of(
-            data,
-            validation_data(valid, text, label, settings.multi_label, names),
-            texts,
-            settings,
-            ancestor,
-            old=validation_data(old, text, label),
-            old_valid=validation_data(old_valid, text, label),
+            data, texts, settings, ancestor, how, valid=valid, old=old, old_valid=old_valid
         )
         home = Home(out)
         with shown(self.verbose, listener) as show, nothing_to_resume(is_temporary=out is None):
             for note in (*data.notes, *split.notes):
                 show(Note(text=note))
             options = TrainOptions(
-                out=home.path,
-                preset=name,
-                resume=resume,
-                restart=restart,
-                overwrite=overwrite,
-                checkpoint_seconds=checkpoint_seconds,
+                out=home.path, preset=name, resume=resume, restart=restart, overwrite=overwrite,
+                checkpoint_seconds=checkpoint_seconds, baseline=baseline, listener=show, started=started,
                 tensorboard=None if tensorboard is None else Path(tensorboard),
-                baseline=baseline,
-                listener=show,
-                started=started,
                 given=frozenset(self._changes()),
-            )
+            )  # fmt: skip
+            begin = None if start is None else read_language_model(directory_of(start))
             train_labels(
-                split,
-                settings,
-                options,
-                start=None if start is None else read_language_model(directory_of(start)),
-                continued=continued,
-                vectors=vectors,
-                teacher=teacher,
+                split, settings, options, start=begin, continued=continued, vectors=vectors, teacher=teacher,
                 keep_teacher=keep_teacher,
-            )
+            )  # fmt: skip
         self._open(home, classes)
         if reason := self.metrics_.get("not_measured"):
             warnings.warn(str(reason), TooFewTextsWarning, stacklevel=2)
@@ -359,6 +345,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         *,
         text: str | None = None,
         label: str | None = None,
+        header_row: int | None = None,
+        sheet: str | None = None,
         folds: int | None = None,
         by: Any = None,
         cost: Mapping[str, float] | None = None,
@@ -367,7 +355,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """Return metrics on texts that were not used in training.
 
         Args:
-            X, y, text, label: as for `fit`; of a named set, the test part.
+            X, y, text, label, header_row, sheet: as for `fit`; of a named set, the test part.
             folds: measure by cross-validation, for small data: train so many classifiers with this one's
                 parameters, each without a part of the texts, and measure each on its part. This one need not
                 be fitted, and stays as it is.
@@ -398,7 +386,8 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if separator:
             check_no_costs(costs, folds)
         names = list(map(str, self.classes_.tolist())) if separator else []
-        examples, column = evaluation_data(X, y, text, label, by, multi_label=separator, names=names)
+        how: Reading = {"text": text, "label": label, "header_row": header_row, "sheet": sheet}
+        examples, column = evaluation_data(X, y, by, names, **{**how, "multi_label": separator})
         if folds is None:
             for reason in seen_notes(examples.texts, self._runtime.model.path):
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)
@@ -468,18 +457,22 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
     def _settings(self) -> LabelsSettings:
         return with_changes(cast(LabelsSettings, preset("labels", self.preset)), self._changes())
 
-    def _training_settings(self, ancestor: Ancestor | None) -> tuple[LabelsSettings, str]:
-        """Return the settings of a training and the name of its preset.
+    def _beginning(
+        self, continue_from: str | Path | TextClassifier | None, *old: object
+    ) -> tuple[Ancestor | None, LabelsSettings, str]:
+        """Return the classifier that a training continues, the settings and the name of their preset.
 
         A classifier that is continued keeps its settings; the default preset does not count as given.
         """
-        if ancestor is None:
-            return self._settings(), self.preset
-        from foretell.training.labels.ancestor import continued_settings
+        from foretell.training.labels.ancestor import continued_settings, opened_ancestor
 
+        directory = None if continue_from is None else directory_of(continue_from)
+        ancestor = opened_ancestor(directory, LabelsRuntime.open, *old)
+        if ancestor is None:
+            return None, self._settings(), self.preset
         name = None if self.preset in (DEFAULT_PRESET, ancestor.model.preset) else self.preset
         settings = continued_settings(ancestor.model, name, self._changes())
-        return settings, name or ancestor.model.preset
+        return ancestor, settings, name or ancestor.model.preset
 
     def _changes(self) -> dict[str, Any]:
         return {name: value for name in SETTINGS if (value := getattr(self, name)) is not None}

@@ -47,8 +47,7 @@ MODULES, ANY = Budget(262, 250), Budget(630, 250)
 LINES_OF_A_MODULE, LINES_OF_A_FUNCTION = 400, 40
 LONGER = {
     "foretell/config.py": Budget(500, 500),
-    "foretell/text_classifier.py": Budget(555, 500),
-    "foretell/text_classifier.py: fit": Budget(60, 40),
+    "foretell/text_classifier.py": Budget(550, 500),
 }
 """Modules and functions that are longer than others may be."""
 

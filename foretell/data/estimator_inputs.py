@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from foretell.data.examples import Column, Examples, read_examples, read_with_co
 from foretell.data.frames import has_columns
 from foretell.data.label_sets import LabelSets, has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
-from foretell.data.records import is_missing, values_of
+from foretell.data.records import Reading, is_missing, values_of
 from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
 from foretell.errors import DataError, SettingsError
 
@@ -112,20 +112,19 @@ def _texts_with_sets(sets: LabelSets) -> tuple[list[int], tuple[str, ...]]:
 def training_data(
     x: Any,
     y: Any,
-    sample_weight: Any,
-    text: str | None,
-    label: str | None,
+    sample_weight: Any = None,
     hints: Any = None,
-    multi_label: str = "",
     teacher: object = None,
+    **how: Unpack[Reading],
 ) -> EstimatorData:
     """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
 
-    With a teacher, `y` may be missing: all texts are unlabelled then.
+    `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be missing:
+    all texts are unlabelled then.
     """
     if teacher is not None and y is None and not isinstance(x, str | Path) and not has_columns(x):
         y = [None] * len(x := texts_of(x))
-    data = _training_data(x, y, sample_weight, text, label, multi_label)
+    data = _training_data(x, y, sample_weight, how)
     if hints is None:
         return data
     if data.examples.sets is not None:
@@ -143,17 +142,15 @@ def training_data(
     return replace(data, examples=words, classes=np.unique(names), hints=words)
 
 
-def _training_data(
-    x: Any, y: Any, sample_weight: Any, text: str | None, label: str | None, multi_label: str
-) -> EstimatorData:
+def _training_data(x: Any, y: Any, sample_weight: Any, how: Reading) -> EstimatorData:
     if y is not None:
-        return estimator_data(x, y, sample_weight, multi_label)
+        return estimator_data(x, y, sample_weight, how.get("multi_label", ""))
     if not isinstance(x, str | Path) and not has_columns(x):
         raise DataError(
             expected="a label for each text", found="none: y is None",
             fix="this estimator requires y to be passed: fit(texts, labels)",
         )  # fmt: skip
-    examples = read_examples(x, text=text, label=label, multi_label=multi_label)
+    examples = read_examples(x, **how)
     if sample_weight is not None and examples.dropped:
         found = f"{sum(examples.dropped.values())} records without a text or a label"
         fix = "remove these records, or give X and y"
@@ -166,18 +163,16 @@ def _training_data(
 
 
 def validation_data(
-    valid: Any,
-    text: str | None,
-    label: str | None,
-    multi_label: str = "",
-    names: Sequence[str] | None = None,
+    valid: Any, names: Sequence[str] | None = None, **how: Unpack[Reading]
 ) -> Examples | None:
     """Return the validation set that was given; None: there is none."""
     if valid is None:
         return None
     if isinstance(valid, tuple) and len(valid) == 2:
-        return replace(_given(*valid, multi_label, names, where="valid"), name="validation set")
-    return read_examples(valid, text=text, label=label, part="valid", multi_label=multi_label)
+        given = _given(*valid, how.get("multi_label", ""), names, where="valid")
+        return replace(given, name="validation set")
+    how["part"] = "valid"
+    return read_examples(valid, **how)
 
 
 def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
@@ -190,14 +185,7 @@ def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, whe
 
 
 def evaluation_data(
-    source: Any,
-    y: Any,
-    text: str | None,
-    label: str | None,
-    by: Any,
-    *,
-    multi_label: str = "",
-    names: Sequence[str] = (),
+    source: Any, y: Any, by: Any, names: Sequence[str] = (), **how: Unpack[Reading]
 ) -> tuple[Examples, Column | None]:
     """Return what `TextClassifier.evaluate` was given: examples, and the column of `by`.
 
@@ -208,11 +196,12 @@ def evaluation_data(
         DataError: as for `read_with_column`, or another number of values than of texts.
     """
     if y is None and isinstance(by, str):
-        return read_with_column(source, by, text=text, label=label, multi_label=multi_label)
+        return read_with_column(source, by, **how)
+    how["part"] = "test"
     if y is None:
-        examples = read_examples(source, text=text, label=label, part="test", multi_label=multi_label)
+        examples = read_examples(source, **how)
     else:
-        examples = _given(source, y, multi_label, names, where="X")
+        examples = _given(source, y, how.get("multi_label", ""), names, where="X")
     if by is None:
         return examples, None
     if isinstance(by, str):

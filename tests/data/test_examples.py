@@ -89,14 +89,14 @@ def test_a_column_of_identifiers_is_an_error() -> None:
 def test_python_gives_a_column_by_name_or_by_values() -> None:
     frame = pd.DataFrame({"text": ["good", "bad"], "label": [1, 0], "year": [2020, 2021]})
     for source, y, by in ((frame, None, "year"), (frame["text"], frame["label"], frame["year"])):
-        examples, column = evaluation_data(source, y, None, None, by)
+        examples, column = evaluation_data(source, y, by)
         assert (examples.texts, examples.labels) == (["good", "bad"], ["1", "0"])
         assert column == Column("year", ["2020", "2021"])
-    assert evaluation_data(["good"], ["pos"], None, None, None)[1] is None
+    assert evaluation_data(["good"], ["pos"], None)[1] is None
     with pytest.raises(DataError, match="2 values, one for each text, found 1"):
-        evaluation_data(["good", "bad"], [1, 0], None, None, ["x"])
+        evaluation_data(["good", "bad"], [1, 0], ["x"])
     with pytest.raises(DataError, match="a value for each text, found the name 'year'"):
-        evaluation_data(["good", "bad"], [1, 0], None, None, "year")
+        evaluation_data(["good", "bad"], [1, 0], "year")
 
 
 @pytest.fixture

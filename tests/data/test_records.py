@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,23 +175,31 @@ def test_weights() -> None:
 
 def test_a_table_holds_texts_and_labels() -> None:
     frame = pd.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
-    data = training_data(frame, None, [1, 2], None, None)
+    data = training_data(frame, None, [1, 2])
     assert data.examples.labels == ["a", "b"]
     assert data.examples.weights == [1.0, 2.0]
     with pytest.raises(DataError, match="requires y to be passed"):
-        training_data(TEXTS, None, None, None, None)
+        training_data(TEXTS, None)
     dropped = pd.DataFrame({"text": ["good thing", None], "label": ["a", "b"]})
     with pytest.raises(DataError, match="one weight for each text"):
-        training_data(dropped, None, [1, 2], "text", "label")
+        training_data(dropped, None, [1, 2], text="text", label="label")
+
+
+def test_a_file_may_have_a_title_above_its_columns(tmp_path: Path) -> None:
+    file = tmp_path / "tickets.csv"
+    file.write_text("Tickets,May\nbody,team\n" + "it prints,a\nit bills,b\n" * 5)
+    data = training_data(str(file), None, text="body", label="team", header_row=2)
+    assert (data.examples.label_names, len(data.examples)) == (["a", "b"], 10)
+    assert validation_data(str(file), text="body", label="team", header_row=2) is not None
 
 
 def test_a_validation_set() -> None:
-    assert validation_data(None, None, None) is None
-    valid = validation_data((TEXTS, [1, 0, 1]), None, None)
+    assert validation_data(None) is None
+    valid = validation_data((TEXTS, [1, 0, 1]))
     assert valid is not None
     assert valid.labels == ["1", "0", "1"] == labels_of([1, 0, 1])
     frame = pl.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
-    read = validation_data(frame, None, None)
+    read = validation_data(frame)
     assert read is not None
     assert read.labels == ["a", "b"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foretell.config import LabelsSettings
-from foretell.data.estimator_inputs import EstimatorData
-from foretell.data.examples import Examples
+from foretell.data.estimator_inputs import EstimatorData, validation_data
+from foretell.data.records import Reading
 from foretell.data.split import Split, make_split
 from foretell.errors import DataError
 from foretell.training.labels.ancestor import Ancestor
@@ -21,32 +21,35 @@ Classes = npt.NDArray[Any]
 
 def split_of(
     data: EstimatorData,
-    valid: Examples | None,
     texts: Sequence[str],
     settings: LabelsSettings,
     ancestor: Ancestor | None,
+    how: Reading,
     *,
-    old: Examples | None = None,
-    old_valid: Examples | None = None,
+    valid: Any = None,
+    old: Any = None,
+    old_valid: Any = None,
 ) -> tuple[Split, Continued | None, Classes]:
     """Return the split, what it continues, and the classes with their own type, sorted, [label].
 
     Args:
         data: the arguments of `fit`.
-        valid: the validation set, or None.
         texts: all texts without labels.
         settings: of the classifier.
         ancestor: the classifier to continue, or None.
-        old, old_valid: its old examples, or None.
+        how: the options of reading.
+        valid, old, old_valid: arguments of `fit`.
 
     Raises:
         DataError: labels of another type than those of the classifier; hints beside one; as `make_split` and
             `continued_split`.
     """
+    names = None if data.examples.sets is None else data.examples.sets.names
+    validation = validation_data(valid, names, **{**how, "multi_label": settings.multi_label})
     if ancestor is None:
         split = make_split(
             data.examples,
-            valid=valid,
+            valid=validation,
             fraction=settings.fraction_for(len(data.examples)),
             seed=settings.seed,
             unlabelled=texts,
@@ -58,9 +61,9 @@ def split_of(
     split, continued = continued_split(
         data.examples,
         ancestor,
-        old=old,
-        old_valid=old_valid,
-        valid=valid,
+        old=validation_data(old, **how),
+        old_valid=validation_data(old_valid, **how),
+        valid=validation,
         unlabelled=texts,
         settings=settings,
     )
