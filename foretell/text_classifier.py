@@ -211,10 +211,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         from foretell.training.labels.transfer import read_language_model
         from foretell.training.options import TrainOptions
 
-        how: Reading = {"text": text, "label": label, "header_row": header_row, "sheet": sheet}
-        data = training_data(
-            X, y, sample_weight, label_hints, teacher, **{**how, "multi_label": settings.multi_label}
+        how = Reading(
+            text=text, label=label, header_row=header_row, sheet=sheet, multi_label=settings.multi_label
         )
+        data = training_data(X, y, sample_weight, label_hints, teacher, **how)
         data, texts, teacher = with_teacher(teacher, data, unlabelled, text)
         if data.examples.sets is not None and not settings.multi_label:
             settings = with_changes(settings, {"multi_label": SEPARATOR})
@@ -386,8 +386,9 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         if separator:
             check_no_costs(costs, folds)
         names = list(map(str, self.classes_.tolist())) if separator else []
-        how: Reading = {"text": text, "label": label, "header_row": header_row, "sheet": sheet}
-        examples, column = evaluation_data(X, y, by, names, **{**how, "multi_label": separator})
+        examples, column = evaluation_data(
+            X, y, by, names, text=text, label=label, header_row=header_row, sheet=sheet, multi_label=separator
+        )
         if folds is None:
             for reason in seen_notes(examples.texts, self._runtime.model.path):
                 warnings.warn(reason, SeenTextsWarning, stacklevel=2)

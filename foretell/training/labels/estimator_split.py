@@ -45,7 +45,9 @@ def split_of(
             `continued_split`.
     """
     names = None if data.examples.sets is None else data.examples.sets.names
-    validation = validation_data(valid, names, **{**how, "multi_label": settings.multi_label})
+    of_valid: Reading = {**how, "multi_label": settings.multi_label}
+    of_old: Reading = {**how, "multi_label": ""}
+    validation = validation_data(valid, names, **of_valid)
     if ancestor is None:
         split = make_split(
             data.examples,
@@ -61,8 +63,8 @@ def split_of(
     split, continued = continued_split(
         data.examples,
         ancestor,
-        old=validation_data(old, **how),
-        old_valid=validation_data(old_valid, **how),
+        old=validation_data(old, **of_old),
+        old_valid=validation_data(old_valid, **of_old),
         valid=validation,
         unlabelled=texts,
         settings=settings,
