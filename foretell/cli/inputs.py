@@ -26,11 +26,6 @@ _MAX_UNKNOWN = 10
 
 # Longer arguments cannot be paths.
 _MAX_PATH = 4096
-_FILE_ENDINGS = frozenset({
-    ".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".ft", ".fasttext", ".txt",
-    ".text",
-    ".gz", ".xlsx", ".xls", ".ods",
-})  # fmt: skip
 
 
 def names_source(argument: str, *, literal: bool = False, folders: bool = True) -> bool:
@@ -62,8 +57,11 @@ def names_source(argument: str, *, literal: bool = False, folders: bool = True) 
     except OSError:
         # A name that is too long for the file system.
         return False
-    if path.suffix.lower() in _FILE_ENDINGS and len(argument.split()) == 1 and not path.is_dir():
-        raise _no_such_file(argument)
+    if path.suffix and len(argument.split()) == 1 and not path.is_dir():
+        from foretell.data.formats import ENDINGS
+
+        if path.suffix.lower() in (*ENDINGS, ".gz"):
+            raise _no_such_file(argument)
     return False
 
 

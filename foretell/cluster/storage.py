@@ -22,13 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from foretell.artifacts.replacement import make_directories, replace_file, replacing, typed
 from foretell.data.decode import existing
+from foretell.data.formats import ENDINGS
 from foretell.errors import DataError, UsageError
-
-ENDINGS = (
-    ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".ft", ".fasttext", ".txt",
-    ".text",
-)  # fmt: skip
-"""The endings (before .gz) of the files that are read of a folder."""
 
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.I | re.S)
 _CONNECT_SECONDS, _ATTEMPTS = 10.0, 3
@@ -246,7 +241,7 @@ def _files_of(address: str) -> list[StoredFile]:
         found = [each for each in files_below(address) if _is_read(each.file[len(path) :])]
         if not found and not is_bucket(address):
             existing(path)
-        expected = f"files with records ({', '.join(ENDINGS[:8])}, …)"
+        expected = "files with records (.csv, .jsonl, .parquet, …)"
     elif is_bucket(address):
         below = files_below(path[: path.rindex("/", 0, wildcard.start())] + mark + options)
         found = [each for each in below if fnmatchcase(each.file.partition("?")[0], path)]

@@ -331,6 +331,9 @@ _TABLE = (
 FORMATS: dict[str, Format] = {each.name: each for each in _TABLE}
 """The formats by name, in the order in which they are recognised."""
 
+ENDINGS = (*(ending for each in _TABLE for ending in each.endings), ".txt", ".text")
+"""The endings (before .gz) of files with records; a file with another name can be given too."""
+
 
 def format_named(name: str) -> Format:
     """Return the format of this name.
