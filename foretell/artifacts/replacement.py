@@ -70,15 +70,16 @@ def sync_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, name: str = "") -> Iterator[Path]:
     """Yield a temporary name beside `path`; the file written there replaces `path` at the end, synced.
 
-    A reader sees the old file or the new one, also if the power fails. An error leaves the old one.
+    A reader sees the old file or the new one, also if the power fails. An error leaves the old one. The
+    temporary name is random if none is given, since two processes may write the same file.
 
     Raises:
         OSError: it cannot be written.
     """
-    new = path.with_name(f".{path.name[:40]}.tmp")
+    new = path.with_name(name or f"{_prefix(path)}{secrets.token_hex(4)}{_TEMPORARY}")
     try:
         new.unlink(missing_ok=True)
         yield new
@@ -102,12 +103,14 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all; see `replacing`.
+    """Write a file that one process writes, completely or not at all; see `replacing`.
+
+    What a killed process left is replaced.
 
     Raises:
         OSError: it cannot be written; the old file is unchanged.
     """
-    with replacing(path) as new:
+    with replacing(path, f".{path.name}.tmp") as new:
         new.write_bytes(content)
 
 
