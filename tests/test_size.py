@@ -36,7 +36,7 @@ PARTS = {
     "foretell/runtime": Budget(4_140, 3_700),
     "foretell/networks": Budget(1_700, 1_600),
     "foretell/artifacts": Budget(2_620, 2_200),
-    "foretell/data": Budget(4_630, 3_600),
+    "foretell/data": Budget(4_640, 3_600),
     "foretell/hub": Budget(1_010, 450),
     "foretell/*.py": Budget(2_840, 2_100),
     "foretell": Budget(49_060, 37_000),
