@@ -34,8 +34,7 @@ def split_of(
 
     Args:
         data: the arguments of `fit`.
-        texts: all texts without labels.
-        settings: of the classifier.
+        texts, settings: all texts without labels, and the settings of the classifier.
         ancestor: the classifier to continue, or None.
         how: the options of reading.
         valid, old, old_valid: arguments of `fit`.
