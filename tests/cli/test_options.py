@@ -19,10 +19,6 @@ from foretell.cli.options import InputFormat, Output
 from foretell.cli.output import Format
 from foretell.cli.setting_flags import (
     PURPOSES,
-    LabelsOptions,
-    WordsOptions,
-    given,
-    plain,
     setting_infos,
 )
 from foretell.config import Job, LabelsSettings, WordsSettings
@@ -115,8 +111,6 @@ def test_a_bad_file_is_refused(
 
 KINDS: dict[Job, type] = {"words": WordsSettings, "labels": LabelsSettings}
 
-OPTIONS: dict[Job, type] = {"words": WordsOptions, "labels": LabelsOptions}
-
 
 def flags(text: str) -> dict[str, str]:
     """Return the flags that a help text lists, each with the title of its group."""
@@ -172,19 +166,6 @@ def test_every_setting_has_its_value_in_every_preset(job: Job, presets: dict[str
     assert {info.name for info in infos} == {f.name for f in dataclasses.fields(KINDS[job])}
     for info in infos:
         assert info.presets == {name: getattr(preset, info.name) for name, preset in presets.items()}
-
-
-def test_a_value_is_shown_as_one_types_it() -> None:
-    assert [plain(value) for value in (True, False, 20_000, 1e-08, 15.0, 0.25, "adam")] == [
-        "on", "off", "20000", "1e-08", "15", "0.25", "adam"
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("job", KINDS)
-def test_only_what_was_given_counts(job: Job) -> None:
-    assert given(OPTIONS[job]()) == {}
-    assert given(OPTIONS[job](units=7, lowercase=False)) == {"units": 7, "lowercase": False}
-    assert given(None) == {}
 
 
 def test_without_a_flag_nothing_is_wrong_where_pydantic_is_loaded(
