@@ -1,19 +1,17 @@
 """The network's batches: texts as it reads them, in an order that depends on seed and epoch alone.
 
-TensorFlow's input pipeline makes the batches from one flat array of ids, so that a step runs no Python and
-padding takes no memory.
+A batch is made of one flat array of ids when its step begins: that takes a tenth of a millisecond. An input
+pipeline of TensorFlow's takes longer to build than an epoch of few texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretell.arrays import Probabilities
 from foretell.artifacts.weights import network_size
 from foretell.config import LabelsSettings
 from foretell.text.tokenizer import Tokenizer
@@ -76,9 +74,6 @@ class EncodedTexts:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Words of each text, [text]."""
         return np.diff(self.starts)
-
-
-Predictor = Callable[[EncodedTexts, int], Probabilities]
 
 
 def as_read(
@@ -145,77 +140,21 @@ def epoch_order(texts: EncodedTexts, batch_size: int, *, seed: int, epoch: int) 
     return np.concatenate([shuffled.ravel(), order[full * batch_size :]])
 
 
-def batches(texts: EncodedTexts, order: npt.NDArray[np.int64], batch_size: int, *, first: int = 0) -> Any:
-    """Return a tf.data.Dataset of (ids, targets), from batch `first` of `order` on.
+def batch(texts: EncodedTexts, places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], ...]:
+    """Return ids and targets of some texts, and with `texts.weights` their weights.
 
     ids are int32 [batch, step], padded with 0; targets float32 [batch, 1] for two labels, else int32 [batch],
-    or float32 [batch, label] where they are soft or texts may have several labels. With `texts.weights` there
-    is a third part, float32 [batch].
+    or float32 [batch, label] where they are soft or texts may have several labels; weights float32 [batch].
     """
-    import tensorflow as tf
-
-    binary = texts.is_binary
-    learned: npt.NDArray[Any] = texts.targets
-    if texts.soft is not None:
-        learned = texts.soft[:, 1] if binary else texts.soft
-    flat, starts, targets = (tf.constant(values) for values in (texts.ids, texts.starts, learned))
-    length, weights = texts.length, texts.weights
-
-    def gather(places: Any) -> tuple[Any, ...]:
-        start, end = tf.gather(starts, places), tf.gather(starts, places + 1)
-        if length is None:
-            at = start[:, None] + tf.range(tf.reduce_max(end - start))
-        else:
-            at = end[:, None] + tf.range(-length, 0, dtype=tf.int64)
-        inside = (at >= start[:, None]) & (at < end[:, None])
-        ids = tf.where(inside, tf.gather(flat, tf.where(inside, at, 0)), 0)
-        target = tf.gather(targets, places)
-        target = tf.cast(target, tf.float32)[:, None] if binary else target
-        return (ids, target) if weights is None else (ids, target, tf.gather(weights, places))
-
-    # There is nothing to tune, and the tuning thread can delay the end of an epoch by a minute.
-    untuned = tf.data.Options()
-    untuned.autotune.enabled = False
-    places = tf.data.Dataset.from_tensor_slices(order[first * batch_size :])
-    return places.batch(batch_size).map(gather).prefetch(4).with_options(untuned)
-
-
-def make_predictor(model: Any, length: int | None) -> Predictor:
-    """Return a function from (texts, batch size) to the probabilities [text, label] that `model` gives.
-
-    It is traced once: Keras's own `predict` traces again for each new shape and warns about it.
-
-    Args:
-        model: a network of `labels_network`.
-        length: steps of every batch, or None where they differ.
-    """
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec([None, length], tf.int32)]
-    forward = tf.function(lambda ids: model(ids, training=False), input_signature=signature)
-
-    def predict(texts: EncodedTexts, batch_size: int) -> Probabilities:
-        # By length, so that a batch holds little padding.
-        order = np.argsort(texts.lengths, kind="stable")
-        firsts = range(0, len(order), batch_size)
-        sorted_rows = np.concatenate(
-            [forward(padded(texts, order[first : first + batch_size])).numpy() for first in firsts]
-        )
-        if texts.is_binary:
-            sorted_rows = np.concatenate([1 - sorted_rows, sorted_rows], axis=1)
-        probabilities: Probabilities = np.empty_like(sorted_rows)
-        probabilities[order] = sorted_rows
-        return probabilities
-
-    return predict
+    targets: npt.NDArray[Any] = (texts.targets if texts.soft is None else texts.soft)[places]
+    if texts.is_binary:
+        targets = (targets if texts.soft is None else targets[:, 1])[:, None].astype(np.float32)
+    found = (padded(texts, places), targets)
+    return found if texts.weights is None else (*found, texts.weights[places])
 
 
 def padded(texts: EncodedTexts, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    """Return the ids of some texts, [text, step], padded with 0.
-
-    What `batches` makes in TensorFlow. A pipeline of its own takes longer to build than a small network takes
-    to answer a few hundred texts.
-    """
+    """Return the ids of some texts, [text, step], padded with 0."""
     start, end = texts.starts[places, None], texts.starts[places + 1, None]
     at = start + np.arange((end - start).max()) if texts.length is None else end + np.arange(-texts.length, 0)
     inside = (at >= start) & (at < end)

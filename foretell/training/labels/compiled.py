@@ -1,48 +1,114 @@
-"""Compiled networks: optimiser, loss and metrics; and a network with the embeddings of some words only.
+"""Compiled networks: optimiser, loss and metrics, and the steps of their training.
 
-The embeddings of words that no labelled text has do not change in training. Updating them all the same takes
-most of a step's time where there are many unlabelled texts.
+A network has the embeddings of the words that it is trained and validated on only. Those of the other words
+do not change in training, and updating them all the same takes most of a step's time where there are many
+unlabelled texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretell.arrays import Float32s, Probabilities
 from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings
-from foretell.training.labels.batches import EncodedTexts
+from foretell.training.labels.balance import Balance
+from foretell.training.labels.batches import EncodedTexts, batch, padded
 
 _EMBEDDING, _SMALLEST = "embedding", 1e-7
 
+Means = dict[str, float]
+"""`loss` and `accuracy`, means over the texts since an epoch began."""
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+
 class CompactNetwork:
-    """A compiled network whose ids are places among `words`. Make one with `compact_network`.
+    """A compiled network with the embeddings of some words, and the function of its training step.
+
+    Texts have the ids of all words. The function is traced once for each network.
+
+    Args:
+        whole: a network of `labels_network` for all words, with the weights that training begins with.
+        words: int32 [word], the ids that texts have, ascending; 0, the padding, among them.
+        settings: the network and its training.
+        n_labels: number of labels.
+        soft: whether texts have soft labels.
+        balance: the class weights of the texts, for which predictions and weights are corrected, or None.
 
     Attributes:
         model: the compiled network.
-        words: int32 [word], the ids that it knows, ascending.
-        embeddings: float32 [id, dimension], those that training begins with.
-        first: the values of the model's and of the optimiser's variables that training begins with.
+        embeddings: float32 [id, dimension], those that training begins with, of all words.
     """
 
-    model: Any
-    words: npt.NDArray[np.int32]
-    embeddings: npt.NDArray[np.float32]
-    first: list[npt.NDArray[Any]]
+    def __init__(
+        self,
+        whole: Any,
+        words: npt.NDArray[np.int32],
+        settings: LabelsSettings,
+        n_labels: int,
+        *,
+        soft: bool = False,
+        balance: Balance | None = None,
+    ) -> None:
+        from foretell.networks import weights_of
+
+        self.embeddings: Float32s = weights_of(whole)[_EMBEDDING]
+        self.model = new_network(settings, len(words), n_labels, soft=soft)
+        for target, source in zip(self.model.variables, whole.variables, strict=True):
+            value = source.numpy()
+            target.assign(value if value.shape == target.shape else value[words])
+        self._words, self._balance, self._follows_article = words, balance, settings.traits.follows_article
+        self._place_of = np.zeros(len(self.embeddings), np.int32)
+        self._place_of[words] = np.arange(len(words))
+        self._first = [variable.numpy() for variable in self._variables()]
+        self._step: Callable[..., dict[str, Any]] | None = None
+        self._forward: Callable[[npt.NDArray[np.int32]], Any] | None = None
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
 
     def restart(self) -> None:
-        """Go back to the first values."""
-        restart(self.model, self.first)
+        """Go back to the first values of the weights and of the optimiser."""
+        for variable, value in zip(self._variables(), self._first, strict=True):
+            variable.assign(value)
 
-    def renumbered(self, texts: EncodedTexts) -> EncodedTexts:
-        """Return texts with the ids of this network."""
-        return replace(texts, ids=np.searchsorted(self.words, texts.ids).astype(np.int32))
+    def step(self, texts: EncodedTexts, places: npt.NDArray[np.int64], rate: float) -> Means:
+        """Do Keras's training step with some texts, at a learning rate; the article's rate stays as it is."""
+        import tensorflow as tf
+
+        ids, *others = batch(texts, places)
+        if self._step is None:
+            varying = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in others]
+            signature = [tf.TensorSpec([None, texts.length], tf.int32), *varying]
+            self._step = tf.function(
+                lambda *data: self.model.train_step(data), input_signature=signature, autograph=False
+            )
+        if not self._follows_article:
+            self.model.optimizer.learning_rate = rate
+        return {name: float(value) for name, value in self._step(self._place_of[ids], *others).items()}
+
+    def predict(self, texts: EncodedTexts, batch_size: int) -> Probabilities:
+        """Return the probabilities [text, label] that the network gives as it stands."""
+        import tensorflow as tf
+
+        if self._forward is None:
+            # Keras's own `predict` traces again for each new shape and warns about it.
+            signature = [tf.TensorSpec([None, texts.length], tf.int32)]
+            self._forward = tf.function(
+                lambda ids: self.model(ids, training=False), input_signature=signature, autograph=False
+            )
+        # By length, so that a batch holds little padding.
+        order = np.argsort(texts.lengths, kind="stable")
+        parts = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+        rows = np.concatenate([self._forward(self._place_of[padded(texts, part)]).numpy() for part in parts])
+        if texts.is_binary:
+            rows = np.concatenate([1 - rows, rows], axis=1)
+        probabilities: Probabilities = np.empty_like(rows)
+        probabilities[order] = rows
+        return probabilities if self._balance is None else self._balance.corrected(probabilities)
 
     def weights(self) -> Weights:
         """Return the weights by name, with the embeddings of all words."""
@@ -50,14 +116,10 @@ class CompactNetwork:
 
         found = weights_of(self.model)
         embeddings = self.embeddings.copy()
-        embeddings[self.words] = found[_EMBEDDING]
+        embeddings[self._words] = found[_EMBEDDING]
+        if self._balance is not None:
+            found["output/bias"] += self._balance.bias(len(found["output/bias"]))
         return {**found, _EMBEDDING: embeddings}
-
-
-def restart(model: Any, first: Sequence[npt.NDArray[Any]]) -> None:
-    """Give a compiled network, and its optimiser, the values that training begins with."""
-    for variable, value in zip(_variables(model), first, strict=True):
-        variable.assign(value)
 
 
 def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: bool = False) -> Any:
@@ -67,6 +129,7 @@ def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: 
         settings: the network and its training.
         n_words: ids that it knows.
         n_labels: number of labels.
+        soft: whether texts have soft labels.
     """
     from foretell.networks.labels import labels_network
 
@@ -75,34 +138,9 @@ def new_network(settings: LabelsSettings, n_words: int, n_labels: int, *, soft: 
     return network
 
 
-def compact_network(
-    network: Any, words: npt.NDArray[np.int32], settings: LabelsSettings, n_labels: int, *, soft: bool = False
-) -> CompactNetwork:
-    """Return a network with the embeddings of some words only, compiled.
-
-    Args:
-        network: a network of `labels_network`, with the weights that training begins with.
-        words: int32 [word], ids, ascending; 0, the padding, among them.
-        settings: the network and its training.
-        n_labels: number of labels.
-    """
-    from foretell.networks import weights_of
-
-    small = new_network(settings, len(words), n_labels, soft=soft)
-    for target, source in zip(small.variables, network.variables, strict=True):
-        value = source.numpy()
-        target.assign(value if value.shape == target.shape else value[words])
-    first = [variable.numpy() for variable in _variables(small)]
-    return CompactNetwork(model=small, words=words, embeddings=weights_of(network)[_EMBEDDING], first=first)
-
-
-def _variables(model: Any) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
-
-
 def compile_network(model: Any, settings: LabelsSettings, n_labels: int, *, soft: bool = False) -> None:
     """Compile with the optimiser of the settings, as Keras has it; the article's is its Adam, nothing else.
-    The other networks add clipping, and `fit` sets their learning rate before each step.
+    The other networks add clipping, and a learning rate that is set before each step.
     """
     import keras
 

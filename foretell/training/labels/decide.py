@@ -26,16 +26,11 @@ from foretell.ngrams.tfidf import TfidfModel
 from foretell.training.events import Note
 from foretell.training.labels.ancestor import ancestor_members
 from foretell.training.labels.candidates import candidates
-from foretell.training.labels.fold_networks import (
-    NETWORK,
-    few_labels_network,
-    fixed_schedule,
-    fold_probabilities,
-)
+from foretell.training.labels.fold_networks import NETWORK, fixed_schedule, fold_probabilities
 from foretell.training.labels.folds import Folds, folds_to_decide, validation_fold
 from foretell.training.labels.members import Members, choose_all, fit_members, saved
 from foretell.training.labels.metrics import Measured, metrics_of, shared_metrics, unmeasured
-from foretell.training.labels.network import TrainedNetwork, labelled_texts, train_network
+from foretell.training.labels.network import TrainedNetwork, labelled_texts, make_network, train_network
 from foretell.training.labels.one_member import LinearPart, baseline, fit_one_member
 from foretell.training.labels.outputs import AnyEnsemble, Decided, OneLabel, Outputs, SeveralLabels
 from foretell.training.labels.rows import Rows, rows_of
@@ -189,22 +184,14 @@ def _network(
 ) -> tuple[TrainedNetwork, Probabilities | None]:
     """Return the network, and its predictions of texts that it has not seen; see `_evidence`."""
     schedule = fixed_schedule(settings, run.options.given) if few else settings
-    compact = few_labels_network(tokens, schedule, run, start) if few else None
-    of_folds = None
-    if compact is not None:
+    train = labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo
+    compiled, of_folds = make_network(tokens, train, schedule, run, start), None
+    if few:
         of_texts = replace(folds, fold_of=folds.fold_of[: len(split.train)])
-        of_folds = fold_probabilities(compact, tokens, of_texts, schedule, run)
+        of_folds = fold_probabilities(compiled, tokens, of_texts, schedule, run)
         _report_network(of_folds, tokens, of_texts, run)
-    network = train_network(
-        tokens,
-        labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo,
-        schedule,
-        run,
-        start=start,
-        also_saved={**linear.saved, **({} if of_folds is None else {NETWORK: of_folds})},
-        compact=compact,
-        asked=settings,
-    )
+    saved_too = {**linear.saved, **({} if of_folds is None else {NETWORK: of_folds})}
+    network = train_network(compiled, tokens, train, schedule, run, also_saved=saved_too, asked=settings)
     if few:
         return network, of_folds
     if network.valid is not None or folds.held.any() or folds.not_measured:

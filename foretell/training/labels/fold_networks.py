@@ -1,30 +1,26 @@
 """Networks of the folds: each is trained on the other folds and answers the texts of its own.
 
-With so few texts the network has a fixed schedule: no text is set aside to stop it. One network is compiled;
-for each fold it starts again from the same weights.
+With so few texts the network has a fixed schedule: no text is set aside to stop it. It is compiled once, for
+the folds and for all texts; for each it starts again from the same weights.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foretell.arrays import Probabilities
 from foretell.config import LabelsSettings, with_changes
 from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.events import Note, Stage
-from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, make_predictor
-from foretell.training.labels.compiled import CompactNetwork, compact_network
+from foretell.training.labels.batches import EncodedTexts, epoch_order
+from foretell.training.labels.compiled import CompactNetwork
 from foretell.training.labels.folds import Folds
-from foretell.training.labels.network import initialised_network
+from foretell.training.labels.network import labelled_texts
 from foretell.training.labels.plan import make_plan
-from foretell.training.labels.tokenized import LabelledTokens
 from foretell.training.labels.tokens import Tokens
-from foretell.training.labels.transfer import Start
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 
@@ -61,26 +57,6 @@ def fixed_schedule(settings: LabelsSettings, given: frozenset[str]) -> LabelsSet
     return with_changes(settings, {name: value for name, value in adapted.items() if name not in given})
 
 
-def few_labels_network(
-    tokens: Tokens, settings: LabelsSettings, run: Run, start: Start | None
-) -> CompactNetwork:
-    """Return the network that is trained on each fold, and then on all labelled texts.
-
-    Args:
-        tokens: the tokenized split.
-        settings: the network.
-        run: the training in progress.
-        start: a language model or classifier that the network starts from, or None.
-    """
-    known = [_texts(tokens.train, None, tokens, settings).ids]
-    if tokens.valid is not None:
-        known.append(_texts(tokens.valid, None, tokens, settings).ids)
-    words = np.unique(np.concatenate([[0], *known])).astype(np.int32)
-    network = initialised_network(tokens, settings, start, run.options.listener)
-    is_soft = tokens.train.soft is not None
-    return compact_network(network, words, settings, len(tokens.labels), soft=is_soft)
-
-
 def fold_probabilities(
     network: CompactNetwork,
     tokens: Tokens,
@@ -111,34 +87,36 @@ def fold_probabilities(
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
     n_labels = len(tokens.labels)
     result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
-    predict, steps = None, math.inf
+    steps = math.inf
     try:
         for fold, (rows, held) in enumerate(folds):
             name = f"network on folds: {fold} of {folds.count}"
             run.options.listener(Stage(name=name, done=0.4 + 0.3 * fold / folds.count))
-            texts = network.renumbered(_texts(tokens.train, rows, tokens, settings))
-            predict = predict or make_predictor(network.model, texts.length)
             network.restart()
             # The other folds, and the network of all texts.
-            steps = _train(network.model, texts, settings, run, steps, after=folds.count - fold)
+            texts = labelled_texts(tokens, settings, rows)
+            steps = _train(network, texts, settings, run, steps, after=folds.count - fold)
             if not steps:
                 run.options.listener(Note(text=_TOO_SHORT))
                 return None
-            asked = network.renumbered(_texts(tokens.train, held, tokens, settings))
-            found = predict(asked, settings.batch_size)
-            result[held] = found if tokens.balance is None else tokens.balance.corrected(found)
+            result[held] = network.predict(labelled_texts(tokens, settings, held), settings.batch_size)
     finally:
         network.restart()
     return result
 
 
 def _train(
-    network: Any, texts: EncodedTexts, settings: LabelsSettings, run: Run, limit: float, *, after: int
+    network: CompactNetwork,
+    texts: EncodedTexts,
+    settings: LabelsSettings,
+    run: Run,
+    limit: float,
+    *,
+    after: int,
 ) -> int:
-    """Train a compiled network from its first step to its last, all epochs in one call of `fit`.
+    """Train a network from its first step to its last.
 
-    Each call makes the input pipeline anew, which takes longer than an epoch of few texts. Where this network
-    and those after it would not fit in the time limit, all of them have fewer steps.
+    Where this network and those after it would not fit in the time limit, all of them have fewer steps.
 
     Args:
         network: the network.
@@ -151,50 +129,25 @@ def _train(
     Returns:
         The steps of the training; 0: the time limit leaves time for too few.
     """
-    import keras
-
-    epochs = make_plan(settings, len(texts)).epochs
-    orders = [
-        epoch_order(texts, settings.batch_size, seed=settings.seed, epoch=epoch) for epoch in range(epochs)
-    ]
-    order = np.concatenate(orders)
-    planned = math.ceil(len(order) / settings.batch_size)
-
-    class Follow(keras.callbacks.Callback):  # type: ignore[misc]
-        began, steps = 0.0, int(min(planned, limit))
-
-        def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
-            del logs
-            self.model.optimizer.learning_rate = learning_rate(batch, self.steps, settings.learning_rate)
-            if batch == _UNTYPICAL:
-                self.began = time.monotonic()
-
-        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-            del logs
-            done = batch + 1
-            if done > _UNTYPICAL and done >= min(_MEASURED, planned // 2):
-                pace = _MARGIN * (time.monotonic() - self.began) / (done - _UNTYPICAL)
-                fitting = max(0.0, run.budget.left() - SECONDS_TO_WRITE) / max(pace, 1e-9)
-                self.steps = int(min(self.steps, (done + fitting) / (1 + after)))
-                self.steps = self.steps if self.steps >= _MIN_SHARE * planned else 0
-            self.model.stop_training = done >= self.steps
-
-    follow = Follow()
-    data = batches(texts, order, settings.batch_size)
-    network.fit(data, shuffle=False, verbose=0, callbacks=[follow])
-    if 0 < follow.steps < min(planned, limit):
-        text = f"the time limit shortens the networks of the folds: {follow.steps} instead of {planned} steps"
+    epochs, size = make_plan(settings, len(texts)).epochs, settings.batch_size
+    order = np.concatenate(
+        [epoch_order(texts, size, seed=settings.seed, epoch=epoch) for epoch in range(epochs)]
+    )
+    planned = math.ceil(len(order) / size)
+    steps, done, began = int(min(planned, limit)), 0, 0.0
+    while done < steps:
+        if done == _UNTYPICAL:
+            began = time.monotonic()
+        places = order[done * size : (done + 1) * size]
+        network.step(texts, places, learning_rate(done, steps, settings.learning_rate))
+        done += 1
+        run.interrupt.check()
+        if done > _UNTYPICAL and done >= min(_MEASURED, planned // 2):
+            pace = _MARGIN * (time.monotonic() - began) / (done - _UNTYPICAL)
+            fitting = max(0.0, run.budget.left() - SECONDS_TO_WRITE) / max(pace, 1e-9)
+            steps = int(min(steps, (done + fitting) / (1 + after)))
+            steps = steps if steps >= _MIN_SHARE * planned else 0
+    if 0 < steps < min(planned, limit):
+        text = f"the time limit shortens the networks of the folds: {steps} instead of {planned} steps"
         run.options.listener(Note(text=text))
-    return follow.steps
-
-
-def _texts(
-    labelled: LabelledTokens, rows: npt.NDArray[np.bool_] | None, tokens: Tokens, settings: LabelsSettings
-) -> EncodedTexts:
-    """Return some of the labelled texts, or with `rows` None all, as the network reads them."""
-    texts, targets, weights, soft = labelled.texts, labelled.targets, labelled.weights, labelled.soft
-    if rows is not None:
-        texts, targets = texts.select(rows), targets[rows]
-        soft = None if soft is None else soft[rows]
-        weights = None if weights is None else weights[rows]
-    return as_read(texts, targets, len(tokens.labels), tokens.tokenizer, settings, soft, weights)
+    return steps

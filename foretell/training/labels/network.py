@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,13 @@ from foretell.training.budget import Budget
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.batches import EncodedTexts, as_read
-from foretell.training.labels.compiled import CompactNetwork, compile_network
+from foretell.training.labels.compiled import CompactNetwork
 from foretell.training.labels.cooccurrence import SPREAD, cooccurrence_embeddings
+from foretell.training.labels.network_fit import EMBEDDINGS, Fitting
 from foretell.training.labels.plan import Plan, Standing, make_plan
 from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import Start, initialise_from
 from foretell.training.run import Run
-
-if TYPE_CHECKING:
-    from foretell.training.labels.network_fit import Fitting
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -51,56 +49,53 @@ class TrainedNetwork:
 
 
 def train_network(
+    network: CompactNetwork,
     tokens: Tokens,
     train: EncodedTexts,
     settings: LabelsSettings,
     run: Run,
     *,
-    start: Start | None,
-    also_saved: Arrays | None = None,
-    compact: CompactNetwork | None = None,
-    asked: LabelsSettings | None = None,
+    also_saved: Arrays,
+    asked: LabelsSettings,
 ) -> TrainedNetwork:
     """Train the network to the end of its plan or of its time.
 
     Args:
+        network: the network, with the values that its training begins with.
         tokens: the tokenized split.
         train: the texts to train on.
         settings: the network and its training.
         run: its latest checkpoint is continued, and new ones are written there.
-        start: a language model or classifier to start from, or None.
         also_saved: arrays of earlier steps that every checkpoint contains.
-        compact: the network to train; None: one with the embeddings of all words.
-        asked: the settings before they were adapted to the number of texts; None: `settings`.
+        asked: the settings before they were adapted to the number of texts.
 
     Raises:
-        SettingsError: a network that is too large to be saved.
         Interrupted: training was stopped; a checkpoint is on disk.
         RunError: a checkpoint could not be written, or the loss is not finite.
     """
-    from foretell.networks import weights_of
-
     listener = run.options.listener
     listener(Stage(name="network", done=0.15))
-    checkpoint = network_checkpoint(run)
-    fitting = _prepare(
-        tokens, train, settings, start, run, compact, asked or settings, is_resumed=checkpoint is not None
+    plan = make_plan(settings, len(train), run.options.given)
+    _report_plan(plan, settings, asked, len(train), listener)
+    fitting = Fitting(
+        network=network,
+        settings=settings,
+        plan=plan,
+        train=train,
+        valid=_valid_texts(tokens, settings),
+        run=run,
+        also_saved=also_saved,
     )
-    fitting.also_saved = also_saved or {}
-    if checkpoint is not None:
+    if (checkpoint := network_checkpoint(run)) is not None:
         fitting.restore(checkpoint)
         run.rewind(checkpoint.step)
-        listener(Note(text=f"resumed after step {checkpoint.step:,} of {fitting.plan.steps:,}"))
+        listener(Note(text=f"resumed after step {checkpoint.step:,} of {plan.steps:,}"))
     run.budget.keep(fitting.seconds_to_end())
     _warn_if_late(run.budget, settings, listener)
     with run.interrupt.deferred():
         fitting.fit()
     valid = None if fitting.valid is None else fitting.predict(fitting.valid)
-    weights = weights_of(fitting.model) if compact is None else compact.weights()
-    if tokens.balance is not None:
-        bias = weights["output/bias"]
-        weights["output/bias"] = bias + tokens.balance.bias(len(bias))
-    return TrainedNetwork(weights=weights, valid=valid, standing=fitting.standing)
+    return TrainedNetwork(weights=network.weights(), valid=valid, standing=fitting.standing)
 
 
 def network_checkpoint(run: Run) -> Checkpoint | None:
@@ -109,81 +104,64 @@ def network_checkpoint(run: Run) -> Checkpoint | None:
     return checkpoint if checkpoint is not None and "epoch" in checkpoint.state else None
 
 
-def labelled_texts(tokens: Tokens, settings: LabelsSettings) -> EncodedTexts:
-    """Return the labelled training texts as the network reads them."""
+def labelled_texts(
+    tokens: Tokens, settings: LabelsSettings, rows: npt.NDArray[np.bool_] | None = None
+) -> EncodedTexts:
+    """Return the labelled training texts, or those of them in `rows` [text], as the network reads them."""
     train, n_labels = tokens.train, len(tokens.labels)
-    return as_read(
-        train.texts, train.targets, n_labels, tokens.tokenizer, settings, train.soft, train.weights
-    )
+    texts, targets, soft, weights = train.texts, train.targets, train.soft, train.weights
+    if rows is not None:
+        texts, targets = texts.select(rows), targets[rows]
+        soft, weights = (None if each is None else each[rows] for each in (soft, weights))
+    return as_read(texts, targets, n_labels, tokens.tokenizer, settings, soft, weights)
 
 
-def _prepare(
-    tokens: Tokens,
-    train: EncodedTexts,
-    settings: LabelsSettings,
-    start: Start | None,
-    run: Run,
-    compact: CompactNetwork | None,
-    asked: LabelsSettings,
-    *,
-    is_resumed: bool,
-) -> Fitting:
-    """Build and compile the network, with the weights that it starts from; a checkpoint replaces them."""
-    from foretell.training.labels.network_fit import Fitting
-
-    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
-    plan = make_plan(settings, len(train), run.options.given)
-    _report_plan(plan, settings, asked, len(train), run.options.listener)
-    valid = tokens.valid
-    encoded = None if valid is None else as_read(valid.texts, valid.targets, n_labels, tokenizer, settings)
-    if compact is None:
-        network = initialised_network(tokens, settings, start, run.options.listener, is_resumed=is_resumed)
-        compile_network(network, settings, n_labels, soft=train.soft is not None)
-    else:
-        network, train = compact.model, compact.renumbered(train)
-        encoded = None if encoded is None else compact.renumbered(encoded)
-    return Fitting(
-        model=network,
-        settings=settings,
-        plan=plan,
-        train=train,
-        valid=encoded,
-        run=run,
-        balance=tokens.balance,
-    )
+def _valid_texts(tokens: Tokens, settings: LabelsSettings) -> EncodedTexts | None:
+    """Return the validation texts as the network reads them, or None."""
+    valid, n_labels = tokens.valid, len(tokens.labels)
+    if valid is None:
+        return None
+    return as_read(valid.texts, valid.targets, n_labels, tokens.tokenizer, settings)
 
 
-def initialised_network(
-    tokens: Tokens,
-    settings: LabelsSettings,
-    start: Start | None,
-    listener: Listener,
-    *,
-    is_resumed: bool = False,
-) -> Any:
+def make_network(
+    tokens: Tokens, train: EncodedTexts, settings: LabelsSettings, run: Run, start: Start | None
+) -> CompactNetwork:
     """Return the network with the weights that its training starts from.
 
     Args:
         tokens: the tokenized split.
+        train: the texts to train on.
         settings: the network and its training.
+        run: its listener is called with a note on where the embeddings come from. Its latest checkpoint may
+            have them.
         start: a language model or classifier to start from, or None.
-        listener: is called with a note on where the embeddings come from.
-        is_resumed: leave the weights random, because a checkpoint replaces them.
 
     Raises:
         SettingsError: a network that is too large to be saved.
     """
     from foretell.networks.labels import labels_network
 
-    n_labels, tokenizer = len(tokens.labels), tokens.tokenizer
+    n_labels, tokenizer, listener = len(tokens.labels), tokens.tokenizer, run.options.listener
     size = network_size(settings, tokenizer)
     check_size(settings, size, n_labels)
-    network = labels_network(settings, size, n_labels)
-    if start is not None:
-        listener(Note(text=initialise_from(start, network, tokenizer, settings, tokens.labels)))
-    elif settings.cooccurrence_embeddings and not is_resumed:
-        initialise_embeddings(network, tokens, settings.seed, listener)
-    return network
+    whole = labels_network(settings, size, n_labels)
+    if (checkpoint := network_checkpoint(run)) is not None:
+        whole.get_layer("embedding").embeddings.assign(checkpoint.arrays[EMBEDDINGS])
+    elif start is not None:
+        listener(Note(text=initialise_from(start, whole, tokenizer, settings, tokens.labels)))
+    elif settings.cooccurrence_embeddings:
+        initialise_embeddings(whole, tokens, settings.seed, listener)
+    valid = _valid_texts(tokens, settings)
+    read = [np.zeros(1, np.int32), train.ids, *([] if valid is None else [valid.ids])]
+    return CompactNetwork(
+        whole,
+        np.unique(np.concatenate(read)),
+        settings,
+        n_labels,
+        soft=train.soft is not None,
+        balance=tokens.balance,
+    )
 
 
 def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Listener) -> None:

@@ -1,4 +1,4 @@
-"""Keras `fit`, made to be followed, interrupted and resumed to the last bit.
+"""The training of a network step by step: followed, interrupted, and resumed to the last bit.
 
 Keras keeps everything that decides the next step in variables: weights, the seed generators of dropout, the
 optimiser's slots, the sums of the metrics. A checkpoint holds these, the place in the epoch and the best
@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -25,18 +24,16 @@ from foretell.training.budget import SECONDS_TO_WRITE
 from foretell.training.checkpoints import Checkpoint
 from foretell.training.events import Checkpointed, EpochDone, Note, Progress
 from foretell.training.interrupt import diverged, interrupted
-from foretell.training.labels.balance import Balance
-from foretell.training.labels.batches import (
-    EncodedTexts,
-    batches,
-    epoch_order,
-    make_predictor,
-)
+from foretell.training.labels.batches import EncodedTexts, epoch_order
+from foretell.training.labels.compiled import CompactNetwork, Means
 from foretell.training.labels.plan import Plan, Standing
 from foretell.training.run import Run
 from foretell.training.schedule import learning_rate
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+EMBEDDINGS = "embeddings"
+"""Where a checkpoint has the embeddings that training began with, of all words."""
 
 # Seconds between two Progress events; and how many lines of metrics.jsonl a whole run leaves.
 _PROGRESS_SECONDS, _LOGGED_LINES = 0.2, 200
@@ -48,13 +45,13 @@ class Window:
     def __init__(self) -> None:
         self._texts, self._loss, self._accuracy = 0, 0.0, 0.0
 
-    def start(self, texts: int, means: dict[str, Any]) -> None:
+    def start(self, texts: int, means: Means) -> None:
         """Begin after `texts` texts of the epoch, over which `means` were taken."""
         self._texts = texts
-        self._loss = texts * float(means.get("loss", 0.0))
-        self._accuracy = texts * float(means.get("accuracy", 0.0))
+        self._loss = texts * means.get("loss", 0.0)
+        self._accuracy = texts * means.get("accuracy", 0.0)
 
-    def move(self, texts: int, means: dict[str, Any]) -> tuple[float, float]:
+    def move(self, texts: int, means: Means) -> tuple[float, float]:
         """Return mean loss and accuracy since the last call, and begin again here."""
         loss, accuracy, since = self._loss, self._accuracy, texts - self._texts
         self.start(texts, means)
@@ -66,28 +63,30 @@ class Fitting:
     """One classifier in training; `fit` brings it to its end or raises `Interrupted`.
 
     Attributes:
-        model: a compiled network of `labels_network`.
+        network: the compiled network.
         train, valid: encoded texts; no valid, no early stopping and no best epoch.
         run: its checkpoints, its time limit, its listener and whether it has to stop.
         also_saved: arrays of earlier steps that every checkpoint contains.
-        balance: the class weights of the texts, for which predictions are corrected; None: there are none.
         standing: its state between two steps.
     """
 
-    model: keras.Model
+    network: CompactNetwork
     settings: LabelsSettings
     plan: Plan
     train: EncodedTexts
     valid: EncodedTexts | None
     run: Run
     also_saved: Arrays = field(default_factory=dict)
-    balance: Balance | None = None
     standing: Standing = field(default_factory=Standing)
     _best: list[npt.NDArray[Any]] = field(default_factory=list)
     _metric_sums: list[npt.NDArray[Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._predictor = make_predictor(self.model, self.train.length)
+        self._model = self.network.model
+        self._began = time.perf_counter()
+        self._seconds_before, self._step_before = 0.0, 0
+        self._shown, self._log_every = 0.0, max(1, self.plan.steps // _LOGGED_LINES)
+        self._since_shown, self._since_logged = Window(), Window()
 
     def fit(self) -> None:
         """Train on to the end, then leave the weights in `model` that `settings.keep` names.
@@ -96,26 +95,59 @@ class Fitting:
             Interrupted: Ctrl-C, or `stop_after_steps`; a checkpoint is on disk.
             RunError: the checkpoint could not be written.
         """
-        follow = Follow(self)
+        here, self._began = self.standing, time.perf_counter()
+        self._seconds_before, self._step_before = here.seconds, here.step
         while not self._is_over():
-            here, size = self.standing, self.settings.batch_size
-            order = epoch_order(self.train, size, seed=self.settings.seed, epoch=here.epoch)
-            history = self.model.fit(
-                batches(self.train, order, size, first=here.batch),
-                initial_epoch=here.epoch,
-                epochs=here.epoch + 1,
-                shuffle=False,
-                verbose=0,
-                callbacks=[follow],
-            ).history
-            here.loss, here.accuracy = float(history["loss"][0]), float(history["accuracy"][0])
+            means = self._train_epoch()
+            here.loss, here.accuracy = means["loss"], means["accuracy"]
             if not math.isfinite(here.loss):
                 self._diverged()
                 break
-            self._end_epoch(follow)
+            self._end_epoch()
         if self._best and self.settings.keep == "best":
-            for variable, value in zip(self.model.trainable_variables, self._best, strict=True):
+            for variable, value in zip(self._model.trainable_variables, self._best, strict=True):
                 variable.assign(value)
+
+    def _train_epoch(self) -> Means:
+        """Do the steps of an epoch that are left, and return the means over the epoch."""
+        here, size = self.standing, self.settings.batch_size
+        order = epoch_order(self.train, size, seed=self.settings.seed, epoch=here.epoch)
+        means = self._begin_epoch()
+        while here.batch < self.plan.steps_per_epoch:
+            places = order[here.batch * size : (here.batch + 1) * size]
+            rate = learning_rate(here.step, self.steps(), self.settings.learning_rate)
+            means = self.network.step(self.train, places, rate)
+            here.batch, here.step = here.batch + 1, here.step + 1
+            self.run.budget.step_done()
+            self._report(means)
+            # What follows the last step of an epoch belongs to it: `_end_epoch` saves and stops after that.
+            ends = here.step >= self.steps() or here.batch == self.plan.steps_per_epoch
+            if ends or not math.isfinite(means["loss"]):
+                break
+            self._save_or_stop()
+        return means
+
+    def _begin_epoch(self) -> Means:
+        """Zero the means of Keras's metrics; in a resumed epoch, restore the sums that they had."""
+        self._model.reset_metrics()
+        for variable, value in zip(self._model.metrics_variables, self._metric_sums, strict=False):
+            variable.assign(value)
+        self._metric_sums, means = [], Means()
+        if self.standing.batch:
+            means = {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        for window in (self._since_shown, self._since_logged):
+            window.start(self._texts_seen(), means)
+        return means
+
+    def _save_or_stop(self) -> None:
+        """Between two steps, write a checkpoint when it is time for one, and stop when that was asked for."""
+        here = self.standing
+        stop = self.run.interrupt.at(here.step)
+        if stop or self.run.checkpoints.due():
+            here.seconds = self._seconds()
+            self.save()
+        if stop and not self._is_over():
+            raise interrupted(here.step, self.run.out)
 
     def _diverged(self) -> None:
         """Stop where the loss is no number any more: go on with the best weights, if there are any."""
@@ -129,10 +161,6 @@ class Fitting:
     def steps(self) -> int:
         """Return how many steps there will be in all: those of the plan, or those that fit in the budget."""
         return self.run.budget.steps(self.standing.step, self.plan.steps)
-
-    def learning_rate(self) -> float:
-        """Return the rate of the next step."""
-        return learning_rate(self.standing.step, self.steps(), self.settings.learning_rate)
 
     def seconds_to_end(self) -> float:
         """Return about how long measuring the last epoch, mixing and writing the model will take."""
@@ -153,12 +181,12 @@ class Fitting:
         waited = here.epoch - here.best_epoch if here.best_loss is not None else 0
         return here.epoch >= self.plan.epochs or 0 < self.plan.patience <= waited
 
-    def _end_epoch(self, follow: Follow) -> None:
+    def _end_epoch(self) -> None:
         self.run.budget.pause()
         here = self.standing
         here.epoch, here.batch = here.epoch + 1, 0
         is_best = self._measure()
-        here.seconds = follow.seconds()
+        here.seconds = self._seconds()
         done = EpochDone(
             epoch=here.epoch,
             epochs=self.plan.epochs,
@@ -177,16 +205,13 @@ class Fitting:
             accuracy=done.accuracy,
             valid_loss=done.valid_loss,
             valid_accuracy=done.valid_accuracy,
-            speed=follow.speed(),
+            speed=self._speed(),
         )
-        self.save()
-        if self.run.interrupt.at(here.step) and not self._is_over():
-            raise interrupted(here.step, self.run.out)
+        self._save_or_stop()
 
     def predict(self, texts: EncodedTexts) -> Probabilities:
         """Return the probabilities [text, label] that the network gives as it stands."""
-        found = self._predictor(texts, self.settings.batch_size)
-        return found if self.balance is None else self.balance.corrected(found)
+        return self.network.predict(texts, self.settings.batch_size)
 
     def _measure(self) -> bool:
         """Measure on the validation texts; keep the weights and return True if they are the best so far."""
@@ -204,7 +229,7 @@ class Fitting:
             return False
         here.best_loss, here.best_accuracy = here.valid_loss, chosen_by
         here.best_epoch = here.epoch
-        self._best = [variable.numpy() for variable in self.model.trainable_variables]
+        self._best = [variable.numpy() for variable in self._model.trainable_variables]
         return True
 
     def _metrics(self, targets: npt.NDArray[Any], probabilities: Probabilities) -> float:
@@ -222,7 +247,7 @@ class Fitting:
 
     def save(self) -> None:
         """Write a checkpoint of everything that decides what comes next."""
-        arrays: Arrays = {**self.also_saved}
+        arrays: Arrays = {**self.also_saved, EMBEDDINGS: self.network.embeddings}
         for part, values in self._parts().items():
             arrays.update(
                 {
@@ -240,8 +265,8 @@ class Fitting:
         for name in sorted(checkpoint.arrays):
             found.setdefault(name.split("/")[0], []).append(checkpoint.arrays[name])
         for part, variables in (
-            ("model", self.model.variables),
-            ("optimizer", self.model.optimizer.variables),
+            ("model", self._model.variables),
+            ("optimizer", self._model.optimizer.variables),
         ):
             for variable, value in zip(variables, found[part], strict=True):
                 variable.assign(value)
@@ -250,97 +275,41 @@ class Fitting:
 
     def _parts(self) -> dict[str, list[Any]]:
         # Between two epochs the metrics hold nothing that the next one needs.
-        metric = self.model.metrics_variables if self.standing.batch else []
+        metric = self._model.metrics_variables if self.standing.batch else []
         return {
-            "model": self.model.variables,
-            "optimizer": self.model.optimizer.variables,
+            "model": self._model.variables,
+            "optimizer": self._model.optimizer.variables,
             "metric": metric,
             "best": self._best,
         }
 
-    def restore_metrics(self) -> None:
-        """Give the metrics of a resumed epoch the sums they had; `fit` zeroes them when an epoch begins."""
-        for variable, value in zip(self.model.metrics_variables, self._metric_sums, strict=False):
-            variable.assign(value)
-        self._metric_sums = []
-
-
-class Follow(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each step: progress, a checkpoint when the clock says so, an interruption when asked for."""
-
-    def __init__(self, fitting: Fitting) -> None:
-        super().__init__()
-        self._fitting = fitting
-        self._began = time.perf_counter()
-        self._seconds_before, self._step_before = fitting.standing.seconds, fitting.standing.step
-        self._shown, self._log_every = 0.0, max(1, fitting.plan.steps // _LOGGED_LINES)
-        self._since_shown, self._since_logged = Window(), Window()
-
-    def seconds(self) -> float:
+    def _seconds(self) -> float:
         """Return the seconds of the whole training, those before it was resumed included."""
         return self._seconds_before + time.perf_counter() - self._began
 
-    def speed(self) -> float:
+    def _speed(self) -> float:
         """Return texts per second since training began or was resumed."""
-        steps = self._fitting.standing.step - self._step_before
-        texts = steps * self._fitting.settings.batch_size
+        texts = (self.standing.step - self._step_before) * self.settings.batch_size
         return texts / max(time.perf_counter() - self._began, 1e-9)
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Put back the metrics of an interrupted epoch."""
-        del epoch, logs
-        self._fitting.restore_metrics()
-        means = self.model.get_metrics_result() if self._fitting.standing.batch else {}
-        for window in (self._since_shown, self._since_logged):
-            window.start(self._texts_seen(), means)
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Set the learning rate; the article's stays."""
-        del batch, logs
-        fitting = self._fitting
-        if not fitting.settings.traits.follows_article:
-            self.model.optimizer.learning_rate = fitting.learning_rate()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count the step, report it, and save or stop between two steps of an epoch."""
-        del batch
-        here, fitting = self._fitting.standing, self._fitting
-        here.batch, here.step = here.batch + 1, here.step + 1
-        fitting.run.budget.step_done()
-        self._tell(logs or {})
-        finite = math.isfinite((logs or {}).get("loss", 0.0))
-        if not finite or here.step >= fitting.steps():
-            self.model.stop_training = True
-            return
-        # What follows the last step of an epoch belongs to it: Fitting saves and stops after that.
-        if here.batch == fitting.plan.steps_per_epoch:
-            return
-        stop = fitting.run.interrupt.at(here.step)
-        if stop or fitting.run.checkpoints.due():
-            here.seconds = self.seconds()
-            fitting.save()
-        if stop:
-            raise interrupted(here.step, fitting.run.out)
 
     def _texts_seen(self) -> int:
         """Return how many texts of this epoch are done; its last batch may be short."""
-        fitting = self._fitting
-        return min(fitting.standing.batch * fitting.settings.batch_size, len(fitting.train))
+        return min(self.standing.batch * self.settings.batch_size, len(self.train))
 
-    def _tell(self, means: dict[str, Any]) -> None:
-        here, plan, now = self._fitting.standing, self._fitting.plan, time.perf_counter()
-        steps = self._fitting.steps()
+    def _report(self, means: Means) -> None:
+        here, plan, now = self.standing, self.plan, time.perf_counter()
+        steps = self.steps()
         if here.step % self._log_every == 0:
             loss, accuracy = self._since_logged.move(self._texts_seen(), means)
-            self._fitting.run.log(
-                step=here.step, epoch=here.epoch + 1, loss=loss, accuracy=accuracy, speed=self.speed()
+            self.run.log(
+                step=here.step, epoch=here.epoch + 1, loss=loss, accuracy=accuracy, speed=self._speed()
             )
         if now - self._shown < _PROGRESS_SECONDS:
             return
         self._shown = now
         loss, accuracy = self._since_shown.move(self._texts_seen(), means)
         per_step = (now - self._began) / (here.step - self._step_before)
-        self._fitting.run.options.listener(
+        self.run.options.listener(
             Progress(
                 step=here.step,
                 steps=steps,
@@ -348,7 +317,7 @@ class Follow(keras.callbacks.Callback):  # type: ignore[misc]
                 epochs=plan.epochs,
                 loss=loss,
                 accuracy=accuracy,
-                speed=self.speed(),
+                speed=self._speed(),
                 unit="texts",
                 seconds_left=per_step * (steps - here.step),
                 best=here.best_loss,

@@ -33,7 +33,7 @@ from foretell.runtime.labels.network import pad_end, pad_front
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Checkpointed, EpochDone, Event, Note, Progress
 from foretell.training.labels import many_labels, network_fit
-from foretell.training.labels.batches import EncodedTexts, as_read, batches, epoch_order, padded
+from foretell.training.labels.batches import EncodedTexts, as_read, batch, epoch_order
 from foretell.training.labels.compiled import new_network
 from foretell.training.labels.many_labels import memory_needed, without_linear
 from foretell.training.labels.tokens import Tokens, encode_examples, tokenize_split
@@ -347,30 +347,13 @@ def test_batches_hold_what_the_tokenizer_pads(length, n_labels):
     lengths = [1, 5, 12, 3, 8, 2, 11]
     texts = made(lengths, length=length, n_labels=n_labels)
     rows = [list(texts.ids[a:b]) for a, b in zip(texts.starts, texts.starts[1:], strict=False)]
-    order = np.array([4, 1, 6, 0, 2, 5, 3])
-    found = list(batches(texts, order, 3))
-    assert [len(ids) for ids, _ in found] == [3, 3, 1]
-    for k, (ids, targets) in enumerate(found):
-        places = order[3 * k : 3 * k + 3]
+    for places in (np.array([4, 1, 6]), np.array([3])):
         chosen = [rows[i] for i in places]
         expected = pad_front(chosen, length) if length else pad_end(chosen, 99)[0]
+        ids, targets = batch(texts, places)
         np.testing.assert_array_equal(ids, expected)
-        np.testing.assert_array_equal(padded(texts, places), expected)
         np.testing.assert_array_equal(np.ravel(targets), texts.targets[places])
         assert targets.shape == ((len(places), 1) if n_labels == 2 else (len(places),))
-
-
-@settings(max_examples=12, deadline=None)
-@given(lengths_lists, st.integers(1, 9), st.integers(0, 8))
-def test_batches_go_on_from_any_place(lengths, batch_size, first):
-    texts = made(lengths)
-    order = epoch_order(texts, batch_size, seed=3, epoch=2)
-    whole = list(batches(texts, order, batch_size))[first:]
-    rest = list(batches(texts, order, batch_size, first=first))
-    assert len(whole) == len(rest)
-    for (ids, targets), (other_ids, other_targets) in zip(whole, rest, strict=True):
-        np.testing.assert_array_equal(ids, other_ids)
-        np.testing.assert_array_equal(targets, other_targets)
 
 
 def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
@@ -378,7 +361,7 @@ def test_the_last_words_are_kept_and_the_articles_padding_is_in_front():
     tokenizer = Tokenizer.train(["a a a b b c"], "keras", lowercase=True, vocabulary=9)
     targets = np.array([0, 1], np.int32)
     texts = encode_as_read(["a b c a b", "c"], targets, 2, tokenizer, article)
-    [(ids, _)] = batches(texts, np.arange(2), 2)
+    ids, _ = batch(texts, np.arange(2))
     # 1 starts a text, words begin at 4; the start of the long text is cut off with its first words.
     np.testing.assert_array_equal(ids, [[6, 4, 5], [0, 1, 6]])
 
