@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 Ids = npt.NDArray[np.int32]
 Starts = npt.NDArray[np.int64]
@@ -61,19 +62,34 @@ def cooccurrence_embeddings(
         float32 [size, width], and bool [size]: which words have an embedding. The others, which occur near no
         word, have zeros. With fewer words than `width`, the last dimensions are zero.
     """
-    from sklearn.utils.extmath import randomized_svd
-
     matrix = _associations(_near(ids, starts, first, size, window, by_distance=by_distance))
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
-        left, values, _ = randomized_svd(matrix, rank, n_oversamples=10, n_iter=2, random_state=seed)
+        left, values, _ = truncated_svd(matrix, rank, n_iter=2, seed=seed)
         embeddings[:, :rank] = left * values**power
     known = np.asarray(np.diff(matrix.indptr) > 0)
     embeddings[~known] = 0
     if known.any():
         embeddings *= SPREAD / max(float(embeddings[known].std()), 1e-9)
     return embeddings, known
+
+
+def truncated_svd(
+    matrix: sparse.csr_array, rank: int, *, n_iter: int, seed: int
+) -> tuple[Embeddings, Embeddings, Embeddings]:
+    """Return left vectors [row, rank], values [rank] and right vectors [rank, column] of a random SVD.
+
+    BLAS computes in one thread. These matrices gain nothing from a second one, and where other programs
+    use the processors, threads that wait for each other took up to fifty times as long.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    with threadpool_limits(1):
+        found: tuple[Embeddings, Embeddings, Embeddings] = randomized_svd(
+            matrix, rank, n_oversamples=10, n_iter=n_iter, random_state=seed
+        )
+    return found
 
 
 def _near(

@@ -22,7 +22,7 @@ from foretell.arrays import Float32s, NgramKeys
 from foretell.ngrams.counting import CountedTexts
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfFeatures, TfidfModel
-from foretell.training.labels.cooccurrence import cooccurrence_embeddings
+from foretell.training.labels.cooccurrence import cooccurrence_embeddings, truncated_svd
 from foretell.training.labels.logistic import Check, Fitted, MatrixDesign, fit_logistic, ignore
 from foretell.training.labels.outside_vectors import OutsideVectors
 from foretell.training.labels.tokenized import TokenizedTexts
@@ -61,8 +61,6 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
         n_rows: number of labelled texts.
         seed: of the decomposition's random start.
     """
-    from sklearn.utils.extmath import randomized_svd
-
     in_texts = np.diff(counted.starts)
     kept = np.flatnonzero(in_texts >= 2)
     ones = np.ones(len(counted.texts), np.float32)
@@ -73,7 +71,7 @@ def svd_basis(counted: CountedTexts, n_rows: int, seed: int) -> Basis | None:
         return None
     idf = _idf(in_texts[kept], counted.n_texts)
     values = unit_rows(matrix @ sparse.diags_array(idf), 2)
-    _, _, right = randomized_svd(values, rank, n_iter=4, random_state=seed)
+    _, _, right = truncated_svd(values, rank, n_iter=4, seed=seed)
     vectors = idf[:, None] * right.T.astype(np.float32)
     rows = matrix[:n_rows] @ vectors
     scale = _one_over_length(rows)
