@@ -17,6 +17,18 @@ from collections.abc import Callable, Iterable, Iterator
 SECONDS_TO_WRITE = 3.0
 """The time reserved for writing a model: its ONNX graph is run and compared."""
 
+STAGES = {
+    "teacher": 1 / 4,
+    "linear members": 1 / 3,
+    "pseudo-labels": 0.4,
+    "text vectors": 1 / 3,
+    "embeddings": 1 / 3,
+}
+"""The part of the time left that each stage before the training of a classifier's network may take."""
+
+_FOR_NETWORK = 0.25
+"""The part of the time limit that no stage before the network's training may take."""
+
 _UNTYPICAL = 2
 """The first steps of a process compile functions; they do not count for the pace."""
 
@@ -71,6 +83,13 @@ class Budget:
     def share(self, part: float) -> float:
         """Return a part of the seconds that are left; infinite without a limit."""
         return part * self.left()
+
+    def for_stage(self, stage: str) -> float:
+        """Return the seconds that a stage of `STAGES` may take; infinite without a limit."""
+        if self.deadline is None:
+            return float("inf")
+        free = self.left() - _FOR_NETWORK * (self.deadline - self._started)
+        return max(0.0, min(self.share(STAGES[stage]), free))
 
     @property
     def pace(self) -> float:

@@ -111,6 +111,17 @@ def test_a_share_is_a_part_of_what_is_left():
     assert Budget(0, clock=clock).share(0.1) == float("inf")
 
 
+def test_a_stage_has_a_part_of_what_is_left_and_never_the_networks_quarter():
+    clock = Clock()
+    budget = Budget(1, clock=clock)
+    assert budget.for_stage("text vectors") == 20
+    clock.now += 40  # a slow hour: the network has 15 of the 20 seconds that are left
+    assert budget.for_stage("text vectors") == 5
+    clock.now += 10
+    assert budget.for_stage("text vectors") == 0
+    assert Budget(0, clock=clock).for_stage("text vectors") == float("inf")
+
+
 def test_the_pace_is_the_mean_of_about_twenty_steps_after_the_first_ones():
     clock = Clock()
     budget = Budget(1, clock=clock)

@@ -10,6 +10,9 @@ Learned from Word Embeddings").
 
 from __future__ import annotations
 
+import math
+import time
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -45,6 +48,7 @@ def cooccurrence_embeddings(
     window: int = WINDOW,
     by_distance: bool = True,
     power: float = 0.5,
+    seconds: float = math.inf,
 ) -> tuple[Embeddings, npt.NDArray[np.bool_]]:
     """Return embeddings of the words of some texts.
 
@@ -57,12 +61,13 @@ def cooccurrence_embeddings(
         window: words on each side that count as near.
         by_distance: the next word counts 1 and the farthest 1 / window; otherwise all count 1.
         power: exponent of the singular values.
+        seconds: time for counting; where it ends, the words counted so far are used, four million at least.
 
     Returns:
         float32 [size, width], and bool [size]: which words have an embedding. The others, which occur near no
         word, have zeros. With fewer words than `width`, the last dimensions are zero.
     """
-    matrix = _associations(_near(ids, starts, first, size, window, by_distance=by_distance))
+    matrix = _associations(_near(ids, starts, first, size, window, seconds, by_distance=by_distance))
     rank = min(width, *matrix.shape)
     embeddings = np.zeros((size, width), np.float32)
     if matrix.nnz:
@@ -93,15 +98,25 @@ def truncated_svd(
 
 
 def _near(
-    ids: Ids, starts: Starts, first: int, size: int, window: int, *, by_distance: bool
+    ids: Ids,
+    starts: Starts,
+    first: int,
+    size: int,
+    window: int,
+    seconds: float = math.inf,
+    *,
+    by_distance: bool,
 ) -> sparse.csr_array:
     """Return how often each word has each context near it: [word, context]."""
     is_word = (ids >= first) & (ids < size)
     words = ids[is_word]
     text_of = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))[is_word]
     after = sparse.csr_array((size, size), dtype=np.float32)
+    began = time.monotonic()
     # In parts, because each pair of words takes twelve bytes before equal ones are summed.
     for begin in range(0, len(words), _WORDS_AT_ONCE):
+        if begin and time.monotonic() - began > seconds:
+            break
         part = slice(begin, begin + _WORDS_AT_ONCE + window)
         for distance in range(1, window + 1):
             left = words[part][:-distance][:_WORDS_AT_ONCE]

@@ -36,9 +36,6 @@ _THREADS = 2
 
 _PREFIX, _STRENGTHS = "folds/logs/", "folds/strengths"
 
-_MAX_TIME_SHARE = 1 / 3
-"""The part of the remaining time after which no further member is begun."""
-
 Finished = LinearModel | TfidfModel | Fitted | tuple[LinearModel | TfidfModel, ...]
 """A model for predictions; of a kept teacher the fitted one; or several models whose scores are added."""
 
@@ -170,7 +167,7 @@ def choose_all(
         run: its latest checkpoint has the choice, or it is saved in a new one where it took long.
         also_saved: arrays of earlier steps that the checkpoint contains.
     """
-    began, seconds = time.monotonic(), _MAX_TIME_SHARE * run.budget.left()
+    began, seconds = time.monotonic(), run.budget.for_stage("linear members")
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)

@@ -151,7 +151,8 @@ def make_network(
     elif start is not None:
         listener(Note(text=initialise_from(start, whole, tokenizer, settings, tokens.labels)))
     elif settings.cooccurrence_embeddings:
-        initialise_embeddings(whole, tokens, settings.seed, listener)
+        seconds = run.budget.for_stage("embeddings")
+        initialise_embeddings(whole, tokens, settings.seed, listener, seconds)
     valid = _valid_texts(tokens, settings)
     read = [np.zeros(1, np.int32), train.ids, *([] if valid is None else [valid.ids])]
     return CompactNetwork(
@@ -164,7 +165,9 @@ def make_network(
     )
 
 
-def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Listener) -> None:
+def initialise_embeddings(
+    network: Any, tokens: Tokens, seed: int, listener: Listener, seconds: float = math.inf
+) -> None:
     """Initialise the embeddings from co-occurrence statistics, where there are enough tokens for them.
 
     Word vectors from outside, where there are any, take the last half of the dimensions. Words that occur
@@ -178,7 +181,7 @@ def initialise_embeddings(network: Any, tokens: Tokens, seed: int, listener: Lis
     own = width if outside is None else width - outside.shape[1]
     if len(texts.ids) >= MIN_TOKENS:
         embeddings, known = cooccurrence_embeddings(
-            texts.ids, texts.starts, first=first, size=size, width=own, seed=seed
+            texts.ids, texts.starts, first=first, size=size, width=own, seed=seed, seconds=seconds
         )
         values[:, :own] = np.where(known[:, None], embeddings, values[:, :own])
         listener(Note(text=f"{known.sum():,} embeddings initialised from co-occurrence statistics"))

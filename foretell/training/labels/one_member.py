@@ -42,11 +42,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 _SOFT, _SHARES = "pseudo_labels/soft", "pseudo_labels/shares"
 
-_MAX_FITS_SHARE = 0.4
-"""The part of the remaining time for all fits of the linear model to labelled and unlabelled texts."""
-
-_MAX_VECTORS_SHARE, _MIN_FITS = 1 / 3, 3.0
-"""The part of the remaining time for text vectors. They need at least the time of three linear fits."""
+_MIN_FITS = 3.0
+"""Text vectors need at least the time of so many linear fits."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -197,14 +194,15 @@ def _with_pseudo_labels(tokens: Tokens, first: _Fitted, settings: LabelsSettings
     fitted = _fit(tokens, np.concatenate([tokens.hard, np.exp(logs).astype(np.float32)]))
     text = "pseudo-labels: the linear model labelled the unlabelled texts and was fitted again"
     run.options.listener(Note(text=text))
-    seconds = _MAX_VECTORS_SHARE * run.budget.left()
+    seconds = run.budget.for_stage("text vectors")
     if _vectors_pay(tokens, fitted, settings, seconds, run.options.listener):
         soft, by_vectors, accuracy = label_by_vectors(
             tokens, fitted.model, seed=settings.seed, seconds=seconds, check=run.interrupt.check
         )
         text = f"pseudo-labels with text vectors: validation accuracy {accuracy:.2%}"
         run.options.listener(Note(text=text))
-        fitted = _plus(tokens, _fit(tokens, soft), by_vectors)
+        fitted = _fit(tokens, soft)
+        fitted = fitted if by_vectors is None else _plus(tokens, fitted, by_vectors)
     run.checkpoints.save(0, _arrays(fitted), {})
     return fitted
 
@@ -261,7 +259,7 @@ def _in_time(tokens: Tokens, first: _Fitted, settings: LabelsSettings, run: Run)
         n_train, starts = len(tokens.train.texts), tokens.all_texts.starts
         fits = 2 if settings.refit else 1
         seconds_per_token = first.seconds / max(1, starts[n_train])
-        affordable = _MAX_FITS_SHARE * run.budget.left() / max(1e-12, fits * seconds_per_token)
+        affordable = run.budget.for_stage("pseudo-labels") / max(1e-12, fits * seconds_per_token)
         n = max(n_train, int(np.searchsorted(starts, affordable, side="right")) - 1)
         if n < len(tokens.all_texts):
             some = f"{n - n_train:,} of {len(tokens.unlabelled):,}"

@@ -35,8 +35,8 @@ MAX_TAUGHT = 10_000
 
 _LABELLED, _TAUGHT, _SPLIT = "teacher/labelled", "teacher/taught", "teacher/split_texts"
 
-_CHUNK, _MAX_TIME_SHARE = 256, 1 / 4
-"""Texts between two looks at the time, and the part of the remaining time that encoding may take."""
+_CHUNK = 256
+"""Texts between two looks at the time."""
 
 _OTHER_KIND = 0.1
 """With so much less certainty of the unlabelled texts than of the labelled ones a note is given."""
@@ -192,7 +192,7 @@ def _embed(encoder: Encoder, labelled: Sequence[str], unlabelled: Sequence[str],
     listener(
         Note(text=f"the teacher ({encoder.name}) reads {n:,} labelled and {len(texts) - n:,} other texts")
     )
-    began, seconds = time.monotonic(), _MAX_TIME_SHARE * run.budget.left()
+    began, seconds = time.monotonic(), run.budget.for_stage("teacher")
     parts, split_texts = [np.zeros((0, encoder.n_features), np.float32)], 0
     for first in range(0, len(texts), _CHUNK):
         if first and time.monotonic() - began > seconds:

@@ -105,7 +105,7 @@ def make_vectors(
         soft: what is known of the labels, probabilities [text, label].
         seed: of every random choice.
         width: dimensions of a vector.
-        seconds: time for it; the duration of the first pass decides how many fit, `PASSES` at most.
+        seconds: time for it; the duration of the passes decides how many fit, 1 to `PASSES`.
         check: is called after each pass, and may raise to stop.
     """
     began = time.monotonic()
@@ -118,18 +118,19 @@ def make_vectors(
     if len(order) < _PARTS:
         return Vectors(texts=texts, ngrams=ngrams, drawn=often)
     parts, orders = _cut(counted, often, use, order, rng, width), _orders(rng, counted.n_texts)
-    done, passes = 0, PASSES
+    done, passes, first_began = 0, PASSES, time.monotonic()
     with ThreadPoolExecutor(min(_PARTS, usable_processors())) as threads:
         while done < passes:
-            pass_began, rate = time.monotonic(), F(LEARNING_RATE * (1 - done / passes))
+            rate = F(LEARNING_RATE * (1 - done / passes))
             for shift in range(_PARTS):
                 seeds = rng.integers(1, 1 << 62, _PARTS).astype(np.uint64)
                 turned = parts[shift:] + parts[:shift]
                 list(threads.map(partial(_learn_part, texts, rate), turned, orders, seeds))
             done += 1
-            if done == 1 and seconds < math.inf:
-                took = time.monotonic() - pass_began
-                passes = max(1, min(PASSES, int((seconds - (pass_began - began)) / took)))
+            if seconds < math.inf:
+                now = time.monotonic()
+                more = int((seconds - (now - began)) * done / max(now - first_began, 1e-9))
+                passes = done + max(0, min(passes - done, more))
             check()
     for first, part in enumerate(parts):
         ngrams[order[first::_PARTS]] = part.vectors / np.linalg.norm(part.vectors, axis=1, keepdims=True)

@@ -31,12 +31,12 @@ class VectorLabels(NamedTuple):
 
     Attributes:
         soft: float32 [text, label], the labels of the training texts, and soft labels of the unlabelled ones.
-        model: a linear model for new texts, made of the n-grams' vectors.
+        model: a linear model for new texts, made of the n-grams' vectors; None: the time ended before it.
         accuracy: of the first round on the validation texts.
     """
 
     soft: Soft
-    model: LinearModel
+    model: LinearModel | None
     accuracy: float
 
 
@@ -69,11 +69,13 @@ def label_by_vectors(
     by_vectors = label(vectors, targets, n_labels)[len(hard) :]
     ensemble = fit_ensemble(tokens.valid.targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
     soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
+    accuracy = mean_accuracy(tokens.valid.targets, soft[-n_valid:])
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return VectorLabels(soft[:n], None, accuracy)
 
     counted = select_texts(counted, np.arange(len(texts)) < n)
-    left = deadline - time.monotonic()
     vectors = make_vectors(counted, soft[:n], seed=seed + 1, seconds=left, check=check)
     again = np.exp(label(vectors, targets, n_labels)[len(hard) : n]).astype(np.float32)
     model = to_linear_model(counted, vectors, targets, n_labels)
-    accuracy = mean_accuracy(tokens.valid.targets, soft[-n_valid:])
     return VectorLabels(np.concatenate([hard, ensemble(again, by_linear[: len(again)])]), model, accuracy)

@@ -23,6 +23,7 @@ from foretell.errors import ArtifactError, Interrupted, RunError, SettingsError
 from foretell.presets import LABELS_PRESETS
 from foretell.runtime.encoder import SentenceEncoder
 from foretell.runtime.labels.classifier import LabelsRuntime
+from foretell.training.budget import STAGES
 from foretell.training.labels import teacher as module
 from foretell.training.labels.dense_fit import DenseFit
 from foretell.training.labels.members import Chosen
@@ -166,7 +167,7 @@ def test_the_time_limit_leaves_texts_or_the_teacher_out(
     out = tmp_path / "run"
     settings = with_changes(SETTINGS, {"minutes": 5.0})
     monkeypatch.setattr(module, "_CHUNK", chunk)
-    monkeypatch.setattr(module, "_MAX_TIME_SHARE", 1e-9)
+    monkeypatch.setitem(STAGES, "teacher", 1e-9)
     model = train_taught(out, encoder, settings=settings, listener=notes)
     # The first chunk is encoded in any case. There are 36 labelled texts.
     if texts is None:

@@ -9,6 +9,7 @@ pytest.importorskip("numba")
 import math
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,14 @@ def test_near_counts_by_distance_within_a_text_however_it_is_cut(
         patch.setattr(cooccurrence, "_WORDS_AT_ONCE", at_once)
         found = counted_near(texts)
     np.testing.assert_allclose(found.toarray(), slowly_near(texts), rtol=1e-5)
+
+
+def test_where_the_time_ends_the_first_words_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cooccurrence, "_WORDS_AT_ONCE", 8)
+    ids, starts = flat([[1, 2, 1, 2]] * 4 + [[3, 4, 3, 4]] * 4)
+    for seconds, more in ((0.0, False), (float("inf"), True)):
+        known = cooccurrence_embeddings(ids, starts, first=1, size=5, width=2, seed=1, seconds=seconds)[1]
+        assert known.tolist() == [False, True, True, more, more]
 
 
 @settings(deadline=None)
@@ -233,6 +242,12 @@ def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch
     rates.clear()
     make_vectors(counted, known, seed=1, seconds=0.0)
     assert len(set(rates)) == 1
+    rates.clear()
+    # From the third pass on each takes a hundred seconds instead of one.
+    clock = iter([0.0, 0.0, 1.0, 2.0, 102.0])
+    monkeypatch.setattr(text_vectors, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    make_vectors(counted, known, seed=1, seconds=50.0)
+    assert len(set(rates)) == 3
 
 
 N_LABELLED, N_VALID = 60, 60
@@ -283,6 +298,14 @@ def test_validation_labels_only_choose_the_ensemble_weights(monkeypatch: pytest.
     one, two = (labelled(two_topics(swap_valid=swapped))[0] for swapped in (False, True))
     np.testing.assert_array_equal(one.soft, two.soft)
     np.testing.assert_array_equal(one.model.weights, two.model.weights)
+
+
+def test_without_time_for_the_second_round_the_first_one_labels() -> None:
+    tokens, texts = two_topics(), two_topics().train.texts
+    linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
+    soft, model, _ = label_by_vectors(tokens, linear, seed=1, seconds=0.0)
+    assert model is None
+    assert soft.shape == (len(tokens.all_texts), 2)
 
 
 def test_each_round_has_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
