@@ -120,7 +120,7 @@ class LanguageModel(Trained[WordsRuntime]):
 
         directory = None if continue_from is None else directory_of(continue_from)
         given = [None if each is None else corpus_of(each, text, part="valid") for each in (old, old_valid)]
-        continued = opened(directory, WordsRuntime.open, *given)
+        continued = opened(directory, *given)
         chosen, preset = settings_for(preset, settings, None if continued is None else continued.ancestor)
         check_valid(chosen, valid, cluster)
         home = Home(out)

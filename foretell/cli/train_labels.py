@@ -137,7 +137,6 @@ def _to_continue(
     data: str | None, more: Sources, reading: LabelledInput, preset: str | None, changes: dict[str, Any]
 ) -> Begun:
     """Read the data of a training that continues a classifier, and show the survey of it."""
-    from foretell.runtime.labels.classifier import LabelsRuntime
     from foretell.training.labels.ancestor import continued_settings, read_ancestor
     from foretell.training.labels.continued import continued_split, joined
 
@@ -148,7 +147,7 @@ def _to_continue(
             where="train labels",
         )
     assert more.continue_ is not None
-    ancestor = read_ancestor(local_model(more.continue_), LabelsRuntime.open)
+    ancestor = read_ancestor(local_model(more.continue_))
     settings = continued_settings(ancestor.model, preset, changes)
     new, old = reading.read(data, part="train"), [reading.read(each, part="train") for each in more.old]
     for examples in (new, *old):

@@ -244,12 +244,10 @@ def _continued(model: str | None, old: tuple[str, ...], old_valid: tuple[str, ..
         SettingsError: --old or --old-valid without it.
     """
     from foretell.data.corpus import open_corpus
-    from foretell.runtime.words.predictor import WordsRuntime
     from foretell.training.words.continued import opened
 
     return opened(
         None if model is None else local_model(model),
-        WordsRuntime.open,
         open_corpus(old) if old else None,
         open_corpus(old_valid, part="test") if old_valid else None,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from foretell.artifacts.model import Model
@@ -22,13 +21,11 @@ class ContinuedModel(Generic[Runtime]):
         name: of its directory, for messages.
         model: the model with its weights.
         runtime: the same model, opened for prediction.
-        open: opens a model directory for prediction.
     """
 
     name: str
     model: Model
     runtime: Runtime
-    open: Callable[[Path], Runtime]
 
     @property
     def lineage(self) -> tuple[str, ...]:

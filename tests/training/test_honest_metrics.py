@@ -21,7 +21,6 @@ from foretell.data.examples import Examples, read_examples
 from foretell.data.split import make_split, text_key
 from foretell.metrics.costs import Costs, cost_report
 from foretell.presets import LABELS_PRESETS
-from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import continued_split
 from foretell.training.labels.decide import Evidence
@@ -148,7 +147,7 @@ def test_a_continued_classifier_is_at_chance(seeds: Sequence[int], tmp_path: Pat
     settings = with_changes(SETTINGS, {"folds": 2})
     for seed in seeds:
         metrics_of(texts_and_random_labels(seed, 150), tmp_path / "old", settings)
-        ancestor = read_ancestor(tmp_path / "old", LabelsRuntime.open)
+        ancestor = read_ancestor(tmp_path / "old")
         whole = texts_and_random_labels(seed)
         new = Examples(whole.texts[150:], whole.labels[150:], name="new")
         split, continued = continued_split(new, ancestor, settings=settings)

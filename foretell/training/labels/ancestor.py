@@ -8,9 +8,9 @@ logarithmic opinion pool of the old and the new classifier.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.ngrams.linear import LinearModel
 from foretell.ngrams.tfidf import TfidfModel
 from foretell.presets import preset
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.ancestry import ContinuedModel, check_unchanged
 from foretell.training.labels.members import Candidate, Chosen
 from foretell.training.labels.rows import Mask, Rows
@@ -49,24 +50,7 @@ NAME = "ancestor"
 """The member's name among the metrics."""
 
 
-class Classifier(Protocol):
-    """A classifier that is opened for prediction; `LabelsRuntime` is one.
-
-    Attributes:
-        labels: the labels, sorted.
-    """
-
-    labels: list[str]
-
-    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
-        """Return the probability of each label for each text, [text, label]."""
-
-
-OpenClassifier = Callable[[Path], Classifier]
-"""Opens a model directory: `LabelsRuntime.open`, which is a layer above."""
-
-
-class Ancestor(ContinuedModel[Classifier]):
+class Ancestor(ContinuedModel[LabelsRuntime]):
     """A classifier whose training is continued. Make one with `read_ancestor`."""
 
     @property
@@ -86,12 +70,8 @@ class Ancestor(ContinuedModel[Classifier]):
         return found
 
 
-def read_ancestor(path: str | Path, open_classifier: OpenClassifier) -> Ancestor:
+def read_ancestor(path: str | Path) -> Ancestor:
     """Read the model directory of a classifier.
-
-    Args:
-        path: the model directory.
-        open_classifier: opens a model directory for prediction.
 
     Raises:
         UsageError: it holds a language model.
@@ -105,27 +85,21 @@ def read_ancestor(path: str | Path, open_classifier: OpenClassifier) -> Ancestor
             where=str(path),
             fix="give a model that foretell train labels made, or start from this one with --from",
         )
-    return Ancestor(
-        name=Path(path).resolve().name,
-        model=model,
-        runtime=open_classifier(Path(path)),
-        open=open_classifier,
-    )
+    return Ancestor(name=Path(path).resolve().name, model=model, runtime=LabelsRuntime.open(path))
 
 
-def opened_ancestor(directory: Path | None, open_classifier: OpenClassifier, *old: object) -> Ancestor | None:
+def opened_ancestor(directory: Path | None, *old: object) -> Ancestor | None:
     """Return the classifier to continue; None: there is none.
 
     Args:
         directory: its model directory, or None.
-        open_classifier: opens a model directory for prediction.
         old: old examples of it, each None where there are none.
 
     Raises:
         SettingsError: old examples of no classifier; and as `read_ancestor`.
     """
     if directory is not None:
-        return read_ancestor(directory, open_classifier)
+        return read_ancestor(directory)
     if any(given is not None for given in old):
         expected = "continue_from, the classifier whose old examples these are"
         raise SettingsError(expected=expected, found="None", where="old, old_valid")

@@ -23,6 +23,7 @@ from foretell.data.split import Split, make_split, text_key
 from foretell.errors import DataError
 from foretell.metrics import label_metrics
 from foretell.metrics.bootstrap import differences, mcnemar, method
+from foretell.runtime.labels.classifier import LabelsRuntime
 from foretell.training.events import Listener, Note
 from foretell.training.labels.ancestor import Ancestor
 from foretell.training.labels.metrics import Measured
@@ -262,7 +263,7 @@ def _paired(model: Model, continued: Continued, labels: list[str]) -> dict[str, 
     with tempfile.TemporaryDirectory() as folder:
         # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
-        now = continued.ancestor.open(Path(folder) / "model").predict_proba(texts).argmax(axis=1)
+        now = LabelsRuntime.open(Path(folder) / "model").predict_proba(texts).argmax(axis=1)
     before = continued.ancestor.probabilities(texts, labels).argmax(axis=1)
     after = label_metrics(true, now, labels)
     test = mcnemar(before == true, now == true)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,51 +72,9 @@ _SCALING_STRENGTH = 5.0
 """How many texts the prior of no temperature and no offset is worth for each of several labels."""
 
 
-class Outputs(Protocol):
-    """How members answer; `logits` are what `of_scores` returns, [text, label]."""
-
-    @property
-    def n_labels(self) -> int:
-        """Number of labels."""
-
-    def soft(self, targets: Targets) -> Soft:
-        """Return the labels as probabilities, float32 [text, label]."""
-
-    def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
-        """Return how much each text counts: [text], or [text, label] where labels may be unknown."""
-
-    def of_scores(self, scores: Floats) -> Logits:
-        """Return what the scores [text, column] of a linear model say of each label."""
-
-    def pooled(self, logits: Logits) -> Logits:
-        """Return the answers of a weighted sum of members."""
-
-    def loss(self, targets: Targets, logits: Logits) -> float:
-        """Return the loss by which a penalty is chosen."""
-
-    def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
-        """Return the weights [member], none below 0, with the smallest loss; the prior is equal weights.
-
-        Args:
-            targets: of texts that no member has learned from.
-            members: logits [member, text, label].
-        """
-
-    def fit_ensemble(
-        self, targets: Targets, network: Probabilities | None, linear: Logits | None
-    ) -> AnyEnsemble:
-        """Return the weights of the network and the linear model; None: there is no such member."""
-
-    def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
-        """Return which labels each text gets, bool [text, label]."""
-
-    def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
-        """Return accuracy and log loss of one member."""
-
-
 @dataclass(frozen=True)
 class OneLabel:
-    """Each text has one label: `logits` are log-probabilities, targets int32 [text].
+    """Each text has one label: logits [text, label] are log-probabilities, targets int32 [text].
 
     Attributes:
         n_labels: number of labels.
@@ -130,34 +88,42 @@ class OneLabel:
     is_calibrated: bool = True
 
     def soft(self, targets: Targets) -> Soft:
-        """Return rows with a 1."""
+        """Return the labels as probabilities, float32 [text, label]: rows with a 1."""
         return one_hot(targets, self.n_labels)
 
     def row_weights(self, targets: Targets, weights: Float64s) -> Float64s:
-        """Return the weights as they are."""
+        """Return how much each text counts, [text]: the weights as they are."""
         del targets
         return weights
 
     def of_scores(self, scores: Floats) -> LogProbabilities:
-        """Return log-probabilities."""
+        """Return the log-probabilities that the scores [text, column] of a linear model stand for."""
         return linear_log_probabilities(scores)
 
     def pooled(self, logits: Logits) -> LogProbabilities:
-        """Return log-probabilities again."""
+        """Return the log-probabilities of a weighted sum of members."""
         return linear_log_probabilities(logits)
 
     def loss(self, targets: Targets, logits: Logits) -> float:
-        """Return the cross-entropy of clipped probabilities."""
+        """Return the cross-entropy of clipped probabilities, by which a penalty is chosen."""
         return float(-np.maximum(logits, -MAX_LOGIT)[np.arange(len(targets)), targets].mean())
 
     def fit_pool(self, targets: Targets, members: Logits) -> Float64s:
-        """Return the weights of a logarithmic opinion pool."""
+        """Return the weights [member] of a logarithmic opinion pool; the prior is equal weights.
+
+        Args:
+            targets: of texts that no member has learned from.
+            members: logits [member, text, label].
+        """
         return _pool_weights(np.maximum(members, -MAX_LOGIT), self.soft(targets))
 
     def fit_ensemble(
         self, targets: Targets, network: Probabilities | None, linear: Logits | None
     ) -> Ensemble:
-        """Return the pool of the two, with offsets of the labels where each has enough texts."""
+        """Return the pool of network and linear model, with offsets where each label has enough texts.
+
+        None stands for a member that there is not.
+        """
         if not len(targets) or not self.is_calibrated:
             alone = Ensemble(network=float(linear is None), linear=float(linear is not None))
             return alone if network is None or linear is None else UNFITTED
@@ -165,18 +131,18 @@ class OneLabel:
         return fit_ensemble(targets, [logs, linear], LINEAR, balance=self.balance)
 
     def decide(self, ensemble: AnyEnsemble, probabilities: Probabilities) -> Decided:
-        """Return the most probable label."""
+        """Return which labels each text gets, bool [text, label]: the most probable one."""
         del ensemble
         return self.soft(probabilities.argmax(axis=1)) > 0
 
     def metrics(self, targets: Targets, logits: Logits) -> dict[str, float]:
-        """Return accuracy and log loss."""
+        """Return accuracy and log loss of one member."""
         return {"accuracy": mean_accuracy(targets, logits), "log_loss": log_loss(targets, np.exp(logits))}
 
 
 @dataclass(frozen=True)
 class SeveralLabels:
-    """Each label is a decision of its own: `logits` are log-odds, targets [text, label], NaN unknown.
+    """Each label is a decision of its own: logits are log-odds, targets [text, label], NaN unknown.
 
     Attributes:
         n_labels: number of labels.
@@ -244,6 +210,10 @@ class SeveralLabels:
             "label_accuracy": label_accuracy(targets, probabilities >= DEFAULT_THRESHOLD),
             "log_loss": mean_log_loss(targets, probabilities),
         }
+
+
+Outputs = OneLabel | SeveralLabels
+"""How members answer; both kinds have the same methods."""
 
 
 def fit_ensemble(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from foretell.data.corpus import Corpus
 from foretell.errors import SettingsError, UsageError
 from foretell.metrics.bootstrap import interval, resamples
 from foretell.presets import DEFAULT_PRESET, preset
+from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.ancestry import ContinuedModel, check_unchanged
 from foretell.training.events import Listener, Note
 from foretell.training.words.data import MIN_VALID
@@ -47,27 +48,12 @@ _BLOCKS = 50
 _CHARACTERS_PER_WORD = 5
 
 
-class Scorer(Protocol):
-    """A language model that is opened for prediction; `WordsRuntime` is one."""
-
-    def score(self, lines: Iterable[str]) -> Any:
-        """Return the `Score` of lines of text."""
-
-
-OpenScorer = Callable[[Path], Scorer]
-"""Opens a model directory: `WordsRuntime.open`, which is a layer above."""
-
-
-class WordsAncestor(ContinuedModel[Scorer]):
+class WordsAncestor(ContinuedModel[WordsRuntime]):
     """A language model whose training is continued. Make one with `read_words_ancestor`."""
 
 
-def read_words_ancestor(path: str | Path, open_scorer: OpenScorer) -> WordsAncestor:
+def read_words_ancestor(path: str | Path) -> WordsAncestor:
     """Read the model directory of a language model.
-
-    Args:
-        path: the model directory.
-        open_scorer: opens a model directory for prediction.
 
     Raises:
         UsageError: it holds a classifier, or the article's language model.
@@ -89,8 +75,7 @@ def read_words_ancestor(path: str | Path, open_scorer: OpenScorer) -> WordsAnces
             where=str(path),
             fix="train one with foretell train words --preset base",
         )
-    runtime = open_scorer(Path(path))
-    return WordsAncestor(name=Path(path).resolve().name, model=model, runtime=runtime, open=open_scorer)
+    return WordsAncestor(name=Path(path).resolve().name, model=model, runtime=WordsRuntime.open(path))
 
 
 def continued_words_settings(model: Model, name: str | None, changes: Mapping[str, Any]) -> WordsSettings:
@@ -177,14 +162,11 @@ class ContinuedWords:
         return [f"continues {self.ancestor.model.sha256}", *parts, f"{self.old is None}"]
 
 
-def opened(
-    model: str | Path | None, open_scorer: OpenScorer, old: Corpus | None, old_valid: Corpus | None
-) -> ContinuedWords | None:
+def opened(model: str | Path | None, old: Corpus | None, old_valid: Corpus | None) -> ContinuedWords | None:
     """Return what a training continues; None: it continues nothing.
 
     Args:
         model: the model directory, or None.
-        open_scorer: opens a model directory for prediction.
         old, old_valid: its old text, or None.
 
     Raises:
@@ -192,7 +174,7 @@ def opened(
         UsageError, ArtifactError: as `read_words_ancestor`.
     """
     if model is not None:
-        ancestor = read_words_ancestor(model, open_scorer)
+        ancestor = read_words_ancestor(model)
         return ContinuedWords(ancestor=ancestor, old=old, old_valid=old_valid)
     if old is not None or old_valid is not None:
         raise SettingsError(
@@ -307,7 +289,7 @@ def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         # The metrics are part of the model directory, so the model is written once before they are known.
         write_model(model, Path(folder) / "model")
-        scorer = ancestor.open(Path(folder) / "model")
+        scorer = WordsRuntime.open(Path(folder) / "model")
         now, bits_now, sizes = _scored(scorer, lines)
     before, bits_before, _ = _scored(ancestor.runtime, lines)
     places = np.concatenate(list(resamples(len(sizes))))
@@ -323,7 +305,7 @@ def _beside(model: Model, ancestor: WordsAncestor, old_valid: Corpus) -> dict[st
     }
 
 
-def _scored(scorer: Scorer, lines: Sequence[str]) -> tuple[Any, Any, Any]:
+def _scored(scorer: WordsRuntime, lines: Sequence[str]) -> tuple[Any, Any, Any]:
     """Return the score of all lines, and bits and bytes of each block of lines, float64 [block]."""
     cuts = np.linspace(0, len(lines), min(_BLOCKS, len(lines)) + 1).astype(int)
     blocks = [lines[first:last] for first, last in itertools.pairwise(cuts.tolist())]

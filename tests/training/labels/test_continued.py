@@ -233,7 +233,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Ancestor:
 
     split = make_split(examples("ab", 60), fraction=0, seed=1)
     train_labels(split, TINY, TrainOptions(out=out, preset="quick"))
-    return read_ancestor(out, LabelsRuntime.open)
+    return read_ancestor(out)
 
 
 def continued(ancestor: Ancestor, new: Examples, out: Path, settings=TINY, notes=None, **more):
@@ -271,7 +271,7 @@ def test_without_old_examples_old_labels_are_remembered(without_old) -> None:
 
 
 def test_ancestors_are_named_by_hash(old: Ancestor, without_old, tmp_path: Path) -> None:
-    february = read_ancestor(without_old[0], LabelsRuntime.open)
+    february = read_ancestor(without_old[0])
     manifest = (old.model.directory / "manifest.json").read_bytes()
     import hashlib
 
@@ -354,7 +354,7 @@ def test_a_language_model_is_no_classifier_to_continue(tmp_path: Path) -> None:
     tiny = with_changes(SMALL, {"units": 2, "embedding_size": 2, "epochs": 1, "valid_fraction": 0.0})
     train_words(Corpus.from_texts(["a b c d e f g"] * 20), tiny, TrainOptions(out=tmp_path / "words"))
     with pytest.raises(UsageError, match="a classifier to continue, found a language model"):
-        read_ancestor(tmp_path / "words", LabelsRuntime.open)
+        read_ancestor(tmp_path / "words")
 
 
 def start_of_words():

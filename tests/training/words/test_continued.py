@@ -16,7 +16,6 @@ from foretell.artifacts.model import Model
 from foretell.config import with_changes
 from foretell.data.corpus import Corpus
 from foretell.errors import Interrupted, RunError, SettingsError, UsageError
-from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.events import Note
 from foretell.training.options import TrainOptions
 from foretell.training.words.continued import (
@@ -44,7 +43,7 @@ def new_text() -> Corpus:
 def old(tmp_path_factory: pytest.TempPathFactory) -> WordsAncestor:
     out = tmp_path_factory.mktemp("models") / "old"
     train_words(phrases(), SETTINGS, TrainOptions(out=out))
-    return read_words_ancestor(out, WordsRuntime.open)
+    return read_words_ancestor(out)
 
 
 def trained(what: ContinuedWords, out: Path, notes: list[str] | None = None, **options: Any) -> Model:
@@ -103,7 +102,7 @@ def test_settings_and_models_that_do_not_fit(old: WordsAncestor) -> None:
         with pytest.raises(SettingsError, match="as in the model to continue"):
             continued_words_settings(old.model, None, changes)
     with pytest.raises(SettingsError, match="a model to continue"):
-        opened(None, WordsRuntime.open, phrases(), None)
+        opened(None, phrases(), None)
     with pytest.raises(SettingsError, match="preset base"):
         continued_words_settings(old.model, "base", {})
     assert continued_words_settings(old.model, None, {"learning_rate": 0.05}).learning_rate == 0.05
@@ -122,4 +121,4 @@ def test_the_articles_model_cannot_be_continued(tmp_path: Path) -> None:
     article = with_changes(SMALL, {"network": "article", "iterations": 3, "window": 3, "valid_fraction": 0.0})
     train_words(Corpus.from_texts(["a b c d e f g h i j"]), article, TrainOptions(out=tmp_path / "m"))
     with pytest.raises(UsageError, match="raw integers"):
-        read_words_ancestor(tmp_path / "m", WordsRuntime.open)
+        read_words_ancestor(tmp_path / "m")
