@@ -23,8 +23,9 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "keyboard": (("playwright",), ("ptb.zip", "aclImdb_v1.tar.gz")),
     "few_labels": (("fasttext",), ("few-labels.zip",)),
     "distil": (("setfit",), ("few-labels.zip",)),
+    "first_model": (("fasttext",), ("few-labels.zip",)),
     "multi_label": ((), ("few-labels.zip",)),
-    "cluster": (("ray",), ()),
+    "cluster": (("ray", "psutil"), ()),
     "averaging": (("ray",), ("aclImdb_v1.tar.gz",)),
 }
 """Every benchmark in the order in which they run, with the packages and archives that it needs."""

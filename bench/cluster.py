@@ -4,8 +4,6 @@ Both read rows of the same kind with the same model and write JSON Lines. The on
 with one thread. Its speed does not depend on the length of the file, so that it reads a part. The start of
 the cluster is shown apart. Memory is the proportional set size (PSS) of the driver and the workers together;
 that of Ray's own processes is beside it. Linux only.
-
-python -m bench cluster --megabytes 1000 --alone 100
 """
 
 from __future__ import annotations
@@ -17,18 +15,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.harness import Results, train
 from foretell.cluster import classify_files
 from foretell.data.examples import read_examples
 
-_MEGABYTE = 1_000_000
-_LOOK_SECONDS = 0.5
 # One thread in every library, as a worker has.
 _ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _ALONE = """
@@ -69,7 +66,9 @@ def main() -> None:
         "cluster", ["run", "MB", "rows", "rows/s", "of twice one process", "start", "PSS", "PSS of Ray"]
     )
     with tempfile.TemporaryDirectory(prefix="foretell-bench-") as folder:
-        model = options.model or trained(Path(folder))
+        model = options.model or Path(folder) / "model"
+        if options.model is None:
+            train("labels", "reviews", model, preset="quick")
         part = written(Path(folder) / "part.jsonl", options.alone)
         before = alone(model, part)
         for megabytes in options.megabytes:
@@ -80,18 +79,12 @@ def main() -> None:
             results.add(name, options.alone, "", f"{speed:,.0f}", "", "", "", "", speed=speed)
 
 
-def trained(folder: Path) -> Path:
-    """Return a model of the preset `quick`, trained on the sample reviews."""
-    train("labels", "reviews", folder / "model", preset="quick")
-    return folder / "model"
-
-
 def written(path: Path, megabytes: int) -> Path:
     """Write the sample reviews over and over, each with a number, up to a size."""
     texts = read_examples("reviews").texts
     size, number = 0, 0
     with path.open("wb") as file:
-        while size < megabytes * _MEGABYTE:
+        while size < megabytes * 1_000_000:
             record = {"id": number, "text": texts[number % len(texts)]}
             size += file.write(json.dumps(record).encode() + b"\n")
             number += 1
@@ -101,8 +94,8 @@ def written(path: Path, megabytes: int) -> Path:
 def alone(model: Path, path: Path) -> float:
     """Return the rows/s of one single-threaded process."""
     command = [sys.executable, "-c", _ALONE, str(model), str(path), str(path.with_suffix(".alone"))]
-    environment = {**os.environ, **_ONE_THREAD}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    variables = {**os.environ, **_ONE_THREAD}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     rows, seconds = json.loads(done.stdout)
     return float(rows / seconds)
 
@@ -125,16 +118,16 @@ def with_workers(results: Results, model: Path, folder: Path, megabytes: int, on
 @contextmanager
 def measured() -> Iterator[Memory]:
     """Watch the memory of this process and of those below it while the context is open."""
-    memory, ended = Memory(), threading.Event()
+    memory, ended, here = Memory(), threading.Event(), psutil.Process()
 
     def watch() -> None:
-        while not ended.wait(_LOOK_SECONDS):
+        while not ended.wait(0.5):
             own = ray = 0
-            for pid in (os.getpid(), *_below(os.getpid())):
-                if pid == os.getpid() or _name(pid).startswith("ray::Worker"):
-                    own += _pss(pid)
-                else:
-                    ray += _pss(pid)
+            for process in (here, *here.children(recursive=True)):
+                with suppress(psutil.Error):
+                    pss = process.memory_full_info().pss
+                    is_worker = " ".join(process.cmdline()).startswith("ray::Worker")
+                    own, ray = (own + pss, ray) if process == here or is_worker else (own, ray + pss)
             memory.own, memory.ray = max(memory.own, own), max(memory.ray, ray)
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -146,39 +139,5 @@ def measured() -> Iterator[Memory]:
         watcher.join()
 
 
-def _below(parent: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry.name))
-    found, waiting = [], [parent]
-    while waiting:
-        children = parents.get(waiting.pop(), [])
-        found += children
-        waiting += children
-    return found
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def _pss(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-
-
 if __name__ == "__main__":
-    started = time.monotonic()
     main()
-    print(f"\n{time.monotonic() - started:.0f} s in all")

@@ -98,18 +98,8 @@ def test_keyboard(bench: Bench) -> None:
 def test_few_labels(bench: Bench) -> None:
     # A sentence encoder would read a thousand texts.
     systems = [n for n, p in few_labels.PEERS.items() if installed(p.package) and n not in few_labels.OUTSIDE]
-    arguments = (
-        "--sets",
-        "TREC",
-        "CR",
-        "--draws",
-        "3",
-        "--sizes",
-        "12",
-        "--systems",
-        *systems,
-        "foretell, + vectors",
-    )
+    sets = ("--sets", "TREC", "CR", "--draws", "3", "--sizes", "12")
+    arguments = (*sets, "--systems", *systems, "foretell, + vectors")
     rows = bench("few_labels", *arguments, BUCKETS=1_000)["few_labels"]
     assert [row[:2] for row in rows] == [["TREC", "12"], ["CR", "12"], ["mean", "12"]]
     assert all(re.fullmatch(r"\d+\.\d%", cell) for row in rows for cell in row[2:])
@@ -124,6 +114,11 @@ def test_distil(bench: Bench) -> None:
     rows = bench("distil", *arguments, LABELLED="12")["distil"]
     assert [row[:2] for row in rows] == [["TREC", "all labels"]]
     assert re.match(r"\d+\.\d%", rows[0][5])
+
+
+def test_first_model(bench: Bench) -> None:
+    rows = bench("first_model", "--repeats", "1", "--ways", "foretell, 24", SIZES=(24,))["first_model"]
+    assert first(rows) == ["foretell, 24"]
 
 
 def test_pictures(tmp_path: Path) -> None:
