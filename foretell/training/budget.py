@@ -17,13 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 SECONDS_TO_WRITE = 3.0
 """The time reserved for writing a model: its ONNX graph is run and compared."""
 
-STAGES = {
-    "teacher": 1 / 4,
-    "linear members": 1 / 3,
-    "pseudo-labels": 0.4,
-    "text vectors": 1 / 3,
-    "embeddings": 1 / 3,
-}
+STAGES = {"teacher": 0.25, "members": 0.33, "pseudo-labels": 0.4, "text vectors": 0.33, "embeddings": 0.33}
 """The part of the time left that each stage before the training of a classifier's network may take."""
 
 _FOR_NETWORK = 0.25

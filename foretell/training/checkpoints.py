@@ -4,7 +4,7 @@ A checkpoint is a folder with two files::
 
     checkpoint-00000007/
       arrays.safetensors   weights, optimiser slots, carried states: anything that is an array
-      state.json           step, position in the data, best so far; and the SHA-256 of each part, of the
+      state.json           step, position in the data, best so far; and the SHA-256 of the arrays, of the
                            request of the run, and of all these together
 
 It is written under a temporary name, synced and renamed, so a reader sees all of it or none; two are kept, so
@@ -162,14 +162,13 @@ def _write(
 ) -> None:
     # safetensors writes memory in its own order: another order than C would be read back wrongly.
     save_file({name: np.array(value, order="C") for name, value in arrays.items()}, folder / _ARRAYS)
-    text = json.dumps(state, sort_keys=True)
     record = {
         "step": step,
         "arrays_sha256": sha256_of(folder / _ARRAYS),
-        "state_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "request_sha256": request,
+        "state": json.dumps(state, sort_keys=True),
     }
-    full = {**record, "record_sha256": _hash_record(record), "state": text}
+    full = {**record, "record_sha256": _hash_record(record)}
     sync_file(folder / _ARRAYS)
     write_synced(folder / _STATE, json.dumps(full, indent=1).encode())
     sync_directory(folder)
@@ -179,14 +178,13 @@ def _read(folder: Path, request: str) -> Checkpoint | None:
     """Return the checkpoint in `folder`; None if it is not as it was written, or of another request."""
     try:
         record = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-        text: str = record["state"]
-        parts = {name: value for name, value in record.items() if name not in ("record_sha256", "state")}
-        if record["record_sha256"] != _hash_record(parts) or record["request_sha256"] != request:
+        is_whole = record.pop("record_sha256") == _hash_record(record)
+        if not is_whole or record["request_sha256"] != request:
             return None
-        is_whole = record["state_sha256"] == hashlib.sha256(text.encode()).hexdigest()
-        if not is_whole or record["arrays_sha256"] != sha256_of(folder / _ARRAYS):
+        if record["arrays_sha256"] != sha256_of(folder / _ARRAYS):
             return None
-        return Checkpoint(int(record["step"]), load_file(folder / _ARRAYS), json.loads(text), folder)
+        state = json.loads(record["state"])
+        return Checkpoint(int(record["step"]), load_file(folder / _ARRAYS), state, folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         return None
 

@@ -95,15 +95,15 @@ class Run:
 
     def __init__(self, options: TrainOptions, minutes: float, lock: RunLock) -> None:
         self.options, self.out, self.folder = options, options.out, folder_of(options.out)
+        spent = self.folder / _SPENT
+        self.budget = Budget(minutes, options.started, spent=read_spent_time(spent))
+        self._spent = SpentTime(spent, self.budget.seconds)
         self.checkpoints = Checkpoints(
             self.folder / _CHECKPOINTS,
             every=options.checkpoint_seconds,
             request=hashlib.sha256((self.folder / _REQUEST).read_bytes()).hexdigest(),
-            after=self._note_time,
+            after=self._spent.note,
         )
-        spent = self.folder / _SPENT
-        self.budget = Budget(minutes, options.started, spent=read_spent_time(spent))
-        self._spent = SpentTime(spent, self.budget.seconds)
         self.interrupt = Interrupt(options.stop_after_steps)
         self._lock = lock
         self._writer: tf.summary.SummaryWriter | None = None
@@ -142,7 +142,7 @@ class Run:
                 _make_folder(full, options)
             run = cls(options, request.settings.minutes, lock)
         except BaseException:
-            lock.release()
+            lock.close()
             raise
         if options.resume and request.settings.minutes:
             left, limit = run.budget.left(), 60 * request.settings.minutes
@@ -218,9 +218,6 @@ class Run:
             self._clean_up()
         self.options.listener(Note(text=result_of(model.metrics)))
 
-    def _note_time(self) -> None:
-        self._spent.note()
-
     def _clean_up(self) -> None:
         """Delete the cache, which is as large as the corpus and needed by a run in progress only."""
         shutil.rmtree(self.out / RUN / _CACHE, ignore_errors=True)
@@ -230,7 +227,7 @@ class Run:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self._lock.release()
+        self._lock.close()
 
     def __enter__(self) -> Run:
         self._spent.start()

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from foretell.errors import RunError
 
 
 class RunLock:
-    """Holds the lock of the run in `folder` until `release`, or until the process ends.
+    """Holds the lock of the run in `folder` until `close`, or until the process ends.
 
     Windows has no `flock`: there nothing guards against two trainings in one folder.
 
@@ -35,20 +34,12 @@ class RunLock:
             file.close()
         self._file = file
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Release the lock. Calling it again does nothing."""
         if not self._file.closed:
             # Before it is released: the file is deleted by whoever holds it, and by no one else.
             self.path.unlink(missing_ok=True)
             self._file.close()
-
-    def __enter__(self) -> RunLock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
 
 
 def _locked(path: Path, folder: Path) -> IO[str]:

@@ -114,7 +114,7 @@ def test_a_share_is_a_part_of_what_is_left():
 def test_a_stage_has_a_part_of_what_is_left_and_never_the_networks_quarter():
     clock = Clock()
     budget = Budget(1, clock=clock)
-    assert budget.for_stage("text vectors") == 20
+    assert budget.for_stage("text vectors") == pytest.approx(0.33 * 60)
     clock.now += 40  # a slow hour: the network has 15 of the 20 seconds that are left
     assert budget.for_stage("text vectors") == 5
     clock.now += 10

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -277,8 +277,8 @@ def test_a_lock_whose_file_was_deleted_meanwhile_is_not_one(tmp_path: Path, monk
         return real(file, path)
 
     monkeypatch.setattr(run_lock, "_is_at", is_at)
-    first.release()
-    with RunLock(tmp_path / "m.run") as lock:
+    first.close()
+    with closing(RunLock(tmp_path / "m.run")) as lock:
         assert turns
         assert lock.path.exists()
         with pytest.raises(RunError, match="another process"):
@@ -435,9 +435,9 @@ def test_a_lock_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_lock_is_released_once(tmp_path: Path) -> None:
     first = RunLock(tmp_path / "m.run")
-    first.release()
-    with RunLock(tmp_path / "m.run") as second:
-        first.release()
+    first.close()
+    with closing(RunLock(tmp_path / "m.run")) as second:
+        first.close()
         assert second.path.exists()
     assert not second.path.exists()
 
@@ -457,7 +457,7 @@ def test_a_deleted_file_is_not_the_one_of_its_name(tmp_path: Path, monkeypatch: 
 
 def test_without_flock_nothing_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fcntl", None)
-    with RunLock(tmp_path / "m.run"), RunLock(tmp_path / "m.run"):
+    with closing(RunLock(tmp_path / "m.run")), closing(RunLock(tmp_path / "m.run")):
         pass
 
 

@@ -167,7 +167,7 @@ def choose_all(
         run: its latest checkpoint has the choice, or it is saved in a new one where it took long.
         also_saved: arrays of earlier steps that the checkpoint contains.
     """
-    began, seconds = time.monotonic(), run.budget.for_stage("linear members")
+    began, seconds = time.monotonic(), run.budget.for_stage("members")
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and _STRENGTHS in checkpoint.arrays:
         return _restored(found, checkpoint.arrays)
