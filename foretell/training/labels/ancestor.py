@@ -219,20 +219,19 @@ def keys_for(keys: NgramKeys, old_size: int, size: int) -> NgramKeys:
 
     Shorter n-grams come first, and among those of one length the order is that of the ids.
     """
-    if old_size == size:
-        return keys
-    result, factor, left = np.zeros_like(keys), 1, keys.copy()
-    more = np.ones(len(keys), bool)
-    while more.any():
-        # Bijective base: the last id, and then the key of the words before it, plus one.
-        before, last = np.divmod(left, old_size)
-        result += np.where(more, factor * last, 0)
-        more = more & (before > 0)
-        factor *= size
-        # The "+ 1" of each further word, in the new base.
-        result += np.where(more, factor, 0)
-        left = np.where(more, before - 1, 0)
+    result = np.full_like(keys, -1)
+    for ids in ids_of_keys(keys, old_size).T:
+        result = np.where(ids >= 0, size * (result + 1) + ids, result)
     return result
+
+
+def ids_of_keys(keys: NgramKeys, size: int) -> NgramKeys:
+    """Return the ids of each n-gram, [n-gram, place]; those of shorter n-grams follow places of -1."""
+    columns, left = [np.zeros((0, len(keys)), keys.dtype)], keys
+    while (left >= 0).any():
+        columns.append(np.where(left >= 0, left % size, -1)[None])
+        left = np.where(left >= 0, left // size - 1, -1)
+    return np.concatenate(columns[::-1]).T
 
 
 def ancestor_members(ancestor: Ancestor | None, rows: Rows, tokens: Tokens) -> list[Chosen]:

@@ -23,14 +23,14 @@ from typing import cast
 import numpy as np
 from numpy.random import Generator
 
-from foretell.arrays import Float64s, NgramKeys, Probabilities
+from foretell.arrays import Float64s, Probabilities
 from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.split import text_key
 from foretell.text.spacing import Spacing
 from foretell.text.splitting import splitter
 from foretell.text.tokenizer import Tokenizer
-from foretell.training.labels.ancestor import Ancestor
+from foretell.training.labels.ancestor import Ancestor, ids_of_keys
 
 MIN_TEXTS, MAX_TEXTS = 200, 2_000
 """Made-up texts, at least and at most; between them as many as the old model had for training."""
@@ -172,20 +172,7 @@ def _ngrams(ancestor: Ancestor, tokenizer: Tokenizer) -> tuple[list[Piece], Floa
     longer = np.flatnonzero(linear.keys >= linear.size)
     size = (linear.weights[longer] ** 2).sum(axis=1)
     longer = np.sort(longer[np.argsort(-size, kind="stable")[:_MAX_NGRAMS]])
-    of_ids = ids_of_keys(linear.keys[longer], linear.size)
+    of_ids = [ids[ids >= 0].tolist() for ids in ids_of_keys(linear.keys[longer], linear.size)]
     ranks = [np.maximum(np.array(ids) - tokenizer.specials + 1, 1) for ids in of_ids]
     frequencies = [float(np.exp(-np.log(each + _MANDELBROT).mean())) for each in ranks]
     return [[tokenizer.word(id) for id in ids] for ids in of_ids], np.array(frequencies)
-
-
-def ids_of_keys(keys: NgramKeys, size: int) -> list[list[int]]:
-    """Return the ids of each n-gram, from its key (`ngrams.keys`)."""
-    result = []
-    for key in keys.tolist():
-        ids = []
-        rest = key + 1
-        while rest:
-            rest, last = divmod(rest - 1, size)
-            ids.append(last)
-        result.append(ids[::-1])
-    return result
