@@ -20,12 +20,14 @@ from foretell.arrays import LogProbabilities
 from foretell.config import LabelsSettings
 from foretell.data.split import Split
 from foretell.metrics import log_loss, mean_accuracy
+from foretell.ngrams.counting import count_ngrams
 from foretell.ngrams.ensemble import Ensemble, linear_log_probabilities
 from foretell.ngrams.linear import LinearModel, weighted_sum
 from foretell.training.events import Listener, Note, Stage
 from foretell.training.labels.ancestor import linear_parts
 from foretell.training.labels.batches import EncodedTexts, as_read
-from foretell.training.labels.linear_fit import fit_ngrams
+from foretell.training.labels.linear_fit import default_max_ngrams, fit_ngrams, select_texts
+from foretell.training.labels.logistic import Check, ignore
 from foretell.training.labels.many_labels import MAX_CELLS
 from foretell.training.labels.members import Members
 from foretell.training.labels.network import MIN_TOKENS
@@ -34,13 +36,15 @@ from foretell.training.labels.plan import enough_labels
 from foretell.training.labels.tokenized import LabelledTokens, Soft, TokenizedTexts, Weights, one_hot
 from foretell.training.labels.tokens import Tokens, encode_examples, tokenize
 from foretell.training.labels.transfer import Start, added_ancestor
-from foretell.training.labels.vector_labels import label_by_vectors
 from foretell.training.options import TrainOptions
 from foretell.training.run import Run
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 _SOFT, _SHARES = "pseudo_labels/soft", "pseudo_labels/shares"
+
+_MIN_TEXTS, _MAX_NGRAMS = 3, 1_500_000
+"""Text vectors are made of the n-grams that occur in this many texts, the most frequent ones first."""
 
 _MIN_FITS = 3.0
 """Text vectors need at least the time of so many linear fits."""
@@ -205,6 +209,56 @@ def _with_pseudo_labels(tokens: Tokens, first: _Fitted, settings: LabelsSettings
         fitted = fitted if by_vectors is None else _plus(tokens, fitted, by_vectors)
     run.checkpoints.save(0, _arrays(fitted), {})
     return fitted
+
+
+def label_by_vectors(
+    tokens: Tokens, linear: LinearModel, *, seed: int, seconds: float, check: Check = ignore
+) -> tuple[Soft, LinearModel | None, float]:
+    """Make text vectors twice, and label the unlabelled texts by them and the linear model.
+
+    In the first round the validation texts have vectors like the unlabelled ones, which shows how far the
+    vectors can be trusted. The second round makes vectors anew, of n-grams that the new labels choose. The
+    validation texts have no part in it, because its model for new texts is measured on them.
+
+    Args:
+        tokens: the tokenized split, with validation texts.
+        linear: the linear model.
+        seed: of every random choice.
+        seconds: time for both rounds.
+        check: is called after each pass over the texts, and may raise to stop.
+
+    Returns:
+        The labels of the training texts and soft labels of the unlabelled ones, float32 [text, label]; a
+        linear model for new texts, made of the n-grams' vectors (None: the time ended before it); and the
+        accuracy of the first round on the validation texts.
+    """
+    from foretell.training.labels.text_vectors import label, make_vectors, to_linear_model
+
+    assert tokens.valid is not None
+    deadline, targets, n_labels = time.monotonic() + seconds, tokens.train.targets, len(tokens.labels)
+    hard, n, n_valid = tokens.hard, len(tokens.all_texts), len(tokens.valid.texts)
+    texts = tokens.all_texts.followed_by(tokens.valid.texts)
+    others = texts.part(len(hard), len(texts))
+    by_linear = _log_probabilities(linear, others)
+    max_ngrams = min(_MAX_NGRAMS, default_max_ngrams(n_labels))
+    size = tokens.tokenizer.size
+    counted = count_ngrams(texts.ids, texts.starts, size, min_texts=_MIN_TEXTS, max_ngrams=max_ngrams)
+    soft = np.concatenate([hard, np.exp(by_linear).astype(np.float32)])
+    left = (deadline - time.monotonic()) / 2
+    vectors = make_vectors(counted, soft, seed=seed, seconds=left, check=check)
+    by_vectors = label(vectors, targets, n_labels)[len(hard) :]
+    ensemble = fit_ensemble(tokens.valid.targets, [by_vectors[-n_valid:], by_linear[-n_valid:]])
+    soft = np.concatenate([hard, ensemble(np.exp(by_vectors).astype(np.float32), by_linear)])
+    accuracy = mean_accuracy(tokens.valid.targets, soft[-n_valid:])
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return soft[:n], None, accuracy
+
+    counted = select_texts(counted, np.arange(len(texts)) < n)
+    vectors = make_vectors(counted, soft[:n], seed=seed + 1, seconds=left, check=check)
+    again = np.exp(label(vectors, targets, n_labels)[len(hard) : n]).astype(np.float32)
+    model = to_linear_model(counted, vectors, targets, n_labels)
+    return np.concatenate([hard, ensemble(again, by_linear[: len(again)])]), model, accuracy
 
 
 def _plus(tokens: Tokens, fitted: _Fitted, other: LinearModel, shares: Ensemble | None = None) -> _Fitted:
