@@ -39,6 +39,9 @@ from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import Start, added_ancestor
 from foretell.training.run import Run
 
+_MIN_NETWORK_SHARE = 0.1
+"""The network's part of the weights after two folds below which it is left out (docs/experiments.md)."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
@@ -139,7 +142,7 @@ def decide(
     rows = rows_of(tokens, split, _outputs(tokens, settings), with_valid=not few)
     folds = _folds(rows, split, settings, run)
     linear = _linear(rows, folds, tokens, split, settings, run, start, encoder, kept)
-    network, unseen = _network(linear.tokens or tokens, split, linear, folds, settings, run, start, few=few)
+    network, unseen = _network(linear.tokens or tokens, rows, linear, folds, settings, run, start, few=few)
     evidence = _evidence(rows, linear.members, folds, unseen)
     ensemble = evidence.ensemble()
     measured = _measured(tokens, split, linear.members, network, ensemble, evidence, folds, encoder, few=few)
@@ -173,7 +176,7 @@ def decide(
 
 def _network(
     tokens: Tokens,
-    split: Split,
+    rows: Rows,
     linear: LinearPart,
     folds: Folds,
     settings: LabelsSettings,
@@ -185,20 +188,33 @@ def _network(
     """Return the network, and its predictions of texts that it has not seen; see `_evidence`."""
     schedule = fixed_schedule(settings, run.options.given) if few else settings
     train = labelled_texts(tokens, schedule) if linear.pseudo is None else linear.pseudo
-    compiled, of_folds = make_network(tokens, train, schedule, run, start), None
+    compiled, also_saved = make_network(tokens, train, schedule, run, start), dict(linear.saved)
     if few:
-        of_texts = replace(folds, fold_of=folds.fold_of[: len(split.train)])
-        of_folds = fold_probabilities(compiled, tokens, of_texts, schedule, run)
+        of_texts = replace(folds, fold_of=folds.fold_of[: len(tokens.train.targets)])
+
+        def pays(found: Probabilities, n_folds: int) -> bool:
+            evidence = _evidence(rows, linear.members, folds, found)
+            return _network_share(evidence.of(evidence.fold_of < n_folds).ensemble()) >= _MIN_NETWORK_SHARE
+
+        of_folds = fold_probabilities(compiled, tokens, of_texts, schedule, run, pays)
+        also_saved[NETWORK] = of_folds
         _report_network(of_folds, tokens, of_texts, run)
-    saved_too = {**linear.saved, **({} if of_folds is None else {NETWORK: of_folds})}
-    network = train_network(compiled, tokens, train, schedule, run, also_saved=saved_too, asked=settings)
+    network = train_network(compiled, tokens, train, schedule, run, also_saved=also_saved, asked=settings)
     if few:
-        return network, of_folds
+        return network, of_folds if len(of_folds) else None
     if network.valid is not None or folds.held.any() or folds.not_measured:
         return network, network.valid
     # Without validation texts weights are those that need none. Where the linear members have out-of-fold
     # predictions, or too few texts, the network gets no weight.
     return network, np.zeros((0, len(tokens.labels)), np.float32)
+
+
+def _network_share(ensemble: AnyEnsemble) -> float:
+    """Return the network's part of the weights of an ensemble, 0 to 1; of several labels the largest."""
+    network, linear = (np.atleast_1d(np.array(each, float)) for each in (ensemble.network, ensemble.linear))
+    if not network.size or not linear.size:
+        return float(network.size > 0)
+    return float((network / np.maximum(network + linear, 1e-9)).max())
 
 
 def _outputs(tokens: Tokens, settings: LabelsSettings) -> Outputs:
@@ -347,9 +363,9 @@ def _rule(folds: Folds, evidence: Evidence, ensemble: AnyEnsemble) -> str:
     return f"{members}; weight of the network and calibration: {n:,} predictions, {offsets}"
 
 
-def _report_network(of_folds: Probabilities | None, tokens: Tokens, folds: Folds, run: Run) -> None:
+def _report_network(of_folds: Probabilities, tokens: Tokens, folds: Folds, run: Run) -> None:
     targets = tokens.train.targets
-    if of_folds is not None and targets.ndim == 1:
+    if len(of_folds) and targets.ndim == 1:
         right = of_folds.argmax(axis=1)[folds.held] == targets[folds.held]
         run.options.listener(Note(text=f"network: out-of-fold accuracy {right.mean():.2%}"))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -41,6 +42,9 @@ _MARGIN = 1.25
 _UNTYPICAL, _MEASURED = 2, 10
 """The first steps compile functions; they do not count for the pace, which is measured up to this step."""
 
+GIVE_UP_AFTER = 2
+"""Folds after which the network is left out of the ensemble where it gets next to no weight there."""
+
 _MIN_SHARE = 1 / 4
 """The part of the steps below which a network would learn too little: it is then left out."""
 
@@ -63,7 +67,8 @@ def fold_probabilities(
     folds: Folds,
     settings: LabelsSettings,
     run: Run,
-) -> Probabilities | None:
+    pays: Callable[[Probabilities, int], bool],
+) -> Probabilities:
     """Return the probabilities [text, label] of the labelled texts by networks that have not seen them.
 
     Those of an interrupted run are returned as they are.
@@ -74,19 +79,21 @@ def fold_probabilities(
         folds: of its training texts. A text that is never held out has the same probability for each label.
         settings: the network, with a fixed schedule.
         run: the training in progress.
+        pays: whether the network has a weight in the ensemble, by the probabilities of the first folds, and
+            their number.
 
     Returns:
-        The probabilities; None where no text is held out, or the time limit leaves no time for all folds and
-        the network itself.
+        The probabilities; [0, label] where no text is held out, the time limit leaves no time for all folds
+        and the network itself, or the first folds show that it has no weight.
     """
     checkpoint = run.checkpoints.latest()
     if checkpoint is not None and NETWORK in checkpoint.arrays:
         return checkpoint.arrays[NETWORK].astype(np.float32, copy=False)
+    nothing = np.zeros((0, len(tokens.labels)), np.float32)
     if not folds.held.any():
-        return None
+        return nothing
     run.options.listener(Note(text=f"training the network on {folds.count} folds"))
-    n_labels = len(tokens.labels)
-    result = np.full((len(tokens.train.targets), n_labels), 1 / n_labels, np.float32)
+    result = np.full((len(tokens.train.targets), len(tokens.labels)), 1 / len(tokens.labels), np.float32)
     steps = math.inf
     try:
         for fold, (rows, held) in enumerate(folds):
@@ -98,8 +105,12 @@ def fold_probabilities(
             steps = _train(network, texts, settings, run, steps, after=folds.count - fold)
             if not steps:
                 run.options.listener(Note(text=_TOO_SHORT))
-                return None
+                return nothing
             result[held] = network.predict(labelled_texts(tokens, settings, held), settings.batch_size)
+            if fold + 1 == GIVE_UP_AFTER < folds.count and not pays(result, GIVE_UP_AFTER):
+                text = f"the network has next to no weight after {GIVE_UP_AFTER} of {folds.count} folds"
+                run.options.listener(Note(text=f"{text}: the linear models decide"))
+                return nothing
     finally:
         network.restart()
     return result
