@@ -468,7 +468,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         from foretell.training.labels.ancestor import continued_settings, opened_ancestor
 
         directory = None if continue_from is None else directory_of(continue_from)
-        ancestor = opened_ancestor(directory, LabelsRuntime.open, *old)
+        ancestor = opened_ancestor(directory, *old)
         if ancestor is None:
             return None, self._settings(), self.preset
         name = None if self.preset in (DEFAULT_PRESET, ancestor.model.preset) else self.preset
