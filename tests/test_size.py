@@ -30,7 +30,7 @@ PARTS = {
     "foretell/cluster": Budget(2_510, 1_600),
     "foretell/export": Budget(1_780, 1_300),
     "foretell/surveying": Budget(1_370, 1_000),
-    "foretell/training/labels": Budget(7_260, 5_000),
+    "foretell/training/labels": Budget(7_090, 5_000),
     "foretell/training/words": Budget(3_490, 2_700),
     "foretell/training/*.py": Budget(2_240, 1_700),
     "foretell/runtime": Budget(4_140, 3_700),
