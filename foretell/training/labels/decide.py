@@ -39,7 +39,7 @@ from foretell.training.labels.tokens import Tokens
 from foretell.training.labels.transfer import Start, added_ancestor
 from foretell.training.run import Run
 
-_MIN_NETWORK_SHARE = 0.1
+_MIN_NETWORK_SHARE = 0.02
 """The network's part of the weights after two folds below which it is left out (docs/experiments.md)."""
 
 
