@@ -115,10 +115,9 @@ def test_a_stage_has_a_part_of_what_is_left_and_never_the_networks_quarter():
     clock = Clock()
     budget = Budget(1, clock=clock)
     assert budget.for_stage("text vectors") == pytest.approx(0.33 * 60)
-    clock.now += 40  # a slow hour: the network has 15 of the 20 seconds that are left
-    assert budget.for_stage("text vectors") == 5
-    clock.now += 10
-    assert budget.for_stage("text vectors") == 0
+    for spent, left in ((40, 5), (10, 0)):  # a slow hour: 15 seconds are the network's
+        clock.now += spent
+        assert budget.for_stage("text vectors") == left
     assert Budget(0, clock=clock).for_stage("text vectors") == float("inf")
 
 

@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -440,19 +439,6 @@ def test_a_lock_is_released_once(tmp_path: Path) -> None:
         first.close()
         assert second.path.exists()
     assert not second.path.exists()
-
-
-def test_a_deleted_file_is_not_the_one_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "lock"
-    with path.open("w") as file:
-        assert run_lock._is_at(file, path)
-        path.unlink()
-        assert not run_lock._is_at(file, path)
-        path.write_text("another")
-        assert not run_lock._is_at(file, path)
-        # Windows has no flock, and its files cannot be deleted while they are open.
-        monkeypatch.setattr(run_lock, "os", SimpleNamespace(name="nt"))
-        assert run_lock._is_at(file, path)
 
 
 def test_without_flock_nothing_is_guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

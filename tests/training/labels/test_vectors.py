@@ -242,8 +242,7 @@ def test_passes_are_as_many_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch
     rates.clear()
     make_vectors(counted, known, seed=1, seconds=0.0)
     assert len(set(rates)) == 1
-    rates.clear()
-    # From the third pass on each takes a hundred seconds instead of one.
+    rates.clear()  # and now the third pass takes a hundred seconds instead of one
     clock = iter([0.0, 0.0, 1.0, 2.0, 102.0])
     monkeypatch.setattr(text_vectors, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     make_vectors(counted, known, seed=1, seconds=50.0)
@@ -304,8 +303,7 @@ def test_without_time_for_the_second_round_the_first_one_labels() -> None:
     tokens, texts = two_topics(), two_topics().train.texts
     linear = fit_ngrams(texts.ids, texts.starts, tokens.hard, tokens.tokenizer.size)
     soft, model, _ = label_by_vectors(tokens, linear, seed=1, seconds=0.0)
-    assert model is None
-    assert soft.shape == (len(tokens.all_texts), 2)
+    assert (model, soft.shape) == (None, (len(tokens.all_texts), 2))
 
 
 def test_each_round_has_half_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
