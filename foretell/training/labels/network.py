@@ -112,7 +112,8 @@ def labelled_texts(
     texts, targets, soft, weights = train.texts, train.targets, train.soft, train.weights
     if rows is not None:
         texts, targets = texts.select(rows), targets[rows]
-        soft, weights = (None if each is None else each[rows] for each in (soft, weights))
+        soft = None if soft is None else soft[rows]
+        weights = None if weights is None else weights[rows]
     return as_read(texts, targets, n_labels, tokens.tokenizer, settings, soft, weights)
 
 

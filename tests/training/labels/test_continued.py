@@ -146,7 +146,7 @@ def metrics_after(accuracy: float, before: float | None, n: int) -> tuple[dict[s
     """Return the metrics of n old and n new texts of label a, of which the new model gets a share right."""
     metrics = {} if before is None else {"accuracy": before, "confusion": {"counts": [[n, 0], [0, 0]]}}
     old = old_model(["a", "b"], metrics=metrics, sha256="1" * 64)
-    ancestor = Ancestor(name="old", model=old, runtime=Known(), open=lambda _: Known())
+    ancestor = Ancestor(name="old", model=old, runtime=Known())
     texts = [f"text {i}" for i in range(2 * n)]
     answers = np.zeros((2 * n, 3), np.float32)
     answers[np.arange(2 * n), np.where(np.arange(2 * n) % n < accuracy * n, 0, 2)] = 1
@@ -191,7 +191,7 @@ def test_without_old_examples_it_is_stated_that_nothing_is_known() -> None:
 
 def test_what_cannot_be_measured() -> None:
     what = Continued(
-        ancestor=Ancestor(name="old", model=old_model(["a", "b"]), runtime=Known(), open=lambda _: Known()),
+        ancestor=Ancestor(name="old", model=old_model(["a", "b"]), runtime=Known()),
         has_old=False,
         old_keys=frozenset(),
         old_valid=None,

@@ -144,6 +144,7 @@ def test_with_less_time_the_networks_of_the_folds_have_fewer_steps(
     ticks = itertools.count()
     monkeypatch.setattr(fold_networks, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     monkeypatch.setattr(Budget, "left", lambda _: 33.0)
+    monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
     notes = Notes()
     model = train_few(tmp_path / "m", settings=with_changes(SETTINGS, {"folds": 5}), listener=notes)
     assert "the time limit shortens the networks of the folds: 4 instead of 6 steps" in notes
