@@ -13,7 +13,7 @@ import pytest
 from bench import __main__ as bench_main
 from bench import harness, language_model, peers
 from bench.__main__ import BENCHMARKS
-from bench.harness import Results, archive, mean_and_range, require, run
+from bench.harness import Results, archive, require, run
 
 PYTHON = [sys.executable, "-c"]
 
@@ -55,12 +55,6 @@ def test_a_row_is_shown_and_kept(
     assert all("numpy" in row["machine"]["versions"] for row in kept)
     with pytest.raises(ValueError, match="expected 2 cells, found 1"):
         results.add("one")
-
-
-def test_mean_and_range() -> None:
-    assert mean_and_range([], ".1%") == ""
-    assert mean_and_range([0.5], ".1%") == "50.0%"
-    assert mean_and_range([0.9, 0.8, 1.0], ".1%") == "90.0% (80.0% to 100.0%)"
 
 
 def test_all_that_is_missing_stands_in_one_line(
