@@ -24,7 +24,7 @@ from foretell.hub.client import is_address
 MAX_LINE = 1 << 20
 """Maximum characters of a line; a longer one is cut at white space, so that it needs little memory."""
 _ENDINGS = (".txt", ".text", ".gz")
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet")
 
 
 class Corpus:
@@ -166,7 +166,8 @@ def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
     if path.suffix.lower() in _TABLES:
-        note(notes, f"{path.name}: read as plain text, including the column names")
+        text = f"{path.name} is a table, and is read as plain text with its column names"
+        note(notes, f"{text}: save its texts as a .txt, or train a classifier with: foretell train labels")
     return Corpus(path.name or str(path), lambda: _file_lines(files_below, notes, path), notes)
 
 

@@ -118,3 +118,11 @@ def test_a_column_of_a_table_is_a_corpus() -> None:
     assert list(Corpus.from_texts(frame, text="id")) == ["1", "2", "3"]
     with pytest.raises(DataError, match=r"name one of them with --text COLUMN \(Python: text='COLUMN'\)$"):
         Corpus.from_texts(frame, text="x")
+
+
+def test_a_table_given_as_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\na b,x\n")
+    (note,) = open_corpus([path]).notes
+    assert "reviews.csv is a table" in note
+    assert "foretell train labels" in note
