@@ -49,8 +49,9 @@ _POWERS, _WEIGHTS = (HARD, 1.0, 2.0), (1.0, 0.3, 0.1)
 """Powers that probabilities are raised to, `HARD` for the most probable label alone, and how much a row
 counts beside a labelled text. The first of each unless held-out labels show that another is better."""
 
-_MAX_DECIDING, _MARGIN = 3_000, 1.0
-"""Rows that the decision is made on, at most; standard errors by which a choice must lower the log loss."""
+_MAX_DECIDING, _MARGIN, _SHARP_MARGIN = 3_000, 2.0, 4.0
+"""Rows that the decision is made on, at most; standard errors by which a choice must lower the log loss: more
+for probabilities, which tell more of the labels that a teacher has learned from (docs/experiments.md)."""
 
 _MANY_ROWS = 4
 """With so many rows for each labelled text, all of these validate, and a part of the rows."""
@@ -228,9 +229,9 @@ def _decided(
 
     best, without = How(), losses(alone.candidate(rows))
     least = taught(best)
-    for name, others in (("power", _POWERS[1:]), ("weight", _WEIGHTS[1:])):
+    for name, others, margin in (("power", _POWERS[1:], _SHARP_MARGIN), ("weight", _WEIGHTS[1:], _MARGIN)):
         for how in [best._replace(**{name: value}) for value in others]:
-            if _is_less(found := taught(how), least):
+            if _is_less(found := taught(how), least, margin):
                 best, least = how, found
     is_used, metrics = _is_less(least, without), {"log_loss": float(least.mean())}
     metrics["log_loss_without"] = float(without.mean())
@@ -239,10 +240,10 @@ def _decided(
     return best if is_used else None, metrics
 
 
-def _is_less(losses: Float64s, others: Float64s) -> bool:
-    """Return whether losses [text] are less than others, by more than `_MARGIN` standard errors."""
+def _is_less(losses: Float64s, others: Float64s, margin: float = _MARGIN) -> bool:
+    """Return whether losses [text] are less than others, by more than `margin` standard errors."""
     gain = others - losses
-    return bool(gain.mean() > _MARGIN * gain.std() / np.sqrt(len(gain)))
+    return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
 
 
 def taught_metrics(metrics: Mapping[str, Any], labelled: Split, found: dict[str, Any]) -> dict[str, Any]:
