@@ -224,13 +224,14 @@ def test_score_for_people_is_one_metric_a_line(run: Run) -> None:
 
 
 def test_a_cache_changes_the_score_and_nothing_else(run: Run) -> None:
-    """The text repeats its words, and `evaluate` gives the same metrics."""
+    """The text repeats its words, and `evaluate` gives the same metrics and those of a keyboard."""
     plain, cached = (score(run, "notes.txt", *argv) for argv in ((), ("--cache", "50")))
     assert plain["log_probability"] != cached["log_probability"]
     changed = ("log_probability", "perplexity", "bits_per_character", "bits_per_byte")
     assert plain | {name: cached[name] for name in changed} == cached
-    evaluated = run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json")
-    assert json.loads(evaluated.out) == cached
+    evaluated = json.loads(run("evaluate", "notes-model", "notes.txt", "--cache", "50", "--json").out)
+    assert cached.items() < evaluated.items()
+    assert set(evaluated["suggestions"]["models"]) == {"network", "cache"}
     assert score(run, "notes.txt", "--cache", "0") == plain
 
 
