@@ -108,7 +108,7 @@ writeFileSync("required.onnx", withRequiredInput(readFileSync("model.onnx"), "tf
 
 def run(node: str, folder: Path, script: str) -> str:
     with as_file(files("foretell.export") / "web") as scripts:
-        for name in ("tfidf.js", "graph.js"):
+        for name in ("tfidf.js", "graph.js", "safetensors.js"):
             shutil.copy(scripts / name, folder)
     # Node.js treats a .js file as a module only if package.json says so.
     (folder / "package.json").write_text('{"type": "module"}')

@@ -18,8 +18,9 @@ HOLD = """(text) => {
   const originalFetch = window.fetch;
   window.pending = window.cancelled = 0;
   window.fetch = (path, options) => {
-    const isHeld = path.endsWith("/next") && JSON.parse(options.body).texts === text;
-    if (!isHeld) return originalFetch(path, options);
+    const { texts, k } = path.endsWith("/next") ? JSON.parse(options.body) : {};
+    // The list of words; the suggestions ask too.
+    if (texts !== text || k !== 6) return originalFetch(path, options);
     window.pending += 1;
     return new Promise((_, reject) => options.signal.addEventListener("abort", () => {
       window.cancelled += 1;
