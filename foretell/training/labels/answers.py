@@ -49,9 +49,9 @@ _POWERS, _WEIGHTS = (HARD, 1.0, 2.0), (1.0, 0.3, 0.1)
 """Powers that probabilities are raised to, `HARD` for the most probable label alone, and how much a row
 counts beside a labelled text. The first of each unless held-out labels show that another is better."""
 
-_MAX_DECIDING, _MARGIN, _SHARP_MARGIN = 3_000, 2.0, 4.0
-"""Rows that the decision is made on, at most; standard errors by which a choice must lower the log loss: more
-for probabilities, which tell more of the labels that a teacher has learned from (docs/experiments.md)."""
+_MAX_DECIDING, _USED_MARGIN, _MARGIN, _SHARP_MARGIN = 3_000, 1.0, 2.0, 4.0
+"""Rows that the decision is made on, at most; standard errors by which answers, and other ways to take them,
+must lower the log loss: most for probabilities, which tell more of the labels that a teacher has learned."""
 
 _MANY_ROWS = 4
 """With so many rows for each labelled text, all of these validate, and a part of the rows."""
@@ -233,14 +233,14 @@ def _decided(
         for how in [best._replace(**{name: value}) for value in others]:
             if _is_less(found := taught(how), least, margin):
                 best, least = how, found
-    is_used, metrics = _is_less(least, without), {"log_loss": float(least.mean())}
+    is_used, metrics = _is_less(least, without, _USED_MARGIN), {"log_loss": float(least.mean())}
     metrics["log_loss_without"] = float(without.mean())
     text = "out-of-fold log loss {:.3f} with the teacher's answers, {:.3f} without".format(*metrics.values())
     listener(Note(text=text if is_used else f"{text}: they are not used"))
     return best if is_used else None, metrics
 
 
-def _is_less(losses: Float64s, others: Float64s, margin: float = _MARGIN) -> bool:
+def _is_less(losses: Float64s, others: Float64s, margin: float) -> bool:
     """Return whether losses [text] are less than others, by more than `margin` standard errors."""
     gain = others - losses
     return bool(gain.mean() > margin * gain.std() / np.sqrt(len(gain)))
