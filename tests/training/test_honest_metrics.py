@@ -21,6 +21,7 @@ from foretell.data.examples import Examples, read_examples
 from foretell.data.split import make_split, text_key
 from foretell.metrics.costs import Costs, cost_report
 from foretell.presets import LABELS_PRESETS
+from foretell.training.labels import decide
 from foretell.training.labels.ancestor import read_ancestor
 from foretell.training.labels.continued import continued_split
 from foretell.training.labels.decide import Evidence
@@ -67,7 +68,11 @@ def metrics_of(examples: Examples, out: Path, settings: LabelsSettings = SETTING
 
 
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_ensemble_members_and_network_are_at_chance(seeds: Sequence[int], tmp_path: Path) -> None:
+def test_ensemble_members_and_network_are_at_chance(
+    seeds: Sequence[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It would be given up.
+    monkeypatch.setattr(decide, "_MIN_NETWORK_SHARE", 0.0)
     found = [metrics_of(texts_and_random_labels(seed), tmp_path / "m") for seed in seeds]
     for key in ("accuracy", "network_accuracy", "linear_accuracy", "baseline_accuracy"):
         assert_at_chance([each[key] for each in found], N)

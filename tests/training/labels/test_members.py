@@ -118,7 +118,7 @@ def test_the_search_goes_on_while_the_log_loss_falls(best: float) -> None:
 def run_of(left: float, arrays: dict[str, Any] | None = None) -> Any:
     notes = Notes()
     return SimpleNamespace(
-        budget=SimpleNamespace(left=lambda: left),
+        budget=SimpleNamespace(for_stage=lambda _: left),
         interrupt=SimpleNamespace(check=lambda: None),
         options=SimpleNamespace(listener=lambda event: notes.append(getattr(event, "text", ""))),
         checkpoints=SimpleNamespace(
