@@ -1,4 +1,4 @@
-"""The page with models whose tokens are parts of words: texts in many scripts, tokens with their spaces."""
+"""The page with models of other tokens: parts of words in many scripts, with their spaces; words on white space."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ TILES = "() => [...document.querySelectorAll('#view-words .tiles dd')].map((each
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("open")
     models = [write_words(folder / style, text=LEARNED, tokens=style) for style in ("subword", "char")]
+    models.append(write_words(folder / "white-space", tokens="white-space"))
     with running(*models, write_labels(folder / "labels", text=LEARNED, tokens="subword")) as service:
         yield service
 
@@ -42,6 +43,18 @@ def test_the_next_tokens_are_those_of_the_service(page: Page, served: Running, m
     expect(page.locator("#words-text")).to_have_value(
         "the mind " + (added.removeprefix(" ") if is_joined else added)
     )
+
+
+def test_a_word_that_is_not_finished_is_no_error(page: Page) -> None:
+    """Words on white space have no unknown word: such a model reads its own words alone."""
+    field, problem = page.locator("#words-text"), page.locator("#view-words .editor .problem")
+    page.locator("#view-words select").select_option("white-space")
+    field.fill("the mi")
+    expect(page.locator("#view-words .suggestions button").first).to_have_text("1mind")
+    expect(page.locator("#view-words .next:not([aria-busy])")).to_be_visible()
+    expect(problem).to_be_hidden()
+    field.fill("the mi ")
+    expect(problem).to_contain_text("found 'mi'")
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -2,6 +2,7 @@
 
 import { openHere } from "./runtime.js";
 import { Suggestions } from "./suggestions.js";
+import { UnreadableText } from "./words.js";
 
 const MAX_ROWS = 8;
 const COMPLETION = { words: 20, temperature: 0.8 };
@@ -22,7 +23,10 @@ try {
   more.hidden = isLabels;
   text.disabled = false;
   const predict = async () =>
-    isLabels ? rankedLabels(await model.classify(text.value)) : model.next(text.value, MAX_ROWS);
+    isLabels ? rankedLabels(await model.classify(text.value)) : model.next(text.value, MAX_ROWS).catch((error) => {
+      if (suggestions && isUnfinished(error)) return [];
+      throw error;
+    });
   const rank = latestOnly(predict, message);
   // The article's network reads three words; parts of words are no suggestions.
   const hasSuggestions = !isLabels && model.states && !model.tokens.isOpen;
@@ -35,6 +39,11 @@ try {
   document.documentElement.dataset.ready = "true";
 } catch (error) {
   status.textContent = `The model cannot be opened: ${error.message}`;
+}
+
+// Whether the last word is not finished, and is none that the model can read: there are no next words yet.
+function isUnfinished(error) {
+  return error instanceof UnreadableText && /\S$/u.test(text.value);
 }
 
 function rankedLabels({ probabilities }) {

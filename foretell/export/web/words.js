@@ -10,6 +10,9 @@ const SUGGESTIONS = 3;
 const CACHE = 500;
 const LETTER = /[\p{L}\p{N}]/u;
 
+// A text with a word that the model cannot read, or with too few of them.
+export class UnreadableText extends Error {}
+
 export class Words {
   // `counts` is the Kneser–Ney model; null: the model has none.
   constructor(ort, session, tokens, model, counts) {
@@ -148,7 +151,7 @@ export class Words {
     const isKnown = !(this.window ? ids.slice(-needed) : ids).includes(-1);
     if (ids.length >= needed && isKnown) return ids;
     const problem = ids.length < needed ? `${ids.length}` : "an unknown word among the last ones";
-    throw new Error(`expected ${needed} words or more of the text that the model was trained on, ` +
+    throw new UnreadableText(`expected ${needed} words or more of the text that the model was trained on, ` +
       `found ${problem}; type more words of that text`);
   }
 

@@ -134,7 +134,13 @@ export class WordsView {
     const next = (unfinished) =>
       post("next", { model: this.choice.current.id, texts: text, k: MAX_CHOICES, unfinished, cache: this.cache },
         signal);
-    const [whole, unfinished] = await Promise.all([next(false), ...(beginning ? [next(true)] : [])]);
+    // Words on white space: a word that is not finished yet may be one that the model cannot read.
+    const unreadable = (error) => {
+      if (!beginning || error.status !== 422) throw error;
+      return { answers: [{ words: [] }] };
+    };
+    const [whole, unfinished] = await Promise.all([
+      next(false).catch(unreadable), ...(beginning ? [next(true)] : [])]);
     const candidates = unfinished?.answers[0].words ?? [];
     const finished = candidates.find(({ word }) => word.toLowerCase() === beginning.toLowerCase());
     const endings = candidates.flatMap(({ word, probability }) => {
