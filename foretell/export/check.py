@@ -70,8 +70,10 @@ def sample_texts(source: Source, count: int = N_TEXTS) -> list[str]:
     if tokenizer.unknown is not None:
         words += ["xyzzy", "Ünïcødé", "🙂"] * (1 + len(words) // 50)
     max_words = min(2 * source.length, 1_000) if source.kind == "classifier" else source.window + 30
-    lengths = rng.integers(source.window, max_words + 1, count)
-    lengths[0] = source.window
+    # Words on white space have no end of line that an empty text would begin with.
+    least = max(source.window, 1 if tokenizer.unknown is None else 0)
+    lengths = rng.integers(least, max_words + 1, count)
+    lengths[0] = least
     # After a space foretell gives subwords that begin with one; a copy has no such rule.
     return [" ".join(rng.choice(words, length)).rstrip(" ") for length in lengths]
 

@@ -28,6 +28,7 @@ MODELS: dict[str, tuple[WordsSettings | LabelsSettings, list[str] | None]] = {
     "words": (WordsSettings(units=9, embedding_size=6, layers=2), None),
     "words-counted": (WordsSettings(units=9, embedding_size=6), None),
     "words-subword": (WordsSettings(tokens="subword", units=9, embedding_size=6), None),
+    "words-spaced": (WordsSettings(tokens="white-space", units=9, embedding_size=6), None),
     "words-article": (
         WordsSettings(network="article", tokens="white-space", units=9, layers=2, window=3), None
     ),

@@ -1,4 +1,4 @@
-"""The page with models of other tokens: parts of words in many scripts, with their spaces; words on white space."""
+"""The page with models of other tokens: parts of words in many scripts, and words on white space."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ class WordsRuntime:
                 expected="words of the text that the model was trained on",
                 found=f"'{text[start:stop]}'",
                 where="prompt",
-                fix="use words of that text, or train with --preset base, which can read any word",
+                fix="use words of that text, or train with --preset base --tokens words",
             )
 
 
