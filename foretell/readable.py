@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from html import escape
+from typing import SupportsFloat
 
 # Control characters but tab and newline, the embeddings and isolates that reverse the text around them, and
 # lone surrogates, which no terminal can show.
@@ -26,6 +28,15 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def json_line(value: object) -> str:
+    """Return a value as JSON on one line: NumPy's and decimal numbers as numbers, dates as text."""
+
+    def plain(each: object) -> float | str:
+        return float(each) if isinstance(each, SupportsFloat) else str(each)
+
+    return json.dumps(value, ensure_ascii=False, default=plain)
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:

@@ -76,11 +76,8 @@ def with_teacher(
     `given` is as for `teacher_of`, or the folder or address of an encoder; the others are arguments of `fit`.
     """
     texts = [*data.unlabelled, *more_texts(unlabelled, text)]
-    if (
-        hasattr(given, "__array__")
-        and not has_columns(given)
-        and isinstance(unlabelled, Sequence | np.ndarray)
-    ):
+    is_array = hasattr(given, "__array__") and not has_columns(given)
+    if is_array and isinstance(unlabelled, Sequence | np.ndarray):
         # Empty texts are left out, and so are their rows.
         is_text = [*(True for _ in data.unlabelled), *(bool(str(each).strip()) for each in unlabelled)]
         given = np.asarray(given)[is_text] if len(is_text) == len(given) else given

@@ -7,16 +7,15 @@ for people is always sanitised, JSON escapes them, and CSV is sanitised where st
 from __future__ import annotations
 
 import csv
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, SupportsFloat, TypeVar
+from typing import Literal, TypeVar
 
 from foretell.progress import write_stderr
-from foretell.readable import UNSAFE, visible
+from foretell.readable import UNSAFE, json_line, visible
 
 Format = Literal["text", "jsonl", "csv", "csv-raw"]
 
@@ -50,13 +49,7 @@ def on_one_line(text: str) -> str:
 
 def as_json(value: object) -> str:
     """Return `value` as JSON on one line: letters as they are, control characters escaped."""
-    line = json.dumps(value, ensure_ascii=False, default=_plain)
-    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-
-
-def _plain(value: object) -> float | str:
-    """Return a value that JSON has no type for: NumPy's and decimal numbers as numbers, dates as text."""
-    return float(value) if isinstance(value, SupportsFloat) else str(value)
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json_line(value))
 
 
 def _one_cell(value: object) -> str:

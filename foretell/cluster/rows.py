@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, SupportsFloat
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from foretell.data.records import Record, is_missing, text_of
 from foretell.errors import DataError
+from foretell.readable import json_line
 
 if TYPE_CHECKING:
     from foretell.runtime.labels.verdict import Verdict
@@ -84,16 +84,6 @@ def schema_of(sample: Sequence[Record], names: Sequence[str]) -> str:
     return base64.b64encode(pa.schema(fields).serialize()).decode()
 
 
-def as_json(value: object) -> str:
-    """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> float | str:
-    """Return a value that JSON has no type for: NumPy's and decimal numbers as numbers, dates as text."""
-    return float(value) if isinstance(value, SupportsFloat) else str(value)
-
-
 class JsonWriter:
     """Writes one JSON object a line. A column that only some rows have is written where it is there."""
 
@@ -107,7 +97,7 @@ class JsonWriter:
         named = {self._names[part]: value for part, value in answer.items()}
         self.left_out |= named.keys() & columns.keys()
         # A lone surrogate, which UTF-8 cannot encode, is written as a JSON escape.
-        self._file.write(as_json({**columns, **named}).encode("utf-8", "backslashreplace") + b"\n")
+        self._file.write(json_line({**columns, **named}).encode("utf-8", "backslashreplace") + b"\n")
 
     def close(self) -> None:
         """Finish the file."""
@@ -185,6 +175,6 @@ class ParquetWriter:
 
 
 def _text(value: object) -> str:
-    text = as_json(value) if isinstance(value, list | dict) else text_of(value)
+    text = json_line(value) if isinstance(value, list | dict) else text_of(value)
     # A lone surrogate has no place in UTF-8.
     return text.encode("utf-8", "replace").decode()

@@ -104,7 +104,7 @@ def mean_accuracy(targets: Integers, scores: Floats) -> float:
 def mean_loss(targets: Integers, probabilities: Floats) -> float:
     """Return the mean cross-entropy, in nats, of targets [text] under probabilities [text, label].
 
-    Floats are clipped as Keras clips them, so that this can be compared with the loss of training.
+    Probabilities are clipped as Keras clips them, so that this can be compared with the loss of training.
     """
     return log_loss(targets, probabilities, min_probability=1e-7)
 

@@ -244,9 +244,10 @@ def expanded(arrays: Mapping[str, Array], size: int) -> KneserNey:
 def _coded(values: Float32s) -> tuple[Array, Float32s]:
     """Return a code for each value, uint8, and the value of each code; code 0 is 0."""
     logs = np.log(values[values > 0])
+    low, high = logs.min(initial=0), logs.max(initial=-1)
     table = np.zeros(_CODES, np.float32)
-    table[1:] = np.exp(np.linspace(logs.min(initial=0), logs.max(initial=-1), _CODES - 1))
+    table[1:] = np.exp(np.linspace(low, high, _CODES - 1))
     codes = np.zeros(len(values), np.uint8)
-    step = (logs.max(initial=-1) - logs.min(initial=0)) / (_CODES - 2) or 1
-    codes[values > 0] = 1 + np.round((logs - logs.min(initial=0)) / step).astype(np.uint8)
+    step = (high - low) / (_CODES - 2) or 1
+    codes[values > 0] = 1 + np.round((logs - low) / step).astype(np.uint8)
     return codes, table
