@@ -19,8 +19,8 @@ from foretell.arrays import Array, Float32s
 from foretell.errors import ArtifactError
 from foretell.ngrams.checked_arrays import checked_array, wrong
 
-GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
-"""The files of an encoder's folder."""
+GRAPHS, TOKENIZER = ("model.onnx", "onnx/model.onnx"), "tokenizer.json"
+"""The files of an encoder's folder: of the graphs, the first that there is."""
 MAX_WINDOW = 512
 """Longest window of an encoder: attention needs memory and time that grow with its square."""
 MIN_WINDOW, DEFAULT_WINDOW = 8, 256
@@ -110,7 +110,7 @@ class EncoderFiles:
         licences = sorted(folder.glob("[Ll][Ii][Cc][Ee][Nn][CcSs][Ee]*"))
         short = [each for each in licences if each.is_file() and each.stat().st_size <= MAX_LICENCE]
         licence = short[0].read_bytes() if short else None
-        graph, tokenizer = (folder / GRAPH).read_bytes(), (folder / TOKENIZER).read_bytes()
+        graph, tokenizer = graph_of(folder).read_bytes(), (folder / TOKENIZER).read_bytes()
         return cls(graph, tokenizer, licence, stated_window(folder))
 
     def sha256(self) -> str:
@@ -178,24 +178,23 @@ class KeptTeacher:
 
 
 def check_encoder_folder(path: str | Path) -> Path:
-    """Check, before anything large is imported, that a folder has the files of a sentence encoder.
-
-    Returns:
-        The folder.
+    """Return a folder, checked, before anything large is imported, to have a sentence encoder's files.
 
     Raises:
         ArtifactError: it has not.
     """
-    folder = Path(path).expanduser()
-    for name in (GRAPH, TOKENIZER):
-        if not (folder / name).is_file():
-            raise ArtifactError(
-                expected=f"a folder with {GRAPH} and {TOKENIZER}",
-                found=f"no {name}" if folder.is_dir() else "no folder",
-                where=str(path),
-                fix="export the encoder for feature extraction",
-            )
+    folder, fix = Path(path).expanduser(), "export the encoder for feature extraction"
+    for file in (graph_of(folder), folder / TOKENIZER):
+        if not file.is_file():
+            expected = f"a folder with {GRAPHS[0]} and {TOKENIZER}"
+            found = f"no {file.name}" if folder.is_dir() else "no folder"
+            raise ArtifactError(expected=expected, found=found, where=str(path), fix=fix)
     return folder
+
+
+def graph_of(folder: Path) -> Path:
+    """Return the graph in an encoder's folder, there or not."""
+    return next((folder / name for name in GRAPHS if (folder / name).is_file()), folder / GRAPHS[0])
 
 
 def stated_window(folder: Path) -> int:

@@ -1,24 +1,18 @@
-"""The Hugging Face Hub: addresses, downloads into its cache at one commit, and one line for each error.
+"""The Hugging Face Hub: addresses, downloads at one commit, and one line for each error.
 
-Nothing that a server answers is trusted: a commit is 40 hexadecimal digits, no name leads out of the cache,
-and every answer is bounded in bytes and time. So foretell downloads by itself, through the session of
-huggingface_hub, into the cache that huggingface_hub has.
+huggingface_hub does the work, with its cache, its token and its offline mode; it is imported in functions.
 """
 
 from __future__ import annotations
 
-import json
+import glob
 import re
-import secrets
-import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal, TypeVar
+from typing import Literal
 
 from foretell.errors import ForetellError, HubError, NoAnswerError, UsageError
 from foretell.machine import TO_USE_HUB, require
@@ -28,22 +22,14 @@ SCHEME = "hf://"
 MAIN = "main"
 """The branch that an address without a revision means."""
 
-MAX_ANSWER = 1 << 25
-"""Bytes of an answer that lists the files of a repository."""
-MAX_FILE = 1 << 35
-SECONDS = 60.0
-"""For an answer; for a file so long, and the time of its bytes at `MIN_SPEED` bytes a second."""
-MIN_SPEED = 50_000.0
-
 _LOG_IN = "log in with: hf auth login, or set HF_TOKEN"
-_SILENCE = 20.0
 # The Hub's own rule for the two names, and a revision that is a branch, a tag or a commit hash.
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(rf"{_NAME}/{_NAME}")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FILE_NAME = re.compile(r"(?!\.)[^\x00-\x1f\\:/]{1,200}(?:/(?!\.)[^\x00-\x1f\\:/]{1,200}){0,9}")
-T = TypeVar("T")
+
+Kind = Literal["model", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -62,31 +48,19 @@ class Address:
         pinned = "" if self.revision == MAIN else f"@{self.revision}"
         return f"{SCHEME}{self.repository}{pinned}"
 
-    def at(self, commit: str) -> Address:
-        """Return the address of the same repository at one commit."""
-        return replace(self, revision=commit)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The files of a repository at one commit.
-
-    Attributes:
-        kind: "model" or "dataset".
-        address: with the commit hash.
-        folder: where they are in the cache once they are downloaded.
-        sizes: bytes of each file, by its name.
-    """
-
-    kind: Literal["model", "dataset"]
-    address: Address
-    folder: Path
-    sizes: dict[str, int]
+    def at(self, revision: str) -> Address:
+        """Return the address of the same repository at another revision."""
+        return replace(self, revision=revision)
 
 
 def is_address(model: object) -> bool:
     """Return whether a model is given as an address on the Hub, valid or not."""
     return isinstance(model, str) and model.startswith(SCHEME)
+
+
+def is_repository(name: str) -> bool:
+    """Return whether a text is the name of a repository: "owner/name"."""
+    return bool(_REPOSITORY.fullmatch(name)) and "--" not in name and ".." not in name
 
 
 def parse(text: str) -> Address:
@@ -109,18 +83,20 @@ def parse(text: str) -> Address:
     return Address(repository, revision or MAIN)
 
 
-def is_repository(name: str) -> bool:
-    """Return whether a text is the name of a repository: "owner/name"."""
-    # The Hub refuses these two, and the cache's folder names rely on it.
-    return bool(_REPOSITORY.fullmatch(name)) and "--" not in name and ".." not in name
-
-
 def address_of(path: str | Path | None) -> Address | None:
-    """Return the address and commit hash of a model directory in the cache; None: it is another one."""
+    """Return the address and commit hash of a folder in the cache; None: it is another one."""
     commit, snapshots, folder = ([*reversed(Path(path or "").parts)] + [""] * 3)[:3]
     repository = folder.removeprefix("models--").replace("--", "/")
     is_cached = folder.startswith("models--") and snapshots == "snapshots" and _COMMIT.fullmatch(commit)
     return Address(repository, commit) if is_cached and is_repository(repository) else None
+
+
+def folder_name(path: str | Path) -> str:
+    """Return the name of a folder; of one in the cache NAME@COMMIT."""
+    address = address_of(path)
+    if address is None:
+        return Path(path).resolve().name
+    return f"{address.repository.partition('/')[2]}@{address.revision}"
 
 
 def require_hub() -> None:
@@ -132,208 +108,126 @@ def require_hub() -> None:
     require(("huggingface_hub",), "hf:// and foretell push", TO_USE_HUB)
 
 
-def snapshot(kind: Literal["model", "dataset"], address: Address) -> Snapshot:
-    """Return a revision's newest commit and its files; where the Hub does not answer, those in the cache.
+def pinned(kind: Kind, address: Address) -> Address:
+    """Return the address with the commit hash of its revision; without an answer, the one in the cache.
 
     Raises:
-        HubError: no such repository or revision, no access, or an answer that cannot be trusted.
-        NoAnswerError: the Hub does not answer, and the cache has nothing.
+        HubError: no such repository or revision, or no access to it.
+        NoAnswerError: the Hub does not answer, and the cache has no commit of this revision.
     """
-    url = f"api/{kind}s/{address.repository}/revision/{address.revision.replace('/', '%2F')}?blobs=true"
-    try:
-        with asking(str(address)):
-            answer = _within(SECONDS, lambda until: b"".join(_chunks(url, MAX_ANSWER, until)))
-    except NoAnswerError:
-        if (cached := in_cache(kind, address)) is not None:
-            return cached
-        raise
-    try:
-        record = json.loads(answer)
-        commit, siblings = record["sha"], record["siblings"]
-        sizes = {each["rfilename"]: each["size"] for each in siblings if type(each.get("size")) is int}
-        if not _COMMIT.fullmatch(commit):
-            raise ValueError("a commit of other characters than 40 hexadecimal digits")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found = str(error)[:100] if type(error) is ValueError else "another answer"
-        raise HubError(expected="the files of a commit", found=found, where=str(address)) from None
-    # What cannot be a name in the cache is not there: no path from a server is joined without this check.
-    sizes = {name: size for name, size in sizes.items() if is_file_name(name) and 0 <= size <= MAX_FILE}
-    folder = _repository_folder(kind, address)
-    if commit != address.revision:
-        _write(folder / "refs" / address.revision, lambda file: file.write(commit.encode()))
-    return Snapshot(kind, address.at(commit), folder / "snapshots" / commit, sizes)
+    from huggingface_hub import HfApi
 
-
-def is_file_name(name: object) -> bool:
-    """Return whether a name is that of a file inside a folder, on every system."""
-    return isinstance(name, str) and bool(_FILE_NAME.fullmatch(name))
-
-
-def in_cache(kind: Literal["model", "dataset"], address: Address) -> Snapshot | None:
-    """Return what the cache has of a revision, by the commit of the last download; None: nothing."""
-    folder, commit = _repository_folder(kind, address), address.revision
+    where, revision = str(address), address.revision
+    with asking(where):
+        api = HfApi(library_name=LIBRARY)
+        commit = api.resolve_revision(address.repository, repo_type=kind, revision=revision).resolved
+    # It becomes the name of a folder.
     if not _COMMIT.fullmatch(commit):
+        raise HubError(expected="a commit of 40 hexadecimal digits", found=repr(commit)[:100], where=where)
+    return address.at(commit)
+
+
+def file_names(kind: Kind, address: Address) -> list[str]:
+    """Return the names of all files of a commit, in the cache or not.
+
+    Raises:
+        HubError: as `pinned`.
+    """
+    from huggingface_hub import HfApi, get_cached_repo_tree
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    repository, revision = address.repository, address.revision
+    with asking(str(address)):
         try:
-            commit = (folder / "refs" / address.revision).read_text(encoding="ascii")
-        except (OSError, ValueError):
-            return None
-    files = folder / "snapshots" / commit
-    if not _COMMIT.fullmatch(commit) or not files.is_dir():
-        return None
-    found = [path for path in files.rglob("*") if path.is_file()]
-    sizes = {path.relative_to(files).as_posix(): path.stat().st_size for path in found}
-    return Snapshot(kind, address.at(commit), files, sizes)
+            return [each.path for each in get_cached_repo_tree(repository, repo_type=kind, revision=revision)]
+        except CachedRepoTreeNotFoundError:
+            return HfApi(library_name=LIBRARY).list_repo_files(repository, repo_type=kind, revision=revision)
 
 
-def download(source: Snapshot, name: str, target: Path | None = None) -> Path:
-    """Return the path of a file of a snapshot, which is downloaded unless it is there.
+def download(kind: Kind, address: Address, names: Iterable[str]) -> Path:
+    """Download files of a commit into the cache, unless they are there, and return their folder.
 
     Args:
-        source: the snapshot.
-        name: one of its files.
-        target: where the file is written; None: to its place in the cache.
+        kind: of the repository.
+        address: with the commit hash.
+        names: those that the repository does not have are left out.
 
     Raises:
-        HubError: it cannot be downloaded, or has another size than was listed.
+        HubError: as `pinned`, or a file that cannot be downloaded or written.
     """
-    path, size, where = target or source.folder / name, source.sizes[name], f"{source.address}, {name}"
-    if not is_file_name(name):
-        raise HubError(expected="the name of a file", found=repr(name)[:100], where=str(source.address))
-    if path.is_file():
-        return path
-    prefix = "datasets/" if source.kind == "dataset" else ""
-    url = f"{prefix}{source.address.repository}/resolve/{source.address.revision}/{name}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if size > shutil.disk_usage(path.parent).free:
-        raise HubError(expected=f"{size:,} bytes of free space", found="less", where=str(path.parent))
+    from huggingface_hub import snapshot_download
 
-    def take(until: float) -> None:
-        _write(path, lambda file: file.writelines(_chunks(url, size, until)), size)
-
-    with asking(where):
-        _within(SECONDS + size / MIN_SPEED, take)
-    return path
-
-
-def _chunks(url: str, most: int, until: float) -> Iterator[bytes]:
-    """Yield the body of the answer to a GET request.
-
-    Raises:
-        HubError: it has more than `most` bytes.
-        NoAnswerError: it is not complete at the time `until`.
-    """
-    from huggingface_hub import constants, get_session
-    from huggingface_hub.utils._headers import build_hf_headers
-    from huggingface_hub.utils._http import hf_raise_for_status
-
-    # Not compressed: a small answer could become a large one.
-    headers = {**build_hf_headers(library_name=LIBRARY), "Accept-Encoding": "identity"}
-    total = 0
-    with get_session().stream(
-        "GET", f"{constants.ENDPOINT}/{url}", headers=headers, follow_redirects=True, timeout=_SILENCE
-    ) as response:
-        if not response.is_success:
-            # Without its body, which has no bound. The Hub's own message is in a header.
-            said = {name: text for name, text in response.headers.items() if name.startswith("x-error-")}
-            hf_raise_for_status(type(response)(response.status_code, headers=said, request=response.request))
-            raise HubError(expected="an answer", found=f"HTTP status {response.status_code}", where=url)
-        for chunk in response.iter_raw():
-            total += len(chunk)
-            if total > most:
-                raise HubError(expected=f"at most {most:,} bytes", found="more", where=url)
-            if time.monotonic() > until:
-                raise _too_slow()
-            yield chunk
-
-
-def _within(seconds: float, work: Callable[[float], T]) -> T:
-    """Return what `work` returns for the time of its end, in a thread that is left behind at that time.
-
-    A server that sends the header of its answer byte by byte holds up that thread alone.
-    """
-    answer: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(work(time.monotonic() + seconds))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, name="foretell-download", daemon=True).start()
-    try:
-        return answer.result(seconds + 1)
-    except TimeoutError:
-        raise _too_slow() from None
-
-
-def _write(path: Path, fill: Callable[[IO[bytes]], object], size: int | None = None) -> None:
-    """Write a file completely or not at all.
-
-    Raises:
-        HubError: its size is not `size`.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.new")
-    try:
-        with new.open("xb") as file:
-            fill(file)
-        if size is not None and new.stat().st_size != size:
-            raise HubError(expected=f"{size:,} bytes", found="fewer", where=path.name, fix="try again")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _repository_folder(kind: str, address: Address) -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE) / f"{kind}s--{address.repository.replace('/', '--')}"
+    patterns = [glob.escape(name) for name in names]
+    with asking(str(address)):
+        # It lets no name of a file lead out of this folder.
+        folder = snapshot_download(
+            address.repository, repo_type=kind, revision=address.revision, allow_patterns=patterns,
+            library_name=LIBRARY,
+        )  # fmt: skip
+    return Path(folder)
 
 
 @contextmanager
 def asking(where: str, *, token: str | None = None) -> Iterator[None]:
-    """Raise whatever a request to the Hub fails with as one HubError.
+    """Raise whatever huggingface_hub fails with as one HubError; show its progress on a terminal only.
 
     Args:
         where: the address that was asked for.
         token: the token that was given; it is removed from the server's messages.
-
-    Raises:
-        HubError: the Hub cannot be reached, or refuses.
     """
-    from huggingface_hub import constants, errors, get_token
+    from huggingface_hub import errors, get_token
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
     secret = token or get_token()
+    hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
+    if hides:
+        disable_progress_bars()
     try:
         yield
-    except errors.OfflineModeIsEnabled:
-        raise NoAnswerError(
-            expected="all of it in the cache", found="not all", where=where,
-            fix="unset HF_HUB_OFFLINE, or open it once with a connection",
-        ) from None  # fmt: skip
-    # Not chained: a message of the server may quote the token, and --debug would show it.
-    except errors.HfHubHTTPError as error:
-        raise _refusal(where, error, secret) from None
     except ForetellError:
         raise
-    except OSError as error:
-        found, where = error.strerror or str(error), error.filename or where
-        raise HubError(expected="a cache that can be written", found=found, where=where) from None
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:
+        # Where nothing in the cache can replace the answer, the cause says why there was none.
+        replaced = isinstance(error, errors.RevisionResolutionError | errors.LocalEntryNotFoundError)
+        known = _known(error.__cause__ or error if replaced else error, where, secret)
+        if known is None:
+            raise
+        # Not chained: a message of the server may quote the token, and --debug would show it.
+        raise known from None
+    finally:
+        if hides:
+            enable_progress_bars()
+
+
+def _known(error: BaseException, where: str, secret: str | None) -> HubError | None:
+    """Return the error of a failed request; None: something else has failed."""
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        fix = "unset HF_HUB_OFFLINE, or open it once with a connection"
+        return NoAnswerError(expected="all of it in the cache", found="not all", where=where, fix=fix)
+    if isinstance(error, errors.HfHubHTTPError):
+        return _refusal(where, error, secret)
+    # Errors of the connection are those of the client's HTTP library.
+    if type(error).__module__.partition(".")[0] in ("httpx", "httpx2"):
+        expected, fix = f"an answer of the Hub ({constants.ENDPOINT})", "check the connection"
+        found, fix = type(error).__name__, f"{fix}; what was opened before is in the cache"
+        return NoAnswerError(expected=expected, found=found, where=where, fix=fix)
+    if isinstance(error, OSError):
+        found, where = error.strerror or _without(secret, str(error)), str(error.filename or where)
+        return HubError(expected="a cache that can be written", found=found, where=where)
+    if isinstance(error, ValueError | RuntimeError):
         # A card that the Hub refuses, or a failed upload.
         found = _without(secret, f"{error} {error.__cause__ or ''}")
-        raise HubError(expected="the Hub to accept this", found=found, where=where) from None
-    except Exception as error:
-        # Errors of the connection are those of the client's HTTP library.
-        if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2"):
-            raise
-        raise NoAnswerError(
-            expected=f"an answer of the Hub ({constants.ENDPOINT})", found=type(error).__name__, where=where,
-            fix="check the connection; what was opened before is in the cache",
-        ) from None  # fmt: skip
+        return HubError(expected="the Hub to accept this", found=found, where=where)
+    return None
 
 
-def _refusal(where: str, error: Exception, secret: str | None) -> HubError:
+def _refusal(where: str, error: BaseException, secret: str | None) -> HubError:
     from huggingface_hub import errors
 
     assert isinstance(error, errors.HfHubHTTPError)
@@ -355,12 +249,6 @@ def _refusal(where: str, error: Exception, secret: str | None) -> HubError:
         message = _without(secret, error.server_message or "no reason given")
         return kind(expected="the Hub to answer", found=f"HTTP status {status}: {message}", where=where)
     return HubError(expected=expected, found=found, where=where, fix=fix)
-
-
-def _too_slow() -> NoAnswerError:
-    return NoAnswerError(
-        expected="an answer of the Hub in time", found="none", fix="check the connection, and try again"
-    )
 
 
 def _without(secret: str | None, message: str) -> str:

@@ -1,8 +1,8 @@
 """Data sets on the Hub: `hf://owner/name[@revision][#[configuration/]split]` to files in the cache.
 
 The files are Parquet wherever the Hub has converted the set, which it does on the branch refs/convert/parquet
-whatever format the set was uploaded in; else those of the repository itself. They are read by foretell's own
-readers, so that the package `datasets` is not needed.
+whatever format the set was uploaded in; else those of the repository itself. foretell's own readers read
+them, so that the package `datasets` is not needed.
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from foretell.errors import DataError, HubError, UsageError
-from foretell.hub.client import MAIN, SCHEME, Address, download, parse, require_hub, snapshot
+from foretell.hub.client import MAIN, SCHEME, Address, download, file_names, parse, pinned, require_hub
 from foretell.readable import listed
 
 CONVERTED = "refs/convert/parquet"
 """The branch on which the Hub keeps a set as Parquet."""
 
 _ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-_WORDS = {
-    "train": {"train", "training"},
-    "validation": {"validation", "valid", "val", "dev"},
-    "test": {"test", "testing", "eval", "evaluation"},
-}
-_OF_PART = {"train": "train", "valid": "validation", "test": "test"}
+_SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation",
+           "val": "validation", "dev": "validation", "test": "test", "testing": "test", "eval": "test",
+           "evaluation": "test"}  # fmt: skip
 # config/split/0000.parquet, as the Hub converts; of a very large set only the first part is converted.
 _AS_CONVERTED = re.compile(r"([^/]+)/(?:partial-)?([^/]+)/\d{4,}\.parquet")
 _PLAIN = re.compile(r"\w[\w.+-]{0,99}")
 _DEFAULT = "default"
 
+Part = Literal["train", "valid", "test"]
 Split = tuple[str, str]
 """A configuration and a split."""
 
@@ -80,7 +78,7 @@ SplitFiles = tuple[DatasetAddress, list[Path]]
 """A split in the cache: its address with the commit hash, configuration and split, and its files in order."""
 
 
-def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test"] | None) -> SplitFiles:
+def fetch_dataset(address: DatasetAddress, part: Part | None) -> SplitFiles:
     """Download the files of a split into the cache of the Hub, unless they are there.
 
     The revision becomes a commit hash first. Without a connection it is the commit of the last download.
@@ -95,21 +93,21 @@ def fetch_dataset(address: DatasetAddress, part: Literal["train", "valid", "test
         DataError: no files that foretell reads, or no such configuration or split.
     """
     require_hub()
-    # A set that is not pinned is read as the Hub has converted it, if it has.
-    repository = address.repository
+    repository, splits = address.repository, dict[Split, list[str]]()
+    # A set without a revision is read as the Hub has converted it, if it has.
     revisions = (CONVERTED, MAIN) if repository.revision == MAIN else (repository.revision,)
     for revision in revisions:
         try:
-            source = snapshot("dataset", repository.at(revision))
+            repository = pinned("dataset", address.repository.at(revision))
+            splits = splits_of(file_names("dataset", repository))
         except HubError:
             if revision == revisions[-1]:
                 raise
-            continue
-        splits = splits_of(source.sizes)
-        if splits or revision == revisions[-1]:
+        if splits:
             break
-    chosen = choose_split(splits, replace(address, repository=source.address), part)
-    return DatasetAddress(source.address, *chosen), [download(source, name) for name in splits[chosen]]
+    chosen = choose_split(splits, replace(address, repository=repository), part)
+    folder = download("dataset", repository, splits[chosen])
+    return DatasetAddress(repository, *chosen), [folder / name for name in splits[chosen]]
 
 
 def splits_of(names: Iterable[str]) -> dict[Split, list[str]]:
@@ -117,20 +115,28 @@ def splits_of(names: Iterable[str]) -> dict[Split, list[str]]:
     found: dict[Split, list[str]] = {}
     for name in sorted(names):
         path = PurePosixPath(name)
-        ending = next((each for each in path.suffixes[-2:] if each in _ENDINGS), None)
         is_other = path.name in ("dataset_infos.json", "dataset_dict.json") or name.startswith(".")
-        if ending is not None and not is_other:
-            found.setdefault(_split_of(name), []).append(name)
+        if not is_other and not set(path.suffixes[-2:]).isdisjoint(_ENDINGS):
+            found.setdefault(_split_of(path), []).append(name)
     # The same split in several formats is the same data.
-    for key, files in found.items():
-        parquet = [name for name in files if name.endswith(".parquet")]
-        found[key] = parquet or files
-    return found
+    return {
+        key: [name for name in files if name.endswith(".parquet")] or files for key, files in found.items()
+    }
 
 
-def choose_split(
-    splits: Mapping[Split, object], address: DatasetAddress, part: Literal["train", "valid", "test"] | None
-) -> Split:
+def _split_of(path: PurePosixPath) -> Split:
+    if match := _AS_CONVERTED.fullmatch(str(path)):
+        return match[1], match[2]
+    split, folders = "train", [folder for folder in path.parts[:-1] if folder != "data"]
+    # The name of the file says more than that of a folder.
+    for part in reversed(path.parts):
+        if found := [_SPLITS[word] for word in re.split(r"[^a-z]+", part.lower()) if word in _SPLITS]:
+            split, folders = found[0], [folder for folder in folders if folder != part]
+            break
+    return (folders or [_DEFAULT])[0], split
+
+
+def choose_split(splits: Mapping[Split, object], address: DatasetAddress, part: Part | None) -> Split:
     """Return the configuration and split that an address means.
 
     Raises:
@@ -141,37 +147,15 @@ def choose_split(
     if configurations:
         configuration = address.configuration or (configurations[0] if len(configurations) == 1 else _DEFAULT)
         there = sorted(split for each, split in splits if each == configuration)
-        wanted = address.split or _OF_PART.get(part or "", "train")
+        wanted = address.split or {"valid": "validation", "test": "test"}.get(part or "", "train")
+        if address.split is None and part is None and len(there) == 1:
+            wanted = there[0]
         if wanted in there:
             return configuration, wanted
-        if address.split is None and part is None and len(there) == 1:
-            return configuration, there[0]
         if there:
             expected, found, like = f"the split '{wanted}'", there, there[0]
         else:
             expected = f"'{configuration}'" if address.configuration else "one configuration"
             like = f"{configurations[0]}/SPLIT"
-    raise DataError(
-        expected=expected,
-        found=listed(found) or "none",
-        where=str(address),
-        fix=f"name one: {SCHEME}{address.repository.repository}#{like}" if like else "",
-    )
-
-
-def _split_of(name: str) -> Split:
-    if match := _AS_CONVERTED.fullmatch(name):
-        return match[1], match[2]
-    path = PurePosixPath(name)
-    folders = list(path.parts[:-1])
-    split = "train"
-    # The name of the file says more than that of a folder.
-    for part in reversed(path.parts):
-        words = set(re.split(r"[^a-z]+", part.lower()))
-        if found := next((each for each, names in _WORDS.items() if names & words), None):
-            split = found
-            if part in folders:
-                folders.remove(part)
-            break
-    named = [folder for folder in folders if folder != "data"]
-    return named[0] if named else _DEFAULT, split
+    fix = f"name one: {SCHEME}{address.repository.repository}#{like}" if like else ""
+    raise DataError(expected=expected, found=listed(found) or "none", where=str(address), fix=fix)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +33,6 @@ _OF_A_NEW_ONE = frozenset({".gitattributes", ".gitignore", "README.md", "LICENSE
 # there is a number or the name of a label.
 _TEXTS = frozenset({"measured_on", "decided_by", "name", "sha256", "licence"})
 _MAX_TEXT = 500
-# Shorter texts stand in any card by chance.
-_MIN_QUOTE = 20
 _TASKS = {"labels": "text-classification", "words": "text-generation"}
 # Key of metrics.json: the Hub's name of the metric, and its title.
 _METRICS = {
@@ -114,19 +109,19 @@ def push(
         if isinstance(model, str | Path):
             source = Path(local_path(model))
         elif hasattr(model, "save"):
-            # Named as the card's title: the name of the directory of a model in memory is not the user's.
             model.save(source)
         else:
             found = type(model).__name__
             raise UsageError(expected="a model directory, a TextClassifier or a LanguageModel", found=found)
-        prepared = prepare(source, files, repository, language=language)
-        with asking(str(Address(repository)), token=token), _bars_for_terminals():
+        job = prepare(source, files, repository, language=language).job
+        with asking(str(Address(repository)), token=token):
             api = HfApi(token=token, library_name=LIBRARY)
-            return _upload(api, prepared, files, repository, private=private)
+            info = _repository(api, repository, private=private)
+            return _upload(api, info, files, f"Push a foretell model ({job})")
 
 
 def prepare(source: Path, folder: Path, repository: str, *, language: str | None = None) -> Model:
-    """Write the files of a model that are pushed, and return the model that foretell's reader makes of them.
+    """Write the files of a model that are pushed, and return the model that was read.
 
     run/ and files of other names stay behind. metrics.json loses the texts of wrong predictions and every
     other text but how a metric was measured. The manifest is written anew: README.md is not in it, so that
@@ -139,69 +134,21 @@ def prepare(source: Path, folder: Path, repository: str, *, language: str | None
 
     Raises:
         ArtifactError: the model cannot be trusted (each reason has its own subclass).
-        HubError: the card quotes a training text.
     """
     model = read_model(source)
-    listed = {}
-    for name in sorted(name for name in model.files if name in ON_HUB and name != manifest.CARD):
-        content = manifest.read_verified(source, name, model.files[name])
-        if name == manifest.METRICS:
-            text = json.dumps(_public_metrics(model), indent=2, ensure_ascii=False, allow_nan=False)
-            content = text.encode(errors="backslashreplace") + b"\n"
-        listed[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        (folder / name).write_bytes(content)
+    contents = {
+        name: manifest.read_verified(source, name, entry)
+        for name, entry in model.files.items()
+        if name in ON_HUB and name != manifest.CARD
+    }
+    metrics = json.dumps(_public_metrics(model), indent=2, ensure_ascii=False, allow_nan=False)
+    contents[manifest.METRICS] = metrics.encode(errors="backslashreplace") + b"\n"
+    contents[manifest.MANIFEST] = manifest.manifest_json(contents, model.written_by)
     card = (source / manifest.CARD).read_bytes().decode(errors="replace")
-    (folder / manifest.CARD).write_bytes(_card(model, card, repository, language).encode())
-    (folder / manifest.MANIFEST).write_bytes(manifest.seal({"foretell": model.written_by, "files": listed}))
-    return read_model(folder)
-
-
-@contextmanager
-def _bars_for_terminals() -> Iterator[None]:
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    hides = not (sys.stderr.isatty() or are_progress_bars_disabled())
-    if hides:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if hides:
-            enable_progress_bars()
-
-
-def _upload(api: HfApi, model: Model, folder: Path, repository: str, *, private: bool) -> Pushed:
-    """Push the files of a folder in one commit."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    info, names = (
-        _repository(api, repository, private=private),
-        sorted(path.name for path in folder.iterdir()),
-    )
-    present = {each.rfilename for each in info.siblings or ()}
-    # A part that an older model had would only be dead weight.
-    stale = sorted((present & set(manifest.PARTS)) - set(names))
-    commit = api.create_commit(
-        repository,
-        [
-            *(CommitOperationDelete(path_in_repo=name) for name in stale),
-            *(CommitOperationAdd(name, folder / name) for name in names),
-        ],
-        commit_message=f"Push a foretell model ({model.job})",
-        # A push from elsewhere in this moment would be mixed with this one.
-        parent_commit=info.sha,
-    )
-    return Pushed(
-        address=str(Address(repository).at(commit.oid)),
-        url=f"{api.endpoint}/{repository}",
-        private=bool(info.private),
-        files=tuple(names),
-        bytes=sum((folder / name).stat().st_size for name in names),
-    )
+    contents[manifest.CARD] = _card(model, card, repository, language).encode()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return model
 
 
 def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
@@ -210,15 +157,9 @@ def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
     Raises:
         HubError: it is public, or holds another program's files.
     """
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
-    try:
-        info = api.model_info(repository)
-    except GatedRepoError:
-        raise
-    except RepositoryNotFoundError:
+    if not api.repo_exists(repository):
         api.create_repo(repository, private=private)
-        info = api.model_info(repository)
+    info = api.model_info(repository)
     present = {each.rfilename for each in info.siblings or ()}
     others, where = present - _OF_A_NEW_ONE, str(Address(repository))
     if private and not info.private:
@@ -234,6 +175,28 @@ def _repository(api: HfApi, repository: str, *, private: bool) -> ModelInfo:
     return info
 
 
+def _upload(api: HfApi, info: ModelInfo, folder: Path, message: str) -> Pushed:
+    """Push the files of a folder in one commit, which `upload_folder` does not promise."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
+
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    # A part that an older model had would only be dead weight.
+    stale = {each.rfilename for each in info.siblings or ()} & set(manifest.PARTS) - files.keys()
+    operations: list[CommitOperationAdd | CommitOperationDelete | CommitOperationCopy] = [
+        *(CommitOperationDelete(path_in_repo=name) for name in sorted(stale)),
+        *(CommitOperationAdd(name, folder / name) for name in files),
+    ]
+    # A push from elsewhere in this moment would be mixed with this one.
+    commit = api.create_commit(info.id, operations, commit_message=message, parent_commit=info.sha)
+    return Pushed(
+        address=str(Address(info.id).at(commit.oid)),
+        url=f"{api.endpoint}/{info.id}",
+        private=bool(info.private),
+        files=tuple(files),
+        bytes=sum(files.values()),
+    )
+
+
 def _public_metrics(model: Model) -> dict[str, Any]:
     """Return the metrics of a model without texts of its training data."""
     labels = frozenset(model.labels or ())
@@ -245,31 +208,17 @@ def _public_metrics(model: Model) -> dict[str, Any]:
             return [public(item, key) for item in value]
         if not isinstance(value, str) or value in labels:
             return value
-        # The name of a file of word vectors may be a path of this machine.
-        text = Path(value).name if key == "name" else value
-        return text if key in _TEXTS and len(text) <= _MAX_TEXT else None
+        return value if key in _TEXTS and len(value) <= _MAX_TEXT else None
 
     return {key: public(value, key) for key, value in model.metrics.items() if key != "mistakes"}
 
 
 def _card(model: Model, card: str, repository: str, language: str | None) -> str:
-    """Return README.md for the Hub: the model's own card, with language, metrics and address.
-
-    Raises:
-        HubError: the card quotes a training text.
-    """
+    """Return README.md for the Hub: the model's own card, with language, metrics and address."""
     from huggingface_hub import ModelCard
 
     # The report is not pushed: it quotes texts.
     made = ModelCard(card.replace(", curves in `run/report.html`", ""))
-    mistakes, shown = model.metrics.get("mistakes"), " ".join(made.text.split())
-    for each in mistakes if isinstance(mistakes, list) else ():
-        text = " ".join(str(each.get("text", "") if isinstance(each, dict) else each).split())
-        if len(text) >= _MIN_QUOTE and text in shown:
-            raise HubError(
-                expected="a card that quotes no training text", found="one that does", where="README.md",
-                fix="train the model again, or remove the text",
-            )  # fmt: skip
     made.data["language"] = language
     if results := list(_results(model)):
         made.data["model_name"] = repository.partition("/")[2]

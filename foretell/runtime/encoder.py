@@ -25,9 +25,10 @@ from tokenizers import Tokenizer
 
 from foretell.arrays import Array, Float32s
 from foretell.artifacts import manifest
-from foretell.artifacts.kept_teacher import GRAPH, TOKENIZER, EncoderFiles, check_encoder_tokenizer
+from foretell.artifacts.kept_teacher import TOKENIZER, EncoderFiles, check_encoder_tokenizer, graph_of
 from foretell.artifacts.model import Model
 from foretell.errors import ArtifactError
+from foretell.hub.client import folder_name
 from foretell.runtime.session import NOTHING, Session, Threads, check_threads
 
 POOLED = "sentence_embedding"
@@ -82,7 +83,7 @@ class SentenceEncoder:
     """A sentence encoder: a folder with model.onnx and tokenizer.json. Make one with `open`.
 
     Attributes:
-        name: of the folder.
+        name: of the folder; of one from the Hub NAME@COMMIT.
         sha256: of model.onnx followed by tokenizer.json.
         dimension: length of an embedding.
         n_features: numbers that a text has with the embeddings of its beginning and its end.
@@ -144,9 +145,9 @@ class SentenceEncoder:
             SettingsError: `threads` below 1.
         """
         files, folder = EncoderFiles.read(path), Path(path).expanduser()
-        session = _opened(folder / GRAPH, files.graph)
+        session = _opened(graph_of(folder), files.graph)
         encoder = cls(session, folder / TOKENIZER, files, threads=check_threads(threads))
-        encoder.name, encoder.sha256 = folder.resolve().name, files.sha256()
+        encoder.name, encoder.sha256 = folder_name(folder), files.sha256()
         # Dynamic quantisation takes the range of its numbers from the whole batch.
         encoder._together = files.graph.find(_DYNAMIC_QUANTISATION) < 0
         return encoder

@@ -1,7 +1,4 @@
-"""A stand-in of the Hub's HTTP API on this machine: what huggingface_hub asks for when foretell uses it.
-
-It has repositories with commits, public and private, and files of Git and of LFS.
-"""
+"""A stand-in of the Hub's HTTP API on this machine: what huggingface_hub asks for when foretell uses it."""
 
 from __future__ import annotations
 
@@ -10,24 +7,25 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, BinaryIO
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
 TOKEN = "hf_secretsecretsecretsecretsecretsecret"
-LFS_ENDINGS = (".safetensors", ".onnx")
+_NAME = r"([\w.-]+/[\w.-]+)"
+_REVISION = r"(refs/convert/parquet|[^/]+)"
 
 
 @dataclass
 class Repository:
     """A repository: its commits from old to new, each with all of its files."""
 
-    private: bool
+    private: bool = False
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
     refs: dict[str, str] = field(default_factory=dict)
 
@@ -50,16 +48,22 @@ class Hub:
         repositories: by name; that of a data set begins with "datasets/".
         requests: method and path of each request.
         failure: status and message of every answer; None: it works.
-        hostile: gets the command and path of a request and the open connection, and answers itself; False: it
-            leaves the answer to the hub.
     """
 
     url: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
-    objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     failure: tuple[int, str] | None = None
-    hostile: Callable[[str, BinaryIO], bool] | None = None
+
+    def add(self, name: str, files: dict[str, bytes]) -> Repository:
+        """Make a public repository with one commit."""
+        repository = self.repositories[name] = Repository()
+        repository.commit(files)
+        return repository
+
+    def downloads(self) -> list[str]:
+        """Return the names of the files that were downloaded."""
+        return [line.rsplit("/", 1)[1] for line in self.requests if re.match("GET .*/resolve/", line)]
 
 
 @contextmanager
@@ -87,26 +91,19 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._answer()
-
-    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
-
-    def _answer(self) -> None:
-        body = self._body()
-        path = unquote(urlsplit(self.path).path)
-        self.hub.requests.append(f"{self.command} {path}")
-        if self.hub.hostile is not None and self.hub.hostile(f"{self.command} {path}", self.wfile):
-            self.close_connection = True
-            return
+        body, asked = self._body(), f"{self.command} {unquote(urlsplit(self.path).path)}"
+        self.hub.requests.append(asked)
         if self.hub.failure is not None:
             status, message = self.hub.failure
             self._send(status, {"error": message}, {"X-Error-Message": message})
             return
-        for pattern, handle in _ROUTES:
-            if match := re.fullmatch(pattern, f"{self.command} {path}"):
+        for pattern, handle in _ROUTES.items():
+            if match := re.fullmatch(pattern, asked):
                 handle(self, body, *match.groups())
                 return
         self._send(404, {"error": "no route"})
+
+    do_HEAD = do_POST = do_GET  # noqa: N815
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -131,9 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _may_write(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
-    def _found(self, name: str, revision: str = "main") -> tuple[Repository, str, dict[str, bytes]] | None:
+    def _found(self, kind: str, name: str, revision: str) -> tuple[Repository, str, dict[str, bytes]] | None:
         """Return a repository, the commit of a revision and its files; answer itself where there is none."""
-        repository = self.hub.repositories.get(name)
+        repository = self.hub.repositories.get(f"datasets/{name}" if kind == "dataset" else name)
         if repository is None or (repository.private and not self._may_write):
             status = 404 if self._may_write else 401
             self._send(status, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
@@ -146,135 +143,79 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def create(self, body: bytes) -> None:
+        asked = json.loads(body)
         if not self._may_write:
             self._send(401, {"error": "Invalid username or password."})
-            return
-        asked = json.loads(body)
-        name = f"{asked['organization']}/{asked['name']}"
-        if asked["organization"] != "ada":
+        elif asked["organization"] != "ada":
             self._send(403, {"error": f"You may not create in {asked['organization']}"})
-            return
-        repository = Repository(private=asked.get("visibility") == "private" or asked.get("private") is True)
-        repository.commit({".gitattributes": b"*.onnx filter=lfs\n"})
-        self.hub.repositories[name] = repository
-        self._send(200, {"url": f"{self.hub.url}/{name}"})
+        else:
+            name = f"{asked['organization']}/{asked['name']}"
+            made = self.hub.add(name, {".gitattributes": b"*.onnx filter=lfs\n"})
+            made.private = asked.get("visibility") == "private" or asked.get("private") is True
+            self._send(200, {"url": f"{self.hub.url}/{name}"})
 
     def validate(self, body: bytes) -> None:
         header = yaml.safe_load(json.loads(body)["content"].split("---\n")[1])
         errors = [{"message": f"{key} is missing"} for key in ("library_name", "tags") if key not in header]
         self._send(400 if errors else 200, {"errors": errors, "warnings": []})
 
-    def info(self, _: bytes, name: str, revision: str = "main") -> None:
-        if (found := self._found(name, revision)) is None:
-            return
-        repository, sha, files = found
-        blobs = "blobs" in parse_qs(urlsplit(self.path).query)
-        siblings = [
-            {"rfilename": path, **({"size": len(content)} if blobs else {})}
-            for path, content in files.items()
-        ]
-        self._send(200, {"id": name, "sha": sha, "private": repository.private, "siblings": siblings})
+    def info(self, _: bytes, kind: str, name: str, revision: str = "main") -> None:
+        if (found := self._found(kind, name, revision)) is not None:
+            repository, sha, files = found
+            siblings = [{"rfilename": path} for path in files]
+            self._send(200, {"id": name, "sha": sha, "private": repository.private, "siblings": siblings})
 
-    def dataset_info(self, body: bytes, name: str, revision: str = "main") -> None:
-        self.info(body, f"datasets/{name}", revision)
+    def tree(self, _: bytes, kind: str, name: str, revision: str) -> None:
+        if (found := self._found(kind, name, revision)) is not None:
+            entries = {path: (len(content), _oid(content)) for path, content in found[2].items()}
+            self._send(
+                200,
+                [{"type": "file", "path": path, "size": n, "oid": oid} for path, (n, oid) in entries.items()],
+            )
 
-    def tree(self, _: bytes, name: str, revision: str) -> None:
-        if (found := self._found(name, revision)) is not None:
-            self._send(200, [_entry(path, content) for path, content in found[2].items()])
-
-    def resolve(self, _: bytes, name: str, revision: str, path: str) -> None:
-        if (found := self._found(name, revision)) is None:
-            return
-        _, sha, files = found
-        if path not in files:
+    def resolve(self, _: bytes, datasets: str | None, name: str, revision: str, path: str) -> None:
+        found = self._found("dataset" if datasets else "model", name, revision)
+        if found is not None and path in found[2]:
+            content = found[2][path]
+            self._send(200, content, {"ETag": f'"{_oid(content)}"', "X-Repo-Commit": found[1]})
+        elif found is not None:
             self._send(404, {}, {"X-Error-Code": "EntryNotFound"})
-            return
-        etag = _oid(path, files[path])
-        self._send(200, files[path], {"ETag": f'"{etag}"', "X-Repo-Commit": sha})
 
-    def resolve_dataset(self, body: bytes, name: str, revision: str, path: str) -> None:
-        self.resolve(body, f"datasets/{name}", revision, path)
-
-    def preupload(self, body: bytes, name: str, revision: str) -> None:
-        if self._found(name, revision) is None:
-            return
-        files = [
-            {
-                "path": each["path"],
-                "uploadMode": "lfs" if each["path"].endswith(LFS_ENDINGS) else "regular",
-                "shouldIgnore": False,
-            }
-            for each in json.loads(body)["files"]
-        ]
-        self._send(200, {"files": files})
-
-    def batch(self, body: bytes, _: str) -> None:
-        objects = []
-        for each in json.loads(body)["objects"]:
-            upload = {"upload": {"href": f"{self.hub.url}/lfs/{each['oid']}"}}
-            known = each["oid"] in self.hub.objects
-            objects.append({**each, **({} if known else {"actions": upload})})
-        self._send(200, {"transfer": "basic", "objects": objects}, {"Content-Type": "application/json"})
-
-    def put(self, body: bytes, oid: str) -> None:
-        assert hashlib.sha256(body).hexdigest() == oid
-        self.hub.objects[oid] = body
-        self._send(200, {})
+    def preupload(self, body: bytes, _: str, __: str) -> None:
+        modes = {"uploadMode": "regular", "shouldIgnore": False}
+        self._send(200, {"files": [{"path": each["path"], **modes} for each in json.loads(body)["files"]]})
 
     def commit(self, body: bytes, name: str, revision: str) -> None:
-        if (found := self._found(name, revision)) is None:
+        if (found := self._found("model", name, revision)) is None:
             return
         repository, sha, before = found
-        lines = [json.loads(line) for line in body.splitlines()]
-        if lines[0]["value"].get("parentCommit") not in (None, sha):
+        first, *rest = (json.loads(line) for line in body.splitlines())
+        if first["value"].get("parentCommit") not in (None, sha):
             self._send(412, {"error": "A commit has happened since. Please refresh and try again."})
             return
         files = dict(before)
-        for line in lines[1:]:
-            kind, value = line["key"], line["value"]
-            if kind == "file":
-                files[value["path"]] = base64.b64decode(value["content"])
-            elif kind == "lfsFile":
-                files[value["path"]] = self.hub.objects[value["oid"]]
-            elif kind == "deletedFile":
-                del files[value["path"]]
+        for line in rest:
+            if line["key"] == "file":
+                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            else:
+                del files[line["value"]["path"]]
         new = repository.commit(files)
         self._send(
             200, {"success": True, "commitOid": new, "commitUrl": f"{self.hub.url}/{name}/commit/{new}"}
         )
 
 
-def _oid(path: str, content: bytes) -> str:
-    if path.endswith(LFS_ENDINGS):
-        return hashlib.sha256(content).hexdigest()
+def _oid(content: bytes) -> str:
     return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
 
 
-def _entry(path: str, content: bytes) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "type": "file",
-        "path": path,
-        "size": len(content),
-        "oid": _oid(path, content)[:40],
-    }
-    if path.endswith(LFS_ENDINGS):
-        entry["lfs"] = {"oid": _oid(path, content), "size": len(content), "pointerSize": 134}
-    return entry
-
-
-_NAME = r"([\w.-]+/[\w.-]+)"
-_ROUTES = (
-    (r"POST /api/repos/create", _Handler.create),
-    (r"POST /api/validate-yaml", _Handler.validate),
-    (rf"GET /api/models/{_NAME}/revision/(.+)", _Handler.info),
-    (rf"GET /api/models/{_NAME}/tree/([^/]+)", _Handler.tree),
-    (rf"GET /api/models/{_NAME}", _Handler.info),
-    (rf"GET /api/datasets/{_NAME}/revision/(.+)", _Handler.dataset_info),
-    (rf"GET /api/datasets/{_NAME}", _Handler.dataset_info),
-    (rf"(?:GET|HEAD) /datasets/{_NAME}/resolve/(refs/convert/parquet|[^/]+)/(.+)", _Handler.resolve_dataset),
-    (rf"POST /api/models/{_NAME}/preupload/([^/]+)", _Handler.preupload),
-    (rf"POST /api/models/{_NAME}/commit/([^/]+)", _Handler.commit),
-    (rf"POST /{_NAME}\.git/info/lfs/objects/batch", _Handler.batch),
-    (r"PUT /lfs/(\w+)", _Handler.put),
-    (rf"(?:GET|HEAD) /{_NAME}/resolve/([^/]+)/(.+)", _Handler.resolve),
-)
+_ROUTES = {
+    r"POST /api/repos/create": _Handler.create,
+    r"POST /api/validate-yaml": _Handler.validate,
+    rf"GET /api/(model|dataset)s/{_NAME}/revision/(.+)": _Handler.info,
+    rf"GET /api/(model|dataset)s/{_NAME}/tree/(.+)": _Handler.tree,
+    rf"GET /api/(model|dataset)s/{_NAME}": _Handler.info,
+    rf"(?:GET|HEAD) /(datasets/)?{_NAME}/resolve/{_REVISION}/(.+)": _Handler.resolve,
+    rf"POST /api/models/{_NAME}/preupload/([^/]+)": _Handler.preupload,
+    rf"POST /api/models/{_NAME}/commit/([^/]+)": _Handler.commit,
+}

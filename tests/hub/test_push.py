@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,14 +10,12 @@ import pytest
 import yaml
 
 import foretell
-from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.directory import open_verified
+from foretell.cli import main
 from foretell.errors import ChangedFileError, HubError, UsageError
 from foretell.hub.push import push
 from tests.hub.conftest import MISTAKE
-from tests.hub.stand_in import TOKEN, Hub, Repository
-
-# huggingface_hub itself uploads files of LFS this way where its own storage (Xet) is switched off.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+from tests.hub.stand_in import TOKEN, Hub
 
 
 def test_a_pushed_model_gives_the_same_answers(hub: Hub, labels_model: Path) -> None:
@@ -68,19 +67,6 @@ def test_a_card_without_metrics_is_valid(hub: Hub, words_model: Path) -> None:
     assert not {"model-index", "metrics", "language"} & set(header)
 
 
-def test_a_card_that_quotes_a_training_text_is_refused(
-    hub: Hub, labels_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from foretell.artifacts import card
-    from foretell.artifacts.directory import write_model
-
-    monkeypatch.setattr(card, "model_card", lambda *_: f"# A model\n\nIt was wrong about: {MISTAKE}\n")
-    write_model(read_model(labels_model), tmp_path / "model")
-    with pytest.raises(HubError, match="one that does"):
-        push(tmp_path / "model", "ada/reviews", yes=True)
-    assert not hub.repositories
-
-
 def test_an_edited_card_does_not_break_the_model(hub: Hub, labels_model: Path) -> None:
     push(labels_model, "ada/reviews", yes=True)
     repository = hub.repositories["ada/reviews"]
@@ -125,8 +111,7 @@ def test_a_public_repository_has_to_be_asked_for(hub: Hub, words_model: Path) ->
 
 
 def test_a_repository_of_another_program_is_refused(hub: Hub, words_model: Path) -> None:
-    hub.repositories["ada/bert"] = Repository(private=True)
-    hub.repositories["ada/bert"].commit({"config.json": b"{}", "pytorch_model.bin": b"1"})
+    hub.add("ada/bert", {"config.json": b"{}", "pytorch_model.bin": b"1"}).private = True
     with pytest.raises(HubError, match=r"another one, with config\.json"):
         push(words_model, "ada/bert", yes=True)
 
@@ -145,29 +130,51 @@ def test_a_name_that_is_none(words_model: Path, name: str) -> None:
         push(words_model, name, yes=True)
 
 
-def test_without_a_token(hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_needed_and_never_shown(
+    hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(HubError, match="expected a token, found one that lacks permission"):
+        push(words_model, "someone/notes", yes=True)
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(HubError, match="hf auth login"):
         push(words_model, "ada/notes", yes=True)
     assert not hub.repositories
-
-
-@pytest.mark.usefixtures("hub")
-def test_a_token_that_may_not_write(words_model: Path) -> None:
-    with pytest.raises(HubError, match="expected a token, found one that lacks permission"):
-        push(words_model, "someone/notes", yes=True)
-
-
-def test_no_error_has_the_token(hub: Hub, words_model: Path) -> None:
-    hub.failure = (400, f"you sent Bearer {TOKEN}")
-    with pytest.raises(HubError) as caught:
-        push(words_model, "ada/notes", yes=True)
-    assert TOKEN not in str(caught.value)
-    assert "***" in str(caught.value)
-    assert caught.value.__suppress_context__
-
-
-@pytest.mark.usefixtures("hub")
-def test_a_token_that_is_given(words_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_TOKEN")
     assert push(words_model, "ada/notes", yes=True, token=TOKEN).private
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.failure = (400, f"you sent Bearer {TOKEN}")
+    assert main(("push", str(words_model), "ada/notes", "--yes", "--debug")) == 1
+    captured = capsys.readouterr()
+    assert "Traceback" in captured.err
+    assert "you sent Bearer ***" in captured.err
+    assert TOKEN not in captured.out + captured.err
+
+
+def test_the_command_writes_the_address(
+    hub: Hub, labels_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("push", str(labels_model), "ada/reviews", "--yes", "--public", "--json")) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["address"].startswith("hf://ada/reviews@")
+    assert record["private"] is False
+    assert "words of its training texts" in captured.err
+    assert not hub.repositories["ada/reviews"].private
+    monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
+    assert main(("push", str(labels_model), "ada/reviews", "--yes")) == 1
+    assert "pip install 'foretell[hub]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("", 1), (None, 2)])
+def test_the_command_asks_at_a_terminal_and_needs_yes_without_one(
+    hub: Hub, words_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    answer: str | None, code: int,
+) -> None:  # fmt: skip
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return answer is not None
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert main(("push", str(words_model), "ada/notes")) == code
+    assert ("ada/notes" in hub.repositories) == (code == 0)
+    expected = "add --yes to agree" if answer is None else "Push to ada/notes, private? [y/N]"
+    assert expected in capsys.readouterr().err

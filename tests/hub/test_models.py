@@ -1,0 +1,249 @@
+"""A model from the Hub: pinned, cached, verified; and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+import foretell
+from foretell.artifacts.manifest import is_model
+from foretell.cli import main
+from foretell.cli.serve import _local
+from foretell.errors import (
+    ChangedFileError,
+    HubError,
+    MissingExtraError,
+    NoAnswerError,
+    NotAModelError,
+    UsageError,
+)
+from foretell.hub.client import Address, address_of, is_address, parse
+from foretell.hub.models import local_encoder, local_path
+from foretell.runtime.encoder import SentenceEncoder
+from foretell.training.labels.transfer import read_language_model
+from tests.encoders import tiny_encoder
+from tests.hub.stand_in import Hub, Repository
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REVIEWS, NOTES = "hf://ada/reviews", "hf://ada/notes"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("hf://ada/re.views_2-a@v1.0", Address("ada/re.views_2-a", "v1.0")),
+        ("hf://ada/reviews@refs/pr/3", Address("ada/reviews", "refs/pr/3")),
+        (f"hf://ada/reviews@{COMMIT}", Address("ada/reviews", COMMIT)),
+    ],
+)
+def test_an_address_and_back(text: str, address: Address) -> None:
+    assert parse(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("hf://", "hf://ada", "hf://ada/reviews/config.json", "hf://ada/reviews@", "hf://../reviews"),
+        *("hf://ada/a--b", "hf://ada/re views", "hf://ada/reviews\n", "reviews-model"),
+        *("hf://ada/reviews@../../../etc/cron.d/x", "hf://ada/reviews@/etc/passwd"),
+    ],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(UsageError, match="hf://owner/name"):
+        parse(text)
+
+
+def test_a_directory_stays_what_it_is(labels_model: Path) -> None:
+    assert local_path(labels_model) == labels_model
+    assert not is_address(Path("hf:/x"))
+    folder = Path("/c/hub/models--ada--reviews/snapshots")
+    assert address_of(folder / COMMIT) == Address("ada/reviews", COMMIT)
+    for other in (folder / "main", Path("reviews-model"), Path("/"), None, Path(f"/a/snapshots/{COMMIT}")):
+        assert address_of(other) is None
+
+
+def test_a_branch_becomes_a_commit(hub: Hub, pushed: Repository) -> None:
+    seen: list[Address] = []
+    path = Path(local_path(REVIEWS, listener=seen.append))
+    assert seen == [Address("ada/reviews", pushed.refs["main"])] == [address_of(path)]
+    assert foretell.TextClassifier.load(REVIEWS).predict(["good food"])
+    # Only files of a model were downloaded, each once.
+    assert "model.safetensors" in hub.downloads()
+    assert not {"pytorch_model.bin", "modeling.py"} & {
+        *hub.downloads(),
+        *(each.name for each in path.iterdir()),
+    }
+    assert len(hub.downloads()) == len(set(hub.downloads()))
+
+
+def test_a_commit_in_the_cache_needs_no_request(hub: Hub, pushed: Repository) -> None:
+    path, pinned = local_path(REVIEWS), f"{REVIEWS}@{pushed.refs['main']}"
+    hub.requests.clear()
+    assert local_path(pinned) == path
+    assert hub.requests == []
+
+
+def test_a_revision_is_asked_for_again(pushed: Repository) -> None:
+    first = local_path(REVIEWS)
+    pushed.refs["v1"] = pushed.refs["main"]
+    second = pushed.commit({**pushed.files, "notes.txt": b"more"})
+    assert Path(local_path(REVIEWS)).name == second
+    assert local_path(f"{REVIEWS}@v1") == first
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("offline", "unset HF_HUB_OFFLINE"),
+        # Port 9 (discard) is closed.
+        ("unreachable", r"expected an answer of the Hub \(http://127.0.0.1:9\), found ConnectError"),
+        ("failing", "HTTP status 503: maintenance"),
+    ],
+)
+@pytest.mark.usefixtures("pushed")
+def test_what_is_in_the_cache_opens_without_an_answer(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, how: str, message: str
+) -> None:
+    first = local_path(REVIEWS)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "offline")
+    if how == "unreachable":
+        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    hub.failure = (503, "maintenance") if how == "failing" else None
+    assert local_path(REVIEWS) == first
+    with pytest.raises(NoAnswerError, match=message):
+        local_path("hf://ada/another")
+
+
+def test_what_is_not_there_is_one_line(hub: Hub, pushed: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        HubError, match=r"^hf://ada/none: expected a repository, found none, or a private one"
+    ):
+        foretell.load("hf://ada/none")
+    with pytest.raises(HubError, match="expected a branch, tag or commit of it, found none"):
+        foretell.load(f"{REVIEWS}@v9")
+    hub.add("ada/bert", {"config.json": b"{}", "model.safetensors": b"1"})
+    hub.add("ada/other", {"config.json": b"{}", "manifest.json": b"{}"})
+    for name in ("bert", "other"):
+        with pytest.raises(NotAModelError, match="expected a foretell model, found a repository that"):
+            foretell.load(f"hf://ada/{name}")
+    assert "model.safetensors" not in hub.downloads()
+    pushed.private = True
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(HubError, match=r"a private one, which needs a token; .*hf auth login"):
+        foretell.load(REVIEWS)
+    monkeypatch.setattr("foretell.machine.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'foretell\[hub\]'"):
+        foretell.load(REVIEWS)
+
+
+@pytest.mark.parametrize("sha", ["../" * 8 + "precious", COMMIT.upper(), COMMIT[:-1], "main"])
+def test_a_commit_is_forty_hexadecimal_digits(hub: Hub, pushed: Repository, sha: str) -> None:
+    pushed.commits[-1] = (sha, pushed.files)
+    pushed.refs["main"] = sha
+    with pytest.raises(HubError, match="expected a commit of 40 hexadecimal digits"):
+        local_path(REVIEWS)
+    assert not hub.downloads()
+
+
+def test_a_changed_file_is_refused(pushed: Repository) -> None:
+    content = pushed.files["model.safetensors"]
+    pushed.commit({**pushed.files, "model.safetensors": content[:-1] + b"\x55"})
+    with pytest.raises(ChangedFileError, match="SHA-256"):
+        foretell.load(REVIEWS)
+
+
+def test_a_teacher_from_the_hub_is_pinned(hub: Hub, tmp_path: Path) -> None:
+    """A sentence encoder, as repositories of sentence-transformers have it."""
+    files = {path.name: path.read_bytes() for path in tiny_encoder(tmp_path / "made").iterdir()}
+    files["onnx/model.onnx"] = files.pop("model.onnx")
+    repository = hub.add("ada/tiny-encoder", {**files, "LICENSE": b"MIT", "model.bin": b"1"})
+    seen: list[Address] = []
+    folder = local_encoder("hf://ada/tiny-encoder", listener=seen.append)
+    commit = repository.refs["main"]
+    assert seen == [Address("ada/tiny-encoder", commit)]
+    opened, here = SentenceEncoder.open(folder), SentenceEncoder.open(tmp_path / "made")
+    assert opened.name == f"tiny-encoder@{commit}"
+    assert (opened.sha256, opened.window) == (here.sha256, here.window)
+    assert opened.files().licence == b"MIT"
+    assert "model.bin" not in hub.downloads()
+    # Without a connection, and for the commit without a request.
+    hub.failure = (503, "down")
+    assert local_encoder("hf://ada/tiny-encoder") == folder
+    hub.requests.clear()
+    assert local_encoder(f"hf://ada/tiny-encoder@{commit}") == folder == local_encoder(folder)
+    assert hub.requests == []
+
+
+def test_a_repository_without_an_encoder_is_one_line(hub: Hub) -> None:
+    hub.add("ada/bert", {"pytorch_model.bin": b"1", "tokenizer.json": b"{}"})
+    with pytest.raises(HubError, match=r"expected an encoder with onnx/model\.onnx and tokenizer\.json"):
+        local_encoder("hf://ada/bert")
+    assert main(["train", "labels", "none.csv", "--teacher", "hf://ada/bert", "--out", "model"]) == 1
+    assert not hub.downloads()
+
+
+@pytest.mark.usefixtures("pushed")
+def test_every_command_takes_an_address(
+    hub: Hub,
+    words_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub.add("ada/notes", {each.name: each.read_bytes() for each in words_model.iterdir()})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews.csv").write_text("text,label\ngood food,good\nbad food,bad\na long wait,bad\n")
+    (tmp_path / "notes.txt").write_text("good food and kind people\n")
+    for argv in (
+        ("classify", REVIEWS, "good food"),
+        ("explain", REVIEWS, "good food"),
+        ("evaluate", REVIEWS, "reviews.csv"),
+        ("compare", REVIEWS, REVIEWS, "reviews.csv"),
+        ("info", REVIEWS, "--json"),
+        ("export", REVIEWS),
+        ("next", NOTES, "good"),
+        ("complete", NOTES, "good", "--words", "2"),
+        ("score", NOTES, "notes.txt"),
+        ("evaluate", NOTES, "notes.txt"),
+    ):
+        assert main(argv) == 0, argv
+        captured = capsys.readouterr()
+        commit = hub.repositories[argv[1].removeprefix("hf://")].refs["main"]
+        assert f"model: {argv[1]}@{commit}" in captured.err, argv
+        assert captured.out
+        if argv[0] == "info":
+            assert json.loads(captured.out)["hub"] == f"{REVIEWS}@{commit}"
+    # The name of an export, and of a served model, is that of the repository.
+    assert Path("reviews-onnx").is_dir()
+    name, _, path = _local(REVIEWS).partition("=")
+    assert name == "reviews"
+    assert is_model(Path(path))
+    assert (_local(f"sentiment={REVIEWS}"), _local("a=directory")) == (f"sentiment={path}", "a=directory")
+    # A classifier can start from a language model there.
+    assert read_language_model(local_path(NOTES)).units == 4
+
+
+@pytest.mark.usefixtures("pushed")
+def test_another_process_with_the_environment_alone(hub: Hub, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "another"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "foretell", "classify", f"{REVIEWS}@main", "good food", "--json"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] in ("good", "bad")
+    # No progress where there is no terminal.
+    assert done.stderr.startswith(f"model: {REVIEWS}@")
+    assert len(done.stderr.splitlines()) == 1
