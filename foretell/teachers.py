@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +12,11 @@ import numpy as np
 
 from foretell.arrays import Float32s
 from foretell.artifacts.kept_teacher import EncoderFiles
-from foretell.data.estimator_inputs import EstimatorData, more_texts
+from foretell.data.estimator_inputs import EstimatorData
 from foretell.data.frames import has_columns
 from foretell.data.label_types import classes_of_names, dtype_type, ordered
 from foretell.data.soft import Answering, answered, read_soft
+from foretell.data.unlabelled import unlabelled_texts
 from foretell.errors import DataError, SettingsError
 from foretell.hub.models import local_encoder
 from foretell.runtime.encoder import SentenceEncoder
@@ -75,7 +76,8 @@ def with_teacher(
 
     `given` is as for `teacher_of`, or the folder or address of an encoder; the others are arguments of `fit`.
     """
-    texts = [*data.unlabelled, *more_texts(unlabelled, text)]
+    is_none = unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled))
+    texts = [*data.unlabelled, *(() if is_none else unlabelled_texts(unlabelled, text=text))]
     is_array = hasattr(given, "__array__") and not has_columns(given)
     if is_array and isinstance(unlabelled, Sequence | np.ndarray):
         # Empty texts are left out, and so are their rows.

@@ -27,9 +27,6 @@ _MAX_SINGLE = 5
 def check_learnable(examples: Examples) -> None:
     """Check that a classifier can be trained on `examples`.
 
-    Args:
-        examples: the training texts with their labels.
-
     Raises:
         DataError: no texts, fewer than two labels, or a label of its own for nearly every text.
     """
@@ -37,19 +34,16 @@ def check_learnable(examples: Examples) -> None:
         reasons = ", ".join(f"{count:,} dropped with {reason}" for reason, count in examples.dropped.items())
         found = f"none ({reasons})" if reasons else "none"
         raise DataError(expected="texts with labels", found=found, where=examples.name)
-    names = examples.label_names
+    names, n_texts = examples.label_names, len(examples)
     choose = f"name another column with {spelled('label', 'COLUMN')}"
     if len(names) < 2:
-        raise DataError(
-            expected="two labels or more",
-            found=f"only '{names[0]}', {len(examples):,} times" if names else "none",
-            where=examples.name,
-            fix=f"add texts with another label, or {choose}",
-        )
-    n_names, n_texts = len(names), len(examples)
-    is_unique = n_names == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < n_names / UNIQUE_SHARE
+        found = f"only '{names[0]}', {n_texts:,} times" if names else "none"
+        fix = f"add texts with another label, or {choose}"
+        raise DataError(expected="two labels or more", found=found, where=examples.name, fix=fix)
+    is_unique = len(names) == n_texts > _MAX_SINGLE or MIN_TO_JUDGE <= n_texts < len(names) / UNIQUE_SHARE
     if is_unique and examples.sets is None:
-        found = f"{n_names:,} different labels for {n_texts:,} texts{' (dates)' if are_dates(names) else ''}"
+        dates = " (dates)" if are_dates(names) else ""
+        found = f"{len(names):,} different labels for {n_texts:,} texts{dates}"
         expected = "labels that several texts share"
         raise DataError(expected=expected, found=found, where=examples.name, fix=choose)
 
@@ -58,11 +52,7 @@ def data_notes(examples: Examples, *, single: int) -> list[str]:
     """Return warnings about the examples, one sentence each.
 
     They concern labels that differ only in case or white space, labels that seem to be several, and texts
-    that look like an identifier.
-
-    Args:
-        examples: the texts with their labels.
-        single: the number of texts for which `is_single` is true.
+    that look like an identifier: `single` is the number of texts for which `is_single` is true.
     """
     labels = examples.labels if examples.sets is None else examples.sets.names
     notes = _similar_label_notes(labels)
@@ -97,9 +87,7 @@ def rare_label_notes(train: Sequence[str], valid: Sequence[str]) -> list[str]:
 
 def majority_notes(labels: Sequence[str]) -> list[str]:
     """Return a warning where more than `MAJORITY_SHARE` of the texts have the same label."""
-    if not labels:
-        return []
-    label, count = Counter(labels).most_common(1)[0]
+    label, count = Counter(labels).most_common(1)[0] if labels else ("", 0)
     if count <= MAJORITY_SHARE * len(labels):
         return []
     share = f"{100 * count / len(labels):.0f} %"

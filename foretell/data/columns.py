@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from foretell.data.label_types import common_type, type_of
 from foretell.data.records import ReadOptions, Record, as_list, is_nested, label_of, spelled, text_of
@@ -16,23 +16,25 @@ from foretell.readable import listed
 Role = Literal["text", "label"]
 
 # In tiers: a name of an earlier tier wins; with two names of one tier it is not clear.
-TEXT_NAMES: tuple[frozenset[str], ...] = (
-    frozenset({"text"}),
-    frozenset({
-        "review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post",
-        "reviewtext", "review_text", "review_body", "message_text", "texts",
-        "full_text", "utterance", "paragraph", "sms",
-    }),
-    frozenset({"description", "title", "headline", "summary", "question", "query", "subject"}),
-)  # fmt: skip
-LABEL_NAMES: tuple[frozenset[str], ...] = (
-    frozenset({"label"}),
-    frozenset({
-        "sentiment", "class", "category", "target", "y", "labels", "polarity", "emotion", "intent", "topic",
-        "tag", "airline_sentiment",
-    }),
-    frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
-)  # fmt: skip
+_USUAL: dict[Role, tuple[frozenset[str], ...]] = {
+    "text": (
+        frozenset({"text"}),
+        frozenset({
+            "review", "body", "message", "content", "sentence", "comment", "tweet", "document", "post",
+            "reviewtext", "review_text", "review_body", "message_text", "texts",
+            "full_text", "utterance", "paragraph", "sms",
+        }),
+        frozenset({"description", "title", "headline", "summary", "question", "query", "subject"}),
+    ),
+    "label": (
+        frozenset({"label"}),
+        frozenset({
+            "sentiment", "class", "category", "target", "y", "labels", "polarity", "emotion", "intent",
+            "topic", "tag", "airline_sentiment",
+        }),
+        frozenset({"rating", "stars", "score", "type", "spam", "stance"}),
+    ),
+}  # fmt: skip
 MIN_TO_JUDGE = 20
 """Fewer values than this are not called nearly unique."""
 _UNIQUE_SHARE = 0.9
@@ -64,9 +66,8 @@ class Columns:
         text = row.get(self.text)
         label = None if self.label is None else row.get(self.label)
         fields = {str(key): cell for key, cell in row.items()}
-        if self.several_labels and (listed := as_list(label)) is not None and not is_nested(text):
-            return _with_labels(text_of(text), listed, fields)
-        if is_nested(text) or is_nested(label):
+        several = as_list(label) if self.several_labels else None
+        if is_nested(text) or (several is None and is_nested(label)):
             name, value = (self.text, text) if is_nested(text) else (self.label, label)
             fix = "where texts may have several labels, set multi-label to a separator such as ;"
             raise DataError(
@@ -75,21 +76,18 @@ class Columns:
                 where=f"{where}, {unit} {number}" if unit else where,
                 fix=fix if value is label and as_list(value) is not None else "",
             )
-        label_type = "text" if type(label) is str else type_of(label)
-        return Record(text_of(text), label_of(label), fields, label_type)
-
-
-def _with_labels(text: str, listed: list[Any], fields: dict[str, object]) -> Record:
-    """Return a record with the labels of a list, without repetitions and missing values."""
-    given = {label_of(value): type_of(value) for value in listed}
-    given.pop(None, None)
-    label_type = common_type(given.values()) if given else "text"
-    return Record(text, None, fields, label_type, tuple(map(str, given)))
+        if several is None:
+            label_type = "text" if type(label) is str else type_of(label)
+            return Record(text_of(text), label_of(label), fields, label_type)
+        # Without repetitions and missing values.
+        given = {name: type_of(value) for value in several if (name := label_of(value)) is not None}
+        label_type = common_type(given.values()) if given else "text"
+        return Record(text_of(text), None, fields, label_type, tuple(given))
 
 
 def is_known(name: str) -> bool:
     """Whether a column name is one of the usual names for a text or a label."""
-    return any(_fold(name) in tier for tier in (*TEXT_NAMES, *LABEL_NAMES))
+    return any(_fold(name) in tier for tiers in _USUAL.values() for tier in tiers)
 
 
 def choose_columns(
@@ -124,7 +122,8 @@ def choose_columns(
     if text is None:
         raise _unclear(names, "text", where)
     if options.need_label and not is_asked:
-        _check_label(names, rows, text, label, options, where)
+        cells = {name: _cells(rows, place, len(names)) for place, name in enumerate(names) if name != text}
+        _check_label(names, cells, label, options, where)
     return Columns(text, label, bool(options.multi_label))
 
 
@@ -149,35 +148,31 @@ def are_dates(values: Iterable[str]) -> bool:
 
 
 def _check_label(
-    names: Sequence[str], rows: Sequence[Sequence[str]], text: str, label: str | None, options: ReadOptions,
-    where: str,
-) -> None:  # fmt: skip
-    """Check a label column that nobody asked for.
+    names: Sequence[str], cells: Mapping[str, list[str]], label: str | None, options: ReadOptions, where: str
+) -> None:
+    """Check a label column that nobody asked for; `cells` has those of each column but the text's.
 
     A column that is called "label" or the like is taken. One with a name such as "stars" is not clear beside
     a column of names that repeat. One with another name must not look like an identifier, dates or numbers.
-
-    Raises:
-        DataError: there is none, or it is not clear.
     """
-    values = {name: _values(rows, place, len(names)) for place, name in enumerate(names) if name != text}
-    likely = [name for name in values if _may_be_label(values[name])]
+    likely = [name for name, values in cells.items() if _may_be_label(values)]
     if label is None:
         raise _unclear(likely if len(likely) > 1 else names, "label", where, len(likely) > 1)
-    if any(_fold(label) in tier for tier in LABEL_NAMES[:2]) or options.multi_label:
+    *clear, vague = _USUAL["label"]
+    if any(_fold(label) in tier for tier in clear) or options.multi_label:
         return
-    if _fold(label) in LABEL_NAMES[2]:
-        many = [name for name in values if name != label and len(values[name]) >= MIN_TO_JUDGE]
-        rivals = [name for name in many if _repeats(values[name])]
-        if any(not _are_numbers(values[name]) for name in rivals):
-            both = [name for name in values if name in (*likely, *rivals)]
-            raise _unclear(both, "label", where, True)
-    elif what := _why_no_label(values.get(label, [])):
+    if _fold(label) in vague:
+        many = [name for name in cells if name != label and len(cells[name]) >= MIN_TO_JUDGE]
+        rivals = [name for name in many if _repeats(cells[name])]
+        if any(not _are_numbers(cells[name]) for name in rivals):
+            raise _unclear([name for name in cells if name in (*likely, *rivals)], "label", where, True)
+    elif what := _why_no_label(cells.get(label, [])):
         fix, found = f"name it with {spelled('label', 'COLUMN')}", f"only '{label}', {what}"
         raise DataError(expected="a column for the labels", found=found, where=where, fix=fix)
 
 
-def _values(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
+def _cells(rows: Sequence[Sequence[str]], place: int, width: int) -> list[str]:
+    """Return the cells of a column that are not empty, of the rows that have all columns."""
     cells = (row[place].strip() for row in rows if len(row) == width)
     return [cell for cell in cells if cell]
 
@@ -222,14 +217,12 @@ def _named(names: Sequence[str], wanted: str, role: Role, where: str) -> str:
 def _usual(
     names: Sequence[str], role: Role, taken: str | None, options: ReadOptions, where: str
 ) -> str | None:
-    for tier in TEXT_NAMES if role == "text" else LABEL_NAMES:
+    for tier in _USUAL[role]:
         matches = [name for name in names if _fold(name) in tier and name != taken]
-        if len(matches) == 1:
-            return matches[0]
-        if len(matches) > 1:
-            if role == "label" and not options.need_label:
-                return None
+        if len(matches) > 1 and (role == "text" or options.need_label):
             raise _unclear(matches, role, where, True)
+        if matches:
+            return matches[0] if len(matches) == 1 else None
     return None
 
 

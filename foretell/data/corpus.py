@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 import weakref
@@ -48,12 +46,7 @@ class Corpus:
 
     @classmethod
     def from_texts(
-        cls,
-        texts: Any,
-        name: str = "texts",
-        *,
-        text: str | None = None,
-        part: Part = "train",
+        cls, texts: Any, name: str = "texts", *, text: str | None = None, part: Part = "train"
     ) -> Corpus:
         """Make a corpus of one text, of several, or of a table that `frame_records` reads.
 
@@ -88,8 +81,7 @@ class Corpus:
         if self._digest is None:
             hasher = hashlib.sha256()
             for line in self:
-                hasher.update(line.encode("utf-8"))
-                hasher.update(b"\n")
+                hasher.update(line.encode("utf-8") + b"\n")
             self._digest = hasher.hexdigest()
         return self._digest
 
@@ -120,12 +112,8 @@ def open_corpus(
     parts = [_open_one(source, notes, part) for source in given]
     if len(parts) == 1:
         return parts[0]
-
-    def read() -> Iterator[str]:
-        for part in parts:
-            yield from part
-
-    return Corpus(f"{parts[0].name} and {len(parts) - 1} more", read, notes)
+    name = f"{parts[0].name} and {len(parts) - 1} more"
+    return Corpus(name, lambda: (line for each in parts for line in each), notes)
 
 
 def corpus_of(source: object, text: str | None = None, *, part: Part = "train") -> Corpus:
@@ -157,11 +145,8 @@ def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test
         return copy.corpus("standard input", notes)
     if is_address(source):
         files = hub_files(str(source), part, notes)
-
-        def read() -> Iterator[str]:
-            return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
-
-        return Corpus(str(files[0]), read, notes)
+        records = lambda: hub_records(files, ReadOptions(), notes)  # noqa: E731
+        return Corpus(str(files[0]), lambda: _lines(record.text for record in records()), notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()
@@ -182,15 +167,13 @@ def _named_lines(name: str, notes: list[str], part: str) -> Iterator[str]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    hidden = len(folder.parts)
-    files = sorted(
+    found = (
         file
         for file in folder.rglob("*")
         if file.suffix.lower() in _ENDINGS
-        and not any(part.startswith(".") for part in file.parts[hidden:])
-        and file.is_file()
-        and file.stat().st_size
+        and not any(part.startswith(".") for part in file.parts[len(folder.parts) :])
     )
+    files = sorted(file for file in found if file.is_file() and file.stat().st_size)
     if not files:
         expected, fix = "files of text (.txt or .gz)", "name the files themselves"
         raise DataError(expected=expected, found="none below the folder", where=str(folder), fix=fix)
@@ -221,11 +204,8 @@ def read_lines(source: io.TextIOBase) -> Iterator[str]:
 
 
 def _cut(line: str) -> Iterator[str]:
-    if len(line) <= MAX_LINE:
-        if line and not line.isspace():
-            yield line
-        return
-    yield from (piece for piece in _pieces(line) if piece and not piece.isspace())
+    pieces = [line] if len(line) <= MAX_LINE else _pieces(line)
+    yield from (piece for piece in pieces if piece and not piece.isspace())
 
 
 def _pieces(line: str) -> list[str]:
@@ -244,9 +224,6 @@ def _pieces(line: str) -> list[str]:
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        if "\n" not in text and "\r" not in text:
-            yield from _cut(text)
-            continue
         for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
             yield from _cut(line)
 
@@ -262,10 +239,9 @@ class _TemporaryFile:
     """The text of a source that can be read only once; removed with its corpus."""
 
     def __init__(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="foretell-", suffix=".txt")
-        os.close(handle)
-        self.path = Path(name)
-        weakref.finalize(self, _remove, name)
+        with tempfile.NamedTemporaryFile(prefix="foretell-", suffix=".txt", delete=False) as file:
+            self.path = Path(file.name)
+        weakref.finalize(self, self.path.unlink, missing_ok=True)
 
     def corpus(self, name: str, notes: list[str]) -> Corpus:
         """Return the corpus of the file."""
@@ -275,8 +251,3 @@ class _TemporaryFile:
                 yield from read_lines(source)
 
         return Corpus(name, read, notes)
-
-
-def _remove(name: str) -> None:
-    with contextlib.suppress(OSError):
-        Path(name).unlink()

@@ -1,7 +1,7 @@
 """Files as bytes and as text: gzip, byte order marks, UTF-8, UTF-16 and older encodings, standard input.
 
 Everything streams: a file of any size is read in constant memory. A guess is added to a list of notes for the
-user. What cannot be decoded is an error with its byte position.
+user. What cannot be decoded is an error with its byte position; usual kinds of files without text are named.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal, NamedTuple, cast
 
-from foretell.data.signatures import kind_of
 from foretell.errors import DataError
 
 STDIN = "-"
@@ -35,6 +34,69 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WESTERN = frozenset("àâäáãåæçèéêëìíîïñòóôöõøœùúûüßÀÂÄÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÖÕØŒÙÚÛÜ€£§°«»–—‘’“”…•¿¡ºª·´ ®©™½")
+
+PARQUET, ZIP, OLE = b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How files begin: Parquet; zip archives and Office documents; Office documents before 2007 or encrypted."""
+
+
+class Kind(NamedTuple):
+    """A kind of file that is not text, with its article ("a Word document"), and what to do with it."""
+
+    name: str
+    advice: str
+
+
+_WORD = Kind("a Word document", "save it as plain text")
+_SHEETS = (
+    Kind("an Excel workbook", "save the sheet as CSV"),
+    Kind("an OpenDocument spreadsheet", "save the sheet as CSV"),
+)
+_STARTS = {
+    PARQUET: Kind("a Parquet file", "give its name the ending .parquet, or convert it to text"),
+    b"%PDF-": Kind("a PDF document", "save its text as a .txt file"),
+    b"{\\rtf": Kind("a document in Rich Text Format", "save it as plain text"),
+    b"\x93NUMPY": Kind("a NumPy array", "save it as CSV, JSON Lines or Parquet"),
+    b"SQLite format 3": Kind("an SQLite database", "export the table as CSV"),
+}
+_IN_OLE = {
+    "EncryptedPackage": Kind("an Office document protected by a password", "save it without the password"),
+    "WordDocument": _WORD,
+}
+
+
+def kind_of(start: bytes) -> Kind | None:
+    """Return the kind of file that begins with these bytes, some kibibytes; None: it may be text."""
+    if found := next((kind for magic, kind in _STARTS.items() if start.startswith(magic)), None):
+        return found
+    if start.startswith(ZIP):
+        return _zip_kind(start)
+    if start.startswith(OLE):
+        # The names of the streams in the container's directory are in UTF-16.
+        streams = (kind for name, kind in _IN_OLE.items() if name.encode("utf-16-le") in start)
+        return next(streams, Kind("an Office document of before 2007", "save it as plain text or CSV"))
+    if start[257:262] == b"ustar":
+        return Kind("a tar archive", "unpack it, then give the folder")
+    return None
+
+
+def is_spreadsheet(start: bytes) -> bool:
+    """Whether a file that begins with these bytes is a spreadsheet of Excel since 2007 or of OpenDocument."""
+    return start.startswith(ZIP) and _zip_kind(start) in _SHEETS
+
+
+def _zip_kind(start: bytes) -> Kind:
+    """Return the kind of a zip archive by the names of its entries (the zip format's section 4.3.7)."""
+    at = 0
+    while (at := start.find(ZIP, at)) >= 0:
+        length = int.from_bytes(start[at + 26 : at + 28], "little")
+        name = start[at + 30 : at + 30 + length]
+        if name.startswith((b"xl/", b"word/")):
+            return _SHEETS[0] if name.startswith(b"xl/") else _WORD
+        at += len(ZIP)
+    # OpenDocument states its type at its start, not compressed.
+    if b"opendocument.spreadsheet" in start[:128]:
+        return _SHEETS[1]
+    return Kind("a zip archive", "unpack it, then give the file or the folder")
 
 
 def note(notes: list[str], text: str) -> None:
@@ -60,13 +122,17 @@ def existing(path: str | Path, known: Iterable[str] = ()) -> Path:
             return resolved
     except OSError as error:
         raise _unreadable(f"{path!s:.100}", error) from error
-    fix = "check the path"
-    siblings = list(known)
+    fix, siblings = "check the path", list(known)
     with contextlib.suppress(OSError):
         siblings += [entry.name for entry in resolved.parent.iterdir()]
     if near := difflib.get_close_matches(resolved.name, siblings, n=1):
         fix = f"did you mean {near[0] if near[0] in known else resolved.parent / near[0]}?"
     raise DataError(expected="a file or folder that exists", found="nothing", where=str(path), fix=fix)
+
+
+def _unreadable(where: str, error: OSError) -> DataError:
+    found, fix = (error.strerror or str(error)).lower(), "check the path and its permissions"
+    return DataError(expected="a file that can be read", found=found, where=where, fix=fix)
 
 
 def open_bytes(path: str | Path) -> io.BufferedReader:
@@ -75,15 +141,15 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
     Raises:
         DataError: the file is missing, is a folder, may not be read, or is empty.
     """
+    file = None if str(path) == STDIN else existing(path)
+    if file is not None and file.is_dir():
+        raise DataError(expected="a file", found="a folder", where=str(path))
     with contextlib.ExitStack() as closed_on_error:
         try:
-            if str(path) == STDIN:
+            if file is None:
                 raw = _standard_input()
             else:
-                file = existing(path)
-                if file.is_dir():
-                    raise DataError(expected="a file", found="a folder", where=str(path))
-                raw = closed_on_error.enter_context(io.BufferedReader(file.open("rb", buffering=0), _CHUNK))
+                raw = closed_on_error.enter_context(io.BufferedReader(file.open("rb", 0), _CHUNK))
             start = raw.peek(2)
         except OSError as error:
             raise _unreadable(str(path), error) from error
@@ -91,10 +157,16 @@ def open_bytes(path: str | Path) -> io.BufferedReader:
             raise DataError(expected="text", found="nothing: it is empty", where=place(path))
         closed_on_error.pop_all()
     if start.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(
-            _Chunks(_gunzip(raw, place(path)), None if str(path) == STDIN else raw), _CHUNK
-        )
+        below = None if file is None else raw
+        return io.BufferedReader(_Chunks(_gunzip(raw, place(path)), below), _CHUNK)
     return raw
+
+
+def _standard_input() -> io.BufferedReader:
+    stream: Any = getattr(sys.stdin, "buffer", None)
+    if stream is None:
+        raise DataError(expected="bytes on standard input", found="none", where=place(STDIN))
+    return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
 @contextlib.contextmanager
@@ -122,18 +194,14 @@ def open_text(
 def text_stream(
     raw: io.BufferedReader, name: str, notes: list[str], newline: Literal[""] | None = None
 ) -> io.TextIOWrapper:
-    """Return bytes as text; arguments and errors as for `open_text`.
-
-    Args:
-        newline: as Python's `open`: None turns every line end into "\\n", "" leaves them (for CSV).
-    """
+    """Return bytes as text, with arguments and errors as for `open_text`; "" keeps line ends (for CSV)."""
     utf8 = cast(IO[bytes], _Chunks(_utf8(raw, name, notes)))
     # Lone surrogates cannot come out of `_utf8`, so every error is raised there, with its position.
     return io.TextIOWrapper(utf8, encoding="utf-8", newline=newline)
 
 
 class _Chunks(io.RawIOBase):
-    """The bytes of an iterator as a file."""
+    """The bytes of an iterator as a file, with which the file `below` is closed."""
 
     def __init__(self, chunks: Iterator[bytes], below: io.BufferedReader | None = None) -> None:
         self._chunks, self._below, self._rest = chunks, below, b""
@@ -158,7 +226,6 @@ class _Chunks(io.RawIOBase):
 
 
 def _gunzip(packed: io.BufferedReader, name: str) -> Iterator[bytes]:
-    """Yield the content of a gzip file; damage raises DataError."""
     try:
         content = gzip.GzipFile(fileobj=packed)
         while chunk := content.read1(_CHUNK):
@@ -204,11 +271,7 @@ def _utf8(raw: io.BufferedReader, name: str, notes: list[str]) -> Iterator[bytes
 
 
 def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str | None, int]:
-    """Return the encoding that the first chunk shows (None: not yet known), and the length of its mark.
-
-    Raises:
-        DataError: it is not text.
-    """
+    """Return the encoding that the first chunk shows (None: not yet known), and the length of its mark."""
     for mark, encoding in _MARKS:
         if first.startswith(mark):
             if encoding != "utf-8":
@@ -217,7 +280,7 @@ def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str |
     if kind := kind_of(first):
         raise DataError(expected="text", found=kind.name, where=name, fix=kind.advice)
     even, odd = first[0:2000:2], first[1:2000:2]
-    if len(first) >= 4 and even and odd:
+    if len(first) >= 4:
         zeros = even.count(0) / len(even), odd.count(0) / len(odd)
         if max(zeros) > 0.4 and min(zeros) < 0.05:
             note(notes, f"{Path(name).name}: read as UTF-16 (it has no byte order mark)")
@@ -229,11 +292,7 @@ def _encoding_of_start(first: bytes, name: str, notes: list[str]) -> tuple[str |
 
 
 def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str) -> tuple[str, bytes]:
-    """Return the encoding by the first chunk that is not ASCII, and the bytes that were read on for it.
-
-    Raises:
-        DataError: no encoding fits.
-    """
+    """Return the encoding by the first chunk that is not ASCII, and the bytes that were read on for it."""
     try:
         codecs.getincrementaldecoder("utf-8")("strict").decode(chunk)
         return "utf-8", b""
@@ -242,8 +301,7 @@ def _encoding_of(chunk: bytes, chunks: Iterator[bytes], position: int, name: str
         while len(sample) < _SAMPLE and (more := next(chunks, b"")):
             sample += more
         if (encoding := guess_encoding(sample)) is None:
-            at = position + error.start
-            raise _undecodable("utf-8", chunk[error.start], at, name) from error
+            raise _undecodable("utf-8", chunk[error.start], position + error.start, name) from error
         return encoding, sample[len(chunk) :]
 
 
@@ -274,9 +332,7 @@ def guess_encoding(sample: bytes) -> str | None:
     western = sample.decode("cp1252", "replace")
     if _looks_western(western):
         return "cp1252"
-    if sum(byte > 0x7F for byte in sample) < _MIN_BYTES_TO_GUESS:
-        return None
-    best = from_bytes(sample).best()
+    best = None if sum(byte > 0x7F for byte in sample) < _MIN_BYTES_TO_GUESS else from_bytes(sample).best()
     if best is None:
         return None
     is_latin = best.encoding == "latin_1" or "cp1252" in best.could_be_from_charset
@@ -289,15 +345,3 @@ def _looks_western(text: str) -> bool:
     ascii_letters = sum(1 for character in text if character.isascii() and character.isalpha())
     typical = sum(1 for character in outside if character in _WESTERN)
     return "�" not in outside and ascii_letters >= 2 * len(outside) and typical >= 0.9 * len(outside)
-
-
-def _standard_input() -> io.BufferedReader:
-    stream: Any = getattr(sys.stdin, "buffer", None)
-    if stream is None:
-        raise DataError(expected="bytes on standard input", found="none", where=place(STDIN))
-    return cast(io.BufferedReader, stream) if hasattr(stream, "peek") else io.BufferedReader(stream)
-
-
-def _unreadable(where: str, error: OSError) -> DataError:
-    found, fix = (error.strerror or str(error)).lower(), "check the path and its permissions"
-    return DataError(expected="a file that can be read", found=found, where=where, fix=fix)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+import numbers
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy.typing as npt
 
 from foretell.data.examples import Column, Examples, read_examples, read_with_column, value_of
 from foretell.data.frames import has_columns
-from foretell.data.label_sets import LabelSets, has_several_labels, sets_of
+from foretell.data.label_sets import has_several_labels, sets_of
 from foretell.data.label_types import classes_of_names, dtype_type
 from foretell.data.records import Reading, is_missing, values_of
-from foretell.data.unlabelled import labelled_rows, read_label_hints, unlabelled_texts
+from foretell.data.unlabelled import read_label_hints
 from foretell.errors import DataError, SettingsError
 
 SEPARATOR = ";"
@@ -45,6 +46,59 @@ class EstimatorData:
     notes: tuple[str, ...] = ()
 
 
+def training_data(
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    hints: Any = None,
+    teacher: object = None,
+    **how: Unpack[Reading],
+) -> EstimatorData:
+    """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
+
+    `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be missing:
+    all texts are unlabelled then.
+
+    Raises:
+        DataError: something that is not a text or a label, or lengths that differ; as `read_examples`.
+        SettingsError: hints where texts may have several labels.
+    """
+    is_source = isinstance(x, str | Path) or has_columns(x)
+    if teacher is not None and y is None and not is_source:
+        y = [None] * len(x := texts_of(x))
+    if y is not None:
+        data = estimator_data(x, y, sample_weight, how.get("multi_label", ""))
+    elif is_source:
+        data = _read(x, sample_weight, how)
+    else:
+        fix = "this estimator requires y to be passed: fit(texts, labels)"
+        raise DataError(expected="a label for each text", found="none: y is None", fix=fix)
+    if hints is None:
+        return data
+    if data.examples.sets is not None:
+        expected, fix = "no label hints where texts may have several labels", "leave out the hints"
+        raise SettingsError(expected=expected, found="label_hints", where="multi-label", fix=fix)
+    words = read_label_hints(hints)
+    if len(data.examples):
+        return replace(data, hints=words)
+    names = _typed(list(hints) if isinstance(hints, Mapping) else words.labels)
+    words = replace(words, label_type=dtype_type(names))
+    return replace(data, examples=words, classes=np.unique(names), hints=words)
+
+
+def _read(source: Any, sample_weight: object, how: Reading) -> EstimatorData:
+    """Return a file or a table with texts and labels."""
+    examples = read_examples(source, **how)
+    if sample_weight is not None and examples.dropped:
+        found = f"{sum(examples.dropped.values())} records without a text or a label"
+        fix = "remove these records, or give X and y"
+        raise DataError(expected="one weight for each text", found=found, where="sample_weight", fix=fix)
+    if (weights := weights_of(sample_weight, len(examples))) is not None:
+        examples = replace(examples, weights=weights)
+    classes = classes_of_names(examples.label_names, examples.label_type)
+    return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
+
+
 def estimator_data(
     x: object, y: object, sample_weight: object = None, multi_label: str = ""
 ) -> EstimatorData:
@@ -67,7 +121,9 @@ def estimator_data(
     if separator:
         all_sets, label_type = sets_of(y)
         _check_length(texts, len(all_sets.values))
-        labelled, notes = _texts_with_sets(all_sets)
+        unknown = np.isnan(all_sets.values).all(axis=1)
+        labelled, n = np.flatnonzero(~unknown).tolist(), int(unknown.sum())
+        notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",) if n else ()
         sets = all_sets.select(labelled)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:
@@ -80,12 +136,41 @@ def estimator_data(
         if len(names := set(map(str, classes.tolist()))) != len(classes):
             raise DataError(expected="labels that differ as text", found=", ".join(names)[:100], where="y")
     kept = None if weights is None else [weights[place] for place in labelled]
-    examples = Examples(
-        [texts[place] for place in labelled], labels, weights=kept, label_type=label_type, sets=sets
-    )
+    of_labelled = [texts[place] for place in labelled]
+    examples = Examples(of_labelled, labels, weights=kept, label_type=label_type, sets=sets)
     has_label = set(labelled)
     unlabelled = tuple(text for place, text in enumerate(texts) if place not in has_label)
     return EstimatorData(examples=examples, classes=classes, unlabelled=unlabelled, notes=notes)
+
+
+def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]:
+    """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
+
+    None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
+    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1].
+
+    Args:
+        labels: labels from Python, [row]; not from a file, in which -1 is an ordinary label.
+
+    Returns:
+        The places of the rows with a label, in order; and how the label -1 was taken, if it occurs.
+    """
+    rows = list(labels)
+    missing = [is_missing(label) or (isinstance(label, str) and not label.strip()) for label in rows]
+    # NumPy's numbers are registered as numbers.Real.
+    minus_one = [isinstance(label, numbers.Real) and label == -1 for label in rows]
+    has_label = [not (empty or unknown) for empty, unknown in zip(missing, minus_one, strict=True)]
+    others = {str(label) for label, has in zip(rows, has_label, strict=True) if has}
+    notes = []
+    if any(minus_one) and len(others) == 1:
+        notes.append("-1 counts as a label, because only one other label occurs")
+        has_label = [not empty for empty in missing]
+    elif count := sum(minus_one):
+        texts = "1 text counts" if count == 1 else f"{count:,} texts count"
+        notes.append(f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them")
+    if "-1" in others:
+        notes.append("the string '-1' counts as a label; give None or the number -1 to texts without one")
+    return [place for place, has in enumerate(has_label) if has], tuple(notes)
 
 
 def _check_length(texts: list[str], n_labels: int) -> None:
@@ -96,70 +181,8 @@ def _check_length(texts: list[str], n_labels: int) -> None:
 def _check_not_swapped(texts: list[str], values: list[Any]) -> None:
     n_texts, n_labels = len(set(texts)), len({str(value) for value in values})
     if 2 * n_texts < len(values) < 2 * n_labels and all(isinstance(value, str) for value in values):
-        raise DataError(
-            expected="texts in X and labels in y", found="the other way round", fix="fit(texts, labels)"
-        )
-
-
-def _texts_with_sets(sets: LabelSets) -> tuple[list[int], tuple[str, ...]]:
-    """Return the places of the texts of which a label is known, and a note on the others."""
-    known = ~np.isnan(sets.values).all(axis=1)
-    n = int((~known).sum())
-    notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",) if n else ()
-    return np.flatnonzero(known).tolist(), notes
-
-
-def training_data(
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
-    hints: Any = None,
-    teacher: object = None,
-    **how: Unpack[Reading],
-) -> EstimatorData:
-    """Return what `fit` was given as examples; with hints and no label, the hints are the examples.
-
-    `how` are the options of reading, where `x` is a source of records. With a teacher, `y` may be missing:
-    all texts are unlabelled then.
-    """
-    if teacher is not None and y is None and not isinstance(x, str | Path) and not has_columns(x):
-        y = [None] * len(x := texts_of(x))
-    data = _training_data(x, y, sample_weight, how)
-    if hints is None:
-        return data
-    if data.examples.sets is not None:
-        raise SettingsError(
-            expected="no label hints where texts may have several labels", found="label_hints",
-            where="multi-label", fix="leave out the hints",
-        )  # fmt: skip
-    words = read_label_hints(hints)
-    if len(data.examples):
-        return replace(data, hints=words)
-    if not isinstance(hints, Mapping):
-        return replace(data, examples=words, classes=np.unique(_typed(words.labels)), hints=words)
-    names = _typed(list(hints))
-    words = replace(words, label_type=dtype_type(names))
-    return replace(data, examples=words, classes=np.unique(names), hints=words)
-
-
-def _training_data(x: Any, y: Any, sample_weight: Any, how: Reading) -> EstimatorData:
-    if y is not None:
-        return estimator_data(x, y, sample_weight, how.get("multi_label", ""))
-    if not isinstance(x, str | Path) and not has_columns(x):
-        raise DataError(
-            expected="a label for each text", found="none: y is None",
-            fix="this estimator requires y to be passed: fit(texts, labels)",
-        )  # fmt: skip
-    examples = read_examples(x, **how)
-    if sample_weight is not None and examples.dropped:
-        found = f"{sum(examples.dropped.values())} records without a text or a label"
-        fix = "remove these records, or give X and y"
-        raise DataError(expected="one weight for each text", found=found, where="sample_weight", fix=fix)
-    weights = weights_of(sample_weight, len(examples))
-    if weights is not None:
-        examples = replace(examples, weights=weights)
-    classes = classes_of_names(examples.label_names, examples.label_type)
-    return EstimatorData(examples=examples, classes=classes, notes=tuple(examples.notes))
+        expected, found = "texts in X and labels in y", "the other way round"
+        raise DataError(expected=expected, found=found, fix="fit(texts, labels)")
 
 
 def validation_data(
@@ -177,10 +200,10 @@ def validation_data(
 
 def _given(x: Any, y: Any, multi_label: str, names: Sequence[str] | None, *, where: str) -> Examples:
     """Return texts to measure on, with the labels `y`."""
-    if not multi_label:
-        return Examples(texts_of(x, where=where), labels_of(y))
-    sets, label_type = sets_of(y, names)
     texts = texts_of(x, where=where)
+    if not multi_label:
+        return Examples(texts, [str(label) for label in _typed(_label_values(y)).tolist()])
+    sets, label_type = sets_of(y, names)
     return Examples(texts, sets.joined(multi_label), label_type=label_type, sets=sets)
 
 
@@ -214,12 +237,6 @@ def evaluation_data(
     return examples, Column(str(getattr(by, "name", None) or "by"), values)
 
 
-def more_texts(unlabelled: Any, text: str | None) -> list[str]:
-    if unlabelled is None or (isinstance(unlabelled, Sized) and not len(unlabelled)):
-        return []
-    return unlabelled_texts(unlabelled, text=text)
-
-
 def texts_of(source: Any, *, where: str = "X") -> list[str]:
     """Return texts as a list of strings, whatever contains them.
 
@@ -250,23 +267,9 @@ def _one_column(source: Any, where: str) -> Iterable[Any]:
         values: Iterable[Any] = values_of(source)
         return values
     if len(names) != 1:
-        raise DataError(
-            expected="one column of texts",
-            found=f"{len(names)} columns",
-            where=where,
-            fix="give one column, such as X['text']",
-        )
-    column = source[:, 0] if isinstance(source, np.ndarray) else source[names[0]]
-    return _one_column(column, where)
-
-
-def labels_of(y: object) -> list[str]:
-    """Return the labels of test or validation texts as strings, [text].
-
-    Raises:
-        DataError: not one label for each text.
-    """
-    return [str(label) for label in _typed(_label_values(y)).tolist()]
+        found, fix = f"{len(names)} columns", "give one column, such as X['text']"
+        raise DataError(expected="one column of texts", found=found, where=where, fix=fix)
+    return _one_column(source[:, 0] if isinstance(source, np.ndarray) else source[names[0]], where)
 
 
 def weights_of(sample_weight: object, n_texts: int) -> list[float] | None:
@@ -304,12 +307,7 @@ def _label_values(y: object) -> list[Any]:
 
 
 def _typed(values: list[Any]) -> npt.NDArray[Any]:
-    """Return labels as an array [text] of one type.
-
-    Raises:
-        DataError: labels that are sequences themselves.
-        ValueError: scikit-learn's error for targets that are no classes.
-    """
+    """Return labels as an array [text] of one type; scikit-learn's ValueError: they are no classes."""
     from sklearn.utils.multiclass import check_classification_targets
 
     labels = np.asarray(values)

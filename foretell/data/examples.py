@@ -139,15 +139,15 @@ def iter_records(
         if has_columns(source):
             return frame_records(source, options, notes)
         return sequence_records(source, options)
-    if str(source) in named.NAMED_EXAMPLES and options.format is None:
-        return _named_records(str(source), options.part or "train", notes)
-    if str(source) in named.NAMED and options.format is None:
+    name = str(source)
+    if options.format is None and name in named.NAMED_EXAMPLES:
+        return _named_records(name, options.part or "train", notes)
+    if options.format is None and name in named.NAMED:
         fix = f"name a file, or one of {', '.join(sorted(named.NAMED_EXAMPLES))}"
-        found = f"the corpus '{source}'"
-        raise DataError(expected="examples with labels", found=found, where=str(source), fix=fix)
+        raise DataError(expected="examples with labels", found=f"the corpus '{name}'", where=name, fix=fix)
     if is_address(source):
-        return hub_records(hub_files(str(source), options.part, notes), options, notes)
-    path = source if str(source) == STDIN else existing(source, named.NAMED_EXAMPLES)
+        return hub_records(hub_files(name, options.part, notes), options, notes)
+    path = source if name == STDIN else existing(source, named.NAMED_EXAMPLES)
     return read_source(Source(path, options, notes))
 
 
@@ -167,9 +167,6 @@ def hub_files(address: str, part: Part | None, notes: list[str]) -> SplitFiles:
     """Download the files of a split of a data set on the Hub; a note has the commit hash.
 
     `address` is `hf://owner/name[@revision][#[configuration/]split]`; `part` is used where it names no split.
-
-    Raises:
-        UsageError, MissingExtraError, HubError, DataError: see `fetch_dataset`.
     """
     files = fetch_dataset(parse_dataset(address), part)
     size = sum(path.stat().st_size for path in files[1])
@@ -215,8 +212,7 @@ def read_with_column(source: Any, column: str, **how: Unpack[Reading]) -> tuple[
     Raises:
         DataError: as for `read_examples`, no such column, or one with more than 200 different values.
     """
-    notes: list[str] = []
-    values: list[str] = []
+    notes, values = list[str](), list[str]()
     how.setdefault("part", "test")
     records = iter_records(source, need_label=True, notes=notes, **how)
 
@@ -247,15 +243,14 @@ def gather(
     `kept` is called with the number (from 1) and the record of each example. With the `separator` of the
     labels of a text, records whose labels are unknown are dropped; those to which none applies are kept.
     """
-    texts: list[str] = []
-    lists: list[tuple[str, ...]] = []
+    texts, lists = list[str](), list[tuple[str, ...]]()
     dropped: Counter[str] = Counter()
     types: set[LabelType] = set()
     for number, record in enumerate(records, start=1):
         if separator:
             labels = names_in(record, separator)
         else:
-            labels = None if record.label is None else (sys.intern(record.label),)
+            labels = None if record.label is None else (record.label,)
         if not record.text.strip():
             dropped["an empty text"] += 1
         elif labels is None:
@@ -263,21 +258,21 @@ def gather(
         else:
             texts.append(record.text)
             # Labels repeat: one string for each saves memory.
-            lists.append(tuple(map(sys.intern, labels)) if separator else labels)
-            if labels:
-                types.add(record.label_type)
+            lists.append(tuple(map(sys.intern, labels)))
+            types.update([record.label_type] if labels else ())
             if kept is not None:
                 kept(number, record)
     for reason, count in dropped.items():
         note(notes, f"{name}: dropped {count:,} record{'' if count == 1 else 's'} with {reason}")
     label_type = common_type(types) if types else "text"
-    sets = None
-    if separator:
-        if without := sum(not labels for labels in lists):
-            note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
-        names = ordered((label for labels in lists for label in labels), label_type)
-        sets = LabelSets.of_lists(lists, names)
-    joined = [labels[0] for labels in lists] if sets is None else sets.joined(separator)
+    if not separator:
+        joined = [label for (label,) in lists]
+        return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type)
+    if without := sum(not labels for labels in lists):
+        note(notes, f"{name}: {without:,} text{'' if without == 1 else 's'} to which no label applies")
+    names = ordered((label for labels in lists for label in labels), label_type)
+    sets = LabelSets.of_lists(lists, names)
+    joined = sets.joined(separator)
     return Examples(texts, joined, notes, name, dict(dropped), label_type=label_type, sets=sets)
 
 

@@ -16,10 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from foretell.data.columns import Columns, choose_columns
-from foretell.data.decode import open_text
+from foretell.data.decode import PARQUET, is_spreadsheet, open_text
 from foretell.data.frames import parquet_records
 from foretell.data.records import Record, is_nested, label_of, spelled, text_of
-from foretell.data.signatures import PARQUET, is_spreadsheet
 from foretell.data.source import Source
 from foretell.data.tables import csv_records, row_records, workbook_records
 from foretell.errors import DataError, UsageError
@@ -28,8 +27,29 @@ MAX_ARRAY = 1 << 28
 """Maximum characters of an array, which is held in memory. Larger data belongs in JSON Lines."""
 _FIX = "write one object a line, without brackets around them"
 _SAMPLE = 100
+_PREFIX = "__label__"
+_PARTS = ("train", "test")
+# An array of objects, lists or strings, at its very beginning; a plain text may well begin with a bracket.
+_ARRAY = re.compile(r"""\s*\[\s*($|[{\[]\s*["\[{}\]]|[{\[]\s*$|"(\\.|[^"\\])*"\s*(,|\]?\s*$))""")
 
 Numbered = tuple[int, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of examples.
+
+    Attributes:
+        name: by which the user can ask for it.
+        read: reads the records of a source, in constant memory where the format allows.
+        recognise: whether a source has this format, by its beginning.
+        endings: of file names in this format (before .gz).
+    """
+
+    name: str
+    read: Callable[[Source], Iterator[Record]]
+    recognise: Callable[[Source], bool]
+    endings: tuple[str, ...] = ()
 
 
 def json_records(source: Source) -> Iterator[Record]:
@@ -41,10 +61,7 @@ def json_records(source: Source) -> Iterator[Record]:
     Raises:
         DataError: a value that is not JSON, or not one of these; no clear columns.
     """
-    if _is_array(source):
-        values, unit = _array(source), "item"
-    else:
-        values, unit = _lines(source), "line"
+    values, unit = (_array(source), "item") if _is_array(source) else (_lines(source), "line")
     # Labels are judged by several records; without them each record is given as soon as it is read.
     first = list(itertools.islice(values, _SAMPLE if source.options.need_label else 1))
     if not first:
@@ -98,23 +115,6 @@ def _wrong_value(value: object, expected: str, where: str) -> DataError:
     return DataError(expected=expected, found=found, where=where)
 
 
-def _lines(source: Source) -> Iterator[Numbered]:
-    """Return the number and the value of each line that is not blank."""
-    for number, line in enumerate(source.plain_lines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            yield number, _DECODER.decode(line)
-        except (ValueError, RecursionError) as error:
-            start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
-            raise DataError(
-                expected="one JSON value on the line",
-                found=repr(start),
-                where=f"{source.name}, line {number}, column {column}",
-                fix="write one object a line (jq -c .)" if start.startswith("{") else "",
-            ) from error
-
-
 def finite_number(text: str) -> float:
     """Return a number with a fraction or an exponent.
 
@@ -137,19 +137,29 @@ def _constant(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_float=finite_number, parse_constant=_constant)
 
 
-def _array(source: Source) -> Iterator[Numbered]:
-    """Return the number and the value of each item of an array, which is read whole.
+def _lines(source: Source) -> Iterator[Numbered]:
+    """Return the number and the value of each line that is not blank."""
+    for number, line in enumerate(source.plain_lines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, _DECODER.decode(line)
+        except (ValueError, RecursionError) as error:
+            start, column = line.strip()[:40], error.colno if isinstance(error, json.JSONDecodeError) else 1
+            raise DataError(
+                expected="one JSON value on the line",
+                found=repr(start),
+                where=f"{source.name}, line {number}, column {column}",
+                fix="write one object a line (jq -c .)" if start.startswith("{") else "",
+            ) from error
 
-    Raises:
-        DataError: it is not valid JSON, with the line and the column, or longer than `MAX_ARRAY`.
-    """
-    pieces, size = list[str](), 0
-    for chunk in source.chunks():
-        pieces.append(chunk)
-        if (size := size + len(chunk)) > MAX_ARRAY:
-            expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
-            raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
-    text = "".join(pieces)
+
+def _array(source: Source) -> Iterator[Numbered]:
+    """Return the number and the value of each item of an array, which is read whole."""
+    text = source.whole(MAX_ARRAY)
+    if len(text) > MAX_ARRAY:
+        expected = f"a JSON array of at most {MAX_ARRAY >> 20} Mi characters"
+        raise DataError(expected=expected, found="a longer one", where=source.name, fix=_FIX)
     try:
         return enumerate(_DECODER.decode(text), start=1)
     except json.JSONDecodeError as error:
@@ -161,29 +171,6 @@ def _array(source: Source) -> Iterator[Numbered]:
     raise DataError(expected="one JSON array", found=found, where=where, fix=_FIX)
 
 
-_PREFIX = "__label__"
-_PARTS = ("train", "test")
-# An array of objects, lists or strings, at its very beginning; a plain text may well begin with a bracket.
-_ARRAY = re.compile(r"""\s*\[\s*($|[{\[]\s*["\[{}\]]|[{\[]\s*$|"(\\.|[^"\\])*"\s*(,|\]?\s*$))""")
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format of examples.
-
-    Attributes:
-        name: by which the user can ask for it.
-        read: reads the records of a source, in constant memory where the format allows.
-        recognise: whether a source has this format, by its beginning.
-        endings: of file names in this format (before .gz).
-    """
-
-    name: str
-    read: Callable[[Source], Iterator[Record]]
-    recognise: Callable[[Source], bool]
-    endings: tuple[str, ...] = ()
-
-
 def fasttext_records(source: Source) -> Iterator[Record]:
     """Read fastText lines: `__label__positive the text`. A line without a label has none.
 
@@ -191,8 +178,7 @@ def fasttext_records(source: Source) -> Iterator[Record]:
         DataError: a line with two labels, where labels are needed.
     """
     for number, line in enumerate(source.plain_lines(), start=1):
-        words = line
-        labels = []
+        words, labels = line, []
         while (words := words.lstrip()).startswith(_PREFIX):
             head, *rest = words.split(None, 1)
             words = rest[0] if rest else ""
@@ -282,6 +268,11 @@ def _is_visible(path: Path) -> bool:
     return not path.name.startswith((".", "__MACOSX"))
 
 
+def _is_json(source: Source) -> bool:
+    line = source.first_line
+    return line.lstrip().startswith("{") or _ARRAY.match(line) is not None
+
+
 def _is_table(source: Source) -> bool:
     """Whether a source without the ending of a table is one: by its header, or by columns that are named.
 
@@ -290,8 +281,7 @@ def _is_table(source: Source) -> bool:
     is_text = _ending(source.path) in (".txt", ".text")
     if is_text and not source.options.need_label:
         return False
-    line = source.first_line
-    cells = {cell.strip().strip('"').casefold() for cell in re.split(r"[,;\t|]", line)}
+    cells = {cell.strip().strip('"').casefold() for cell in re.split(r"[,;\t|]", source.first_line)}
     is_header = (len(cells) > 1 and "text" in cells) or bool(cells & {"label", "sentiment"})
     is_named = source.options.text is not None or source.options.label is not None
     return is_header or (is_named and not is_text)
@@ -301,24 +291,13 @@ def _is_tab_separated(source: Source) -> bool:
     return _is_table(source) and "\t" in source.first_line
 
 
-def _is_json(source: Source) -> bool:
-    line = source.first_line
-    return line.lstrip().startswith("{") or _ARRAY.match(line) is not None
-
-
+_SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _TABLE = (
     Format("folder", folder_records, lambda source: source.is_folder),
     Format("parquet", parquet_records, lambda source: source.start.startswith(PARQUET), (".parquet", ".pq")),
+    Format("excel", workbook_records, lambda source: is_spreadsheet(source.start), _SHEETS),
     Format(
-        "excel",
-        workbook_records,
-        lambda source: is_spreadsheet(source.start),
-        (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
-    ),
-    Format(
-        "fasttext",
-        fasttext_records,
-        lambda source: source.first_line.lstrip().startswith(_PREFIX),
+        "fasttext", fasttext_records, lambda source: source.first_line.lstrip().startswith(_PREFIX),
         (".ft", ".fasttext"),
     ),
     Format("jsonl", json_records, _is_json, (".jsonl", ".ndjson")),
@@ -326,7 +305,7 @@ _TABLE = (
     Format("tsv", partial(csv_records, prefer="\t"), _is_tab_separated, (".tsv", ".tab")),
     Format("csv", csv_records, _is_table, (".csv",)),
     Format("text", line_records, lambda _: True),
-)
+)  # fmt: skip
 
 FORMATS: dict[str, Format] = {each.name: each for each in _TABLE}
 """The formats by name, in the order in which they are recognised."""
@@ -336,11 +315,7 @@ ENDINGS = (*(ending for each in _TABLE for ending in each.endings), ".txt", ".te
 
 
 def format_named(name: str) -> Format:
-    """Return the format of this name.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return the format of this name; raise UsageError where there is none."""
     if name not in FORMATS:
         raise UsageError(expected=f"a format: {', '.join(sorted(FORMATS))}", found=f"'{name}'")
     return FORMATS[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +17,13 @@ from typing import Any
 
 from foretell.data.columns import Columns, choose_columns
 from foretell.data.decode import note
-from foretell.data.records import (
-    ReadOptions,
-    Record,
-    is_missing,
-    is_nested,
-    label_of,
-    text_of,
-    values_of,
-)
+from foretell.data.records import ReadOptions, Record, is_missing, is_nested, label_of, text_of, values_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import TO_TRAIN, require
 
 _BATCH = 1024
 _SAMPLE_ROWS = 100
-_HUGGING_FACE = "huggingface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +56,6 @@ def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterat
         MissingExtraError: an Arrow stream, and polars is not installed.
     """
     frame = _frame(source)
-    if frame is None:
-        raise DataError(expected="a table with columns", found=type(source).__name__)
 
     def add_note(columns: Columns) -> None:
         if options.text is None:
@@ -75,7 +64,9 @@ def frame_records(source: Any, options: ReadOptions, notes: list[str]) -> Iterat
     return _records(frame, options, add_note)
 
 
-def _records(frame: _Frame, options: ReadOptions, note_columns: Any) -> Iterator[Record]:
+def _records(
+    frame: _Frame, options: ReadOptions, note_columns: Callable[[Columns], object]
+) -> Iterator[Record]:
     names = frame.columns
     if len(set(names)) != len(names):
         raise DataError(expected="columns with different names", found=", ".join(names), where=frame.name)
@@ -98,7 +89,7 @@ def _kind(source: Any) -> str | None:
         return "lazy"
     if isinstance(source, Mapping):
         return "mapping"
-    if hasattr(source, "schema") and any(hasattr(source, name) for name in ("to_batches", "to_pylist")):
+    if hasattr(source, "schema") and (hasattr(source, "to_batches") or hasattr(source, "to_pylist")):
         return "arrow"
     if hasattr(source, "columns") and hasattr(source, "head"):
         return "frame"
@@ -109,11 +100,9 @@ def _kind(source: Any) -> str | None:
     return "stream" if is_stream and (not isinstance(source, Iterable) or hasattr(source, "schema")) else None
 
 
-def _frame(source: Any) -> _Frame | None:
-    """Open a table; None: it is none."""
+def _frame(source: Any) -> _Frame:
+    """Open a table."""
     name, kind = type(source).__name__, _kind(source)
-    if kind is None:
-        return None
     if kind == "dataset":
         return _dataset(source)
     if kind == "stream":
@@ -153,10 +142,9 @@ def _is_dataset(source: Any) -> bool:
 def _dataset(dataset: Any) -> _Frame:
     """Open a Hugging Face Dataset or IterableDataset, whatever the format that it was set to return."""
     rows: Iterator[Mapping[str, Any]] = iter(dataset.with_format(None))
-    first: list[Mapping[str, Any]] = list(itertools.islice(rows, 1))
+    first = list(itertools.islice(rows, 1))
     columns = list(dataset.column_names or (first[0] if first else ()))
-    features = dataset.features or {}
-    names = [_class_names(features.get(column)) for column in columns]
+    names = [_class_names((dataset.features or {}).get(column)) for column in columns]
     all_rows = itertools.chain(first, rows)
     cells = (tuple(map(class_name, map(row.get, columns), names)) for row in all_rows)
     return _Frame(type(dataset).__name__, columns, cells)
@@ -202,7 +190,7 @@ def _parquet(path: Path, where: str) -> _Frame:
 def classes_in(metadata: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """Return the names of the classes of each ClassLabel column, as Hugging Face's `datasets` writes them."""
     try:
-        features = json.loads(metadata[_HUGGING_FACE])["info"]["features"].items()
+        features = json.loads(metadata["huggingface"])["info"]["features"].items()
         labels = {c: each for c, each in features if isinstance(each, dict)}
         of_classes = {c: each["names"] for c, each in labels.items() if each.get("_type") == "ClassLabel"}
         return {str(column): list(map(str, names)) for column, names in of_classes.items()}
@@ -251,21 +239,20 @@ def sequence_records(source: Any, options: ReadOptions) -> Iterator[Record]:
         raise DataError(expected=expected, found=type(source).__name__)
     columns: Columns | None = None
     for number, item in enumerate(items, start=1):
-        where = f"record {number}"
         if isinstance(item, Record):
             yield item
         elif isinstance(item, Mapping):
             if columns is None:
                 sample = [[text_of(value) for value in item.values()]]
                 columns = choose_columns([str(key) for key in item], sample, options, "the records")
-            yield columns.record(item, where)
+            yield columns.record(item, f"record {number}")
         elif isinstance(item, (tuple, list)) and len(item) == 2 and not any(map(is_nested, item)):
-            yield _pair(item[0], item[1])
+            yield _pair(*item)
         elif not options.need_label and (isinstance(item, str) or (may_miss and is_missing(item))):
             yield _pair(item, None)
         else:
             expected = "a pair of text and label" if options.need_label else "a text"
-            raise DataError(expected=expected, found=f"{item!r:.40}", where=where)
+            raise DataError(expected=expected, found=f"{item!r:.40}", where=f"record {number}")
 
 
 def _is_column(value: object) -> bool:
@@ -273,6 +260,5 @@ def _is_column(value: object) -> bool:
 
 
 def _pair(text: object, label: object) -> Record:
-    record_label = label_of(label)
-    clean = text_of(text)
-    return Record(clean, record_label, {"text": clean, "label": record_label or ""})
+    clean, name = text_of(text), label_of(label)
+    return Record(clean, name, {"text": clean, "label": name or ""})

@@ -55,9 +55,8 @@ class LabelSets:
 
     def others(self, names: Sequence[str]) -> list[str]:
         """Return the labels that apply to a text here and are not among `names`."""
-        known = set(names)
         applies = (self.values == 1).any(axis=0)
-        return [name for name, used in zip(self.names, applies, strict=True) if used and name not in known]
+        return [name for name, used in zip(self.names, applies, strict=True) if used and name not in names]
 
     def positives(self) -> Float32s:
         """Return how many texts each label applies to, [label]."""
@@ -75,20 +74,14 @@ def names_in(record: Record, separator: str) -> tuple[str, ...] | None:
 
     A list has them as it is; text is divided at the separator. A cell that holds only separators has none.
     """
-    if record.labels is not None:
+    if record.labels is not None or record.label is None:
         return record.labels
-    if record.label is None:
-        return None
     parts = (label_of(part) for part in record.label.split(separator))
     return tuple(dict.fromkeys(part for part in parts if part is not None))
 
 
 def check_known_labels(sets: LabelSets, names: Sequence[str], where: str) -> None:
-    """Check that no label applies that is not among `names`.
-
-    Raises:
-        DataError: one does.
-    """
+    """Raise DataError where a label applies that is not among `names`."""
     if unknown := sets.others(names):
         raise DataError(expected=f"the labels {listed(names)}", found=listed(unknown), where=where)
 
@@ -120,8 +113,7 @@ def sets_of(y: Any, names: Sequence[str] | None = None) -> tuple[LabelSets, Labe
     if matrix is None:
         return _of_lists(list(y))
     if hasattr(y, "columns"):
-        listed = list(y.columns)
-        return LabelSets([str(each) for each in listed], matrix), common_type(map(type_of, listed))
+        return LabelSets([str(each) for each in y.columns], matrix), common_type(map(type_of, y.columns))
     width = matrix.shape[1]
     if names is None:
         return LabelSets([str(place) for place in range(width)], matrix), "integer"

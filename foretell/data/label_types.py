@@ -7,7 +7,7 @@ order of their type: 9 comes before 10. Labels from CSV and spreadsheets, and da
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ LabelType = Literal["text", "integer", "number", "boolean"]
 
 LABEL_TYPES: tuple[LabelType, ...] = get_args(LabelType)
 
+_OF_KIND: dict[str, LabelType] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
 _DTYPES: dict[LabelType, str] = {"integer": "int64", "number": "float64", "boolean": "bool"}
 
 
@@ -40,16 +41,11 @@ def common_type(types: Iterable[LabelType]) -> LabelType:
 
 def dtype_type(values: npt.NDArray[Any]) -> LabelType:
     """Return the type of an array of labels."""
-    kinds: dict[str, LabelType] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
-    return kinds.get(values.dtype.kind, "text")
+    return _OF_KIND.get(values.dtype.kind, "text")
 
 
 def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
-    """Return the values that names stand for, as Python's types.
-
-    Raises:
-        ValueError: a name of another type.
-    """
+    """Return the values that names stand for, as Python's types; raise ValueError for one of another type."""
     if label_type == "text":
         return list(names)
     if label_type == "boolean":
@@ -62,9 +58,8 @@ def values_of_names(names: Sequence[str], label_type: LabelType) -> list[Any]:
 def classes_of_names(names: Sequence[str], label_type: LabelType) -> npt.NDArray[Any]:
     """Return the values that names stand for, as an array [label]."""
     values = values_of_names(names, label_type)
-    if label_type == "integer" and any(abs(value) >= 1 << 63 for value in values):
-        return np.array(values, object)
-    return np.array(values, _DTYPES.get(label_type))
+    is_large = label_type == "integer" and any(abs(value) >= 1 << 63 for value in values)
+    return np.array(values, object if is_large else _DTYPES.get(label_type))
 
 
 def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:
@@ -82,6 +77,6 @@ def ordered(names: Iterable[str], label_type: LabelType) -> list[str]:
     return [name for _, name in sorted(zip(values, distinct, strict=True))]
 
 
-def json_value(label: Any) -> str | int | float | bool:
+def json_value(label: object) -> str | int | float | bool:
     """Return a label as JSON can hold it."""
-    return cast(Any, label) if isinstance(label, str | int | float | bool) else str(label)
+    return label if isinstance(label, str | int | float | bool) else str(label)

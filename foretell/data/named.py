@@ -21,6 +21,7 @@ from typing import Literal
 
 from foretell.data.decode import note
 from foretell.errors import DataError
+from foretell.hashes import sha256_of
 
 ImdbPart = Literal["train", "test", "unsup"]
 
@@ -33,12 +34,11 @@ IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
 IMDB_URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 IMDB_ARCHIVE_SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"
 # SHA-256 of "path NUL text NUL" over the reviews in order of their paths ("train/neg/0_3.txt").
-IMDB_PART_SHA256: dict[str, str] = {
+IMDB_PART_SHA256: dict[ImdbPart, str] = {
     "test": "84fd9a2e58155929af384fe10e45a17724b5a9568469cf290f39cfd6829bda37",
     "train": "e982db9598717d922ca579d6fa793316604d6a817e1281eec8ad8058f4f6d9a7",
     "unsup": "0db358589c63de5c8e6af519dc5f8e123f323cb62358b9fd7aaac092cf59f937",
 }
-_PARTS: tuple[ImdbPart, ...] = ("test", "train", "unsup")
 MAX_DOWNLOAD_BYTES = 100 << 20
 """Maximum bytes of the archive; it has 84 million."""
 MAX_DOWNLOAD_SECONDS = 1800.0
@@ -94,8 +94,8 @@ def imdb(part: ImdbPart, *, notes: list[str] | None = None) -> Reviews:
         notes = [] if notes is None else notes
         contents = _from_archive(notes)
         try:
-            for each in _PARTS:
-                _write_whole(_cache_file(each), zlib.compress(contents[each], 1))
+            for each, found in contents.items():
+                _write_whole(_cache_file(each), zlib.compress(found, 1))
         except OSError as error:
             # Not an error: the reviews have been read; the next call will read the archive again.
             note(notes, f"imdb: the cache could not be written ({error.strerror or error})")
@@ -126,13 +126,14 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _from_archive(notes: list[str]) -> dict[ImdbPart, bytes]:
-    folder = os.environ.get("FORETELL_DATA")
-    local = Path(folder) / IMDB_ARCHIVE if folder else None
-    if local is not None and local.is_file():
+    local = Path(os.environ.get("FORETELL_DATA", "")) / IMDB_ARCHIVE
+    if os.environ.get("FORETELL_DATA") and local.is_file():
         note(notes, f"imdb: read from {local}")
         return read_imdb_archive(local)
     note(notes, f"imdb: downloaded from {IMDB_URL}")
-    with _downloaded() as path:
+    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
+        path = Path(folder) / IMDB_ARCHIVE
+        _download(path)
         return read_imdb_archive(path)
 
 
@@ -145,12 +146,20 @@ def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
     Raises:
         DataError: the archive is damaged, or its reviews are not the published 100,000.
     """
+    import tarfile
+
     fix = "remove the file; it is then downloaded from its publisher"
     try:
-        contents = _collected(path)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+        reviews = _reviews_in(path)
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
         expected, found = "the archive of the movie reviews", f"damage ({error})"
         raise DataError(expected=expected, found=found, where=str(path), fix=fix) from error
+    pieces: dict[ImdbPart, list[bytes]] = {part: [] for part in IMDB_PART_SHA256}
+    for name in sorted(reviews):
+        split, kind, _ = name.split("/")
+        part: ImdbPart = "unsup" if kind == "unsup" else ("train" if split == "train" else "test")
+        pieces[part] += (name.encode(), b"\0", reviews[name], b"\0")
+    contents = {part: b"".join(each) for part, each in pieces.items()}
     for part, content in contents.items():
         if (digest := hashlib.sha256(content).hexdigest()) != IMDB_PART_SHA256[part]:
             found = f"{content.count(0) // 2:,} reviews of {part} whose SHA-256 is {digest[:12]}…"
@@ -158,55 +167,42 @@ def read_imdb_archive(path: Path) -> dict[ImdbPart, bytes]:
     return contents
 
 
-def _collected(path: Path) -> dict[ImdbPart, bytes]:
+def _reviews_in(path: Path) -> dict[str, bytes]:
+    """Return the reviews of an archive by their path."""
     import tarfile
 
     reviews: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                name = member.name.removeprefix("./").removeprefix("aclImdb/")
-                pieces = name.split("/")
-                is_review = len(pieces) == 3 and pieces[1] in ("neg", "pos", "unsup")
-                if is_review and name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
-                    reviews[name] = file.read()
-                # The archive keeps a list of all members, which one pass does not need.
-                archive.members = []  # type: ignore[attr-defined]
-    except tarfile.TarError as error:
-        raise ValueError(str(error)) from error
-    parts: dict[ImdbPart, list[bytes]] = {part: [] for part in _PARTS}
-    for name in sorted(reviews):
-        split, kind, _ = name.split("/")
-        part: ImdbPart = "unsup" if kind == "unsup" else ("train" if split == "train" else "test")
-        parts[part] += (name.encode(), b"\0", reviews[name], b"\0")
-    return {part: b"".join(pieces) for part, pieces in parts.items()}
+    with tarfile.open(path, "r|gz") as archive:
+        for member in archive:
+            name = member.name.removeprefix("./").removeprefix("aclImdb/")
+            folders = name.split("/")
+            is_review = len(folders) == 3 and folders[1] in ("neg", "pos", "unsup")
+            if is_review and name.endswith(".txt") and (file := archive.extractfile(member)) is not None:
+                reviews[name] = file.read()
+            # The archive keeps a list of all members, which one pass does not need.
+            archive.members = []  # type: ignore[attr-defined]
+    return reviews
 
 
-@contextlib.contextmanager
-def _downloaded() -> Iterator[Path]:
-    """Download the archive to a temporary file, and verify its hash."""
+def _download(path: Path) -> None:
+    """Download the archive and verify its hash."""
     import urllib.request
 
-    hasher = hashlib.sha256()
-    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-        path = Path(folder) / IMDB_ARCHIVE
-        try:
-            with path.open("wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
-                deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
-                # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
-                while chunk := reply.read1(1 << 20):
-                    size += len(chunk)
-                    if size > MAX_DOWNLOAD_BYTES:
-                        raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
-                    if time.monotonic() > deadline:
-                        raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
-                    hasher.update(chunk)
-                    file.write(chunk)
-        except OSError as error:
-            fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}"
-            expected = "the movie reviews from their publisher"
-            raise DataError(expected=expected, found=f"{error}", where=IMDB_URL, fix=fix) from error
-        if (digest := hasher.hexdigest()) != IMDB_ARCHIVE_SHA256:
-            expected = f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…"
-            raise DataError(expected=expected, found=f"{digest[:12]}…", where=IMDB_URL, fix="try again")
-        yield path
+    try:
+        with path.open("wb") as file, urllib.request.urlopen(IMDB_URL, timeout=60) as reply:
+            deadline, size = time.monotonic() + MAX_DOWNLOAD_SECONDS, 0
+            # read1 returns what is there: read would wait for a megabyte, however slowly it comes.
+            while chunk := reply.read1(1 << 20):
+                size += len(chunk)
+                if size > MAX_DOWNLOAD_BYTES:
+                    raise OSError(f"more than {MAX_DOWNLOAD_BYTES:,} bytes")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{size:,} bytes after {MAX_DOWNLOAD_SECONDS / 60:g} minutes")
+                file.write(chunk)
+    except OSError as error:
+        fix = f"set FORETELL_DATA to a folder that holds {IMDB_ARCHIVE}"
+        expected = "the movie reviews from their publisher"
+        raise DataError(expected=expected, found=f"{error}", where=IMDB_URL, fix=fix) from error
+    if (digest := sha256_of(path)) != IMDB_ARCHIVE_SHA256:
+        expected = f"the SHA-256 {IMDB_ARCHIVE_SHA256[:12]}…"
+        raise DataError(expected=expected, found=f"{digest[:12]}…", where=IMDB_URL, fix="try again")

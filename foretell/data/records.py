@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,14 +35,16 @@ class Record:
     labels: tuple[str, ...] | None = None
 
 
-def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], value: str) -> str:
-    """Return an option of reading with its value, as the command line and Python spell it.
+class Reading(TypedDict, total=False):
+    """The options of reading as keyword arguments; see `ReadOptions`."""
 
-    >>> spelled("text", "body")
-    "--text body (Python: text='body')"
-    """
-    flag = "input-format" if option == "format" else option.replace("_", "-")
-    return f"--{flag} {value} (Python: {option}='{value}')"
+    text: str | None
+    label: str | None
+    format: str | None
+    part: Part | None
+    multi_label: str
+    header_row: int | None
+    sheet: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,31 +71,25 @@ class ReadOptions:
     sheet: str | None = None
 
 
-class Reading(TypedDict, total=False):
-    """The options of reading as keyword arguments; see `ReadOptions`."""
+def spelled(option: Literal["text", "label", "format", "header_row", "sheet"], value: str) -> str:
+    """Return an option of reading with its value, as the command line and Python spell it.
 
-    text: str | None
-    label: str | None
-    format: str | None
-    part: Part | None
-    multi_label: str
-    header_row: int | None
-    sheet: str | None
+    >>> spelled("text", "body")
+    "--text body (Python: text='body')"
+    """
+    flag = "input-format" if option == "format" else option.replace("_", "-")
+    return f"--{flag} {value} (Python: {option}='{value}')"
 
 
-def is_missing(value: object) -> bool:
+def is_missing(value: Any) -> bool:
     """Whether a value stands for no value: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
     # NumPy's floats are not all Python floats.
-    return not isinstance(value, str) and hasattr(value, "__float__") and _is_nan(value)
-
-
-def _is_nan(value: Any) -> bool:
-    try:
-        return math.isnan(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
+    if not isinstance(value, str) and hasattr(value, "__float__"):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return math.isnan(value)
+    return False
 
 
 def is_nested(value: object) -> bool:
@@ -132,10 +129,10 @@ def label_of(value: Any) -> str | None:
 
     A whole float is written as an integer: pandas makes 1.0 of 1 as soon as a column has a gap.
     """
-    if type(value) is not str:
+    if type(value) is not str and not isinstance(value, int):
         if is_missing(value):
             return None
-        if not isinstance(value, int) and hasattr(value, "is_integer") and value.is_integer():
+        if hasattr(value, "is_integer") and value.is_integer():
             value = int(value)
     label = text_of(value).strip()
     return None if label.casefold() in _MISSING_LABELS else label

@@ -64,13 +64,12 @@ def answered(texts: Sequence[str], values: object, labels: Sequence[str], name: 
             raise DataError(expected="one answer for each text", found=found, where=name, fix=fix)
     digest = hashlib.sha256(rows.tobytes() + b"".join(places) + "\n".join(labels).encode()).hexdigest()
     table = np.concatenate([rows, np.full((1, len(labels)), np.nan, np.float32)])
-    kept = tuple(texts[place] for place in places.values())
 
     def ask(some: Sequence[str]) -> Float32s:
         found: Float32s = table[[places.get(text_key(text), -1) for text in some]]
         return found
 
-    return Answering(name, list(labels), ask, digest, texts=kept)
+    return Answering(name, list(labels), ask, digest, texts=tuple(texts[i] for i in places.values()))
 
 
 def checked(values: object, n_texts: int, labels: Sequence[str], where: str, first: int = 0) -> Float32s:

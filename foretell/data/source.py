@@ -18,7 +18,6 @@ from foretell.errors import DataError
 
 _START = 1 << 12
 _PEEKED = 1 << 16
-_CHUNK = 1 << 16
 
 
 class Source:
@@ -49,22 +48,18 @@ class Source:
         self._open.close()
 
     @cached_property
-    def start(self) -> bytes:
-        """The first bytes, up to 4 KiB; none of a folder."""
-        return b"" if self.is_folder else self._raw.peek(_START)[:_START]
-
-    @cached_property
     def is_folder(self) -> bool:
         """Whether the path is a folder."""
         return isinstance(self.path, Path) and self.path.is_dir()
 
     @cached_property
-    def first_line(self) -> str:
-        """The first line with its line end, up to 64 Ki characters of it.
+    def start(self) -> bytes:
+        """The first bytes, up to 4 KiB; none of a folder."""
+        return b"" if self.is_folder else self._raw.peek(_START)[:_START]
 
-        Raises:
-            DataError: no text.
-        """
+    @cached_property
+    def first_line(self) -> str:
+        """The first line with its line end, up to 64 Ki characters of it; DataError: there is none."""
         line = self._text.readline(_PEEKED)
         if not line:
             raise DataError(expected="records", found="nothing: it is empty", where=self.name)
@@ -77,13 +72,12 @@ class Source:
 
     def file(self) -> Path:
         """Return a file with the bytes; of a compressed file or a stream a temporary copy."""
-        raw = self._raw
-        if str(self.path) != STDIN and raw.seekable():
+        if str(self.path) != STDIN and self._raw.seekable():
             return Path(self.path)
         folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="foretell-"))
         copy = Path(folder) / "copy"
         with copy.open("wb") as out:
-            shutil.copyfileobj(raw, out)
+            shutil.copyfileobj(self._raw, out)
         return copy
 
     def lines(self) -> Iterator[str]:
@@ -97,9 +91,9 @@ class Source:
         """Return the lines of text without their line ends."""
         return (line.rstrip("\r\n") for line in self.lines())
 
-    def chunks(self) -> Iterator[str]:
-        """Return the text in pieces of about 64 Ki characters."""
-        return itertools.chain([self._peeked()], iter(lambda: self._text.read(_CHUNK), ""))
+    def whole(self, limit: int) -> str:
+        """Return the text, and of more than `limit` characters so many that it is longer."""
+        return self._peeked() + self._text.read(limit)
 
     def add_note(self, text: str) -> None:
         """Add a note for the user, which begins with the source's short name."""

@@ -91,15 +91,23 @@ def make_split(
             raise DataError(expected=expected, found=listed(unknown), where=hints.name, fix=fix)
         fraction = 0.0 if hints is examples else fraction
     split, keys = _stratified(examples, fraction, seed) if valid is None else _given(examples, valid)
-    if examples.sets is None:
-        split = replace(split, notes=(*split.notes, *majority_notes(examples.labels)))
     if hints is examples and valid is None:
         hints = split.train
+    notes = list(split.notes)
+    if examples.sets is None:
+        notes += majority_notes(examples.labels)
     texts = list(unlabelled)
-    if not texts:
-        return replace(split, hints=hints)
-    kept, notes = _unlabelled(texts, labelled=keys, valid=split.valid)
-    return replace(split, unlabelled=kept, hints=hints, notes=(*split.notes, *notes))
+    keys_of_texts = [text_key(text) for text in texts]
+    kept = tuple(text for text, key in zip(texts, keys_of_texts, strict=True) if key not in keys)
+    valid_keys = set() if split.valid is None or not texts else set(map(text_key, split.valid.texts))
+    leaks = sum(key in valid_keys for key in keys_of_texts)
+    counts = {"validation": leaks, "training": len(texts) - len(kept) - leaks}
+    notes += [
+        f"removed {_texts(count, 'unlabelled')} also in the {part} set"
+        for part, count in counts.items()
+        if count
+    ]
+    return replace(split, unlabelled=kept, hints=hints, notes=tuple(notes))
 
 
 def text_key(text: str) -> bytes:
@@ -137,10 +145,8 @@ def seen_notes(texts: Sequence[str], model: Path | None) -> list[str]:
     hashes = {content[at : at + _HASH_BYTES] for at in range(0, len(content), _HASH_BYTES)}
     if not (seen := sum(text_key(text)[:_HASH_BYTES] in hashes for text in texts)):
         return []
-    least = "at least " if len(hashes) == MAX_SEEN else ""
-    what = (
-        f"{least}{seen:,} of the {len(texts):,} texts {'was' if seen == 1 else 'were'} in the training data"
-    )
+    least, were = "at least " if len(hashes) == MAX_SEEN else "", "was" if seen == 1 else "were"
+    what = f"{least}{seen:,} of the {len(texts):,} texts {were} in the training data"
     return [f"{what}: the metrics are too good; measure on texts that the model has not seen"]
 
 
@@ -156,8 +162,7 @@ def _stratified(examples: Examples, fraction: float, seed: int) -> tuple[Split, 
         if fraction > 0:
             notes.append("too few texts for a validation set")
         return Split(train=examples, valid=None, notes=tuple(notes)), set(groups)
-    places = range(len(examples))
-    train = examples.select((place for place in places if place not in chosen), examples.name)
+    train = examples.select((place for place in range(len(examples)) if place not in chosen), examples.name)
     valid = examples.select(sorted(chosen), f"{100 * fraction:g} % of {examples.name}")
     notes += rare_label_notes(_each_label(train), _each_label(valid))
     return Split(train=train, valid=valid, notes=tuple(notes)), set(groups)
@@ -173,10 +178,9 @@ def _given(examples: Examples, valid: Examples) -> tuple[Split, set[bytes]]:
         train = examples.select(kept, examples.name)
         notes.append(f"removed {_texts(removed, 'training')} also in the validation set ({valid.name})")
     _check_labels(examples, train, valid)
-    if not len(valid):
-        return Split(train=train, valid=None, notes=tuple(notes)), set(keys)
-    notes += rare_label_notes(_each_label(train), _each_label(valid))
-    return Split(train=train, valid=valid, notes=tuple(notes)), valid_keys.union(keys)
+    if len(valid):
+        notes += rare_label_notes(_each_label(train), _each_label(valid))
+    return Split(train=train, valid=valid if len(valid) else None, notes=tuple(notes)), valid_keys.union(keys)
 
 
 def _each_label(examples: Examples) -> list[str]:
@@ -206,19 +210,6 @@ def _check_labels(examples: Examples, train: Examples, valid: Examples) -> None:
         raise DataError(expected=f"the labels {listed(labels)}", found=listed(unknown), where=valid.name)
 
 
-def _unlabelled(
-    texts: list[str], *, labelled: set[bytes], valid: Examples | None
-) -> tuple[tuple[str, ...], list[str]]:
-    """Return the texts whose key is not in `labelled`, and the notes on those that are."""
-    valid_keys = set() if valid is None else set(map(text_key, valid.texts))
-    keys = [text_key(text) for text in texts]
-    kept = tuple(text for text, key in zip(texts, keys, strict=True) if key not in labelled)
-    leaks = sum(key in valid_keys for key in keys)
-    counts = {"validation": leaks, "training": len(texts) - len(kept) - leaks}
-    removed = ((part, count) for part, count in counts.items() if count)
-    return kept, [f"removed {_texts(count, 'unlabelled')} also in the {part} set" for part, count in removed]
-
-
 def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[str]:
     repeated = len(examples) - len(groups)
     ambiguous = sum(len({examples.labels[place] for place in group}) > 1 for group in groups)
@@ -233,22 +224,24 @@ def _notes_on_groups(examples: Examples, groups: Sequence[list[int]]) -> list[st
     return notes
 
 
-def _choose_valid(examples: Examples, groups: Iterable[list[int]], fraction: float, seed: int) -> set[int]:
+def _choose_valid(examples: Examples, groups: Sequence[list[int]], fraction: float, seed: int) -> set[int]:
     """Return the places of the validation texts."""
     if examples.sets is not None:
-        parts = parts_of_groups(list(groups), examples.sets.values, (1 - fraction, fraction), seed)
+        parts = parts_of_groups(groups, examples.sets.values, (1 - fraction, fraction), seed)
         return set(np.flatnonzero(parts == 1).tolist())
     by_label: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         counts = Counter(examples.labels[place] for place in group)
         by_label[min(counts, key=lambda label: (-counts[label], label))].append(group)
-    if not by_label:
-        return set()
-    generator = np.random.default_rng(seed)
     targets = _targets({label: sum(map(len, members)) for label, members in by_label.items()}, fraction)
-    chosen: set[int] = set()
+    generator, chosen = np.random.default_rng(seed), set[int]()
     for label in sorted(by_label):
-        chosen.update(_choose(by_label[label], targets[label], generator))
+        order, taken = generator.permutation(len(by_label[label])), list[int]()
+        # Whole groups; the last one in the random order is left in training.
+        for place in order[:-1]:
+            group = by_label[label][place]
+            taken += group if len(taken) + len(group) <= targets[label] else []
+        chosen.update(taken)
     return chosen
 
 
@@ -266,18 +259,6 @@ def _targets(sizes: dict[str, int], fraction: float) -> dict[str, int]:
         if shares[label] > targets[label]:
             targets[label] += 1
     return targets
-
-
-def _choose(groups: list[list[int]], target: int, generator: np.random.Generator) -> list[int]:
-    """Choose whole groups with `target` places in all, or slightly fewer; at least one group is left."""
-    order = generator.permutation(len(groups))
-    chosen: list[int] = []
-    # The last group in the random order is the one that is left.
-    for place in order[:-1]:
-        group = groups[place]
-        if len(chosen) + len(group) <= target:
-            chosen += group
-    return chosen
 
 
 def _texts(count: int, kind: str) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretell.data.columns import by_length, choose_columns, is_known
+from foretell.data.decode import kind_of
 from foretell.data.records import ReadOptions, Record, label_of, spelled, text_of
-from foretell.data.signatures import kind_of
 from foretell.data.source import Source
 from foretell.errors import DataError
 from foretell.machine import TO_READ_EXCEL, require
@@ -42,34 +42,30 @@ class Dialect:
 
     def reader(self, lines: Iterator[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
-        options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
-        if self.quotes == "backslash":
-            options["escapechar"] = "\\"
-        elif self.quotes == "none":
-            options["quoting"] = csv.QUOTE_NONE
-        return csv.reader(lines, **options)
+        escape = "\\" if self.quotes == "backslash" else None
+        quoting = csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL
+        return csv.reader(lines, delimiter=self.delimiter, strict=True, escapechar=escape, quoting=quoting)
 
 
-def sniff(lines: list[str], *, whole: bool, prefer: str | None = None) -> tuple[Dialect, list[list[str]]]:
+def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:
     """Find the dialect in which `lines` make the most regular table.
 
     Args:
         lines: the first lines of the file, with their line ends.
         whole: whether they are the whole file; if not, they may end inside a quoted field.
-        prefer: the delimiter to try first ("\\t" for .tsv).
+        prefer: the delimiter to try first.
 
     Returns:
         The dialect, and the rows of `lines` in it.
     """
     order = sorted(DELIMITERS, key=lambda delimiter: delimiter != prefer)
-    fallback = Dialect(prefer or ",", "double")
+    fallback = Dialect(prefer, "double")
     best, best_score = (fallback, _parse(fallback, lines, whole)[0]), 0.0
-    ways = [("double", order)]
-    if any('\\"' in line for line in lines):
-        ways.append(("backslash", order))
     # Of these delimiters only the tab is commonly used without any quoting.
-    ways.append(("none", ["\t"]))
-    for quotes, delimiters in ways:
+    ways = {"double": order, "backslash": order, "none": ["\t"]}
+    if not any('\\"' in line for line in lines):
+        del ways["backslash"]
+    for quotes, delimiters in ways.items():
         for delimiter in delimiters:
             dialect = Dialect(delimiter, quotes)
             rows, is_clean = _parse(dialect, lines, whole)
@@ -113,15 +109,12 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
     while size < _SAMPLE_CHARACTERS and (line := next(lines, None)) is not None:
         sample.append(line)
         size += len(line)
-    head = [] if (line := next(lines, None)) is None else [line]
+    head = list(itertools.islice(lines, 1))
     dialect, rows = sniff(sample, whole=not head, prefer=prefer)
     if dialect.delimiter not in ",\t":
         source.add_note(f"fields are separated by a {DELIMITERS[dialect.delimiter]}")
     if dialect.quotes != "double":
-        how = "quotes are plain characters" if dialect.quotes == "none" else "quotes are escaped by \\"
-        source.add_note(how)
-    numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
-    fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
+        source.add_note("quotes are " + ("plain characters" if dialect.quotes == "none" else "escaped by \\"))
     if rows and len(rows[0]) == 1 and max(map(len, rows)) > 1 and not is_known(rows[0][0]):
         raise DataError(
             expected="the names of the columns in the first row",
@@ -129,30 +122,28 @@ def csv_records(source: Source, *, prefer: str = ",") -> Iterator[Record]:
             where=source.name,
             fix=f"if that is a title, name the row of the header with {spelled('header_row', 'N')}",
         )
+    numbered = _csv_rows(dialect, itertools.chain(sample, head, lines), first, source.name)
+    fix = f"quote fields that contain a {DELIMITERS[dialect.delimiter]}"
     return row_records(numbered, source, "line", fix, rows[:_SAMPLE_ROWS])
 
 
 def _csv_rows(dialect: Dialect, lines: Iterator[str], first: int, where: str) -> Iterator[Row]:
     """Return the rows that are not empty, each with the line that it begins on."""
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
-    reader = dialect.reader(lines)
-    start = first
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            problem = str(error)
-            if "unexpected end" in problem or "field larger" in problem:
-                problem = "a quote that is never closed"
-            elif "expected after" in problem:
-                problem = "text after a closing quote"
-            at, fix = f"{where}, record beginning on line {start}", 'double each quote inside a field ("")'
-            raise DataError(expected="fields quoted as in CSV", found=problem, where=at, fix=fix) from error
-        if row is None:
-            return
-        if row:
-            yield start, row
-        start = first + int(reader.line_num)
+    reader, start = dialect.reader(lines), first
+    try:
+        for row in reader:
+            if row:
+                yield start, row
+            start = first + int(reader.line_num)
+    except csv.Error as error:
+        problem = str(error)
+        if "unexpected end" in problem or "field larger" in problem:
+            problem = "a quote that is never closed"
+        elif "expected after" in problem:
+            problem = "text after a closing quote"
+        at, fix = f"{where}, record beginning on line {start}", 'double each quote inside a field ("")'
+        raise DataError(expected="fields quoted as in CSV", found=problem, where=at, fix=fix) from error
 
 
 def row_records(
@@ -171,31 +162,27 @@ def row_records(
         rows, sample = itertools.chain(numbered, rows), [cells for _, cells in numbered]
     if not sample:
         raise DataError(expected="records", found="none", where=source.name)
-    names, skipped = find_header(sample, source.options)
+    names, skipped = _header(sample, source.options)
     columns = choose_columns(names, sample[skipped:], source.options, source.name)
     if not skipped:
         source.add_note("no header; the columns are called 1, 2, …")
     source.note_columns(columns)
     text, label = names.index(columns.text), None if columns.label is None else names.index(columns.label)
     names = _unique(names)
-    return _records(itertools.islice(rows, skipped, None), names, text, label, (source.name, unit, fix))
+
+    def records() -> Iterator[Record]:
+        for number, row in itertools.islice(rows, skipped, None):
+            if len(row) != len(names):
+                expected = f"{len(names)} column{'' if len(names) == 1 else 's'} as in the first row"
+                at = f"{source.name}, {unit} {number}"
+                raise DataError(expected=expected, found=str(len(row)), where=at, fix=fix)
+            fields = dict(zip(names, row, strict=True))
+            yield Record(text_of(row[text]), None if label is None else label_of(row[label]), fields)
+
+    return records()
 
 
-def _records(
-    rows: Iterator[Row], names: list[str], text: int, label: int | None, place: tuple[str, str, str]
-) -> Iterator[Record]:
-    where, unit, fix = place
-    width = len(names)
-    for number, row in rows:
-        if len(row) != width:
-            expected = f"{width} column{'' if width == 1 else 's'} as in the first row"
-            at = f"{where}, {unit} {number}"
-            raise DataError(expected=expected, found=str(len(row)), where=at, fix=fix)
-        fields = dict(zip(names, row, strict=True))
-        yield Record(text_of(row[text]), None if label is None else label_of(row[label]), fields)
-
-
-def find_header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str], int]:
+def _header(rows: Sequence[list[str]], options: ReadOptions) -> tuple[list[str], int]:
     """Return the names of the columns and how many rows they take (0: they are called 1, 2, …).
 
     The first row is a header by its names, or else by whether its label does not occur again.
@@ -240,13 +227,16 @@ def workbook_records(source: Source) -> Iterator[Record]:
     """
     require(("python_calamine",), "a spreadsheet", TO_READ_EXCEL)
     calamine: Any = importlib.import_module("python_calamine")
-    start = source.start
     try:
         workbook = calamine.CalamineWorkbook.from_path(source.file())
         visible = (calamine.SheetTypeEnum.WorkSheet, calamine.SheetVisibleEnum.Visible)
         names = [each.name for each in workbook.sheets_metadata if (each.typ, each.visible) == visible]
-        if source.options.sheet is not None:
-            names = [_sheet_named(source.options.sheet, names, source.name)]
+        if (wanted := source.options.sheet) is not None:
+            found = [name for name in names if name.casefold() == wanted.casefold()]
+            if not found:
+                listed = ", ".join(names) or "none"
+                raise DataError(expected=f"a sheet named '{wanted}'", found=listed, where=source.name)
+            names = found[:1]
         sheets = {name: workbook.get_sheet_by_name(name) for name in names}
         chosen = next((name for name in names if sheets[name].end is not None), "")
         rows = sheets[chosen].iter_rows() if chosen else ()
@@ -254,7 +244,7 @@ def workbook_records(source: Source) -> Iterator[Record]:
         # A panic of its Rust code, for some damaged .xls files, is no Exception.
         if type(error).__module__ not in ("python_calamine", "pyo3_runtime"):
             raise
-        raise _unreadable(error, start, source.name) from error
+        raise _unreadable(error, source) from error
     if len(names) > 1:
         others = ", ".join(f"'{name}'" for name in names if name != chosen)
         source.add_note(f"read the sheet '{chosen}', not {others}: choose with {spelled('sheet', 'NAME')}")
@@ -262,16 +252,10 @@ def workbook_records(source: Source) -> Iterator[Record]:
     return row_records(_below_title((row for row in cells if any(row[1])), source), source, "row")
 
 
-def _sheet_named(wanted: str, names: list[str], where: str) -> str:
-    if chosen := next((name for name in names if name.casefold() == wanted.casefold()), None):
-        return chosen
-    raise DataError(expected=f"a sheet named '{wanted}'", found=", ".join(names) or "none", where=where)
-
-
 def _below_title(rows: Iterator[Row], source: Source) -> Iterator[Row]:
     """Return the rows from the header on, without the rows of a title above it, which have few cells."""
-    if source.options.header_row is not None:
-        return itertools.dropwhile(lambda row: row[0] < (source.options.header_row or 0), rows)
+    if (header_row := source.options.header_row) is not None:
+        return itertools.dropwhile(lambda row: row[0] < header_row, rows)
     first = list(itertools.islice(rows, 2 * _MAX_TITLE_ROWS))
     widths = [sum(map(bool, cells)) for _, cells in first]
     enough = max(2, statistics.median(widths) / 2) if widths else 0
@@ -287,15 +271,14 @@ def _cell(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else text_of(value)
 
 
-def _unreadable(error: BaseException, start: bytes, where: str) -> DataError:
+def _unreadable(error: BaseException, source: Source) -> DataError:
     if type(error).__name__ == "PasswordError":
+        expected, fix = "a spreadsheet that can be read", "save it without the password"
         found = "one that is protected by a password"
-        fix = "save it without the password"
-        return DataError(expected="a spreadsheet that can be read", found=found, where=where, fix=fix)
-    kind = kind_of(start)
-    return DataError(
-        expected="an Excel workbook or an OpenDocument spreadsheet",
-        found="text" if kind is None else f"{kind.name} that cannot be read as one ({error!s:.60})",
-        where=where,
-        fix="rename it to .csv or .tsv if it is a table" if kind is None else "save it again, or as CSV",
-    )
+        return DataError(expected=expected, found=found, where=source.name, fix=fix)
+    expected = "an Excel workbook or an OpenDocument spreadsheet"
+    if (kind := kind_of(source.start)) is None:
+        fix = "rename it to .csv or .tsv if it is a table"
+        return DataError(expected=expected, found="text", where=source.name, fix=fix)
+    found = f"{kind.name} that cannot be read as one ({error!s:.60})"
+    return DataError(expected=expected, found=found, where=source.name, fix="save it again, or as CSV")

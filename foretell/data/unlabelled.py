@@ -1,16 +1,14 @@
-"""Texts without labels, rows of Python data without a label, and hints: a few words for each label."""
+"""Texts without labels, and hints: a few words for each label."""
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foretell.data import named
 from foretell.data.examples import Examples, iter_records, read_examples
-from foretell.data.records import is_missing
 from foretell.errors import DataError
 
 HINTS = "label hints"
@@ -39,37 +37,7 @@ def unlabelled_texts(source: Any, *, text: str | None = None, notes: list[str] |
     return texts
 
 
-def labelled_rows(labels: Iterable[object]) -> tuple[list[int], tuple[str, ...]]:
-    """Find the rows with a label, by scikit-learn's convention for semi-supervised learning.
-
-    None, NaN, pandas' NA, the empty string and the number -1 mean: no label. The string "-1" is a label. So
-    is the number -1 where only one other label occurs, as in y = [-1, 1, 1, -1].
-
-    Args:
-        labels: labels from Python, [row]; not from a file, in which -1 is an ordinary label.
-
-    Returns:
-        The places of the rows with a label, in order; and how the label -1 was taken, if it occurs.
-    """
-    rows = list(labels)
-    missing = [is_missing(label) or (isinstance(label, str) and not label.strip()) for label in rows]
-    # NumPy's numbers are registered as numbers.Real.
-    minus_one = [isinstance(label, numbers.Real) and label == -1 for label in rows]
-    has_label = [not (empty or unknown) for empty, unknown in zip(missing, minus_one, strict=True)]
-    others = {str(label) for label, has in zip(rows, has_label, strict=True) if has}
-    notes = []
-    if any(minus_one) and len(others) == 1:
-        notes.append("-1 counts as a label, because only one other label occurs")
-        has_label = [not empty for empty in missing]
-    elif count := sum(minus_one):
-        texts = "1 text counts" if count == 1 else f"{count:,} texts count"
-        notes.append(f"{texts} as unlabelled (label -1); give the labels as strings if -1 is one of them")
-    if "-1" in others:
-        notes.append("the string '-1' counts as a label; give None or the number -1 to texts without one")
-    return [place for place, has in enumerate(has_label) if has], tuple(notes)
-
-
-def read_label_hints(source: str | Path | Mapping[Any, Any]) -> Examples:
+def read_label_hints(source: str | Path | Mapping[Any, object]) -> Examples:
     """Return a few words for each label as examples.
 
     >>> read_label_hints({"pos": ["good", "great"], "neg": "bad awful"}).texts

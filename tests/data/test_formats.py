@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,19 +42,16 @@ def test_text_is_recognised_by_its_first_line(tmp_path: Path, first_line: str, n
         assert format_of(source).name == name
 
 
-def test_a_named_column_means_a_table(tmp_path: Path) -> None:
-    (tmp_path / "unnamed").write_text("note;kind\n")
-    with Source(tmp_path / "unnamed", ReadOptions(text="note"), []) as source:
-        assert format_of(source).name == "csv"
-
-
-def test_an_ending_decides_before_the_content(tmp_path: Path) -> None:
+def test_an_ending_decides_before_the_content_and_a_named_column_means_a_table(tmp_path: Path) -> None:
     (tmp_path / "a.CSV").write_text('{"text"\nx\n')
-    with Source(tmp_path / "a.CSV", ReadOptions(), []) as source:
-        assert format_of(source).name == "csv"
     (tmp_path / "folder.csv").mkdir()
-    with Source(tmp_path / "folder.csv", ReadOptions(), []) as source:
-        assert format_of(source).name == "folder"
+    (tmp_path / "unnamed").write_text("note;kind\n")
+    for name, options, expected in (
+        ("a.CSV", ReadOptions(), "csv"), ("folder.csv", ReadOptions(), "folder"),
+        ("unnamed", ReadOptions(text="note"), "csv"),
+    ):  # fmt: skip
+        with Source(tmp_path / name, options, []) as source:
+            assert format_of(source).name == expected
 
 
 def test_the_format_can_be_named(tmp_path: Path) -> None:
@@ -77,13 +73,10 @@ def test_a_new_format_is_one_function_and_one_entry(tmp_path: Path, monkeypatch:
     # What CONTRIBUTING promises: nothing else has to know of it.
     new = Format("ini", ini_records, lambda source: " = " in source.first_line, (".ini",))
     monkeypatch.setattr(formats, "FORMATS", {new.name: new, **FORMATS})
-    data = "pos = a good film\nneg = a dull one\n"
     for name in ("a.ini", "a.ini.gz", "unnamed"):
-        (tmp_path / name).write_text(data)
+        (tmp_path / name).write_text("pos = a good film\nneg = a dull one\n")
         examples = read_examples(tmp_path / name)
         assert (examples.texts, examples.labels) == (["a good film", "a dull one"], ["pos", "neg"])
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.encode())))
-    assert read_examples("-", format="ini").labels == ["pos", "neg"]
     with pytest.raises(UsageError, match=r"expected a format: .*, ini, "):
         format_named("xml")
 
@@ -109,40 +102,17 @@ def test_a_folder_for_each_label_with_parts(reviews: Path) -> None:
         f"{reviews.name}: left out the folder 'unsup', which has no labels",
     ]
     assert read_examples(reviews, part="test").texts == ["test neg", "test pos"]
-
-
-def test_without_a_part_the_test_folder_is_read(reviews: Path) -> None:
     assert [record.text for record in iter_records(reviews)] == ["test neg", "test pos", "test unsup"]
 
 
 def test_files_without_a_folder_have_no_label(reviews: Path) -> None:
     folder = reviews / "train" / "neg"
-    assert [(record.text, record.label) for record in iter_records(folder)] == [("train neg", None)]
+    assert pairs(iter_records(folder)) == [("train neg", None)]
     with pytest.raises(DataError, match=r"expected a folder for each label, found 1\.txt"):
         read_examples(folder)
-
-
-def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
+    (reviews / "empty").mkdir()
     with pytest.raises(DataError, match="expected files of text, found nothing"):
-        list(iter_records(tmp_path))
-
-
-def test_fasttext_lines(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("__label__pos , a film\n__label__neg\tdull one\n\nno label here\n")
-    found = [(record.text, record.label) for record in iter_records(tmp_path / "a.txt")]
-    assert found == [(", a film", "pos"), ("dull one", "neg"), ("no label here", None)]
-
-
-def test_two_labels_are_an_error_where_labels_are_needed(tmp_path: Path) -> None:
-    (tmp_path / "b.ft").write_text("__label__a __label__b text\n")
-    with pytest.raises(DataError, match=r"b\.ft, line 1: expected one label, found 2: a, b"):
-        read_examples(tmp_path / "b.ft")
-    assert [record.text for record in iter_records(tmp_path / "b.ft")] == ["text"]
-
-
-def test_plain_lines_are_one_record_each_the_empty_ones_too(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_bytes(b"one, two\r\n\r\n{three}\n")
-    assert [record.text for record in iter_records(tmp_path / "a.txt")] == ["one, two", "", "{three}"]
+        list(iter_records(reviews / "empty"))
 
 
 ROWS = [("a fine\nfilm, “truly”", "pos"), ("dull", "neg"), ("é中😀", "pos")]
@@ -154,8 +124,21 @@ def records(folder: Path, data: str | bytes, name: str = "a.json", **options: An
     return list(iter_records(folder / name, **options))
 
 
-def pairs(found: list[Record]) -> list[tuple[str, str | None]]:
+def pairs(found: Iterator[Record] | list[Record]) -> list[tuple[str, str | None]]:
     return [(record.text, record.label) for record in found]
+
+
+def test_fasttext_lines_and_plain_lines(tmp_path: Path) -> None:
+    labelled = "__label__pos , a film\n__label__neg\tdull one\n\nno label here\n"
+    assert pairs(records(tmp_path, labelled, "a.txt")) == [
+        (", a film", "pos"), ("dull one", "neg"), ("no label here", None),
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"b\.ft, line 1: expected one label, found 2: a, b"):
+        records(tmp_path, "__label__a __label__b text\n", "b.ft", need_label=True)
+    assert [record.text for record in iter_records(tmp_path / "b.ft")] == ["text"]
+    # Each line is a record, the empty ones too; one in brackets is no array.
+    for lines in (["one, two", "", "{three}"], ["[laughs] no", "x"], ['["quoted"] text'], ["[[wiki]] link"]):
+        assert pairs(records(tmp_path, "\r\n".join(lines), "c.txt")) == [(line, None) for line in lines]
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -186,25 +169,15 @@ def test_lists_are_the_rows_of_a_table(tmp_path: Path, header: list[Any], separa
     data = separator.join(json.dumps(row) for row in rows)
     found = records(tmp_path, data if separator == "\n" else f"[{data}]", need_label=True)
     assert pairs(found) == [
-        ("a rather long text", "5"),
-        ("another long text", "1"),
-        ("and one more text", "5"),
-    ]
-
-
-def test_a_line_of_text_in_brackets_is_no_array(tmp_path: Path) -> None:
-    for line in ("[laughs] no", "[1] a footnote", '["quoted"] text', "[[wiki]] link"):
-        assert pairs(records(tmp_path, f"{line}\nnext\n", "a.txt")) == [(line, None), ("next", None)]
+        ("a rather long text", "5"), ("another long text", "1"), ("and one more text", "5"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ('{"text": "a"}\n{"text": ', r"a\.json, line 2, column \d+: expected one JSON value on the line"),
-        (
-            '{\n"text": "a"}',
-            r"line 1, column \d+: expected one JSON .*; write one object a line",
-        ),
+        ('{\n"text": "a"}', r"line 1, column \d+: expected one JSON .*; write one object a line"),
         ('{"text": ["a"]}', r"line 1: expected one value in 'text', found a list"),
         ('{"id": 1, "words": 2}', "clearly the text, found the columns id, words"),
         ('{"text": "a"}\n[1]', r"line 2: expected an object or a string, found a list"),
@@ -227,29 +200,21 @@ def test_what_is_not_json_is_an_error_with_its_place(tmp_path: Path, data: str, 
         records(tmp_path, data)
 
 
-def test_labels_may_be_numbers_truths_or_nothing(tmp_path: Path) -> None:
-    values = ["1", "2.0", "true", "null", "NaN", '" a "']
-    for data in ("".join, lambda lines: f"[{','.join(lines)}]"):
-        found = records(tmp_path, data([f'{{"text": "t", "label": {value}}}\n' for value in values]))
-        assert [record.label for record in found] == ["1", "2", "True", None, None, "a"]
-
-
-def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path) -> None:
-    assert records(tmp_path, '{"text": "a \\ud83d b"}\n')[0].text == "a � b"
-    assert records(tmp_path, '["a \\ud83d b"]\n')[0].text == "a � b"
+@pytest.mark.parametrize("form", ["{}\n", "[\n{}]"])
+def test_values_of_json(tmp_path: Path, form: str) -> None:
+    for value, label in (
+        ("1", "1"), ("2.0", "2"), ("true", "True"), ("null", None), ("NaN", None), ('" a "', "a"),
+    ):  # fmt: skip
+        (found,) = records(tmp_path, form.format(f'{{"text": "a \\ud83d b", "label": {value}}}'))
+        # Half a surrogate pair becomes the replacement character.
+        assert (found.text, found.label) == ("a � b", label)
+    # They would be read as the label "inf".
+    for number in ("1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"):
+        with pytest.raises(DataError, match=r"JSON"):
+            records(tmp_path, form.format(f'{{"text": "a", "label": {number}}}'), need_label=True)
 
 
 def test_an_array_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "MAX_ARRAY", 1 << 16)
-    (tmp_path / "a.json").write_text('["' + "x" * (1 << 17))
     with pytest.raises(DataError, match=r"expected a JSON array of at most .*, found a longer one"):
-        list(iter_records(tmp_path / "a.json"))
-
-
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "Infinity", "-Infinity", "1" + "0" * 400 + ".5"])
-@pytest.mark.parametrize("form", ['{{"text": "a", "label": {}}}\n', '[\n{{"text": "a", "label": {}}}]'])
-def test_a_number_that_float64_does_not_have_is_no_label(tmp_path: Path, number: str, form: str) -> None:
-    """It was read as the label "inf"."""
-    (tmp_path / "data.jsonl").write_text(form.format(number))
-    with pytest.raises(DataError, match=r"JSON"):
-        list(iter_records(tmp_path / "data.jsonl", need_label=True))
+        records(tmp_path, '["' + "x" * (1 << 17))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ COLUMNS = "text,good,bad,so\nfine,0.7,0.2,0.1\ndull,0.1,0.8,0.1\n"
 PAIRS = "text,label,confidence\nfine,good,0.7\ndull,bad,0.8\n"
 
 
-def written(tmp_path: Path, content: str, name: str = "soft.csv") -> Path:
-    (tmp_path / name).write_text(content)
-    return tmp_path / name
+def written(tmp_path: Path, content: str) -> Path:
+    (tmp_path / "soft.csv").write_text(content)
+    return tmp_path / "soft.csv"
 
 
 def values_of(found: Answering) -> np.ndarray:
@@ -41,20 +40,6 @@ def test_a_label_with_or_without_its_probability(tmp_path: Path) -> None:
     certain = read_soft(written(tmp_path, "text,label\nfine,good\ndull,bad\n"))
     assert certain.labels == ["bad", "good"]
     np.testing.assert_array_equal(values_of(certain), [[0, 1], [1, 0]])
-    lines = "".join(
-        json.dumps({"text": text, "label": label}) + "\n" for text, label in [("a b", "so"), ("c", "bad")]
-    )
-    assert values_of(read_soft(written(tmp_path, lines, "soft.jsonl"), LABELS)).argmax(axis=1).tolist() == [
-        2,
-        0,
-    ]
-
-
-def test_a_table() -> None:
-    pd = pytest.importorskip("pandas")
-    frame = pd.DataFrame({"text": ["fine", "dull"], "good": [0.75, 0.25], "bad": [0.25, 0.75]})
-    found = read_soft(frame, ["bad", "good"])
-    np.testing.assert_array_equal(values_of(found), [[0.25, 0.75], [0.75, 0.25]])
 
 
 def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> None:
@@ -70,10 +55,7 @@ def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> Non
     [
         ("text,good,bad,others\nfine,1,0,0\n", r"a column for each label \(bad, good, so\)"),
         ("text,label\nfine,excellent\n", "found 'excellent'"),
-        (
-            "text,label\nfine,good\ndull,poor\n",
-            "text 2: expected one of the labels bad, good, so, found 'poor'",
-        ),
+        ("text,label\nfine,good\ndull,poor\n", "text 2: expected one of .* bad, good, so, found 'poor'"),
         ("text,label\nfine,good\ndull,\n", "text 2: expected one of the labels bad, good, so, found None"),
         (COLUMNS + "flat,-0.1,1,0.1\n", "soft.csv, text 3: .* found a negative number"),
         (COLUMNS + "flat,nan,1,0\n", "text 3: .* found a number that is not finite"),
@@ -82,10 +64,7 @@ def test_equal_texts_are_one_and_are_found_by_their_words(tmp_path: Path) -> Non
         (COLUMNS + "flat,1,1,0\n", "text 3: .* found a sum of 2"),
         (PAIRS + "flat,good,1.5\n", "text 3: .* found a negative number"),
         (PAIRS + "flat,good,\n", "text 3: expected a probability, found ''"),
-        (
-            COLUMNS + "fine,0.1,0.8,0.1\n",
-            r"one answer for each text, found two different ones for 'fine' \(texts 1 and 3\)",
-        ),
+        (COLUMNS + "fine,0.1,0.8,0.1\n", r"found two different ones for 'fine' \(texts 1 and 3\)"),
         ("text,good,bad,so\n", "texts"),
     ],
 )
@@ -97,9 +76,7 @@ def test_bad_files_are_one_line(content: str, message: str, tmp_path: Path) -> N
 
 def test_more_than_the_memory_holds_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soft, "MAX_CELLS", 5)
-    with pytest.raises(
-        DataError, match="at most 5 probabilities, for which the memory is enough, found more"
-    ):
+    with pytest.raises(DataError, match="at most 5 probabilities, for which the memory is enough"):
         read_soft(written(tmp_path, COLUMNS), LABELS)
 
 

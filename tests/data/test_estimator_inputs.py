@@ -1,7 +1,8 @@
-"""Records, columns, estimator inputs, and what is no text."""
+"""Values as texts and labels, columns, and the arguments of an estimator."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,13 @@ import pytest
 from foretell.data.columns import Columns, by_length, choose_columns
 from foretell.data.estimator_inputs import (
     estimator_data,
-    labels_of,
-    more_texts,
     text_chunks,
     texts_of,
     training_data,
     validation_data,
     weights_of,
 )
-from foretell.data.records import (
-    ReadOptions,
-    is_missing,
-    label_of,
-    text_of,
-)
+from foretell.data.records import ReadOptions, is_missing, label_of, text_of
 from foretell.errors import DataError
 
 
@@ -60,53 +54,68 @@ def test_texts(value: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("names", "options", "expected"),
     [
-        (["id", "text", "label"], ReadOptions(), ("text", "label")),
-        (["Review Text", "Sentiment"], ReadOptions(), ("Review Text", "Sentiment")),
-        (["title", "body", "class"], ReadOptions(), ("body", "class")),
-        (["id", "body"], ReadOptions(), ("body", None)),
-        (["note"], ReadOptions(), ("note", None)),
-        (["note", "kind"], ReadOptions(text="Note", label="kind"), ("note", "kind")),
-        (["note", "other"], ReadOptions(text="note", need_label=True), ("note", "other")),
-        (["text", "label", "sentiment"], ReadOptions(label="sentiment"), ("text", "sentiment")),
+        (["id", "text", "label"], {}, ("text", "label")),
+        (["Review Text", "Sentiment"], {}, ("Review Text", "Sentiment")),
+        (["title", "body", "class"], {}, ("body", "class")),
+        (["id", "body"], {}, ("body", None)),
+        (["note"], {}, ("note", None)),
+        (["note", "kind"], {"text": "Note", "label": "kind"}, ("note", "kind")),
+        (["note", "other"], {"text": "note", "need_label": True}, ("note", "other")),
+        (["text", "label", "sentiment"], {"label": "sentiment"}, ("text", "sentiment")),
     ],
 )
-def test_clear_columns(names: list[str], options: ReadOptions, expected: tuple[str, str | None]) -> None:
-    columns = choose_columns(names, [], options, "a.csv")
-    assert (columns.text, columns.label) == expected
+def test_clear_columns(names: list[str], options: Any, expected: tuple[str, str | None]) -> None:
+    assert choose_columns(names, [], ReadOptions(**options), "a.csv") == Columns(*expected)
 
 
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (["a", "b", "c"], ReadOptions(), "clearly the text, found the columns a, b, c; name it with --text"),
-        (["text", "a", "b"], ReadOptions(need_label=True), "clearly the label, .*; name it with --label"),
-        (["text", "topic", "class"], ReadOptions(need_label=True), "clearly the label, found"),
-        (
-            ["text"],
-            ReadOptions(text="txet"),
-            r"found the column text; did you mean --text text \(Python: text='text'\)\?",
-        ),
-        (
-            ["text"],
-            ReadOptions(label="x"),
-            "a column named 'x', found the column text; name one of them with --label COLUMN",
-        ),
-        ([], ReadOptions(), "found no columns"),
-        ([f"c{i}" for i in range(30)], ReadOptions(), "c19 and 10 more"),
-        (["a", "", "b"], ReadOptions(), r"a, \(no name\), b"),
+        (["a", "b", "c"], {}, "clearly the text, found the columns a, b, c; name it with --text"),
+        (["text", "a", "b"], {"need_label": True}, "clearly the label, .*; name it with --label"),
+        (["text", "topic", "class"], {"need_label": True}, "clearly the label, found"),
+        (["text"], {"text": "txet"}, r"column text; did you mean --text text \(Python: text='text'\)\?"),
+        (["text"], {"label": "x"}, "'x', found the column text; name one of them with --label COLUMN"),
+        ([], {}, "found no columns"),
+        ([f"c{i}" for i in range(30)], {}, "c19 and 10 more"),
+        (["a", "", "b"], {}, r"a, \(no name\), b"),
     ],
 )
-def test_columns_that_are_not_clear(names: list[str], options: ReadOptions, message: str) -> None:
+def test_columns_that_are_not_clear(names: list[str], options: Any, message: str) -> None:
     with pytest.raises(DataError, match=rf"^a\.csv: expected .*{message}"):
-        choose_columns(names, [], options, "a.csv")
+        choose_columns(names, [], ReadOptions(**options), "a.csv")
 
 
 def test_two_columns_are_told_apart_by_their_content() -> None:
     rows = [["good", "a rather long text"], ["bad", "another long text"], ["good", "and one more"]]
-    assert by_length(rows) == 1
     assert choose_columns(["a", "b"], rows, ReadOptions(), "a.csv") == Columns("b", "a")
     assert by_length([["x", "y"], ["y", "x"]]) is None
     assert by_length([]) is None
+
+
+# A column that nobody named must look like labels: of 30 rows, what each has, and why it is refused.
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"id": "{0}"}, "only 'id', which is nearly unique"),
+        ({"day": "2024-01-0{2}"}, "only 'day', which holds dates"),
+        ({"size": "{1}.5"}, "only 'size', which holds numbers"),
+        ({"stars": "{2}", "author": "name{2}"}, "several that could be: stars, author"),
+        ({"stars": "{2}", "helpful": "{2}"}, ""),
+        ({"kind": "k{2}"}, ""),
+    ],
+)
+def test_what_is_hardly_a_label(columns: dict[str, str], message: str) -> None:
+    names = ["text", *columns]
+    rows = [
+        [f"text {i}", *(form.format(i, i % 5, i % 3 + 1) for form in columns.values())] for i in range(30)
+    ]
+    if not message:
+        found = choose_columns(names, rows, ReadOptions(need_label=True), "a.csv")
+        assert found.label == names[1]
+        return
+    with pytest.raises(DataError, match=message):
+        choose_columns(names, rows, ReadOptions(need_label=True), "a.csv")
 
 
 def test_a_record_of_a_mapping() -> None:
@@ -114,7 +123,6 @@ def test_a_record_of_a_mapping() -> None:
     assert (record.text, record.label, record.fields) == ("", "1", {"a": 1.0, "b": None, "c": 2.5})
     with pytest.raises(DataError, match="row 1: expected one value in 'a', found a dict"):
         Columns("b", "a").record({"a": {}, "b": "x"}, "row 1")
-    assert Columns("b", None).note("a.csv") == "a.csv: texts from the column 'b'"
 
 
 TEXTS = ["good", "bad", "fine"]
@@ -136,17 +144,16 @@ def test_texts_in_every_form(x: Any) -> None:
 )
 def test_labels_in_every_form(y: Any) -> None:
     data = estimator_data(TEXTS, y)
-    assert data.examples.labels == ["0", "1", "0"]
-    assert data.classes.tolist() == [0, 1]
-    assert data.unlabelled == ()
+    assert (data.examples.labels, data.classes.tolist(), data.unlabelled) == (["0", "1", "0"], [0, 1], ())
+    days = [dt.date(2026, 1, 2), dt.date(2025, 12, 31)]
+    assert estimator_data(TEXTS[:2], days).classes.tolist() == ["2025-12-31", "2026-01-02"]
 
 
 def test_rows_without_a_label_and_their_weights_are_separated() -> None:
     data = estimator_data([*TEXTS, "more"], ["a", None, "b", np.nan], sample_weight=[1, 2, 3, 4])
     assert (data.examples.texts, data.examples.labels) == (["good", "fine"], ["a", "b"])
     assert data.examples.weights == [1.0, 3.0]
-    assert data.unlabelled == ("bad", "more")
-    assert data.classes.tolist() == ["a", "b"]
+    assert (data.unlabelled, data.classes.tolist()) == (("bad", "more"), ["a", "b"])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +165,7 @@ def test_rows_without_a_label_and_their_weights_are_separated() -> None:
         (TEXTS, "abc", "one label for each text"),
         (TEXTS, np.zeros((3, 2, 2)), "shape"),
         (TEXTS, np.full((3, 2), 2), "0"),
+        (["x", "y", "x", "y", "x"], [f"text {i}" for i in range(5)], "found the other way round"),
     ],
 )
 def test_what_is_no_data_is_refused(x: Any, y: Any, message: str) -> None:
@@ -173,45 +181,31 @@ def test_weights() -> None:
             weights_of(wrong, 3)
 
 
-def test_a_table_holds_texts_and_labels() -> None:
+def test_a_table_or_a_file_holds_texts_and_labels(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
     data = training_data(frame, None, [1, 2])
-    assert data.examples.labels == ["a", "b"]
-    assert data.examples.weights == [1.0, 2.0]
+    assert (data.examples.labels, data.examples.weights) == (["a", "b"], [1.0, 2.0])
     with pytest.raises(DataError, match="requires y to be passed"):
         training_data(TEXTS, None)
     dropped = pd.DataFrame({"text": ["good thing", None], "label": ["a", "b"]})
     with pytest.raises(DataError, match="one weight for each text"):
         training_data(dropped, None, [1, 2], text="text", label="label")
-
-
-def test_a_file_may_have_a_title_above_its_columns(tmp_path: Path) -> None:
+    # A file may have a title above its columns.
     file = tmp_path / "tickets.csv"
     file.write_text("Tickets,May\nbody,team\n" + "it prints,a\nit bills,b\n" * 5)
     data = training_data(str(file), None, text="body", label="team", header_row=2)
     assert (data.examples.label_names, len(data.examples)) == (["a", "b"], 10)
-    assert validation_data(str(file), text="body", label="team", header_row=2) is not None
 
 
 def test_a_validation_set() -> None:
     assert validation_data(None) is None
-    valid = validation_data((TEXTS, [1, 0, 1]))
-    assert valid is not None
-    assert valid.labels == ["1", "0", "1"] == labels_of([1, 0, 1])
-    frame = pl.DataFrame({"text": ["good thing", "bad thing"], "label": ["a", "b"]})
-    read = validation_data(frame)
-    assert read is not None
-    assert read.labels == ["a", "b"]
-
-
-def test_unlabelled_texts() -> None:
-    assert more_texts(None, None) == []
-    assert more_texts([], None) == []
-    assert more_texts(pd.Series(TEXTS), None) == TEXTS
+    for valid in ((TEXTS, [1, 0, 1]), pl.DataFrame({"text": TEXTS, "label": ["1", "0", "1"]})):
+        found = validation_data(valid)
+        assert found is not None
+        assert (found.texts, found.labels) == (TEXTS, ["1", "0", "1"])
 
 
 def test_an_iterator_is_read_in_chunks_that_grow() -> None:
     sizes = [len(chunk) for chunk in text_chunks(iter(["a"] * 700))]
     assert sizes[:5] == [1, 2, 4, 8, 16]
-    assert max(sizes) == 256
-    assert sum(sizes) == 700
+    assert (max(sizes), sum(sizes)) == (256, 700)
