@@ -145,8 +145,11 @@ def _open_one(source: str | Path, notes: list[str], part: Literal["train", "test
         return copy.corpus("standard input", notes)
     if is_address(source):
         files = hub_files(str(source), part, notes)
-        records = lambda: hub_records(files, ReadOptions(), notes)  # noqa: E731
-        return Corpus(str(files[0]), lambda: _lines(record.text for record in records()), notes)
+
+        def read() -> Iterator[str]:
+            return _lines(record.text for record in hub_records(files, ReadOptions(), notes))
+
+        return Corpus(str(files[0]), read, notes)
     path = existing(source, named.NAMED)
     files_below = _files_below(path) if path.is_dir() else [path]
     open_bytes(files_below[0]).close()

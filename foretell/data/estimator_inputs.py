@@ -123,7 +123,9 @@ def estimator_data(
         _check_length(texts, len(all_sets.values))
         unknown = np.isnan(all_sets.values).all(axis=1)
         labelled, n = np.flatnonzero(~unknown).tolist(), int(unknown.sum())
-        notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",) if n else ()
+        notes: tuple[str, ...] = ()
+        if n:
+            notes = (f"{n:,} texts whose labels are all unknown count as unlabelled",)
         sets = all_sets.select(labelled)
         labels, classes = sets.joined(separator), classes_of_names(sets.names, label_type)
     else:

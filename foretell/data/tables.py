@@ -42,9 +42,12 @@ class Dialect:
 
     def reader(self, lines: Iterator[str]) -> Any:
         """Return the rows of `lines`; bad quoting raises csv.Error."""
-        escape = "\\" if self.quotes == "backslash" else None
-        quoting = csv.QUOTE_NONE if self.quotes == "none" else csv.QUOTE_MINIMAL
-        return csv.reader(lines, delimiter=self.delimiter, strict=True, escapechar=escape, quoting=quoting)
+        options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
+        if self.quotes == "backslash":
+            options["escapechar"] = "\\"
+        elif self.quotes == "none":
+            options["quoting"] = csv.QUOTE_NONE
+        return csv.reader(lines, **options)
 
 
 def sniff(lines: list[str], *, whole: bool, prefer: str) -> tuple[Dialect, list[list[str]]]:

@@ -44,7 +44,7 @@ _SHARE_ALIKE = (
 # The licences of published vectors by the names of their files, and a warning. fasttext.cc has English
 # vectors, those of 157 languages ("cc.de.300.vec") and of Wikipedia ("wiki.de.vec").
 _PUBLISHED: tuple[tuple[str, str | None, str], ...] = (
-    (r"glove\.(6B|42B|840B|twitter\.27B)\b", "PDDL-1.0", ""),
+    (r"glove\.(6B|42B|840B|twitter\.27B)\b|GloVe 6B, 50 dimensions \(", "PDDL-1.0", ""),
     (
         r"(cc|wiki)\.[a-z-]+(\.300|\.align)?\.vec|(wiki-news|crawl)-300d-\d+M(-subword)?\.vec",
         "CC-BY-SA-3.0",
@@ -148,11 +148,8 @@ def read_word_vectors(
     wanted = {word for token in tokens for each in (_spellings(token), *_parts(token)) for word in each}
     selection = Selection(wanted, frequent)
     dimension = read_rows(files[0], files[1] if len(files) > 1 else None, selection)
-    if str(path_or_name) == GLOVE:
-        name, licence, note = _name_of_glove(), "PDDL-1.0", ""
-    else:
-        name = files[0].name
-        licence, note = next(rest for pattern, *rest in _PUBLISHED if re.match(pattern, name, re.I))
+    name = _name_of_glove() if str(path_or_name) == GLOVE else files[0].name
+    licence, note = next((of, text) for pattern, of, text in _PUBLISHED if re.match(pattern, name, re.I))
     rows = np.array([*selection.kept.values()], np.float32).reshape(-1, dimension)
     vectors = WordVectors([*selection.kept], rows, name, sha256_of(*files), licence)
     notes = [f"{name}: {note}"] if note else []

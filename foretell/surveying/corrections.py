@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from foretell.artifacts.replacement import new_file
 from foretell.data.decode import STDIN
@@ -13,9 +13,12 @@ from foretell.data.examples import iter_records
 from foretell.data.records import Record, text_of
 from foretell.errors import DataError, SettingsError, UsageError
 from foretell.surveying.label_check import LabelError
-from foretell.surveying.result import DataSurvey
+
+if TYPE_CHECKING:
+    from foretell.surveying.result import DataSurvey
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
+_COLUMNS = frozenset({"row", "label", "accept"})
 # What the command line puts before a text that a spreadsheet would run as a formula.
 _AS_TEXT = "'"
 
@@ -30,9 +33,8 @@ def accepted_above(errors: Iterable[LabelError], probability: float) -> dict[int
         SettingsError: a probability that is not from 0 to 1.
     """
     if not 0 <= probability <= 1:
-        raise SettingsError(
-            expected="a probability from 0 to 1", found=repr(probability), where="accept-above"
-        )
+        expected = "a probability from 0 to 1"
+        raise SettingsError(expected=expected, found=repr(probability), where="accept-above")
     return {error.row: error.suggested for error in errors if error.suggested_probability >= probability}
 
 
@@ -50,8 +52,7 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     known = dict(zip(survey.rows, range(survey.texts), strict=True))
     accepted: dict[int, str] = {}
     for record in iter_records(path, text="text", label="suggested"):
-        missing = sorted({"row", "label", "accept"} - record.fields.keys())
-        if missing:
+        if missing := sorted(_COLUMNS - record.fields.keys()):
             raise DataError(
                 expected="the columns row, text, label, suggested and accept",
                 found=f"no {', '.join(missing)}",
@@ -61,8 +62,8 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
         if text_of(record.fields["accept"]).strip().casefold() not in _YES:
             continue
         row = _row(record.fields["row"])
-        place = None if row is None else known.get(row)
-        if row is None or place is None or not _same(record, survey, place):
+        place = known.get(row)
+        if place is None or not _same(record, survey, place):
             raise DataError(
                 expected=f"the rows of {survey.name}",
                 found="a row that it does not have" if place is None else "another text or label",
@@ -75,78 +76,18 @@ def accepted_in_file(path: str | Path, survey: DataSurvey) -> dict[int, str]:
     return accepted
 
 
-def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Path) -> int:
-    """Write a copy of the data as CSV, with all its columns and the corrected labels.
-
-    The data itself is never changed.
-
-    Args:
-        survey: of the data; it is read once more.
-        corrections: the new labels.
-        path: the CSV file; an older one is replaced, but not the data.
-
-    Returns:
-        The number of labels that were changed.
-
-    Raises:
-        UsageError: the data itself, or data that cannot be read twice.
-        DataError: the data has changed since the survey.
-        ForetellError: the file cannot be written.
-    """
-    path = Path(path)
-    source, how = survey.source
-    _check_copy(source, path)
-    with new_file(path) as new:
-        return _write(survey, corrections, iter_records(source, need_label=True, **how), new)
-
-
-def _check_copy(source: Any, path: Path) -> None:
-    """Check that `path` can be a copy of the source."""
-    if isinstance(source, str | Path) and _is_same_file(source, path):
-        raise UsageError(
-            expected="another file than the data", found=str(path), where="out", fix="choose another name"
-        )
-    if str(source) == STDIN or isinstance(source, Iterator):
-        raise UsageError(
-            expected="data that can be read twice", found="standard input or an iterator", where="out",
-            fix="save it as a file first",
-        )  # fmt: skip
-
-
-def _write(survey: DataSurvey, corrections: Corrections, records: Iterable[Record], path: Path) -> int:
-    place_of = dict(zip(survey.rows, range(survey.texts), strict=True))
-    names = [column.name for column in survey.columns] or ["text", "label"]
-    label = survey.label_column or "label"
-    changed = 0
-    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        for number, record in enumerate(records, start=1):
-            fields = dict(record.fields) or {"text": record.text, "label": record.label}
-            if number in place_of and record.text != survey.examples.texts[place_of[number]]:
-                raise DataError(
-                    expected="the data as it was surveyed", found="another text",
-                    where=f"{survey.name}, record {number}", fix="survey it again",
-                )  # fmt: skip
-            if number in corrections:
-                changed += corrections[number] != record.label
-                fields[label] = corrections[number]
-            writer.writerow([text_of(fields.get(name)) for name in names])
-    return changed
-
-
-def _row(value: object) -> int | None:
-    """Return a row number as a spreadsheet may write it ("3", "3.0"); None where it is none."""
+def _row(value: object) -> int:
+    """Return a row number as a spreadsheet may write it ("3", "3.0"); 0 where it is none."""
     try:
         return int(float(text_of(value)))
     except ValueError:
-        return None
+        return 0
 
 
 def _same(record: Record, survey: DataSurvey, place: int) -> bool:
-    given = [(record.text, survey.examples.texts[place])]
-    given.append((text_of(record.fields["label"]).strip(), survey.examples.labels[place]))
-    return all(_plain(found) == _plain(expected) for found, expected in given)
+    label = text_of(record.fields["label"]).strip()
+    of_data = survey.examples.texts[place], survey.examples.labels[place]
+    return tuple(map(_plain, (record.text, label))) == tuple(map(_plain, of_data))
 
 
 def _plain(cell: str) -> str:
@@ -154,8 +95,53 @@ def _plain(cell: str) -> str:
     return "\n".join(cell.splitlines()).removeprefix(_AS_TEXT).strip()
 
 
+def write_corrected(survey: DataSurvey, corrections: Corrections, path: str | Path) -> int:
+    """Write a copy of the data as CSV, with all columns and the corrected labels; return how many changed.
+
+    The data itself is read once more, and never changed.
+
+    Args:
+        survey: of the data.
+        corrections: the new labels.
+        path: the CSV file; an older one is replaced, but not the data.
+
+    Raises:
+        UsageError: the data itself, or data that cannot be read twice.
+        DataError: the data has changed since the survey.
+        ForetellError: the file cannot be written.
+    """
+    path, (source, how) = Path(path), survey.source
+    if isinstance(source, str | Path) and _is_same_file(source, path):
+        expected, fix = "another file than the data", "choose another name"
+        raise UsageError(expected=expected, found=str(path), where="out", fix=fix)
+    if str(source) == STDIN or isinstance(source, Iterator):
+        expected, found = "data that can be read twice", "standard input or an iterator"
+        raise UsageError(expected=expected, found=found, where="out", fix="save it as a file first")
+    with new_file(path) as new:
+        return _write(survey, corrections, iter_records(source, need_label=True, **how), new)
+
+
 def _is_same_file(source: str | Path, path: Path) -> bool:
     try:
         return Path(source).expanduser().samefile(path)
     except OSError:
         return False
+
+
+def _write(survey: DataSurvey, corrections: Corrections, records: Iterable[Record], path: Path) -> int:
+    text_of_row = dict(zip(survey.rows, survey.examples.texts, strict=True))
+    names = [column.name for column in survey.columns] or ["text", "label"]
+    changed = 0
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        for number, record in enumerate(records, start=1):
+            fields = dict(record.fields) or {"text": record.text, "label": record.label}
+            if text_of_row.get(number, record.text) != record.text:
+                expected, where = "the data as it was surveyed", f"{survey.name}, record {number}"
+                raise DataError(expected=expected, found="another text", where=where, fix="survey it again")
+            if number in corrections:
+                changed += corrections[number] != record.label
+                fields[survey.label_column or "label"] = corrections[number]
+            writer.writerow([text_of(fields.get(name)) for name in names])
+    return changed

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 
 import numpy as np
 
@@ -82,88 +82,59 @@ class TokenLengths:
         ]
 
 
-class TokenCounter:
-    """Lengths and vocabulary of texts, in memory that does not grow with the number of texts.
+def count_tokens(texts: Iterable[str], split: Splitter) -> tuple[TokenLengths, int]:
+    """Count the tokens of texts, in memory that does not grow with the number of texts.
 
-    Attributes:
-        single: texts that look like an identifier; see `is_single`.
+    Returns:
+        The lengths, and the number of texts that look like an identifier (`is_single`).
     """
-
-    def __init__(self, split: Splitter) -> None:
-        self._split = split
-        self._counts: Counter[int] = Counter()
-        self._vocabulary: set[str] = set()
-        self._characters = 0
-        self.single = 0
-
-    def add(self, texts: Iterable[str]) -> None:
-        """Count some texts."""
-        for text in texts:
-            tokens = self._split(text)
-            self._counts[len(tokens)] += 1
-            self.single += is_single(text, tokens)
-            if self._is_whole:
-                self._vocabulary.update(tokens)
-                self._characters += len(text)
-
-    @property
-    def _is_whole(self) -> bool:
-        return len(self._vocabulary) <= _MAX_VOCABULARY and self._characters <= _MAX_CHARACTERS
-
-    @property
-    def lengths(self) -> TokenLengths:
-        """What was counted so far."""
-        lengths = np.array(sorted(self._counts) or [0])
-        counts = np.array([self._counts[length] for length in lengths.tolist()])
-        # The smallest length that at least this part of the texts does not exceed.
-        seen = np.cumsum(counts)
-        median, p95 = (int(lengths[np.searchsorted(seen, part * seen[-1])]) for part in (0.5, 0.95))
-        return TokenLengths(
-            texts=int(seen[-1]),
-            median=median,
-            p95=p95,
-            max=int(lengths[-1]),
-            total=int(lengths @ counts),
-            distinct=min(len(self._vocabulary), _MAX_VOCABULARY),
-            distinct_is_whole=self._is_whole,
-            counts=dict(self._counts),
-        )
+    by_length, vocabulary = Counter[int](), set[str]()
+    characters, single, is_whole = 0, 0, True
+    for text in texts:
+        tokens = split(text)
+        by_length[len(tokens)] += 1
+        single += is_single(text, tokens)
+        if is_whole:
+            vocabulary.update(tokens)
+            characters += len(text)
+            is_whole = len(vocabulary) <= _MAX_VOCABULARY and characters <= _MAX_CHARACTERS
+    lengths = np.array(sorted(by_length) or [0])
+    counts = np.array([by_length[length] for length in lengths.tolist()])
+    # The smallest length that at least this part of the texts does not exceed.
+    seen = np.cumsum(counts)
+    median, p95 = (int(lengths[np.searchsorted(seen, part * seen[-1])]) for part in (0.5, 0.95))
+    found = TokenLengths(
+        texts=int(seen[-1]),
+        median=median,
+        p95=p95,
+        max=int(lengths[-1]),
+        total=int(lengths @ counts),
+        distinct=min(len(vocabulary), _MAX_VOCABULARY),
+        distinct_is_whole=is_whole,
+        counts=dict(by_length),
+    )
+    return found, single
 
 
 def survey_examples(examples: Examples, split: Split | None = None, *, tokens: Splitter) -> Survey:
-    """Survey examples, and their split if it is given.
-
-    Args:
-        examples: the texts with their labels.
-        split: the training and validation texts.
-        tokens: returns the tokens of a text.
-    """
-    counter = TokenCounter(tokens)
-    counter.add(examples.texts)
+    """Survey examples, and their split if it is given; `tokens` returns the tokens of a text."""
+    lengths, single = count_tokens(examples.texts, tokens)
     labels = label_counts(examples)
     duplicates = len(examples) - len({text_key(text) for text in examples.texts})
     rows = [("texts", f"{len(examples):,}")]
     if split is not None and split.valid is not None:
         rows.append(("validation", f"{len(split.valid):,}"))
-    rows += [(f"{len(labels)} labels", counted(labels)), *counter.lengths.rows("text", len(examples))]
+    rows += [(f"{len(labels)} labels", counted(labels)), *lengths.rows("text", len(examples))]
     rows.append(("duplicates", f"{duplicates:,}" if duplicates else "none"))
     rows += [("dropped", f"{count:,} with {reason}") for reason, count in examples.dropped.items()]
-    notes = [*examples.notes, *data_notes(examples, single=counter.single)]
+    notes = [*examples.notes, *data_notes(examples, single=single)]
     notes += [] if split is None else split.notes
-    return Survey(examples.name, counter.lengths.total, rows, notes)
+    return Survey(examples.name, lengths.total, rows, notes)
 
 
 def survey_corpus(corpus: Corpus, *, tokens: Splitter, lines: Iterable[str] | None = None) -> Survey:
-    """Survey a corpus in one pass and constant memory. Duplicates are not counted.
-
-    Args:
-        corpus: the text.
-        tokens: as for `survey_examples`.
-        lines: those that are counted; None: all.
-    """
-    counter = TokenCounter(tokens)
-    counter.add(corpus if lines is None else lines)
-    found = counter.lengths
+    """Survey a corpus, or some of its `lines`, in one pass and constant memory, without duplicates."""
+    found, _ = count_tokens(corpus if lines is None else lines, tokens)
     rows = [("lines", f"{found.texts:,}"), *found.rows("line", found.texts)]
     return Survey(corpus.name, found.total, rows, list(corpus.notes))
 
@@ -182,7 +153,7 @@ def counted(labels: Mapping[str, int]) -> str:
 
 
 OTHER = "other letters"
-_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 12
 
 # The name of a character begins with its script, but for these words.
 _WIDTHS = frozenset({"FULLWIDTH", "HALFWIDTH"})
@@ -196,16 +167,10 @@ _HAN = frozenset({"CJK", "IDEOGRAPHIC"})
 def script_shares(texts: Iterable[str]) -> dict[str, float]:
     """Return the share of each script among the letters and marks of texts, the largest first."""
     counts = np.zeros(sys.maxunicode + 1, np.int64)
-    waiting: list[str] = []
-    size = 0
-    for text in chain(texts, [None]):
-        if text is not None:
-            waiting.append(text)
-            size += len(text)
-        if text is None or size >= _AT_ONCE:
-            codes = np.frombuffer("".join(waiting).encode("utf-32-le", "surrogatepass"), np.uint32)
-            counts += np.bincount(codes, minlength=len(counts))
-            waiting, size = [], 0
+    each = iter(texts)
+    while chunk := list(islice(each, _AT_ONCE)):
+        codes = np.frombuffer("".join(chunk).encode("utf-32-le", "surrogatepass"), np.uint32)
+        counts += np.bincount(codes, minlength=len(counts))
     found: Counter[str] = Counter()
     for code in np.flatnonzero(counts).tolist():
         if script := _script(chr(code)):

@@ -14,65 +14,17 @@ from foretell.metrics.label_errors import find_label_errors
 from foretell.ngrams.ensemble import linear_log_probabilities
 from foretell.text.tokenizer import Tokenizer
 from foretell.training.labels.folds import make_folds
-from foretell.training.labels.linear_fit import MAX_WEIGHTS, fit_ngrams
+from foretell.training.labels.linear_fit import fit_ngrams
 from foretell.training.labels.tokenized import Targets
 
 FOLDS = 5
 SEED = 0
 MAX_WORDS = 200_000
-
-# Measured as the peak memory of the check on IMDB (two labels) and banking77 (77 labels), rounded up.
-_BYTES_PER_TOKEN = 100
-_BYTES_PER_PROBABILITY = 80
-_BYTES_PER_WEIGHT = 60
+MIN_TEXTS = FOLDS
+"""Different texts of a label below which it is not judged: each fold needs one."""
 
 Listener = Callable[[str], object]
 """Takes sentences about what is being done."""
-
-
-def memory_needed(tokens: int, texts: int, labels: int) -> int:
-    """Return about how many bytes `out_of_fold` takes at most, beside the texts themselves.
-
-    Args:
-        tokens: tokens of all texts.
-        texts: number of texts.
-        labels: number of labels.
-    """
-    columns = 1 if labels == 2 else labels
-    # A text has at most three n-grams for each token.
-    weights = min(MAX_WEIGHTS, 3 * tokens * columns)
-    probabilities = texts * labels
-    return _BYTES_PER_TOKEN * tokens + _BYTES_PER_PROBABILITY * probabilities + _BYTES_PER_WEIGHT * weights
-
-
-def out_of_fold(texts: Sequence[str], given: Targets, n_labels: int, listener: Listener) -> Float32s:
-    """Return the probability of each label for each text, float32 [text, label].
-
-    The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
-    probabilities of a model that is fitted to the other four.
-
-    Args:
-        texts: the texts.
-        given: the label of each, int32 [text], below `n_labels`.
-        n_labels: number of labels.
-        listener: is called with a sentence for each fold.
-    """
-    tokenizer, ids, starts = Tokenizer.train_encoded(
-        texts, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
-    )
-    targets = np.eye(n_labels, dtype=np.float32)[given]
-    result = np.empty((len(texts), n_labels), np.float32)
-    for fold, (fitted, out) in enumerate(make_folds(texts, given, FOLDS, SEED), start=1):
-        model = fit_ngrams(ids, starts, targets, tokenizer.size, fitted.astype(np.float64))
-        for place in np.array_split(np.flatnonzero(out), max(int(out.sum()) // 1024, 1)):
-            rows = [ids[starts[i] : starts[i + 1]] for i in place.tolist()]
-            result[place] = np.exp(linear_log_probabilities(model.scores(rows)))
-        listener(f"fold {fold} of {FOLDS}")
-    return result
-
-
-MIN_TEXTS = FOLDS
-"""Different texts of a label below which it is not judged: each fold needs one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,51 +58,67 @@ class LabelCheck:
         not_judged: number of texts of each label that has fewer than five different texts.
         accuracy: of the models that judge, on texts that they were not fitted to: how often their most
             probable label is the given one. Where it is low, few of the errors are real.
-        memory: bytes that the check was expected to take at most.
     """
 
     errors: tuple[LabelError, ...]
     judged: int
     not_judged: dict[str, int]
     accuracy: float
-    memory: int
 
 
 def check_labels(
-    texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], tokens: int, listener: Listener
+    texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], listener: Listener
 ) -> LabelCheck:
     """Judge the label of each text.
 
     Args:
         texts, labels, rows: of each example; rows are numbers of records.
-        tokens: about how many tokens the texts have.
-        listener: is called with the memory that is needed, before it is taken, then with each fold.
+        listener: is called with a sentence for each fold.
     """
     different: dict[str, set[bytes]] = defaultdict(set)
     for text, label in zip(texts, labels, strict=True):
         different[label].add(text_key(text))
     names = sorted(label for label, found in different.items() if len(found) >= MIN_TEXTS)
+    names = names if len(names) > 1 else []
+    not_judged = {label: labels.count(label) for label in sorted(different) if label not in names}
+    if not names:
+        return LabelCheck((), 0, not_judged, 0.0)
     index = {name: i for i, name in enumerate(names)}
     places = [place for place, label in enumerate(labels) if label in index]
-    not_judged = {label: labels.count(label) for label in sorted(different) if label not in index}
-    memory = memory_needed(tokens, len(places), len(names))
-    listener(f"the label check needs about {memory / 1e6:,.0f} MB of memory for {len(places):,} texts")
-    if len(names) < 2:
-        return LabelCheck((), 0, not_judged | {name: labels.count(name) for name in names}, 0.0, memory)
     given = np.array([index[labels[place]] for place in places], np.int32)
     judged = [texts[place] for place in places]
-    rows_of = out_of_fold(judged, given, len(names), listener)
-    places_found, suggested = find_label_errors(given, rows_of)
+    probabilities = _out_of_fold(judged, given, len(names), listener)
+    places_found, suggested = find_label_errors(given, probabilities)
     errors = tuple(
         LabelError(
             rows[places[i]],
             judged[i],
             names[given[i]],
             names[other],
-            float(rows_of[i, given[i]]),
-            float(rows_of[i, other]),
+            float(probabilities[i, given[i]]),
+            float(probabilities[i, other]),
         )
         for i, other in zip(places_found.tolist(), suggested.tolist(), strict=True)
     )
-    accuracy = float((rows_of.argmax(axis=1) == given).mean())
-    return LabelCheck(errors, len(places), not_judged, accuracy, memory)
+    accuracy = float((probabilities.argmax(axis=1) == given).mean())
+    return LabelCheck(errors, len(places), not_judged, accuracy)
+
+
+def _out_of_fold(texts: Sequence[str], given: Targets, n_labels: int, listener: Listener) -> Float32s:
+    """Return the probability of each label for each text, float32 [text, label].
+
+    The texts are divided into five folds, each label evenly and equal texts together. Each fold has the
+    probabilities of a model that is fitted to the other four. `given` has the label of each text, [text].
+    """
+    tokenizer, ids, starts = Tokenizer.train_encoded(
+        texts, "words", lowercase=True, vocabulary=MAX_WORDS, min_count=1
+    )
+    targets = np.eye(n_labels, dtype=np.float32)[given]
+    result = np.empty((len(texts), n_labels), np.float32)
+    for fold, (fitted, out) in enumerate(make_folds(texts, given, FOLDS, SEED), start=1):
+        model = fit_ngrams(ids, starts, targets, tokenizer.size, fitted.astype(np.float64))
+        for place in np.array_split(np.flatnonzero(out), max(int(out.sum()) // 1024, 1)):
+            rows = [ids[starts[i] : starts[i + 1]] for i in place.tolist()]
+            result[place] = np.exp(linear_log_probabilities(model.scores(rows)))
+        listener(f"fold {fold} of {FOLDS}")
+    return result

@@ -1,22 +1,22 @@
-"""Texts that are nearly the same: MinHash with one permutation, and locality-sensitive hashing.
+"""Texts that are equal or nearly the same, texts with two labels, and texts in two parts of a split.
 
-A text is the set of its shingles, the sequences of eight bytes in it. Two texts are near-duplicates where the
-Jaccard similarity of their sets, the shared part of all their shingles, is 0.8 or more. Candidates are found
-without comparing each pair: every shingle is hashed once and the smallest hash of each of 80 bins is kept
-(Li, Owen and Zhang 2012, "One Permutation Hashing"); an empty bin takes the value of the next filled one
-(Shrivastava and Li 2014, "Densifying One Permutation Hashing via Rotation"); texts that agree in all five
-bins of one of 16 bands are candidates (Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter
-3). A candidate pair whose bins make the similarity probable is compared exactly, so a reported pair is never
-a false one. Of long texts with a similarity of 0.8, 0.2 % of the pairs are missed, with 0.9 practically none;
-of texts of a few words more are missed, since few bins are filled.
+Near-duplicates: a text is the set of its shingles, the sequences of eight bytes in it. Two texts are
+near-duplicates where the Jaccard similarity of their sets, the shared part of all their shingles, is 0.8 or
+more. Candidates are found without comparing each pair, by MinHash: every shingle is hashed once and the
+smallest hash of each of 80 bins is kept (Li, Owen and Zhang 2012, "One Permutation Hashing"); an empty bin
+takes the value of the next filled one (Shrivastava and Li 2014, "Densifying One Permutation Hashing via
+Rotation"); texts that agree in all five bins of one of 16 bands are candidates (Leskovec, Rajaraman and
+Ullman, "Mining of Massive Datasets", chapter 3). A candidate pair whose bins make the similarity probable is
+compared exactly, so a reported pair is never a false one. Of long texts with a similarity of 0.8, 0.2 % of
+the pairs are missed, with 0.9 practically none; of texts of a few words more are missed, since few bins are
+filled.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,14 +38,13 @@ Hashes = npt.NDArray[np.uint64]
 # How much lower than the similarity the estimate from the bins may be: over three standard deviations.
 _MARGIN = 0.25
 _EMPTY = np.uint32(0xFFFFFFFF)
-_AT_ONCE = 1 << 16
 # With which texts after it in its bucket a text is compared.
 _LAGS = (1, 2)
-_FIRST = np.uint64(0x9E3779B97F4A7C15)
-_SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
+_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
 # Odd, so that every distance changes a value.
 _STEP = np.uint32(0x9E3779B1)
+_EXAMPLES = 20
 
 
 def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> list[list[int]]:
@@ -59,13 +58,16 @@ def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> l
         similarity: the lowest Jaccard similarity of near-duplicates, 0 to 1.
     """
     places = [place for place, text in enumerate(texts) if len(text) >= SHINGLE]
-    candidates = _candidates([texts[place] for place in places], similarity)
-    similar, shingles = [], dict[int, Hashes]()
-    for one, other in candidates.tolist():
-        # Similar sets have similar sizes.
-        short, long = sorted((len(texts[places[one]]), len(texts[places[other]])))
-        is_similar = short >= similarity * long * 0.5
-        if is_similar and _jaccard(texts, places[one], places[other], shingles) >= similarity:
+    known: dict[int, Hashes] = {}
+    similar = []
+    for one, other in _candidates([texts[place] for place in places], similarity).tolist():
+        if len(known) > 1000:
+            known.clear()
+        for place in (one, other):
+            if place not in known:
+                known[place] = np.unique(_windows(texts[places[place]]))
+        shared = len(np.intersect1d(known[one], known[other], assume_unique=True))
+        if shared / (len(known[one]) + len(known[other]) - shared) >= similarity:
             similar.append((one, other))
     edges, n = np.array(similar, np.int64).reshape(-1, 2), len(places)
     graph = sparse.coo_array((np.ones(len(edges), bool), tuple(edges.T)), (n, n))
@@ -75,101 +77,61 @@ def near_duplicates(texts: Sequence[bytes], similarity: float = SIMILARITY) -> l
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _jaccard(texts: Sequence[bytes], one: int, other: int, known: dict[int, Hashes]) -> float:
-    if len(known) > 1000:
-        known.clear()
-    for place in (one, other):
-        if place not in known:
-            known[place] = np.unique(_windows(np.frombuffer(texts[place], np.uint8)))
-    a, b = known[one], known[other]
-    shared = len(np.intersect1d(a, b, assume_unique=True))
-    return shared / (len(a) + len(b) - shared)
-
-
 def _candidates(texts: list[bytes], similarity: float) -> Integers:
     """Return pairs of places of texts that agree in a band and are probably similar, int64 [pair, 2]."""
     if len(texts) < 2:
         return np.zeros((0, 2), np.int64)
-    smallest = [_smallest(chunk) for chunk in _chunks(texts)]
-    bands = np.concatenate([_bands(each) for each in smallest])
-    # One byte of each value is enough to count the bins that agree (Li and König 2010).
-    values = np.concatenate([each.astype(np.uint8) for each in smallest])
-    filled = np.concatenate([each != _EMPTY for each in smallest])
+    smallest = np.stack([_smallest(text) for text in texts])
     found = []
-    for band in bands.T:
+    for band in _bands(smallest).T:
         order = np.argsort(band, kind="stable")
         for lag in _LAGS:
             same = np.flatnonzero(band[order[lag:]] == band[order[:-lag]])
             found.append(order[same] * len(texts) + order[same + lag])
     first, second = np.divmod(np.unique(np.concatenate(found)), len(texts))
-    in_one = filled[first] | filled[second]
-    agree = (values[first] == values[second]) & filled[first] & filled[second]
+    is_empty = smallest == _EMPTY
+    in_one = ~(is_empty[first] & is_empty[second])
+    agree = (smallest[first] == smallest[second]) & in_one
     probable = agree.sum(axis=1) >= (similarity - _MARGIN) * in_one.sum(axis=1)
     pairs: Integers = np.column_stack([first, second])[probable]
     return pairs
 
 
-def _chunks(texts: list[bytes]) -> Iterator[list[bytes]]:
-    chunk: list[bytes] = []
-    size = 0
-    for text in texts:
-        chunk.append(text)
-        size += len(text) + BINS
-        if size >= _AT_ONCE:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+def _smallest(text: bytes) -> npt.NDArray[np.uint32]:
+    """Return the smallest hash in each bin, uint32 [bin]."""
+    hashes = _windows(text) * _FIRST
+    hashes ^= hashes >> _HALF
+    hashes *= _SECOND
+    smallest = np.full(BINS, _EMPTY)
+    # The upper half chooses the bin, the lower half is the value.
+    bins = ((hashes >> _HALF) * np.uint64(BINS)) >> _HALF
+    np.minimum.at(smallest, bins.astype(np.int64), hashes.astype(np.uint32))
+    return smallest
+
+
+def _windows(text: bytes) -> Hashes:
+    """Return each sequence of eight bytes as one number, uint64 [window]."""
+    shape = (len(text) - SHINGLE + 1,)
+    windows: Hashes = np.ndarray(shape, np.dtype("<u8"), text, strides=(1,)).astype(np.uint64)
+    return windows
 
 
 def _bands(smallest: npt.NDArray[np.uint32]) -> Hashes:
-    """Return a hash of each band of each text, uint64 [text, band], from the smallest hashes [text, bin]."""
-    values = _densified(smallest).astype(np.uint64).reshape(len(smallest), BANDS, ROWS)
+    """Return a hash of each band of each text, uint64 [text, band], from the smallest hashes [text, bin].
+
+    An empty bin has the value of the next filled one, changed by its distance; the first is next to the last.
+    """
+    bins = np.arange(2 * BINS)
+    source = np.where(np.tile(smallest != _EMPTY, 2), bins, 2 * BINS - 1)
+    source = np.minimum.accumulate(source[:, ::-1], axis=1)[:, ::-1][:, :BINS]
+    distance = (source - bins[:BINS]).astype(np.uint32)
+    densified = np.take_along_axis(smallest, source % BINS, axis=1) + distance * _STEP
+    values = densified.astype(np.uint64).reshape(len(smallest), BANDS, ROWS)
     hashes = np.full(values.shape[:2], _FIRST)
     for row in range(ROWS):
         hashes = (hashes ^ values[:, :, row]) * _SECOND
         hashes ^= hashes >> _HALF
     return hashes
-
-
-def _smallest(texts: list[bytes]) -> npt.NDArray[np.uint32]:
-    """Return the smallest hash in each bin, uint32 [text, bin]."""
-    lengths = np.array([len(text) for text in texts])
-    hashes = _windows(np.frombuffer(b"".join(texts), np.uint8)) * _FIRST
-    hashes ^= hashes >> _HALF
-    hashes *= _SECOND
-    # The upper half chooses the bin, the lower half is the value.
-    bins = ((hashes >> _HALF) * np.uint64(BINS)) >> _HALF
-    values = hashes.astype(np.uint32)
-    text_of = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, lengths)[: len(hashes)]
-    # A window that begins in the last bytes of a text reaches into the next one.
-    ends = np.cumsum(lengths)[:-1, None] - np.arange(1, SHINGLE)
-    values[ends[ends < len(values)]] = _EMPTY
-    smallest = np.full(len(texts) * BINS, _EMPTY)
-    np.minimum.at(smallest, text_of + bins.astype(np.int64), values)
-    return smallest.reshape(len(texts), BINS)
-
-
-def _windows(text: npt.NDArray[np.uint8]) -> Hashes:
-    """Return each sequence of eight bytes as one number, uint64 [window]."""
-    shape, strides = (len(text) - SHINGLE + 1,), (1,)
-    view: Any = np.ndarray(shape, np.dtype("<u8"), text, strides=strides)
-    windows: Hashes = view.astype(np.uint64)
-    return windows
-
-
-def _densified(smallest: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Give each empty bin the value of the next filled one, changed by its distance.
-
-    The first bin is the next one after the last.
-    """
-    bins = np.arange(2 * BINS)
-    filled = np.tile(smallest != _EMPTY, 2)
-    source = np.where(filled, bins, 2 * BINS - 1)
-    source = np.minimum.accumulate(source[:, ::-1], axis=1)[:, ::-1][:, :BINS]
-    distance = (source - bins[:BINS]).astype(np.uint32)
-    values: npt.NDArray[np.uint32] = np.take_along_axis(smallest, source % BINS, axis=1)
-    return values + distance * _STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +188,8 @@ class Conflict:
 
 def conflicts(repeats: Repeats, labels: Sequence[str]) -> tuple[Conflict, ...]:
     """Return the equal texts that have more than one label."""
-    found = []
-    for group in repeats.equal:
-        counts = Counter(labels[place] for place in group)
-        if len(counts) > 1:
-            found.append(Conflict(group, dict(counts.most_common())))
-    return tuple(found)
+    counts = ((group, Counter(labels[place] for place in group)) for group in repeats.equal)
+    return tuple(Conflict(group, dict(each.most_common())) for group, each in counts if len(each) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +213,6 @@ class Overlap:
     near: int
     examples: tuple[tuple[int, int], ...]
     new_labels: tuple[str, ...]
-
-
-_EXAMPLES = 20
 
 
 def overlap(train: Examples, other: Examples, part: str) -> Overlap:

@@ -1,17 +1,10 @@
-"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people, JSON and a page.
-
-The page is self-contained HTML, safe to open and to mail whatever the texts contain. It has no script and
-loads nothing; its Content-Security-Policy permits only its own style sheet, by hash.
-"""
+"""`DataSurvey`: what a survey of labelled texts found, as values, rows for people, JSON and a page."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from html import escape
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +16,8 @@ from foretell.artifacts.replacement import new_file
 from foretell.data.examples import Examples
 from foretell.data.records import Reading
 from foretell.errors import UsageError
-from foretell.readable import card, listed, percent, visible
+from foretell.readable import card, html_page, html_text, listed, percent
+from foretell.surveying.corrections import accepted_above, write_corrected
 from foretell.surveying.counts import NAMES_SHOWN, ColumnCounts, TokenLengths, counted
 from foretell.surveying.label_check import MIN_TEXTS, LabelCheck, LabelError
 from foretell.surveying.repeats import Conflict, Overlap, Repeats
@@ -86,6 +80,7 @@ class DataSurvey:
 
         Of duplicates, near-duplicates and conflicts it has the number, and the rows of the first 100 groups.
         """
+        check = self.label_check
         return {
             "name": self.name,
             "texts": self.texts,
@@ -102,12 +97,11 @@ class DataSurvey:
             "conflicts": {
                 "texts": len(self.conflicts),
                 "groups": [
-                    {"rows": self.rows_of(each.places), "labels": each.labels}
-                    for each in self.conflicts[:_SHOWN]
+                    {"rows": self.rows_of(c.places), "labels": c.labels} for c in self.conflicts[:_SHOWN]
                 ],
             },
             "overlaps": [asdict(each) for each in self.overlaps],
-            "label_errors": None if self.label_check is None else asdict(self.label_check),
+            "label_errors": None if check is None else asdict(check),
             "notes": self.notes,
         }
 
@@ -144,12 +138,9 @@ class DataSurvey:
             UsageError: the check of the labels was not asked for, or `path` is the data.
             DataError: the data has changed since the survey.
         """
-        from foretell.surveying.corrections import accepted_above, write_corrected
-
         if self.label_check is None:
-            raise UsageError(
-                expected="a survey with check_labels=True", found="one without", where="write_corrected"
-            )
+            expected = "a survey with check_labels=True"
+            raise UsageError(expected=expected, found="one without", where="write_corrected")
         corrections = {error.row: error.suggested for error in accept}
         if above is not None:
             corrections |= accepted_above(self.label_check.errors, above)
@@ -168,55 +159,42 @@ def summary_rows(survey: DataSurvey) -> list[tuple[str, str]]:
     rows = [("texts", f"{survey.texts:,}")]
     rows += [("dropped", f"{count:,} with {reason}") for reason, count in survey.examples.dropped.items()]
     if survey.columns:
-        rows.append(("columns", listed(_columns(survey), NAMES_SHOWN)))
+        rows.append(("columns", listed(map(_column, survey.columns), NAMES_SHOWN)))
     if survey.encoding:
         rows.append(("encoding", survey.encoding))
     rows.append((f"{len(survey.labels)} labels", counted(survey.labels)))
     if survey.rare_labels:
         rows.append((f"fewer than {RARE} texts", f"too rare to learn: {counted(survey.rare_labels)}"))
     rows += [("differ only in case", " and ".join(names)) for names in survey.similar_labels]
-    scripts = [f"{name} {percent(share)}" for name, share in survey.scripts.items()]
+    scripts = (f"{name} {percent(share)}" for name, share in survey.scripts.items())
     rows.append(("scripts", listed(scripts, NAMES_SHOWN)))
     rows += survey.lengths.rows("text", survey.texts)
-    rows.append(("duplicates", _number(survey.repeats.duplicates)))
-    rows.append(("near-duplicates", _number(survey.repeats.near_duplicates)))
-    rows.append(("same text, two labels", _number(len(survey.conflicts))))
+    for name, count in (
+        ("duplicates", survey.repeats.duplicates),
+        ("near-duplicates", survey.repeats.near_duplicates),
+        ("same text, two labels", len(survey.conflicts)),
+    ):
+        rows.append((name, f"{count:,}" if count else "none"))
     rows += [(f"{each.part} data", _overlap(each)) for each in survey.overlaps]
-    return [*rows, *_check_rows(survey)]
-
-
-def _columns(survey: DataSurvey) -> list[str]:
-    shown = []
-    for column in survey.columns:
-        facts = [f"{column.distinct:,} different"]
-        facts += [f"{column.empty:,} empty"] if column.empty else []
-        facts += [f"read as {column.role}"] if column.role else []
-        shown.append(f"{column.name} ({', '.join(facts)})")
-    return shown
-
-
-def _overlap(each: Overlap) -> str:
-    facts = [f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly so"]
-    if each.new_labels:
-        facts.append(f"labels that no training text has: {listed(each.new_labels)}")
-    return "; ".join(facts)
-
-
-def _check_rows(survey: DataSurvey) -> list[tuple[str, str]]:
-    check = survey.label_check
-    if check is None:
-        return []
-    found = (
-        f"{len(check.errors):,} of {check.judged:,} texts (accuracy out of fold {percent(check.accuracy)})"
-    )
-    rows = [("likely label errors", found)]
-    if check.not_judged:
-        rows.append(("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}"))
+    if (check := survey.label_check) is not None:
+        accuracy = f"(accuracy out of fold {percent(check.accuracy)})"
+        rows.append(("likely label errors", f"{len(check.errors):,} of {check.judged:,} texts {accuracy}"))
+        if check.not_judged:
+            rows.append(("labels not judged", f"fewer than {MIN_TEXTS} texts: {counted(check.not_judged)}"))
     return rows
 
 
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "none"
+def _column(column: ColumnCounts) -> str:
+    facts = [f"{column.distinct:,} different"]
+    facts += [f"{column.empty:,} empty"] if column.empty else []
+    facts += [f"read as {column.role}"] if column.role else []
+    return f"{column.name} ({', '.join(facts)})"
+
+
+def _overlap(each: Overlap) -> str:
+    facts = f"{each.texts:,} texts, {each.equal:,} also in the training data, {each.near:,} nearly so"
+    new = f"; labels that no training text has: {listed(each.new_labels)}" if each.new_labels else ""
+    return facts + new
 
 
 _STYLE = (
@@ -229,33 +207,44 @@ _MAX_BARS, _BINS, _MAX_ROWS, _MAX_CHARACTERS = 30, 20, 50, 300
 
 def to_page(survey: DataSurvey) -> str:
     """Return a survey as an HTML page."""
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    parts = [
-        f"<header><h1>{_shown(survey.name)}</h1></header>",
-        _table("Summary", (), [[name, value] for name, value in summary_rows(survey)]),
-        _bars("Texts of each label", list(survey.labels.items()), "{:,}".format),
-        _bars("Texts by number of tokens", _lengths(survey.lengths.counts), "{:,.0f}".format),
-        _bars("Scripts, share of the letters", list(survey.scripts.items()), percent),
-        _errors(survey),
-        _repeated(survey),
-        _notes(survey),
+    texts, check, body = survey.examples.texts, survey.label_check, list[str]()
+    body.append(f"<header><h1>{html_text(survey.name)}</h1></header>")
+    body.append(_table("Summary", (), summary_rows(survey)))
+    body.append(_bars("Texts of each label", list(survey.labels.items()), "{:,}".format))
+    body.append(_bars("Texts by number of tokens", _lengths(survey.lengths.counts), "{:,.0f}".format))
+    body.append(_bars("Scripts, share of the letters", list(survey.scripts.items()), percent))
+    if check is not None:
+        title = f"Likely label errors: {len(check.errors):,} of {check.judged:,} texts"
+        errors = [
+            (each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text)
+            for each in check.errors
+        ]
+        body.append(_table(title, ("row", "label", "suggested (probability)", "text"), errors))
+    conflicts = [
+        (_rows(survey, each.places), counted(each.labels), texts[each.places[0]]) for each in survey.conflicts
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{_plain(survey.name)} · foretell data</title>\n<style>{_STYLE}</style>\n</head>\n"
-        "<body>\n<main>\n" + "\n".join(filter(None, parts)) + "\n</main>\n</body>\n</html>\n"
-    )
+    body.append(_table("The same text with different labels", ("rows", "labels", "text"), conflicts))
+    near = [
+        (_rows(survey, group), " ⋯ ".join(texts[place] for place in group[:2]))
+        for group in survey.repeats.near
+    ]
+    body.append(_table("Near-duplicates", ("rows", "texts"), near))
+    rare = [(label, f"{count:,}") for label, count in survey.rare_labels.items()]
+    body.append(_table(f"Labels with fewer than {RARE} texts", ("label", "texts"), rare))
+    items = "".join(f"<li>{html_text(note)}</li>" for note in survey.notes)
+    body.append(f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else "")
+    return html_page(f"{survey.name} · foretell data", _STYLE, body)
+
+
+def _rows(survey: DataSurvey, places: tuple[int, ...]) -> str:
+    return ", ".join(map(str, survey.rows_of(places)[:5]))
 
 
 def _bars(title: str, rows: Sequence[tuple[str, float]], form: Callable[[float], str]) -> str:
     """Return a table of names and values, each value with a bar."""
     highest = max((value for _, value in rows), default=1)
     cells = [
-        f"<td>{_shown(name)}</td><td>{form(value)}</td>"
+        f"<td>{html_text(name, _MAX_CHARACTERS)}</td><td>{form(value)}</td>"
         f'<td><meter value="{value / highest:.4f}" aria-hidden="true"></meter></td>'
         for name, value in rows[:_MAX_BARS]
     ]
@@ -273,65 +262,17 @@ def _lengths(counts: Mapping[int, int]) -> list[tuple[str, float]]:
     return list(zip(names, values.tolist(), strict=True))
 
 
-def _errors(survey: DataSurvey) -> str:
-    check = survey.label_check
-    if check is None:
-        return ""
-    rows = [
-        [each.row, each.label, f"{each.suggested} ({each.suggested_probability:.2f})", each.text]
-        for each in check.errors[:_MAX_ROWS]
-    ]
-    title = f"Likely label errors: {len(check.errors):,} of {check.judged:,} texts"
-    return _table(title, ("row", "label", "suggested (probability)", "text"), rows)
-
-
-def _repeated(survey: DataSurvey) -> str:
-    texts, parts = survey.examples.texts, []
-    conflicts = [
-        [", ".join(map(str, survey.rows_of(each.places)[:5])), _counts(each.labels), texts[each.places[0]]]
-        for each in survey.conflicts[:_MAX_ROWS]
-    ]
-    parts.append(_table("The same text with different labels", ("rows", "labels", "text"), conflicts))
-    near = [
-        [", ".join(map(str, survey.rows_of(group)[:5])), " ⋯ ".join(texts[place] for place in group[:2])]
-        for group in survey.repeats.near[:_MAX_ROWS]
-    ]
-    parts.append(_table("Near-duplicates", ("rows", "texts"), near))
-    rare = [[label, f"{count:,}"] for label, count in list(survey.rare_labels.items())[:_MAX_ROWS]]
-    parts.append(_table(f"Labels with fewer than {RARE} texts", ("label", "texts"), rare))
-    return "".join(parts)
-
-
-def _notes(survey: DataSurvey) -> str:
-    items = "".join(f"<li>{_shown(note)}</li>" for note in survey.notes)
-    return f'<h2>Notes</h2><ul class="soft">{items}</ul>' if items else ""
-
-
-def _counts(labels: Mapping[str, int]) -> str:
-    return ", ".join(f"{label} {count:,}" for label, count in labels.items())
-
-
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table of the first rows; "": there are none."""
     if not rows:
         return ""
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     top = f"<thead><tr>{columns}</tr></thead>" if head else ""
-    body = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return _card(title, f"{top}<tbody>{body}</tbody>")
+    cells = (
+        "".join(f"<td>{html_text(cell, _MAX_CHARACTERS)}</td>" for cell in row) for row in rows[:_MAX_ROWS]
+    )
+    return _card(title, f"{top}<tbody>{''.join(f'<tr>{row}</tr>' for row in cells)}</tbody>")
 
 
 def _card(title: str, table: str) -> str:
     return f'<h2>{title}</h2><div class="card wide"><table>{table}</table></div>'
-
-
-def _shown(value: object) -> str:
-    """Escape a text and isolate it, so that it does not reorder the text around it."""
-    return f"<bdi>{_plain(value)}</bdi>"
-
-
-def _plain(value: object) -> str:
-    """Escape a text where no element may be, and cut a long one."""
-    text = visible(str(value))
-    if len(text) > _MAX_CHARACTERS:
-        text = text[:_MAX_CHARACTERS].rstrip() + " …"
-    return escape(text)

@@ -5,24 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from foretell.data.checks import data_notes, similar_labels
 from foretell.data.examples import Examples, gather, iter_records, name_of, read_examples
-from foretell.data.records import Reading
+from foretell.data.records import Part, Reading
 from foretell.errors import DataError, UsageError
-from foretell.surveying.counts import (
-    ColumnCounter,
-    TokenCounter,
-    TokenLengths,
-    label_counts,
-    script_shares,
-)
+from foretell.surveying.counts import ColumnCounter, TokenLengths, count_tokens, label_counts, script_shares
 from foretell.surveying.label_check import Listener
 from foretell.surveying.label_check import check_labels as check_of_labels
-from foretell.surveying.repeats import Overlap, conflicts, find_repeats, overlap
+from foretell.surveying.repeats import conflicts, find_repeats, overlap
 from foretell.surveying.result import RARE, DataSurvey
 from foretell.text.splitting import splitter
 
@@ -56,7 +50,7 @@ def survey(
         valid, test: other parts of a split, in the same forms as `data`, or `(texts, labels)`: their texts
             are compared with those of `data`. They are only read.
         check_labels: search for likely label errors too. It fits five linear models, and takes memory.
-        listener: is called with sentences about the check of the labels: first the memory that it needs.
+        listener: is called with a sentence for each fold of the check of the labels.
         how: `text` and `label`, the names of the columns, where they are not clear; `multi_label`, what
             separates the labels of a text; and the other options of `ReadOptions`.
 
@@ -73,18 +67,17 @@ def survey(
         )
     source, how["part"] = data if y is None else (list(data), list(y)), "train"
     examples, rows, columns = _read(source, how)
-    overlaps: list[Overlap] = []
-    given: dict[Literal["valid", "test"], Any] = {"valid": valid, "test": test}
-    for part, other in given.items():
-        if other is not None:
-            overlaps.append(overlap(examples, read_examples(other, **(how | Reading(part=part))), part))
-    repeats = find_repeats(examples.texts)
-    labels = label_counts(examples)
+    others: dict[Part, Any] = {"valid": valid, "test": test}
+    overlaps = tuple(
+        overlap(examples, read_examples(other, **(how | Reading(part=part))), part)
+        for part, other in others.items()
+        if other is not None
+    )
+    repeats, labels = find_repeats(examples.texts), label_counts(examples)
     lengths, single = _lengths(examples.texts)
-    check = None
+    check, hear = None, listener or (lambda _: None)
     if check_labels:
-        hear = listener or (lambda _: None)
-        check = check_of_labels(examples.texts, examples.labels, rows, lengths.total, hear)
+        check = check_of_labels(examples.texts, examples.labels, rows, hear)
     return DataSurvey(
         name=examples.name,
         columns=columns.columns(),
@@ -98,7 +91,7 @@ def survey(
         lengths=lengths,
         repeats=repeats,
         conflicts=conflicts(repeats, examples.labels),
-        overlaps=tuple(overlaps),
+        overlaps=overlaps,
         label_check=check,
         notes=[*examples.notes, *data_notes(examples, single=round(single * len(examples)))],
         label_column=columns.label,
@@ -124,16 +117,14 @@ def _lengths(texts: Sequence[str]) -> tuple[TokenLengths, float]:
         The lengths, and the share of texts that look like an identifier.
     """
     split = splitter("words", lowercase=True)
-    counter, longest = TokenCounter(split), TokenCounter(split)
     sizes = np.array([len(text) for text in texts])
     counted: Sequence[str] = texts
     if sizes.sum() > MAX_COUNTED or len(texts) > MAX_TEXTS:
         order = np.random.default_rng(SEED).permutation(len(texts))
         enough = int(np.searchsorted(np.cumsum(sizes[order]), MAX_COUNTED)) + 1
         counted = [texts[place] for place in order[: min(enough, MAX_TEXTS)].tolist()]
-    counter.add(counted)
-    longest.add(texts[place] for place in np.argsort(-sizes, kind="stable")[:_LONGEST].tolist())
-    found = counter.lengths
+    found, single = count_tokens(counted, split)
+    longest = np.argsort(-sizes, kind="stable")[:_LONGEST].tolist()
+    maximum = max(found.max, *(len(split(texts[place])) for place in longest))
     total = round(found.total / len(counted) * len(texts))
-    lengths = replace(found, total=total, max=max(found.max, longest.lengths.max))
-    return lengths, counter.single / len(counted)
+    return replace(found, total=total, max=maximum), single / len(counted)

@@ -7,8 +7,6 @@ left out; a run that logged nothing gets a page without curves.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shlex
 import time
@@ -19,7 +17,7 @@ from pathlib import Path
 
 from foretell.artifacts.manifest import RUN
 from foretell.metrics.shown import count, number, remarks_on, rows_of, shown_value, tiles_of
-from foretell.readable import percent
+from foretell.readable import html_page, percent
 from foretell.training.curves import Record, draw_curves, draw_reliability
 
 REPORT = "report.html"
@@ -113,8 +111,6 @@ def _isolated(value: object, max_characters: int = _MAX_CHARACTERS) -> str:
 def _page(
     name: str, request: Mapping[str, object], records: list[Record], metrics: Mapping[str, object]
 ) -> str:
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     parts = [
         _heading(name, request, records),
         _tiles(metrics),
@@ -124,16 +120,11 @@ def _page(
         _mistakes(metrics),
         _settings(request),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{_text(name)} · foretell</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in parts if part)
-        + '\n<footer class="soft">Written by foretell at the end of training. The data of the curves is '
-        "<code>metrics.jsonl</code> beside this file.</footer>\n</main>\n</body>\n</html>\n"
+    footer = (
+        '<footer class="soft">Written by foretell at the end of training. The data of the curves is '
+        "<code>metrics.jsonl</code> beside this file.</footer>"
     )
+    return html_page(f"{name} · foretell", _STYLE, [*parts, footer])
 
 
 def _heading(name: str, request: Mapping[str, object], records: list[Record]) -> str:

@@ -35,7 +35,7 @@ def test_the_survey_as_text_and_json(run: Run, wrong: str, workplace: Path) -> N
 
 def test_errors_are_corrected_in_a_copy_by_a_table(run: Run, wrong: str, workplace: Path) -> None:
     answer = run("data", wrong, "--check-labels", "--format", "csv")
-    assert "the label check needs about" in answer.err
+    assert "fold 5 of 5" in answer.err
     table = list(csv.DictReader(io.StringIO(answer.out, newline="")))
     first = table[0]
     assert (first["finding"], first["row"], first["suggested"]) == ("likely label error", "11", "positive")
