@@ -145,11 +145,7 @@ def answering(model: Any, name: str) -> Answering:
 
 
 def same_labels(first: Answering, second: Answering) -> list[str]:
-    """Return the labels that both classifiers have, sorted.
-
-    Raises:
-        UsageError: their labels differ.
-    """
+    """Return the labels that both classifiers have, sorted; UsageError: their labels differ."""
     if set(first.labels) != set(second.labels):
         raise UsageError(
             expected=f"two models with the same labels ({first.name}: {listed(first.labels)})",
@@ -171,15 +167,10 @@ def comparison(examples: Examples, rows_a: Array, rows_b: Array, names: Sequence
     Raises:
         DataError: no texts, or no label of theirs is among `names`.
     """
-    if not len(examples):
-        raise DataError(expected="at least one text with a label", found="none", where=examples.name)
     others = sorted(set(examples.labels) - set(names))
     if len(others) == len(set(examples.labels)):
-        raise DataError(
-            expected=f"the labels of the models ({listed(names)})",
-            found=listed(others),
-            where=examples.name,
-        )
+        expected, found = f"the labels of the models ({listed(names)})", listed(others) or "none"
+        raise DataError(expected=expected, found=found, where=examples.name)
     all_names = [*names, *others]
     index = {name: i for i, name in enumerate(all_names)}
     true_ids = np.array([index[label] for label in examples.labels])
@@ -202,16 +193,11 @@ def _differ(
 ) -> tuple[DifferentAnswer, ...]:
     answers = []
     for place in np.flatnonzero(ids[0] != ids[1]).tolist():
-        label, a, b = examples.labels[place], names[ids[0][place]], names[ids[1][place]]
-        answers.append(
-            DifferentAnswer(
-                examples.texts[place], label, a, b, float(best[0][place]), float(best[1][place]),
-                "a" if a == label else "b" if b == label else "neither",
-            )
-        )  # fmt: skip
-    return tuple(sorted(answers, key=lambda each: (_ORDER[each.right], -_wrong_probability(each))))
-
-
-def _wrong_probability(answer: DifferentAnswer) -> float:
-    wrong = {"a": answer.probability_b, "b": answer.probability_a}
-    return wrong.get(answer.right, max(answer.probability_a, answer.probability_b))
+        label, (a, b) = examples.labels[place], (names[each[place]] for each in ids)
+        p, q = (float(each[place]) for each in best)
+        right: Literal["a", "b", "neither"] = "a" if a == label else "b" if b == label else "neither"
+        # First what A alone gets right; of each kind the most probable wrong answers first.
+        wrong = {"a": q, "b": p, "neither": max(p, q)}[right]
+        answer = DifferentAnswer(examples.texts[place], label, a, b, p, q, right)
+        answers.append((_ORDER[right], -wrong, answer))
+    return tuple(answer for *_, answer in sorted(answers, key=lambda each: each[:2]))

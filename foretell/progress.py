@@ -16,8 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from foretell.readable import duration, percent, visible
 from foretell.training.events import Checkpointed, EpochDone, Event, Listener, Note, Progress, Stage, silent
@@ -32,9 +31,6 @@ _MAX_EPOCH_LINES = 20
 
 _TRAINED = 0.96
 """The part of the whole training that is done when the network is trained."""
-
-_MIN_DONE, _MIN_ELAPSED = 0.25, 4.0
-"""From this part, and so many seconds, on the time remaining is estimated from what is done."""
 
 _UPDATE_SECONDS = 0.25
 """Between two updates of a notebook's output."""
@@ -70,10 +66,8 @@ class PlainView:
     def __enter__(self) -> PlainView:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
 
 
 class _Terminal(io.TextIOWrapper):
@@ -92,20 +86,16 @@ class _Terminal(io.TextIOWrapper):
             super().flush()
 
 
-def _terminal() -> Any:
-    try:
-        descriptor = os.dup(sys.stderr.fileno())
+def _terminal() -> TextIO:
     # A stand-in for stderr has no descriptor.
-    except (OSError, ValueError):
-        return sys.stderr
-    return _Terminal(os.fdopen(descriptor, "wb"), encoding=sys.stderr.encoding, errors="replace")
+    with suppress(OSError, ValueError):
+        file = os.fdopen(os.dup(sys.stderr.fileno()), "wb")
+        return _Terminal(file, encoding=sys.stderr.encoding, errors="replace")
+    return sys.stderr
 
 
 class LiveView(PlainView):
-    """A listener that keeps one moving line at the bottom of a terminal and writes the rest above it.
-
-    The line has one bar for all stages, with the time remaining.
-    """
+    """A listener that keeps one bar for all stages at the bottom of a terminal and writes lines above it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,16 +114,16 @@ class LiveView(PlainView):
             transient=True,
         )
         self._task = self._bars.add_task("starting", total=1.0, detail="")
-        self._began, self._done, self._before = time.monotonic(), 0.0, 0.0
+        self._done, self._before = 0.0, 0.0
 
-    def _output(self) -> Any:
+    def _output(self) -> TextIO:
         return _terminal()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Stage):
             self._before = max(self._done, event.done)
-            self._move(self._before, event.name, self._left(self._before))
+            self._move(self._before, event.name, "")
         elif isinstance(event, Progress):
             done = self._before + (_TRAINED - self._before) * event.step / max(1, event.steps)
             self._move(done, f"network, epoch {event.epoch}/{event.epochs}", _metrics(event))
@@ -142,13 +132,7 @@ class LiveView(PlainView):
 
     def _move(self, done: float, what: str, detail: str) -> None:
         self._done = done
-        self._bars.update(self._task, completed=self._done, description=what, detail=detail)
-
-    def _left(self, done: float) -> str:
-        elapsed = time.monotonic() - self._began
-        if done < _MIN_DONE or elapsed < _MIN_ELAPSED:
-            return ""
-        return f"about {duration(elapsed * (1 - done) / done)} left"
+        self._bars.update(self._task, completed=done, description=what, detail=detail)
 
     def _print(self, line: str) -> None:
         self._bars.console.print(line, markup=False, soft_wrap=True)
@@ -157,9 +141,7 @@ class LiveView(PlainView):
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
         if self._file is not sys.stderr:
             self._file.close()
@@ -168,8 +150,7 @@ class LiveView(PlainView):
 class NotebookView(LiveView):
     """A listener that shows the lines and below them the bar in one output of a notebook, updated in place.
 
-    rich renders it. Its own live display would need the package ipywidgets; IPython's display handle does
-    not.
+    rich renders it; its own live display would need the package ipywidgets.
     """
 
     def __init__(self) -> None:
@@ -178,7 +159,7 @@ class NotebookView(LiveView):
         self._handle: Any = None
         self._updated = 0.0
 
-    def _output(self) -> Any:
+    def _output(self) -> TextIO:
         return sys.stderr
 
     def __call__(self, event: Event) -> None:
@@ -197,9 +178,7 @@ class NotebookView(LiveView):
         self._handle = import_module("IPython.display").display(self._output_now(), display_id=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.remove_task(self._task)
         self._handle.update(self._output_now())
 
@@ -233,9 +212,6 @@ def is_watched() -> bool:
 def shown(verbose: int | None, listener: Listener | None = None) -> Iterator[Listener]:
     """Yield a listener that shows events while the context is open, and passes them on to `listener`.
 
-    >>> with shown(verbose=1) as show:
-    ...     train_words(corpus, settings, TrainOptions(out=out, listener=show))
-
     Args:
         verbose: None shows a bar in terminals and notebooks; 0 shows nothing; 1 or more also writes lines
             elsewhere.
@@ -263,14 +239,10 @@ def describe(event: Event) -> str:
     if isinstance(event, Progress):
         return f"epoch {event.epoch}/{event.epochs}  step {event.step:,}/{event.steps:,}  {_metrics(event)}"
     if isinstance(event, EpochDone):
-        return _epoch(event) if _is_shown(event) else ""
-    assert isinstance(event, Checkpointed)
+        # Of many epochs, a part has a line.
+        is_shown = event.epoch % math.ceil(event.epochs / _MAX_EPOCH_LINES) == 0
+        return _epoch(event) if is_shown or event.epoch == event.epochs else ""
     return ""
-
-
-def _is_shown(event: EpochDone) -> bool:
-    """Whether an epoch has a line: of many epochs, every tenth part."""
-    return event.epoch % math.ceil(event.epochs / _MAX_EPOCH_LINES) == 0 or event.epoch == event.epochs
 
 
 def _metrics(event: Progress) -> str:

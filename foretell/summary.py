@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -143,6 +143,14 @@ class Trained(Generic[Runtime]):
         self._opened()
         self._home.save(path)
 
+    def _repr_html_(self) -> str:
+        """Return a summary for notebooks."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """Return what IPython asks for first; that of scikit-learn's estimators would hide `_repr_html_`."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def _opened(self) -> Runtime:
         """Return the runtime; raise where there is none yet."""
         return self._runtime
@@ -167,27 +175,21 @@ def directory_of(model: str | Path | Trained[Any]) -> Path:
 
 def report_for(model: Model) -> Report:
     """Return the report of an opened model."""
-    path = model.directory / RUN / REPORT
-    page = report_of(model.directory, model.metrics)
-    return Report(page, path if path.is_file() else None, metrics_text(model.metrics))
-
-
-def metrics_text(metrics: Mapping[str, object]) -> str:
-    """Return the metrics of a training for people: the result, what it means, and a row for each."""
+    path, metrics = model.directory / RUN / REPORT, model.metrics
     rows = [(visible(name), visible(value)) for name, value in rows_of(metrics)]
     width = max((len(name) for name, _ in rows), default=0)
-    lines = [f"  {name:<{width}}  {value}" for name, value in rows]
-    return "\n".join([result_of(metrics), *remarks_on(metrics), *lines])
+    lines = [
+        result_of(metrics),
+        *remarks_on(metrics),
+        *(f"  {name:<{width}}  {value}" for name, value in rows),
+    ]
+    page = report_of(model.directory, metrics)
+    return Report(page, path if path.is_file() else None, "\n".join(lines))
 
 
 def summary_html(kind: str, model: Model, facts: Iterable[tuple[str, str]]) -> str:
-    """Return a summary of an opened model as HTML: facts, the first metrics, the model directory.
-
-    Args:
-        kind: the name of the class.
-        model: the model.
-        facts: what is particular to the class, as names and values.
-    """
+    """Return a summary of an opened model as HTML: the name of its class, facts that are particular to that,
+    the first metrics, the model directory."""
     metrics = rows_of(model.metrics)[:_MAX_METRICS]
     rows = [("preset", model.preset), *facts, *metrics, ("model directory", str(model.directory))]
     return card(kind, rows)

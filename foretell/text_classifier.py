@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast, overload
 
@@ -259,13 +259,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         """
         check_is_fitted(self, "classes_")
         if self._runtime.separator:
-            if isinstance(X, Iterator):
-                return (row for rows in text_chunks(X) for row in self._indicators(rows))
-            return self._indicators(texts_of(X))
-        if isinstance(X, Iterator):
-            return (label for rows in text_chunks(X) for label in self._labels_of(rows).tolist())
-        labels = self._labels_of(texts_of(X))
-        return labels.tolist() if isinstance(X, list | tuple) else labels
+            return _answers(X, self._indicators)
+        if isinstance(X, Iterator | list | tuple):
+            return _answers(X, lambda texts: self._labels_of(texts).tolist())
+        return self._labels_of(texts_of(X))
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
         """Return the probability of each label, [text, label] as in `classes_`; for an iterator, its rows.
@@ -275,9 +272,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
             DataError: something in `X` is not a text.
         """
         check_is_fitted(self, "classes_")
-        if isinstance(X, Iterator):
-            return (row for rows in text_chunks(X) for row in self._runtime.predict_proba(rows))
-        return self._runtime.predict_proba(texts_of(X))
+        return _answers(X, self._runtime.predict_proba)
 
     def classify(self, X: Any, *, abstain_below: float | None = None) -> Any:  # noqa: N803
         """Return a verdict for each text, [text]: a list, or an iterator for an iterator.
@@ -334,9 +329,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         check_is_fitted(self, "classes_")
         if isinstance(X, str):
             return self._explanation(X, label)
-        if isinstance(X, Iterator):
-            return (self._explanation(text, label) for rows in text_chunks(X) for text in rows)
-        return [self._explanation(text, label) for text in texts_of(X)]
+        return _answers(X, lambda texts: [self._explanation(text, label) for text in texts])
 
     def evaluate(
         self,
@@ -432,17 +425,11 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return made
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters by their names.
-
-        Raises:
-            SettingsError: there is no such parameter; the nearest name is offered.
-        """
-        for name in params:
-            if name not in self.get_params():
-                fix = did_you_mean(name, self.get_params()) or "see get_params()"
-                raise SettingsError(expected="a parameter of TextClassifier", found=f"'{name}'", fix=fix)
-        set_by_name: Self = super().set_params(**params)
-        return set_by_name
+        """Set parameters by their names; SettingsError: there is no such one, the nearest is offered."""
+        if unknown := next((name for name in params if name not in self.get_params()), ""):
+            fix = did_you_mean(unknown, self.get_params()) or "see get_params()"
+            raise SettingsError(expected="a parameter of TextClassifier", found=f"'{unknown}'", fix=fix)
+        return cast(Self, super().set_params(**params))
 
     def _opened(self) -> LabelsRuntime:
         check_is_fitted(self, "classes_")
@@ -500,8 +487,7 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         return dataclasses.replace(verdict, label=label, probabilities=found)
 
     def _indicators(self, texts: list[str]) -> npt.NDArray[np.int64]:
-        decided = self._runtime.decide(self._runtime.predict_proba(texts))
-        return decided.astype(np.int64)
+        return self._runtime.decide(self._runtime.predict_proba(texts)).astype(np.int64)
 
     def _explanation(self, text: str, label: Any = None) -> Explanation:
         found = self._runtime.explain(text, label)
@@ -517,10 +503,6 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         measured = str(self.metrics_.get("measured_on") or self.metrics_.get("not_measured", "–"))
         facts = [("labels", names), ("measured on", measured)]
         return summary_html("TextClassifier", self._runtime.model, facts)
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """Return what IPython asks for first; scikit-learn's own would hide `_repr_html_`."""
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -538,3 +520,10 @@ class TextClassifier(Trained[LabelsRuntime], ClassifierMixin, BaseEstimator):  #
         tags.input_tags.two_d_array = False
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _answers(X: Any, answer: Callable[[list[str]], Iterable[Any]]) -> Any:  # noqa: N803
+    """Return the answers to texts, [text]; for an iterator one after the other, while it is read."""
+    if isinstance(X, Iterator):
+        return (each for texts in text_chunks(X) for each in answer(texts))
+    return answer(texts_of(X))

@@ -84,5 +84,5 @@ def test_models_that_cannot_be_compared(tmp_path: Any) -> None:
         foretell.compare(labels, foretell.load(words), (TEXTS, LABELS))
     with pytest.raises(DataError, match=r"the labels of the models \(neg, pos\), found 1, 2"):
         foretell.compare(labels, labels, ["a", "b"], [1, 2])
-    with pytest.raises(DataError, match="at least one text"):
+    with pytest.raises(DataError, match="found none"):
         comparison(Examples([], []), rows(), rows(), ["neg", "pos"])
