@@ -30,7 +30,7 @@ from foretell.data.examples import read_examples
 _ONE_THREAD = {"RAYON_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _ALONE = """
 import json, sys, time
-from foretell.cluster.rows import as_json, verdict_parts
+from foretell.cluster.rows import verdict_parts
 from foretell.runtime.labels.classifier import LabelsRuntime
 runtime = LabelsRuntime.open(sys.argv[1], threads=1)
 started, rows = time.perf_counter(), []
@@ -41,7 +41,7 @@ def texts():
 count = 0
 with open(sys.argv[3], "w", encoding="utf-8") as out:
     for verdict in runtime.classify(texts()):
-        out.write(as_json({**rows.pop(0), **verdict_parts(verdict)}) + "\\n")
+        out.write(json.dumps({**rows.pop(0), **verdict_parts(verdict)}) + "\\n")
         count += 1
 print(json.dumps([count, time.perf_counter() - started]))
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from foretell.cluster.files import ClusterReport
 
 CLUSTER = Group("Cluster (files of any size, on several processes or machines)", sort_key=6)
-_FAILED_SHOWN, _WORKERS_SHOWN = 3, 4
+_FAILED_SHOWN = 3
 
 
 @Parameter(name="*", group=CLUSTER)
@@ -119,8 +119,8 @@ def run(
         how["label"] = reading.label
     with view() as show_event:
 
-        def listener(_: object, shards: tuple[int, int], rates: dict[str, float]) -> None:
-            name = f"{what}  shard {shards[0]:,}/{shards[1]:,}  {rates_text(rates)}"
+        def listener(_: object, shards: tuple[int, int], rate: float) -> None:
+            name = f"{what}  shard {shards[0]:,}/{shards[1]:,}  {rate:,.0f} rows/s"
             show_event(Stage(name=name, done=shards[0] / max(1, shards[1])))
 
         report = job(
@@ -158,16 +158,13 @@ def report_text(report: ClusterReport) -> str:
     """Return the report of a run for people."""
     rows: list[tuple[str, object]] = [
         ("rows", report.rows),
-        ("rows/s", f"{report.rows_per_second:,.0f} ({len(report.worker_rates)} workers)"),
+        ("rows/s", f"{report.rows_per_second:,.0f}"),
         ("time", f"{duration(report.seconds)}, and {duration(report.start_seconds)} to start"),
     ]
     if report.resumed_rows:
         rows.append(("finished before", report.resumed_rows))
     skipped = "; ".join(f"{count:,} {reason}" for reason, count in report.skipped.items())
     rows.append(("without an answer", skipped or "none"))
-    if report.slowest is not None:
-        slow = report.slowest
-        rows.append(("slowest shard", f"{slow['shard']} ({slow['seconds']:.1f} s on {slow['worker']})"))
     for file, why in report.whole_files.items():
         rows.append(("one shard", f"{file} ({why}: it cannot be divided)"))
     if report.failed:
@@ -175,12 +172,3 @@ def report_text(report: ClusterReport) -> str:
     if report.out is not None:
         rows.append(("output", report.out))
     return listed(rows)
-
-
-def rates_text(rates: dict[str, float]) -> str:
-    """Return the rows/s of all workers together, and of each while they are few."""
-    together = f"{sum(rates.values()):,.0f} rows/s"
-    if not 1 < len(rates) <= _WORKERS_SHOWN:
-        return together if len(rates) < 2 else f"{together} by {len(rates)} workers"
-    each = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    return f"{together} ({each})"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from foretell.cluster.session import Cluster, connected
+from foretell.cluster.session import Cluster, check_processors, connected
 from foretell.config import WordsSettings
 from foretell.errors import RunError, UsageError
 from foretell.machine import usable_processors
@@ -82,9 +82,7 @@ class RayWorkers:
     """
 
     def __init__(self, cluster: Cluster, workers: int | None, average_every: int) -> None:
-        _check_processors(workers, int(cluster.processors))
-        self._cluster, self.average_every = cluster, average_every
-        self.count = workers or max(1, int(cluster.processors))
+        self._cluster, self.average_every, self.count = cluster, average_every, cluster.workers(workers)
         self._make: Callable[[], tuple[object, object]] = lambda: (None, None)
         self._actors: list[Any] = []
         self.processes: list[int] = []
@@ -194,7 +192,7 @@ def training_workers(
         return
     if cluster == "local":
         # Known before the cluster is there.
-        _check_processors(workers, usable_processors())
+        check_processors(workers, usable_processors())
     with connected(cluster) as found, _without_arrow():
         made = RayWorkers(found, workers, average_every or AVERAGE_EVERY)
         try:
@@ -224,12 +222,3 @@ def _without_arrow() -> Iterator[None]:
     finally:
         if is_left_out:
             del sys.modules["pyarrow"]
-
-
-def _check_processors(workers: int | None, processors: int) -> None:
-    """Check that no worker would wait for a processor for ever."""
-    if workers is not None and workers > processors:
-        raise UsageError(
-            expected=f"at most {processors} workers, one for each processor of the cluster",
-            found=str(workers), where="workers", fix="give fewer, or add nodes",
-        )  # fmt: skip

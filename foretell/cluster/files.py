@@ -14,7 +14,7 @@ from foretell.artifacts.directory import open_verified, pack
 from foretell.artifacts.manifest import MANIFEST
 from foretell.artifacts.model import Model
 from foretell.artifacts.replacement import typed
-from foretell.cluster.output import Done, Failed, Json, Output, Task, locked, open_output
+from foretell.cluster.output import Done, Failed, Json, Output, Task, open_output
 from foretell.cluster.rows import ANSWER, SCORE, OutFormat, free_names, schema_of
 from foretell.cluster.session import Cluster, connected, require_cluster
 from foretell.cluster.shards import Shard, plan
@@ -33,8 +33,8 @@ _WAIT_SECONDS = 1.0
 Sources = str | Path | Sequence[str | Path]
 
 
-Listener = Callable[[Done, tuple[int, int], dict[str, float]], object]
-"""Takes the line of a finished shard, how many are finished and of how many, and rows/s of each worker."""
+Listener = Callable[[Done, tuple[int, int], float], object]
+"""Takes the line of a finished shard, how many are finished and of how many, and the rows/s of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,6 @@ class ClusterReport:
         seconds: of this run, from the first shard on.
         start_seconds: before that: the cluster and the plan.
         rows_per_second: of this run, from the first shard on.
-        worker_rates: rows/s of each worker over its own shards.
-        slowest: the shard that took longest in this run: name, seconds and worker; None: none was run.
         whole_files: the files that are one shard, since they cannot be divided, and why.
         notes: what was guessed or left out.
         metrics: of an evaluation: what `foretell evaluate --json` prints; None: no evaluation.
@@ -67,8 +65,6 @@ class ClusterReport:
     seconds: float
     start_seconds: float
     rows_per_second: float
-    worker_rates: dict[str, float]
-    slowest: Json | None
     whole_files: dict[str, str]
     notes: tuple[str, ...] = ()
     metrics: Json | None = None
@@ -228,10 +224,7 @@ class _Job:
         self._files = input_files([sources] if isinstance(sources, str | Path) else list(sources))
         self._where, self._label = where, label
         self._listener: Listener = where.get("listener", lambda *_: None)
-        self._rows: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
-        self._new: list[Done] = []
 
     def run(self) -> ClusterReport:
         """Do every shard that is not finished, and return the report."""
@@ -240,16 +233,10 @@ class _Job:
         with self._output() as output:
             if output.waiting:
                 with connected(self._where.get("cluster", "local")) as cluster:
-                    notes = cluster.notes
-                    workers = self._where.get("workers") or max(1, int(cluster.processors))
-                    # With more workers than processors each has a part, so that none waits for ever.
-                    share = min(1.0, int(10_000 * cluster.processors / workers) / 10_000) or 0.0001
-                    cluster.wait_for_worker(share)
+                    notes, workers = cluster.notes, cluster.workers(self._where.get("workers"))
+                    cluster.wait_for_worker()
                     began = time.monotonic()
-                    try:
-                        self._do(cluster, output, workers, share)
-                    finally:
-                        output.close()
+                    self._do(cluster, output, workers)
             if not self._failed:
                 output.finish()
             return self._report(output, time.monotonic() - began, began - started, notes)
@@ -261,8 +248,11 @@ class _Job:
         if out is None:
             yield Output(*self._plan(), {})
             return
-        with typed(RunError, expected, out, fix), locked(out):
-            yield open_output(out, self._task, self._files, self._plan)
+        with (
+            typed(RunError, expected, out, fix),
+            open_output(out, self._task, self._files, self._plan) as made,
+        ):
+            yield made
 
     def _plan(self) -> tuple[Task, list[Shard]]:
         where, need_label = self._where, self._task.command == "evaluate" and self._model.job == "labels"
@@ -275,21 +265,22 @@ class _Job:
         names = free_names(columns, SCORE if self._task.command == "score" else ANSWER)
         return replace(self._task, names=names, schema=schema), made.shards
 
-    def _do(self, cluster: Cluster, output: Output, workers: int, share: float) -> None:
+    def _do(self, cluster: Cluster, output: Output, workers: int) -> None:
         """Hand out the shards, each at most `ATTEMPTS` times, and commit what comes back.
 
         Ray itself tries nothing again: the manifest has one writer.
 
         Raises:
-            RunError: the cluster lost its head, or no worker starts.
+            RunError: the cluster lost its head.
             OSError: the manifest cannot be written.
         """
         import ray
 
-        task: Any = ray.remote(num_cpus=share, max_retries=0)(process)
+        task: Any = ray.remote(num_cpus=1, max_retries=0)(process)
         model = [ray.put(pack(self._path))]
         queue, busy = deque(output.waiting), dict[object, Shard]()
         attempts: Counter[int] = Counter()
+        began, rows = time.monotonic(), 0
         while queue or busy:
             while queue and len(busy) < workers:
                 shard = queue.popleft()
@@ -300,55 +291,34 @@ class _Job:
                 shard = busy.pop(ref)
                 result = _result(ref, shard)
                 if isinstance(result, Done):
-                    self._commit(result, output)
-                elif not self._give_up(shard, result, attempts[shard.ordinal], output):
+                    output.add(result)
+                    rows += result.rows
+                    finished = len(output.done), len(output.shards)
+                    self._listener(result, finished, rows / max(time.monotonic() - began, 1e-9))
+                elif result.is_final or attempts[shard.ordinal] >= ATTEMPTS:
+                    self._failed[shard.name] = result.reason
+                else:
                     queue.append(shard)
             if not ready:
                 cluster.check_alive()
 
-    def _commit(self, line: Done, output: Output) -> None:
-        output.add(line)
-        self._new.append(line)
-        self._rows[line.worker] += line.rows
-        self._seconds[line.worker] += line.seconds  # type: ignore[assignment]
-        output.log({"event": "done", **asdict(line), "time": time.time()})
-        self._listener(line, (len(output.done), len(output.shards)), self._rates())
-
-    def _give_up(self, shard: Shard, failure: Failed, attempt: int, output: Output) -> bool:
-        """Return whether a shard is not tried again."""
-        gives_up = failure.is_final or attempt >= ATTEMPTS
-        event = {"event": "failed" if gives_up else "retried", "ordinal": shard.ordinal, "attempt": attempt}
-        output.log({**event, "reason": failure.reason, "trace": failure.trace, "time": time.time()})
-        if gives_up:
-            self._failed[shard.name] = failure.reason
-        return gives_up
-
-    def _rates(self) -> dict[str, float]:
-        return {name: self._rows[name] / max(seconds, 1e-9) for name, seconds in self._seconds.items()}
-
     def _report(
         self, output: Output, seconds: float, start_seconds: float, notes: tuple[str, ...]
     ) -> ClusterReport:
-        names = {shard.ordinal: shard.name for shard in output.shards}
         lines = list(output.done.values())
+        rows = sum(line.rows for line in lines)
         skipped = sum((Counter(line.skipped) for line in lines), Counter[str]())
         is_evaluated = self._task.command == "evaluate" and not self._failed
-        slow = max(self._new, key=lambda line: line.seconds, default=None)
-        slowest = None if slow is None else {
-            "shard": names[slow.ordinal], "seconds": slow.seconds, "worker": slow.worker,
-        }  # fmt: skip
         return ClusterReport(
             out=output.address,
-            rows=sum(line.rows for line in lines),
+            rows=rows,
             resumed_rows=output.resumed,
             skipped=dict(sorted(skipped.items())),
             shards=len(output.shards),
             failed=self._failed,
             seconds=seconds,
             start_seconds=start_seconds,
-            rows_per_second=sum(self._rows.values()) / max(seconds, 1e-9),
-            worker_rates=self._rates(),
-            slowest=slowest,
+            rows_per_second=(rows - output.resumed) / max(seconds, 1e-9),
             whole_files={shard.file: shard.why_whole for shard in output.shards if shard.why_whole},
             notes=tuple(dict.fromkeys([*notes, *(note for line in lines for note in line.notes)])),
             metrics=together(output, self._model) if is_evaluated else None,
@@ -367,7 +337,7 @@ def _result(ref: object, shard: Shard) -> Done | Failed:
         why = (
             "out of memory" if "memory" in found.lower() else "the worker died (killed, or its node is gone)"
         )
-        return Failed(reason=f"{shard.name}: expected a finished shard, found {why}", trace=found)
+        return Failed(reason=f"{shard.name}: expected a finished shard, found {why}")
     return result
 
 

@@ -5,7 +5,6 @@ part-00000-….parquet      the rows of a shard, in the order of its input; othe
 _foretell/run.json        the task, the input files and the shards: what the same command continues
 _foretell/done/00000.json the line of the manifest of one shard, written after its part
 _foretell/manifest.json   every line, written when all shards are done
-_foretell/log.jsonl       what happened: finished shards, failed attempts with their traceback
 ========================= ==============================================================================
 
 Files are written to a temporary name, synced and renamed. Buckets cannot rename: there each attempt has its
@@ -33,7 +32,7 @@ from foretell.training.run_lock import lock
 
 Json = dict[str, Any]
 
-FOLDER, RUN, MANIFEST, LOG, LOCK = "_foretell", "run.json", "manifest.json", "log.jsonl", "lock"
+FOLDER, RUN, MANIFEST, LOCK = "_foretell", "run.json", "manifest.json", "lock"
 FORMAT_VERSION = 1
 _OTHER_OUT = "choose another --out, or delete the folder"
 
@@ -73,8 +72,6 @@ class Done:
         ordinal: of the shard.
         rows: rows read, each of which has one row in the output file.
         skipped: number of rows without an answer, by reason.
-        input_sha256: of the input's bytes.
-        seconds: that the worker took.
         worker: host and process that did it.
         part, size, sha256: name, bytes and digest of the output file; "" and 0 where none is written.
         evaluated: the score of the shard's text, or true labels and probabilities; None: no evaluation.
@@ -84,8 +81,6 @@ class Done:
     ordinal: int
     rows: int
     skipped: dict[str, int]
-    input_sha256: str
-    seconds: float
     worker: str
     part: str = ""
     size: int = 0
@@ -96,10 +91,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """An attempt that failed: why, in one line, its traceback, and whether another would fail likewise."""
+    """An attempt that failed: why, in one line, and whether another would fail likewise."""
 
     reason: str
-    trace: str = ""
     is_final: bool = False
 
 
@@ -117,7 +111,6 @@ class Output:
     def __init__(self, task: Task, shards: list[Shard], done: dict[int, Done]) -> None:
         self.address, self.task, self.shards, self.done = task.out, task, shards, done
         self.resumed = sum(each.rows for each in done.values())
-        self._log: list[bytes] = []
 
     @property
     def waiting(self) -> list[Shard]:
@@ -132,8 +125,7 @@ class Output:
             OSError: the line cannot be written.
         """
         if self.address:
-            part = storage.find(join(self.address, line.part))
-            if part is None or part.size != line.size:
+            if not _has_part(self.address, line):
                 raise RunError(
                     expected="an output folder that every node sees",
                     found=f"no {line.part} of the worker {line.worker} in it",
@@ -142,18 +134,6 @@ class Output:
                 )
             storage.put(join(self.address, FOLDER, "done", f"{line.ordinal:05d}.json"), _json(asdict(line)))
         self.done[line.ordinal] = line
-
-    def log(self, event: dict[str, object]) -> None:
-        """Add an event to the log, which `close` writes."""
-        if self.address:
-            self._log.append(_json(event))
-
-    def close(self) -> None:
-        """Write the log after that of earlier runs."""
-        if self.address and self._log:
-            address = join(self.address, FOLDER, LOG)
-            before = storage.read_range(address, 0) if storage.find(address) else b""
-            storage.put(address, before + b"".join(self._log))
 
     def finish(self) -> None:
         """Write the manifest and delete the parts of attempts that do not count.
@@ -168,9 +148,7 @@ class Output:
             "format_version": FORMAT_VERSION,
             "task": _listed(self.task),
             "rows": sum(line.rows for line in lines),
-            "files": list(
-                {shard.file: [shard.file, shard.size, shard.stamp] for shard in self.shards}.values()
-            ),
+            "files": list(dict.fromkeys(shard.file for shard in self.shards)),
             "parts": [asdict(line) for line in lines],
         }
         storage.put(join(self.address, FOLDER, MANIFEST), _json(manifest))
@@ -181,10 +159,11 @@ class Output:
                 storage.remove(each.file)
 
 
+@contextlib.contextmanager
 def open_output(
     out: str, task: Task, files: Sequence[StoredFile], make_plan: Callable[[], tuple[Task, list[Shard]]]
-) -> Output:
-    """Begin a run in an output folder, or continue the one that is there.
+) -> Iterator[Output]:
+    """Begin a run in an output folder, or continue the one that is there; one command at a time.
 
     Args:
         out: the address of the folder.
@@ -193,7 +172,8 @@ def open_output(
         make_plan: returns the whole task and the shards; not called where a run is continued.
 
     Raises:
-        RunError: the folder holds other files, or a run with another model, input or options.
+        RunError: the folder holds other files, or a run with another model, input or options; or another
+            command works there, on this machine's file systems.
         OSError: it cannot be read or written.
     """
     start = join(out, "").partition("?")[0].rstrip("/") + "/"
@@ -202,29 +182,33 @@ def open_output(
             expected="an output folder without input files", found=f"the input {inside[0]} in it", where=out,
             fix="choose another --out",
         )  # fmt: skip
-    now = [asdict(each) for each in files]
-    run = _read(join(out, FOLDER, RUN))
-    if run is not None:
-        _check_same(out, run, task, now)
-        named = replace(task, names=run["task"]["names"], schema=run["task"]["schema"])
-        shards = [Shard(**values) for values in run["shards"]]
-        return Output(named, shards, _finished(out))
-    _check_empty(out)
-    whole, shards = make_plan()
-    run = {"format_version": FORMAT_VERSION, "task": _listed(whole), "files": now}
-    storage.put(join(out, FOLDER, RUN), _json(run | {"shards": [asdict(shard) for shard in shards]}))
-    return Output(whole, shards, {})
+    stored = [asdict(each) for each in files]
+    if storage.find(join(out, FOLDER, RUN)) is None:
+        _check_empty(out)
+    with _locked(out):
+        run = _read(join(out, FOLDER, RUN))
+        if run is not None:
+            _check_same(out, run, task, stored)
+            named = replace(task, names=run["task"]["names"], schema=run["task"]["schema"])
+            yield Output(named, [Shard(**values) for values in run["shards"]], _finished(out))
+            return
+        whole, shards = make_plan()
+        run = {"format_version": FORMAT_VERSION, "task": _listed(whole), "files": stored}
+        storage.put(join(out, FOLDER, RUN), _json(run | {"shards": [asdict(shard) for shard in shards]}))
+        yield Output(whole, shards, {})
 
 
 def _finished(out: str) -> dict[int, Done]:
     """Return the lines of the finished shards whose parts are there."""
-    done = {}
-    for file in storage.files_below(join(out, FOLDER, "done")):
-        line = Done(**(_read(file.file) or {}))
-        part = storage.find(join(out, line.part))
-        if part is not None and part.size == line.size:
-            done[line.ordinal] = line
-    return done
+    stored = [each.file for each in storage.files_below(join(out, FOLDER, "done"))]
+    # What a command that was killed has not renamed has another ending.
+    lines = [Done(**(_read(file) or {})) for file in stored if name_of(file).endswith(".json")]
+    return {line.ordinal: line for line in lines if _has_part(out, line)}
+
+
+def _has_part(out: str, line: Done) -> bool:
+    part = storage.find(join(out, line.part))
+    return part is not None and part.size == line.size
 
 
 def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
@@ -233,17 +217,16 @@ def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
     Raises:
         RunError: it is not.
     """
-    now = {"format_version": FORMAT_VERSION, **_listed(task), "files": [each["file"] for each in files]}
-    listed: list[Json] = run.get("files", [])
-    before = {**run, **run.get("task", {}), "files": [each["file"] for each in listed]}
+    found, names = run.get("files", []), [each["file"] for each in files]
+    now = {"format_version": FORMAT_VERSION, **_listed(task), "files": names}
+    before = {**run, **run.get("task", {}), "files": [each["file"] for each in found]}
     for name, value in now.items():
-        if name in ("names", "schema") or before.get(name) == value:
-            continue
-        expected, found = f"a run with {name} {value!r}", repr(before.get(name))
-        if name in ("model", "files"):
-            expected, found = f"the {name} of the run that is there", f"another {name.removesuffix('s')}"
-        raise RunError(expected=expected, found=found, where=out, fix=_OTHER_OUT)
-    for old, new in zip(listed, files, strict=True):
+        if name not in ("names", "schema") and before.get(name) != value:
+            has_value = name not in ("model", "files")
+            expected = f"a run with {name} {value!r}" if has_value else f"the {name} of the run that is there"
+            other = repr(before.get(name)) if has_value else f"another {name.removesuffix('s')}"
+            raise RunError(expected=expected, found=other, where=out, fix=_OTHER_OUT)
+    for old, new in zip(found, files, strict=True):
         if old != new:
             raise RunError(
                 expected="the input as it was when the run began", found="a file that has changed since",
@@ -252,11 +235,13 @@ def _check_same(out: str, run: Json, task: Task, files: list[Json]) -> None:
 
 
 def _check_empty(out: str) -> None:
-    found = [name_of(each.file) for each in storage.files_below(out)] if is_bucket(out) else []
-    if not is_bucket(out) and (path := Path(out)).exists():
-        if not path.is_dir():
-            raise RunError(expected="a folder", found="a file", where=out, fix="choose another --out")
-        found = sorted(each.name for each in path.iterdir())
+    path = Path(out)
+    if is_bucket(out):
+        found = [name_of(each.file) for each in storage.files_below(out)]
+    elif path.exists() and not path.is_dir():
+        raise RunError(expected="a folder", found="a file", where=out, fix="choose another --out")
+    else:
+        found = sorted(each.name for each in path.iterdir()) if path.exists() else []
     # A run that was stopped before it had written its plan leaves only the lock.
     if names := [name for name in found if name not in (FOLDER, LOCK)]:
         raise RunError(
@@ -268,19 +253,12 @@ def _check_empty(out: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(out: str) -> Iterator[None]:
-    """Keep a second command out of a folder on this machine's file systems while the context is open.
-
-    Raises:
-        RunError: another command works there.
-        OSError: the folder cannot be written.
-    """
+def _locked(out: str) -> Iterator[None]:
+    """Keep a second command out of a folder on this machine's file systems while the context is open."""
     if is_bucket(out):
         yield
         return
     folder = Path(out) / FOLDER
-    if not (folder / RUN).exists():
-        _check_empty(out)
     make_directories(folder)
     try:
         with (folder / LOCK).open("ab") as file:

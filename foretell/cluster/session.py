@@ -1,9 +1,8 @@
 """A connection to Ray: a cluster that foretell starts on this machine, or one that is there already.
 
 A cluster that foretell starts listens on the loopback address only, needs a token that is in a file of mode
-0600, has no dashboard, and keeps its files in a folder of its own. It ends, and the folder is deleted, with
-the command, also where that is killed. Every other cluster must check tokens: whoever may connect to Ray can
-run code.
+0600, has no dashboard, and keeps its files in a folder of its own. Ray ends it with the command, also where
+that is killed. Every other cluster must check tokens: whoever may connect to Ray can run code.
 """
 
 from __future__ import annotations
@@ -36,19 +35,6 @@ _MAX_FOLDER = 38
 # Ray knows an option for a cluster that stays on its machine, under the name of the systems that need it.
 _ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _GIVE_TOKEN = "set RAY_AUTH_TOKEN_PATH to the file with the token of the cluster"
-
-_WATCH = """
-import os, shutil, signal, sys
-folder, *processes = sys.argv[1:]
-sys.stdin.read()
-for process in processes:
-    try:
-        os.kill(int(process), signal.SIGKILL)
-    except OSError:
-        pass
-shutil.rmtree(folder, ignore_errors=True)
-"""
-"""Waits until the command has ended, then ends what a command that was killed left behind."""
 
 _PROBE = """
 import json, os, secrets, sys
@@ -86,8 +72,17 @@ class Cluster:
     processors: float
     notes: tuple[str, ...] = ()
 
-    def wait_for_worker(self, share: float) -> None:
-        """Wait until this part of a processor is free.
+    def workers(self, asked: int | None) -> int:
+        """Return the number of workers, one for each processor where none is asked for.
+
+        Raises:
+            UsageError: more than processors, so that one would wait for ever.
+        """
+        check_processors(asked, int(self.processors))
+        return asked or max(1, int(self.processors))
+
+    def wait_for_worker(self) -> None:
+        """Wait until a processor is free.
 
         Raises:
             RunError: none is for two minutes, or a worker does not start.
@@ -96,7 +91,7 @@ class Cluster:
         from ray.exceptions import RayError
 
         task: Any = ray.remote
-        hello = task(num_cpus=share, max_retries=0)(version)
+        hello = task(num_cpus=1, max_retries=0)(version)
         try:
             found = ray.get(hello.remote("foretell"), timeout=_START_SECONDS)
         except (RayError, PackageNotFoundError) as error:
@@ -129,6 +124,19 @@ def require_cluster() -> None:
         MissingExtraError: one of them is not; `fix` is the command that installs it.
     """
     require(("ray", "pyarrow"), "--cluster", "pip install 'foretell[cluster]'")
+
+
+def check_processors(workers: int | None, processors: int) -> None:
+    """Check that no worker would wait for a processor for ever.
+
+    Raises:
+        UsageError: there are more workers than processors.
+    """
+    if workers is not None and workers > processors:
+        raise UsageError(
+            expected=f"at most {processors} workers, one for each processor of the cluster",
+            found=str(workers), where="workers", fix="give fewer, or add nodes",
+        )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -195,27 +203,10 @@ def _own_cluster() -> Iterator[str]:
             # Ray waits for 30 s, which is too short on a busy machine.
             info = _init(**options, _temp_dir=str(folder / "again"))
         stack.callback(_shutdown)
-        stack.enter_context(_watched(folder))
         if info["node_ip_address"] != _LOOPBACK:
             found, fix = f"one on {info['node_ip_address']}", "report this with the version of Ray"
             raise RunError(expected="a cluster on the loopback address", found=found, fix=fix)
         yield info["gcs_address"]
-
-
-@contextlib.contextmanager
-def _watched(folder: Path) -> Iterator[None]:
-    """Let another process end Ray's processes and delete the folder where this one is killed."""
-    import ray
-
-    internal: Any = ray._private.worker
-    processes = [str(process.pid) for _, process in internal._global_node.live_processes()]
-    command = [sys.executable, "-I", "-S", "-c", _WATCH, str(folder), *processes]
-    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-    try:
-        yield
-    finally:
-        watcher.kill()
-        watcher.communicate()
 
 
 @contextlib.contextmanager
@@ -367,17 +358,11 @@ def _found_address() -> str:
 @contextlib.contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables of this process's environment while the context is open; "" removes one."""
-    before = {name: os.environ.get(name, "") for name in values}
-    _set(values)
+    before = {name: os.environ.pop(name, "") for name in values}
+    os.environ.update({name: value for name, value in values.items() if value})
     try:
         yield
     finally:
-        _set(before)
-
-
-def _set(values: Mapping[str, str]) -> None:
-    for name, value in values.items():
-        if value:
-            os.environ[name] = value
-        else:
+        for name in values:
             os.environ.pop(name, None)
+        os.environ.update({name: value for name, value in before.items() if value})

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from foretell.artifacts.replacement import make_directories, replace_file, replacing, typed
+from foretell.artifacts.replacement import make_directories, replacing, typed
 from foretell.data.decode import existing
 from foretell.data.formats import ENDINGS
 from foretell.errors import DataError, UsageError
@@ -151,12 +151,8 @@ def read_range(address: str, start: int, stop: int | None = None) -> bytes:
 
 def put(address: str, content: bytes) -> None:
     """Write a small file: a reader sees the old one, the new one, or none; never a part."""
-    if not is_bucket(address):
-        make_directories(Path(address).parent)
-        replace_file(Path(address), content)
-        return
-    with _located(address) as (file_system, path), file_system.open_output_stream(path) as stream:
-        stream.write(content)
+    with new_file(address) as path:
+        path.write_bytes(content)
 
 
 def remove(address: str) -> None:
@@ -184,19 +180,19 @@ def new_file(address: str) -> Iterator[Path]:
 
     After an error it is deleted, and `address` is as before.
     """
-    if is_bucket(address):
-        with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
-            temporary = Path(folder) / name_of(address)
-            yield temporary
-            with (
-                temporary.open("rb") as file,
-                _located(address) as (file_system, path),
-                file_system.open_output_stream(path) as stream,
-            ):
-                shutil.copyfileobj(file, stream, _COPIED)
+    if not is_bucket(address):
+        make_directories(Path(address).parent)
+        with replacing(Path(address)) as path:
+            yield path
         return
-    with replacing(Path(address)) as temporary:
-        yield temporary
+    with tempfile.TemporaryDirectory(prefix="foretell-") as folder:
+        yield Path(folder) / name_of(address)
+        with (
+            (Path(folder) / name_of(address)).open("rb") as file,
+            _located(address) as (file_system, key),
+            file_system.open_output_stream(key) as stream,
+        ):
+            shutil.copyfileobj(file, stream, _COPIED)
 
 
 def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
@@ -233,23 +229,21 @@ def input_files(sources: Sequence[str | Path]) -> list[StoredFile]:
 
 def _files_of(address: str) -> list[StoredFile]:
     path, mark, options = address.partition("?") if is_bucket(address) else (address, "", "")
-    # "?" begins the options of a bucket path, so that it is no wildcard in one.
-    wildcard = re.search(r"[*\[]" if is_bucket(address) else r"[*?\[]", path)
     if (stored := find(address)) is not None:
         return [stored]
+    # "?" begins the options of a bucket path, so that it is no wildcard in one.
+    wildcard = re.search(r"[*\[]" if is_bucket(address) else r"[*?\[]", path)
+    expected = "files with records (.csv, .jsonl, .parquet, …)" if wildcard is None else "a file that matches"
     if wildcard is None or Path(path).is_dir():
         found = [each for each in files_below(address) if _is_read(each.file[len(path) :])]
         if not found and not is_bucket(address):
             existing(path)
-        expected = "files with records (.csv, .jsonl, .parquet, …)"
     elif is_bucket(address):
         below = files_below(path[: path.rindex("/", 0, wildcard.start())] + mark + options)
         found = [each for each in below if fnmatchcase(each.file.partition("?")[0], path)]
-        expected = "an object that matches"
     else:
         matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - of any root
         found = [each for match in matches if (each := find(match)) is not None]
-        expected = "a file that matches"
     if not found:
         raise DataError(expected=expected, found="none", where=address, fix="check the address")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import math
@@ -10,8 +9,6 @@ import os
 import secrets
 import socket
 import tempfile
-import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -46,7 +43,7 @@ UNREADABLE, EMPTY = "not read", "an empty text"
 NO_LABEL, NO_WORDS = "no label (empty or NaN)", "no word that the model can predict"
 _NO_WORD = "word that the model can predict"
 """In what `foretell.runtime.words.scoring` expects of a text."""
-_CHUNK, _BATCH, _HASHED = 512, 256, 1 << 20
+_CHUNK, _BATCH = 512, 256
 _THREADS = ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
 
 _models: dict[str, Runtime] = {}
@@ -72,13 +69,11 @@ def process(task: Task, model: Sequence[object], shard: Shard) -> Done | Failed:
     try:
         return _process(task, _opened(task.model, model[0]), shard)
     except ForetellError as error:
-        is_final = not isinstance(error.__cause__, OSError)
-        return Failed(reason=str(error), trace=traceback.format_exc(), is_final=is_final)
+        return Failed(reason=str(error), is_final=not isinstance(error.__cause__, OSError))
     except Exception as error:
         found = (error.strerror if isinstance(error, OSError) else None) or str(error) or "no memory is left"
         where = str(getattr(error, "filename", None) or shard.name)
-        reason = f"{where}: {type(error).__name__}: {' '.join(found.split())}"
-        return Failed(reason=reason, trace=traceback.format_exc())
+        return Failed(reason=f"{where}: {type(error).__name__}: {' '.join(found.split())}")
 
 
 def _opened(sha256: str, files: object) -> Runtime:
@@ -97,9 +92,8 @@ def _opened(sha256: str, files: object) -> Runtime:
 
 
 def _process(task: Task, model: Runtime, shard: Shard) -> Done:
-    started = time.monotonic()
     notes: list[str] = []
-    input_sha256, rows = open_shard(shard, notes)
+    rows = open_shard(shard, notes)
     counts: Counter[str] = Counter(rows=0)
     part: dict[str, Any] = {}
     if task.out is None:
@@ -125,8 +119,6 @@ def _process(task: Task, model: Runtime, shard: Shard) -> Done:
         ordinal=shard.ordinal,
         rows=counts.pop("rows"),
         skipped=dict(counts),
-        input_sha256=input_sha256,
-        seconds=round(time.monotonic() - started, 3),
         worker=f"{socket.gethostname()}:{os.getpid()}",
         evaluated=evaluated,
         notes=notes,
@@ -242,12 +234,8 @@ def together(output: Output, model: Model) -> dict[str, object]:
     return evaluation_report(labels, np.concatenate(rows), names)
 
 
-def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
-    """Return the SHA-256 of the bytes of a shard, and its records, in order.
-
-    Args:
-        shard: the part of a file.
-        notes: gets what was guessed while reading.
+def open_shard(shard: Shard, notes: list[str]) -> Iterator[Row]:
+    """Return the records of a shard, in order; what was guessed while reading is added to `notes`.
 
     Raises:
         DataError: the file has changed since the run was planned, or cannot be read.
@@ -267,15 +255,14 @@ def open_shard(shard: Shard, notes: list[str]) -> tuple[str, Iterator[Row]]:
                 fix="give another --out for the new data",
             )
         if shard.why_whole:
-            return _sha256_of(shard), _whole_rows(shard, notes)
+            return _whole_rows(shard, notes)
         if shard.format == "parquet":
-            return _sha256_of(shard), _parquet_rows(shard)
+            return _parquet_rows(shard)
         content = read_range(shard.file, shard.start, shard.stop)
-        digest = hashlib.sha256(content).hexdigest()
         if shard.format == "jsonl":
-            return digest, _json_rows(shard, content)
+            return _json_rows(shard, content)
         head = read_range(shard.file, 0, shard.head) if shard.head else b""
-        return digest, _range_rows(shard, head + content, notes)
+        return _range_rows(shard, head + content, notes)
 
 
 def _options(shard: Shard) -> ReadOptions:
@@ -338,14 +325,3 @@ def _parquet_rows(shard: Shard) -> Iterator[Row]:
                     yield columns.record(row, shard.name), ""
         except pa.ArrowException as error:
             raise damaged(shard.file, " ".join(str(error).split())) from error
-
-
-def _sha256_of(shard: Shard) -> str:
-    """Return the SHA-256 of the bytes of a shard."""
-    digest, left = hashlib.sha256(), shard.stop - shard.start
-    with open_file(shard.file) as stream:
-        stream.seek(shard.start)
-        while left > 0 and (chunk := stream.read(min(_HASHED, left))):
-            digest.update(chunk)
-            left -= len(chunk)
-    return digest.hexdigest()

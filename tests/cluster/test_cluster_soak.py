@@ -73,7 +73,7 @@ def test_thirty_random_kills_lose_and_repeat_no_row(
     killer = threading.Thread(target=kill)
     killer.start()
     report = classify_files(
-        labels_model, path, out=tmp_path / "out", cluster=address, workers=3, shard_mb=0.01, listener=listener
+        labels_model, path, out=tmp_path / "out", cluster=address, shard_mb=0.01, listener=listener
     )
     ended.set()
     killer.join()
@@ -95,15 +95,6 @@ def is_alive(worker: str) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def test_more_workers_than_processors_share_them(tmp_path: Path, labels_model: Path, address: str) -> None:
-    path = write_jsonl(tmp_path / "in.jsonl", 2000)
-    report = classify_files(
-        labels_model, path, out=tmp_path / "out", cluster=address, workers=5, shard_mb=0.01
-    )
-    assert report.rows == 2000
-    assert len(report.worker_rates) > 2
 
 
 def test_a_full_disk_fails_after_three_tries_and_the_same_command_continues(
@@ -241,7 +232,7 @@ def test_from_a_bucket_to_a_bucket_and_again(tmp_path: Path, labels_model: Path,
         part = write_jsonl(tmp_path / f"{number}.jsonl", 200, first=200 * number)
         storage.put(f"s3://data/in/{number}.jsonl?{bucket}", part.read_bytes())
     out = f"s3://data/out?{bucket}"
-    report = classify_files(labels_model, f"s3://data/in?{bucket}", out=out, shard_mb=0.005, workers=2)
+    report = classify_files(labels_model, f"s3://data/in?{bucket}", out=out, shard_mb=0.005)
     assert report.failed == {}
     assert [row["id"] for row in read_rows(out)] == list(range(600))
     # An attempt whose line was never written counts for nothing.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cluster.made_files import write_jsonl
 
-from foretell.cluster.output import FOLDER, Done, Output, Task, locked, open_output, read_rows
+from foretell.cluster.output import FOLDER, Done, Output, Task, open_output, read_rows
 from foretell.cluster.shards import Shard, plan
-from foretell.cluster.storage import input_files
+from foretell.cluster.storage import StoredFile, input_files
 from foretell.data.records import ReadOptions
 from foretell.errors import RunError
 from foretell.hashes import sha256_of
@@ -27,8 +28,8 @@ def begin(folder: Path, task: Task = TASK) -> Output:
         return whole, plan(files, ReadOptions(), None, 300).shards
 
     out = str(folder / "out")
-    with locked(out):
-        return open_output(out, replace(task, out=out), files, make)
+    with open_output(out, replace(task, out=out), files, make) as output:
+        return output
 
 
 def done(output: Output, ordinal: int, name: str = "") -> Done:
@@ -36,7 +37,7 @@ def done(output: Output, ordinal: int, name: str = "") -> Done:
     part = Path(output.address) / (name or f"part-{ordinal:05d}-x.jsonl")
     part.write_text(json.dumps({"ordinal": ordinal}) + "\n")
     return Done(
-        ordinal=ordinal, part=part.name, rows=1, skipped={}, input_sha256="", seconds=1.0, worker="w",
+        ordinal=ordinal, part=part.name, rows=1, skipped={}, worker="w",
         size=part.stat().st_size, sha256=sha256_of(part),
     )  # fmt: skip
 
@@ -97,26 +98,37 @@ def test_an_output_that_exists_is_refused_and_left_alone(folder: Path) -> None:
     assert [each.name for each in (folder / "out").iterdir()] == ["mine.txt"]
 
 
+def opened(out: Path, files: list[StoredFile]) -> AbstractContextManager[Output]:
+    return open_output(str(out), replace(TASK, out=str(out)), files, lambda: (TASK, []))
+
+
 def test_a_file_in_the_place_of_the_folder_and_input_inside_it_are_refused(folder: Path) -> None:
     (folder / "file").write_text("")
-    with pytest.raises(RunError, match="expected a folder, found a file"), locked(str(folder / "file")):
-        pass
-    with pytest.raises(RunError, match="without input files"):
-        open_output(str(folder), TASK, input_files([folder / "in.jsonl"]), lambda: (TASK, []))
+    files = input_files([folder / "in.jsonl"])
+    for out, message in (
+        (folder / "file", "expected a folder, found a file"),
+        (folder, "without input files"),
+    ):
+        with pytest.raises(RunError, match=message), opened(out, files):
+            pass
 
 
 def test_a_second_command_waits_for_nobody(folder: Path) -> None:
-    begin(folder)
+    files = input_files([folder / "in.jsonl"])
     with (
-        locked(str(folder / "out")),
+        opened(folder / "out", files),
         pytest.raises(RunError, match="one command at a time"),
-        locked(str(folder / "out")),
+        opened(folder / "out", files),
     ):
         pass
 
 
 def test_where_nothing_was_begun_nothing_is_left(folder: Path) -> None:
-    with locked(str(folder / "out")):
+    def fail() -> tuple[Task, list[Shard]]:
+        raise KeyboardInterrupt
+
+    out = str(folder / "out")
+    with pytest.raises(KeyboardInterrupt), open_output(out, TASK, input_files([folder / "in.jsonl"]), fail):
         pass
     assert not (folder / "out").exists()
 

@@ -36,7 +36,7 @@ def texts_of(shards: list[Shard]) -> list[str]:
 
 
 def rows_of(shard: Shard) -> list[Row]:
-    return list(open_shard(shard, [])[1])
+    return list(open_shard(shard, []))
 
 
 def whole(path: Path) -> list[str]:

@@ -166,7 +166,6 @@ def test_a_worker_returns_its_failure(
     assert isinstance(failed, Failed)
     assert failed.is_final == is_final
     assert "\n" not in failed.reason
-    assert "Traceback" in failed.trace
 
 
 def test_a_class_of_hugging_face_is_its_name(tmp_path: Path, labels_model: Path) -> None:
