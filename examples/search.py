@@ -26,7 +26,8 @@ def main() -> None:
     with Path(sys.argv[1]).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     classifier, trials = foretell.TextClassifier("quick"), int(sys.argv[2])
-    search = RandomizedSearchCV(classifier, SETTINGS, n_iter=trials, cv=2, scoring="f1_macro", random_state=1)
+    how = {"cv": 2, "scoring": "f1_macro", "random_state": 1, "refit": False}
+    search = RandomizedSearchCV(classifier, SETTINGS, n_iter=trials, **how)
     # On a Ray cluster whose machines have foretell[train], after `pip install ray`:
     #     ray.util.joblib.register_ray()
     #     with joblib.parallel_backend("ray"): search.set_params(n_jobs=-1).fit(texts, labels)

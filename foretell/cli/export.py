@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from foretell.cli.inputs import name_of, open_model, show_notes
 from foretell.cli.options import ANY_RECORDS, AS_TEXT, DATA, LabelledInput, Output, Switch
-from foretell.cli.output import Writer, counter, megabytes, note
+from foretell.cli.output import Writer, megabytes, note
 from foretell.readable import percent
 
 if TYPE_CHECKING:
@@ -71,18 +71,10 @@ def export(
 
     target = how.out or Path(f"{name_of(model)}-{how.to}")
     examples = None if data is None else _data(opened, data, reading)
-    with counter("comparing", _answers_to_compare(how, examples, opened.job)) as advance:
-        exported = export_model(
-            opened.directory,
-            target,
-            how.to,
-            int8=how.int8,
-            data=examples,
-            max_loss=how.max_loss,
-            runtime=how.runtime,
-            spell=_option,
-            advance=advance,
-        )
+    exported = export_model(
+        opened.directory, target, how.to, int8=how.int8, data=examples, max_loss=how.max_loss,
+        runtime=how.runtime,
+    )  # fmt: skip
     record = _record(exported)
     Writer(format, list(record)).write(record, _line(exported))
     if exported.without_teacher is not None:
@@ -97,21 +89,6 @@ def _without_teacher(without: Change) -> str:
     if without.loss is None:
         return f"{text}; give --data to measure its accuracy"
     return f"{text}; accuracy {percent(without.loss.after)} instead of {percent(without.loss.before)}"
-
-
-def _answers_to_compare(how: Exporting, data: Examples | Corpus | None, job: str) -> int:
-    """Return how many texts, or words of a language model in 8 bits, the export compares."""
-    from foretell.export.check import MAX_WORDS, N_TEXTS
-
-    texts = 0 if data is None or job == "words" else len(cast("Examples", data))
-    if how.int8:
-        return MAX_WORDS if job == "words" else texts
-    return min(N_TEXTS, texts) or N_TEXTS
-
-
-def _option(argument: str) -> str:
-    """Return the option for an argument of `export_model`."""
-    return {"format": "--to"}.get(argument, f"--{argument.replace('_', '-')}")
 
 
 def _data(model: Model, data: str, reading: LabelledInput) -> Examples | Corpus:

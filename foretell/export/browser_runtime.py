@@ -11,8 +11,6 @@ import hashlib
 import io
 import os
 import secrets
-import shutil
-import subprocess
 import tarfile
 import urllib.error
 import urllib.request
@@ -33,12 +31,11 @@ _SECONDS = 60
 _MAX_BYTES = 100 << 20
 
 
-def runtime_files(archive: Path | None = None, *, argument: str = "runtime") -> dict[str, bytes]:
+def runtime_files(archive: Path | None = None) -> dict[str, bytes]:
     """Return the files of the runtime that a page needs, by their names in the exported folder.
 
     Args:
         archive: the package as `npm pack` writes it; None: the one in the cache, else from the registry.
-        argument: the name of the caller's argument for `archive`, for errors.
 
     Raises:
         ArtifactError: it is not the pinned package, or it cannot be read or downloaded.
@@ -46,9 +43,10 @@ def runtime_files(archive: Path | None = None, *, argument: str = "runtime") -> 
     cache = cached()
     if archive is not None or cache.is_file():
         path = cache if archive is None else archive
-        return _unpacked(_checked(_read(path), str(path), argument))
+        with typed(ArtifactError, f"the archive {ARCHIVE}", path):
+            return _unpacked(_checked(path.read_bytes(), str(path)))
     address = f"{registry()}onnxruntime-web/-/{ARCHIVE}"
-    content = _checked(_download(address, argument), address, argument)
+    content = _checked(_download(address), address)
     _cache(content, cache)
     return _unpacked(content)
 
@@ -61,33 +59,13 @@ def cached() -> Path:
 
 
 def registry() -> str:
-    """Return the address of the npm registry, with a slash: npm's own setting, else the public one."""
+    """Return the address of the npm registry, with a slash."""
     # npm reads this variable in upper and lower case.
     environment = {name.lower(): value for name, value in os.environ.items()}
-    setting = environment.get("npm_config_registry") or _npm_setting()
-    # npm prints "undefined" if it has no setting.
-    address = setting if setting.startswith(("http://", "https://")) else _REGISTRY
-    return address.rstrip("/") + "/"
+    return (environment.get("npm_config_registry") or _REGISTRY).rstrip("/") + "/"
 
 
-def _npm_setting() -> str:
-    npm = shutil.which("npm")
-    if npm is None:
-        return ""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            [npm, "config", "get", "registry"], capture_output=True, text=True, timeout=30, check=True
-        )
-        return done.stdout.strip()
-    return ""
-
-
-def _read(path: Path) -> bytes:
-    with typed(ArtifactError, f"the archive {ARCHIVE}", path):
-        return path.read_bytes()
-
-
-def _download(address: str, argument: str) -> bytes:
+def _download(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as answer:
             content: bytes = answer.read(_MAX_BYTES)
@@ -97,19 +75,19 @@ def _download(address: str, argument: str) -> bytes:
             expected=f"onnxruntime-web {VERSION} from the npm registry",
             found=f"{reason}",
             where=address,
-            fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the file as {argument}",
+            fix=f"run npm pack onnxruntime-web@{VERSION} on another machine, and give the file as runtime",
         ) from error
     return content
 
 
-def _checked(content: bytes, where: str, argument: str) -> bytes:
+def _checked(content: bytes, where: str) -> bytes:
     digest = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
     if digest != INTEGRITY:
         raise ArtifactError(
             expected=f"onnxruntime-web {VERSION} with the digest {INTEGRITY[:19]}…",
             found=f"{digest[:19]}…",
             where=where,
-            fix=f"delete it, or give the right file as {argument}: npm pack onnxruntime-web@{VERSION}",
+            fix=f"delete it, or give the right file as runtime: npm pack onnxruntime-web@{VERSION}",
         )
     return content
 

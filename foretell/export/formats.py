@@ -7,17 +7,16 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as save_safetensors
 
 from foretell.arrays import Array, Float32s
 from foretell.errors import ArtifactError
 from foretell.export.source import KNESER_NEY, TFIDF, Rows, Source
-from foretell.export.whole_graph import parsed, whole_graph
+from foretell.export.whole_graph import TFIDF_SCORES, parsed, whole_graph
 from foretell.ngrams.kneser_ney import KneserNey, compact, expanded
 from foretell.ngrams.tfidf import tfidf_arrays
 from foretell.runtime.session import Session
@@ -41,21 +40,10 @@ _LARGEST = 2047
 _MIN_SIZE = 64
 """Smaller weights stay as they are."""
 
-Inputs = Mapping[str, NDArray[np.generic]]
-Run = Callable[[Inputs], Rows]
-"""Runs a copy on `ids` [text, step] and the states of a stateful model [text, unit]. It returns probabilities
-[text, label], or logits [text, word] (stateful: [text, step, word])."""
-
-
-class Answer(Protocol):
-    """The probabilities [place, choice] after the ids of a text.
-
-    A classifier has one place. A language model has one for each word after which it can predict; the last is
-    the one after the last word.
-    """
-
-    def __call__(self, ids: Sequence[int], tfidf_scores: Float32s | None = None, /) -> Rows:
-        """Return them; `tfidf_scores` is float32 [1, column], None: zeros."""
+Answer = Callable[[Sequence[int], Float32s | None], Rows]
+"""The probabilities [place, choice] after the ids of a text. A classifier with linear models of TF-IDF values
+also takes their scores, float32 [1, column] (None: zeros). A classifier has one place, a language model one
+for each word after which it can predict; the last is the one after the last word."""
 
 
 def files_of(source: Source, format: Format, *, int8: bool) -> Files:
@@ -85,7 +73,6 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
     network = onnx.load_from_string(source.model.graph())
     if source.kind == "stateful":
         network = _next_words_only(network)
-        _require_skip(network)
     if int8:
         network = _in_12_bits(network) if source.kind == "stateful" else _in_8_bits(network)
     if source.kind == "classifier":
@@ -95,26 +82,20 @@ def model_bytes(source: Source, *, int8: bool = False) -> bytes:
 
 
 def _next_words_only(network: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the graph without what only `score` needs: `rows` and `row_logits`."""
+    """Return the graph without what only `score` needs, `rows` and `row_logits`, and with `skip` required.
+
+    `skip` is the number of first words whose logits are left out. ONNX Runtime for JavaScript has no optional
+    inputs.
+    """
     import onnx
 
-    outputs = [each.name for each in network.graph.output]
-    if "row_logits" not in outputs:
-        return network
+    outputs = [each.name for each in network.graph.output if each.name != "row_logits"]
     inputs = [each.name for each in network.graph.input if each.name != "rows"]
-    kept = [name for name in outputs if name != "row_logits"]
-    smaller: onnx.ModelProto = onnx.utils.Extractor(network).extract_model(inputs, kept)
+    smaller: onnx.ModelProto = onnx.utils.Extractor(network).extract_model(inputs, outputs)
+    kept = [each for each in smaller.graph.initializer if each.name != "skip"]
+    del smaller.graph.initializer[:]
+    smaller.graph.initializer.extend(kept)
     return smaller
-
-
-def _require_skip(network: onnx.ModelProto) -> None:
-    """Make `skip`, the number of first words whose logits are left out, a required input.
-
-    ONNX Runtime for JavaScript has no optional inputs.
-    """
-    for initializer in list(network.graph.initializer):
-        if initializer.name == "skip":
-            network.graph.initializer.remove(initializer)
 
 
 def _in_8_bits(network: onnx.ModelProto) -> onnx.ModelProto:
@@ -213,58 +194,39 @@ def read_back(folder: Path, source: Source) -> Answer:
 
 def session_answer(session: Session, source: Source, kneser_ney: KneserNey | None) -> Answer:
     """Return the function that answers ids by a graph and, of a language model, a Kneser–Ney model."""
-    output = "probabilities" if source.kind == "classifier" else "logits"
-    skip = {"skip": np.zeros(1, np.int64)} if source.kind == "stateful" else {}
+    states: dict[str, Array] = {
+        name: np.zeros((1, units), np.float32) for name, units in source.states.items()
+    }
 
-    def run(inputs: Inputs) -> Rows:
+    def run(output: str, inputs: Mapping[str, Array]) -> Rows:
         try:
-            rows: Rows = session.run([output], {**inputs, **skip})[0]
+            rows: Rows = session.run([output], dict(inputs))[0]
         except Exception as error:  # ONNX Runtime's exceptions share no public base class.
             raise ArtifactError(expected="an exported model that runs", found=str(error)[:300]) from error
         return rows
 
-    return answer_of(run, source, kneser_ney)
-
-
-def answer_of(run: Run, source: Source, kneser_ney: KneserNey | None = None) -> Answer:
-    """Return the function that answers ids by a copy of a model."""
-    if source.kind == "classifier":
-        return _classifier_answer(run, source)
-    if source.kind == "windowed":
-        return lambda ids, _=None, /: softmax(run({"ids": windows(ids, source.window)}))
-    states = {name: np.zeros((1, units), np.float32) for name, units in source.states.items()}
-
-    def answer(ids: Sequence[int], _: Float32s | None = None, /) -> Rows:
-        rows = softmax(run({"ids": np.array([ids], np.int64), **states})[0])
-        if kneser_ney is None or (interpolation := source.model.interpolation) is None:
-            return rows
-        for place, row in enumerate(rows):
-            interpolation.distribution(row, *kneser_ney.distribution(np.array(ids[: place + 1])))
+    def answer(ids: Sequence[int], tfidf_scores: Float32s | None = None) -> Rows:
+        if source.kind == "classifier":
+            # A text without words is one padding id.
+            given: dict[str, Array] = {"ids": np.array([ids or [0]], np.int64)}
+            if tfidf_scores is not None:
+                given[TFIDF_SCORES] = tfidf_scores
+            return run("probabilities", given)
+        if source.kind == "windowed":
+            # Every window of ids as the article's network reads it: [place, window, 1].
+            windows = np.lib.stride_tricks.sliding_window_view(np.array(ids, np.float32), source.window)
+            return _softmax(run("logits", {"ids": windows[:, :, None]}))
+        inputs: dict[str, Array] = {"ids": np.array([ids], np.int64), "skip": np.zeros(1, np.int64)}
+        rows = _softmax(run("logits", inputs | states)[0])
+        if kneser_ney is not None and (interpolation := source.model.interpolation) is not None:
+            for place, row in enumerate(rows):
+                interpolation.distribution(row, *kneser_ney.distribution(np.array(ids[: place + 1])))
         return rows
 
     return answer
 
 
-def _classifier_answer(run: Run, source: Source) -> Answer:
-    n_columns = len(source.tfidf[0].bias) if source.tfidf else 0
-
-    def answer(ids: Sequence[int], tfidf_scores: Float32s | None = None, /) -> Rows:
-        # A text without words is one padding id.
-        inputs: dict[str, NDArray[np.generic]] = {"ids": np.array([ids or [0]], np.int64)}
-        if source.tfidf:
-            zeros = np.zeros((1, n_columns), np.float32)
-            inputs["tfidf_scores"] = zeros if tfidf_scores is None else tfidf_scores
-        return run(inputs)
-
-    return answer
-
-
-def windows(ids: Sequence[int], window: int) -> NDArray[np.float32]:
-    """Return every window of ids as the article's network reads it: [place, window, 1]."""
-    return np.lib.stride_tricks.sliding_window_view(np.array(ids, np.float32), window)[:, :, None]
-
-
-def softmax(logits: Rows) -> Rows:
+def _softmax(logits: Rows) -> Rows:
     """Return probabilities [place, word] in float64."""
     scaled: Rows = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     scaled /= scaled.sum(axis=-1, keepdims=True)

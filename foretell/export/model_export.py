@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from foretell.arrays import Float32s
 from foretell.artifacts import replacement
 from foretell.artifacts.model import Model
 from foretell.config import Job
@@ -18,7 +17,7 @@ from foretell.export import browser_runtime, check
 from foretell.export.check import Change, Loss
 from foretell.export.formats import FORMATS, Answer, Files, Format, files_of, read_back, session_answer
 from foretell.export.readme import readme
-from foretell.export.source import Precision, Rows, Source
+from foretell.export.source import Precision, Source
 from foretell.machine import TO_TRAIN, require
 from foretell.runtime.session import Session
 
@@ -42,8 +41,6 @@ class Exported:
         difference: the largest difference from foretell's probabilities on 200 texts; None in 8 bits.
         loss: the accuracy before and after the conversion to 8 bits; None in float32.
         whole: False if the copy gives the answer of a classifier without its kept teacher.
-        without_tfidf: how the answers change where a program gives no `tfidf_scores`; None: the copy takes
-            none.
         without_teacher: how the answers change because the copy has no kept teacher; None: the model keeps
             none.
     """
@@ -55,7 +52,6 @@ class Exported:
     difference: float | None
     loss: Loss | None
     whole: bool
-    without_tfidf: Change | None = None
     without_teacher: Change | None = None
 
 
@@ -68,8 +64,6 @@ def export_model(
     data: Examples | Iterable[str] | None = None,
     max_loss: float = 0.01,
     runtime: str | Path | None = None,
-    spell: Callable[[str], str] = str,
-    advance: Callable[[int], None] | None = None,
 ) -> Exported:
     """Write a model as a folder for another program, whole or not at all.
 
@@ -85,8 +79,6 @@ def export_model(
             accuracy is measured on them; in float32 a classifier is compared on the first 200.
         max_loss: in 8 bits: refuse a larger loss of accuracy, 0 to 1.
         runtime: for "web": the npm package onnxruntime-web as a file; None: from the cache or the registry.
-        spell: the name of an argument here to its name in the caller's interface, for errors.
-        advance: is called after each comparison with its texts, or words of a language model in 8 bits.
 
     Raises:
         UsageError: an unknown format, 8 bits without data, or data for the other job.
@@ -95,85 +87,28 @@ def export_model(
         ArtifactError: the model cannot be trusted, the copy answers differently or loses too much accuracy,
             `out` holds something else, or the runtime cannot be read or downloaded. Nothing is written then.
     """
-    _check_arguments(format, int8=int8, data=data, max_loss=max_loss, spell=spell)
-    check_free(Path(out).resolve())
+    _check_arguments(format, int8=int8, data=data, max_loss=max_loss)
+    target = Path(out).resolve()
+    check_free(target)
     require(("onnx",), f"the format {format}", TO_TRAIN)
     source = Source(model.directory if isinstance(model, Model) else model)
-    _check_data(source, data, spell("data"))
-    without = _without_tfidf(source, _texts(source, data)) if source.tfidf else None
-    taught = _without_teacher(source, data) if source.has_teacher else None
-    content = _content(source, format, without, taught, int8=int8, runtime=runtime, argument=spell("runtime"))
-
-    def measure(answer: Answer) -> float | Loss:
-        answer = _counted(answer, advance, by_words=int8 and source.kind != "classifier")
-        if int8 and data is not None:
-            return _checked_loss(source, answer, data, max_loss, spell)
-        return check.check_same(source, answer, _texts(source, data))
-
-    exported = _write(source, format, "int8" if int8 else "float32", content, Path(out), measure)
-    return replace(exported, without_tfidf=without, without_teacher=taught)
-
-
-def _without_tfidf(source: Source, texts: Sequence[str]) -> Change:
-    return check.change(source, source.answers(texts), source.answers_without_tfidf(texts))
-
-
-def _without_teacher(source: Source, data: object) -> Change:
-    given = data if isinstance(data, Examples) and len(data) else None
-    texts = check.sample_texts(source, _FEW_TEXTS) if given is None else given.texts
-    return check.change(source, source.answers_with_teacher(texts), source.answers(texts), given)
-
-
-def _counted(answer: Answer, advance: Callable[[int], None] | None, *, by_words: bool) -> Answer:
-    """Return `answer`, which calls `advance` after each text with the number of its words, or with 1."""
-    if advance is None:
-        return answer
-
-    def counted(ids: Sequence[int], tfidf_scores: Float32s | None = None, /) -> Rows:
-        rows = answer(ids) if tfidf_scores is None else answer(ids, tfidf_scores)
-        # The last row predicts the word after the text, which is not known.
-        advance(len(rows) - 1 if by_words else 1)
-        return rows
-
-    return counted
-
-
-def _content(
-    source: Source,
-    format: Format,
-    without: Change | None,
-    taught: Change | None,
-    *,
-    int8: bool,
-    runtime: str | Path | None,
-    argument: str,
-) -> Files:
-    """Return the files of an export, name to content, without model.json."""
+    _check_data(source, data)
     content = files_of(source, format, int8=int8)
     if format == "web":
-        archive = None if runtime is None else Path(runtime)
-        content |= browser_runtime.runtime_files(archive, argument=argument)
-    content[TOKENIZER] = source.model.tokenizer.to_json().encode()
+        content |= browser_runtime.runtime_files(None if runtime is None else Path(runtime))
     precision: Precision = "int8" if int8 else "float32"
-    content[README] = readme(source, format, sorted(content), precision, without, taught)
-    return content
-
-
-def _write(
-    source: Source,
-    format: Format,
-    precision: Precision,
-    content: Files,
-    target: Path,
-    measure: Callable[[Answer], float | Loss],
-) -> Exported:
-    """Write the files, measure the copy before it gets its name, and return the result."""
+    content[TOKENIZER] = source.model.tokenizer.to_json().encode()
+    content[README] = readme(source, format, precision)
     measured: list[float | Loss] = []
 
-    def check_copy(folder: Path) -> None:
-        measured.append(measure(read_back(folder, source)))
+    def measure(folder: Path) -> None:
+        answer = read_back(folder, source)
+        if int8 and data is not None:
+            measured.append(_checked_loss(source, answer, data, max_loss))
+        else:
+            measured.append(check.check_same(source, answer, _texts(source, data)))
 
-    write_export(content, source.description(format, precision), target, check_copy)
+    write_export(content, source.description(format, precision), target, measure)
     (result,) = measured
     return Exported(
         path=target,
@@ -183,31 +118,26 @@ def _write(
         difference=None if isinstance(result, Loss) else result,
         loss=result if isinstance(result, Loss) else None,
         whole=not source.has_teacher,
+        without_teacher=_without_teacher(source, data) if source.has_teacher else None,
     )
 
 
-def _check_arguments(
-    format: str, *, int8: bool, data: object, max_loss: float, spell: Callable[[str], str]
-) -> None:
+def _check_arguments(format: str, *, int8: bool, data: object, max_loss: float) -> None:
     if format not in FORMATS:
-        raise UsageError(expected=f"one of {', '.join(FORMATS)}", found=repr(format), where=spell("format"))
+        raise UsageError(expected=f"one of {', '.join(FORMATS)}", found=repr(format), where="format")
     if int8 and data is None:
-        raise UsageError(
-            expected="data to measure the loss of accuracy in 8 bits",
-            found="none",
-            where=spell("data"),
-            fix="give labelled texts for a classifier, plain text for a language model",
-        )
+        expected, fix = "data to measure the loss of accuracy in 8 bits", "give labelled texts, or plain text"
+        raise SettingsError(expected=expected, found="none", where="data", fix=f"{fix} for a language model")
     if not 0 <= max_loss <= 1:
-        raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where=spell("max_loss"))
+        raise SettingsError(expected="a number from 0 to 1", found=repr(max_loss), where="max_loss")
 
 
-def _check_data(source: Source, data: object, argument: str) -> None:
+def _check_data(source: Source, data: object) -> None:
     if data is not None and isinstance(data, Examples) != (source.kind == "classifier"):
         expected, found = "labelled texts for a classifier", "plain text"
         if isinstance(data, Examples):
             expected, found = "plain text for a language model", "labelled texts"
-        raise UsageError(expected=expected, found=found, where=argument)
+        raise UsageError(expected=expected, found=found, where="data")
 
 
 def _texts(source: Source, data: object) -> list[str]:
@@ -217,13 +147,13 @@ def _texts(source: Source, data: object) -> list[str]:
     return check.sample_texts(source)
 
 
-def _checked_loss(
-    source: Source,
-    answer: Answer,
-    data: Examples | Iterable[str],
-    max_loss: float,
-    spell: Callable[[str], str],
-) -> Loss:
+def _without_teacher(source: Source, data: object) -> Change:
+    given = data if isinstance(data, Examples) and len(data) else None
+    texts = check.sample_texts(source, _FEW_TEXTS) if given is None else given.texts
+    return check.change(source, source.answers_with_teacher(texts), source.answers(texts), given)
+
+
+def _checked_loss(source: Source, answer: Answer, data: Examples | Iterable[str], max_loss: float) -> Loss:
     if isinstance(data, Examples):
         loss, unit = check.labels_loss(source, answer, data), "texts"
     else:
@@ -233,8 +163,8 @@ def _checked_loss(
         raise ArtifactError(
             expected=f"an accuracy within {max_loss:g} of {loss.before:.4f} in 8 bits",
             found=f"{loss.after:.4f} on {loss.count:,} {unit}",
-            where=spell("max_loss"),
-            fix=f"leave out {spell('int8')}, or allow a larger loss; nothing was written",
+            where="max-loss",
+            fix="leave out int8, or allow a larger loss; nothing was written",
         )
     return loss
 
@@ -252,28 +182,25 @@ def check_free(path: Path) -> None:
     if not path.is_dir():
         raise ArtifactError(expected=expected, found="a file", where=where, fix=fix)
     names = {each.relative_to(path).as_posix() for each in path.rglob("*") if each.is_file()}
-    foreign = sorted(names - _files_of(path))
-    if foreign:
-        raise ArtifactError(
-            expected=expected, found=f"{foreign[0]}, which is not part of an export", where=where, fix=fix
-        )
+    if foreign := sorted(names - _files_of(path)):
+        found = f"{foreign[0]}, which is not part of an export"
+        raise ArtifactError(expected=expected, found=found, where=where, fix=fix)
 
 
 def write_export(
-    files: Files, description: Mapping[str, object], path: Path, check: Callable[[Path], None]
+    files: Files, description: Mapping[str, object], target: Path, check: Callable[[Path], None]
 ) -> None:
-    """Write an exported model at `path`, after `check` has read it back from its temporary name.
+    """Write an exported model at `target`, after `check` has read it back from its temporary name.
 
     Args:
         files: name to content; a name may contain a folder.
         description: the content of model.json; the size and SHA-256 of each file are added.
-        path: the folder; an older export there is replaced.
+        target: the folder; an older export there is replaced.
         check: called with the folder before it gets its name; raises if the export is wrong.
 
     Raises:
-        ArtifactError: `path` holds something else, or it cannot be written. What was there is unchanged.
+        ArtifactError: `target` holds something else, or it cannot be written. What was there is unchanged.
     """
-    target = path.resolve()
     check_free(target)
     fix = "free some space or choose another place; what was there is unchanged"
     failures = replacement.typed(ArtifactError, "to write the exported model", target, fix)

@@ -1,35 +1,16 @@
-"""The README of an exported folder: its contents, and short programs that run the model in it.
-
-The tests run these programs, so they are made here for the one model that they stand beside.
-"""
+"""The README of an exported folder: short programs that run the model in it, which the tests run."""
 
 from __future__ import annotations
 
 import json
 
-from foretell.export.check import Change
 from foretell.export.formats import Format
 from foretell.export.source import Kind, Precision, Source
 
-_FILES = {
-    "model.json": "labels, tokenization rules, size and SHA-256 of each file",
-    "tokenizer.json": "the tokenizer, for Hugging Face's `tokenizers` in any language",
-    "model.onnx": "the model, for ONNX Runtime",
-    "tfidf.safetensors": "the linear models of TF-IDF values",
-    "kneser_ney.safetensors": "the Kneser–Ney model",
-    "foretell.js": "the model in JavaScript, with `labels.js`, `words.js`, `tokens.js`, `spacing.js`, "
-    "`graph.js`, `tfidf.js`, `kneser_ney.js`, `cache.js` and `safetensors.js`",
-    "index.html": "a page to try the model, with `page.js`, `suggestions.js` and `page.css`",
-    "runtime/": "ONNX Runtime for browsers, from its npm package onnxruntime-web",
-}
-
-_TITLES: dict[Format, str] = {"onnx": "an ONNX model", "web": "a folder for the browser"}
-_NEEDS = "numpy onnxruntime tokenizers"
-_STATE = "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}"
 _RUN: dict[Kind, tuple[str, ...]] = {
     "classifier": ('probabilities = session.run(["probabilities"], {{"ids": np.array([ids])}})[0][0]',),
     "stateful": (
-        _STATE,
+        "state = {{name: np.zeros((1, {units}), np.float32) for name in {names}}}",
         'inputs = {{"ids": np.array([ids]), "skip": np.array([len(ids) - 1]), **state}}',
         'logits = session.run(["logits"], inputs)[0][0, 0]',
     ),
@@ -65,70 +46,42 @@ _PRINT_WORDS = (
     "best = probabilities.argsort()[::-1][:5]",
     "print(json.dumps([[tokenizer.id_to_token(int(i)), float(probabilities[i])] for i in best]))",
 )
+_TEACHER = (
+    "**This is the model without its kept teacher**, a sentence encoder that no exported format holds. Some "
+    "texts get another label than by foretell."
+)
+_TFIDF = (
+    "`tfidf_scores`, float32 [text, column], is the sum of the scores of the linear models in "
+    "`tfidf.safetensors`, which need the text itself. It may be left out; some texts then get another label."
+)
+_NODE = (
+    "After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:",
+    'import * as ort from "onnxruntime-web";\n'
+    'import {{ readFile }} from "node:fs/promises";\n'
+    'import {{ open }} from "./foretell.js";\n\n'
+    "const model = await open(ort, (name) => readFile(new URL(name, import.meta.url)));\n{show}\n",
+)
+_BROWSER = (
+    "In a page beside these files (serve the folder by HTTP, as any static folder; `index.html` is one):",
+    'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n',
+)
 
 
-def readme(
-    source: Source,
-    format: Format,
-    files: list[str],
-    precision: Precision,
-    without: Change | None = None,
-    taught: Change | None = None,
-) -> bytes:
-    """Return README.md of an export.
-
-    Args:
-        source: the model.
-        format: the format.
-        files: the names of the other files of the folder.
-        precision: of the weights.
-        without: how the answers change without `tfidf_scores`; None: the copy takes none.
-        taught: how the answers change without a kept teacher; None: the model keeps none.
-    """
+def readme(source: Source, format: Format, precision: Precision) -> bytes:
+    """Return README.md of an export, with a program in Python and one in JavaScript."""
+    needs = " foretell" if source.tfidf or source.model.kneser_ney else ""
+    title = "an ONNX model" if format == "onnx" else "a folder for the browser"
     parts = [
-        f"# A foretell model for {source.model.job}, as {_TITLES[format]}",
-        _about(source, precision) if taught is None else f"{_about(source, precision)}\n\n{_taught(taught)}",
-        f"## In Python\n\nAfter `pip install {_needs(source)}`, in this folder:",
-        _fenced("python", python_code(source)),
-        "## In JavaScript",
-        _javascript(source, format),
-        *([] if without is None else [_tfidf_section(without)]),
-        f"## Files\n\n{_listed(files)}",
+        f"# A foretell model for {source.model.job}, as {title}",
+        _about(source, precision),
+        *([_TEACHER] if source.has_teacher else []),
+        f"## In Python\n\nAfter `pip install numpy onnxruntime tokenizers{needs}`, in this folder:",
+        f"```python\n{_python_code(source)}```",
+        *([_TFIDF] if source.tfidf else []),
+        f"## In JavaScript\n\n{_javascript(source, format)}",
+        "`model.json` has the labels, the rules of the tokenizer, and the size and SHA-256 of each file.",
     ]
     return ("\n\n".join(parts) + "\n").encode(errors="replace")
-
-
-def _taught(without: Change) -> str:
-    """Return the paragraph on a kept teacher, which the folder does not hold."""
-    text = (
-        "**This is the model without its kept teacher**, a sentence encoder that no exported format holds. "
-        f"On {without.count:,} texts the largest difference of a probability is {without.largest:.2g}, and "
-        f"{100 * without.changed:.1f} % of the texts get another label."
-    )
-    if without.loss is None:
-        return f"{text} These texts are made of the model's own words: measure on your own (`--data`)."
-    loss = without.loss
-    return f"{text} Accuracy: {100 * loss.after:.1f} %, with the teacher {100 * loss.before:.1f} %."
-
-
-def _needs(source: Source) -> str:
-    return _NEEDS + (" foretell" if source.tfidf or source.model.kneser_ney else "")
-
-
-def _tfidf_section(without: Change) -> str:
-    return (
-        "## The input `tfidf_scores`\n\n"
-        "This classifier has linear models of TF-IDF values, of words and of characters within words. They "
-        "need the text itself, so `model.onnx` does not hold them. It takes the sum of their "
-        "scores as `tfidf_scores`, float32 [text, column], and adds it to the scores of the n-gram linear "
-        "model. Two labels have one column, more labels have one each. In Python, `foretell.ngrams.tfidf` "
-        "reads the models from `tfidf.safetensors` and computes the scores, as above. It needs NumPy only, "
-        "no TensorFlow and no ONNX Runtime. In JavaScript, `tfidf.js` computes them.\n\n"
-        "A program may leave this input out, or give zeros [1, column]. The answers are then "
-        f"different. On the {without.count} texts on which this folder was compared, the largest "
-        f"difference of a probability is {without.largest:.2g}, the mean difference is {without.mean:.2g}, "
-        f"and {100 * without.changed:.1f} % of the texts get another label."
-    )
 
 
 def example(source: Source) -> str:
@@ -138,7 +91,20 @@ def example(source: Source) -> str:
     return "Well worth the money." if source.kind == "classifier" else "The mind"
 
 
-def python_code(source: Source) -> str:
+def _about(source: Source, precision: Precision) -> str:
+    output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
+    bits = 12 if source.kind == "stateful" else 8
+    equal = f"rounded to {bits} bits" if precision == "int8" else "compared when this folder was written"
+    text = f"`model.onnx` returns {output}, as foretell computes it ({equal})."
+    if source.model.kneser_ney is None:
+        return text
+    return (
+        f"{text} The probabilities of the next word are those of network and Kneser–Ney model, interpolated "
+        "as below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."
+    )
+
+
+def _python_code(source: Source) -> str:
     """Return the Python program. It prints, as JSON, the model's answer to `example`."""
     units = next(iter(source.states.values()), 0)
     run = [
@@ -181,55 +147,10 @@ def _python_ids(source: Source) -> str:
 
 
 def _javascript(source: Source, format: Format) -> str:
-    """Return the section about JavaScript, with a program."""
-    if format == "web":
-        how = "In a page beside these files (serve the folder by HTTP, as any static folder):"
-    else:
-        how = "After `npm install onnxruntime-web`, as `example.mjs` in this folder, with Node.js:"
-    return f"{how}\n\n{_fenced('js', javascript_code(source, format))}"
-
-
-def javascript_code(source: Source, format: Format) -> str:
-    """Return the JavaScript program. It prints, as JSON, the model's answer to `example`."""
+    """Return how to run the JavaScript program, and the program, which prints what the one in Python does."""
+    how, program = _NODE if format == "onnx" else _BROWSER
     text = json.dumps(example(source), ensure_ascii=False)
+    answer = f"await model.next({text}, 5)"
     if source.kind == "classifier":
         answer = f"Object.fromEntries((await model.classify({text})).probabilities)"
-    else:
-        answer = f"await model.next({text}, 5)"
-    show = f"console.log(JSON.stringify({answer}));"
-    if format == "web":
-        return f'import {{ openHere }} from "./runtime.js";\n\nconst model = await openHere();\n{show}\n'
-    return (
-        'import * as ort from "onnxruntime-web";\n'
-        'import { readFile } from "node:fs/promises";\n'
-        'import { open } from "./foretell.js";\n\n'
-        "const model = await open(ort, (name) => readFile(new URL(name, import.meta.url)));\n"
-        f"{show}\n"
-    )
-
-
-def _about(source: Source, precision: Precision) -> str:
-    output = "the probability of each label" if source.kind == "classifier" else "the logits of the next word"
-    bits = 12 if source.kind == "stateful" else 8
-    equal = (
-        f"equal to foretell's apart from rounding to {bits} bits"
-        if precision == "int8"
-        else "compared with foretell's when this folder was written"
-    )
-    text = f"It returns {output}, {equal}."
-    if source.model.kneser_ney is None:
-        return text
-    return (
-        f"{text} The probabilities of the next word are those of network and Kneser–Ney model, interpolated "
-        "as below. The continuous cache is in JavaScript: `model.next(text, 5, { cache: 500 })`."
-    )
-
-
-def _fenced(language: str, code: str) -> str:
-    return f"```{language}\n{code}```"
-
-
-def _listed(files: list[str]) -> str:
-    folders = {f"{name.partition('/')[0]}/" for name in files if "/" in name}
-    present = {"model.json", *files, *folders}
-    return "\n".join(f"- `{name}`: {description}" for name, description in _FILES.items() if name in present)
+    return f"{how}\n\n```js\n{program.format(show=f'console.log(JSON.stringify({answer}));')}```"

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretell.arrays import Float32s
-from foretell.artifacts.directory import open_verified, read_model
+from foretell.artifacts.directory import open_verified
 from foretell.artifacts.model import Model
-from foretell.artifacts.weights import Weights
 from foretell.config import LabelsSettings, WordsSettings
 from foretell.data.label_types import json_value, values_of_names
 from foretell.export.token_rules import TokenRules, token_rules
@@ -107,14 +106,6 @@ class Source:
             assert isinstance(settings, LabelsSettings)
             self.length = settings.length
 
-    def weights(self) -> Weights:
-        """Read the weights of the network.
-
-        Raises:
-            ArtifactError: the directory cannot be trusted.
-        """
-        return read_model(self.path).require_weights()
-
     def ids(self, text: str) -> list[int]:
         """Return the ids that a copy of the model takes for one line of text."""
         ids = self.model.tokenizer.encode(text)
@@ -137,11 +128,6 @@ class Source:
             best: NDArray[np.bool_] = rows.argmax(axis=1)[:, None] == np.arange(rows.shape[1])
             return best
         return rows >= np.array(self.thresholds, np.float32)
-
-    def answers_without_tfidf(self, texts: Sequence[str]) -> Rows:
-        """Return `answers` of the classifier without its linear models of TF-IDF values."""
-        runtime = LabelsRuntime(replace(open_verified(self.path), tfidf=(), teacher=None))
-        return runtime.predict_proba(texts)
 
     def answers_with_teacher(self, texts: Sequence[str]) -> Rows:
         """Return the answers of the classifier with its kept teacher."""

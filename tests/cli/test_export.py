@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from cli_workplace import Run
-
-from foretell.cli import export
 
 
 def test_export_shows_where_and_how_well(run: Run, tmp_path: Path) -> None:
@@ -34,43 +30,6 @@ def test_export_in_8_bits_as_json(run: Run, tmp_path: Path) -> None:
         assert 0 <= found["accuracy_int8"] <= 1
         assert found["measured_on"] >= 40
         assert found["difference"] is None
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "total"),
-    [
-        ("reviews-model", [], 200),
-        ("notes-model", [], 200),
-        ("reviews-model", ["--data", "reviews.csv"], 40),
-        ("reviews-model", ["--int8", "--max-loss", "1", "--data", "reviews.csv"], 40),
-    ],
-)
-def test_as_many_answers_are_compared_as_the_progress_counts(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, options: list[str], total: int
-) -> None:
-    done: list[int] = []
-
-    @contextmanager
-    def counter(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        totals.append((what, total))
-        yield done.append
-
-    totals: list[tuple[str, int | None]] = []
-    monkeypatch.setattr(export, "counter", counter)
-    answer = run("export", model, "--out", str(tmp_path / "x"), *options)
-    assert answer.code == 0, answer.err
-    assert totals == [("comparing", total)]
-    assert sum(done) == total
-
-
-def test_words_of_a_language_model_in_8_bits_are_counted(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done: list[int] = []
-    monkeypatch.setattr(export, "counter", lambda *_: nullcontext(done.append))
-    options = ("--int8", "--data", "notes.txt", "--max-loss", "1", "--json", "--out", str(tmp_path / "x"))
-    answer = run("export", "notes-model", *options)
-    assert sum(done) == json.loads(answer.out)["measured_on"] > 100
 
 
 def test_columns_of_the_data_can_be_named(run: Run, workplace: Path, tmp_path: Path) -> None:

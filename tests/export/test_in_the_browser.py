@@ -24,7 +24,7 @@ from foretell.runtime.words.predictor import WordsRuntime
 from foretell.training.report import write_report
 from tests.text.texts import ALL
 
-TEXTS = [*nasty_texts()[::12], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
+TEXTS = [*nasty_texts()[::40], "the mind adapts " * 20, "what stands in the way becomes the way ?"]
 
 CLASSIFY = """async () => {
   const texts = await (await fetch("./texts.json")).json();
@@ -34,19 +34,6 @@ CLASSIFY = """async () => {
   for (const text of texts) rows.push(await model.probabilities(text));
   return rows;
 }"""
-PREDICT_WORDS = """async () => {
-  const { openHere } = await import("./runtime.js");
-  const model = await openHere();
-  const text = "the mind adapts\\nwhat stands in";
-  const next = await model.next(text, 10);
-  let written = "";
-  for await (const piece of model.complete(text, { words: 12, temperature: 0 })) written += piece;
-  const drawn = [];
-  for await (const piece of model.complete("", { words: 5, random: () => 0.5 })) drawn.push(piece);
-  return { next, written, drawn };
-}"""
-
-
 NEXT_TOKENS = """async (text) => {
   const { openHere } = await import("./runtime.js");
   const model = await openHere();
@@ -121,16 +108,30 @@ def test_the_same_probabilities(site: Any, page: Any, models: dict[str, Path], n
         assert row == pytest.approx(ours, abs=1e-4), text
 
 
-def test_the_same_next_words_and_the_same_continuation(site: Any, page: Any, models: dict[str, Path]) -> None:
+def test_next_words_and_continuations_are_the_same_and_shown(
+    site: Any, page: Any, models: dict[str, Path]
+) -> None:
     page.goto(site("words"))
-    results = page.evaluate(PREDICT_WORDS)
-    runtime = WordsRuntime.open(models["words"])
-    text = "the mind adapts\nwhat stands in"
-    for theirs, ours in zip(results["next"], runtime.next(text, k=10), strict=True):
-        assert theirs["word"] == ours.word
+    runtime, text = WordsRuntime.open(models["words"]), "the mind adapts\nwhat stands in"
+    assert_next_tokens(page, runtime, text, words=12)
+    page.wait_for_selector("html[data-ready]")
+    page.context.set_offline(True)
+    page.fill("#text", "the mind")
+    page.click("#continue")
+    page.wait_for_function(
+        "document.querySelector('#text').value.length > 20 && !document.querySelector('#continue').disabled"
+    )
+    assert page.input_value("#text").startswith("the mind")
+    assert page.locator("#answers li").count() == 8
+
+
+def assert_next_tokens(page: Any, runtime: WordsRuntime, text: str, **length: int) -> None:
+    """Compare the next words and the likeliest continuation of a text with those in Python."""
+    found = page.evaluate(NEXT_TOKENS, text)
+    for theirs, ours in zip(found["next"], runtime.next(text, k=10), strict=True):
+        assert theirs["word"] == ours.word, text
         assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
-    assert results["written"] == "".join(runtime.complete(text, words=12, temperature=0))
-    assert len(results["drawn"]) == 5
+    assert found["written"] == "".join(runtime.complete(text, temperature=0, **length)), text
 
 
 TOP_THREE = """async (texts) => {
@@ -200,25 +201,12 @@ def test_suggestions_are_accepted_on_the_page_without_a_network(
 def test_subwords_in_every_script(site: Any, page: Any, models: dict[str, Path]) -> None:
     page.goto(site("words-subword"))
     runtime = WordsRuntime.open(models["words-subword"])
-    for text in ("the mind ", "the obsta", *ALL):
-        found = page.evaluate(NEXT_TOKENS, text)
-        for theirs, ours in zip(found["next"], runtime.next(text, k=10), strict=True):
-            assert theirs["word"] == ours.word, text
-            assert theirs["probability"] == pytest.approx(ours.probability, abs=1e-4)
-        ours = runtime.complete(text, words=100, max_tokens=12, temperature=0)
-        assert found["written"] == "".join(ours), text
+    for text in ("the mind ", "the obsta", *ALL[::3]):
+        assert_next_tokens(page, runtime, text, words=100, max_tokens=12)
     page.wait_for_selector("html[data-ready]")
     page.fill("#text", "the mind ")
     page.wait_for_function("document.querySelector('#answers span').textContent.startsWith('␣')")
     assert page.locator("#answers-title").text_content() == "Next token"
-
-
-def test_the_program_of_the_readme(site: Any, page: Any, models: dict[str, Path]) -> None:
-    page.goto(site("labels-3"))
-    with page.expect_console_message() as printed:
-        page.evaluate('import("./example.js").then(() => null)')
-    (verdict,) = LabelsRuntime.open(models["labels-3"]).classify(["Well worth the money."])
-    assert json.loads(printed.value.text) == pytest.approx(verdict.probabilities, abs=1e-4)
 
 
 def test_8_bits_in_the_browser(
@@ -236,17 +224,19 @@ def test_8_bits_in_the_browser(
         assert row == pytest.approx(answer(source.ids(text))[0].tolist(), abs=1e-3), text
 
 
-@pytest.mark.parametrize("name", ["labels-3", "labels-tfidf"])
-def test_the_page_answers_with_the_network_off(
-    site: Any, page: Any, models: dict[str, Path], name: str
+def test_the_page_answers_with_the_network_off_and_the_program_of_the_readme(
+    site: Any, page: Any, models: dict[str, Path]
 ) -> None:
-    page.goto(site(name))
+    page.goto(site("labels-3"))
+    runtime = LabelsRuntime.open(models["labels-3"])
+    with page.expect_console_message() as printed:
+        page.evaluate('import("./example.js").then(() => null)')
+    (verdict,) = runtime.classify(["Well worth the money."])
+    assert json.loads(printed.value.text) == pytest.approx(verdict.probabilities, abs=1e-4)
     page.wait_for_selector("html[data-ready]")
     page.context.set_offline(True)
     page.fill("#text", "the mind adapts <img src=x onerror=alert(1)>")
-    verdict = next(
-        LabelsRuntime.open(models[name]).classify(["the mind adapts <img src=x onerror=alert(1)>"])
-    )
+    (verdict,) = runtime.classify(["the mind adapts <img src=x onerror=alert(1)>"])
     first = page.locator("#answers li").first
     page.wait_for_function(
         f"Math.abs(document.querySelector('#answers li').dataset.probability - {verdict.probability}) < 1e-4"
@@ -286,19 +276,6 @@ def test_reports_and_explanations_do_not_run_their_content(
     assert HOSTILE in page.locator("body").text_content()
     assert page.locator("script, img, iframe, [onload], [onerror]").count() == 0
     assert ran == []
-
-
-def test_the_page_continues_a_text(site: Any, page: Any) -> None:
-    page.goto(site("words"))
-    page.wait_for_selector("html[data-ready]")
-    page.context.set_offline(True)
-    page.fill("#text", "the mind")
-    page.click("#continue")
-    page.wait_for_function(
-        "document.querySelector('#text').value.length > 20 && !document.querySelector('#continue').disabled"
-    )
-    assert page.input_value("#text").startswith("the mind")
-    assert page.locator("#answers li").count() == 8
 
 
 def test_an_article_model_shows_which_words_it_needs(site: Any, page: Any) -> None:

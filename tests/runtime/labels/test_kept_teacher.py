@@ -190,10 +190,8 @@ def test_a_written_export_says_what_it_leaves_out(kept: LabelsRuntime, tmp_path:
     assert (result.without_teacher.count, result.without_teacher.loss) == (50, None)
     readme = (tmp_path / "plain" / "README.md").read_text()
     assert "the model without its kept teacher" in readme
-    assert "made of the model's own words" in readme
     assert json.loads((tmp_path / "plain" / "model.json").read_text())["answer"] == "without teacher"
     data = Examples(["a good film", "dull"], ["pos", "neg"])
     result = export_model(kept.path, tmp_path / "measured", data=data)
     assert result.without_teacher is not None
     assert result.without_teacher.loss is not None
-    assert ", with the teacher " in (tmp_path / "measured" / "README.md").read_text()
